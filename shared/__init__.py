@@ -1,0 +1,1 @@
+"""The kernel: mechanisms and the published language; no business rule lives here."""

@@ -1,0 +1,196 @@
+"""The grammar of the domain: an aggregate decides in methods and changes only in its apply step.
+
+A method carries the name of its command in snake case, takes the context and the command's
+fields, refuses or records; `on_<event>` mutates and never refuses, so that a rule that was
+tightened later leaves every old stream loadable. Satisfies the eventsourcing library's
+`MutableAggregateProtocol` and `CollectEventsProtocol`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache, wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+from shared.event import DeadlineSet, Event, Meta, Recorded
+from shared.law.deadlines import Catalogue
+from shared.law.policy import Policy
+from shared.organs.tree import OrganTree
+from shared.refusal import refuse
+
+P = ParamSpec("P")
+A = TypeVar("A", bound="Aggregate")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person (or service account) acting in one role of one organ."""
+
+    person: str
+    role: str
+    organ: str
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What decisions are measured by: policy in force, deadline catalogue, organ tree."""
+
+    policy: Policy
+    deadlines: Catalogue
+    organs: OrganTree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The circumstances of one command or reaction, passed in: the domain has no clock and no I/O.
+
+    `facts` holds what the gate looked up for the command (for instance the register of accused).
+    """
+
+    actor: Actor
+    now: datetime
+    occurred_at: datetime
+    law: Law
+    command: str
+    rule: str = ""
+    duty: str = ""
+    correlation_id: UUID | None = None
+    command_id: UUID | None = None
+    causation_id: UUID | None = None
+    legal_basis: tuple[dict[str, str], ...] = ()
+    trace_id: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=None)
+def snake(name: str) -> str:
+    """`ApproveClarification` -> `approve_clarification`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def allowed_in(
+    *states: str,
+) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Concatenate[A, P], R]]:
+    """The states in which a command may record anything; checked at its first event, so E_STATE is last."""
+
+    def decorate(method: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:
+        @wraps(method)
+        def guarded(self: A, *args: P.args, **kwargs: P.kwargs) -> R:
+            self._allowed = states
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                self._allowed = None
+
+        guarded.states = states  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+class Aggregate:
+    """A stream of events folded into what its decisions need."""
+
+    kind: ClassVar[str]
+    service: ClassVar[str]
+
+    def __init__(self, id: UUID) -> None:
+        self.id = id
+        self.version = 0
+        self.state = ""
+        self.organ = ""
+        self.number = ""
+        self.correlation_id: UUID | None = None
+        self.duties: dict[str, set[str]] = {}
+        self.assigned: dict[str, set[str]] = {}
+        self.recused: set[str] = set()
+        self.created_on: datetime | None = None
+        self.modified_on: datetime | None = None
+        self._pending: list[Recorded] = []
+        self._allowed: tuple[str, ...] | None = None
+
+    @property
+    def pending_events(self) -> Sequence[Recorded]:
+        return tuple(self._pending)
+
+    def collect_events(self) -> Sequence[Recorded]:
+        """Hands over the events recorded since the last call."""
+        events, self._pending = self._pending, []
+        return events
+
+    def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
+        """Adds an event to the stream and applies it. Refuses with E_STATE where the command's
+        `allowed_in` does not name the present state (asked once, at the command's first event)."""
+        if self._allowed is not None:
+            if self.state not in self._allowed:
+                refuse("E_STATE", ctx.rule, state=self.state, allowed=list(self._allowed))
+            self._allowed = None
+        name = type(event).__name__
+        started = tuple(
+            DeadlineSet(d.id, due.date.isoformat(), due.provisional)
+            for d in ctx.law.deadlines.started_by(self.service, name)
+            if self.deadline_applies(d.id, event)
+            for due in [d.due(ctx.occurred_at, ctx.law.policy)]
+        )
+        recorded = Recorded(
+            originator_id=self.id,
+            originator_version=self.version + 1,
+            kind=self.kind,
+            stream_organ=self.organ or getattr(event, "organ", "") or ctx.actor.organ,
+            event=event,
+            state=event.leads_to() or self.state,
+            meta=Meta(
+                occurred_at=ctx.occurred_at,
+                actor=ctx.actor.person,
+                role=ctx.actor.role,
+                organ=ctx.actor.organ,
+                command=ctx.command,
+                policy=ctx.law.policy.label,
+                correlation_id=self.correlation_id or ctx.correlation_id or self.id,
+                rule=ctx.rule,
+                duty=ctx.duty,
+                command_id=ctx.command_id,
+                causation_id=ctx.causation_id,
+                links=tuple(links),
+                legal_basis=ctx.legal_basis,
+                deadlines=started,
+                deadlines_met=ctx.law.deadlines.satisfied_by(self.service, name),
+                trace_id=ctx.trace_id,
+            ),
+        )
+        self.apply(recorded)
+        self._pending.append(recorded)
+
+    def deadline_applies(self, deadline_id: str, event: Event) -> bool:
+        """Whether a deadline of the catalogue starts here; aggregates narrow it (DL-01: real-name only)."""
+        return True
+
+    def apply(self, recorded: Recorded) -> None:
+        """Folds one event in. Never refuses."""
+        if self.version == 0:
+            self.created_on = recorded.meta.occurred_at
+            self.correlation_id = recorded.meta.correlation_id
+            self.organ = recorded.stream_organ
+        self.version = recorded.originator_version
+        self.modified_on = recorded.meta.occurred_at
+        if recorded.meta.duty:
+            self.duties.setdefault(recorded.meta.duty, set()).add(recorded.meta.actor)
+        number = getattr(recorded.event, "number", "")
+        if recorded.event.numbered and number:
+            self.number = number
+        self.state = recorded.event.leads_to() or self.state
+        handler = getattr(self, "on_" + snake(recorded.type), None)
+        if handler is not None:
+            handler(recorded.event, recorded.meta)
+
+
+def fold(aggregate: A, history: Sequence[Recorded]) -> A:
+    """Replays a history into a fresh aggregate."""
+    for recorded in history:
+        aggregate.apply(recorded)
+    return aggregate

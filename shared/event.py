@@ -1,0 +1,194 @@
+"""What an event is: a fact with a stable topic, classified fields and the state it leads to.
+
+The law of events, to be read before one is changed (a stored event must load for ever):
+add optional fields only; never rename, retype, reuse or delete one. A breaking change is a new
+`version` with an `upcast_v1_v2` beside it; old bytes are lifted when they are read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from shared.aggregate import Aggregate
+
+T = TypeVar("T")
+
+
+class DataClass(IntEnum):
+    """The classes of data of domain.md §6.1, from public to sealed upward."""
+
+    L0 = 0
+    L1 = 1
+    L2 = 2
+    L3 = 3
+    L4 = 4
+
+
+L0 = Annotated[T, DataClass.L0]
+"""Public: anyone may read it."""
+L1 = Annotated[T, DataClass.L1]
+"""Internal: numbers, states, dates, organs; travels in clear."""
+L2 = Annotated[T, DataClass.L2]
+"""Confidential to the case; travels sealed with the bus key."""
+L3 = Annotated[T, DataClass.L3]
+"""Reporter identity: the vault only. A field so tagged cannot stand in an event."""
+L4 = Annotated[T, DataClass.L4]
+"""Sealed upward: the addressee only. A field so tagged cannot stand in an event."""
+
+
+class IdentityInEvent(TypeError):
+    """An event class declares an L3 or L4 field, or an untagged one (E_IDENTITY_IN_EVENT, SEC-12)."""
+
+
+class Value(BaseModel):
+    """A part of an event or a command that has no identity of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(BaseModel):
+    """The payload of one domain event. Readers ignore fields that they do not know.
+
+    `to` names the state that the event leads to (None: it stays). `numbered` names the prefix of
+    the human number that the committer writes into `number` (domain.md §0.5).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    service: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    to: ClassVar[str | None] = None
+    numbered: ClassVar[str] = ""
+    topic: ClassVar[str] = ""
+    classes: ClassVar[dict[str, DataClass]] = {}
+
+    def leads_to(self) -> str | None:
+        """The state after this event; events whose goal depends on a field override it."""
+        return self.to
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.classes = {name: _class_of(cls, name) for name in cls.model_fields}
+        if cls.service and not cls.__name__.startswith("_"):
+            cls.topic = f"{cls.service}.{cls.__name__}"
+            _register(cls)
+
+    @classmethod
+    def class_of_highest_field(cls) -> DataClass:
+        return max(cls.classes.values(), default=DataClass.L1)
+
+
+_topics: dict[str, type[Event]] = {}
+
+
+def _class_of(cls: type[Event], name: str) -> DataClass:
+    metadata = cls.model_fields[name].metadata
+    found = [m for m in metadata if isinstance(m, DataClass)]
+    if not found:
+        raise IdentityInEvent(f"{cls.__name__}.{name} has no data class (L0, L1, L2)")
+    highest = max(found)
+    if highest >= DataClass.L3:
+        raise IdentityInEvent(f"{cls.__name__}.{name} is {highest.name}: it may never enter an event")
+    return highest
+
+
+def _register(cls: type[Event]) -> None:
+    known = _topics.get(cls.topic)
+    if known is not None and known.__module__ != cls.__module__:
+        raise TypeError(f"topic {cls.topic} is taken by {known.__module__}")
+    _topics[cls.topic] = cls
+
+
+def event_class(topic: str) -> type[Event] | None:
+    """The class that a stored or published topic names; None when nobody here knows it."""
+    return _topics.get(topic)
+
+
+def event_classes(service: str) -> list[type[Event]]:
+    """Every event of one service, by name."""
+    return [cls for topic, cls in sorted(_topics.items()) if cls.service == service]
+
+
+def strip_annotation(annotation: Any) -> Any:
+    """The plain type below `Annotated`."""
+    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineSet:
+    """A deadline that an event starts, computed when it is recorded and never again (domain.md §3.8)."""
+
+    id: str
+    due: str
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """Who did it, when, as what and under which law; the same for every event.
+
+    `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the
+    part that the actor thereby plays in the case; separation of duties reads it (domain.md §5.3).
+    """
+
+    occurred_at: datetime
+    actor: str
+    role: str
+    organ: str
+    command: str
+    policy: str
+    correlation_id: UUID
+    rule: str = ""
+    duty: str = ""
+    command_id: UUID | None = None
+    causation_id: UUID | None = None
+    links: tuple[str, ...] = ()
+    legal_basis: tuple[dict[str, str], ...] = ()
+    deadlines: tuple[DeadlineSet, ...] = ()
+    deadlines_met: tuple[str, ...] = ()
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An event in its place: stream, version and circumstances.
+
+    Satisfies the eventsourcing library's `CanMutateProtocol`. `position` and `recorded_at` are
+    known once the committer has admitted it; `salt` keeps the published content digest from being
+    guessed (architecture: evidence).
+    """
+
+    originator_id: UUID
+    originator_version: int
+    kind: str
+    stream_organ: str
+    event: Event
+    meta: Meta
+    state: str = ""
+    event_id: UUID = field(default_factory=uuid4)
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    position: int = 0
+    recorded_at: datetime | None = None
+
+    @property
+    def type(self) -> str:
+        return type(self.event).__name__
+
+    def mutate(self, aggregate: Aggregate | None) -> Aggregate | None:
+        """Applies this event to an aggregate; never refuses."""
+        if aggregate is not None:
+            aggregate.apply(self)
+        return aggregate
+
+    def numbered(self, number: str) -> Recorded:
+        """The same event, holding the human number that the committer gave it."""
+        return replace(self, event=self.event.model_copy(update={"number": number}))

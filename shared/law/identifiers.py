@@ -1,0 +1,75 @@
+"""Identifiers and their check characters: GB 11643, GB 32100 and the human numbers (§0.5, §8.6).
+
+These functions say only whether an identifier is well formed. Resident ids belong in the vault alone.
+"""
+
+import re
+from datetime import date
+from enum import StrEnum
+
+_RESIDENT_ID = re.compile(r"[0-9]{17}[0-9X]")
+_RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_RESIDENT_CHECKS = "10X98765432"
+
+_CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # no I, O, S, V, Z
+_CREDIT_CODE = re.compile(f"[{_CREDIT_ALPHABET}]{{18}}")
+_CREDIT_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
+
+_ORGAN_DIVISION = re.compile(r"[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}")
+
+
+class NumberPrefix(StrEnum):
+    """What a human number numbers (§0.5)."""
+
+    COMPLAINT = "XF"
+    VERIFICATION_CASE = "HC"
+    FALSE_ACCUSATION_INQUIRY = "WG"
+    TRACING_ORDER = "ZC"
+    CLARIFICATION = "CQ"
+    REVISIT_PLAN = "HF"
+    SUPERVISION_ORDER = "DB"
+    PROTECTION_REQUEST = "BH"
+    PUBLICITY_ACTIVITY = "FB"
+
+
+def resident_id_check(first17: str) -> str:
+    """The check character of a resident id (GB 11643: ISO 7064 MOD 11-2)."""
+    total = sum(int(digit) * weight for digit, weight in zip(first17, _RESIDENT_WEIGHTS, strict=True))
+    return _RESIDENT_CHECKS[total % 11]
+
+
+def is_resident_id(value: str) -> bool:
+    """Is it a well-formed 18-character resident id: shape, birth date, check character (GB 11643)?"""
+    if not _RESIDENT_ID.fullmatch(value):
+        return False
+    try:
+        date(int(value[6:10]), int(value[10:12]), int(value[12:14]))
+    except ValueError:
+        return False
+    return resident_id_check(value[:17]) == value[17]
+
+
+def credit_code_check(first17: str) -> str:
+    """The check character of a unified social credit code (GB 32100-2015)."""
+    values = (_CREDIT_ALPHABET.index(char) for char in first17)
+    total = sum(value * weight for value, weight in zip(values, _CREDIT_WEIGHTS, strict=True))
+    return _CREDIT_ALPHABET[-total % 31]  # 31 - 0 is 31, which the standard writes as 0
+
+
+def is_credit_code(value: str) -> bool:
+    """Is it a well-formed unified social credit code (GB 32100-2015)? No position need be numeric."""
+    return bool(_CREDIT_CODE.fullmatch(value)) and credit_code_check(value[:17]) == value[17]
+
+
+def human_number(prefix: str, organ_code: str, year: int, sequence: int) -> str:
+    """`XF-990102100-2022-000001`: the number that people read out (§0.5).
+
+    It carries the organ's own code (9 digits for a township). Beyond 999999 it grows wider, since a number
+    may neither be skipped nor given twice.
+    """
+    division = organ_code.removeprefix("DI-")
+    if not _ORGAN_DIVISION.fullmatch(division):
+        raise ValueError(f"not an organ code: {organ_code}")
+    if not 1000 <= year <= 9999 or sequence < 1:
+        raise ValueError(f"no such number: year {year}, sequence {sequence}")
+    return f"{NumberPrefix(prefix).value}-{division}-{year:04d}-{sequence:06d}"

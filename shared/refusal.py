@@ -1,0 +1,40 @@
+"""A refusal is a normal answer: a code, the rule it carries out, and a sentence in two languages.
+
+The catalogue is domain.md §8.8; `status` follows architecture §8 (409 rule, 422 payload and text
+screens, 403 who may act, 404 for what must not be seen to exist).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from shared.refusals import CATALOGUE
+
+
+@dataclass
+class Refusal(Exception):
+    """Why a command was not carried out. Raised by the gate and by aggregates; nothing is stored."""
+
+    code: str
+    rule: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.rule})" if self.rule else self.code
+
+    @property
+    def status(self) -> int:
+        return CATALOGUE[self.code].status
+
+    @property
+    def shown_code(self) -> str:
+        """What the caller may learn: what he must not know of is simply not found."""
+        return "E_NOT_FOUND" if self.status == 404 else self.code
+
+
+def refuse(code: str, rule: str = "", **details: Any) -> NoReturn:
+    """Refuses with a code of the catalogue. `details` may hold ids, numbers and field names only."""
+    if code not in CATALOGUE:
+        raise KeyError(f"{code} is not in the refusal catalogue")
+    raise Refusal(code, rule, details)
