@@ -97,6 +97,8 @@ class Aggregate:
     """A stream of events folded into what its decisions need."""
 
     kind: ClassVar[str]
+    plural: ClassVar[str]
+    """How its cases are called in paths: `/v1/<plural>/{id}`."""
     service: ClassVar[str]
 
     def __init__(self, id: UUID) -> None:
@@ -131,12 +133,6 @@ class Aggregate:
                 refuse("E_STATE", ctx.rule, state=self.state, allowed=list(self._allowed))
             self._allowed = None
         name = type(event).__name__
-        started = tuple(
-            DeadlineSet(d.id, due.date.isoformat(), due.provisional)
-            for d in ctx.law.deadlines.started_by(self.service, name)
-            if self.deadline_applies(d.id, event)
-            for due in [d.due(ctx.occurred_at, ctx.law.policy)]
-        )
         recorded = Recorded(
             originator_id=self.id,
             originator_version=self.version + 1,
@@ -158,17 +154,40 @@ class Aggregate:
                 causation_id=ctx.causation_id,
                 links=tuple(links),
                 legal_basis=ctx.legal_basis,
-                deadlines=started,
-                deadlines_met=ctx.law.deadlines.satisfied_by(self.service, name),
+                deadlines=self._deadlines_started(ctx, event),
+                deadlines_met=tuple(
+                    _keyed(id, event) for id in ctx.law.deadlines.satisfied_by(self.service, name)
+                ),
                 trace_id=ctx.trace_id,
             ),
         )
         self.apply(recorded)
         self._pending.append(recorded)
 
-    def deadline_applies(self, deadline_id: str, event: Event) -> bool:
-        """Whether a deadline of the catalogue starts here; aggregates narrow it (DL-01: real-name only)."""
-        return True
+    def deadline_conditions(self, event: Event) -> frozenset[str]:
+        """Which conditions of the catalogue hold here (DL-01 runs for `real_name` complaints only)."""
+        return frozenset()
+
+    def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
+        """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
+        may carry its own day in `deadline_due` and a `deadline_key` where one case runs several."""
+        started = []
+        for deadline in ctx.law.deadlines.started_by(self.service, type(event).__name__):
+            if not self.deadline_conditions(event).issuperset(deadline.when):
+                continue
+            day = getattr(event, "deadline_due", None)
+            due = (
+                deadline.due(ctx.occurred_at, ctx.law.policy)
+                if day is None
+                else deadline.due_carried(day, ctx.law.policy)
+            )
+            remind = deadline.remind_on(due, ctx.law.policy)
+            started.append(
+                DeadlineSet(
+                    _keyed(deadline.id, event), due.date.isoformat(), remind.isoformat(), due.provisional
+                )
+            )
+        return tuple(started)
 
     def apply(self, recorded: Recorded) -> None:
         """Folds one event in. Never refuses."""
@@ -187,6 +206,11 @@ class Aggregate:
         handler = getattr(self, "on_" + snake(recorded.type), None)
         if handler is not None:
             handler(recorded.event, recorded.meta)
+
+
+def _keyed(deadline_id: str, event: Event) -> str:
+    key = getattr(event, "deadline_key", "")
+    return f"{deadline_id}#{key}" if key else deadline_id
 
 
 def fold(aggregate: A, history: Sequence[Recorded]) -> A:

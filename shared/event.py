@@ -78,7 +78,7 @@ class Event(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.classes = {name: _class_of(cls, name) for name in cls.model_fields}
-        if cls.service and not cls.__name__.startswith("_"):
+        if cls.service and "service" not in cls.__dict__:
             cls.topic = f"{cls.service}.{cls.__name__}"
             _register(cls)
 
@@ -129,6 +129,7 @@ class DeadlineSet:
 
     id: str
     due: str
+    remind_on: str
     provisional: bool = False
 
 

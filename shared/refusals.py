@@ -52,6 +52,7 @@ CATALOGUE: dict[str, Entry] = {
     "E_REJECTION_REASON": Entry(422, "不予受理的理由只有规定的三种。", "Only the three lawful grounds of rejection."),
     "E_NOT_CONCLUDED": Entry(409, "核查尚未结束。", "The verification is not concluded."),
     "E_RECORD_INCOMPLETE": Entry(409, "登记、决定或告知记录不完整。", "Required records are missing."),
+    "E_NOT_COMPETENT": Entry(409, "此件不属本机关管辖。", "Another organ is competent for this."),
     "E_CONTENT_MISMATCH": Entry(
         409, "所称重复件与本件对象或问题不符。", "The complaint named as the original does not match."
     ),
@@ -129,5 +130,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "E_OVERLOADED": Entry(503, "系统繁忙，请稍后重试。", "Overloaded; try again shortly."),
     "E_UNAVAILABLE": Entry(503, "服务暂不可用，请稍后重试。", "Temporarily unavailable; try again shortly."),
+    "E_DEFECT": Entry(
+        500, "系统出现故障，未作任何处理，已记录。", "A defect: nothing was done, and it was recorded."
+    ),
     "E_NOT_YET": Entry(503, "所求版本的读模型尚未就绪。", "The read model has not reached that position yet."),
 }

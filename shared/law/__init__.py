@@ -1,0 +1,1 @@
+"""The law as data and arithmetic: working days, policy parameters, deadlines, identifiers. Pure."""

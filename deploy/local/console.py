@@ -1,0 +1,84 @@
+"""`python -m deploy.local.stack run`: the stack, left running for a person."""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from deploy.local.datafolder import DataFolderInUse
+from deploy.local.process import StartError, how_it_ended, last_lines
+from deploy.local.stack import SERVICES, Ports, Stack
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TOO_SHORT = 5.0
+"""Seconds: a part that lived no longer than this is not started again, it would only end again."""
+
+
+class _Asked(BaseException):
+    """Somebody asked us to stop. Not an Exception: nothing on the way may take it for an error."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.stack")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="start everything and keep it running until Ctrl-C")
+    run.add_argument("--clock", choices=("simulated", "system"), default="system")
+    run.add_argument("--port", type=int, default=8080, help="of the front door on 127.0.0.1")
+    run.add_argument("--data", type=Path, help="data folder (ZM_DATA_DIR, else .data)")
+    run.add_argument("--services", default=",".join(SERVICES), help="which to start, by comma")
+    run.add_argument("--module", default="services.{name}.main", help="what `python -m` starts for each")
+    options = parser.parse_args(argv)
+    services = tuple(name for name in options.services.split(",") if name)
+    stack = Stack(
+        options.data,
+        clock=options.clock,
+        ports=Ports(front=options.port),
+        services=services,
+        module=options.module,
+    )
+    for sig in _SIGNALS:
+        signal.signal(sig, _ask)
+    try:
+        with stack:
+            _greet(stack)
+            _watch(stack)
+    except _Asked:
+        print("stopped")
+        return 0
+    except (StartError, DataFolderInUse) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _ask(_number: int, _frame: FrameType | None) -> None:
+    for sig in _SIGNALS:  # once is enough: what follows is the orderly stop, which must not be cut short
+        signal.signal(sig, signal.SIG_IGN)
+    print("\nstopping…", flush=True)
+    raise _Asked
+
+
+def _greet(stack: Stack) -> None:
+    print(f"zhengming 正名 is up after {stack.started_in:.1f} s, on the {stack.clock} clock")
+    print(f"  front door      {stack.front_url}/")
+    for name in stack.services:
+        print(f"  {name:<15} {stack.url(name)}/")
+    print(f"  issuer          {stack.url('issuer')}/   (people: deploy/local/people.json)")
+    print(f"  their password  {stack.data.issuer / 'issuer-people.password'}")
+    print(f"  logs            {stack.data.logs}")
+    print("Ctrl-C stops it.", flush=True)
+
+
+def _watch(stack: Stack) -> NoReturn:
+    """Start again what ends by itself, as an orchestrator would."""
+    while True:
+        time.sleep(0.5)
+        for child in stack.ended():
+            print(f"{child.name} {how_it_ended(child)}\n{last_lines(child.log, 5)}", file=sys.stderr)
+            if child.age() < _TOO_SHORT:
+                raise StartError(f"{child.name} does not stay up; giving up")
+            stack.start_again(child.name)
+            print(f"{child.name} was started again", file=sys.stderr)

@@ -1,0 +1,187 @@
+"""Child processes that never outlive the stack, and the small tools for watching them."""
+
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: services run from here with ``python -m``."""
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+# The kernel sends the death signal when the *thread* that forked ends, not the process. So every child is
+# forked from this one thread, which lives as long as the interpreter, whoever asks for it.
+_FORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forker")
+
+
+class StartError(RuntimeError):
+    """A part of the stack did not start; the message carries the last lines of its log."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """One running part of the stack."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+    started: float
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self.started
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within `seconds`."""
+        try:
+            self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def end(self, sig: int = signal.SIGTERM, patience: float = 25) -> None:
+        """Ask it to end with `sig` and wait; one that does not listen is killed."""
+        if not self.alive():
+            return
+        self.popen.send_signal(sig)
+        self.popen.send_signal(signal.SIGCONT)  # it may be frozen by a fault test
+        if not self.wait(patience):
+            self.popen.kill()
+            self.popen.wait()
+
+
+def spawn(
+    name: str,
+    args: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    keep_fds: Sequence[int] = (),
+    death_signal: int | None = signal.SIGKILL,
+) -> Child:
+    """Start a child with its output appended to `log`.
+
+    It gets its own session, so that Ctrl-C reaches the supervisor alone, which then stops the parts in
+    order. It is sent `death_signal` should the supervisor die without doing so.
+    """
+    parent = os.getpid()
+    libc = _LIBC if death_signal is not None else None
+
+    def in_child() -> None:  # between fork and exec: one system call, looked up before the fork
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, death_signal)
+            if os.getppid() != parent:  # died between the fork and the line above
+                os._exit(1)
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def fork() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [str(arg) for arg in args],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+            pass_fds=tuple(keep_fds),
+            preexec_fn=in_child,
+        )
+
+    try:
+        popen = _FORKER.submit(fork).result()
+    finally:
+        os.close(descriptor)
+    return Child(name, popen, log, time.monotonic())
+
+
+def wait_until(child: Child, ready: Callable[[], bool], seconds: float) -> None:
+    """Poll `ready`; a child that ends first, or is not ready in time, is a StartError with its last words."""
+    until = time.monotonic() + seconds
+    while not ready():
+        if not child.alive():
+            raise StartError(f"{child.name} {how_it_ended(child)}\n{last_lines(child.log)}")
+        if time.monotonic() > until:
+            raise StartError(f"{child.name} was not ready after {seconds:.0f} s\n{last_lines(child.log)}")
+        time.sleep(0.02)
+
+
+def how_it_ended(child: Child) -> str:
+    """The exit of a dead child in words."""
+    code = child.popen.poll()
+    if code is not None and code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with status {code}"
+
+
+def last_lines(log: Path, count: int = 20) -> str:
+    """The end of a log, indented, for a message to a person."""
+    if not log.exists():
+        return "    (no log)"
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 16_384))
+        lines = file.read().decode(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-count:]) or "    (empty log)"
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers with success, on loopback and through no proxy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as response:
+            return 200 <= int(response.status) < 300
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def accepts(port: int) -> bool:
+    """Whether something listens on the loopback port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+_chosen: set[int] = set()
+
+
+def free_port() -> int:
+    """A loopback port that is free now and that this process has not handed out before.
+
+    Taken from below the range the kernel uses for outgoing connections: a part that is killed and started
+    again must find its port as it left it.
+    """
+    for _ in range(1000):
+        port = random.randint(20_000, 31_999)  # noqa: S311 - not a secret
+        if port in _chosen:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _chosen.add(port)
+        return port
+    raise StartError("no free port on 127.0.0.1 between 20000 and 31999")

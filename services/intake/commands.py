@@ -1,0 +1,89 @@
+"""What may be asked of intake, and by whom (domain.md §4.1, §5.2)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Code, ReporterBlock
+from shared.case_commands import case_commands
+from shared.command import Command, Reference
+from shared.contracts.common import LevelName
+from shared.contracts.intake import Category, Channel, Source
+from shared.event import L3
+from shared.security.roles import PETITION_CLERK, PETITION_HEAD
+
+PETITION = (PETITION_CLERK, PETITION_HEAD)
+
+
+class ReceiveComplaint(
+    Command, on=Complaint, creates=True, rule="A3", by=PETITION, duty="registrar", facts=("vault",)
+):
+    """Receives a complaint through any channel (接收). Only the envelope is kept here; the reporter
+    block, if there is one, goes to the identity vault and never into an event."""
+
+    channel: Channel
+    source: Source = "DIRECT"
+    received_on: date
+    pages: Annotated[int, Field(ge=1, le=5000)] = 1
+    competent_level: LevelName
+    """The level that the triage found competent for the accused."""
+    blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
+    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
+    acknowledged_notice_version: Annotated[str, StringConstraints(max_length=40)] = ""
+    reporter: L3[ReporterBlock | None] = None
+
+
+class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar"):
+    """Registers a received complaint under a number without gaps (登记)."""
+
+    category: Category = "ACCUSATION"
+
+
+class ListAllegations(
+    Command, on=Complaint, rule="R25", by=(PETITION_CLERK,), duty="registrar", facts=("register",)
+):
+    """Lists the accused and the atomic allegations in sanitised words (SEC-2). A known accused is
+    matched by the clerk; a new one enters the register in the same transaction."""
+
+    accused: Annotated[tuple[AccusedEntry, ...], Field(min_length=1, max_length=20)]
+    allegations: Annotated[tuple[AllegationEntry, ...], Field(min_length=1, max_length=100)]
+    approved_by: Reference
+    """Who approved the sanitised wording."""
+
+
+class MarkDuplicate(
+    Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)
+):
+    """Files a complaint that repeats a registered one without new evidence (重复检举控告). After a
+    conclusion it becomes a report after conclusion and starts no new verification (R55)."""
+
+    of: UUID
+    new_evidence: bool = False
+
+
+class AcceptComplaint(
+    Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True
+):
+    """Accepts a complaint as this organ's own (受理)."""
+
+    handling_dept: Code
+
+
+class TransferToHandler(Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor"):
+    """Hands an accepted complaint to the handling department (移送), which opens a case."""
+
+
+COMMANDS: list[type[Command]] = [
+    ReceiveComplaint,
+    RegisterComplaint,
+    ListAllegations,
+    MarkDuplicate,
+    AcceptComplaint,
+    TransferToHandler,
+    *case_commands(Complaint),
+]

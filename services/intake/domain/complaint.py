@@ -1,0 +1,263 @@
+"""Complaint (检举控告): received as an envelope, registered, listed, accepted, handed over (domain.md §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from services.intake.domain.values import AccusedEntry, AllegationEntry
+from shared.aggregate import Context, allowed_in
+from shared.case import Case
+from shared.contracts.common import Accused, Allegation, LevelName
+from shared.contracts.intake import (
+    AllegationsListed,
+    Category,
+    Channel,
+    ComplaintAccepted,
+    ComplaintReceived,
+    ComplaintRegistered,
+    ComplaintTransferredToHandler,
+    DuplicateFiled,
+    IdentityStatus,
+    Priority,
+    RepeatKind,
+    ResultBecameAvailable,
+    Source,
+)
+from shared.event import Event, Meta
+from shared.law.working_days import local_date
+from shared.organs.tree import Level
+from shared.reaction import derived_id
+from shared.refusal import refuse
+
+CONCLUDED = frozenset({"RESULT_AVAILABLE", "CLOSED"})
+
+
+class Complaint(Case):
+    """One registered item: a letter, a visit, a call, an online submission."""
+
+    kind = "Complaint"
+    plural = "complaints"
+    service = "intake"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.competent_level: LevelName = "TOWNSHIP"
+        self.identity_status: IdentityStatus = "UNCLAIMED"
+        self.reporter_ref = ""
+        self.received_on: date | None = None
+        self.accused: tuple[Accused, ...] = ()
+        self.allegations: tuple[Allegation, ...] = ()
+        self.handling_dept = ""
+        self.duplicate_of = ""
+        self.concluded_in: set[str] = set()
+
+    @property
+    def complaint_ids(self) -> tuple[str, ...]:
+        """Whose reporter a text about this case could reveal."""
+        return (str(self.id),)
+
+    def receive_complaint(
+        self,
+        ctx: Context,
+        channel: Channel,
+        source: Source,
+        received_on: date,
+        pages: int,
+        competent_level: LevelName,
+        blob_id: str,
+        platform_no: str,
+        acknowledged_notice_version: str,
+    ) -> None:
+        """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
+        if received_on > local_date(ctx.occurred_at):
+            refuse("E_SCHEMA", "§0.5", field="received_on", reason="in the future")
+        if channel.startswith("ONLINE") and not acknowledged_notice_version:
+            refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
+        reporter_ref, identity_status = ctx.facts.get("vault", ("", "UNCLAIMED"))
+        self.record(
+            ctx,
+            ComplaintReceived(
+                organ=ctx.actor.organ,
+                channel=channel,
+                source=source,
+                received_on=received_on,
+                pages=pages,
+                competent_level=competent_level,
+                blob_id=blob_id,
+                platform_no=platform_no,
+                acknowledged_notice_version=acknowledged_notice_version,
+                reporter_ref=reporter_ref,
+                identity_status=identity_status,
+            ),
+        )
+
+    def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
+        self.organ = event.organ
+        self.competent_level = event.competent_level
+        self.reporter_ref = event.reporter_ref
+        self.identity_status = event.identity_status
+        self.received_on = event.received_on
+
+    @allowed_in("RECEIVED")
+    def register_complaint(self, ctx: Context, category: Category) -> None:
+        """A14: what belongs to a superior organ is sealed and escalated, never registered here."""
+        if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
+        priority: Priority = "REAL_NAME" if self.identity_status == "CONFIRMED" else "NORMAL"
+        self.record(
+            ctx,
+            ComplaintRegistered(
+                category=category,
+                priority=priority,
+                identity_status=self.identity_status,
+                reporter_ref=self.reporter_ref,
+            ),
+        )
+
+    @allowed_in("REGISTERED")
+    def list_allegations(
+        self,
+        ctx: Context,
+        accused: Sequence[AccusedEntry],
+        allegations: Sequence[AllegationEntry],
+        approved_by: str,
+    ) -> None:
+        """R25: at least one atomic allegation per accused; the clerk confirms who is already known."""
+        people = tuple(self._identify(ctx, n, entry) for n, entry in enumerate(accused))
+        for index, person in enumerate(people):
+            if not any(a.accused == index for a in allegations):
+                refuse("E_SCHEMA", "R25", field=f"allegations[accused={index}]", reason="none listed")
+            self._check_level(ctx, person)
+        for n, entry in enumerate(allegations):
+            if entry.accused >= len(people):
+                refuse("E_SCHEMA", "R25", field=f"allegations.{n}.accused")
+        if len({a.id for a in allegations}) != len(allegations):
+            refuse("E_SCHEMA", "R25", field="allegations.id", reason="not unique")
+        self.record(
+            ctx,
+            AllegationsListed(
+                accused=people,
+                allegations=tuple(
+                    Allegation(
+                        id=f"{str(self.id)[:8]}-{a.id}",
+                        accused_ref=people[a.accused].ref,
+                        kind=a.kind,
+                        text=a.text,
+                    )
+                    for a in allegations
+                ),
+                approved_by=approved_by,
+            ),
+        )
+
+    def on_allegations_listed(self, event: AllegationsListed, meta: Meta) -> None:
+        self.accused = event.accused
+        self.allegations = event.allegations
+
+    @allowed_in("REGISTERED")
+    def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
+        """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
+        after a conclusion it is a re-report."""
+        original: Complaint | None = ctx.facts["original"]
+        if original is None or original.organ != self.organ or original.id == self.id:
+            refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        if new_evidence:
+            refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
+        if not self._claims() or not self._claims() <= original._claims():
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.state in CONCLUDED else "DUPLICATE"
+        self.record(
+            ctx,
+            DuplicateFiled(of=str(original.id), of_number=original.number, repeat_kind=kind),
+            links=(str(original.correlation_id),),
+        )
+
+    def on_duplicate_filed(self, event: DuplicateFiled, meta: Meta) -> None:
+        self.duplicate_of = event.of
+
+    @allowed_in("REGISTERED")
+    def accept_complaint(self, ctx: Context, handling_dept: str) -> None:
+        """Only what this organ is competent for by management authority and place (§5.4)."""
+        if self.state == "DUPLICATE_FILED":
+            refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
+        if self.state == "REGISTERED" and not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        for person in self.accused:
+            if self._competent_organ(ctx, person) != self.organ:
+                refuse("E_NOT_COMPETENT", "§5.4", competent=self._competent_organ(ctx, person))
+        self.record(ctx, ComplaintAccepted(handling_dept=handling_dept))
+
+    def on_complaint_accepted(self, event: ComplaintAccepted, meta: Meta) -> None:
+        self.handling_dept = event.handling_dept
+
+    @allowed_in("ACCEPTED")
+    def transfer_to_handler(self, ctx: Context) -> None:
+        """A12: an initial complaint goes to the handling department, which opens a case (P1)."""
+        if self.state == "DUPLICATE_FILED":
+            refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
+        self.record(
+            ctx,
+            ComplaintTransferredToHandler(
+                number=self.number,
+                handling_dept=self.handling_dept,
+                accused=self.accused,
+                allegations=self.allegations,
+                registered_by=tuple(sorted(self.duties.get("registrar", ()))),
+                real_name=self.identity_status == "CONFIRMED",
+            ),
+        )
+
+    def note_result(self, ctx: Context, case_number: str, verdict: str, concluded_on: date) -> None:
+        """P2: the verification has ended. Told twice, it changes nothing."""
+        if case_number in self.concluded_in:
+            return
+        self.record(
+            ctx, ResultBecameAvailable(case_number=case_number, verdict=verdict, concluded_on=concluded_on)
+        )
+
+    def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
+        self.concluded_in.add(event.case_number)
+
+    def deadline_conditions(self, event: Event) -> frozenset[str]:
+        """Which clocks run: notices and feedback are owed to confirmed or claimed real names only."""
+        holds = {"initial"}
+        status = getattr(event, "identity_status", self.identity_status)
+        level = Level[getattr(event, "competent_level", self.competent_level)]
+        if status in ("CLAIMED", "CONFIRMED"):
+            holds.add("real_name")
+        holds.add("above_own_level" if level > self._stream_level else "competent")
+        return frozenset(holds)
+
+    @property
+    def _stream_level(self) -> Level:
+        digits = len(self.organ.removeprefix("DI-"))
+        return {2: Level.PROVINCE, 4: Level.CITY, 6: Level.COUNTY}.get(digits, Level.TOWNSHIP)
+
+    def _own_level(self, ctx: Context) -> Level:
+        return ctx.law.organs.get(self.organ).level
+
+    def _check_level(self, ctx: Context, person: Accused) -> None:
+        """4.1 note b: if any accused belongs to a higher organ the whole complaint is sealed upward."""
+        if Level[person.managed_by_level] > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", managed_by_level=person.managed_by_level)
+
+    def _competent_organ(self, ctx: Context, person: Accused) -> str:
+        return ctx.law.organs.competent(
+            person.managed_by_level,
+            person.unit_division,
+            is_discipline_staff=person.is_discipline_staff,
+            subject_type=person.subject_type,
+        ).organ.code
+
+    def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
+        if entry.match is not None:
+            known: Accused | None = ctx.facts["register"].get(entry.match)
+            if known is None:
+                refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
+            return known
+        return entry.as_accused(f"acc-{derived_id('accused', self.id, index).hex}")
+
+    def _claims(self) -> set[tuple[str, str]]:
+        return {(a.accused_ref, a.kind) for a in self.allegations}

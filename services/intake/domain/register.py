@@ -1,0 +1,61 @@
+"""The register of accused: one stream per person or organisation, stable over complaints (R55)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shared.aggregate import Aggregate, Context
+from shared.contracts.common import Accused
+from shared.contracts.intake import AccusedConclusionNoted, AccusedRegistered, ComplaintLinkedToAccused
+from shared.event import Meta
+from shared.reaction import derived_id
+
+
+def register_id(accused_ref: str) -> UUID:
+    """The stream of an accused follows from his reference."""
+    return derived_id("accused-register", accused_ref)
+
+
+class RegisterEntry(Aggregate):
+    """What intake knows about one accused over the years: complaints and conclusions, no verdict."""
+
+    kind = "RegisterEntry"
+    plural = "accused"
+    service = "intake"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.accused: Accused | None = None
+        self.complaints: list[str] = []
+        self.conclusions: set[str] = set()
+
+    def link_complaint(self, ctx: Context, accused: Accused, complaint: UUID, kinds: Sequence[str]) -> None:
+        """Registers the accused at his first complaint, and adds this one to his history."""
+        if self.accused is None:
+            self.record(ctx, AccusedRegistered(accused=accused))
+        if str(complaint) not in self.complaints:
+            self.record(
+                ctx, ComplaintLinkedToAccused(complaint=str(complaint), allegation_kinds=tuple(kinds))
+            )
+
+    def note_conclusion(
+        self, ctx: Context, case_number: str, unfounded: Sequence[str], complaints: Sequence[str]
+    ) -> None:
+        """Told twice, it changes nothing."""
+        if case_number not in self.conclusions:
+            self.record(
+                ctx,
+                AccusedConclusionNoted(
+                    case_number=case_number, unfounded=tuple(unfounded), complaints=tuple(complaints)
+                ),
+            )
+
+    def on_accused_registered(self, event: AccusedRegistered, meta: Meta) -> None:
+        self.accused = event.accused
+
+    def on_complaint_linked_to_accused(self, event: ComplaintLinkedToAccused, meta: Meta) -> None:
+        self.complaints.append(event.complaint)
+
+    def on_accused_conclusion_noted(self, event: AccusedConclusionNoted, meta: Meta) -> None:
+        self.conclusions.add(event.case_number)

@@ -1,0 +1,74 @@
+"""What commands of intake are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from shared.command import FreeText, Reference, ShortText
+from shared.contracts.common import Accused, AllegationKind, LevelName, SubjectType
+from shared.event import Value
+from shared.law.identifiers import is_resident_id
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+
+
+class AccusedEntry(Value):
+    """An accused as the clerk enters it: either the confirmed match in the register, or a new entry."""
+
+    match: Reference | None = None
+    subject_type: SubjectType = "PERSON"
+    name: ShortText | None = None
+    unit: ShortText | None = None
+    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")] | None = None
+    position: Annotated[str, StringConstraints(max_length=120)] = ""
+    managed_by_level: LevelName | None = None
+    political_status: Annotated[str, StringConstraints(max_length=60)] = ""
+    official_category: Annotated[str, StringConstraints(max_length=60)] = ""
+    is_discipline_staff: bool = False
+    organisation_code: Annotated[str, StringConstraints(max_length=40)] = ""
+    principal_head: Annotated[str, StringConstraints(max_length=120)] = ""
+
+    @model_validator(mode="after")
+    def complete(self) -> AccusedEntry:
+        """Without a match, R11 wants name, unit, place and the level that manages the cadre."""
+        if self.match is None and None in (self.name, self.unit, self.unit_division, self.managed_by_level):
+            raise ValueError("name, unit, unit_division and managed_by_level are required without match (R11)")
+        if self.subject_type == "PARTY_ORG" and self.match is None and not self.principal_head:
+            raise ValueError("principal_head is required for PARTY_ORG (R11)")
+        return self
+
+    def as_accused(self, ref: str) -> Accused:
+        return Accused(ref=ref, **self.model_dump(exclude={"match"}))
+
+
+class AllegationEntry(Value):
+    """One atomic claim in sanitised words, about the accused with that index."""
+
+    id: Code
+    accused: Annotated[int, Field(ge=0, le=50)]
+    kind: AllegationKind
+    text: FreeText
+
+
+class ReporterBlock(Value):
+    """Who reports and how to reach him: goes to the vault and nowhere else (L3)."""
+
+    name: Annotated[str, StringConstraints(max_length=60)] = ""
+    unit: Annotated[str, StringConstraints(max_length=120)] = ""
+    address: Annotated[str, StringConstraints(max_length=200)] = ""
+    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{0,24}$")] = ""
+    email: Annotated[str, StringConstraints(max_length=120)] = ""
+    resident_id: Annotated[str, StringConstraints(max_length=18)] = ""
+
+    @model_validator(mode="after")
+    def plausible(self) -> ReporterBlock:
+        if self.resident_id and not is_resident_id(self.resident_id):
+            raise ValueError("resident_id does not satisfy GB 11643")
+        return self
+
+    @property
+    def claims_real_name(self) -> bool:
+        """A27: a name or unit name, and a concrete contact."""
+        return bool((self.name or self.unit) and (self.phone or self.email or self.address))

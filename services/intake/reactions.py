@@ -1,0 +1,37 @@
+"""What intake does when verification concludes (domain.md §8.3, P2)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.register import RegisterEntry, register_id
+from shared.contracts.verification import AllegationsVerifiedUnfounded, VerificationConcluded
+from shared.reaction import Desk, Reactions
+
+
+async def note_result(event: VerificationConcluded, desk: Desk) -> None:
+    """Every complaint of the case has its result."""
+    for id in event.complaint_ids:
+        complaint = await desk.get(Complaint, UUID(id))
+        if complaint is not None:
+            ctx = desk.context(complaint.organ, rule="P2")
+            complaint.note_result(ctx, event.number, event.verdict, event.concluded_on)
+
+
+async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
+    """The accused's history learns that these allegations were unfounded (R55)."""
+    entry = await desk.get(RegisterEntry, register_id(event.subject.ref))
+    if entry is not None:
+        entry.note_conclusion(
+            desk.context(entry.organ, rule="R55"),
+            event.case_number,
+            [a.id for a in event.unfounded],
+            event.complaint_ids,
+        )
+
+
+REACTIONS: Reactions = {
+    "verification.VerificationConcluded": note_result,
+    "verification.AllegationsVerifiedUnfounded": note_conclusion,
+}

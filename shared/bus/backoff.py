@@ -1,0 +1,24 @@
+"""Waiting longer after each failure, with a little chance in it so that replicas do not march in step."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+
+class Backoff:
+    """Pauses that double from `first` to `top` seconds until something succeeds."""
+
+    def __init__(self, first: float = 0.05, top: float = 2.0) -> None:
+        self._first = first
+        self._top = top
+        self._next = first
+
+    async def wait(self) -> None:
+        """Pauses once."""
+        pause, self._next = self._next, min(self._next * 2, self._top)
+        await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
+
+    def reset(self) -> None:
+        """After a success: the next pause is short again."""
+        self._next = self._first

@@ -1,0 +1,81 @@
+"""The one connection of a process to NATS, with the client's harmful defaults set right.
+
+nats-py gives up after 60 attempts and then stays closed without a word, and notices a dead server
+only after four minutes. Here it tries for ever, notices within half a minute (the inbox's heartbeats
+within seconds), and a connection that closes all the same is fatal to the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from nats.aio.client import Client
+
+from shared.bus.names import inbox_prefix
+
+log = structlog.get_logger(__name__)
+_connecting: set[asyncio.Task[None]] = set()
+
+
+async def connect(
+    nats_url: str,
+    seed_file: Path | None,
+    service: str,
+    on_error: Callable[[Exception], None],
+    on_fatal: Callable[[], None],
+    *,
+    wait: bool = True,
+) -> Client:
+    """Connects as a service; `seed_file` holds its nkey.
+
+    With `wait=False` it returns at once and goes on connecting behind the caller's back: a service
+    must start, and accept, while the broker is down. `on_error` counts (a refused permission shows
+    nowhere else: the request itself only times out). `on_fatal` must end the process.
+    """
+
+    async def error(problem: Exception) -> None:
+        log.warning("nats.error", service=service, error=type(problem).__name__, text=str(problem))
+        on_error(problem)
+
+    async def closed() -> None:
+        log.error("nats.closed", service=service)
+        on_fatal()
+
+    client = Client()
+    task = asyncio.create_task(
+        client.connect(
+            nats_url.split(","),
+            name=service,
+            error_cb=error,
+            closed_cb=closed,
+            connect_timeout=2,
+            reconnect_time_wait=1,
+            max_reconnect_attempts=-1,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            nkeys_seed=str(seed_file) if seed_file else None,
+            inbox_prefix=inbox_prefix(service),
+        )
+    )
+    if wait:
+        await task
+        return client
+
+    def finished(done: asyncio.Task[None]) -> None:
+        _connecting.discard(done)
+        if not done.cancelled() and (problem := done.exception()) is not None:
+            log.error("nats.never_connected", service=service, error=type(problem).__name__)
+            on_fatal()
+
+    _connecting.add(task)  # the loop itself keeps only a weak reference
+    task.add_done_callback(finished)
+    return client
+
+
+async def connected(client: Client) -> None:
+    """Waits until there is a server to talk to."""
+    while not client.is_connected:  # noqa: ASYNC110 - the client has no event to wait for
+        await asyncio.sleep(0.05)

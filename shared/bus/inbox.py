@@ -1,0 +1,545 @@
+"""From another service's stream into the own store, each event exactly once and in order.
+
+The position of the source lies in the own database and moves in the same transaction as the effect;
+the broker is told after the commit. So a message at or before the position is skipped, and one whose
+`Ev-Prev` is not the position has a hole before it, which is read from the producer's own log.
+Duplicates, disorder, redelivery and a broker that lost its middle are all the same to it.
+
+An event that cannot be dealt with is parked, and the later ones of its case behind it; everything
+else flows on. Away is not broken: while the database or the broker is away, nothing is parked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import nats.errors
+import structlog
+from eventsourcing.persistence import Tracking
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from shared import failpoint
+from shared.bus.arrival import Arrival, arrival_of, arrivals_from_log
+from shared.bus.backoff import Backoff
+from shared.bus.connection import connected
+from shared.bus.envelope import BadEnvelope, BusKey, Malformed, Published, hint_of_correlation
+from shared.bus.envelope import open as open_envelope
+from shared.bus.log import Receiver
+from shared.bus.log_server import LogUnavailable, fetch_log
+from shared.bus.names import stream_name
+from shared.bus.observer import Observer
+from shared.bus.parking import BEHIND, Parked, ParkedStore, pack, reason_of
+from shared.bus.pull import Puller
+from shared.store.driver import away
+from shared.store.types import AlreadyTracked, Append, StoreUnavailable, VersionConflict
+
+log = structlog.get_logger(__name__)
+
+Handle = Callable[[Published], Awaitable[Append | None]]
+"""Builds the effect of an event; nothing where it has none. May be called again with fresh state."""
+
+HandleBatch = Callable[[Sequence[Published], Sequence[int]], Awaitable[None]]
+"""Writes the effects of a run of events itself, in one transaction with the source's new position
+(`AlreadyTracked` where another was faster). Where the second argument names parked rows, these events
+come from there: it deletes the rows and leaves the position alone."""
+
+_Opened = tuple[Arrival, Published]
+_MOST_CONFLICTS = 20
+_PAGE = 200
+
+
+class Diverged(Exception):
+    """The producer's log does not go on from where this inbox stands: one of the two lost its history."""
+
+
+class Inbox:
+    """One source's events for one service. Several workers on one source are harmless."""
+
+    def __init__(
+        self,
+        service: str,
+        source: str,
+        nc: Client,
+        recorder: Receiver,
+        handle: Handle | None,
+        *,
+        key: BusKey,
+        parked: ParkedStore,
+        handle_batch: HandleBatch | None = None,
+        observer: Observer | None = None,
+        attempts: int = 5,
+        first_pause: float = 0.05,
+        batch: int = 200,
+        ack_wait: float = 30.0,
+        heartbeat: float = 1.0,
+        janitor: float = 5.0,
+    ) -> None:
+        """`attempts` and `first_pause`: how often and after which growing pauses a failing event is tried.
+        `janitor`: how often it is looked whether something is parked behind nothing any more."""
+        if (handle is None) == (handle_batch is None):
+            raise ValueError("an inbox has either a handler or a batch handler")
+        self.position = 0
+        self.halted: str | None = None
+        self._service = service
+        self._source = source
+        self._name = f"inbox.{source}"
+        self._nc = nc
+        self._js = nc.jetstream(timeout=3.0)
+        self._recorder = recorder
+        self._handle = handle
+        self._handle_batch = handle_batch
+        self._key = key
+        self._parked = parked
+        self._observer = observer or Observer()
+        self._attempts = attempts
+        self._first_pause = first_pause
+        self._batch = batch
+        self._ack_wait = ack_wait
+        self._heartbeat = heartbeat
+        self._janitor = janitor
+        self._blocked: set[str] = set()
+        self._seen = 0
+        """The last event looked at; those after `position` needed no effect and are not yet behind us."""
+        self._tidied = 0.0
+        self._lock = asyncio.Lock()
+
+    # --- taking in -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Takes in until it is cancelled; any failure leads back to a look at log and consumer."""
+        backoff = Backoff()
+        while True:
+            try:
+                await connected(self._nc)
+                await self._session(backoff)
+            except Diverged as reason:
+                self._set_halted(str(reason))
+                await asyncio.sleep(self._janitor)
+            except Exception as error:  # whatever it is, silence would be worse
+                self._observer.error(self._name, error)
+                log.warning("inbox.retry", inbox=self._name, error=reason_of(error))
+                await backoff.wait()
+
+    async def _session(self, backoff: Backoff) -> None:
+        """One life of the consumer, as long as nothing is lost."""
+        async with self._lock:
+            await self._reload()
+            if await self._catch_up():
+                backoff.reset()
+        await self._ensure_consumer()
+        async with Puller(
+            self._nc,
+            stream_name(self._source),
+            self._service,
+            batch=self._batch,
+            heartbeat=self._heartbeat,
+        ) as puller:
+            while True:
+                messages = await puller.next(self._janitor)
+                async with self._lock:
+                    if messages:
+                        await self._take(messages)
+                        backoff.reset()
+                    await self._release_orphans()
+
+    async def _reload(self) -> None:
+        self.position = self._seen = await self._recorder.tracked(self._source)
+        self._blocked = await self._parked.correlations(self._source)
+
+    async def _catch_up(self) -> bool:
+        """Reads one page from the producer itself, if it answers.
+
+        What the broker held back or lost at the stream's end leaves no hole behind which it would show.
+        """
+        try:
+            page = await fetch_log(self._nc, self._source, self.position, _PAGE, within=2.0)
+        except LogUnavailable:
+            return False
+        await self._apply(self._in_chain(page))
+        return bool(page)
+
+    async def _ensure_consumer(self) -> None:
+        """Creates the consumer; with the same settings that does nothing to an existing one."""
+        await self._js.add_consumer(
+            stream_name(self._source),
+            ConsumerConfig(
+                name=self._service,
+                durable_name=self._service,
+                deliver_policy=DeliverPolicy.ALL,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=self._ack_wait,
+                max_deliver=-1,  # any other number is a silent skip
+                max_ack_pending=self._batch,
+            ),
+        )
+
+    async def _take(self, messages: list[Msg]) -> None:
+        """Deals with what the broker brought, in order of position, and acknowledges it."""
+        taken: list[tuple[Arrival, Msg]] = []
+        for message in messages:
+            try:
+                taken.append((arrival_of(message), message))
+            except Malformed as error:
+                # It has no place in the log, so nothing is lost with it: the next one shows the hole.
+                self._observer.error(self._name, error)
+                log.error("inbox.not_from_a_relay", inbox=self._name)
+                await message.ack()
+        taken.sort(key=lambda pair: pair[0].position)
+        try:
+            await self._apply_in_order([arrival for arrival, _ in taken])
+        finally:
+            for arrival, message in taken:
+                # What is not behind us comes again soon.
+                await (message.ack() if arrival.position <= self.position else message.nak(delay=1))
+        if taken:
+            self._observer.lag(self._source, taken[-1][1].metadata.num_pending)
+
+    async def _apply_in_order(self, arrivals: Sequence[Arrival]) -> None:
+        """Skips what came before, fills holes, and deals with what follows in runs as long as they go."""
+        run: list[Arrival] = []
+        end = self.position
+        for arrival in arrivals:
+            if arrival.position <= end:
+                self._observer.duplicate(self._source)
+            elif arrival.previous == end:
+                run.append(arrival)
+                end = arrival.position
+            else:
+                await self._apply(run)
+                run = []
+                if arrival.position > self.position:
+                    await self._fill(arrival)
+                end = self.position
+        await self._apply(run)
+
+    async def _fill(self, arrival: Arrival) -> None:
+        """Takes what lies before an arrival, and itself, from the producer's log.
+
+        Raises `LogUnavailable` or `Diverged`. Afterwards the message itself is a duplicate: what the
+        producer says of its log is the truth, and a header that was damaged does not matter.
+        """
+        self._observer.gap(self._source, self.position, arrival.position)
+        log.warning("inbox.gap", inbox=self._name, after=self.position, before=arrival.position)
+        while self.position < arrival.position:
+            page = self._in_chain(await fetch_log(self._nc, self._source, self.position, _PAGE))
+            if not page:
+                raise LogUnavailable(f"{self._source} has nothing after {self.position} yet")
+            await self._apply([a for a in page if a.position <= arrival.position])
+
+    def _in_chain(self, page: list[bytes]) -> list[Arrival]:
+        """A page of the log, if it goes on exactly from here."""
+        arrivals = arrivals_from_log(page)
+        end = self.position
+        for arrival in arrivals:
+            if arrival.previous != end:
+                raise Diverged(
+                    f"{self._source}'s log has {arrival.position} following {arrival.previous}, "
+                    f"but this inbox stands at {end}"
+                )
+            end = arrival.position
+        if arrivals:
+            self._set_halted(None)
+        return arrivals
+
+    def _set_halted(self, reason: str | None) -> None:
+        if reason != self.halted:
+            self.halted = reason
+            self._observer.halted(self._name, reason)
+            log.error("inbox.halted" if reason else "inbox.resumed", inbox=self._name, reason=reason)
+
+    # --- one event after the other ---------------------------------------------------------------
+
+    async def _apply(self, arrivals: Sequence[Arrival]) -> None:
+        """Brings a run of arrivals that follow the position behind us, whatever it takes."""
+        self._seen = self.position
+        run: list[_Opened] = []
+        for arrival in arrivals:
+            if arrival.position <= self._seen:
+                continue  # another worker was faster
+            published, broken = await self._open(arrival)
+            if published is None:
+                await self._flush(run)
+                await self._park(arrival, broken)
+            elif await self._is_blocked(published):
+                await self._flush(run)
+                await self._park(arrival, BEHIND, published)
+            elif self._handle_batch is not None:
+                run.append((arrival, published))
+            else:
+                await self._apply_one(arrival, published)
+        await self._flush(run)
+        if arrivals:
+            self._observer.applied(self._source, len(arrivals))
+
+    async def _flush(self, run: list[_Opened]) -> None:
+        """Brings behind us what was gathered: a batch, or a run of events without effect."""
+        if run:
+            await self._apply_batch(run)
+            run.clear()
+        elif self._seen > self.position:
+            await self._persist(Append(), self._seen)
+
+    async def _apply_one(self, arrival: Arrival, published: Published) -> None:
+        handle = self._handle
+        assert handle is not None
+
+        async def attempt() -> None:
+            append = await handle(published)
+            if append is None or _is_empty(append):
+                self._seen = arrival.position
+            else:
+                await self._commit(append, arrival.position)
+
+        await self._try(attempt, arrival, published)
+
+    async def _apply_batch(self, run: Sequence[_Opened]) -> None:
+        """All at once; if that fails, one by one, so that only the poisonous one is parked."""
+        try:
+            await self._attempt_batch(run)
+            return
+        except Exception as error:
+            self._observer.error(self._name, error)
+            await self._look_again()
+        for arrival, published in run:
+            if arrival.position <= self.position:
+                continue
+            if await self._is_blocked(published):
+                await self._park(arrival, BEHIND, published)
+            else:
+                alone = partial(self._attempt_batch, [(arrival, published)])
+                await self._try(alone, arrival, published)
+
+    async def _attempt_batch(self, run: Sequence[_Opened]) -> None:
+        assert self._handle_batch is not None
+        failpoint.hit("inbox.before_commit")
+        await self._handle_batch([published for _, published in run], ())
+        failpoint.hit("inbox.after_commit")
+        self.position = self._seen = run[-1][0].position
+
+    async def _try(
+        self, attempt: Callable[[], Awaitable[None]], arrival: Arrival, published: Published
+    ) -> None:
+        """Attempts until it is done, by us or by another, or parks."""
+        failures = conflicts = 0
+        pauses = Backoff(self._first_pause)
+        while True:
+            try:
+                await attempt()
+                return
+            except AlreadyTracked:
+                pass
+            except VersionConflict as error:
+                conflicts += 1
+                if conflicts > _MOST_CONFLICTS:
+                    await self._park(arrival, reason_of(error), published)
+                    return
+            except Exception as error:
+                self._observer.error(self._name, error)
+                if not is_away(error):
+                    failures += 1
+                    log.warning(
+                        "inbox.failed",
+                        inbox=self._name,
+                        position=arrival.position,
+                        failures=failures,
+                        reason=reason_of(error),
+                    )
+                    if failures >= self._attempts:
+                        await self._park(arrival, reason_of(error), published)
+                        return
+                await pauses.wait()
+            # Perhaps it is done: by another worker, or by us and only the answer was lost.
+            await self._look_again()
+            if arrival.position <= self.position:
+                return
+
+    async def _look_again(self) -> None:
+        """Learns from the store where we stand, once it answers; forgets no event looked at since."""
+        seen = self._seen
+        await self._until_there(self._reload)
+        self._seen = max(seen, self.position)
+
+    async def _persist(self, append: Append, position: int) -> None:
+        """Commits what can only fail because the store is away, or because it is done already."""
+        pauses = Backoff(self._first_pause)
+        while self.position < position:
+            try:
+                await self._commit(append, position)
+            except AlreadyTracked:
+                await self._look_again()
+                return
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                self._observer.error(self._name, error)
+                await pauses.wait()
+                await self._look_again()
+
+    async def _commit(self, append: Append, position: int) -> None:
+        append.tracking = Tracking(self._source, position)
+        failpoint.hit("inbox.before_commit")
+        await self._recorder.append(append)
+        failpoint.hit("inbox.after_commit")
+        self.position = position
+        self._seen = max(self._seen, position)
+
+    async def _until_there(self, action: Callable[[], Awaitable[None]]) -> None:
+        pauses = Backoff(self._first_pause)
+        while True:
+            try:
+                await action()
+                return
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                self._observer.error(self._name, error)
+                await pauses.wait()
+
+    # --- opening ---------------------------------------------------------------------------------
+
+    async def _open(self, arrival: Arrival) -> tuple[Published | None, str]:
+        """The event in a message; if the broker's copy is broken, in the producer's own."""
+        try:
+            return self._opened(arrival), ""
+        except BadEnvelope as error:
+            reason = reason_of(error)
+        self._observer.gap(self._source, arrival.previous, arrival.position)
+        try:
+            page = await fetch_log(self._nc, self._source, arrival.previous, 1, within=2.0)
+            again = arrivals_from_log(page)
+            if again and again[0].position == arrival.position:
+                return self._opened(again[0]), ""
+        except (BadEnvelope, LogUnavailable) as error:
+            log.error("inbox.unreadable", inbox=self._name, position=arrival.position, why=reason_of(error))
+        return None, reason
+
+    def _opened(self, arrival: Arrival) -> Published:
+        published = open_envelope(arrival.data, self._key)
+        place = (published.service, published.position, published.previous)
+        if place != (self._source, arrival.position, arrival.previous):
+            raise Malformed("the message lies in the place of another")
+        return published
+
+    # --- parking ---------------------------------------------------------------------------------
+
+    async def _is_blocked(self, published: Published) -> bool:
+        """Whether an earlier event of its case is parked; asks the store before it says so."""
+        correlation = published.meta["correlation_id"]
+        if correlation not in self._blocked:
+            return False
+
+        async def look() -> None:
+            self._blocked = await self._parked.correlations(self._source)
+
+        await self._until_there(look)
+        return correlation in self._blocked
+
+    async def _park(self, arrival: Arrival, reason: str, published: Published | None = None) -> None:
+        if published is None:
+            correlation, event_id = hint_of_correlation(arrival.data), None
+        else:
+            correlation, event_id = published.meta["correlation_id"], published.event_id
+        row: dict[str, Any] = {
+            "source": self._source,
+            "position": arrival.position,
+            "event_id": event_id,
+            "correlation": correlation,
+            "reason": reason,
+            "message": pack(arrival.data, arrival.previous),
+        }
+        await self._persist(Append(parked=[row]), arrival.position)
+        if correlation:
+            self._blocked.add(correlation)
+        self._observer.parked(self._source, arrival.position, reason)
+        log.error(
+            "inbox.parked",
+            inbox=self._name,
+            position=arrival.position,
+            correlation=correlation,
+            reason=reason,
+        )
+
+    async def list_parked(self) -> list[Parked]:
+        """What is parked, in order."""
+        return await self._parked.list(self._source)
+
+    async def count_parked(self) -> int:
+        return await self._parked.count(self._source)
+
+    async def retry_parked(self, correlation: str | None = None) -> int:
+        """Tries what is parked again, each case in its order up to the first that fails once more.
+
+        Returns how many are dealt with.
+        """
+        async with self._lock:
+            rows = await self._parked.list(self._source, correlation)
+            done = 0
+            for case in dict.fromkeys(row.correlation for row in rows):
+                done += await self._drain(case)
+            self._blocked = await self._parked.correlations(self._source)
+            return done
+
+    async def _drain(self, correlation: str) -> int:
+        """Empties one case. It is read again until nothing is left: another worker may still add to it."""
+        done = 0
+        while rows := await self._parked.list(self._source, correlation):
+            for row in rows:
+                try:
+                    await self._unpark(row)
+                    done += 1
+                except Exception as error:
+                    if is_away(error):
+                        raise
+                    await self._parked.failed_again(row.id, reason_of(error))
+                    if correlation:
+                        return done
+            if not correlation:
+                break  # messages of no known case do not wait for one another
+        return done
+
+    async def _unpark(self, row: Parked) -> None:
+        published, broken = await self._open(Arrival(row.position, row.previous, row.message))
+        if published is None:
+            raise Malformed(broken)
+        if self._handle_batch is not None:
+            await self._handle_batch([published], [row.id])
+            return
+        assert self._handle is not None
+        for attempt in range(_MOST_CONFLICTS):
+            append = await self._handle(published) or Append()
+            append.unparked = [row.id]
+            try:
+                await self._recorder.append(append)
+                return
+            except VersionConflict:
+                if attempt == _MOST_CONFLICTS - 1:
+                    raise
+
+    async def _release_orphans(self) -> None:
+        """Deals with what is parked behind nothing: parked while another worker drained its case."""
+        now = asyncio.get_running_loop().time()
+        if not self._blocked or now < self._tidied + self._janitor:
+            return
+        self._tidied = now
+        heads: dict[str, Parked] = {}
+        for row in await self._parked.list(self._source):
+            heads.setdefault(row.correlation, row)
+        for correlation, head in heads.items():
+            if head.reason == BEHIND:
+                await self._drain(correlation)
+        self._blocked = await self._parked.correlations(self._source)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether something we need is away for now, which is no fault of the event."""
+    return isinstance(error, StoreUnavailable | nats.errors.Error | LogUnavailable) or away(error)
+
+
+def _is_empty(append: Append) -> bool:
+    parts: Iterable[object] = (append.events, append.command, append.parked, append.unparked, append.effects)
+    return not any(parts)

@@ -1,0 +1,34 @@
+"""What the bus needs of an event store."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import UUID
+
+from shared.store.types import Append, Appended, LogEntry
+
+
+class Log(Protocol):
+    """The record itself, which the stream only copies."""
+
+    async def read(self, after: int, limit: int, /) -> list[LogEntry]:
+        """The entries whose positions follow `after`, in order."""
+        ...
+
+    async def find_event(self, position: int, /) -> UUID | None:
+        """The id of the event at a position; None where there is none."""
+        ...
+
+    async def wait_for(self, position: int, seconds: float, /) -> object:
+        """Returns when the log has something after `position`, or after so many seconds."""
+        ...
+
+
+class Receiver(Protocol):
+    """A store that takes in effects together with the position of their source."""
+
+    async def append(self, append: Append, /) -> Appended: ...
+
+    async def tracked(self, source: str, /) -> int:
+        """The last position of a source that is dealt with; 0 before the first."""
+        ...

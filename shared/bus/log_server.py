@@ -1,0 +1,98 @@
+"""A service answers for its own log, so that whoever finds a hole in the stream can fill it.
+
+Request on `zm.log.<service>`: {"after": position, "limit": n}. Answer: the messages that the relay
+would publish, one a line, as many as fit one NATS message; empty when there is nothing after.
+"""
+
+from __future__ import annotations
+
+import nats.errors
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from shared.bus.connection import connected
+from shared.bus.envelope import BusKey, to_cloudevent
+from shared.bus.log import Log
+from shared.bus.names import PROBLEM, log_subject
+from shared.bus.observer import Observer
+
+log = structlog.get_logger(__name__)
+MOST_AT_ONCE = 500
+_ROOM_FOR_HEADERS = 1024
+
+
+class LogUnavailable(Exception):
+    """The producer does not answer for its log now."""
+
+
+class LogServer:
+    """Answers requests for one service's log. Replicas share the work as a queue group."""
+
+    def __init__(
+        self, service: str, nc: Client, log: Log, key: BusKey, observer: Observer | None = None
+    ) -> None:
+        self._service = service
+        self._nc = nc
+        self._log = log
+        self._key = key
+        self._observer = observer or Observer()
+        self._subscription: Subscription | None = None
+
+    async def start(self) -> None:
+        """Begins to answer, once there is a broker; the subscription survives reconnections by itself."""
+        await connected(self._nc)
+        self._subscription = await self._nc.subscribe(
+            log_subject(self._service), queue=self._service, cb=self._answer
+        )
+
+    async def stop(self) -> None:
+        """Answers what was asked, then no more."""
+        if self._subscription is not None and self._nc.is_connected:
+            await self._subscription.drain()  # type: ignore[no-untyped-call]
+
+    async def _answer(self, request: Msg) -> None:
+        if not request.reply:
+            return
+        try:
+            asked = orjson.loads(request.data)
+            after, limit = int(asked["after"]), min(int(asked["limit"]), MOST_AT_ONCE)
+        except (ValueError, KeyError, TypeError):
+            await self._refuse(request, "bad request")
+            return
+        try:
+            answer = await self._lines(after, limit)
+        except Exception as error:  # the asker must hear of it, or it waits for nothing
+            self._observer.error("log_server", error)
+            log.warning("log_server.failed", service=self._service, error=type(error).__name__)
+            await self._refuse(request, "unavailable")
+            return
+        await self._nc.publish(request.reply, answer)
+
+    async def _refuse(self, request: Msg, problem: str) -> None:
+        await self._nc.publish(request.reply, headers={PROBLEM: problem})
+
+    async def _lines(self, after: int, limit: int) -> bytes:
+        room = self._nc.max_payload - _ROOM_FOR_HEADERS
+        lines: list[bytes] = []
+        for entry in await self._log.read(after, limit):
+            line = to_cloudevent(entry, self._key)
+            room -= len(line) + 1
+            if room < 0 and lines:
+                break
+            lines.append(line)
+        return b"\n".join(lines)
+
+
+async def fetch_log(nc: Client, service: str, after: int, limit: int, *, within: float = 5.0) -> list[bytes]:
+    """Messages of a producer's log after a position, from its store. Raises `LogUnavailable`."""
+    question = orjson.dumps({"after": after, "limit": limit})
+    try:
+        answer = await nc.request(log_subject(service), question, timeout=within)
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise LogUnavailable(f"{service}: {type(error).__name__}") from error
+    if answer.headers and PROBLEM in answer.headers:
+        raise LogUnavailable(f"{service}: {answer.headers[PROBLEM]}")
+    return answer.data.split(b"\n") if answer.data else []

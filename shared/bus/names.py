@@ -1,0 +1,33 @@
+"""What things are called on the bus."""
+
+from __future__ import annotations
+
+POSITION = "Ev-Pos"
+"""Header: the event's position in its producer's store."""
+PREVIOUS = "Ev-Prev"
+"""Header: the position before it. Positions may have gaps; only this tells what is missing."""
+EVENT_ID = "Ev-Id"
+"""Header: the event's id, by which the relay recognises its own history."""
+TRACEPARENT = "traceparent"
+PROBLEM = "Ev-Problem"
+"""Header of a log server's answer that is none."""
+
+
+def stream_name(service: str) -> str:
+    """The stream that holds a service's log."""
+    return f"ZM_{service.upper()}"
+
+
+def stream_subjects(service: str) -> str:
+    """All that a service publishes."""
+    return f"zm.{service}.>"
+
+
+def log_subject(service: str) -> str:
+    """Where a service answers for its log. Outside its stream's subjects, so requests are not stored."""
+    return f"zm.log.{service}"
+
+
+def inbox_prefix(service: str) -> str:
+    """Replies to a service go below this, so that no other service may listen to them."""
+    return f"_INBOX_{service}"

@@ -1,0 +1,228 @@
+"""From the store to the stream: compare and append.
+
+Every message says which stream sequence it must follow (`Nats-Expected-Last-Sequence`), and carries
+its position in the store. The stream's last message is therefore the only cursor there is: on start
+and after any error it is read, and publishing goes on behind it. Two relays at once cannot disturb
+each other, a lost acknowledgement costs one look, and a wiped broker is filled again by the same code.
+
+No `Nats-Msg-Id`: the broker's memory of ids outlives a purge and would swallow the refill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.js.api import DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from shared import failpoint
+from shared.bus.backoff import Backoff
+from shared.bus.connection import connected
+from shared.bus.envelope import BusKey, to_cloudevent, type_of
+from shared.bus.log import Log
+from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, TRACEPARENT, stream_name, stream_subjects
+from shared.bus.observer import Observer
+from shared.event import Recorded
+from shared.store.types import LogEntry
+
+log = structlog.get_logger(__name__)
+
+_STREAM_NOT_FOUND = 10059
+_STREAM_FULL = {10077, 10122, 10047, 10028}
+"""Maximum bytes or messages exceeded, storage resources exceeded."""
+_WRONG_LAST_SEQUENCE = {10071, 10164}
+
+
+class Halt(Exception):
+    """Going on could do harm, or cannot succeed until a person acts."""
+
+
+class _Overtaken(Exception):
+    """Another relay was faster."""
+
+
+class Relay:
+    """Publishes the log of one service's store, in order, for ever."""
+
+    def __init__(
+        self,
+        service: str,
+        nc: Client,
+        log: Log,
+        key: BusKey,
+        *,
+        observer: Observer | None = None,
+        replicas: int = 1,
+        max_bytes: int = 1024**3,
+        batch: int = 128,
+        timeout: float = 3.0,
+        recheck: float = 30.0,
+        halted_retry: float = 5.0,
+    ) -> None:
+        """`recheck`: how often an idle relay looks whether the stream still holds what it published.
+        `halted_retry`: how often a halted one looks whether the reason is gone."""
+        self.halted: str | None = None
+        self.position = 0
+        self._service = service
+        self._nc = nc
+        self._js = nc.jetstream(timeout=timeout)
+        self._log = log
+        self._key = key
+        self._observer = observer or Observer()
+        self._replicas = replicas
+        self._max_bytes = max_bytes
+        self._batch = batch
+        self._recheck = recheck
+        self._halted_retry = halted_retry
+        self._stream = stream_name(service)
+        self._sequence = 0
+
+    async def run(self) -> None:
+        """Relays until it is cancelled; any failure leads back to a look at the stream."""
+        backoff = Backoff()
+        while True:
+            try:
+                await connected(self._nc)
+                await self._resync()
+                self._set_halted(None)
+                await self._follow(backoff)
+            except _Overtaken:
+                await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - so that two do not march in step
+            except Halt as reason:
+                self._set_halted(str(reason))
+                await asyncio.sleep(self._halted_retry)
+            except Exception as error:  # whatever it is, silence would be worse
+                self._observer.error("relay", error)
+                log.warning("relay.retry", service=self._service, error=type(error).__name__, text=str(error))
+                await backoff.wait()
+
+    def _set_halted(self, reason: str | None) -> None:
+        if reason != self.halted:
+            self.halted = reason
+            self._observer.halted("relay", reason)
+            log.error("relay.halted" if reason else "relay.resumed", service=self._service, reason=reason)
+
+    async def _resync(self) -> None:
+        """Reads from the stream where to go on, and whether it and the store tell one history."""
+        try:
+            last = await self._js.get_last_msg(self._stream, stream_subjects(self._service))
+        except NotFoundError as missing:
+            if missing.err_code == _STREAM_NOT_FOUND:
+                await self._create_stream()
+            self.position = 0
+            self._sequence = (await self._js.stream_info(self._stream)).state.last_seq
+        else:
+            self.position = await self._agreed_position(last)
+            self._sequence = last.seq or 0
+        self._observer.resynced(self._service, self.position)
+
+    async def _agreed_position(self, last: RawStreamMsg) -> int:
+        headers = last.headers or {}
+        try:
+            position, event_id = int(headers[POSITION]), headers[EVENT_ID]
+        except (KeyError, ValueError):
+            raise Halt(f"{self._stream}: message {last.seq} does not come from a relay") from None
+        known = await self._log.find_event(position)
+        if known is None or str(known) != event_id:
+            raise Halt(
+                f"store and stream disagree at position {position}: published {event_id}, "
+                f"the store has {known or 'nothing'}. The store has lost a tail, or is another one."
+            )
+        return position
+
+    async def _create_stream(self) -> None:
+        await self._js.add_stream(
+            StreamConfig(
+                name=self._stream,
+                subjects=[stream_subjects(self._service)],
+                storage=StorageType.FILE,
+                retention=RetentionPolicy.LIMITS,
+                # A full stream must say so; it may never drop what a slow consumer has not seen.
+                discard=DiscardPolicy.NEW,
+                max_bytes=self._max_bytes,
+                num_replicas=self._replicas,
+                deny_delete=True,
+                deny_purge=True,
+                allow_direct=False,  # a direct get may be answered by a replica that is behind
+            )
+        )
+        log.info("relay.stream_created", service=self._service, stream=self._stream)
+
+    async def _follow(self, backoff: Backoff) -> None:
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
+        while True:
+            entries = await self._log.read(self.position, self._batch)
+            if entries:
+                await self._publish(entries)
+                backoff.reset()
+                checked = loop.time()
+            elif loop.time() - checked > self._recheck:
+                await self._resync()
+                checked = loop.time()
+            else:
+                with suppress(TimeoutError):
+                    await self._log.wait_for(self.position, 1.0)
+
+    async def _publish(self, entries: list[LogEntry]) -> None:
+        """Publishes a batch at once: the broker takes it in order, or nothing after the first refusal."""
+        self._check_chain(entries)
+        failpoint.hit("relay.before_publish")
+        publications = [
+            self._publish_one(entry, self._sequence + offset) for offset, entry in enumerate(entries)
+        ]
+        if len(publications) == 1:
+            await publications[0]
+        else:
+            # All must be done before the next look at the stream, or a late one would surprise it.
+            outcomes = await asyncio.gather(*publications, return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+        failpoint.hit("relay.after_publish")
+        self._sequence += len(entries)
+        self.position = entries[-1].recorded.position
+        self._observer.published(self._service, len(entries), self.position)
+
+    def _check_chain(self, entries: list[LogEntry]) -> None:
+        previous = self.position
+        for entry in entries:
+            if entry.previous != previous:
+                raise Halt(
+                    f"the store's log is broken: position {entry.recorded.position} "
+                    f"follows {entry.previous}, expected {previous}"
+                )
+            previous = entry.recorded.position
+
+    async def _publish_one(self, entry: LogEntry, after_sequence: int) -> None:
+        recorded = entry.recorded
+        headers = {
+            "Nats-Expected-Last-Sequence": str(after_sequence),
+            POSITION: str(recorded.position),
+            PREVIOUS: str(entry.previous),
+            EVENT_ID: str(recorded.event_id),
+        }
+        if recorded.meta.trace_id:
+            headers[TRACEPARENT] = _traceparent(recorded)
+        try:
+            await self._js.publish(
+                type_of(type(recorded.event)), to_cloudevent(entry, self._key), headers=headers
+            )
+        except nats.errors.MaxPayloadError:
+            raise Halt(f"the event at position {recorded.position} is too large for the broker") from None
+        except APIError as refusal:
+            if refusal.err_code in _WRONG_LAST_SEQUENCE:
+                raise _Overtaken from refusal
+            if refusal.err_code in _STREAM_FULL:
+                raise Halt(f"{self._stream} is full: {refusal.description}") from refusal
+            raise
+
+
+def _traceparent(recorded: Recorded) -> str:
+    trace = recorded.meta.trace_id
+    return trace if "-" in trace else f"00-{trace}-{recorded.event_id.hex[:16]}-01"

@@ -1,0 +1,60 @@
+"""The commands that every case has, made for each service's aggregates (domain.md §6.3, A48)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints, create_model
+
+from shared.aggregate import Aggregate, Law
+from shared.command import Command, Reference, ShortText
+from shared.security.roles import LEADERS, STAFF, SUBJECT
+
+Role = Annotated[str, StringConstraints(pattern=r"^[a-z_]{3,40}$")]
+
+
+class _AssignToCase(Command):
+    """Gives a person the need to know of this case in one role (§6.3). A leader of the organ that
+    owns the case assigns, and a leader of the organ that must approve assigns his own approver."""
+
+    person: Reference
+    role: Role
+
+
+class _EndAssignment(Command):
+    """Ends a person's need to know at once (§6.3)."""
+
+    person: Reference
+    role: Role
+    reason: ShortText
+
+
+class _DeclareRecusal(Command):
+    """Steps aside from this case (回避, A48)."""
+
+    ground: ShortText
+
+
+def case_commands(on: type[Aggregate], *approvers: str) -> list[type[Command]]:
+    """`AssignToCase`, `EndAssignment` and `DeclareRecusal` for one kind of case."""
+    leaders = (*LEADERS, *approvers)
+
+    def any_organ(aggregate: Aggregate, law: Law) -> str:
+        return ""
+
+    spec = {
+        "AssignToCase": (_AssignToCase, {"by": leaders, "need_to_know": False, "organ": any_organ}),
+        "EndAssignment": (_EndAssignment, {"by": leaders, "need_to_know": False, "organ": any_organ}),
+        "DeclareRecusal": (_DeclareRecusal, {"by": (*STAFF, SUBJECT)}),
+    }
+    rules = {"AssignToCase": "§6.3", "EndAssignment": "§6.3", "DeclareRecusal": "A48"}
+    return [
+        create_model(
+            name,
+            __base__=base,
+            __module__=on.__module__,
+            __doc__=base.__doc__,
+            __cls_kwargs__={"on": on, "rule": rules[name], **gate},
+        )
+        for name, (base, gate) in spec.items()
+    ]

@@ -1,0 +1,185 @@
+"""The grammar of commands: one class says what may be asked, by whom, and which rule it carries out.
+
+    class ReviewClarification(
+        Command, on=Clarification, rule="R3", by=(ORGAN_HEAD,), duty="reviewer",
+        differs_from=("handler", "author"), decides=True,
+    ):
+        \"\"\"Review by the head of the handling organ (审核).\"\"\"
+        decision: Literal["ENDORSE", "RETURN"]
+        opinion: FreeText
+
+The fields are the request body; the aggregate's method of the same name in snake case takes them
+as keyword arguments (checked when the class is made); the docstring is the OpenAPI description.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.aggregate import Actor, Aggregate, Law, snake
+from shared.event import DataClass
+from shared.organs.tree import Level
+
+
+class Screened:
+    """Marks free text that the vault's screen reads before it is stored (SEC-12, SEC-16)."""
+
+
+FreeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Screened()]
+"""Free text typed by a person; screened for the identity of reporters before it is stored."""
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Screened()]
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$")]
+"""A reference to a document, study or person: an identifier, not prose."""
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+OrganRule = Callable[[Any, Law], str]
+"""Which organ must act on an aggregate: own organ unless a command says otherwise."""
+LeakCode = Literal["E_TEXT_IDENTITY_LEAK", "E_TRACE_FORBIDDEN"]
+
+
+def own_organ(aggregate: Aggregate, law: Law) -> str:
+    """The organ that owns the stream (domain.md §5.4, write scope)."""
+    return aggregate.organ
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the gate asks of a command, in its order: organ and level, role, separation of duties.
+
+    `organ` None means that the actor's organ is not compared (the subject himself). `need_to_know`
+    False lets the organ's own staff act without an assignment (opening, assigning). `decides`
+    demands `If-Match`. `anyone` reads no token at all.
+    """
+
+    rule: str
+    by: tuple[str, ...] = ()
+    organ: OrganRule | None = own_organ
+    wrong_organ: str = "E_JURISDICTION"
+    level: Level | None = None
+    level_code: str = "E_LEVEL_TOO_LOW"
+    differs_from: tuple[str, ...] = ()
+    duty: str = ""
+    decides: bool = False
+    need_to_know: bool = True
+    anyone: bool = False
+    leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
+    facts: tuple[str, ...] = ()
+
+
+class Command(BaseModel):
+    """Base of all commands; see the module's docstring. `occurred_at` may lie before the recording,
+    never in the future; `legal_basis` cites the instruments of the decision (R2)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on: ClassVar[type[Aggregate]]
+    gate: ClassVar[Gate]
+    creates: ClassVar[bool] = False
+    method: ClassVar[str]
+    screened: ClassVar[tuple[str, ...]]
+    vaulted: ClassVar[frozenset[str]]
+    """Fields of class L3: they go to the vault and never to an aggregate."""
+
+    def __init_subclass__(cls, **gate: Any) -> None:
+        """Takes the gate's words; they are read in `__pydantic_init_subclass__`, when fields are known."""
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        on: type[Aggregate] | None = None,
+        creates: bool = False,
+        rule: str = "",
+        by: tuple[str, ...] = (),
+        **gate: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__()
+        cls.screened = tuple(_screened_fields(cls))
+        cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if DataClass.L3 in f.metadata)
+        if on is None:
+            return
+        cls.on = on
+        cls.creates = creates
+        cls.gate = Gate(rule=rule, by=by, **gate)
+        cls.method = snake(cls.__name__)
+        _check_method(cls)
+
+    def arguments(self) -> dict[str, Any]:
+        """The fields as the aggregate's method takes them."""
+        return {n: getattr(self, n) for n in type(self).model_fields if n not in self.vaulted}
+
+    def texts(self) -> list[str]:
+        """Every free text that must be screened before it is stored."""
+        return [t for name in self.screened for t in _texts(getattr(self, name))]
+
+
+def _screened_fields(model: type[BaseModel]) -> list[str]:
+    return [name for name, info in model.model_fields.items() if _is_screened(info.metadata, info.annotation)]
+
+
+def _is_screened(metadata: list[Any], annotation: Any) -> bool:
+    if any(isinstance(m, Screened) for m in metadata):
+        return True
+    inner = [*getattr(annotation, "__args__", ()), annotation]
+    for a in inner:
+        if any(isinstance(m, Screened) for m in getattr(a, "__metadata__", ())):
+            return True
+        if isinstance(a, type) and issubclass(a, BaseModel) and _screened_fields(a):
+            return True
+        if a is not annotation and getattr(a, "__args__", ()) and _is_screened([], a):
+            return True
+    return False
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, BaseModel):
+        return [t for name in _screened_fields(type(value)) for t in _texts(getattr(value, name))]
+    if isinstance(value, (list, tuple)):
+        return [t for item in value for t in _texts(item)]
+    return []
+
+
+def _check_method(cls: type[Command]) -> None:
+    """A command without its method, or with other parameters, fails at import and not in service."""
+    method = getattr(cls.on, cls.method, None)
+    if method is None:
+        raise TypeError(f"{cls.on.__name__} has no method {cls.method} for {cls.__name__}")
+    parameters = [p for p in inspect.signature(method).parameters if p not in ("self", "ctx")]
+    if set(parameters) != set(cls.model_fields) - cls.vaulted:
+        raise TypeError(f"{cls.on.__name__}.{cls.method}{parameters} does not take {list(cls.model_fields)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A verified access token: who, in which roles, of which organ, until when (epoch seconds)."""
+
+    person: str
+    roles: frozenset[str]
+    organ: str
+    expires: float
+    departments: frozenset[str] = field(default_factory=frozenset)
+
+    def as_actor(self, role: str) -> Actor:
+        return Actor(self.person, role, self.organ)
+
+
+__all__ = [
+    "Command",
+    "Field",
+    "FreeText",
+    "Gate",
+    "Reference",
+    "Screened",
+    "Sha256",
+    "ShortText",
+    "Token",
+    "own_organ",
+]

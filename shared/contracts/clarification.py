@@ -1,0 +1,391 @@
+"""What clarification publishes. The law of events stands in `shared.event`: additive changes only."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from shared.contracts.common import Accused, AllegationKind, Finding, Form, Read, Scope, common_events
+from shared.event import L1, L2, Event
+
+AdverseEffect = Literal["WORK", "LIFE", "SOCIETY"]
+Trigger = Literal[
+    "APPOINTMENT_OR_AWARD", "RIGHTS_OR_LIFE", "REPEATED_AFTER_CONCLUSION", "SUBJECT_APPLICATION", "OTHER"
+]
+Recommendation = Literal["CLARIFY", "NOT"]
+NotRequiredReason = Literal[
+    "NO_ADVERSE_EFFECT",
+    "INCONCLUSIVE",
+    "NORMAL_PROCEDURE_IMPACT",
+    "SUBJECT_DECLINED",
+    "SECRECY_OR_OTHER_CASE",
+    "OTHER",
+]
+Venue = Literal[
+    "NONE", "UNIT_MEETING", "VILLAGE_MEETING", "RELEASE_CONFERENCE", "UNIT_CIRCULAR", "PUBLIC_MEDIA"
+]
+ConsentDecision = Literal["AGREED", "AGREED_WITH_LIMITS", "REFUSED"]
+ExplainedPoint = Literal["PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"]
+VoidReason = Literal["PLAN_CHANGED", "TEXT_CHANGED", "CONSENT_WITHDRAWN"]
+ArchiveKind = Literal["INTEGRITY_FILE", "ORG_FILE"]
+
+
+class Item(Read):
+    """One allegation found unfounded, with the case and the day of that conclusion."""
+
+    allegation_id: str
+    kind: AllegationKind
+    text: str
+    case_id: str
+    concluded_on: date
+
+
+class Disposition(Read):
+    """What was done about a substantiated allegation of the same case (R9)."""
+
+    allegation_id: str
+    disposition_ref: str
+
+
+class Limits(Read):
+    """The limits within which a subject agreed (AGREED_WITH_LIMITS, R7)."""
+
+    max_scope: Scope | None = None
+    no_media: bool = False
+    excluded_forms: tuple[Form, ...] = ()
+    note: str = ""
+
+
+class ClarificationEvent(Event):
+    """Base of clarification's events."""
+
+    service = "clarification"
+
+
+COMMON = common_events(ClarificationEvent)
+
+
+class FromConclusions(ClarificationEvent):
+    """What clarification takes over from conclusions of verification about one subject."""
+
+    service = "clarification"
+
+    subject: L2[Accused]
+    round: L1[int]
+    items: L2[tuple[Item, ...]]
+    other_findings: L2[tuple[Finding, ...]]
+    unfounded_ids: L1[tuple[str, ...]]
+    case_ids: L1[tuple[str, ...]]
+    case_numbers: L1[tuple[str, ...]]
+    complaint_ids: L1[tuple[str, ...]]
+    complaint_numbers: L1[tuple[str, ...]]
+    verification_handlers: L1[tuple[str, ...]]
+    concluded_by: L1[tuple[str, ...]]
+    handling_organ: L1[str]
+    handling_dept: L1[str]
+    adverse_effect_hint: L2[tuple[str, ...]] = ()
+
+
+class ClarificationOpened(FromConclusions):
+    """A subject has unfounded allegations: whether to clear him must be assessed (P3, DL-14)."""
+
+    to = "ASSESSING"
+    numbered = "CQ"
+
+    organ: L1[str]
+    number: L1[str] = ""
+
+
+class UnfoundedFindingsJoined(FromConclusions):
+    """A further conclusion about the same subject, joined to the open assessment (`round` is the
+    present one) or kept for the next round, which opens when the present one ends."""
+
+
+class ClarificationReopened(FromConclusions):
+    """A further round on new unfounded findings, back at the assessment (DL-14)."""
+
+    to = "ASSESSING"
+
+
+class ClarificationAssessed(ClarificationEvent):
+    """Whether the unfounded allegations call for a clarification (A51, A68, A73)."""
+
+    to = "ASSESSED"
+
+    subject_ref: L1[str]
+    round: L1[int]
+    case_ids: L1[tuple[str, ...]]
+    """The verification cases whose clarification is hereby assessed (dual assessment, R17)."""
+    adverse_effect: L2[tuple[str, ...]]
+    trigger: L1[str] = ""
+    recommendation: L1[str]
+    reputation: L2[str] = ""
+    social_effect: L2[str] = ""
+    other_open_matters: L2[str] = ""
+    integrity_file_checked: L1[bool] = False
+
+
+class ClarificationNotRequired(ClarificationEvent):
+    """The round ends without a clarification, for one of the reasons of A72."""
+
+    to = "NOT_REQUIRED"
+
+    round: L1[int]
+    case_ids: L1[tuple[str, ...]]
+    reason: L1[NotRequiredReason]
+    opinion: L2[str]
+
+
+class ClarificationProposed(ClarificationEvent):
+    """The handler proposes which unfounded allegations to clear (A67, R9)."""
+
+    to = "PROPOSED"
+
+    round: L1[int]
+    item_ids: L1[tuple[str, ...]]
+    left_out: L1[tuple[str, ...]] = ()
+    """Unfounded allegations of the round that are not proposed; only where no harm was found."""
+    dispositions: L2[tuple[Disposition, ...]] = ()
+    """Dispositions of substantiated allegations recorded after the conclusion."""
+
+
+class ClarificationPlanned(ClarificationEvent):
+    """In which forms, before whom and why (R5, A69). A new plan voids text, consent and approval."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    venue: L1[Venue] = "NONE"
+    recipients: L2[tuple[str, ...]]
+    scope_rationale: L2[str]
+    public_attendance: L1[bool] = False
+    invited_groups: L2[tuple[str, ...]] = ()
+    plan_hash: L1[str]
+
+
+class SubjectInvited(ClarificationEvent):
+    """The account of the subject (for a party organisation: of its head or written delegate, R11);
+    only this account may see the draft and answer for him."""
+
+    account: L1[str]
+    holder: L2[str] = ""
+    delegation_hash: L1[str] = ""
+
+
+class SubjectVoiceRecorded(ClarificationEvent):
+    """The subject was heard (R49)."""
+
+    round: L1[int]
+    voice: L2[str]
+    by_subject: L1[bool]
+
+
+class ClarificationTextRendered(ClarificationEvent):
+    """The text, made from the template (R10), and the words for a meeting (R47). `text_hash` is
+    SHA-256 over both; consent and approval are bound to it."""
+
+    round: L1[int]
+    template_version: L1[str]
+    text: L2[str]
+    script: L2[str] = ""
+    text_hash: L1[str]
+
+
+class ClarificationConsentRequested(ClarificationEvent):
+    """The subject is asked to agree to these forms, this scope and this text (R7, DL-15)."""
+
+    to = "CONSENT_PENDING"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+    explained: L1[tuple[ExplainedPoint, ...]]
+
+
+class ClarificationConsentGranted(ClarificationEvent):
+    """The subject agreed, perhaps within limits."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+    decision: L1[Literal["AGREED", "AGREED_WITH_LIMITS"]]
+    limits: L2[Limits] = Limits()
+    by_subject: L1[bool]
+    signed_form_hash: L1[str] = ""
+    signed_by: L2[str] = ""
+    delegation_hash: L1[str] = ""
+
+
+class ClarificationConsentRefused(ClarificationEvent):
+    """The subject refused: the large forms are blocked, written and face to face remain (C3)."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+    by_subject: L1[bool]
+    signed_form_hash: L1[str] = ""
+    signed_by: L2[str] = ""
+    delegation_hash: L1[str] = ""
+
+
+class ClarificationConsentLapsed(ClarificationEvent):
+    """The window ended in silence, which is no consent (DL-15): as refused."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+    due: L1[date]
+
+
+class ClarificationConsentWithdrawn(ClarificationEvent):
+    """The subject took his consent back (R7, R8)."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+    reason: L2[str] = ""
+    by_subject: L1[bool]
+    signed_form_hash: L1[str] = ""
+    signed_by: L2[str] = ""
+    delegation_hash: L1[str] = ""
+
+
+class ClarificationSubmitted(ClarificationEvent):
+    """Laid before the head of the handling organ."""
+
+    to = "UNDER_REVIEW"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+
+
+class ClarificationReviewed(ClarificationEvent):
+    """Endorsed by the head of the handling organ (R3)."""
+
+    to = "UNDER_APPROVAL"
+
+    round: L1[int]
+    text_hash: L1[str]
+    opinion: L2[str]
+    no_prejudice_confirmed: L1[bool]
+
+
+class ClarificationReturned(ClarificationEvent):
+    """Sent back by the head of the handling organ (R3)."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    opinion: L2[str]
+
+
+class ClarificationApproved(ClarificationEvent):
+    """Approved by the petition department of the approving organ (R4, DL-16)."""
+
+    to = "APPROVED"
+
+    round: L1[int]
+    approving_organ: L1[str]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+    valid_from: L1[date]
+    opinion: L2[str]
+    no_prejudice_confirmed: L1[bool]
+
+
+class ClarificationRefused(ClarificationEvent):
+    """Not approved; the plan may be changed and submitted again (R4)."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    approving_organ: L1[str]
+    opinion: L2[str]
+
+
+class ClarificationApprovalVoided(ClarificationEvent):
+    """Forms, scope, recipients, text or consent changed after the approval, which is void (R4).
+    What was implemented under it is history; the next approval is implemented anew."""
+
+    to = "PLANNED"
+
+    round: L1[int]
+    reason: L1[VoidReason]
+    text_hash: L1[str]
+
+
+class ClarificationFormImplemented(ClarificationEvent):
+    """One form was carried out, with its own evidence (R6)."""
+
+    round: L1[int]
+    form: L1[Form]
+    on: L1[date]
+    text_hash: L1[str]
+    evidence: L2[dict[str, Any]]
+    evidence_hashes: L1[tuple[str, ...]]
+
+
+class ClarificationImplemented(ClarificationEvent):
+    """Every approved form was carried out (DL-17)."""
+
+    to = "IMPLEMENTED"
+
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    text_hash: L1[str]
+
+
+class ClarificationEnteredInPlatform(ClarificationEvent):
+    """The materials are in the reporting platform (R50)."""
+
+    round: L1[int]
+    receipt_no: L1[str]
+    material_hashes: L1[tuple[str, ...]]
+
+
+class IntegrityFileEntryRecorded(ClarificationEvent):
+    """The materials are in the integrity file, or in the organisation's file (R51)."""
+
+    round: L1[int]
+    archive_kind: L1[ArchiveKind]
+    file_no: L1[str]
+    document_hashes: L1[tuple[str, ...]]
+
+
+class ClarificationCompleted(ClarificationEvent):
+    """Implemented and filed (R50, R51): the clearing is done, revisits may begin (P4)."""
+
+    to = "COMPLETED"
+
+    number: L1[str]
+    subject: L2[Accused]
+    subject_account: L1[str] = ""
+    round: L1[int]
+    forms: L1[tuple[Form, ...]]
+    scope: L1[Scope]
+    handling_organ: L1[str]
+    handling_dept: L1[str]
+    clarification_handlers: L1[tuple[str, ...]]
+    verification_handlers: L1[tuple[str, ...]]
+    complaint_ids: L1[tuple[str, ...]]
+    case_ids: L1[tuple[str, ...]]
+    completed_on: L1[date]

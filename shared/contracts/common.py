@@ -1,0 +1,198 @@
+"""Words that several publishers use: people, allegations, and the events every service has."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, StringConstraints, create_model
+
+from shared.event import L1, L2, Event, Value
+
+LevelName = Literal["TOWNSHIP", "COUNTY", "CITY", "PROVINCE", "CENTRAL"]
+SubjectType = Literal["PERSON", "PARTY_ORG"]
+Form = Literal["WRITTEN", "FACE_TO_FACE", "MEETING", "CIRCULAR"]
+Scope = Literal[
+    "SUBJECT_AND_UNIT_HEAD",
+    "UNIT_PARTY_COMMITTEE",
+    "UNIT_ALL_STAFF",
+    "VILLAGE_OR_COMMUNITY",
+    "COUNTY_WIDE",
+    "CITY_WIDE",
+    "PROVINCE_WIDE",
+    "PUBLIC_MEDIA",
+]
+SCOPES: tuple[Scope, ...] = (
+    "SUBJECT_AND_UNIT_HEAD",
+    "UNIT_PARTY_COMMITTEE",
+    "UNIT_ALL_STAFF",
+    "VILLAGE_OR_COMMUNITY",
+    "COUNTY_WIDE",
+    "CITY_WIDE",
+    "PROVINCE_WIDE",
+    "PUBLIC_MEDIA",
+)
+"""From narrow to wide (domain.md §8.1)."""
+Outcome = Literal["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]
+AllegationKind = Literal[
+    "POLITICAL_DISCIPLINE",
+    "ORGANISATIONAL_DISCIPLINE",
+    "INTEGRITY_DISCIPLINE",
+    "MASSES_DISCIPLINE",
+    "WORK_DISCIPLINE",
+    "LIFE_DISCIPLINE",
+    "DUTY_VIOLATION",
+    "DUTY_CRIME",
+    "OTHER_BY_RULE",
+]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+
+class Read(Value):
+    """A value inside an event: readers ignore what they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Accused(Read):
+    """The person or party organisation that a complaint names; called subject once cleared (R11).
+
+    `ref` is stable over complaints: intake's register gives it, a clerk confirms the match.
+    """
+
+    ref: str
+    subject_type: SubjectType = "PERSON"
+    name: Short
+    unit: Short
+    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
+    position: str = ""
+    managed_by_level: LevelName
+    political_status: str = ""
+    official_category: str = ""
+    is_discipline_staff: bool = False
+    organisation_code: str = ""
+    principal_head: str = ""
+
+
+class Allegation(Read):
+    """One atomic claim of fact against one accused, in sanitised words (SEC-2)."""
+
+    id: str
+    accused_ref: str
+    kind: AllegationKind
+    text: str
+
+
+class Finding(Read):
+    """What verification found about one allegation."""
+
+    allegation_id: str
+    outcome: Outcome
+    disposition_ref: str = ""
+
+
+class LegalBasis(Value):
+    """An article of an instrument in the version that was in force (R2)."""
+
+    instrument: Short
+    version_date: date
+    article: Short
+
+
+class AssignmentStarted(Event):
+    """A person may from now on see and work on this case in this role (domain.md §6.3)."""
+
+    person: L1[str]
+    role: L1[str]
+
+
+class AssignmentEnded(Event):
+    """The person's need to know has ended."""
+
+    person: L1[str]
+    role: L1[str]
+    reason: L1[str]
+
+
+class RecusalDeclared(Event):
+    """The actor steps aside from this case (A48); later commands by him are refused."""
+
+    person: L1[str]
+    ground: L1[str]
+
+
+class CommandRefused(Event):
+    """Audit record of a refused command: never its body (architecture §3)."""
+
+    code: L1[str]
+    rule: L1[str]
+    command: L1[str]
+    actor: L1[str]
+    object: L1[str]
+
+
+class CaseRead(Event):
+    """Audit record of a reading of confidential data (SEC-9)."""
+
+    who: L1[str]
+    role: L1[str]
+    object: L1[str]
+    fields: L1[str]
+    purpose: L1[str]
+
+
+class ReplayPerformed(Event):
+    """Audit record of a replay (domain.md §6.6)."""
+
+    who: L1[str]
+    object: L1[str]
+    as_of: L1[str]
+    by: L1[str]
+
+
+class SecurityAlertRaised(Event):
+    """Something that internal supervision must see (R27)."""
+
+    code: L1[str]
+    actor: L1[str]
+    object: L1[str]
+
+
+class DeadlineApproaching(Event):
+    """Three working days before a due date, once (P10). Holds numbers only (SEC-11)."""
+
+    stream: L1[str]
+    deadline: L1[str]
+    due: L1[str]
+
+
+class DeadlineBreached(Event):
+    """A due date has passed without its satisfying event, once; changes no state by itself."""
+
+    stream: L1[str]
+    deadline: L1[str]
+    due: L1[str]
+
+
+COMMON = (
+    AssignmentStarted,
+    AssignmentEnded,
+    RecusalDeclared,
+    CommandRefused,
+    CaseRead,
+    ReplayPerformed,
+    SecurityAlertRaised,
+    DeadlineApproaching,
+    DeadlineBreached,
+)
+
+
+def common_events(base: type[Event]) -> dict[str, type[Event]]:
+    """Every service publishes the common events under its own topic (`intake.CommandRefused`)."""
+    return {
+        shape.__name__: create_model(shape.__name__, __base__=(base, shape), __module__=base.__module__, __doc__=shape.__doc__)
+        for shape in COMMON
+    }
+
+
+__all__ = ["COMMON", "L1", "L2", "SCOPES", "Accused", "Allegation", "Finding", "LegalBasis", "common_events"]

@@ -1,0 +1,60 @@
+"""C2SP tlog-checkpoint (c2sp.org/tlog-checkpoint): a log's size and root, signed by the log.
+
+The origin is "<operator>/<service>", such as `zhengming/intake`. The key that signs a log's checkpoints
+bears the log's origin as its name, as the standard advises, and here that is required: trust in the key of
+one log is no trust in its word about another. One Ed25519 key may serve all logs of an operator, under one
+name for each.
+"""
+
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.evidence.encoding import from_base64, from_decimal, to_base64
+from shared.evidence.merkle import HASH_SIZE
+from shared.evidence.note import MalformedNote, UnverifiedNote, VerifierKey, open_note, sign_note
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state of a log: its origin, number of leaves, and RFC 9162 §2.1 root."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def body(self) -> str:
+        """The note text of C2SP tlog-checkpoint."""
+        return f"{self.origin}\n{self.size}\n{to_base64(self.root)}\n"
+
+    @classmethod
+    def parse(cls, body: str) -> "Checkpoint":
+        """Read a note text; extension lines are allowed and ignored, as the standard says."""
+        lines = body.split("\n")
+        if len(lines) < 4 or lines.pop() or not all(lines):
+            raise MalformedNote("a checkpoint has at least three non-empty lines")
+        try:
+            checkpoint = cls(lines[0], from_decimal(lines[1]), from_base64(lines[2]))
+        except ValueError as error:
+            raise MalformedNote(f"not a checkpoint: {error}") from error
+        if len(checkpoint.root) != HASH_SIZE:
+            raise MalformedNote(f"a root has {HASH_SIZE} bytes")
+        return checkpoint
+
+
+def sign(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
+    """The checkpoint as a C2SP signed note, by the key named after its origin."""
+    return sign_note(checkpoint.body, checkpoint.origin, private_key)
+
+
+def parse_and_verify(note: str, *verifier_keys: VerifierKey) -> Checkpoint:
+    """Read a signed C2SP tlog-checkpoint.
+
+    Raises MalformedNote if it is none, UnverifiedNote if no given key of that very log signed it.
+    """
+    body, signers = open_note(note, verifier_keys)
+    checkpoint = Checkpoint.parse(body)
+    if all(signer.name != checkpoint.origin for signer in signers):
+        raise UnverifiedNote(f"{checkpoint.origin!a} is signed by the key of another log")
+    return checkpoint

@@ -1,0 +1,71 @@
+"""What of an event goes into the tree: a leaf is the RFC 8785 (JCS) form of one row's identity and digests.
+
+The leaf covers the *stored* bytes (`state_sha256`), which are encrypted, so erasing a vault key breaks no
+proof; and through a salted digest the event as *published*, in clear, so a bundle may show it and be
+checked to the letter, or withhold it and reveal nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from shared.evidence.encoding import canonical_json
+
+DIGEST_SIZE = 32
+MIN_SALT_SIZE = 16
+
+
+def leaf_data(
+    service: str,
+    position: int,
+    stream: str,
+    version: int,
+    topic: str,
+    recorded_at: datetime,
+    state_sha256: bytes,
+    content_digest: bytes,
+) -> bytes:
+    """The bytes of a leaf, an RFC 8785 object; its hash is `merkle.leaf_hash` of them (RFC 9162 §2.1.1).
+
+    Numbers are written as strings, since RFC 8785 knows none above 2**53.
+    """
+    if len(state_sha256) != DIGEST_SIZE or len(content_digest) != DIGEST_SIZE:
+        raise ValueError(f"a digest has {DIGEST_SIZE} bytes")
+    return canonical_json(
+        {
+            "service": service,
+            "position": str(position),
+            "stream": stream,
+            "version": str(version),
+            "topic": topic,
+            "recorded_at": format_instant(recorded_at),
+            "state_sha256": state_sha256.hex(),
+            "content_digest": content_digest.hex(),
+        }
+    )
+
+
+def content_digest(published: Mapping[str, Any], salt: bytes) -> bytes:
+    """SHA-256 over the RFC 8785 form of {"event": published, "salt": hex}.
+
+    The salt is random and at least 16 bytes, else whoever can guess an event could confirm the guess.
+    """
+    if len(salt) < MIN_SALT_SIZE:
+        raise ValueError(f"a salt has at least {MIN_SALT_SIZE} bytes")
+    return sha256(canonical_json({"event": published, "salt": salt.hex()})).digest()
+
+
+def format_instant(instant: datetime) -> str:
+    """An instant as RFC 3339 in UTC, with microseconds and 'Z': the one form a leaf knows."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_instant(text: str) -> datetime:
+    """Undo `format_instant`; ValueError for any other spelling of the same instant."""
+    instant = datetime.fromisoformat(text)
+    if instant.utcoffset() != timedelta(0) or format_instant(instant) != text:
+        raise ValueError("not an RFC 3339 instant in UTC with microseconds")
+    return instant

@@ -1,0 +1,316 @@
+"""The gate: every command passes here, once, in one order (architecture §3).
+
+Object within jurisdiction and need to know (404, nothing told) - organ and level - role - recusal -
+separation of duties - `If-Match` - the rules - `E_STATE`. The first failure answers; a refusal leaves
+an audit record and no domain event. The token was read before, and a body without form never gets here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID, uuid4
+
+from shared.aggregate import Actor, Aggregate, Context, Law
+from shared.clock import Clock
+from shared.command import Command, Token
+from shared.event import event_class
+from shared.reaction import derived_id
+from shared.refusal import Refusal, refuse
+from shared.security import roles
+from shared.store.types import Append, Appended, CommandMismatch, CommandRecord, Effect, VersionConflict
+
+A = TypeVar("A", bound=Aggregate)
+BEFOREHAND = timedelta(seconds=1)
+OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
+"""Roles of persons outside the organs: what they may see hangs on their account, not on an organ."""
+ALERTS = frozenset({"E_TRACE_FORBIDDEN", "E_TRACE_EXECUTOR_LEVEL", "E_REPORTER_PENALTY_FORBIDDEN"})
+"""Refusals that internal supervision must hear of (R27, A52)."""
+
+
+class Store(Protocol):
+    """What the gate needs of the event store."""
+
+    async def append(self, append: Append) -> Appended: ...
+    async def find_command(self, id: UUID) -> tuple[bytes, dict[str, Any]] | None: ...
+
+
+class Repository(Protocol):
+    """Loads aggregates by folding their streams."""
+
+    async def get(self, cls: type[A], id: UUID) -> A | None: ...
+
+
+class Screen(Protocol):
+    """The vault's narrow question: would this text reveal who reported? Fails closed (SEC-12)."""
+
+    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool: ...
+
+
+Facts = dict[str, Callable[[Command, Aggregate, Context], Awaitable[Any]]]
+"""What a command wants looked up before it is decided, by name."""
+Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
+"""Other streams that a command writes in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command as it came: who asks, on what, under which conditions."""
+
+    command: Command
+    token: Token | None
+    object_id: UUID | None
+    idempotency_key: str | None = None
+    if_match: int | None = None
+    occurred_at: datetime | None = None
+    legal_basis: tuple[dict[str, str], ...] = ()
+    trace_id: str = ""
+
+
+@dataclass(slots=True)
+class Gatekeeper:
+    """Carries one command from the request to the stored events, or to a refusal."""
+
+    service: str
+    law: Law
+    clock: Clock
+    store: Store
+    repository: Repository
+    screen: Screen
+    facts: Facts = field(default_factory=dict)
+    beside: dict[str, Beside] = field(default_factory=dict)
+
+    async def execute(self, request: Request) -> Appended:
+        """Decides the command and stores its events. Raises Refusal, or StoreUnavailable (503)."""
+        command_id = self._command_id(request)
+        request_hash = self._request_hash(request)
+        try:
+            try:
+                return await self._decide_with_retry(request, command_id, request_hash)
+            except Refusal as refusal:
+                # The first attempt may have succeeded and its answer been lost: success is no conflict.
+                known = await self._known(request, command_id, request_hash)
+                if known is not None:
+                    return known
+                await self._audit(request, refusal)
+                raise
+        except CommandMismatch:
+            refuse("E_IDEMPOTENCY_MISMATCH")
+
+    async def _decide_with_retry(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
+        if request.idempotency_key is not None and not request.command.creates:
+            known = await self._known(request, command_id, request_hash)
+            if known is not None:
+                return known
+        for attempt in (1, 2):
+            try:
+                return await self._decide(request, command_id, request_hash)
+            except VersionConflict:
+                if attempt == 2:
+                    refuse("E_CONFLICT_VERSION")
+        raise AssertionError("unreachable")
+
+    async def _decide(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
+        command, gate = request.command, request.command.gate
+        aggregate = await self._load(request, command_id)
+        actor = self._check_actor(request, aggregate)
+        if not command.creates:
+            self._check_version(request, aggregate)
+        now = self.clock.now()
+        ctx = Context(
+            actor=actor,
+            now=now,
+            occurred_at=self._occurred_at(request.occurred_at, now),
+            law=self.law,
+            command=type(command).__name__,
+            rule=gate.rule,
+            duty=gate.duty,
+            command_id=command_id,
+            legal_basis=request.legal_basis,
+            trace_id=request.trace_id,
+        )
+        for name in gate.facts:
+            ctx.facts[name] = await self.facts[name](command, aggregate, ctx)
+        await self._check_texts(command, aggregate)
+        getattr(aggregate, command.method)(ctx, **command.arguments())
+        if command.creates and gate.need_to_know:
+            self._assign_creator(aggregate, ctx)
+        others: Sequence[Aggregate] = ()
+        if (beside := self.beside.get(type(command).__name__)) is not None:
+            others = await beside(command, aggregate, ctx)
+        events = [e for a in (aggregate, *others) for e in a.collect_events()]
+        return await self.store.append(
+            Append(
+                events=events,
+                command=CommandRecord(command_id, request_hash, aggregate.id, {"state": aggregate.state}),
+                effects=[e for e in ctx.facts.get("effects", ()) if isinstance(e, Effect)],
+            )
+        )
+
+    async def _load(self, request: Request, command_id: UUID) -> Aggregate:
+        command = request.command
+        if command.creates:
+            # A repeated command finds its own stream again, so it cannot open a second one.
+            return command.on(derived_id("created", command_id))
+        assert request.object_id is not None
+        aggregate = await self.repository.get(command.on, request.object_id)
+        if aggregate is None:
+            refuse("E_NOT_FOUND")
+        return aggregate
+
+    def _check_actor(self, request: Request, aggregate: Aggregate) -> Actor:
+        """404 first, then organ and level, role, recusal, separation of duties."""
+        command, gate, token = request.command, request.command.gate, request.token
+        if gate.anyone or token is None:
+            return Actor("anonymous", "anyone", aggregate.organ)
+        outside = bool(token.roles & OUTSIDE_ORGANS)
+        if not command.creates:
+            self.check_visible(token, aggregate, assigned=gate.need_to_know)
+        own = aggregate.organ or token.organ
+        if not outside and gate.organ is not None:
+            required = own if command.creates else gate.organ(aggregate, self.law)
+            if required and token.organ != required:
+                refuse(gate.wrong_organ, gate.rule, required_organ=required)
+        if gate.level is not None and self._level(token.organ) < gate.level:
+            refuse(gate.level_code, gate.rule, required_level=gate.level.name)
+        role = next((r for r in gate.by if r in token.roles), None)
+        if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
+            refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
+        if token.person in aggregate_recused(aggregate):
+            refuse("E_RECUSAL", "A48")
+        for duty in gate.differs_from:
+            if token.person in aggregate.duties.get(duty, ()):
+                refuse("E_SOD_CONFLICT", gate.rule, duty=duty)
+        return token.as_actor(role)
+
+    def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
+        """Jurisdiction and need to know (§5.4, §6.3); auditors need no assignment. Refuses as 404."""
+        if roles.SUBJECT in token.roles:
+            if getattr(aggregate, "subject_account", "") != token.person:
+                refuse("E_NEED_TO_KNOW")
+            return
+        if roles.UNIT_CONTACT in token.roles:
+            if token.person not in aggregate.assigned:
+                refuse("E_NEED_TO_KNOW")
+            return
+        if not token.organ or not self.law.organs.is_ancestor_or_self(token.organ, aggregate.organ):
+            refuse("E_JURISDICTION")
+        if assigned and roles.AUDITOR not in token.roles and not aggregate.assigned.get(token.person):
+            refuse("E_NEED_TO_KNOW")
+
+    def _level(self, organ: str) -> int:
+        return int(self.law.organs.get(organ).level) if organ in self.law.organs else 0
+
+    @staticmethod
+    def _check_version(request: Request, aggregate: Aggregate) -> None:
+        if request.if_match is None:
+            if request.command.gate.decides:
+                refuse("E_VERSION_REQUIRED", request.command.gate.rule, version=aggregate.version)
+        elif request.if_match != aggregate.version:
+            refuse("E_STALE_VERSION", "", version=aggregate.version)
+
+    @staticmethod
+    def _occurred_at(given: datetime | None, now: datetime) -> datetime:
+        if given is None:
+            return now
+        if given > now + BEFOREHAND:
+            refuse("E_SCHEMA", "§0.5", field="Occurred-At", reason="in the future")
+        return given
+
+    async def _check_texts(self, command: Command, aggregate: Aggregate) -> None:
+        texts = command.texts()
+        if texts:
+            complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
+            if await self.screen.leaks(complaints, texts):
+                code = command.gate.leak
+                refuse(code, "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12", fields=list(command.screened))
+
+    @staticmethod
+    def _assign_creator(aggregate: Aggregate, ctx: Context) -> None:
+        started = event_class(f"{aggregate.service}.AssignmentStarted")
+        if started is not None and ctx.actor.role not in OUTSIDE_ORGANS | {"anyone"}:
+            aggregate.record(ctx, started(person=ctx.actor.person, role=ctx.actor.role))  # type: ignore[call-arg]
+
+    def _command_id(self, request: Request) -> UUID:
+        if request.idempotency_key is None:
+            return uuid4()
+        # Only a hash of the key is kept, bound to who asked: nobody can fetch another's answer.
+        who = request.token.person if request.token else "anonymous"
+        return derived_id("command", who, hashlib.sha256(request.idempotency_key.encode()).hexdigest())
+
+    @staticmethod
+    def _request_hash(request: Request) -> bytes:
+        """Keyed by the idempotency key itself, which is not stored: a body may hold an identity, and
+        a bare hash of something enumerable would give it away."""
+        if request.idempotency_key is None:
+            return b""
+        body = request.command.__pydantic_serializer__.to_json(request.command)
+        told = b"%s:%s:%s" % (type(request.command).__name__.encode(), str(request.object_id).encode(), body)
+        return hmac.digest(request.idempotency_key.encode(), told, "sha256")
+
+    async def _known(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended | None:
+        if request.idempotency_key is None:
+            return None
+        known = await self.store.find_command(command_id)
+        if known is None:
+            return None
+        if known[0] != request_hash:
+            raise CommandMismatch
+        answer = known[1]
+        return Appended((), answer["position"], self.clock.now(), answer, repeated=True)
+
+    async def _audit(self, request: Request, refusal: Refusal) -> None:
+        """One audit record per refusal: code, rule, command, actor, object; never the body."""
+        token = request.token
+        person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
+        stream = uuid4()
+        record = AuditRecord(stream, self.service)
+        target = None
+        if request.object_id is not None:
+            target = await self.repository.get(request.command.on, request.object_id)
+        ctx = Context(
+            actor=Actor(person, next(iter(sorted(token.roles)), "") if token else "", token.organ if token else ""),
+            now=self.clock.now(),
+            occurred_at=self.clock.now(),
+            law=self.law,
+            command=type(request.command).__name__,
+            rule=refusal.rule or request.command.gate.rule,
+            correlation_id=(target.correlation_id if target else None) or stream,
+            trace_id=request.trace_id,
+        )
+        object_ = str(request.object_id or "")
+        record.note(
+            ctx,
+            "CommandRefused",
+            code=refusal.code,
+            rule=ctx.rule,
+            command=ctx.command,
+            actor=person,
+            object=object_,
+        )
+        if refusal.code in ALERTS:
+            record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
+        await self.store.append(Append(events=record.collect_events()))
+
+
+class AuditRecord(Aggregate):
+    """A short stream of its own for something that belongs to no case: a refusal, a reading, a replay."""
+
+    kind = "AuditRecord"
+
+    def __init__(self, id: UUID, service: str) -> None:
+        super().__init__(id)
+        self.service = service  # type: ignore[misc]
+
+    def note(self, ctx: Context, name: str, **fields: str) -> None:
+        cls = event_class(f"{self.service}.{name}")
+        assert cls is not None, name
+        self.record(ctx, cls(**fields))
+
+
+def aggregate_recused(aggregate: Aggregate) -> set[str]:
+    return aggregate.recused

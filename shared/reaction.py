@@ -1,0 +1,100 @@
+"""What a service does when another service's event arrives (process managers, domain.md §8.3).
+
+    REACTIONS = {"intake.ComplaintTransferredToHandler": open_case}
+
+    async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
+        case = await desk.get_or_new(VerificationCase, desk.derived_id("case", desk.published.stream_id))
+        ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID, uuid5
+
+from shared.aggregate import Actor, Aggregate, Context, Law
+from shared.security.roles import SYSTEM
+
+A = TypeVar("A", bound=Aggregate)
+NAMESPACE = UUID("6ba7c0de-0000-5000-8000-7a68656e676d")
+"""Ids that follow from other ids are uuid5 in this namespace: reacting twice hits the same stream."""
+
+
+class PublishedLike(Protocol):
+    """What a reaction reads of a published event besides its payload."""
+
+    @property
+    def event_id(self) -> UUID: ...
+    @property
+    def stream_id(self) -> UUID: ...
+    @property
+    def organ(self) -> str: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def correlation_id(self) -> UUID: ...
+
+
+class Loader(Protocol):
+    """Loads an aggregate from the store; None when its stream is empty."""
+
+    async def get(self, cls: type[A], id: UUID) -> A | None: ...
+
+
+class Desk:
+    """One reaction's working place: it loads aggregates, and what they recorded is appended with
+    the source's position in one transaction."""
+
+    def __init__(self, published: PublishedLike, loader: Loader, law: Law, now: datetime, name: str) -> None:
+        self.published = published
+        self.law = law
+        self.now = now
+        self.name = name
+        self._loader = loader
+        self.touched: dict[UUID, Aggregate] = {}
+
+    async def get(self, cls: type[A], id: UUID) -> A | None:
+        """The aggregate as it stands, or None."""
+        known = self.touched.get(id)
+        if isinstance(known, cls):
+            return known
+        found = await self._loader.get(cls, id)
+        if found is not None:
+            self.touched[id] = found
+        return found
+
+    async def get_or_new(self, cls: type[A], id: UUID) -> A:
+        """The aggregate as it stands, or a new stream under that id."""
+        found = await self.get(cls, id)
+        if found is None:
+            found = cls(id)
+            self.touched[id] = found
+        return found
+
+    def context(self, organ: str = "", *, rule: str = "") -> Context:
+        """The system acts for an organ, caused by the published event, on the same correlation."""
+        return Context(
+            actor=Actor(SYSTEM, SYSTEM, organ or self.published.organ),
+            now=self.now,
+            occurred_at=self.published.occurred_at,
+            law=self.law,
+            command=self.name,
+            rule=rule,
+            correlation_id=self.published.correlation_id,
+            causation_id=self.published.event_id,
+        )
+
+    @staticmethod
+    def derived_id(*parts: Any) -> UUID:
+        return derived_id(*parts)
+
+
+def derived_id(*parts: Any) -> UUID:
+    """An id that follows from others: the same parts always give the same stream."""
+    return uuid5(NAMESPACE, ":".join(str(p) for p in parts))
+
+
+Reaction = Callable[[Any, Desk], Awaitable[None]]
+Reactions = dict[str, Reaction]

@@ -1,0 +1,44 @@
+"""The roles of domain.md §5.1, as they stand in tokens."""
+
+from __future__ import annotations
+
+REPORTER = "reporter_mobile"
+SUBJECT = "subject_mobile"
+PETITION_CLERK = "petition_clerk"
+PETITION_HEAD = "petition_head"
+CLARIFICATION_APPROVER = "clarification_approver"
+HANDLER = "handler"
+DEPT_HEAD = "handling_dept_head"
+CASE_MANAGER = "case_manager"
+DEPUTY_LEADER = "deputy_leader"
+ORGAN_HEAD = "organ_head"
+CITY_APPROVER = "city_approver"
+REVISIT_OFFICER = "revisit_officer"
+PUBLICITY_OFFICER = "publicity_officer"
+CUSTODIAN = "identity_custodian"
+INTERNAL_SUPERVISOR = "internal_supervisor"
+AUDITOR = "auditor"
+STATISTICS = "statistics_viewer"
+PLATFORM = "platform_integration"
+UNIT_CONTACT = "unit_contact"
+SYSTEM = "system"
+
+STAFF = (
+    PETITION_CLERK,
+    PETITION_HEAD,
+    CLARIFICATION_APPROVER,
+    HANDLER,
+    DEPT_HEAD,
+    CASE_MANAGER,
+    DEPUTY_LEADER,
+    ORGAN_HEAD,
+    CITY_APPROVER,
+    REVISIT_OFFICER,
+    PUBLICITY_OFFICER,
+    CUSTODIAN,
+    INTERNAL_SUPERVISOR,
+)
+LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD, CITY_APPROVER, CLARIFICATION_APPROVER)
+"""Who may assign people to a case (domain.md §6.3)."""
+NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})
+"""SD9: they read and watch; they never execute."""

@@ -1,0 +1,93 @@
+"""What a process is told from outside, by environment variables named ZM_*."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class UnsafeForProduction(SystemExit):
+    """A production start met a development part; the process ends before it serves anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one service process."""
+
+    service: str
+    profile: str
+    host: str
+    port: int
+    database_url: str
+    owner_database_url: str
+    vault_database_url: str
+    nats_url: str
+    nats_seed_file: str
+    jwks_url: str
+    issuer: str
+    keys_dir: Path
+    clock_file: str
+    api: bool
+    worker: bool
+    pool_size: int
+    max_body_bytes: int
+    max_in_flight: int
+    fsync_wait_seconds: float
+
+    @property
+    def production(self) -> bool:
+        return self.profile == "production"
+
+    @classmethod
+    def from_env(cls, service: str, env: dict[str, str] | None = None) -> Settings:
+        e = dict(os.environ) if env is None else env
+        settings = cls(
+            service=service,
+            profile=e.get("ZM_PROFILE", "production"),
+            host=e.get("ZM_HOST", "127.0.0.1"),
+            port=int(e.get("ZM_PORT", "8000")),
+            database_url=e.get("ZM_DATABASE_URL", ""),
+            owner_database_url=e.get("ZM_OWNER_DATABASE_URL", ""),
+            vault_database_url=e.get("ZM_VAULT_DATABASE_URL", ""),
+            nats_url=e.get("ZM_NATS_URL", ""),
+            nats_seed_file=e.get("ZM_NATS_SEED_FILE", ""),
+            jwks_url=e.get("ZM_JWKS_URL", ""),
+            issuer=e.get("ZM_ISSUER", ""),
+            keys_dir=Path(e.get("ZM_KEYS_DIR", "keys")),
+            clock_file=e.get("ZM_CLOCK_FILE", ""),
+            api="api" in e.get("ZM_ROLES", "api,worker"),
+            worker="worker" in e.get("ZM_ROLES", "api,worker"),
+            pool_size=int(e.get("ZM_POOL_SIZE", "10")),
+            max_body_bytes=int(e.get("ZM_MAX_BODY_BYTES", str(1 << 20))),
+            max_in_flight=int(e.get("ZM_MAX_IN_FLIGHT", "512")),
+            fsync_wait_seconds=float(e.get("ZM_STORE_WAIT_SECONDS", "10")),
+        )
+        settings.check(e)
+        return settings
+
+    def check(self, env: dict[str, str]) -> None:
+        """A production start refuses the development issuer, the simulated clock, default keys and
+        failpoints (architecture §7)."""
+        if not self.production:
+            return
+        problems = []
+        if self.clock_file:
+            problems.append("ZM_CLOCK_FILE: the simulated clock is for development")
+        if "/issuer" in self.issuer or self.issuer.startswith("http://"):
+            problems.append("ZM_ISSUER: the development issuer, or one without TLS")
+        if (self.keys_dir / "DEVELOPMENT").exists():
+            problems.append("ZM_KEYS_DIR: these keys were generated for development")
+        if env.get("ZM_FAILPOINT"):
+            problems.append("ZM_FAILPOINT: failpoints are for tests")
+        if problems:
+            raise UnsafeForProduction("refusing to start in production:\n  " + "\n  ".join(problems))
+
+    def key(self, name: str) -> bytes:
+        """32 bytes of a key file in the keys folder."""
+        data = (self.keys_dir / name).read_bytes()
+        if len(data) != 32:
+            raise ValueError(f"{name} must hold 32 bytes")
+        if self.production and len(set(data)) < 8:
+            raise UnsafeForProduction(f"{name} is not a random key")
+        return data

@@ -1,0 +1,321 @@
+"""The recorder: a service's event store as its commands, inbox, relay and projections see it.
+
+Appending goes through the group commit of `committer`; what is particular to our events (sealing, human
+numbers, the content digest) is the `_Unit` here. Reading opens each state in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from time import monotonic
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from eventsourcing.persistence import StoredEvent, Tracking
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.clock import Clock
+from shared.event import Recorded
+from shared.store.admission import EventRow, Rendered
+from shared.store.canonical import content_digest
+from shared.store.committer import Committer, Limits, Tally
+from shared.store.driver import away, borrowed
+from shared.store.mapper import EventMapper
+from shared.store.schema import KernelTables
+from shared.store.statements import Statements
+from shared.store.types import (
+    Append,
+    Appended,
+    CommandRecord,
+    Effect,
+    LogEntry,
+    RawEntry,
+    StoreUnavailable,
+)
+
+Publish = Callable[[Recorded], dict[str, Any]]
+"""The published content of an event in clear, without its position and recording time."""
+
+LEGAL_TIME = ZoneInfo("Asia/Shanghai")
+POLL = 0.1
+"""Seconds between looks for what other processes appended."""
+
+
+class Recorder:
+    """Appends events and reads them back. One per process and store."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        service: str,
+        mapper: EventMapper,
+        clock: Clock,
+        publish: Publish,
+        limits: Limits | None = None,
+    ) -> None:
+        self.service = service
+        self.mapper = mapper
+        self.tables = KernelTables(service)
+        self._engine = engine
+        self._publish = publish
+        self._committer = Committer(engine, Statements(self.tables), clock, self._committed, limits)
+        self._seen = 0
+        self._looked = 0.0
+        self._wake: asyncio.Event = asyncio.Event()
+        self._sql = _Queries(self.tables)
+
+    @property
+    def tally(self) -> Tally:
+        """What the committer did, for metrics."""
+        return self._committer.tally
+
+    async def start(self) -> None:
+        """Starts the committer. Appending works as soon as the database does."""
+        await self._committer.start()
+
+    async def stop(self) -> None:
+        """Finishes what was accepted; takes nothing more."""
+        await self._committer.stop()
+
+    async def append(self, append: Append) -> Appended:
+        """Appends all or nothing, durably.
+
+        Raises `VersionConflict`, `CommandMismatch`, `AlreadyTracked` or `StoreUnavailable`. The answer to a
+        command that is known is its first answer (`repeated`).
+        """
+        return await self._committer.submit(_Unit(append, self.mapper, self._publish))
+
+    async def load(
+        self, stream: UUID, *, as_of: datetime | None = None, up_to_version: int | None = None
+    ) -> list[Recorded]:
+        """A stream's events in order; by recorded time, `as_of` is a prefix of the log."""
+        rows = await self._fetch(self._sql.stream, stream, as_of, up_to_version)
+        return [self._recorded(row) for row in rows]
+
+    async def read(self, after: int, limit: int) -> list[LogEntry]:
+        """The log after a position, with what relay and evidence need."""
+        rows = await self._fetch(self._sql.log, after, limit)
+        previous = rows[0]["before"] if rows else 0
+        entries = []
+        for row in rows:
+            entries.append(
+                LogEntry(
+                    recorded=self._recorded(row),
+                    topic=row["topic"],
+                    previous=previous,
+                    state_sha256=sha256(row["state"]).digest(),
+                    content_digest=row["content_digest"],
+                )
+            )
+            previous = row["notification_id"]
+        return entries
+
+    async def read_raw(self, after: int, limit: int) -> list[RawEntry]:
+        """The log after a position as JSON, for projections: nothing is built per event but its dict."""
+        open_ = self.mapper.open
+        return [
+            RawEntry(position, stream, version, topic, recorded_at, open_(stream, version, topic, state))
+            for position, stream, version, topic, recorded_at, state in await self.read_rows(after, limit)
+        ]
+
+    async def read_rows(self, after: int, limit: int) -> list[Any]:
+        """The log after a position as stored: position, stream, version, topic, recorded_at, sealed state."""
+        return await self._fetch(self._sql.raw, after, limit)
+
+    async def max_position(self) -> int:
+        """The last position of the log; 0 when it is empty."""
+        rows = await self._fetch(self._sql.last)
+        position = int(rows[0][0] or 0)
+        self._see(position)
+        return position
+
+    async def tracked(self, source: str) -> int:
+        """The position up to which a source was processed; 0 when it never was."""
+        rows = await self._fetch(self._sql.tracked, source)
+        return int(rows[0][0]) if rows else 0
+
+    async def find_command(self, id: UUID) -> tuple[bytes, dict[str, Any]] | None:
+        """The request hash and first answer of a command that was carried out."""
+        rows = await self._fetch(self._sql.command, id)
+        return (bytes(rows[0][0]), orjson.loads(rows[0][1])) if rows else None
+
+    async def find_event(self, position: int) -> UUID | None:
+        """The id of the event at a position."""
+        rows = await self._fetch(self._sql.event, position)
+        return rows[0][0] if rows else None
+
+    async def wait_for(self, position_after: int, timeout: float) -> bool:
+        """Waits until something stands after a position; False when the time is over first.
+
+        Commits of this process wake it in memory, those of others are found by looking every 100 ms; any
+        number of waiters looks only once.
+        """
+        until = monotonic() + timeout
+        while self._seen <= position_after:
+            left = until - monotonic()
+            if left <= 0:
+                return False
+            await self._pause(min(left, POLL))
+        return True
+
+    async def _pause(self, seconds: float) -> None:
+        wake = self._wake
+        try:
+            async with asyncio.timeout(seconds):
+                await wake.wait()
+        except TimeoutError:
+            if monotonic() - self._looked >= POLL:
+                self._looked = monotonic()
+                try:
+                    await self.max_position()
+                except StoreUnavailable:
+                    return  # whoever waits goes on waiting: the database comes back
+
+    def _committed(self, position: int) -> None:
+        self._see(position)
+
+    def _see(self, position: int) -> None:
+        if position > self._seen:
+            self._seen = position
+            self._wake.set()
+            self._wake = asyncio.Event()
+
+    async def _fetch(self, query: str, *args: Any) -> list[Any]:
+        try:
+            async with borrowed(self._engine) as driver:
+                return await driver.fetch(query, *args)  # type: ignore[no-any-return]
+        except Exception as error:
+            if away(error):
+                raise StoreUnavailable(f"the database is away: {type(error).__name__}") from error
+            raise
+
+    def _recorded(self, row: Any) -> Recorded:
+        stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], row["state"])
+        return self.mapper.to_domain_event(
+            stored, position=row["notification_id"], recorded_at=row["recorded_at"]
+        )
+
+
+class _Queries:
+    """What the recorder reads, on the driver's connection: these are on the path of every request."""
+
+    def __init__(self, tables: KernelTables) -> None:
+        events, tracking = tables.events.name, tables.tracking.name
+        columns = "originator_id, originator_version, topic, state, notification_id, recorded_at"
+        # ruff: noqa: S608 -- the names are those of our own tables
+        self.stream = (
+            f"SELECT {columns} FROM {events} WHERE originator_id = $1"
+            " AND ($2::timestamptz IS NULL OR recorded_at <= $2)"
+            " AND ($3::bigint IS NULL OR originator_version <= $3) ORDER BY originator_version"
+        )
+        # The position before the first row is the last one not after `after`, whether or not that exists.
+        self.log = (
+            f"SELECT {columns}, content_digest,"
+            f" (SELECT coalesce(max(notification_id), 0) FROM {events} WHERE notification_id <= $1) AS before"
+            f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
+        )
+        self.raw = (
+            "SELECT notification_id, originator_id, originator_version, topic, recorded_at, state"
+            f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
+        )
+        self.last = f"SELECT max(notification_id) FROM {events}"
+        self.tracked = f"SELECT notification_id FROM {tracking} WHERE application_name = $1"
+        self.command = "SELECT request_hash, answer::text FROM commands WHERE id = $1"
+        self.event = f"SELECT event_id FROM {events} WHERE notification_id = $1"
+
+
+@dataclass(slots=True)
+class _Unit:
+    """An append of our own events, as the committer sees it.
+
+    Rows of events that need no number are made before the lock is asked for; that also shows an event that
+    cannot be stored to its caller alone.
+    """
+
+    append: Append
+    mapper: EventMapper
+    publish: Publish
+    places: list[tuple[UUID, int]]
+    series: list[str]
+    _ready: list[EventRow | None]
+
+    def __init__(self, append: Append, mapper: EventMapper, publish: Publish) -> None:
+        self.append = append
+        self.mapper = mapper
+        self.publish = publish
+        self.places = []
+        self.series = []
+        self._ready = []
+        for recorded in append.events:
+            if recorded.originator_version < 1:
+                raise ValueError(f"{recorded.type}: a stream starts at version 1")
+            if not recorded.event.topic:
+                raise TypeError(f"{recorded.type} belongs to no service and has no topic")
+            self.places.append((recorded.originator_id, recorded.originator_version))
+            series = series_of(recorded)
+            self.series.append(series)
+            self._ready.append(None if series else self._row(recorded))
+
+    @property
+    def command(self) -> CommandRecord | None:
+        return self.append.command
+
+    @property
+    def tracking(self) -> Tracking | None:
+        return self.append.tracking
+
+    @property
+    def parked(self) -> Sequence[dict[str, Any]]:
+        return self.append.parked
+
+    @property
+    def unparked(self) -> Sequence[int]:
+        return self.append.unparked
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        return self.append.effects
+
+    def render(self, index: int, number: str) -> Rendered:
+        recorded = self.append.events[index]
+        row = self._ready[index]
+        if row is None:
+            recorded = recorded.numbered(number)
+            row = self._row(recorded)
+        return Rendered(row, recorded, number)
+
+    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Recorded | None:
+        if rendered.recorded is None:
+            return None
+        return replace(rendered.recorded, position=position, recorded_at=recorded_at)
+
+    def _row(self, recorded: Recorded) -> EventRow:
+        stored = self.mapper.to_stored_event(recorded)
+        return EventRow(
+            recorded.originator_id,
+            recorded.originator_version,
+            stored.topic,
+            stored.state,
+            content_digest(recorded.salt, self.publish(recorded)),
+            recorded.meta.correlation_id,
+            recorded.event_id,
+        )
+
+
+def series_of(recorded: Recorded) -> str:
+    """The series of an event's human number (`XF-990102100-2022`); "" for an event that has none.
+
+    The year is that of the occurrence, in legal time: a letter of 31 December entered in January belongs to
+    the old year's register.
+    """
+    prefix = recorded.event.numbered
+    if not prefix:
+        return ""
+    year = recorded.meta.occurred_at.astimezone(LEGAL_TIME).year
+    return f"{prefix}-{recorded.stream_organ.removeprefix('DI-')}-{year}"

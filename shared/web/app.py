@@ -1,0 +1,363 @@
+"""The HTTP face of a service: routes made from its command list, problems, health and metrics.
+
+A command on an existing case is `POST /v1/<plural>/{id}/<command-in-kebab-case>`; one that opens a
+case is `POST /v1/<plural>`. Conditional headers follow RFC 9110; `Idempotency-Key` its IETF draft.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import gate as gates
+from shared.aggregate import snake
+from shared.command import Command, Token
+from shared.contracts.common import LegalBasis
+from shared.refusal import Refusal, refuse
+from shared.security.tokens import TokenVerifier
+from shared.store.types import Appended
+from shared.web.middleware import Envelope, HttpMetrics, language_of
+from shared.web.problems import problem, refusal_problem, schema_problem
+
+Ready = Callable[[], Awaitable[dict[str, bool]]]
+LIFESPAN = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+KEY = re.compile(r"^[\x21-\x7e]{8,128}$")
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body, default=str), status, headers, "application/json")
+
+
+class Face:
+    """What hand-written routes of a service need: who asks, and the gate."""
+
+    def __init__(self, gatekeeper: gates.Gatekeeper, verifier: TokenVerifier) -> None:
+        self.gatekeeper = gatekeeper
+        self.verifier = verifier
+
+    async def token(self, request: Request) -> Token:
+        """The verified token of the request; refuses with E_UNAUTHENTICATED."""
+        return await self.verifier.verify(request.headers.get("authorization"))
+
+    async def run(self, request: Request, command: type[Command], object_id: UUID | None) -> Appended:
+        """Reads headers and body, and passes the command through the gate."""
+        headers = request.headers
+        token = None if command.gate.anyone else await self.verifier.verify(headers.get("authorization"))
+        return await self.gatekeeper.execute(
+            gates.Request(
+                command=parse(command, await request.body()),
+                token=token,
+                object_id=object_id,
+                idempotency_key=idempotency_key(headers.get("idempotency-key")),
+                if_match=if_match(headers.get("if-match")),
+                occurred_at=instant(headers.get("occurred-at"), "Occurred-At"),
+                legal_basis=legal_basis(headers.get("legal-basis")),
+                trace_id=request.scope["state"]["traceparent"].decode()[3:35],
+            )
+        )
+
+
+def parse(command: type[Command], body: bytes) -> Command:
+    return command.__pydantic_validator__.validate_json(body or b"{}")  # type: ignore[no-any-return]
+
+
+def idempotency_key(value: str | None) -> str | None:
+    """8 to 128 visible characters, with or without the quotes of a structured field."""
+    if value is None:
+        return None
+    key = value.strip('"')
+    if not KEY.match(key):
+        refuse("E_IDEMPOTENCY_KEY", "", field="Idempotency-Key")
+    return key
+
+
+def if_match(value: str | None) -> int | None:
+    """The version in `If-Match: "7"`; a form that we never gave out matches nothing."""
+    if value is None or value.strip() == "*":
+        return None
+    tag = value.strip().removeprefix("W/").strip('"')
+    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+
+
+def instant(value: str | None, field: str) -> datetime | None:
+    """An RFC 3339 instant with offset."""
+    if value is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        refuse("E_SCHEMA", "§0.5", field=field, reason="RFC 3339 with offset")
+    if parsed.tzinfo is None:
+        refuse("E_SCHEMA", "§0.5", field=field, reason="offset missing")
+    return parsed
+
+
+def legal_basis(value: str | None) -> tuple[dict[str, str], ...]:
+    """`Legal-Basis`: a JSON list of {instrument, version_date, article} in ASCII (R2)."""
+    if value is None:
+        return ()
+    try:
+        return tuple(LegalBasis.model_validate(b).model_dump(mode="json") for b in orjson.loads(value))
+    except (ValueError, TypeError):
+        refuse("E_SCHEMA", "R2", field="Legal-Basis")
+
+
+def object_id(value: str) -> UUID:
+    """The id in a path; what is no id is simply not found."""
+    try:
+        return UUID(value)
+    except ValueError:
+        refuse("E_NOT_FOUND")
+
+
+def page_number(value: str | None, field: str, default: int, maximum: int) -> int:
+    """A whole number of a query string within its bounds."""
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) <= maximum):
+        refuse("E_SCHEMA", "", field=field, maximum=maximum)
+    return int(value)
+
+
+def answered(appended: Appended, created: bool, location: str) -> Response:
+    answer = appended.answer
+    headers = {"etag": f'"{answer["version"]}"', "position": str(answer["position"])}
+    if created:
+        headers["location"] = f"{location}/{answer['id']}"
+    return json_response(answer, 201 if created else 200, headers)
+
+
+def command_path(command: type[Command]) -> str:
+    base = f"/v1/{command.on.plural}"
+    return base if command.creates else f"{base}/{{id}}/{snake(command.__name__).replace('_', '-')}"
+
+
+def make_app(
+    *,
+    title: str,
+    description: str,
+    face: Face,
+    commands: Sequence[type[Command]],
+    registry: CollectorRegistry,
+    ready: Ready,
+    draining: list[bool],
+    lifespan: LIFESPAN,
+    max_body: int,
+    max_in_flight: int,
+) -> FastAPI:
+    """A FastAPI application with a route per command; services add what is special about theirs."""
+    app = FastAPI(
+        title=title, description=description, version="1", lifespan=lifespan, redoc_url=None, docs_url="/docs"
+    )
+    for command in commands:
+        _add_command(app, face, command)
+    _add_operations(app, registry, ready, draining)
+    _add_problem_handlers(app)
+    app.openapi = lambda: _openapi(app, commands)  # type: ignore[method-assign]
+    app.add_middleware(
+        Envelope,
+        metrics=HttpMetrics(registry),
+        max_body=max_body,
+        max_in_flight=max_in_flight,
+        draining=draining,
+    )
+    return app
+
+
+def _add_command(app: FastAPI, face: Face, command: type[Command]) -> None:
+    path = command_path(command)
+    location = f"/v1/{command.on.plural}"
+
+    if command.creates:
+
+        async def create(request: Request) -> Response:
+            return answered(await face.run(request, command, None), True, location)
+
+        endpoint: Callable[..., Awaitable[Response]] = create
+    else:
+
+        async def act(request: Request) -> Response:
+            target = object_id(request.path_params["id"])
+            return answered(await face.run(request, command, target), False, location)
+
+        endpoint = act
+    app.add_api_route(
+        path,
+        endpoint,
+        methods=["POST"],
+        name=command.__name__,
+        operation_id=command.__name__,
+        summary=(command.__doc__ or "").strip().split("\n")[0],
+        description=_describe(command),
+        status_code=201 if command.creates else 200,
+        response_class=Response,
+        tags=[command.on.kind],
+    )
+
+
+def _describe(command: type[Command]) -> str:
+    gate = command.gate
+    text = " ".join((command.__doc__ or "").split())
+    by = ", ".join(gate.by) or "anyone"
+    return f"{text}\n\nRule {gate.rule}. Roles: {by}." + (" Needs `If-Match`." if gate.decides else "")
+
+
+def _add_operations(app: FastAPI, registry: CollectorRegistry, ready: Ready, draining: list[bool]) -> None:
+    async def livez() -> Response:
+        """The process answers."""
+        return json_response({"live": True})
+
+    async def readyz() -> Response:
+        """The database answers and nobody asked us to stop. The broker's absence does not matter:
+        complaints must be accepted without it."""
+        state = await ready()
+        ok = all(state.values()) and not draining[0]
+        return json_response({"ready": ok, **state}, 200 if ok else 503)
+
+    async def metrics() -> Response:
+        """Prometheus metrics."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_api_route("/livez", livez, include_in_schema=False)
+    app.add_api_route("/readyz", readyz, include_in_schema=False)
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
+
+
+def _add_problem_handlers(app: FastAPI) -> None:
+    async def on_refusal(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, Refusal)
+        return refusal_problem(exc, language_of(request))
+
+    async def on_invalid(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, (ValidationError, RequestValidationError))
+        errors = (
+            exc.errors(include_url=False, include_input=False, include_context=False)
+            if isinstance(exc, ValidationError)
+            else exc.errors()
+        )
+        return schema_problem(errors, language_of(request))
+
+    async def on_http(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        code = {404: "E_NOT_FOUND", 405: "E_METHOD"}.get(exc.status_code, "E_SCHEMA")
+        headers = {k.lower(): v for k, v in (exc.headers or {}).items()}
+        return problem(code, accept_language=language_of(request), headers=headers)
+
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(ValidationError, on_invalid)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "rule", "message_zh", "message_en", "details"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "rule": {"type": "string"},
+        "message_zh": {"type": "string"},
+        "message_en": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}
+ANSWER = {
+    "type": "object",
+    "required": ["id", "version", "position", "number", "state"],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "version": {"type": "integer"},
+        "position": {"type": "integer"},
+        "number": {"type": "string"},
+        "state": {"type": "string"},
+    },
+}
+HEADERS = (
+    ("Idempotency-Key", "Sent again with the same key, a command is carried out once."),
+    ("If-Match", "The version of the case that the decision is based on."),
+    ("Occurred-At", "When it happened (RFC 3339), if earlier than now."),
+    ("Legal-Basis", "JSON list of {instrument, version_date, article} (R2)."),
+)
+
+
+def _openapi(app: FastAPI, commands: Sequence[type[Command]]) -> dict[str, Any]:
+    """OpenAPI 3.1, completed by the bodies, headers and problems that all commands share."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    schema = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    components = schema.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas["Problem"], schemas["Answer"] = PROBLEM, ANSWER
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    refusal = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    for path in schema["paths"].values():
+        for operation in path.values():
+            responses = operation.setdefault("responses", {})
+            for status, words in ERRORS.items():
+                responses.setdefault(status, {"description": words, **refusal})
+            operation.setdefault("security", [{"bearer": []}])
+    for command in commands:
+        operation = schema["paths"][command_path(command)]["post"]
+        body = command.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(body.pop("$defs", {}))
+        schemas[command.__name__] = body
+        operation["requestBody"] = {
+            "required": bool(body.get("required")),
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{command.__name__}"}}},
+        }
+        operation["security"] = [] if command.gate.anyone else [{"bearer": []}]
+        success = "201" if command.creates else "200"
+        operation["responses"][success] = {
+            "description": "Done; the events are durable.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
+        }
+        operation["parameters"] = _parameters(command)
+    app.openapi_schema = schema
+    return schema
+
+
+ERRORS = {
+    "401": "No valid token.",
+    "403": "Not this role, organ or person.",
+    "404": "Not found, or not yours to know of.",
+    "409": "A rule, the state or a race forbids it.",
+    "412": "The version named is no longer current.",
+    "413": "Too large.",
+    "422": "The form is wrong, or a text did not pass its screen.",
+    "428": "This decision needs If-Match.",
+    "503": "Overloaded or a part is away; see Retry-After.",
+}
+
+
+def _parameters(command: type[Command]) -> list[dict[str, Any]]:
+    path = [] if command.creates else [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    headers = [
+        {
+            "name": name,
+            "in": "header",
+            "required": name == "If-Match" and command.gate.decides,
+            "description": words,
+            "schema": {"type": "string"},
+        }
+        for name, words in HEADERS
+    ]
+    return [*path, *headers]

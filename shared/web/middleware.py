@@ -1,0 +1,146 @@
+"""What wraps every request: size and number limits, trace, metrics and one log line without people in it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.refusal import Refusal
+from shared.store.types import StoreUnavailable
+from shared.web.problems import problem, refusal_problem
+
+TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+log = structlog.get_logger("web")
+
+
+class BodyTooLarge(Exception):
+    """More bytes arrived than a body may have."""
+
+
+class HttpMetrics:
+    """Counts and times by route template; never by path, person or address."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "zm_http_requests_total", "Requests", ["method", "route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "zm_http_seconds",
+            "Duration",
+            ["method", "route"],
+            registry=registry,
+            buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
+        )
+
+
+class Envelope:
+    """One pure ASGI layer. Overload is answered by 503 with Retry-After before any work is done;
+    what goes wrong unforeseen is logged by type and answered by a problem document."""
+
+    def __init__(
+        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, max_in_flight: int, draining: list[bool]
+    ) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.max_body = max_body
+        self.max_in_flight = max_in_flight
+        self.draining = draining
+        self.in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        language = headers.get(b"accept-language", b"").decode("latin-1")
+        scope.setdefault("state", {})["traceparent"] = trace = _trace(headers.get(b"traceparent"))
+        status = 500
+        answered = False
+
+        async def sending(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status, answered = message["status"], True
+                message["headers"] = [
+                    *message["headers"],
+                    (b"traceparent", trace),
+                    (b"cache-control", b"no-store"),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        received = 0
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body:
+                raise BodyTooLarge
+            return message
+
+        async def answer(response: Any) -> None:
+            if not answered:
+                await response(scope, receive, sending)
+
+        self.in_flight += 1
+        try:
+            if self.in_flight > self.max_in_flight:
+                await answer(problem("E_OVERLOADED", accept_language=language))
+            elif int(headers.get(b"content-length", b"0") or 0) > self.max_body:
+                raise BodyTooLarge
+            else:
+                await self.app(scope, counting, sending)
+        except BodyTooLarge:
+            await answer(
+                problem("E_BODY_TOO_LARGE", details={"max_bytes": self.max_body}, accept_language=language)
+            )
+        except Refusal as refusal:
+            await answer(refusal_problem(refusal, language))
+        except StoreUnavailable:
+            await answer(problem("E_UNAVAILABLE", accept_language=language))
+        except Exception as error:
+            # The type names the defect; the message might hold somebody's data, so it is not logged.
+            log.error("request_failed", error=type(error).__name__, route=_route(scope), where=_where(error))
+            if answered:
+                raise
+            await answer(problem("E_DEFECT", accept_language=language))
+        finally:
+            self.in_flight -= 1
+            route = _route(scope)
+            self.metrics.requests.labels(scope["method"], route, status).inc()
+            self.metrics.seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _trace(given: bytes | None) -> bytes:
+    """The caller's traceparent (W3C Trace Context), or a fresh one."""
+    if given is not None and TRACEPARENT.match(given):
+        return given
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame: enough to find a defect, nothing of the request."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    name = trace.tb_frame.f_code.co_filename.rsplit("/", 2)
+    return f"{'/'.join(name[-2:])}:{trace.tb_lineno}"
+
+
+def language_of(request: Request) -> str:
+    return request.headers.get("accept-language", "")

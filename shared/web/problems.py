@@ -1,0 +1,81 @@
+"""Problem documents (RFC 9457) in Chinese and English, with the rule that a refusal carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from shared.refusal import Refusal
+from shared.refusals import CATALOGUE
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
+
+
+def problem(
+    code: str,
+    rule: str = "",
+    details: dict[str, Any] | None = None,
+    *,
+    accept_language: str = "",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The answer to something that was not done. 404s are the same bytes whatever lies behind them."""
+    entry = CATALOGUE[code]
+    if entry.status == 404:
+        code, rule, details = "E_NOT_FOUND", "", None
+        entry = CATALOGUE[code]
+    english = prefers_english(accept_language)
+    body: dict[str, Any] = {
+        "type": f"urn:zhengming:refusal:{code}",
+        "title": entry.en if english else entry.zh,
+        "status": entry.status,
+        "code": code,
+        "rule": rule,
+        "message_zh": entry.zh,
+        "message_en": entry.en,
+        "details": details or {},
+    }
+    extra = dict(headers or {})
+    extra["content-language"] = "en" if english else "zh-CN"
+    if entry.status == 503:
+        extra["retry-after"] = RETRY_AFTER_SECONDS
+    if entry.status == 401:
+        extra["www-authenticate"] = "Bearer"
+    return Response(orjson.dumps(body, default=str), entry.status, extra, MEDIA_TYPE)
+
+
+def refusal_problem(refusal: Refusal, accept_language: str = "") -> Response:
+    """A refusal as the caller may see it; a stale version names the current one in `ETag`."""
+    headers = {}
+    if refusal.code in ("E_STALE_VERSION", "E_VERSION_REQUIRED") and "version" in refusal.details:
+        headers["etag"] = f'"{refusal.details["version"]}"'
+    return problem(
+        refusal.code, refusal.rule, refusal.details, accept_language=accept_language, headers=headers
+    )
+
+
+def schema_problem(errors: Sequence[Any], accept_language: str = "") -> Response:
+    """A body that has not the required form: names every field, and never echoes what was sent."""
+    fields = [
+        {"field": ".".join(str(p) for p in e["loc"]) or "body", "reason": e["type"], "message_en": e["msg"]}
+        for e in errors
+    ]
+    return problem("E_SCHEMA", "", {"fields": fields}, accept_language=accept_language)
+
+
+def prefers_english(accept_language: str) -> bool:
+    """Whether English is asked for before Chinese (RFC 9110 §12.5.4); Chinese is the default."""
+    ranked = []
+    for position, part in enumerate(accept_language.lower().split(",")):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            weight = 0.0
+        if tag[:2] in ("zh", "en") and weight > 0:
+            ranked.append((-weight, position, tag[:2]))
+    return bool(ranked) and min(ranked)[2] == "en"

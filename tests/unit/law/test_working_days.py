@@ -1,0 +1,154 @@
+"""Periods in working days, days and months (§0.5, §8.7)."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import chinese_calendar
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.law.working_days import (
+    Due,
+    add_days,
+    add_months,
+    add_working_days,
+    end_of_local_day,
+    is_working_day,
+    local_date,
+    quarter_end_after,
+    subtract_working_days,
+)
+
+days = st.dates(date(2003, 1, 1), date(2032, 12, 31))
+known_days = st.dates(date(2004, 3, 1), date(2026, 10, 31))
+lengths = st.integers(0, 40)
+
+
+@pytest.mark.parametrize(
+    ("start", "n", "due"),
+    [
+        ("2020-09-21", 5, "2020-09-27"),
+        ("2021-01-20", 15, "2021-02-09"),
+        ("2021-02-03", 5, "2021-02-09"),
+        ("2021-02-04", 10, "2021-02-23"),
+        ("2022-03-01", 15, "2022-03-22"),
+        ("2022-03-07", 5, "2022-03-14"),
+        ("2022-03-14", 5, "2022-03-21"),
+        ("2022-03-18", 10, "2022-04-01"),
+        ("2022-09-22", 5, "2022-09-29"),
+        ("2022-09-28", 10, "2022-10-17"),
+        ("2025-09-26", 5, "2025-10-10"),
+        ("2026-03-02", 15, "2026-03-23"),
+        ("2026-04-01", 15, "2026-04-23"),
+        ("2026-05-06", 15, "2026-05-26"),
+        ("2026-05-21", 5, "2026-05-28"),
+        ("2026-05-25", 10, "2026-06-08"),
+        ("2026-06-01", 15, "2026-06-23"),
+        ("2026-06-17", 10, "2026-07-02"),
+    ],
+)
+def test_vectors_of_the_specification(start: str, n: int, due: str) -> None:
+    """Every date that §7 and §8.7 compute comes out, and is certain."""
+    assert add_working_days(date.fromisoformat(start), n) == Due(date.fromisoformat(due), provisional=False)
+
+
+def test_beyond_the_published_calendar_is_provisional() -> None:
+    """A missing table gives Monday to Friday, marked, instead of an exception."""
+    assert add_working_days(date(2026, 12, 30), 1) == Due(date(2026, 12, 31), provisional=False)
+    assert add_working_days(date(2026, 12, 30), 2) == Due(date(2027, 1, 1), provisional=True)
+    assert is_working_day(date(2030, 6, 8)) == (False, True)
+
+
+@given(known_days)
+def test_agrees_with_the_library(day: date) -> None:
+    """Reading its tables directly gives the answer of the library itself."""
+    assert is_working_day(day) == (chinese_calendar.is_workday(day), False)
+
+
+@given(days, lengths, lengths)
+def test_more_days_never_end_earlier(start: date, n: int, more: int) -> None:
+    """Adding working days is monotonic in the length."""
+    assert add_working_days(start, n).date <= add_working_days(start, n + more).date
+
+
+@given(days, days, lengths)
+def test_a_later_start_never_ends_earlier(one: date, other: date, n: int) -> None:
+    """Adding working days is monotonic in the start, too, once the start counts as excluded."""
+    first, second = sorted((one, other))
+    if n:
+        assert add_working_days(first, n).date <= add_working_days(second, n).date
+
+
+@given(days, st.integers(1, 40))
+def test_ends_on_a_working_day_after_exactly_n(start: date, n: int) -> None:
+    """The period holds n working days, the last of them its end, and not its start."""
+    end = add_working_days(start, n).date
+    inside = [start + timedelta(days=i) for i in range(1, (end - start).days + 1)]
+    assert sum(is_working_day(day)[0] for day in inside) == n
+    assert is_working_day(end)[0]
+
+
+@given(days, st.integers(1, 40))
+def test_subtracting_undoes_adding(start: date, n: int) -> None:
+    """From a working day, n forth and n back is where it began."""
+    working = add_working_days(start, 1).date
+    assert subtract_working_days(add_working_days(working, n).date, n).date == working
+
+
+@pytest.mark.parametrize(
+    ("start", "n", "due"),
+    [
+        ("2020-10-22", 2, "2020-12-22"),
+        ("2020-10-22", 3, "2021-01-22"),
+        ("2025-12-31", 2, "2026-02-28"),
+        ("2023-12-31", 2, "2024-02-29"),
+        ("2024-08-31", 1, "2024-09-30"),
+    ],
+)
+def test_months_are_clamped(start: str, n: int, due: str) -> None:
+    """Months are calendar months, and end with the month where it is too short."""
+    assert add_months(date.fromisoformat(start), n) == Due(date.fromisoformat(due))
+
+
+def test_days_are_calendar_days() -> None:
+    """Thirty days from 1 March end on 31 March (tracing order of scenario 1)."""
+    assert add_days(date(2021, 3, 1), 30) == Due(date(2021, 3, 31))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-01-01", "2026-03-31"),
+        ("2026-03-30", "2026-03-31"),
+        ("2026-03-31", "2026-06-30"),
+        ("2026-12-31", "2027-03-31"),
+    ],
+)
+def test_quarter_end_excludes_its_start(start: str, end: str) -> None:
+    """A start on the last day of a quarter looks to the next quarter."""
+    assert quarter_end_after(date.fromisoformat(start)) == date.fromisoformat(end)
+
+
+def test_local_date_is_shanghai() -> None:
+    """16:00 UTC is the next day in Shanghai."""
+    assert local_date(datetime(2026, 4, 1, 15, 59, tzinfo=UTC)) == date(2026, 4, 1)
+    assert local_date(datetime(2026, 4, 1, 16, 0, tzinfo=UTC)) == date(2026, 4, 2)
+    with pytest.raises(ValueError, match="naive"):
+        local_date(datetime(2026, 4, 1))
+
+
+@given(days)
+def test_the_end_of_a_day_is_its_first_instant_over(day: date) -> None:
+    """24:00 local belongs to the next day, the moment before it still to this one."""
+    end = end_of_local_day(day)
+    assert end.tzinfo is UTC
+    assert local_date(end) == day + timedelta(days=1)
+    assert local_date(end - timedelta(microseconds=1)) == day
+
+
+def test_misuse_is_an_error() -> None:
+    """An instant is no local date, and no period is negative."""
+    with pytest.raises(TypeError, match="local_date"):
+        add_working_days(datetime(2026, 4, 1, tzinfo=UTC), 1)
+    with pytest.raises(ValueError, match="negative"):
+        add_days(date(2026, 4, 1), -1)

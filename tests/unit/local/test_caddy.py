@@ -1,0 +1,65 @@
+"""The front door strips the prefix and what would tell who is calling."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.local import caddy
+from deploy.local.process import free_port
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the path and the headers it was given."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    upstream = HTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    port, log = free_port(), tmp_path / "caddy.log"
+    child = caddy.start(tmp_path / "caddy", log, port, {"intake": upstream.server_port, "audit": free_port()})
+    yield f"http://127.0.0.1:{port}", log
+    child.end()
+    upstream.shutdown()
+
+
+def test_the_door(door: tuple[str, Path]) -> None:
+    url, log = door
+    headers = {
+        "User-Agent": "phone-model-7",
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Real-IP": "203.0.113.9",
+        "Forwarded": "for=203.0.113.9",
+        "Authorization": "Bearer t",
+        "traceparent": "00-a-b-01",
+    }
+    seen = httpx.get(f"{url}/intake/v1/complaints?q=1", headers=headers).json()
+    assert seen["path"] == "/v1/complaints?q=1"
+    passed = {name.lower(): value for name, value in seen["headers"].items()}
+    assert passed["authorization"] == "Bearer t"
+    assert passed["traceparent"] == "00-a-b-01"
+    assert passed["x-forwarded-prefix"] == "/intake"
+    assert not {"x-forwarded-for", "x-real-ip", "forwarded"} & passed.keys()
+    assert "phone-model-7" not in passed.get("user-agent", "")
+
+    assert "/intake/" in httpx.get(f"{url}/").text
+    assert httpx.get(f"{url}/elsewhere").status_code == 404
+    assert httpx.get(f"{url}/audit/v1", headers=headers).status_code == 502
+    text = log.read_text()
+    assert "502" in text or "refused" in text  # the error was logged
+    for trace in ("203.0.113.9", "phone-model-7", "remote_ip", "client_ip", "Bearer"):
+        assert trace not in text

@@ -1,0 +1,92 @@
+"""A stand-in for a service: `migrate` makes a table, `serve` counts in it and tells what it was given."""
+
+import asyncio
+import os
+import sys
+
+import asyncpg
+import nats
+import uvicorn
+from fastapi import FastAPI
+
+from deploy.local.clockfile import ClockReader
+from deploy.local.nats import inbox_of, stream_of
+
+SERVICE = os.environ["ZM_SERVICE"]
+
+
+def _dsn(variable: str) -> str:
+    return os.environ[variable].replace("+asyncpg", "")
+
+
+async def migrate() -> None:
+    if os.environ.get("TOY_FAILS") == SERVICE:
+        sys.exit("the toy was told to fail")
+    connection = await asyncpg.connect(_dsn("ZM_OWNER_DATABASE_URL"))
+    await connection.execute("CREATE TABLE IF NOT EXISTS starts (at timestamptz DEFAULT now())")
+    await connection.execute(f"GRANT INSERT, SELECT ON starts TO zm_{SERVICE}")
+    await connection.close()
+
+
+app = FastAPI()
+
+
+@app.get("/readyz")
+async def readyz() -> dict[str, str]:
+    return {}
+
+
+@app.get("/state")
+async def state() -> dict[str, object]:
+    connection = await asyncpg.connect(_dsn("ZM_DATABASE_URL"))
+    starts = await connection.fetchval("SELECT count(*) FROM starts")
+    await connection.close()
+    clock = os.environ.get("ZM_CLOCK_FILE")
+    return {
+        "service": SERVICE,
+        "starts": starts,
+        "streams": await _stream_messages(),
+        "now": ClockReader(_path(clock)).now().isoformat() if clock else None,
+        "vault": "ZM_VAULT_DATABASE_URL" in os.environ,
+        "owner": "ZM_OWNER_DATABASE_URL" in os.environ,
+    }
+
+
+def _path(text: str):  # noqa: ANN202
+    from pathlib import Path
+
+    return Path(text)
+
+
+async def _stream_messages() -> int:
+    nc = await nats.connect(
+        os.environ["ZM_NATS_URL"],
+        nkeys_seed=os.environ["ZM_NATS_SEED_FILE"],
+        inbox_prefix=inbox_of(SERVICE).encode(),
+    )
+    info = await nc.jetstream(timeout=2).stream_info(stream_of(SERVICE))
+    await nc.close()
+    return info.state.messages
+
+
+async def _begin() -> None:
+    connection = await asyncpg.connect(_dsn("ZM_DATABASE_URL"))
+    await connection.execute("INSERT INTO starts DEFAULT VALUES")
+    await connection.close()
+    nc = await nats.connect(
+        os.environ["ZM_NATS_URL"],
+        nkeys_seed=os.environ["ZM_NATS_SEED_FILE"],
+        inbox_prefix=inbox_of(SERVICE).encode(),
+    )
+    js = nc.jetstream(timeout=2)
+    await js.add_stream(name=stream_of(SERVICE), subjects=[f"zm.{SERVICE}.>"])
+    await js.publish(f"zm.{SERVICE}.Started.v1", b"{}")
+    await nc.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "migrate":
+        asyncio.run(migrate())
+    else:
+        asyncio.run(_begin())
+        uvicorn.run(app, host=os.environ["ZM_HOST"], port=int(os.environ["ZM_PORT"]), access_log=False)
