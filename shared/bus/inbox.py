@@ -492,6 +492,8 @@ class Inbox:
                 try:
                     await self._unpark(row)
                     done += 1
+                except AlreadyTracked:
+                    continue  # another worker took it up
                 except Exception as error:
                     if is_away(error):
                         raise

@@ -72,7 +72,7 @@ class PgParkedStore:
         if correlation is not None:
             query = query.where(_PARKED.c.correlation == correlation)
         async with self._engine.connect() as connection:
-            return [parked_row(row._mapping) for row in await connection.execute(query)]
+            return [parked_row(row) for row in (await connection.execute(query)).mappings()]
 
     async def correlations(self, source: str) -> set[str]:
         """The cases of a source that have something parked."""
@@ -115,7 +115,7 @@ def reason_of(error: BaseException) -> str:
     return f"{what} at {module}.{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
 
 
-def parked_row(row: Mapping[str, Any]) -> Parked:
+def parked_row(row: Mapping[Any, Any]) -> Parked:
     """A row of the table `parked` as it is stored."""
     packed = row["message"]
-    return Parked(**{**row, "message": b64decode(packed["base64"]), "previous": packed["previous"]})
+    return Parked(**{**dict(row), "message": b64decode(packed["base64"]), "previous": packed["previous"]})

@@ -150,7 +150,7 @@ class Recorder:
         rows = await self._fetch(self._sql.event, position)
         return rows[0][0] if rows else None
 
-    async def wait_for(self, position_after: int, timeout: float) -> bool:
+    async def wait_for(self, position_after: int, timeout: float) -> bool:  # noqa: ASYNC109 -- not an error
         """Waits until something stands after a position; False when the time is over first.
 
         Commits of this process wake it in memory, those of others are found by looking every 100 ms; any

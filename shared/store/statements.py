@@ -1,4 +1,4 @@
-"""The statements of the write path, on the driver's connection: one to read the facts, one per table to write.
+"""The statements of the write path, on the driver's connection: one that reads, one per table that writes.
 
 Every parameter is one value or one array, so the same few prepared statements serve every batch.
 """

@@ -1,0 +1,43 @@
+"""The vault's only door for other services: NATS request/reply on `zm.vault.screen`, yes or no."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from services.intake.vault.screen import VaultScreen
+from shared.security.screen import SUBJECT
+
+log = structlog.get_logger("vault")
+
+
+class Question(BaseModel):
+    """Complaints concerned and the texts about to be stored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    complaint_refs: Annotated[list[str], Field(max_length=200)]
+    texts: Annotated[list[str], Field(min_length=1, max_length=200)]
+
+
+async def open_door(nc: Client, screen: VaultScreen) -> None:
+    """Answers questions until the connection is drained. An error is answered as such, never as `no`."""
+
+    async def answer(msg: Msg) -> None:
+        try:
+            question = Question.model_validate_json(msg.data)
+            reply = {"leak": await screen.leaks(question.complaint_refs, question.texts)}
+        except (ValidationError, ValueError):
+            reply = {"error": True}
+        except (DBAPIError, OSError) as error:
+            log.warning("screen_unavailable", error=type(error).__name__)
+            reply = {"error": True}
+        await msg.respond(orjson.dumps(reply))
+
+    await nc.subscribe(SUBJECT, queue="vault", cb=answer)

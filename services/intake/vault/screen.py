@@ -1,0 +1,68 @@
+"""The narrow screen (SEC-12, SEC-16): would this text reveal who reported, or guess at it?
+
+It answers yes or no and stores nothing. Tokens of the reporters of the complaints concerned are
+compared in a normal form, so that spaces, full-width digits and dashes hide nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from services.intake.domain.values import ReporterBlock
+from services.intake.vault.store import Vault
+
+REPORTER = r"(举报人|检举人|控告人|检举控告人|反映人|写信人|写信者|举报者|信访人)"
+GUESSES = tuple(
+    re.compile(p)
+    for p in (
+        REPORTER + r"(就?是|系|为|可能|应该|应当|估计|疑似|或许|大概|极可能|姓|叫|名叫|住)",
+        r"(可能|应该|估计|疑似|八成|多半|大概|肯定)(就)?是?.{0,24}(举报|检举|写的信|写信|告的|寄的)",
+        r"(谁|何人|什么人|哪个|哪位|哪一个|哪户|哪家).{0,12}(举报|检举|写的|写信|寄的|告的|反映的)",
+        r"(举报|检举|写信|寄信|匿名信).{0,12}(是谁|何人|什么人|哪个人|哪位|哪户|出自谁)",
+        r"(笔迹|字迹|邮戳|口音|语气|IP地址).{0,16}(像|似|对比|比对|一致|吻合|看出)",
+        r"(怀疑|猜测|推测|断定).{0,24}(举报|检举|写信|写的|告的)",
+    )
+)
+"""Guesses about who reported must not be typed anywhere, right or wrong (SEC-16)."""
+
+
+def normal(text: str) -> str:
+    """NFKC, without case, spaces, dashes and invisible characters."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if c.isalnum() or c == "@")
+
+
+def guesses(text: str) -> bool:
+    """Whether the text speculates about who reported."""
+    plain = normal(text)
+    return any(p.search(plain) for p in GUESSES)
+
+
+def tokens(reporter: ReporterBlock) -> set[str]:
+    """What must not be found in a text: whole values, and the digits of phone and identity number."""
+    whole = {normal(v) for v in (reporter.name, reporter.unit, reporter.address, reporter.email)}
+    numbers = {normal(v) for v in (reporter.phone, reporter.resident_id)}
+    tails = {n[-11:] for n in numbers if len(n) >= 11} | {n[-6:] for n in numbers if len(n) >= 6}
+    return {t for t in whole | numbers | tails if len(t) >= 2}
+
+
+def reveals(text: str, reporters: Iterable[ReporterBlock]) -> bool:
+    plain = normal(text)
+    return any(token in plain for reporter in reporters for token in tokens(reporter))
+
+
+class VaultScreen:
+    """The screen beside the vault; the other services ask it over NATS."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
+        """Whether any of the texts would reveal, or guesses at, a reporter of these complaints."""
+        if any(guesses(t) for t in texts):
+            return True
+        reporters = await self._vault.reporters([UUID(c) for c in complaints])
+        return any(reveals(t, reporters) for t in texts)

@@ -1,0 +1,181 @@
+"""What travels, what of it is readable, and that nothing of it can be changed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import create_model
+
+from shared.bus.envelope import (
+    Altered,
+    BadEnvelope,
+    BusKey,
+    Malformed,
+    Published,
+    UnknownKey,
+    content,
+    hint_of_correlation,
+    open,
+    to_cloudevent,
+)
+from shared.event import L1, DataClass, IdentityInEvent, Recorded
+from shared.store.canonical import canonical
+from shared.store.types import Append, LogEntry
+from tests.bus.events import BORN, CANARY, FULL_META, AlphaEvent, Grown, Happened, happened, recorded
+from tests.bus.memory_store import MemoryStore
+
+KEY = BusKey.single(os.urandom(32))
+
+
+async def entry_of(event: Recorded) -> LogEntry:
+    store = MemoryStore()
+    await store.append(Append(events=[event]))
+    return store.entries[0]
+
+
+async def test_what_is_published_is_what_was_recorded() -> None:
+    entry = await entry_of(happened(5, **FULL_META))
+    published = open(to_cloudevent(entry, KEY), KEY)
+
+    source = entry.recorded
+    assert published.type == "zm.alpha.Happened.v1"
+    assert (published.event_id, published.stream_id) == (source.event_id, source.originator_id)
+    assert (published.position, published.previous) == (1, 0)
+    assert published.recorded_at == source.recorded_at
+    assert published.occurred_at == BORN
+    assert published.salt == source.salt
+    assert published.as_event() == source.event
+    assert published.event["name"] == CANARY
+    assert published.meta["deadlines"] == [{"id": "DL-01", "due": "2026-04-01", "provisional": True}]
+    assert canonical(published.content()) == canonical(content(source))
+    assert published.is_proved()
+
+
+async def test_it_is_a_cloudevent() -> None:
+    envelope = orjson.loads(to_cloudevent(await entry_of(happened(5)), KEY))
+    assert envelope["specversion"] == "1.0"
+    assert envelope["source"] == "/zhengming/alpha"
+    assert envelope["type"] == "zm.alpha.Happened.v1"
+    assert envelope["datacontenttype"] == "application/json"
+    assert envelope["time"] == "2026-03-01T09:30:00+00:00"
+    assert envelope["data"]["event"] == {"n": 5, "label": "public"}
+
+
+@given(st.text(min_size=6, alphabet=st.characters(codec="utf-8", categories=["Lo"])))
+async def test_confidential_values_are_not_in_the_bytes(name: str) -> None:
+    data = to_cloudevent(await entry_of(recorded(Happened(n=1, name=name))), KEY)
+    assert name.encode() not in data
+    assert orjson.dumps(name)[1:-1] not in data
+    assert open(data, KEY).event["name"] == name
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in _leaves(item, (*path, key))]
+    return [path]
+
+
+async def test_no_part_can_be_altered() -> None:
+    data = to_cloudevent(await entry_of(happened(5, **FULL_META)), KEY)
+    for path in _leaves(orjson.loads(data)):
+        envelope = orjson.loads(data)
+        parent = envelope
+        for key in path[:-1]:
+            parent = parent[key]
+        old = parent[path[-1]]
+        parent[path[-1]] = old + 1 if isinstance(old, int) else "x" + str(old)
+        with pytest.raises(BadEnvelope):
+            open(orjson.dumps(envelope), KEY)
+    envelope = orjson.loads(data)
+    envelope["data"]["event"]["added"] = 1
+    with pytest.raises(Altered):
+        open(orjson.dumps(envelope), KEY)
+
+
+async def test_whitespace_and_key_order_do_not_matter() -> None:
+    data = to_cloudevent(await entry_of(happened(5)), KEY)
+    rewritten = orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    assert open(rewritten, KEY).as_event() == Happened(n=5)
+
+
+async def test_keys_rotate() -> None:
+    old, new = os.urandom(32), os.urandom(32)
+    entry = await entry_of(happened(5))
+    before = to_cloudevent(entry, BusKey({"old": old}, "old"))
+    rotated = BusKey({"old": old, "new": new}, "new")
+    assert open(before, rotated).event["n"] == 5
+    assert open(to_cloudevent(entry, rotated), rotated).event["n"] == 5
+    with pytest.raises(UnknownKey):
+        open(before, BusKey({"new": new}, "new"))
+    with pytest.raises(Altered):
+        open(before, BusKey({"old": new}, "old"))
+    with pytest.raises(ValueError, match="active"):
+        BusKey({"old": old}, "new")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b"{}", b'{"data": 1}', b'{"data": {"key": "1"}}']
+)
+def test_other_bytes_are_malformed(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        open(data, KEY)
+    assert hint_of_correlation(data) == ""
+
+
+async def test_a_broken_seal_still_tells_the_case() -> None:
+    event = happened(1)
+    data = to_cloudevent(await entry_of(event), KEY)
+    with pytest.raises(BadEnvelope):
+        open(data.replace(b'"n":1', b'"n":2'), KEY)
+    assert hint_of_correlation(data.replace(b'"n":1', b'"n":2')) == str(event.meta.correlation_id)
+
+
+async def test_identity_is_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Leaky(AlphaEvent):
+        who: L1[str]
+
+    monkeypatch.setattr(Leaky, "classes", {"who": DataClass.L3})
+    with pytest.raises(IdentityInEvent):
+        to_cloudevent(await entry_of(recorded(Leaky(who="x"))), KEY)
+
+
+class TestReadersAreTolerant:
+    base: ClassVar[dict[str, Any]] = {}
+
+    async def published(self, **changes: Any) -> Published:
+        entry = await entry_of(happened(5))
+        found = open(to_cloudevent(entry, KEY), KEY)
+        return Published(**{name: changes.get(name, getattr(found, name)) for name in found.__slots__})
+
+    async def test_of_events_they_do_not_know(self) -> None:
+        assert (await self.published(name="NotYetInvented")).as_event() is None
+
+    async def test_of_newer_versions(self) -> None:
+        assert (await self.published(version=2)).as_event() is None
+
+    async def test_of_fields_they_do_not_know(self) -> None:
+        assert (await self.published(event={"n": 5, "more": True})).as_event() == Happened(n=5)
+
+
+async def test_an_old_event_is_published_as_it_was_proved() -> None:
+    """Its class has since grown an optional field; the digest was fixed before."""
+    entry = await entry_of(recorded(Grown(n=1)))
+    grown = create_model("Grown", __base__=Grown, added=(L1[str], "default"))
+    loaded = grown.model_validate({"n": 1})
+    later = LogEntry(
+        Recorded(
+            **{n: getattr(entry.recorded, n) for n in entry.recorded.__slots__ if n != "event"}, event=loaded
+        ),
+        entry.topic,
+        entry.previous,
+        entry.state_sha256,
+        entry.content_digest,
+    )
+    published = open(to_cloudevent(later, KEY), KEY)
+    assert published.event == {"n": 1}
+    assert published.is_proved()

@@ -1,0 +1,306 @@
+"""What the recorder promises: gapless, atomic, once per command, in its place, ever later."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+import pytest
+from eventsourcing.persistence import Tracking
+
+from shared.store.canonical import content_digest
+from shared.store.recorder import Recorder
+from shared.store.types import (
+    AlreadyTracked,
+    Append,
+    Appended,
+    CommandMismatch,
+    CommandRecord,
+    Effect,
+    StoreUnavailable,
+    VersionConflict,
+    VersionGap,
+)
+from tests.store.conftest import Database, StepClock, admin
+from tests.store.examples import NOON, DossierOpened, opened, paged, published
+
+MakeRecorder = Callable[..., Awaitable[Recorder]]
+
+
+def command(stream: UUID, id: UUID | None = None, body: bytes = b"1") -> CommandRecord:
+    return CommandRecord(id or uuid4(), body, stream)
+
+
+async def test_an_event_comes_back_as_it_was_recorded(recorder: Recorder) -> None:
+    """Append and load are inverse; position, recording time and number are filled in."""
+    first = opened()
+    second = paged(first.originator_id, 2)
+    appended = await recorder.append(Append(events=[first, second]))
+    assert [e.position for e in appended.events] == [1, 2]
+    assert appended.position == 2
+    assert appended.recorded_at == NOON
+    loaded = await recorder.load(first.originator_id)
+    assert loaded == list(appended.events)
+    assert loaded[0].event == DossierOpened(number="XF-990102100-2022-000001")
+    assert loaded[1].event == second.event
+    assert loaded[1].meta == second.meta
+    assert await recorder.load(uuid4()) == []
+    assert await recorder.max_position() == 2
+    assert await recorder.find_event(2) == second.event_id
+    assert await recorder.find_event(3) is None
+
+
+async def test_the_log_holds_what_evidence_needs(recorder: Recorder) -> None:
+    """Entries chain by position and carry the digests of the stored and of the published content."""
+    stream = uuid4()
+    await recorder.append(Append(events=[opened(stream)]))
+    await recorder.append(Append(events=[paged(stream, 2), paged(stream, 3)]))
+    entries = await recorder.read(0, 10)
+    assert [(e.recorded.position, e.previous) for e in entries] == [(1, 0), (2, 1), (3, 2)]
+    assert [(e.recorded.position, e.previous) for e in await recorder.read(1, 1)] == [(2, 1)]
+    rows = await recorder.read_rows(0, 10)
+    for entry, row in zip(entries, rows, strict=True):
+        assert entry.state_sha256 == sha256(row["state"]).digest()
+        assert entry.content_digest == content_digest(entry.recorded.salt, published(entry.recorded))
+    raw = await recorder.read_raw(1, 10)
+    assert [(r.position, r.version, r.topic) for r in raw] == [
+        (2, 2, "archive.PageAdded"),
+        (3, 3, "archive.PageAdded"),
+    ]
+    assert raw[0].data["event"]["page"]["title"] == "第一页"
+    assert raw[0].data["meta"]["actor"] == "p-1"
+
+
+async def test_a_thousand_concurrent_appends_admit_exactly_the_winners(
+    fresh: Database, make_recorder: MakeRecorder
+) -> None:
+    """A fifth conflicts, over two processes' worth of recorders: no neighbour fails, nothing has gaps."""
+    recorders = [await make_recorder(fresh), await make_recorder(fresh)]
+    chance = random.Random(1)
+    organs = ["DI-990102100", "DI-990103", "DI-99"]
+    streams = [uuid4() for _ in range(800)]
+    targets = streams + [chance.choice(streams) for _ in range(200)]
+    chance.shuffle(targets)
+
+    async def attempt(n: int, stream: UUID) -> Appended | VersionConflict:
+        await asyncio.sleep(chance.random() * 0.2)
+        try:
+            return await recorders[n % 2].append(
+                Append(events=[opened(stream, chance.choice(organs))], command=command(stream))
+            )
+        except VersionConflict as conflict:
+            return conflict
+
+    results = await asyncio.gather(*(attempt(n, stream) for n, stream in enumerate(targets)))
+    won = [r for r in results if isinstance(r, Appended)]
+    assert len(won) == 800
+    assert sorted(r.position for r in won) == list(range(1, 801))
+    assert {r.events[0].originator_id for r in won} == set(streams)
+    numbers = defaultdict(list)
+    for entry in sorted(await recorders[0].read(0, 1000), key=lambda e: e.recorded.position):
+        series, _, number = entry.recorded.event.number.rpartition("-")  # type: ignore[attr-defined]
+        numbers[series].append(int(number))
+    assert set(numbers) == {f"XF-{organ[3:]}-2022" for organ in organs}
+    for given in numbers.values():
+        assert given == list(range(1, len(given) + 1))
+
+
+async def test_conflicts_within_one_batch(recorder: Recorder) -> None:
+    """Appends that arrive together are decided in turn, each against those admitted before it."""
+    stream = uuid4()
+    results = await asyncio.gather(
+        *(recorder.append(Append(events=[paged(stream, 1, str(n))])) for n in range(10)),
+        return_exceptions=True,
+    )
+    assert [type(r) for r in results] == [Appended] + [VersionConflict] * 9
+    second, third = await asyncio.gather(
+        recorder.append(Append(events=[paged(stream, 2)])), recorder.append(Append(events=[paged(stream, 3)]))
+    )
+    assert (second.position, third.position) == (2, 3)
+
+
+async def test_versions_are_contiguous(recorder: Recorder) -> None:
+    """A version whose predecessor is missing is refused, and leaves no trace."""
+    stream = uuid4()
+    await recorder.append(Append(events=[opened(stream)]))
+    with pytest.raises(VersionGap):
+        await recorder.append(Append(events=[paged(stream, 3)]))
+    with pytest.raises(VersionConflict):
+        await recorder.append(Append(events=[paged(stream, 2), paged(stream, 2)]))
+    with pytest.raises(ValueError, match="version 1"):
+        await recorder.append(Append(events=[paged(stream, 0)]))
+    assert await recorder.max_position() == 1
+
+
+async def test_a_repeated_command_gets_its_first_answer(recorder: Recorder) -> None:
+    """In its own batch or in a later one; with another body it is a mismatch."""
+    stream, id = uuid4(), uuid4()
+    tries = [
+        Append(events=[opened(stream)], command=CommandRecord(id, b"body", stream, {"hint": "x"}))
+        for _ in range(3)
+    ]
+    first, again = await asyncio.gather(recorder.append(tries[0]), recorder.append(tries[1]))
+    later = await recorder.append(tries[2])
+    assert first.answer == {
+        "id": str(stream),
+        "version": 1,
+        "position": 1,
+        "number": "XF-990102100-2022-000001",
+        "hint": "x",
+    }
+    assert not first.repeated
+    for repeat in (again, later):
+        assert repeat.repeated
+        assert (repeat.answer, repeat.position, repeat.recorded_at) == (first.answer, 1, first.recorded_at)
+    with pytest.raises(CommandMismatch):
+        await recorder.append(Append(events=[opened()], command=command(stream, id, b"another body")))
+    assert await recorder.find_command(id) == (b"body", first.answer)
+    assert await recorder.find_command(uuid4()) is None
+    assert await recorder.max_position() == 1
+
+
+async def test_a_command_that_records_nothing_is_remembered(recorder: Recorder) -> None:
+    """Its answer tells the version that the stream has."""
+    stream = uuid4()
+    await recorder.append(Append(events=[opened(stream), paged(stream, 2)]))
+    appended = await recorder.append(Append(command=command(stream)))
+    assert (appended.answer["version"], appended.answer["position"]) == (2, 2)
+
+
+async def test_several_streams_are_one_unit(recorder: Recorder) -> None:
+    """One conflicting stream: nothing of the append is written, not even its number."""
+    taken, other = uuid4(), uuid4()
+    await recorder.append(Append(events=[opened(taken)]))
+    with pytest.raises(VersionConflict):
+        await recorder.append(
+            Append(
+                events=[opened(other), opened(taken)],
+                command=command(other),
+                tracking=Tracking("intake", 5),
+                effects=[Effect("sms-1", "sms", {})],
+            )
+        )
+    assert await recorder.load(other) == []
+    assert await recorder.tracked("intake") == 0
+    both = await recorder.append(Append(events=[opened(other), paged(taken, 2)]))
+    assert both.events[0].event.number.endswith("-000002")  # type: ignore[attr-defined]
+    assert [e.position for e in both.events] == [2, 3]
+
+
+async def test_an_event_that_cannot_be_stored_fails_alone(recorder: Recorder) -> None:
+    """PostgreSQL refuses a NUL in a text: its append is refused, the others of the batch are not."""
+    good, bad = uuid4(), uuid4()
+    poison = Append(events=[opened(bad)], effects=[Effect("a\0b", "sms", {})])
+    results = await asyncio.gather(
+        recorder.append(Append(events=[opened(good)])), recorder.append(poison), return_exceptions=True
+    )
+    assert isinstance(results[0], Appended)
+    assert type(results[1]).__name__ == "StoreError"
+    assert await recorder.load(bad) == []
+    assert (await recorder.append(Append(events=[paged(good, 2)]))).position == 2
+
+
+async def test_a_source_moves_forward_only(recorder: Recorder) -> None:
+    """A position that was processed is refused with its effect; also twice in one batch."""
+    stream = uuid4()
+    await recorder.append(Append(events=[opened(stream)], tracking=Tracking("intake", 3)))
+    for position in (2, 3):
+        with pytest.raises(AlreadyTracked):
+            await recorder.append(Append(events=[paged(stream, 2)], tracking=Tracking("intake", position)))
+    results = await asyncio.gather(
+        *(recorder.append(Append(tracking=Tracking("intake", 4))) for _ in range(2)), return_exceptions=True
+    )
+    assert [type(r) for r in results] == [Appended, AlreadyTracked]
+    assert await recorder.tracked("intake") == 4
+
+
+async def test_parked_messages_are_drained_once(recorder: Recorder, fresh: Database) -> None:
+    """Parking moves the source on; two workers that retry the same message do its effect once."""
+    message = {
+        "source": "intake",
+        "position": 4,
+        "event_id": uuid4(),
+        "correlation": "c-1",
+        "reason": "no such case",
+        "message": {"data": {"x": 1}},
+    }
+    await recorder.append(Append(parked=[message], tracking=Tracking("intake", 4)))
+    connection = await admin(fresh)
+    id = await connection.fetchval("SELECT id FROM parked WHERE correlation = 'c-1' AND attempts = 0")
+    stream = uuid4()
+    results = await asyncio.gather(
+        *(recorder.append(Append(events=[opened(stream)], unparked=[id])) for _ in range(2)),
+        return_exceptions=True,
+    )
+    assert [type(r) for r in results] == [Appended, AlreadyTracked]
+    assert await connection.fetchval("SELECT count(*) FROM parked") == 0
+    await connection.close()
+
+
+async def test_an_effect_is_written_once_per_key(recorder: Recorder, fresh: Database) -> None:
+    """The first payload stands."""
+    await recorder.append(Append(effects=[Effect("k", "sms", {"n": 1}), Effect("k", "sms", {"n": 2})]))
+    await recorder.append(Append(effects=[Effect("k", "sms", {"n": 3})]))
+    connection = await admin(fresh)
+    rows = await connection.fetch("SELECT payload::text AS payload, state FROM effects")
+    assert [tuple(r) for r in rows] == [('{"n": 1}', "pending")]
+    await connection.close()
+
+
+async def test_recording_time_never_falls(recorder: Recorder, clock: StepClock) -> None:
+    """Not even when the clock goes back."""
+    stream = uuid4()
+    times = []
+    for version, shift in enumerate([0, 10, -3600, 5, 3600], start=1):
+        clock.instant += timedelta(seconds=shift)
+        times.append((await recorder.append(Append(events=[paged(stream, version)]))).recorded_at)
+    assert times == sorted(times)
+    assert times[1] == times[2] == times[3] == NOON + timedelta(seconds=10)
+
+
+async def test_as_of_is_a_prefix_by_recorded_time(recorder: Recorder, clock: StepClock) -> None:
+    """What was known at an instant, whatever the events say of when they happened."""
+    stream = uuid4()
+    for version in range(1, 4):
+        early = NOON - timedelta(days=30 * version)
+        await recorder.append(Append(events=[paged(stream, version, occurred_at=early)]))
+        clock.instant += timedelta(hours=1)
+
+    async def known(hours: float) -> int:
+        return len(await recorder.load(stream, as_of=NOON + timedelta(hours=hours)))
+
+    assert [await known(h) for h in (-0.1, 0, 0.9, 1, 9)] == [0, 1, 1, 2, 3]
+    assert len(await recorder.load(stream, up_to_version=2)) == 2
+
+
+async def test_waiting_is_woken_by_own_commits_and_finds_others(
+    fresh: Database, make_recorder: MakeRecorder
+) -> None:
+    """In memory within the process, by looking across processes; a time-out says so."""
+    here, there = await make_recorder(fresh), await make_recorder(fresh)
+    assert not await here.wait_for(0, 0.05)
+    for recorder, budget in ((here, 0.09), (there, 1.0)):
+        position = await here.max_position()
+        waiting = asyncio.create_task(here.wait_for(position, 5))
+        await asyncio.sleep(0.01)
+        await recorder.append(Append(events=[opened()]))
+        async with asyncio.timeout(budget):
+            assert await waiting
+
+
+async def test_overload_is_refused_at_once(fresh: Database, make_recorder: MakeRecorder) -> None:
+    """A full queue answers StoreUnavailable; what was accepted is finished by stop()."""
+    recorder = await make_recorder(fresh)
+    recorder._committer.limits.queue = 50
+    tasks = [asyncio.create_task(recorder.append(Append(events=[opened()]))) for _ in range(80)]
+    await asyncio.sleep(0)
+    await recorder.stop()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(r) for r in results] == [Appended] * 50 + [StoreUnavailable] * 30
+    with pytest.raises(StoreUnavailable):
+        await recorder.append(Append(events=[opened()]))
