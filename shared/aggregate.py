@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache, wraps
+from functools import cache, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -67,7 +67,7 @@ class Context:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=None)
+@cache
 def snake(name: str) -> str:
     """`ApproveClarification` -> `approve_clarification`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
@@ -87,8 +87,7 @@ def allowed_in(
             finally:
                 self._allowed = None
 
-        guarded.states = states  # type: ignore[attr-defined]
-        return guarded
+        return guarded  # type: ignore[return-value] # wraps() keeps the name `self`
 
     return decorate
 

@@ -25,15 +25,15 @@ class Case(Aggregate):
             refuse("E_STATE", "§6.3", person=person)
         if person in self.recused:
             refuse("E_RECUSAL", "A48", person=person)
-        self.record(ctx, self.own("AssignmentStarted")(person=person, role=role))  # type: ignore[call-arg]
+        self.record(ctx, self.own("AssignmentStarted")(person=person, role=role))
 
     def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:
         if role not in self.assigned.get(person, ()):
             refuse("E_STATE", "§6.3", person=person)
-        self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason=reason))  # type: ignore[call-arg]
+        self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason=reason))
 
     def declare_recusal(self, ctx: Context, ground: str) -> None:
-        self.record(ctx, self.own("RecusalDeclared")(person=ctx.actor.person, ground=ground))  # type: ignore[call-arg]
+        self.record(ctx, self.own("RecusalDeclared")(person=ctx.actor.person, ground=ground))
 
     def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
         self.assigned.setdefault(event.person, set()).add(event.role)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import StringConstraints, create_model
 
@@ -42,19 +42,18 @@ def case_commands(on: type[Aggregate], *approvers: str) -> list[type[Command]]:
     def any_organ(aggregate: Aggregate, law: Law) -> str:
         return ""
 
-    spec = {
-        "AssignToCase": (_AssignToCase, {"by": leaders, "need_to_know": False, "organ": any_organ}),
-        "EndAssignment": (_EndAssignment, {"by": leaders, "need_to_know": False, "organ": any_organ}),
-        "DeclareRecusal": (_DeclareRecusal, {"by": (*STAFF, SUBJECT)}),
-    }
-    rules = {"AssignToCase": "§6.3", "EndAssignment": "§6.3", "DeclareRecusal": "A48"}
-    return [
-        create_model(
-            name,
+    def make(base: type[Command], rule: str, **gate: Any) -> type[Command]:
+        made: type[Command] = create_model(
+            base.__name__.removeprefix("_"),
             __base__=base,
             __module__=on.__module__,
             __doc__=base.__doc__,
-            __cls_kwargs__={"on": on, "rule": rules[name], **gate},
+            __cls_kwargs__={"on": on, "rule": rule, **gate},
         )
-        for name, (base, gate) in spec.items()
+        return made
+
+    return [
+        make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
+        make(_EndAssignment, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
+        make(_DeclareRecusal, "A48", by=(*STAFF, SUBJECT)),
     ]

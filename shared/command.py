@@ -126,13 +126,14 @@ def _screened_fields(model: type[BaseModel]) -> list[str]:
 def _is_screened(metadata: list[Any], annotation: Any) -> bool:
     if any(isinstance(m, Screened) for m in metadata):
         return True
-    inner = [*getattr(annotation, "__args__", ()), annotation]
+    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    inner = [*arguments, annotation]
     for a in inner:
-        if any(isinstance(m, Screened) for m in getattr(a, "__metadata__", ())):
+        if any(isinstance(m, Screened) for m in getattr(a, "__metadata__", [])):
             return True
         if isinstance(a, type) and issubclass(a, BaseModel) and _screened_fields(a):
             return True
-        if a is not annotation and getattr(a, "__args__", ()) and _is_screened([], a):
+        if a is not annotation and hasattr(a, "__args__") and _is_screened([], a):
             return True
     return False
 

@@ -146,7 +146,7 @@ class Gatekeeper:
         return await self.store.append(
             Append(
                 events=events,
-                command=CommandRecord(command_id, request_hash, aggregate.id, {"state": aggregate.state}),
+                command=CommandRecord(command_id, request_hash, aggregate.id, {"state": aggregate.state, "number": aggregate.number}),
                 effects=[e for e in ctx.facts.get("effects", ()) if isinstance(e, Effect)],
             )
         )
@@ -227,13 +227,15 @@ class Gatekeeper:
             complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
             if await self.screen.leaks(complaints, texts):
                 code = command.gate.leak
-                refuse(code, "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12", fields=list(command.screened))
+                refuse(
+                    code, "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12", fields=list(command.screened)
+                )
 
     @staticmethod
     def _assign_creator(aggregate: Aggregate, ctx: Context) -> None:
         started = event_class(f"{aggregate.service}.AssignmentStarted")
         if started is not None and ctx.actor.role not in OUTSIDE_ORGANS | {"anyone"}:
-            aggregate.record(ctx, started(person=ctx.actor.person, role=ctx.actor.role))  # type: ignore[call-arg]
+            aggregate.record(ctx, started(person=ctx.actor.person, role=ctx.actor.role))
 
     def _command_id(self, request: Request) -> UUID:
         if request.idempotency_key is None:
@@ -273,7 +275,9 @@ class Gatekeeper:
         if request.object_id is not None:
             target = await self.repository.get(request.command.on, request.object_id)
         ctx = Context(
-            actor=Actor(person, next(iter(sorted(token.roles)), "") if token else "", token.organ if token else ""),
+            actor=Actor(
+                person, next(iter(sorted(token.roles)), "") if token else "", token.organ if token else ""
+            ),
             now=self.clock.now(),
             occurred_at=self.clock.now(),
             law=self.law,

@@ -1,10 +1,10 @@
 """What a service does when another service's event arrives (process managers, domain.md §8.3).
 
-    REACTIONS = {"intake.ComplaintTransferredToHandler": open_case}
+REACTIONS = {"intake.ComplaintTransferredToHandler": open_case}
 
-    async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
-        case = await desk.get_or_new(VerificationCase, desk.derived_id("case", desk.published.stream_id))
-        ...
+async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
+    case = await desk.get_or_new(VerificationCase, desk.derived_id("case", desk.published.stream_id))
+    ...
 """
 
 from __future__ import annotations

@@ -8,28 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text, Uuid
 
+from shared.store.rows import RowSet, TableRows
+from shared.store.types import RawEntry
+
 VERSION = 1
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
-
-
-class Entry(Protocol):
-    """One decoded row of the log, as projections get it."""
-
-    @property
-    def position(self) -> int: ...
-    @property
-    def stream(self) -> Any: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def topic(self) -> str: ...
-    @property
-    def data(self) -> dict[str, Any]: ...
 
 
 def case_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
@@ -87,116 +75,97 @@ class CaseBook:
         self.cases, self.work, self.deadlines = case_tables(self.metadata)
         self.tables = [self.cases, self.work, self.deadlines]
 
-    async def apply(self, batch: Sequence[Entry], rows: Any) -> None:
-        await rows.prefetch(self.cases, [(e.stream,) for e in batch])
-        await rows.prefetch(self.work, [key for e in batch for key in _person_keys(e)])
-        await rows.prefetch(self.deadlines, [key for e in batch for key in self._deadline_keys(e)])
+    async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
+        await rows[self.cases].fetch(e.stream for e in batch)
+        await rows[self.work].fetch(k for e in batch for k in _person_keys(e))
+        await rows[self.deadlines].fetch(k for e in batch for k in _deadline_keys(e))
         for entry in batch:
-            self._one(entry, rows)
+            kind, name = entry.data["kind"], entry.topic.rpartition(".")[2]
+            if kind == "Deadline":
+                self._emitted(entry.data["event"], name, rows[self.deadlines])
+            elif kind != "AuditRecord":
+                self._case(entry, rows[self.cases])
+                self._people(entry, name, rows[self.work])
+                self._clocks(entry, rows[self.deadlines])
 
-    def _one(self, entry: Entry, rows: Any) -> None:
-        data = entry.data
-        if data["kind"] == "AuditRecord":
-            return
-        name = entry.topic.rpartition(".")[2]
-        if name in ("DeadlineApproaching", "DeadlineBreached"):
-            self._emitted(data, name, rows)
-            return
-        self._case(entry, rows)
-        self._people(entry, name, rows)
-        self._clocks(entry, rows)
-
-    def _case(self, entry: Entry, rows: Any) -> None:
+    def _case(self, entry: RawEntry, cases: TableRows) -> None:
         data, event = entry.data, entry.data["event"]
         occurred = datetime.fromisoformat(data["meta"]["occurred_at"])
-        known = rows.get(self.cases, (entry.stream,))
-        row = known or {
-            "stream": entry.stream,
-            "kind": data["kind"],
-            "organ": data["organ"],
-            "number": "",
-            "opened_at": occurred,
-            "priority": "NORMAL",
-        }
-        rows.put(
-            self.cases,
-            (entry.stream,),
-            {
-                **row,
-                "number": row["number"] or event.get("number", ""),
-                "state": data["state"],
-                "version": entry.version,
-                "changed_at": occurred,
-                "priority": event.get("priority", row["priority"]),
-                "position": entry.position,
-            },
-        )
+        row = cases.get(entry.stream)
+        if row is None:
+            row = cases.put(
+                {
+                    "stream": entry.stream,
+                    "kind": data["kind"],
+                    "organ": data["organ"],
+                    "number": "",
+                    "opened_at": occurred,
+                    "priority": "NORMAL",
+                }
+            )
+        row["number"] = row["number"] or event.get("number", "")
+        row["state"] = data["state"]
+        row["version"] = entry.version
+        row["changed_at"] = occurred
+        row["priority"] = event.get("priority", row["priority"])
+        row["position"] = entry.position
 
-    def _people(self, entry: Entry, name: str, rows: Any) -> None:
-        event = entry.data["event"]
+    def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:
         if name not in PEOPLE:
             return
+        event = entry.data["event"]
         key = (entry.stream, event["person"])
-        row = rows.get(self.work, key)
-        roles = set(row["roles"].split(",")) if row else set()
+        row = work.get(key)
+        held = set(row["roles"].split(",")) if row else set()
         if name == "AssignmentStarted":
-            roles.add(event["role"])
+            held.add(event["role"])
         elif name == "AssignmentEnded":
-            roles.discard(event["role"])
+            held.discard(event["role"])
         else:
-            roles.clear()
-        if roles:
-            rows.put(self.work, key, {"stream": key[0], "person": key[1], "roles": ",".join(sorted(roles))})
+            held.clear()
+        if held:
+            work.put({"stream": key[0], "person": key[1], "roles": ",".join(sorted(held))})
         else:
-            rows.delete(self.work, key)
+            work.delete(key)
 
-    def _clocks(self, entry: Entry, rows: Any) -> None:
+    def _clocks(self, entry: RawEntry, deadlines: TableRows) -> None:
+        """What an event meets ends before what it starts begins: one event may do both."""
         meta = entry.data["meta"]
         for met in meta.get("deadlines_met", ()):
-            row = rows.get(self.deadlines, (entry.stream, met))
-            if row is not None and not row["met"]:
-                rows.put(self.deadlines, (entry.stream, met), {**row, "met": True})
+            row = deadlines.get((entry.stream, met))
+            if row is not None:
+                row["met"] = True
         for started in meta.get("deadlines", ()):
-            key = (entry.stream, started["id"])
-            before = rows.get(self.deadlines, key)
-            rows.put(
-                self.deadlines,
-                key,
+            before = deadlines.get((entry.stream, started["id"]))
+            deadlines.put(
                 {
                     "stream": entry.stream,
                     "deadline": started["id"],
-                    "correlation": meta["correlation_id"],
+                    "correlation": UUID(meta["correlation_id"]),
                     "organ": entry.data["organ"],
                     "due": date.fromisoformat(started["due"]),
                     "remind_on": date.fromisoformat(started["remind_on"]),
-                    "provisional": started["provisional"],
+                    "provisional": started.get("provisional", False),
                     "round": before["round"] + 1 if before else 1,
                     "approaching": False,
                     "breached": False,
                     "met": False,
-                },
+                }
             )
 
-    def _emitted(self, data: dict[str, Any], name: str, rows: Any) -> None:
-        key = _deadline_key(data["event"])
-        row = rows.get(self.deadlines, key)
+    def _emitted(self, event: dict[str, Any], name: str, deadlines: TableRows) -> None:
+        row = deadlines.get((UUID(event["stream"]), event["deadline"]))
         if row is not None:
-            flag = "approaching" if name == "DeadlineApproaching" else "breached"
-            rows.put(self.deadlines, key, {**row, flag: True})
-
-    @staticmethod
-    def _deadline_keys(entry: Entry) -> list[tuple[Any, str]]:
-        meta, event = entry.data["meta"], entry.data["event"]
-        keys = [(entry.stream, d) for d in meta.get("deadlines_met", ())]
-        keys += [(entry.stream, d["id"]) for d in meta.get("deadlines", ())]
-        if "deadline" in event and "stream" in event:
-            keys.append(_deadline_key(event))
-        return keys
+            row["approaching" if name == "DeadlineApproaching" else "breached"] = True
 
 
-def _person_keys(entry: Entry) -> list[tuple[Any, str]]:
+def _person_keys(entry: RawEntry) -> list[tuple[UUID, str]]:
     return [(entry.stream, entry.data["event"]["person"])] if entry.topic.endswith(PEOPLE) else []
 
 
-def _deadline_key(event: dict[str, Any]) -> tuple[UUID, str]:
-    return UUID(event["stream"]), event["deadline"]
+def _deadline_keys(entry: RawEntry) -> list[tuple[UUID, str]]:
+    meta, event = entry.data["meta"], entry.data["event"]
+    if entry.data["kind"] == "Deadline":
+        return [(UUID(event["stream"]), event["deadline"])]
+    keys = [(entry.stream, d) for d in meta.get("deadlines_met", ())]
+    return keys + [(entry.stream, d["id"]) for d in meta.get("deadlines", ())]

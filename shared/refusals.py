@@ -19,11 +19,17 @@ CATALOGUE: dict[str, Entry] = {
     # payload, state, concurrency
     "E_SCHEMA": Entry(422, "请求内容不符合格式要求。", "The request does not have the required form."),
     "E_STATE": Entry(409, "当前状态下不能执行此操作。", "This cannot be done in the present state."),
-    "E_CONFLICT_VERSION": Entry(409, "他人已先行修改，请重新读取后再办。", "Someone else was first; read again and retry."),
+    "E_CONFLICT_VERSION": Entry(
+        409, "他人已先行修改，请重新读取后再办。", "Someone else was first; read again and retry."
+    ),
     "E_STALE_VERSION": Entry(412, "所依据的版本已过期。", "The version in If-Match is no longer current."),
-    "E_VERSION_REQUIRED": Entry(428, "此决定须注明所依据的版本（If-Match）。", "This decision needs If-Match."),
+    "E_VERSION_REQUIRED": Entry(
+        428, "此决定须注明所依据的版本（If-Match）。", "This decision needs If-Match."
+    ),
     "E_IDEMPOTENCY_MISMATCH": Entry(
-        422, "同一 Idempotency-Key 已用于不同内容的请求。", "This Idempotency-Key was used with another request."
+        422,
+        "同一 Idempotency-Key 已用于不同内容的请求。",
+        "This Idempotency-Key was used with another request.",
     ),
     "E_IDEMPOTENCY_KEY": Entry(422, "Idempotency-Key 格式不正确。", "The Idempotency-Key is malformed."),
     "E_BODY_TOO_LARGE": Entry(413, "请求内容过大。", "The request body is too large."),
@@ -34,7 +40,9 @@ CATALOGUE: dict[str, Entry] = {
     "E_NOT_FOUND": Entry(404, "未找到。", "Not found."),
     "E_JURISDICTION": Entry(404, "未找到。", "Not found."),
     "E_NEED_TO_KNOW": Entry(404, "未找到。", "Not found."),
-    "E_LEVEL_TOO_LOW": Entry(403, "本机关层级不足，不能执行此操作。", "The organ's level is too low for this."),
+    "E_LEVEL_TOO_LOW": Entry(
+        403, "本机关层级不足，不能执行此操作。", "The organ's level is too low for this."
+    ),
     # who may act
     "E_SOD_CONFLICT": Entry(
         403, "经办、审核、批准须由不同人员担任。", "Separation of duties: this needs a different person."
@@ -45,11 +53,15 @@ CATALOGUE: dict[str, Entry] = {
     "E_SEALED_UPWARD": Entry(
         409, "此件属上级受理，应密封径送。", "This belongs to a higher organ: seal and escalate it."
     ),
-    "E_PLATFORM_ENTRY_FORBIDDEN": Entry(409, "此件不得录入平台。", "This may not be entered in the platform."),
+    "E_PLATFORM_ENTRY_FORBIDDEN": Entry(
+        409, "此件不得录入平台。", "This may not be entered in the platform."
+    ),
     "E_DUPLICATE": Entry(409, "此件系重复检举控告。", "This repeats a complaint that is already registered."),
     "E_NOTICE_NOT_DUE": Entry(409, "此件无须告知受理情况。", "No acceptance notice is due here."),
     "E_REPRESENTATIVES": Entry(422, "代表人数超过规定。", "Too many representatives."),
-    "E_REJECTION_REASON": Entry(422, "不予受理的理由只有规定的三种。", "Only the three lawful grounds of rejection."),
+    "E_REJECTION_REASON": Entry(
+        422, "不予受理的理由只有规定的三种。", "Only the three lawful grounds of rejection."
+    ),
     "E_NOT_CONCLUDED": Entry(409, "核查尚未结束。", "The verification is not concluded."),
     "E_RECORD_INCOMPLETE": Entry(409, "登记、决定或告知记录不完整。", "Required records are missing."),
     "E_NOT_COMPETENT": Entry(409, "此件不属本机关管辖。", "Another organ is competent for this."),
@@ -60,10 +72,14 @@ CATALOGUE: dict[str, Entry] = {
     "E_REPORTER_PENALTY_FORBIDDEN": Entry(
         403, "不得因检举不实而处理检举控告人。", "A reporter may not be penalised for this."
     ),
-    "E_TRACE_FORBIDDEN": Entry(403, "不得擅自追查检举控告人。", "Nobody may trace a reporter without authority."),
+    "E_TRACE_FORBIDDEN": Entry(
+        403, "不得擅自追查检举控告人。", "Nobody may trace a reporter without authority."
+    ),
     "E_TRACE_NO_ORDER": Entry(403, "没有经批准的追查决定。", "There is no approved tracing order."),
     "E_TRACE_PREMATURE": Entry(
-        409, "尚不具备追查条件（须有正在进行的诬告陷害核查）。", "Tracing needs an open false-accusation inquiry."
+        409,
+        "尚不具备追查条件（须有正在进行的诬告陷害核查）。",
+        "Tracing needs an open false-accusation inquiry.",
     ),
     "E_TRACE_EXECUTOR_LEVEL": Entry(
         403, "追查须由县级以上纪检监察机关实施。", "Only an organ of county level or above may trace."
@@ -77,27 +93,43 @@ CATALOGUE: dict[str, Entry] = {
     ),
     # verification
     "E_EVIDENCE_MISSING": Entry(409, "缺少证据。", "Evidence is missing."),
-    "E_COLLECTIVE_STUDY_MISSING": Entry(409, "缺少集体研究记录。", "The record of collective study is missing."),
-    "E_SPLIT_REQUIRED": Entry(409, "部分属实的问题须先拆分。", "Split the allegation before a partial finding."),
+    "E_COLLECTIVE_STUDY_MISSING": Entry(
+        409, "缺少集体研究记录。", "The record of collective study is missing."
+    ),
+    "E_SPLIT_REQUIRED": Entry(
+        409, "部分属实的问题须先拆分。", "Split the allegation before a partial finding."
+    ),
     "E_INTENT_NOT_PROVED": Entry(409, "主观故意未查实。", "Intent is not proved."),
-    "E_LEGAL_BASIS_DATE": Entry(422, "所引条文在相关日期未生效。", "The instrument cited was not in force then."),
+    "E_LEGAL_BASIS_DATE": Entry(
+        422, "所引条文在相关日期未生效。", "The instrument cited was not in force then."
+    ),
     "E_DUAL_ASSESSMENT_REQUIRED": Entry(
         409, "须先完成澄清与诬告两项研判。", "Both assessments must be done before closing."
     ),
     # clarification
-    "E_WRITTEN_FORM_REQUIRED": Entry(422, "任何澄清均须同时采用书面形式。", "The written form is always required."),
+    "E_WRITTEN_FORM_REQUIRED": Entry(
+        422, "任何澄清均须同时采用书面形式。", "The written form is always required."
+    ),
     "E_CONSENT_REQUIRED": Entry(
-        409, "会议、通报澄清须先征得本人同意。", "Meeting and circular forms need the subject's consent first."
+        409,
+        "会议、通报澄清须先征得本人同意。",
+        "Meeting and circular forms need the subject's consent first.",
     ),
     "E_CONSENT_REFUSED": Entry(409, "本人不同意。", "The subject refused."),
     "E_CONSENT_STALE": Entry(
         409, "形式、范围或文本已变，须重新征求同意。", "Forms, scope or text changed: ask for consent again."
     ),
     "E_SCOPE_EXCEEDS_CONSENT": Entry(409, "范围超出本人同意。", "The scope exceeds the consent."),
-    "E_ALLEGATION_NOT_UNFOUNDED": Entry(409, "此问题未认定为失实。", "This allegation was not found unfounded."),
-    "E_ALLEGATION_INCONCLUSIVE": Entry(409, "未查实的问题不得澄清。", "An inconclusive allegation cannot be cleared."),
+    "E_ALLEGATION_NOT_UNFOUNDED": Entry(
+        409, "此问题未认定为失实。", "This allegation was not found unfounded."
+    ),
+    "E_ALLEGATION_INCONCLUSIVE": Entry(
+        409, "未查实的问题不得澄清。", "An inconclusive allegation cannot be cleared."
+    ),
     "E_DISCIPLINE_LOOSENING": Entry(
-        409, "同案其他问题尚未认定或处置，不得以澄清松绑。", "Other findings or dispositions are still missing."
+        409,
+        "同案其他问题尚未认定或处置，不得以澄清松绑。",
+        "Other findings or dispositions are still missing.",
     ),
     "E_TEXT_OVERALL_EVALUATION": Entry(
         422, "不得对本人作全面评价。", "The text must not evaluate the person as a whole."
@@ -110,9 +142,13 @@ CATALOGUE: dict[str, Entry] = {
     "E_APPROVER_WRONG_ORGAN": Entry(
         403, "须由有批准权的机关信访举报部门批准。", "The petition department of another organ must approve."
     ),
-    "E_HANDLER_MISMATCH": Entry(409, "谁核实谁澄清，承办机关不符。", "The verifying organ itself must clear."),
+    "E_HANDLER_MISMATCH": Entry(
+        409, "谁核实谁澄清，承办机关不符。", "The verifying organ itself must clear."
+    ),
     "E_CLARIFICATION_DUE": Entry(409, "已造成不良影响，应当澄清。", "Harm was found: clarification is due."),
-    "E_FILING_INCOMPLETE": Entry(409, "材料尚未录入平台和归档。", "Platform and file entries are not complete."),
+    "E_FILING_INCOMPLETE": Entry(
+        409, "材料尚未录入平台和归档。", "Platform and file entries are not complete."
+    ),
     "E_CORRECTION_PENDING": Entry(409, "错误处理尚未纠正。", "A wrong handling is still to be corrected."),
     "E_RETALIATION_OPEN": Entry(409, "有未了结的打击报复反映。", "A report of retaliation is still open."),
     # followup
@@ -133,5 +169,8 @@ CATALOGUE: dict[str, Entry] = {
     "E_DEFECT": Entry(
         500, "系统出现故障，未作任何处理，已记录。", "A defect: nothing was done, and it was recorded."
     ),
-    "E_NOT_YET": Entry(503, "所求版本的读模型尚未就绪。", "The read model has not reached that position yet."),
+    "E_NOT_YET": Entry(
+        503, "所求版本的读模型尚未就绪。", "The read model has not reached that position yet."
+    ),
+    "E_TEXT_MISSING": Entry(409, "尚未生成澄清文本。", "The clarification text has not been rendered yet."),
 }

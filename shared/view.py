@@ -37,9 +37,9 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
         view["version"] = stream["version"]
         view["state"] = stream["state"]
         _fold_people(view["assigned"], name, event)
-        for met in meta["deadlines_met"]:
+        for met in meta.get("deadlines_met", ()):
             view["deadlines"].pop(met, None)
-        for deadline in meta["deadlines"]:
+        for deadline in meta.get("deadlines", ()):
             view["deadlines"][deadline["id"]] = deadline["due"]
         if name not in PEOPLE:
             view["facts"].update(event)
@@ -51,7 +51,7 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
                 "state": stream["state"],
                 "occurred_at": content["time"],
                 "by": {"actor": meta["actor"], "role": meta["role"], "organ": meta["organ"]},
-                "rule": meta["rule"],
+                "rule": meta.get("rule", ""),
                 "command": meta["command"],
                 "policy": meta["policy"],
             }

@@ -1,8 +1,4 @@
-"""What followup publishes, and whom it listens to. Its events are those of `shared.contracts.followup`."""
-
-from shared.contracts import followup as events
+"""Every event of followup leaves it as it was recorded; it listens to completed clarifications."""
 
 SERVICE = "followup"
 LISTENS_TO = ("clarification",)
-
-__all__ = ["LISTENS_TO", "SERVICE", "events"]

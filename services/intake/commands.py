@@ -56,9 +56,7 @@ class ListAllegations(
     """Who approved the sanitised wording."""
 
 
-class MarkDuplicate(
-    Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)
-):
+class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)):
     """Files a complaint that repeats a registered one without new evidence (重复检举控告). After a
     conclusion it becomes a report after conclusion and starts no new verification (R55)."""
 
@@ -66,9 +64,7 @@ class MarkDuplicate(
     new_evidence: bool = False
 
 
-class AcceptComplaint(
-    Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True
-):
+class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
     """Accepts a complaint as this organ's own (受理)."""
 
     handling_dept: Code

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
+import nats.errors
 import structlog
 from nats.aio.client import Client
 
@@ -18,6 +21,7 @@ from shared.bus.names import inbox_prefix
 
 log = structlog.get_logger(__name__)
 _connecting: set[asyncio.Task[None]] = set()
+_ending: WeakSet[Client] = WeakSet()
 
 
 async def connect(
@@ -41,6 +45,8 @@ async def connect(
         on_error(problem)
 
     async def closed() -> None:
+        if client in _ending:
+            return
         log.error("nats.closed", service=service)
         on_fatal()
 
@@ -73,6 +79,16 @@ async def connect(
     _connecting.add(task)  # the loop itself keeps only a weak reference
     task.add_done_callback(finished)
     return client
+
+
+async def disconnect(client: Client, patience: float = 5.0) -> None:
+    """Ends a connection that we want ended: what was sent is flushed, `on_fatal` is not called."""
+    _ending.add(client)
+    if client.is_connected:
+        with suppress(nats.errors.Error, OSError, TimeoutError):
+            async with asyncio.timeout(patience):
+                await client.drain()
+    await client.close()
 
 
 async def connected(client: Client) -> None:

@@ -47,6 +47,7 @@ class LogServer:
         self._subscription = await self._nc.subscribe(
             log_subject(self._service), queue=self._service, cb=self._answer
         )
+        await self._nc.flush()  # whoever is told that we answer may ask at once
 
     async def stop(self) -> None:
         """Answers what was asked, then no more."""

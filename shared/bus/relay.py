@@ -114,8 +114,12 @@ class Relay:
         except NotFoundError as missing:
             if missing.err_code == _STREAM_NOT_FOUND:
                 await self._create_stream()
-            self.position = 0
-            self._sequence = (await self._js.stream_info(self._stream)).state.last_seq
+            state = (await self._js.stream_info(self._stream)).state
+            if state.messages:
+                # Another relay has filled it since we looked. Its length now with our "nothing" from
+                # before would put the first event behind the last.
+                raise _Overtaken from None
+            self.position, self._sequence = 0, state.last_seq
         else:
             self.position = await self._agreed_position(last)
             self._sequence = last.seq or 0

@@ -190,7 +190,9 @@ COMMON = (
 def common_events(base: type[Event]) -> dict[str, type[Event]]:
     """Every service publishes the common events under its own topic (`intake.CommandRefused`)."""
     return {
-        shape.__name__: create_model(shape.__name__, __base__=(base, shape), __module__=base.__module__, __doc__=shape.__doc__)
+        shape.__name__: create_model(
+            shape.__name__, __base__=(base, shape), __module__=base.__module__, __doc__=shape.__doc__
+        )
         for shape in COMMON
     }
 

@@ -141,6 +141,13 @@ class RevisitCompleted(FollowupEvent):
     record_hash: L1[str]
 
 
+class RevisitDeclined(FollowupEvent):
+    """A scheduled visit is not wanted and no longer owed (R34)."""
+
+    task_id: L1[str]
+    deadline_key: L1[str]
+
+
 class SubjectVoiceRecorded(FollowupEvent):
     """The subject was heard at a visit (R49)."""
 

@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
-from shared.contracts.common import Accused, Allegation, Finding, common_events
+from shared.contracts.common import Accused, Allegation, Finding, Outcome, common_events
 from shared.event import L1, L2, Event
 
 Verdict = Literal["ALL_UNFOUNDED", "MIXED", "ALL_SUBSTANTIATED", "HAS_INCONCLUSIVE"]
+Way = Literal[
+    "TALK_OR_INQUIRY",
+    "PRELIMINARY_VERIFICATION",
+    "HELD_FOR_LATER",
+    "CLOSED_NO_ACTION",
+    "REFERRED_TO_INVESTIGATION",
+]
+"""The ways of disposition (处置方式, A20)."""
+DispositionReason = Literal[
+    "EARLY_SIGN",
+    "TENDENCY",
+    "GENERAL_PROBLEM",
+    "NOT_VERIFIABLE",
+    "PLAUSIBLE_AND_VERIFIABLE",
+    "CONDITIONS_LACKING",
+    "UNFOUNDED_ON_ITS_FACE",
+    "NOTHING_TO_VERIFY",
+    "ACCOUNTABILITY_SUSPECTED",
+]
+EvidenceKind = Literal[
+    "PHYSICAL",
+    "DOCUMENTARY",
+    "WITNESS_TESTIMONY",
+    "STATEMENT_OF_ACCUSED",
+    "EXPERT_OPINION",
+    "INSPECTION_RECORD",
+    "AUDIO_VISUAL",
+    "ELECTRONIC_DATA",
+    "OTHER",
+]
+Signature = Literal["SIGNED", "REFUSED_NOTED", "NOT_APPLICABLE"]
+TalkedWith = Literal["ACCUSED", "WITNESS", "UNIT"]
+AdverseEffect = Literal["WORK", "LIFE", "SOCIETY"]
+ReportNature = Literal["UNDETERMINED", "MISTAKEN_ACCUSATION", "UNFOUNDED_REPORT", "FALSE_ACCUSATION"]
+STATE_AFTER: dict[Way, str] = {
+    "TALK_OR_INQUIRY": "TALKING",
+    "PRELIMINARY_VERIFICATION": "VERIFYING_READY",
+    "HELD_FOR_LATER": "HELD",
+    "CLOSED_NO_ACTION": "CLOSING",
+    "REFERRED_TO_INVESTIGATION": "REFERRED",
+}
+"""Where an approved way leads (domain.md §4.2)."""
 
 
 class VerificationEvent(Event):
@@ -18,6 +60,146 @@ class VerificationEvent(Event):
 
 
 COMMON = common_events(VerificationEvent)
+
+
+class VerificationCaseOpened(VerificationEvent):
+    """A complaint has reached the handling department (P1)."""
+
+    to = "OPENED"
+    numbered = "HC"
+
+    number: L1[str] = ""
+    organ: L1[str]
+    complaint_ids: L1[tuple[str, ...]]
+    complaint_numbers: L1[tuple[str, ...]]
+    accused: L2[tuple[Accused, ...]]
+    allegations: L2[tuple[Allegation, ...]]
+    handling_dept: L1[str]
+    registered_by: L1[tuple[str, ...]]
+    """Whoever registered the complaint may not verify it (SD3)."""
+    real_name: L1[bool]
+
+
+class DispositionProposed(VerificationEvent):
+    """A way of handling, studied collectively (A20)."""
+
+    to = "DISPOSITION_PROPOSED"
+
+    way: L1[Way]
+    reason: L1[DispositionReason]
+    study_ref: L1[str]
+
+
+class DispositionApproved(VerificationEvent):
+    """The way is approved by the leader whom it needs (A20)."""
+
+    way: L1[Way]
+    reason: L1[DispositionReason]
+    study_ref: L1[str]
+    opinion: L2[str]
+
+    def leads_to(self) -> str:
+        return STATE_AFTER[self.way]
+
+
+class DispositionRejected(VerificationEvent):
+    """The way is not approved: propose again."""
+
+    to = "OPENED"
+
+    way: L1[Way]
+    reason: L2[str]
+
+
+class CaseHeld(VerificationEvent):
+    """Held for later; starts the review clock DL-21 (A65)."""
+
+    reason: L1[DispositionReason]
+
+
+class VerificationStarted(VerificationEvent):
+    """The team is formed and its plan is fixed (A61)."""
+
+    to = "VERIFYING"
+
+    team: L1[tuple[str, ...]]
+    plan_hash: L1[str]
+
+
+class EvidenceRecorded(VerificationEvent):
+    """One item of evidence, taken by two people at least (A62)."""
+
+    evidence_id: L1[str]
+    kind: L1[EvidenceKind]
+    hash: L1[str]
+    collectors: L1[tuple[str, ...]]
+    collected_at: L1[datetime]
+    place: L2[str]
+    signature: L1[Signature]
+
+
+class TalkHeld(VerificationEvent):
+    """A talk held by two people at least (A60)."""
+
+    talked_with: L1[TalkedWith]
+    accused_ref: L1[str] = ""
+    staff: L1[tuple[str, ...]]
+    held_at: L1[datetime]
+    place: L2[str]
+    note: L2[str]
+    record_hash: L1[str]
+    signature: L1[Signature]
+    duties_acknowledged: L1[bool | None] = None
+    """What the accused answered when his duties were read to him (R56); None: not read in this talk."""
+
+
+class AccusedStatementRecorded(VerificationEvent):
+    """The accused has explained or defended himself (A36)."""
+
+    accused_ref: L1[str]
+    statement: L2[str]
+    record_hash: L1[str]
+
+
+class AllegationFound(VerificationEvent):
+    """What was found about one atomic allegation; a later finding replaces an earlier one."""
+
+    allegation_id: L1[str]
+    outcome: L2[Outcome]
+    reasoning: L2[str]
+    evidence_refs: L1[tuple[str, ...]]
+    adverse_effect: L2[tuple[AdverseEffect, ...]] = ()
+
+
+class SubstantiatedDispositionRecorded(VerificationEvent):
+    """What follows from a substantiated allegation: one of the four forms of supervision (R9, A64)."""
+
+    allegation_id: L1[str]
+    form_of_supervision: L2[Literal[1, 2, 3, 4]]
+    disposition_ref: L2[str]
+
+
+class VerificationReportSubmitted(VerificationEvent):
+    """The report with the parts that A61 demands."""
+
+    to = "REPORTED"
+
+    basics: L2[str]
+    main_problems: L2[str]
+    process: L2[str]
+    result: L2[str]
+    doubtful_points: L2[str]
+    suggestion: L2[str]
+
+
+class VerificationReportReturned(VerificationEvent):
+    """The report goes back to where it came from."""
+
+    back_to: L1[Literal["TALKING", "VERIFYING"]]
+    reason: L2[str]
+
+    def leads_to(self) -> str:
+        return self.back_to
 
 
 class VerificationConcluded(VerificationEvent):
@@ -33,6 +215,7 @@ class VerificationConcluded(VerificationEvent):
     three_distinctions: L2[tuple[dict[str, str], ...]]
     opinion: L2[str]
     concluded_on: L1[date]
+    study_ref: L1[str] = ""
 
 
 class AllegationsVerifiedUnfounded(VerificationEvent):
@@ -52,3 +235,49 @@ class AllegationsVerifiedUnfounded(VerificationEvent):
     concluded_by: L1[str]
     concluded_on: L1[date]
     adverse_effect_hint: L2[tuple[str, ...]] = ()
+
+
+class AllegationsSubstantiated(VerificationEvent):
+    """One subject's substantiated allegations in one conclusion (R25)."""
+
+    subject: L2[Accused]
+    substantiated: L2[tuple[Finding, ...]]
+    case_id: L1[str]
+    case_number: L1[str]
+    concluded_on: L1[date]
+
+
+class AllegationsInconclusive(VerificationEvent):
+    """One subject's allegations that are neither proved nor excluded: never a ground to clear (A66)."""
+
+    subject: L2[Accused]
+    inconclusive: L2[tuple[Finding, ...]]
+    case_id: L1[str]
+    case_number: L1[str]
+    concluded_on: L1[date]
+
+
+class FalseAccusationAssessed(VerificationEvent):
+    """Whether the unfounded report is suspected to be a false accusation (R17). Screened out, it is an
+    unfounded report and nothing more: no intent was shown (R20)."""
+
+    result: L1[Literal["SCREEN_OUT", "FLAG"]]
+    report_nature: L1[ReportNature]
+    reason: L2[str]
+
+
+class ClarificationAssessmentNoted(VerificationEvent):
+    """Clarification has assessed one subject of this case: the other half of the dual assessment (R17)."""
+
+    subject_ref: L1[str]
+    clarification_id: L1[str]
+    round: L1[int]
+
+
+class CaseClosed(VerificationEvent):
+    """Both assessments are answered and every disposition is recorded (R9, R17)."""
+
+    to = "CLOSED"
+
+    number: L1[str]
+    closed_on: L1[date]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 from joserfc import jwt
@@ -85,7 +85,7 @@ class TokenVerifier:
                 self._keys = KeySet.import_key_set(answer.json())
             return self._keys
 
-    def _reject(self) -> Any:
+    def _reject(self) -> NoReturn:
         self.rejected += 1
         refuse("E_UNAUTHENTICATED")
 

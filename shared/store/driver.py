@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import orjson
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _AWAY = (
     "08",  # connection exception
@@ -24,6 +25,19 @@ _AWAY = (
     "58",  # system error: I/O
     "25P03",  # idle in transaction for too long: we were frozen
 )
+
+
+def open_engine(url: str, *, size: int = 10) -> AsyncEngine:
+    """The pool of one service: bounded in size and in how long anybody waits for it, JSON by orjson."""
+    return create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=5,
+        connect_args={"timeout": 5},
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+    )
 
 
 def away(error: BaseException) -> bool:

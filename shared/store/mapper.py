@@ -40,7 +40,7 @@ class EventMapper(Mapper[UUID]):
         state = self.sealer.seal(encode(domain_event), stream, version, topic)
         return StoredEvent(stream, version, topic, state)
 
-    def to_domain_event(  # type: ignore[override]
+    def to_domain_event(
         self, stored_event: StoredEvent, *, position: int = 0, recorded_at: datetime | None = None
     ) -> Recorded:
         """Opens an event in its place. Raises `StoreTampered` or `UnknownTopic`."""

@@ -118,15 +118,19 @@ class Recorder:
 
     async def read_raw(self, after: int, limit: int) -> list[RawEntry]:
         """The log after a position as JSON, for projections: nothing is built per event but its dict."""
-        open_ = self.mapper.open
-        return [
-            RawEntry(position, stream, version, topic, recorded_at, open_(stream, version, topic, state))
-            for position, stream, version, topic, recorded_at, state in await self.read_rows(after, limit)
-        ]
+        return self.opened(await self.read_rows(after, limit))
 
     async def read_rows(self, after: int, limit: int) -> list[Any]:
         """The log after a position as stored: position, stream, version, topic, recorded_at, sealed state."""
         return await self._fetch(self._sql.raw, after, limit)
+
+    def opened(self, rows: list[Any]) -> list[RawEntry]:
+        """What `read_rows` gave, each state opened in its place."""
+        open_ = self.mapper.open
+        return [
+            RawEntry(position, stream, version, topic, recorded_at, open_(stream, version, topic, state))
+            for position, stream, version, topic, recorded_at, state in rows
+        ]
 
     async def max_position(self) -> int:
         """The last position of the log; 0 when it is empty."""

@@ -7,7 +7,7 @@ case is `POST /v1/<plural>`. Conditional headers follow RFC 9110; `Idempotency-K
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,11 @@ from shared.web.problems import problem, refusal_problem, schema_problem
 Ready = Callable[[], Awaitable[dict[str, bool]]]
 LIFESPAN = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 KEY = re.compile(r"^[\x21-\x7e]{8,128}$")
+
+
+def plain_rows(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Rows of a query as JSON objects; the driver's column names are not plain strings."""
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -181,7 +186,8 @@ def make_app(
 
 def _add_command(app: FastAPI, face: Face, command: type[Command]) -> None:
     path = command_path(command)
-    location = f"/v1/{command.on.plural}"
+    # Relative to the request's own address, so it holds behind any front door (RFC 9110 §10.2.2).
+    location = command.on.plural
 
     if command.creates:
 
@@ -301,9 +307,7 @@ def _openapi(app: FastAPI, commands: Sequence[type[Command]]) -> dict[str, Any]:
     """OpenAPI 3.1, completed by the bodies, headers and problems that all commands share."""
     if app.openapi_schema:
         return app.openapi_schema
-    schema = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
+    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     components = schema.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas["Problem"], schemas["Answer"] = PROBLEM, ANSWER
@@ -349,7 +353,11 @@ ERRORS = {
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
-    path = [] if command.creates else [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    path = (
+        []
+        if command.creates
+        else [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    )
     headers = [
         {
             "name": name,

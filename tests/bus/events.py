@@ -29,12 +29,6 @@ class Happened(AlphaEvent):
     name: L2[str] = CANARY
 
 
-class Grown(AlphaEvent):
-    """A class that gets another optional field in a test."""
-
-    n: L1[int]
-
-
 class Noted(BetaEvent):
     """The effect."""
 
@@ -78,7 +72,7 @@ FULL_META: dict[str, object] = {
     "causation_id": UUID(int=8),
     "links": ("a", "b"),
     "legal_basis": ({"instrument": "X", "article": "12"},),
-    "deadlines": (DeadlineSet("DL-01", "2026-04-01", True),),
+    "deadlines": (DeadlineSet("DL-01", "2026-04-01", "2026-03-27", True),),
     "deadlines_met": ("DL-00",),
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }

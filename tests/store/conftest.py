@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,13 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from deploy.local.databases import Passwords, ensure_database
-from deploy.local.postgres import Postgres
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from deploy.local.databases import Passwords, ensure_database
+from deploy.local.postgres import Postgres
 from shared.store.committer import Limits
+from shared.store.driver import open_engine
 from shared.store.recorder import Recorder
 from shared.store.schema import create_kernel
 from tests.store.examples import NOON, SERVICE, mapper, published
@@ -51,8 +53,8 @@ class Database:
 Databases = Callable[..., Awaitable[Database]]
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
+@contextmanager
+def running_server() -> Iterator[Postgres]:
     """A PostgreSQL of the embedded stack in a folder of its own, gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="zm-store-"))
     folder.chmod(0o755)
@@ -63,6 +65,20 @@ def server() -> Iterator[Postgres]:
     finally:
         postgres.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """The server that all tests share."""
+    with running_server() as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def crashing_server() -> Iterator[Postgres]:
+    """A server that one test may stop and start as it likes."""
+    with running_server() as postgres:
+        yield postgres
 
 
 async def make_database(server: Postgres, service: str = SERVICE) -> Database:
@@ -110,7 +126,7 @@ def clock() -> StepClock:
 
 
 def engine_of(database: Database, url: str | None = None) -> AsyncEngine:
-    return create_async_engine(url or database.service_url, pool_size=10)
+    return open_engine(url or database.service_url)
 
 
 @pytest.fixture
@@ -136,9 +152,7 @@ async def make_recorder(
 
 
 @pytest.fixture
-async def recorder(
-    fresh: Database, make_recorder: Callable[..., Awaitable[Recorder]]
-) -> Recorder:
+async def recorder(fresh: Database, make_recorder: Callable[..., Awaitable[Recorder]]) -> Recorder:
     """A recorder over an empty log."""
     return await make_recorder(fresh)
 

@@ -13,6 +13,7 @@ class Ledger:
 
     owed: dict[str, PlannedTask] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    declined: set[str] = field(default_factory=set)
     visited: set[Target] = field(default_factory=set)
     revisits: int = 0
     extra: int = 0
@@ -35,9 +36,14 @@ class Ledger:
         self.grade = grade
         self.measure_taken = False
 
+    @property
+    def open(self) -> list[str]:
+        """The tasks that are still owed."""
+        return [id for id in self.owed if id not in self.done | self.declined]
+
     def missing(self, targets: tuple[Target, ...]) -> list[str]:
         """What stands in the way of closing, by name."""
-        missing = [id for id in self.owed if id not in self.done]
+        missing = self.open
         if "UNIT" in targets and not self.unit_feedback:
             missing.append("unit_feedback")
         if self.grade is None:

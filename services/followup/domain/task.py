@@ -67,7 +67,12 @@ def tasks_of(
             nth = undated[line.target]
             undated[line.target] += 1
             if nth >= len(schedule):
-                refuse("E_SCHEMA", "R52", field="tasks", reason="more undated visits than the default schedule has")
+                refuse(
+                    "E_SCHEMA",
+                    "R52",
+                    field="tasks",
+                    reason="more undated visits than the default schedule has",
+                )
             due = completed_on + timedelta(days=schedule[nth])
         elif due < completed_on:
             refuse("E_SCHEMA", "R34", field="tasks", reason="due before the clarification was completed")

@@ -1,4 +1,4 @@
-"""Complaint (检举控告): received as an envelope, registered, listed, accepted, handed over (domain.md §4.1)."""
+"""Complaint (检举控告): an envelope, then registered, listed, accepted, handed over (domain.md §4.1)."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ class Complaint(Case):
 
     def _competent_organ(self, ctx: Context, person: Accused) -> str:
         return ctx.law.organs.competent(
-            person.managed_by_level,
+            Level[person.managed_by_level],
             person.unit_division,
             is_discipline_staff=person.is_discipline_staff,
             subject_type=person.subject_type,

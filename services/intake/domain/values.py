@@ -34,7 +34,9 @@ class AccusedEntry(Value):
     def complete(self) -> AccusedEntry:
         """Without a match, R11 wants name, unit, place and the level that manages the cadre."""
         if self.match is None and None in (self.name, self.unit, self.unit_division, self.managed_by_level):
-            raise ValueError("name, unit, unit_division and managed_by_level are required without match (R11)")
+            raise ValueError(
+                "name, unit, unit_division and managed_by_level are required without match (R11)"
+            )
         if self.subject_type == "PARTY_ORG" and self.match is None and not self.principal_head:
             raise ValueError("principal_head is required for PARTY_ORG (R11)")
         return self

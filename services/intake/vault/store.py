@@ -48,8 +48,10 @@ class Vault:
             "wrapped_key": aes_key_wrap(self._key, key),
             "sealed": nonce + AESGCM(key).encrypt(nonce, _padded(body), complaint.bytes),
         }
-        keep_first = insert(identities).values(row).on_conflict_do_update(
-            index_elements=["complaint"], set_={"complaint": identities.c.complaint}
+        keep_first = (
+            insert(identities)
+            .values(row)
+            .on_conflict_do_update(index_elements=["complaint"], set_={"complaint": identities.c.complaint})
         )
         try:
             async with self._engine.begin() as connection:

@@ -1,0 +1,1 @@
+"""The verification case and the rules that it decides by; pure, without clock or I/O."""

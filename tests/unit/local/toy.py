@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import asyncpg
 import nats
@@ -46,16 +47,10 @@ async def state() -> dict[str, object]:
         "service": SERVICE,
         "starts": starts,
         "streams": await _stream_messages(),
-        "now": ClockReader(_path(clock)).now().isoformat() if clock else None,
+        "now": ClockReader(Path(clock)).now().isoformat() if clock else None,
         "vault": "ZM_VAULT_DATABASE_URL" in os.environ,
         "owner": "ZM_OWNER_DATABASE_URL" in os.environ,
     }
-
-
-def _path(text: str):  # noqa: ANN202
-    from pathlib import Path
-
-    return Path(text)
 
 
 async def _stream_messages() -> int:

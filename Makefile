@@ -1,0 +1,63 @@
+# zhengming: everything is run from here. `make help` lists what there is.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+SCENARIO ?=
+PORT     ?= 8080
+CLOCK    ?= system
+ARGS     ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test check format bench docs lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## the virtual environment, exactly as locked (only when the lock changed)
+
+# The stamp holds the lock's digest and not only its date: a fresh clone has every file dated now.
+$(STAMP): requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@digest=$$(cksum < requirements.lock); \
+	if [ "$$digest" = "$$(cat $@ 2>/dev/null)" ]; then touch $@; exit 0; fi; \
+	set -e; \
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	echo "$$digest" > $@
+
+demo: install ## play a case through the public API and prove it (SCENARIO=2)
+	$(BIN)/python -m deploy.local.demo $(SCENARIO)
+
+run: install ## the whole stack, left running (PORT=8080 CLOCK=system|simulated)
+	@exec $(BIN)/python -m deploy.local.stack run --port $(PORT) --clock $(CLOCK) $(ARGS)
+
+test: install ## every test, on the real parts (ARGS="tests/unit -k clock")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install ## formatting, lint, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## put the code in form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## measure
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: install ## write the generated API documents
+	$(BIN)/python -m docs.generate $(ARGS)
+
+lock: install ## resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
+
+clean: ## remove what was made here; the data folder .data stays
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find deploy services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,194 @@
+"""One published event as audit keeps it: what stands in clear, what is sealed, what may be shown.
+
+Pure. The sealed text is the salt (after its length) and then the content, whose last member is the event;
+`event_at` tells where that begins. So a timeline is cut out of the sealed texts without parsing one, while
+the content is kept to the letter for the proof. The salt lies under the seal as well: a digest with its
+salt beside it could be guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from shared.bus.envelope import Published
+from shared.contracts import clarification, followup, intake, verification
+from shared.event import DataClass, Event, event_class
+
+CONTRACTS = (intake, verification, clarification, followup)
+"""Imported so that every published event is known here, with the classes of its fields."""
+BESIDE = frozenset({"AuditRecord", "Deadline"})
+"""Kinds of streams that are no cases: refusals, readings and reminders, each about a case."""
+READINGS = ("CaseRead", "ReplayPerformed", "ExportMade")
+"""Events that only say who looked: a timeline counts them (domain.md §6.6)."""
+
+
+class NotProved(ValueError):
+    """The content is not the one that its producer's evidence covers, or stands in no place of a log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is written into the ledger of one event, but for the seal."""
+
+    line: bytes
+    plaintext: bytes
+    event_at: int
+    hidden: bool
+    confidential: bool
+
+
+def check(published: Published) -> None:
+    """Refuses what cannot be a leaf of its service's tree. Raises `NotProved`."""
+    if published.previous != published.position - 1:
+        raise NotProved("positions of a log have no gaps")
+    if not published.is_proved():
+        raise NotProved("the content does not fit its digest")
+
+
+def keep(published: Published) -> Kept:
+    """Renders an event for the ledger."""
+    content = published.content()
+    cls = event_class(published.topic)
+    event = content.pop("event")
+    if cls is not None:
+        # The wire carries confidential fields apart; here they get the order back that the producer
+        # answers with, so that both answer the same bytes.
+        event = {name: event[name] for name in cls.model_fields if name in event} | event
+    body = orjson.dumps(event)
+    head = orjson.dumps(content)[:-1] + b',"event":'
+    salted = bytes((len(published.salt),)) + published.salt
+    return Kept(
+        line=orjson.dumps(_line(published))[1:-1],
+        plaintext=salted + head + body + b"}",
+        event_at=len(salted) + len(head),
+        hidden=not _known_fields(published.topic).issuperset(event),
+        confidential=not _clear_fields(published.topic).issuperset(event),
+    )
+
+
+def _line(published: Published) -> dict[str, Any]:
+    """The timeline's entry without the event and the number. All of it is L1."""
+    meta = published.meta
+    entry: dict[str, Any] = {
+        "service": published.service,
+        "position": published.position,
+        "type": published.name,
+        "stream": str(published.stream_id),
+        "version": published.stream_version,
+        "kind": published.kind,
+        "organ": published.organ,
+        "state": published.state,
+        "occurred_at": published.time,
+        "recorded_at": published.recorded_at.isoformat(),
+        "by": {"actor": meta["actor"], "role": meta["role"], "organ": meta["organ"]},
+        "rule": meta.get("rule", ""),
+        "command": meta["command"],
+        "policy": meta["policy"],
+        "correlation_id": meta["correlation_id"],
+    }
+    for name in ("duty", "causation_id", "links", "legal_basis", "deadlines", "deadlines_met"):
+        if name in meta:
+            entry[name] = meta[name]
+    text_hash = published.event.get("text_hash")
+    if isinstance(text_hash, str) and "text_hash" in _clear_fields(published.topic):
+        entry["text_hash"] = text_hash
+    return entry
+
+
+# --- Reading it back ---
+
+
+def salt_and_content(plaintext: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The content to the letter, with the salt of its digest."""
+    end = 1 + plaintext[0]
+    return plaintext[1:end], orjson.loads(plaintext[end:])
+
+
+def shown_content(plaintext: bytes, topic: str) -> dict[str, Any]:
+    """The content as an auditor may see it."""
+    _, content = salt_and_content(plaintext)
+    content["event"] = shown_event(content["event"], topic)
+    return content
+
+
+def shown_event(event: Mapping[str, Any], topic: str) -> dict[str, Any]:
+    """Only the fields that are known here as L0 to L2. No event holds L3 or L4; should a newer publisher
+    send what nobody here has classified, it stays shut."""
+    known = _known_fields(topic)
+    return {name: value for name, value in event.items() if name in known}
+
+
+@cache
+def _known_fields(topic: str) -> frozenset[str]:
+    return _fields_up_to(event_class(topic), DataClass.L2)
+
+
+@cache
+def _clear_fields(topic: str) -> frozenset[str]:
+    return _fields_up_to(event_class(topic), DataClass.L1)
+
+
+def _fields_up_to(cls: type[Event] | None, highest: DataClass) -> frozenset[str]:
+    classes = {} if cls is None else cls.classes
+    return frozenset(name for name, found in classes.items() if found <= highest)
+
+
+# --- What an event tells of its surroundings ---
+
+
+def number_of(published: Published) -> str:
+    """The human number that this event gave to its stream; empty when it gave none."""
+    cls = event_class(published.topic)
+    number = published.event.get("number")
+    return number if cls is not None and cls.numbered and isinstance(number, str) else ""
+
+
+def about(published: Published) -> UUID | None:
+    """The stream that a refusal, a reading or a reminder speaks of."""
+    if published.kind not in BESIDE:
+        return None
+    return uuid_or_none(published.event.get("object") or published.event.get("stream"))
+
+
+def claims_of(published: Published) -> set[str]:
+    """What the event says it belongs to: its links and its cause."""
+    meta = published.meta
+    claims = {str(link) for link in meta.get("links", ())}
+    if "causation_id" in meta:
+        claims.add(str(meta["causation_id"]))
+    return claims
+
+
+def subjects_of(value: Any) -> set[str]:
+    """References of the persons and organisations that an event names as accused or subject."""
+    return set(_references(value))
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name in ("accused_ref", "subject_ref") and isinstance(item, str) and item:
+                yield item
+            elif name in ("accused", "subject"):
+                for person in item if isinstance(item, list) else [item]:
+                    if isinstance(person, dict) and person.get("ref"):
+                        yield str(person["ref"])
+            else:
+                yield from _references(item)
+
+
+def uuid_or_none(value: Any) -> UUID | None:
+    """A value as an id, if it is one."""
+    try:
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,252 @@
+"""audit's tables: facts that are only ever added, and two small ones that move.
+
+What the queries need is L1 and stands in clear; the content of an event, and the salt of its digest, lie
+sealed in `ledger.sealed` (see `seal.py`). `streams`, `numbers`, `claims`, `links` and `subjects` follow from
+the ledger; they are written in the same transaction, and no more than the ledger can they be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from shared.store.schema import KernelTables
+
+PUBLISHERS = ("intake", "verification", "clarification", "followup")
+"""The services whose streams are taken in."""
+SERVICE = "audit"
+ROLE = f"zm_{SERVICE}"
+
+
+def _time(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False)
+
+
+def _text(name: str) -> Column[object]:
+    return Column(name, Text, nullable=False)
+
+
+def _uuid(name: str) -> Column[object]:
+    return Column(name, Uuid, nullable=False)
+
+
+def _bytes(name: str) -> Column[object]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+def _place() -> tuple[Column[object], Column[object]]:
+    """Which event: the publishing service and the position in its log."""
+    return (
+        Column("service", Text, primary_key=True),
+        Column("position", BigInteger, primary_key=True, autoincrement=False),
+    )
+
+
+METADATA = MetaData()
+
+LEDGER = Table(
+    "ledger",
+    METADATA,
+    *_place(),
+    Column("event_id", Uuid, nullable=False, unique=True),
+    _uuid("stream"),
+    Column("version", BigInteger, nullable=False),
+    _text("kind"),
+    _text("organ"),
+    _text("type"),
+    _text("topic"),
+    _text("state"),
+    _text("actor"),
+    _text("role"),
+    _text("actor_organ"),
+    _uuid("correlation_id"),
+    _time("occurred_at"),
+    _time("recorded_at"),
+    _bytes("state_sha256"),
+    _bytes("content_digest"),
+    _bytes("line"),
+    Column("event_at", Integer, nullable=False),
+    Column("hidden", Boolean, nullable=False),
+    Column("confidential", Boolean, nullable=False),
+    _bytes("sealed"),
+)
+"""`line` is the L1 part of the timeline's entry, ready to be sent; `event_at` says where in the sealed
+content the event begins; `hidden` marks an event with a field that nobody here has classified;
+`confidential` one with an L2 field."""
+Index("ledger_stream_idx", LEDGER.c.stream, LEDGER.c.version)
+
+STREAMS = Table(
+    "streams",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    _text("service"),
+    _text("kind"),
+    _text("organ"),
+    _uuid("correlation_id"),
+    Column("about", Uuid),
+)
+"""`about`: the case that a refusal, a reading or a reminder speaks of."""
+Index("streams_correlation_idx", STREAMS.c.correlation_id)
+
+NUMBERS = Table(
+    "numbers",
+    METADATA,
+    Column("number", Text, primary_key=True),
+    _uuid("stream"),
+    _uuid("correlation_id"),
+    _time("occurred_at"),
+    _time("recorded_at"),
+)
+Index("numbers_stream_idx", NUMBERS.c.stream)
+
+CLAIMS = Table(
+    "claims",
+    METADATA,
+    *_place(),
+    Column("target", Text, primary_key=True),
+    _uuid("correlation_id"),
+    _time("occurred_at"),
+    _time("recorded_at"),
+)
+"""What an event says it belongs to (a stream, a number, an event that caused it). Services are taken in side
+by side, so the target may come later: then the link is made when it does."""
+Index("claims_target_idx", CLAIMS.c.target)
+
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("correlation_id", Uuid, primary_key=True),
+    Column("other", Uuid, primary_key=True),
+    *_place(),
+    _time("occurred_at"),
+    _time("recorded_at"),
+)
+"""Which correlations an event joined, in both directions, and when that was known."""
+
+SUBJECTS = Table(
+    "subjects",
+    METADATA,
+    *_place(),
+    Column("subject", Text, primary_key=True),
+    _uuid("stream"),
+    _uuid("correlation_id"),
+    _time("occurred_at"),
+    _time("recorded_at"),
+)
+"""Whom an event speaks of, by the register's reference (a random id, no name)."""
+Index("subjects_stream_idx", SUBJECTS.c.stream)
+Index("subjects_correlation_idx", SUBJECTS.c.correlation_id, SUBJECTS.c.subject)
+
+NODES = Table(
+    "nodes",
+    METADATA,
+    Column("service", Text, primary_key=True),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    _bytes("hash"),
+)
+
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("service", Text, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    _bytes("root"),
+    _text("note"),
+    _time("signed_at"),
+)
+
+ACCESS_LOG = Table(
+    "access_log",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    _time("at"),
+    _text("who"),
+    _text("role"),
+    _text("organ"),
+    _text("action"),
+    _text("object"),
+    Column("correlation_id", Uuid),
+    _text("as_of"),
+    _text("by"),
+    _text("outcome"),
+    _bytes("prev_hash"),
+    _bytes("hash"),
+)
+Index("access_log_correlation_idx", ACCESS_LOG.c.correlation_id)
+
+TRACKING = Table(
+    "tracking",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, NODES)
+"""What the producers' logs give again."""
+OWN = (CHECKPOINTS, ACCESS_LOG)
+"""What only audit has: its signatures, and who replayed what."""
+_PARKED = KernelTables(SERVICE).parked
+
+
+def create(connection: Connection) -> None:
+    """Creates everything in the connection's schema."""
+    connection.execute(text(_FACTS))
+    create_ingest(connection)
+    _create(connection, OWN)
+
+
+def create_ingest(connection: Connection) -> None:
+    """Creates what a rebuild fills; `create` was called in schema public before."""
+    _create(connection, DERIVED)
+    for table in (TRACKING, _PARKED):
+        table.create(connection)
+    for statement in (
+        f"GRANT SELECT, INSERT, UPDATE ON tracking TO {ROLE}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON parked TO {ROLE}",
+        f"GRANT USAGE ON SEQUENCE parked_id_seq TO {ROLE}",
+    ):
+        connection.execute(text(statement))
+
+
+def _create(connection: Connection, tables: tuple[Table, ...]) -> None:
+    for table in tables:
+        table.create(connection)
+        for statement in _guard(table.name):
+            connection.execute(text(statement))
+
+
+_FACTS = """
+    CREATE OR REPLACE FUNCTION public.zm_audit_only_adds() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'audit only adds: % of % is refused', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege';
+    END $$
+    """
+
+
+def _guard(table: str) -> Iterator[str]:
+    """Adding and reading for the service; changing for nobody, whoever asks."""
+    yield (
+        f"CREATE TRIGGER {table}_only_adds BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION public.zm_audit_only_adds()"
+    )
+    yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_only_adds"
+    yield f"REVOKE ALL ON {table} FROM {ROLE}"
+    yield f"GRANT SELECT, INSERT ON {table} TO {ROLE}"

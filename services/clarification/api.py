@@ -1,0 +1,40 @@
+"""What is special about clarification's HTTP face: the subject reads what concerns him, and only that."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.clarification.domain.clarification import Clarification
+from shared.refusal import refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.web.app import json_response, object_id
+
+
+def add_routes(app: FastAPI, parts: Parts) -> None:
+    """`GET /v1/clarifications/{id}/draft`: his own draft, audience, consequences and consent (R8, SEC-1)."""
+
+    async def read_own_draft(request: Request) -> Response:
+        """The subject's own clarification: draft text, audience, consequences, rights, state of consent."""
+        token = await parts.face.token(request)
+        if roles.SUBJECT not in token.roles:
+            refuse("E_FORBIDDEN_ROLE", "R8")
+        clarification = await parts.repository.get(Clarification, object_id(request.path_params["id"]))
+        if clarification is None:
+            refuse("E_NOT_FOUND")
+        parts.gatekeeper.check_visible(token, clarification)
+        await parts.reads.note_reading(token, clarification, "draft", request)
+        return json_response(
+            clarification.for_subject(), headers={"etag": f'"{clarification.version}"'}
+        )
+
+    app.add_api_route(
+        "/v1/clarifications/{id}/draft",
+        read_own_draft,
+        methods=["GET"],
+        operation_id="ReadOwnDraft",
+        response_class=Response,
+        tags=["reads"],
+    )

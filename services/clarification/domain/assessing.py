@@ -1,0 +1,189 @@
+"""The first phase: findings come in, and it is decided whether they call for a clarification
+(P3, R9, R25, A51, A66-A68, A72).
+
+A conclusion that arrives after the assessment waits for the next round, which opens by itself when the
+present one ends: nothing that was assessed, consented to or approved changes under the hands of those
+who did so, and nothing unfounded is forgotten (R53).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.clarification.domain.state import ClarificationState
+from shared.aggregate import Context, allowed_in
+from shared.contracts.clarification import (
+    AdverseEffect,
+    ClarificationAssessed,
+    ClarificationNotRequired,
+    ClarificationOpened,
+    ClarificationProposed,
+    ClarificationReopened,
+    Disposition,
+    Item,
+    NotRequiredReason,
+    Recommendation,
+    Trigger,
+    UnfoundedFindingsJoined,
+)
+from shared.contracts.common import Finding
+from shared.contracts.verification import AllegationsVerifiedUnfounded
+from shared.refusal import refuse
+
+ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED"})
+"""States in which a round is over."""
+
+
+class Assessing(ClarificationState):
+    """What is decided up to the proposal."""
+
+    def take_up(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
+        """Opens, joins or reopens on one conclusion; hearing of the same case again changes nothing."""
+        if found.case_id in self.known_cases:
+            return
+        links = (found.case_id, *found.complaint_ids)
+        if not self.state:
+            opened = ClarificationOpened(organ=found.handling_organ, **_taken_over(found, 1))
+            self.record(ctx, opened, links=links)
+        elif self.state in ENDED:
+            self.record(ctx, ClarificationReopened(**_taken_over(found, self.round + 1)), links=links)
+        else:
+            round = self.round if self.state == "ASSESSING" else self.round + 1
+            self.record(ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links)
+
+    def _open_what_waits(self, ctx: Context) -> None:
+        """The round is over: findings that came in meanwhile open the next one."""
+        if not self.waiting:
+            return
+        last = self.waiting[-1]
+        gathered: dict[str, Any] = {
+            name: sum((getattr(w, name) for w in self.waiting), ())
+            for name in type(last).model_fields
+            if isinstance(getattr(last, name), tuple)
+        }
+        self.record(
+            ctx,
+            ClarificationReopened(
+                subject=last.subject,
+                round=self.round + 1,
+                handling_organ=last.handling_organ,
+                handling_dept=last.handling_dept,
+                **gathered,
+            ),
+        )
+
+    @allowed_in("ASSESSING")
+    def assess_clarification(
+        self,
+        ctx: Context,
+        adverse_effect: Sequence[AdverseEffect],
+        trigger: Trigger | None,
+        reputation: str,
+        integrity_file_checked: bool,
+        social_effect: str,
+        other_open_matters: str,
+        recommendation: Recommendation,
+    ) -> None:
+        if adverse_effect and recommendation != "CLARIFY":
+            refuse("E_CLARIFICATION_DUE", "A68")
+        self.record(
+            ctx,
+            ClarificationAssessed(
+                subject_ref=self.subject.ref,
+                round=self.round,
+                case_ids=tuple(self.case_ids),
+                adverse_effect=tuple(sorted(set(adverse_effect))),
+                trigger=trigger or "",
+                recommendation=recommendation,
+                reputation=reputation,
+                social_effect=social_effect,
+                other_open_matters=other_open_matters,
+                integrity_file_checked=integrity_file_checked,
+            ),
+        )
+
+    @allowed_in("ASSESSED")
+    def decide_not_required(self, ctx: Context, reason: NotRequiredReason, opinion: str) -> None:
+        if self.harm:
+            refuse("E_CLARIFICATION_DUE", "A68")
+        self.record(
+            ctx,
+            ClarificationNotRequired(
+                round=self.round, case_ids=tuple(self.case_ids), reason=reason, opinion=opinion
+            ),
+        )
+        self._open_what_waits(ctx)
+
+    @allowed_in("ASSESSED")
+    def propose_clarification(
+        self, ctx: Context, items: Sequence[str], dispositions: Sequence[Disposition]
+    ) -> None:
+        if ctx.actor.organ != self.organ:
+            refuse("E_HANDLER_MISMATCH", "A67", handling_organ=self.organ)
+        self._only_unfounded(items)
+        self._nothing_loosened(dispositions)
+        left_out = tuple(i.allegation_id for i in self.items if i.allegation_id not in items)
+        if left_out and self.harm:
+            refuse("E_CLARIFICATION_DUE", "A68", left_out=list(left_out))
+        self.record(
+            ctx,
+            ClarificationProposed(
+                round=self.round,
+                item_ids=tuple(dict.fromkeys(items)),
+                left_out=left_out,
+                dispositions=tuple(dispositions),
+            ),
+        )
+
+    def _only_unfounded(self, items: Sequence[str]) -> None:
+        """R10, A66: inconclusive is not unfounded, and substantiated least of all."""
+        inconclusive = {f.allegation_id for f in self.other_findings if f.outcome == "INCONCLUSIVE"}
+        unfounded = {i.allegation_id for i in (*self.history, *self.items)}
+        for id in items:
+            if id in inconclusive:
+                refuse("E_ALLEGATION_INCONCLUSIVE", "A66", allegation=id)
+            if id not in unfounded:
+                refuse("E_ALLEGATION_NOT_UNFOUNDED", "R10", allegation=id)
+
+    def _nothing_loosened(self, dispositions: Sequence[Disposition]) -> None:
+        """R9: no clearing forgets what was found true in the same case and is not yet dealt with."""
+        given = {d.allegation_id for d in dispositions}
+        missing = [f.allegation_id for f in self.other_findings if _undisposed(f, given)]
+        if missing:
+            refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=missing)
+
+
+def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, Any]:
+    """A conclusion of verification in clarification's own words."""
+    items = tuple(
+        Item(
+            allegation_id=a.id,
+            kind=a.kind,
+            text=a.text,
+            case_id=found.case_id,
+            concluded_on=found.concluded_on,
+        )
+        for a in found.unfounded
+    )
+    return {
+        "subject": found.subject,
+        "round": round,
+        "items": items,
+        "other_findings": found.other_findings,
+        "unfounded_ids": tuple(i.allegation_id for i in items),
+        "case_ids": (found.case_id,),
+        "case_numbers": (found.case_number,),
+        "complaint_ids": found.complaint_ids,
+        "complaint_numbers": found.complaint_numbers,
+        "verification_handlers": found.verification_handlers,
+        "concluded_by": (found.concluded_by,),
+        "handling_organ": found.handling_organ,
+        "handling_dept": found.handling_dept,
+        "adverse_effect_hint": found.adverse_effect_hint,
+    }
+
+
+def _undisposed(finding: Finding, given: set[str]) -> bool:
+    substantiated = finding.outcome == "SUBSTANTIATED"
+    return substantiated and not finding.disposition_ref and finding.allegation_id not in given

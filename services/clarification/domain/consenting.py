@@ -1,0 +1,192 @@
+"""The third phase: the subject is heard and asked (R7, R8, R11, R49, C3, A89)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.clarification.domain import consent as consents
+from services.clarification.domain import plan as plans
+from services.clarification.domain.drafting import Drafting
+from shared.aggregate import Context, allowed_in
+from shared.contracts.clarification import (
+    ClarificationConsentGranted,
+    ClarificationConsentLapsed,
+    ClarificationConsentRefused,
+    ClarificationConsentRequested,
+    ClarificationConsentWithdrawn,
+    ConsentDecision,
+    ExplainedPoint,
+    Limits,
+    SubjectInvited,
+    SubjectVoiceRecorded,
+)
+from shared.contracts.common import Form, Scope
+from shared.law.working_days import local_date
+from shared.refusal import refuse
+from shared.security.roles import SUBJECT
+
+EXPLAINED: frozenset[ExplainedPoint] = frozenset(
+    {"PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"}
+)
+"""What must be explained before anyone can agree (R7, A89)."""
+
+
+class Consenting(Drafting):
+    """What the subject is asked, and what he answers from his own account or on a signed form."""
+
+    @allowed_in(
+        "PROPOSED", "PLANNED", "CONSENT_PENDING", "UNDER_REVIEW", "UNDER_APPROVAL", "APPROVED", "IMPLEMENTED"
+    )
+    def invite_subject(
+        self, ctx: Context, account: str, holder: str | None, delegation_hash: str | None
+    ) -> None:
+        self._may_answer_for_subject(holder, delegation_hash)
+        staff = {
+            ctx.actor.person,
+            *self.assigned,
+            *self.recused,
+            *(p for d in self.duties.values() for p in d),
+        }
+        if account in staff:
+            refuse("E_CONSENT_AUTHORITY", "R7", account=account)
+        self.record(
+            ctx,
+            SubjectInvited(account=account, holder=holder or "", delegation_hash=delegation_hash or ""),
+        )
+
+    def _may_answer_for_subject(self, holder: str | None, delegation_hash: str | None) -> None:
+        """A person answers for himself; a party organisation through its head or his written delegate."""
+        if self.subject.subject_type == "PERSON":
+            if holder not in (None, self.subject.name) or delegation_hash is not None:
+                refuse("E_CONSENT_AUTHORITY", "R7")
+        elif not holder or (holder != self.subject.principal_head and delegation_hash is None):
+            refuse("E_CONSENT_AUTHORITY", "R11")
+
+    def _own_account(self, ctx: Context) -> bool:
+        """Whether the subject speaks from the invited account; refuses any other account in his role."""
+        if ctx.actor.role != SUBJECT:
+            return False
+        if not self.subject_account or ctx.actor.person != self.subject_account:
+            refuse("E_CONSENT_AUTHORITY", ctx.rule)
+        return True
+
+    def _answer(
+        self, ctx: Context, signed_form_hash: str | None, signed_by: str | None, delegation_hash: str | None
+    ) -> dict[str, Any]:
+        """How the subject's answer is proved: his own account, or his signed form."""
+        by_subject = self._own_account(ctx)
+        if not by_subject:
+            if signed_form_hash is None:
+                refuse("E_CONSENT_AUTHORITY", ctx.rule)
+            self._may_answer_for_subject(signed_by, delegation_hash)
+        return {
+            "by_subject": by_subject,
+            "signed_form_hash": signed_form_hash or "",
+            "signed_by": signed_by or "",
+            "delegation_hash": delegation_hash or "",
+        }
+
+    @allowed_in("PROPOSED", "PLANNED", "CONSENT_PENDING")
+    def record_subject_voice(self, ctx: Context, voice: str) -> None:
+        by_subject = self._own_account(ctx)
+        self.record(ctx, SubjectVoiceRecorded(round=self.round, voice=voice, by_subject=by_subject))
+
+    @allowed_in("PLANNED")
+    def request_consent(
+        self,
+        ctx: Context,
+        forms: Sequence[Form],
+        scope: Scope,
+        text_hash: str,
+        explained: Sequence[ExplainedPoint],
+    ) -> None:
+        missing = EXPLAINED - set(explained)
+        if missing:
+            refuse("E_SCHEMA", "R7", field="explained", missing=sorted(missing))
+        plan = self._plan(ctx)
+        if not plans.needs_consent(plan):
+            refuse("E_STATE", "R7", needed=False)
+        if not self.text_hash:
+            refuse("E_TEXT_MISSING", "R10")
+        covered = plans.large(plan.forms) <= set(forms) <= set(plan.forms)
+        if not covered or scope != plan.scope or text_hash != self.text_hash:
+            refuse("E_CONSENT_STALE", "R7")
+        if self.consent is not None and self.consent.declined and not self.consent.outdated:
+            # He has answered: asking again for the same plan would be pressing him (R8).
+            refuse("E_CONSENT_REFUSED", "R7")
+        self.record(
+            ctx,
+            ClarificationConsentRequested(
+                round=self.round,
+                forms=plans.ordered(forms),
+                scope=scope,
+                text_hash=text_hash,
+                explained=tuple(sorted(EXPLAINED)),
+            ),
+        )
+
+    @allowed_in("CONSENT_PENDING")
+    def record_consent(
+        self,
+        ctx: Context,
+        decision: ConsentDecision,
+        text_hash: str,
+        limits: Limits | None,
+        signed_form_hash: str | None,
+        signed_by: str | None,
+        delegation_hash: str | None,
+    ) -> None:
+        answer = self._answer(ctx, signed_form_hash, signed_by, delegation_hash)
+        if consents.no_limits(limits) == (decision == "AGREED_WITH_LIMITS"):
+            refuse("E_SCHEMA", "R7", field="limits")
+        asked = self._asked(ctx)
+        if text_hash != asked["text_hash"]:
+            refuse("E_CONSENT_STALE", "R7")
+        if decision == "REFUSED":
+            self.record(ctx, ClarificationConsentRefused(**asked, **answer))
+        else:
+            granted = ClarificationConsentGranted(
+                decision=decision, limits=limits or Limits(), **asked, **answer
+            )
+            self.record(ctx, granted)
+
+    def _asked(self, ctx: Context) -> dict[str, Any]:
+        """What the last request asked for, as its answers repeat it."""
+        if self.consent is None:
+            refuse("E_STATE", ctx.rule, state=self.state)
+        return {
+            "round": self.round,
+            "forms": self.consent.forms,
+            "scope": self.consent.scope,
+            "text_hash": self.consent.text_hash,
+        }
+
+    @allowed_in("CONSENT_PENDING")
+    def lapse_consent(self, ctx: Context) -> None:
+        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal."""
+        asked = self._asked(ctx)
+        assert self.consent is not None
+        if local_date(ctx.now) <= self.consent.due:
+            refuse("E_STATE", "R7", due=self.consent.due.isoformat())
+        self.record(ctx, ClarificationConsentLapsed(due=self.consent.due, **asked))
+
+    @allowed_in("PLANNED", "UNDER_REVIEW", "UNDER_APPROVAL", "APPROVED")
+    def withdraw_consent(
+        self,
+        ctx: Context,
+        reason: str | None,
+        signed_form_hash: str | None,
+        signed_by: str | None,
+        delegation_hash: str | None,
+    ) -> None:
+        answer = self._answer(ctx, signed_form_hash, signed_by, delegation_hash)
+        asked = self._asked(ctx)
+        assert self.consent is not None
+        done = plans.large(self.consent.forms) <= self.implemented and bool(self.implemented)
+        if not self.consent.granted or done:
+            refuse("E_STATE", "R7", state=self.state)
+        approved = self.state == "APPROVED"
+        self.record(ctx, ClarificationConsentWithdrawn(reason=reason or "", **asked, **answer))
+        if approved:
+            self.record(ctx, self._voided("CONSENT_WITHDRAWN"))

@@ -1,0 +1,86 @@
+"""The second phase: the plan and the text (R4, R5, R10, R47, A69)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.clarification.domain import plan as plans
+from services.clarification.domain import text as texts
+from services.clarification.domain.assessing import Assessing
+from shared.aggregate import Context, allowed_in
+from shared.contracts.clarification import (
+    ClarificationApprovalVoided,
+    ClarificationPlanned,
+    ClarificationTextRendered,
+    Venue,
+    VoidReason,
+)
+from shared.contracts.common import Form, Scope
+from shared.refusal import refuse
+
+
+class Drafting(Assessing):
+    """What is drafted. A change after the approval ends the approval."""
+
+    @allowed_in("PROPOSED", "PLANNED", "APPROVED")
+    def plan_clarification(
+        self,
+        ctx: Context,
+        forms: Sequence[Form],
+        scope: Scope,
+        venue: Venue,
+        recipients: Sequence[str],
+        rationale: str,
+        public_attendance: bool,
+        invited_groups: Sequence[str],
+    ) -> None:
+        plans.check(forms, scope, venue, public_attendance, invited_groups)
+        plan: dict[str, Any] = {
+            "forms": plans.ordered(forms),
+            "scope": scope,
+            "venue": venue,
+            "recipients": tuple(recipients),
+            "scope_rationale": rationale,
+            "public_attendance": public_attendance,
+            "invited_groups": tuple(invited_groups),
+        }
+        self._void_approval(ctx, "PLAN_CHANGED")
+        self.record(ctx, ClarificationPlanned(round=self.round, plan_hash=plans.plan_hash(plan), **plan))
+
+    @allowed_in("PLANNED", "APPROVED")
+    def render_text(self, ctx: Context, procedural_note: str) -> None:
+        texts.screen(procedural_note)
+        plan = self._plan(ctx)
+        rendered = texts.render(
+            self.subject,
+            ctx.law.organs.get(self.organ).name_zh,
+            self.proposed_items,
+            plan.scope,
+            procedural_note,
+            meeting="MEETING" in plan.forms,
+        )
+        self._void_approval(ctx, "TEXT_CHANGED")
+        self.record(
+            ctx,
+            ClarificationTextRendered(
+                round=self.round,
+                template_version=texts.TEMPLATE_VERSION,
+                text=rendered.text,
+                script=rendered.script,
+                text_hash=rendered.text_hash,
+            ),
+        )
+
+    def _plan(self, ctx: Context) -> ClarificationPlanned:
+        if self.plan is None:
+            refuse("E_STATE", ctx.rule, state=self.state)
+        return self.plan
+
+    def _void_approval(self, ctx: Context, reason: VoidReason) -> None:
+        """R4: whatever changes after the approval ends it."""
+        if self.approval is not None and self.state == "APPROVED":
+            self.record(ctx, self._voided(reason))
+
+    def _voided(self, reason: VoidReason) -> ClarificationApprovalVoided:
+        return ClarificationApprovalVoided(round=self.round, reason=reason, text_hash=self.text_hash)

@@ -1,0 +1,139 @@
+"""The evidence of each form: what proves that it was carried out (R6, R47)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from shared.command import FreeText, Reference, Sha256, ShortText
+from shared.contracts.common import Scope
+from shared.event import Value
+from shared.law.working_days import local_date
+
+
+class Letter(Value):
+    """One letter, from its sending to its receipt."""
+
+    document_hash: Sha256
+    sent_on: date
+    received_on: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.received_on < self.sent_on:
+            raise ValueError("received before it was sent")
+        return self
+
+
+class WrittenEvidence(Value):
+    """The letters to the subject and to the principal head of the unit's party committee or group."""
+
+    form: Literal["WRITTEN"]
+    to_subject: Letter
+    to_unit_head: Letter
+
+    @property
+    def begun_on(self) -> date:
+        return min(self.to_subject.sent_on, self.to_unit_head.sent_on)
+
+    @property
+    def done_on(self) -> date:
+        return max(self.to_subject.received_on, self.to_unit_head.received_on)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        return (self.to_subject.document_hash, self.to_unit_head.document_hash)
+
+
+class FaceToFaceEvidence(Value):
+    """Told to the subject by two members of staff; he signs, or his refusal to sign is noted."""
+
+    form: Literal["FACE_TO_FACE"]
+    place: ShortText
+    held_at: AwareDatetime
+    staff: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=10)]
+    signature_hash: Sha256 | None = None
+    refusal_note: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _two_people_and_one_ending(self) -> Self:
+        if len(set(self.staff)) < 2:
+            raise ValueError("two different members of staff are needed")
+        if (self.signature_hash is None) == (self.refusal_note is None):
+            raise ValueError("either the subject's signature or a note of his refusal to sign")
+        return self
+
+    @property
+    def begun_on(self) -> date:
+        return local_date(self.held_at)
+
+    @property
+    def done_on(self) -> date:
+        return local_date(self.held_at)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        return (self.signature_hash,) if self.signature_hash else ()
+
+
+class MeetingEvidence(Value):
+    """The meeting at which the text was read. `script` holds what was said beside the approved words;
+    it is screened like the text."""
+
+    form: Literal["MEETING"]
+    place: ShortText
+    held_at: AwareDatetime
+    attendee_groups: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=20)]
+    attendee_count: Annotated[int, Field(ge=1, le=100_000)]
+    chair: ShortText
+    reader: ShortText
+    minutes_hash: Sha256
+    script: FreeText | None = None
+
+    @property
+    def begun_on(self) -> date:
+        return local_date(self.held_at)
+
+    @property
+    def done_on(self) -> date:
+        return local_date(self.held_at)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        return (self.minutes_hash,)
+
+
+class CircularEvidence(Value):
+    """The circular: how far, through which channels, from when until when."""
+
+    form: Literal["CIRCULAR"]
+    range: Scope
+    channels: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=20)]
+    from_on: date
+    to_on: date
+    copy_hash: Sha256
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.to_on < self.from_on:
+            raise ValueError("ended before it began")
+        return self
+
+    @property
+    def begun_on(self) -> date:
+        return self.from_on
+
+    @property
+    def done_on(self) -> date:
+        return self.from_on
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        return (self.copy_hash,)
+
+
+Evidence = Annotated[
+    WrittenEvidence | FaceToFaceEvidence | MeetingEvidence | CircularEvidence, Field(discriminator="form")
+]

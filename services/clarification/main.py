@@ -1,0 +1,50 @@
+"""Clarification's composition root."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.clarification.api import add_routes
+from services.clarification.commands import COMMANDS
+from services.clarification.contract import LISTENS_TO, SERVICE
+from services.clarification.domain.clarification import Clarification
+from services.clarification.reactions import REACTIONS
+from shared.aggregate import Context
+from shared.scheduler import OnBreach
+from shared.service import Parts, Service, main
+from shared.store.types import Append, VersionConflict
+
+
+def lapses(parts: Parts) -> OnBreach:
+    """DL-15: a consent window that closes without an answer lapses, which counts as refusal (R7)."""
+
+    async def lapse(stream: UUID, ctx: Context) -> None:
+        for _ in range(3):
+            clarification = await parts.repository.get(Clarification, stream)
+            if clarification is None:
+                return
+            clarification.lapse_consent(ctx)
+            try:
+                await parts.recorder.append(Append(events=clarification.collect_events()))
+            except VersionConflict:
+                continue  # somebody answered in this moment: look again
+            return
+
+    return {"DL-15": lapse}
+
+
+def service() -> Service:
+    """Clarification, as the kernel assembles it."""
+    return Service(
+        name=SERVICE,
+        title="zhengming clarification (澄清)",
+        commands=COMMANDS,
+        reactions=REACTIONS,
+        listens_to=LISTENS_TO,
+        extend=add_routes,
+        on_breach=lapses,
+    )
+
+
+if __name__ == "__main__":
+    main(service())

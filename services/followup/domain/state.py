@@ -1,0 +1,97 @@
+"""What a revisit plan knows of its past: the fold of its events, which never refuses."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+from services.followup.domain.ledger import Ledger
+from shared.case import Case
+from shared.contracts.common import Accused
+from shared.contracts.followup import (
+    MeasureRecorded,
+    PlannedTask,
+    RevisitCompleted,
+    RevisitDeclined,
+    RevisitEffectEvaluated,
+    RevisitLedgerOpened,
+    RevisitPlanApproved,
+    RevisitPlanDrafted,
+    RevisitPlanOpened,
+    RevisitTaskScheduled,
+    SubjectVoiceRecorded,
+    SubjectWishRecorded,
+    Target,
+    UnitFeedbackRecorded,
+    Wish,
+    WorkNeedRecorded,
+)
+from shared.event import Meta
+from shared.law.working_days import local_date
+
+
+class PlanState(Case):
+    """State of a RevisitPlan; its decisions stand in `plan.py`."""
+
+    kind: ClassVar[str] = "RevisitPlan"
+    plural: ClassVar[str] = "plans"
+    service: ClassVar[str] = "followup"
+
+    subject: Accused
+    completed_on: date
+
+    subject_account = ""
+    complaint_ids: tuple[str, ...] = ()
+    wish: Wish | None = None
+    phone_only = False
+    work_need: bool | None = None
+    targets: tuple[Target, ...] = ()
+    tasks: tuple[PlannedTask, ...] = ()
+    approved_on: date | None = None
+    ledger: Ledger
+
+    def on_revisit_plan_opened(self, event: RevisitPlanOpened, meta: Meta) -> None:
+        self.subject = event.subject
+        self.subject_account = event.subject_account
+        self.complaint_ids = event.complaint_ids
+        self.completed_on = event.completed_on
+        self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
+
+    def on_revisit_ledger_opened(self, event: RevisitLedgerOpened, meta: Meta) -> None:
+        self.ledger = Ledger()
+
+    def on_subject_wish_recorded(self, event: SubjectWishRecorded, meta: Meta) -> None:
+        self.wish = event.wish
+        self.phone_only = event.phone_only
+
+    def on_work_need_recorded(self, event: WorkNeedRecorded, meta: Meta) -> None:
+        self.work_need = event.needed
+
+    def on_revisit_plan_drafted(self, event: RevisitPlanDrafted, meta: Meta) -> None:
+        self.targets = event.targets
+        self.tasks = event.tasks
+
+    def on_revisit_plan_approved(self, event: RevisitPlanApproved, meta: Meta) -> None:
+        self.approved_on = local_date(meta.occurred_at)
+
+    def on_revisit_task_scheduled(self, event: RevisitTaskScheduled, meta: Meta) -> None:
+        task = next(task for task in self.tasks if task.id == event.task_id)
+        self.ledger.owed[task.id] = task
+
+    def on_revisit_completed(self, event: RevisitCompleted, meta: Meta) -> None:
+        self.ledger.add_revisit(event)
+
+    def on_revisit_declined(self, event: RevisitDeclined, meta: Meta) -> None:
+        self.ledger.declined.add(event.task_id)
+
+    def on_subject_voice_recorded(self, event: SubjectVoiceRecorded, meta: Meta) -> None:
+        self.ledger.heard = True
+
+    def on_unit_feedback_recorded(self, event: UnitFeedbackRecorded, meta: Meta) -> None:
+        self.ledger.unit_feedback += 1
+
+    def on_measure_recorded(self, event: MeasureRecorded, meta: Meta) -> None:
+        self.ledger.measure_taken = True
+
+    def on_revisit_effect_evaluated(self, event: RevisitEffectEvaluated, meta: Meta) -> None:
+        self.ledger.add_evaluation(event.grade)

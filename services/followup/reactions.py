@@ -1,0 +1,17 @@
+"""What followup does when another service's event arrives (domain.md §8.3, P4)."""
+
+from __future__ import annotations
+
+from services.followup.domain.plan import RevisitPlan
+from shared.contracts.clarification import ClarificationCompleted
+from shared.reaction import Desk, Reactions
+
+
+async def open_plan(event: ClarificationCompleted, desk: Desk) -> None:
+    """A completed clarification opens plan and ledger of its round, once."""
+    clarification = desk.published.stream_id
+    plan = await desk.get_or_new(RevisitPlan, desk.derived_id("revisit-plan", clarification, event.round))
+    plan.open(desk.context(event.handling_organ, rule="R34"), str(clarification), event)
+
+
+REACTIONS: Reactions = {"clarification.ClarificationCompleted": open_plan}

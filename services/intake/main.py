@@ -1,0 +1,154 @@
+"""Intake's composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from services.intake.api import IntakeRoutes
+from services.intake.commands import COMMANDS, ListAllegations, MarkDuplicate, ReceiveComplaint
+from services.intake.contract import LISTENS_TO, SERVICE
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.reactions import REACTIONS
+from services.intake.readmodel import AccusedBook
+from services.intake.vault.door import open_door
+from services.intake.vault.screen import VaultScreen
+from services.intake.vault.store import Vault
+from shared.aggregate import Aggregate, Context
+from shared.bus.connection import connect
+from shared.command import Command
+from shared.contracts.common import Accused
+from shared.gate import Beside, Facts, Screen
+from shared.service import Parts, Service, main
+from shared.store.types import StoreUnavailable
+
+log = structlog.get_logger("intake")
+SWEEP_SECONDS = 60
+
+
+class Intake:
+    """What intake adds to the kernel's assembly: the vault, the register, its own reads."""
+
+    def __init__(self) -> None:
+        self.accused = AccusedBook()
+        self.vault: Vault | None = None
+
+    def vault_of(self, parts: Parts) -> Vault:
+        if self.vault is None:
+            engine = create_async_engine(parts.settings.vault_database_url, pool_size=3, pool_timeout=3)
+            self.vault = Vault(engine, parts.settings.key("vault.key"))
+        return self.vault
+
+    def facts(self, parts: Parts) -> Facts:
+        vault, repository = self.vault_of(parts), parts.repository
+
+        async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str]:
+            """The identity is in the vault before the event that refers to it is written."""
+            assert isinstance(command, ReceiveComplaint)
+            if command.reporter is None:
+                return "", "UNCLAIMED"
+            ref = await vault.deposit(aggregate.id, command.reporter)
+            return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED"
+
+        async def register(command: Command, aggregate: Aggregate, ctx: Context) -> dict[str, Accused]:
+            """The accused that the clerk says are known already."""
+            assert isinstance(command, ListAllegations)
+            known = {}
+            for match in {a.match for a in command.accused if a.match is not None}:
+                entry = await repository.get(RegisterEntry, register_id(match))
+                if entry is not None and entry.accused is not None and entry.organ == aggregate.organ:
+                    known[match] = entry.accused
+            return known
+
+        async def original(command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
+            """The complaint that this one is said to repeat."""
+            assert isinstance(command, MarkDuplicate)
+            return await repository.get(Complaint, command.of)
+
+        return {"vault": deposit, "register": register, "original": original}
+
+    def beside(self, parts: Parts) -> dict[str, Beside]:
+        async def enter_register(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
+            """Every accused's own stream is written in the transaction of the list (R55)."""
+            assert isinstance(aggregate, Complaint)
+            entries = []
+            for person in aggregate.accused:
+                id = register_id(person.ref)
+                entry = await parts.repository.get(RegisterEntry, id) or RegisterEntry(id)
+                kinds = sorted({a.kind for a in aggregate.allegations if a.accused_ref == person.ref})
+                entry.link_complaint(ctx, person, aggregate.id, kinds)
+                entries.append(entry)
+            return entries
+
+        return {"ListAllegations": enter_register}
+
+    def screen(self, parts: Parts) -> Screen:
+        return VaultScreen(self.vault_of(parts))
+
+    def extend(self, app: FastAPI, parts: Parts) -> None:
+        IntakeRoutes(parts, self.accused).add_to(app)
+        vault = self.vault_of(parts)
+
+        async def door() -> None:
+            """The vault speaks under its own nkey, which may answer the screen and nothing else."""
+            seed = os.environ.get("ZM_VAULT_NATS_SEED_FILE", "")
+            nc = await connect(
+                parts.settings.nats_url,
+                Path(seed) if seed else None,
+                "vault",
+                parts.observer.nats_error,
+                lambda: None,
+            )
+            await open_door(nc, VaultScreen(vault))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await nc.drain()
+
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(SWEEP_SECONDS)
+                try:
+                    erased = await vault.sweep_orphans(exists)
+                except (StoreUnavailable, OSError) as error:
+                    log.warning("sweep_waits", error=type(error).__name__)
+                    continue
+                if erased:
+                    log.info("orphan_identities_erased", count=erased)
+
+        async def exists(complaint: UUID) -> bool:
+            return bool(await parts.recorder.load(complaint, up_to_version=1))
+
+        if parts.settings.nats_url:
+            parts.workers.append(door)
+        parts.workers.append(sweep)
+
+
+def service() -> Service:
+    """Intake, as the kernel assembles it."""
+    own = Intake()
+    return Service(
+        name=SERVICE,
+        title="zhengming intake (受理)",
+        commands=COMMANDS,
+        reactions=REACTIONS,
+        listens_to=LISTENS_TO,
+        extra_projections=lambda: [own.accused],
+        facts=own.facts,
+        beside=own.beside,
+        screen=own.screen,
+        extend=own.extend,
+        migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
+    )
+
+
+if __name__ == "__main__":
+    main(service())

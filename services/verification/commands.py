@@ -1,0 +1,253 @@
+"""What may be asked of verification, and by whom."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, StringConstraints
+
+from services.verification.domain.case import VerificationCase
+from services.verification.domain.findings import FoundOutcome, ThreeDistinction
+from shared.case_commands import case_commands
+from shared.command import Command, Field, FreeText, Reference, Sha256, ShortText
+from shared.contracts.verification import (
+    AdverseEffect,
+    DispositionReason,
+    EvidenceKind,
+    Signature,
+    TalkedWith,
+    Way,
+)
+from shared.organs.tree import Level
+from shared.security.roles import DEPT_HEAD, DEPUTY_LEADER, HANDLER, ORGAN_HEAD
+
+HANDLERS = (HANDLER, DEPT_HEAD)
+People = Annotated[tuple[Reference, ...], Field(max_length=20)]
+EvidenceId = Annotated[str, StringConstraints(pattern=r"^E[0-9]{1,4}$")]
+TraceMeans = Literal[
+    "HANDWRITING",
+    "DOCUMENT_EXAMINATION",
+    "IP_ADDRESS",
+    "DEVICE",
+    "POSTAL",
+    "TELECOM_BY_COMPETENT_AUTHORITY",
+    "INTERVIEW",
+    "OTHER",
+]
+
+
+class ProposeDisposition(
+    Command, on=VerificationCase, rule="A20", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Proposes a way of handling (处置意见) for a reason that A58 allows, after collective study."""
+
+    way: Way
+    reason: DispositionReason
+    collective_study_ref: Reference | None = None
+
+
+class ApproveDisposition(
+    Command,
+    on=VerificationCase,
+    rule="A20",
+    by=(DEPUTY_LEADER, ORGAN_HEAD),
+    duty="approver",
+    differs_from=("handler",),
+    decides=True,
+):
+    """Approves the proposed way: the deputy leader, and the organ's head for a preliminary verification
+    or a referral."""
+
+    opinion: FreeText
+
+
+class RejectDisposition(
+    Command,
+    on=VerificationCase,
+    rule="A20",
+    by=(DEPUTY_LEADER, ORGAN_HEAD),
+    duty="approver",
+    differs_from=("handler",),
+    decides=True,
+):
+    """Rejects the proposed way, for another proposal; whoever would approve it decides."""
+
+    reason: FreeText
+
+
+class StartVerification(
+    Command, on=VerificationCase, rule="A61", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Forms the team (核查组) of two people at least and fixes its plan. Its members become handlers."""
+
+    team: People
+    plan_hash: Sha256
+
+
+class RecordEvidence(
+    Command, on=VerificationCase, rule="A62", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Records an item of evidence taken by two people at least. `evidence_id` is the case's own
+    numbering (`E1`, `E2`); findings refer to it."""
+
+    evidence_id: EvidenceId
+    kind: EvidenceKind
+    hash: Sha256
+    collectors: People
+    collected_at: AwareDatetime
+    place: ShortText
+    signature: Signature
+
+
+class HoldTalk(
+    Command,
+    on=VerificationCase,
+    rule="A60",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=("registrar",),
+    leak="E_TRACE_FORBIDDEN",
+):
+    """Records a talk (谈话) held by two people at least. At the first talk with an accused his duties are
+    read to him and his answer is kept (R56). Nobody may be asked who reported (R27)."""
+
+    talked_with: TalkedWith
+    accused_ref: Reference | None = None
+    staff: People
+    held_at: AwareDatetime
+    place: ShortText
+    note: FreeText
+    record_hash: Sha256
+    signature: Signature
+    duties_acknowledged: bool | None = None
+
+
+class RecordAccusedStatement(
+    Command, on=VerificationCase, rule="A36", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Records how the accused explains or defends himself."""
+
+    accused_ref: Reference
+    statement: FreeText
+    record_hash: Sha256
+
+
+class FindAllegation(
+    Command, on=VerificationCase, rule="§4.2", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Finds one atomic allegation substantiated, unfounded or inconclusive, on recorded evidence. A finding
+    made again, after the report was returned, replaces the earlier one."""
+
+    allegation_id: Reference
+    outcome: FoundOutcome
+    reasoning: FreeText
+    evidence_refs: Annotated[tuple[EvidenceId, ...], Field(max_length=100)]
+    adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)] = ()
+
+
+class RecordSubstantiatedDisposition(
+    Command, on=VerificationCase, rule="A64", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Records what follows from a substantiated allegation: one of the four forms of supervision
+    (四种形态). Without it the case cannot be closed, nor its subject cleared of anything else (R9)."""
+
+    allegation_id: Reference
+    form_of_supervision: Literal[1, 2, 3, 4]
+    disposition_ref: Reference
+
+
+class SubmitReport(
+    Command, on=VerificationCase, rule="A61", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Submits the report (核查报告) once every allegation has its finding."""
+
+    basics: FreeText
+    main_problems: FreeText
+    process: FreeText
+    result: FreeText
+    doubtful_points: FreeText
+    suggestion: FreeText
+
+
+class ReturnReport(
+    Command,
+    on=VerificationCase,
+    rule="A61",
+    by=(ORGAN_HEAD,),
+    duty="reviewer",
+    differs_from=("handler",),
+    decides=True,
+):
+    """Returns the report to its authors."""
+
+    reason: FreeText
+
+
+class ConcludeVerification(
+    Command,
+    on=VerificationCase,
+    rule="R1",
+    by=(ORGAN_HEAD,),
+    duty="concluder",
+    differs_from=("handler",),
+    decides=True,
+):
+    """Approves the report and concludes the case, with the three distinctions examined; "none applies" is
+    an answer, with its reasoning. What was found is told for each subject apart (R25)."""
+
+    three_distinctions: Annotated[tuple[ThreeDistinction, ...], Field(max_length=3)]
+    opinion: FreeText
+    collective_study_ref: Reference | None = None
+
+
+class AssessFalseAccusation(
+    Command, on=VerificationCase, rule="R20", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Assesses whether the unfounded report is suspected to be a false accusation. Only `SCREEN_OUT` can be
+    asked: `FLAG` opens a false-accusation inquiry, which is not part of this release. Screened out, the
+    report is an UNFOUNDED_REPORT: without proved intent it is never more (R20)."""
+
+    result: Literal["SCREEN_OUT"]
+    reason: FreeText
+
+
+class CloseCase(Command, on=VerificationCase, rule="R17", by=(DEPT_HEAD, ORGAN_HEAD), decides=True):
+    """Closes the case once clarification and false accusation are both assessed and every substantiated
+    allegation has its disposition (R9). A real-name case waits for the result feedback (DL-02)."""
+
+
+class RequestTracing(
+    Command,
+    on=VerificationCase,
+    rule="R28",
+    by=(HANDLER,),
+    differs_from=("registrar",),
+    level=Level.COUNTY,
+    level_code="E_TRACE_EXECUTOR_LEVEL",
+):
+    """Asks for the reporter to be traced (追查). Only an organ of county level or above may ask, and only
+    within a false-accusation inquiry; as there is none in this release, it is always refused."""
+
+    means: Annotated[tuple[TraceMeans, ...], Field(min_length=1, max_length=8)]
+    necessity: FreeText
+    less_intrusive_means_tried: FreeText
+
+
+COMMANDS: list[type[Command]] = [
+    ProposeDisposition,
+    ApproveDisposition,
+    RejectDisposition,
+    StartVerification,
+    RecordEvidence,
+    HoldTalk,
+    RecordAccusedStatement,
+    FindAllegation,
+    RecordSubstantiatedDisposition,
+    SubmitReport,
+    ReturnReport,
+    ConcludeVerification,
+    AssessFalseAccusation,
+    CloseCase,
+    RequestTracing,
+    *case_commands(VerificationCase),
+]

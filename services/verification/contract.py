@@ -1,0 +1,6 @@
+"""Which events leave verification, and as what: all of `shared.contracts.verification`, unchanged."""
+
+from __future__ import annotations
+
+SERVICE = "verification"
+LISTENS_TO = ("intake", "clarification")

@@ -1,0 +1,88 @@
+"""What was found about the allegations of a case, and what it adds up to (R1, R9, R25)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.command import FreeText
+from shared.contracts.common import Allegation, Finding, Outcome
+from shared.contracts.verification import AllegationFound, Verdict
+from shared.event import Value
+
+FoundOutcome = Outcome | Literal["PARTIALLY_SUBSTANTIATED"]
+"""What may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""
+
+
+class ThreeDistinction(Value):
+    """One of the three distinctions (三个区分开来): does it apply to this conduct, and why (R1)."""
+
+    distinction: Literal["EXPERIENCE_VS_KNOWING", "EXPLORATION_VS_DEFIANCE", "DEVELOPMENT_VS_PRIVATE_GAIN"]
+    applies: bool
+    reasoning: FreeText
+
+    def recorded(self) -> dict[str, str]:
+        """The words that the event keeps."""
+        return {
+            "distinction": self.distinction,
+            "applies": "true" if self.applies else "false",
+            "reasoning": self.reasoning,
+        }
+
+
+@dataclass
+class Findings:
+    """The allegations of a case with what was found and what follows from it."""
+
+    allegations: dict[str, Allegation] = field(default_factory=dict)
+    found: dict[str, AllegationFound] = field(default_factory=dict)
+    dispositions: dict[str, str] = field(default_factory=dict)
+
+    def outcome(self, allegation_id: str) -> Outcome | None:
+        """None as long as nothing was found."""
+        found = self.found.get(allegation_id)
+        return found.outcome if found else None
+
+    def missing(self) -> list[str]:
+        """Allegations without a finding."""
+        return [id for id in self.allegations if id not in self.found]
+
+    def undisposed(self) -> list[str]:
+        """Substantiated allegations from which nothing has followed yet (R9)."""
+        return [
+            id for id in self.found if self.outcome(id) == "SUBSTANTIATED" and id not in self.dispositions
+        ]
+
+    def of(self, subject_ref: str, *outcomes: Outcome) -> list[str]:
+        """One subject's allegations that came to one of these outcomes."""
+        return [
+            id
+            for id, allegation in self.allegations.items()
+            if allegation.accused_ref == subject_ref and self.outcome(id) in outcomes
+        ]
+
+    def published(self, allegation_ids: Iterable[str]) -> tuple[Finding, ...]:
+        """The findings as other services read them."""
+        return tuple(
+            Finding(
+                allegation_id=id,
+                outcome=self.found[id].outcome,
+                disposition_ref=self.dispositions.get(id, "") if self.outcome(id) == "SUBSTANTIATED" else "",
+            )
+            for id in allegation_ids
+            if id in self.found
+        )
+
+    def effects(self, allegation_ids: Iterable[str]) -> tuple[str, ...]:
+        """The adverse effects that were met while these allegations were verified."""
+        return tuple(sorted({effect for id in allegation_ids for effect in self.found[id].adverse_effect}))
+
+    def verdict(self) -> Verdict:
+        """The verdict of the case; one inconclusive allegation keeps it from being clean (A66)."""
+        outcomes = {found.outcome for found in self.found.values()}
+        if "INCONCLUSIVE" in outcomes:
+            return "HAS_INCONCLUSIVE"
+        if outcomes == {"UNFOUNDED"}:
+            return "ALL_UNFOUNDED"
+        return "ALL_SUBSTANTIATED" if outcomes == {"SUBSTANTIATED"} else "MIXED"

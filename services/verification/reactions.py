@@ -1,0 +1,49 @@
+"""What verification does when another service's event arrives (domain.md §8.3)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.verification.domain.case import VerificationCase
+from shared.contracts.clarification import ClarificationAssessed
+from shared.contracts.intake import ComplaintTransferredToHandler
+from shared.contracts.verification import VerificationCaseOpened
+from shared.reaction import Desk, Reactions
+
+
+async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
+    """P1: a complaint handed to the handling department opens its verification case, once."""
+    complaint = desk.published.stream_id
+    case = await desk.get_or_new(VerificationCase, desk.derived_id("verification-case", complaint))
+    case.open(
+        desk.context(rule="P1"),
+        VerificationCaseOpened(
+            organ=desk.published.organ,
+            complaint_ids=(str(complaint),),
+            complaint_numbers=(event.number,),
+            accused=event.accused,
+            allegations=event.allegations,
+            handling_dept=event.handling_dept,
+            registered_by=event.registered_by,
+            real_name=event.real_name,
+        ),
+    )
+
+
+async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk) -> None:
+    """R17: the clarification of a subject is assessed in each case that it came from."""
+    for case_id in event.case_ids:
+        case = await desk.get(VerificationCase, UUID(case_id))
+        if case is not None:
+            case.note_clarification_assessment(
+                desk.context(case.organ, rule="R17"),
+                event.subject_ref,
+                str(desk.published.stream_id),
+                event.round,
+            )
+
+
+REACTIONS: Reactions = {
+    "intake.ComplaintTransferredToHandler": open_case,
+    "clarification.ClarificationAssessed": note_clarification_assessment,
+}

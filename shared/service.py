@@ -1,0 +1,319 @@
+"""How a writing service is put together; each `main.py` says what is its own, and here it is assembled.
+
+One process may serve (`api`), work in the background (`worker`: relay, inboxes, projections, deadlines)
+or both. The order of stopping: no new requests, those in flight finish, workers stop, pools close.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from nats.aio.client import Client
+from prometheus_client import CollectorRegistry, Gauge
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.aggregate import Aggregate, Law
+from shared.bus.connection import connect
+from shared.bus.envelope import BusKey, Published, content
+from shared.bus.inbox import Inbox
+from shared.bus.log_server import LogServer
+from shared.bus.parking import PgParkedStore
+from shared.bus.relay import Relay
+from shared.clock import Clock, FileClock, SystemClock
+from shared.command import Command
+from shared.gate import Beside, Facts, Gatekeeper, Screen
+from shared.law.deadlines import Catalogue
+from shared.law.policy import load_policy
+from shared.organs.tree import OrganTree
+from shared.reaction import Desk, Reactions
+from shared.readmodel import CaseBook
+from shared.scheduler import OnBreach, Scheduler
+from shared.security.screen import RemoteScreen
+from shared.security.tokens import TokenVerifier
+from shared.settings import Settings
+from shared.store.mapper import EventMapper
+from shared.store.migrate import migrate
+from shared.store.projector import Projector
+from shared.store.recorder import Recorder
+from shared.store.repository import Repository
+from shared.store.sealing import Keyring, Sealer
+from shared.store.types import Append
+from shared.web.app import Face, make_app
+from shared.web.metrics import BusMetrics
+from shared.web.reads import Reads
+
+log = structlog.get_logger("service")
+Work = Callable[[], Coroutine[Any, Any, None]]
+SHUTDOWN_SECONDS = 20
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a running service consists of; handed to what a service adds of its own."""
+
+    settings: Settings
+    law: Law
+    clock: Clock
+    engine: AsyncEngine
+    recorder: Recorder
+    repository: Repository
+    projector: Projector
+    book: CaseBook
+    nats: Client
+    registry: CollectorRegistry
+    face: Face
+    gatekeeper: Gatekeeper
+    reads: Reads
+    bus_key: BusKey
+    observer: BusMetrics
+    inboxes: list[Inbox] = field(default_factory=list)
+    workers: list[Work] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What is special about one service: its commands, reactions and contract, and what it adds."""
+
+    name: str
+    title: str
+    commands: Sequence[type[Command]]
+    reactions: Reactions = field(default_factory=dict)
+    listens_to: Sequence[str] = ()
+    extra_projections: Callable[[], Sequence[Any]] = tuple
+    extend: Callable[[FastAPI, Parts], None] = lambda app, parts: None
+    facts: Callable[[Parts], Facts] = lambda parts: {}
+    beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
+    on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
+    screen: Callable[[Parts], Screen] | None = None
+    migrations: Sequence[tuple[str, str]] = ()
+    """Further migration folders with the setting that names the owner's URL (intake's vault)."""
+
+    @property
+    def kinds(self) -> list[type[Aggregate]]:
+        return list(dict.fromkeys(c.on for c in self.commands))
+
+
+def load_law() -> Law:
+    """The law as the packaged files have it: policy, deadlines, organs."""
+    return Law(load_policy(), Catalogue.load(), OrganTree.load())
+
+
+def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[FastAPI, Parts]:
+    """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
+    law = load_law()
+    clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    engine = create_async_engine(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=3,
+        pool_pre_ping=False,
+    )
+    mapper = EventMapper(
+        Sealer(Keyring.from_file(settings.keys_dir / f"store-{service.name}.key", service.name))
+    )
+    recorder = Recorder(engine, service.name, mapper, clock, content)
+    repository = Repository(recorder)
+    registry = CollectorRegistry()
+    book = CaseBook()
+    projector = Projector(engine, recorder, [book, *service.extra_projections()], clock)
+    verifier = TokenVerifier(settings.jwks_url, settings.issuer)
+    client = nats or Client()
+    gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, RemoteScreen(client))
+    face = Face(gatekeeper, verifier)
+    reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, book, clock)
+    parts = Parts(
+        settings=settings,
+        law=law,
+        clock=clock,
+        engine=engine,
+        recorder=recorder,
+        repository=repository,
+        projector=projector,
+        book=book,
+        nats=client,
+        registry=registry,
+        face=face,
+        gatekeeper=gatekeeper,
+        reads=reads,
+        bus_key=BusKey.from_file(settings.keys_dir / "bus.key"),
+        observer=BusMetrics(registry),
+    )
+    gatekeeper.facts = service.facts(parts)
+    gatekeeper.beside = service.beside(parts)
+    if service.screen is not None:
+        gatekeeper.screen = service.screen(parts)
+    draining = [False]
+    app = make_app(
+        title=service.title,
+        description=f"{service.title}. Problems are RFC 9457 documents in Chinese and English.",
+        face=face,
+        commands=service.commands,
+        registry=registry,
+        ready=lambda: _ready(engine),
+        draining=draining,
+        lifespan=lambda app: _life(service, parts, draining),
+        max_body=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+    )
+    reads.add_to(app, service.kinds)
+    service.extend(app, parts)
+    return app, parts
+
+
+async def _ready(engine: AsyncEngine) -> dict[str, bool]:
+    try:
+        async with asyncio.timeout(1), engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError, TimeoutError):
+        return {"database": False}
+    return {"database": True}
+
+
+@asynccontextmanager
+async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
+    """Starts recorder, projections and workers; stops them in reverse, each finishing its unit."""
+    settings = parts.settings
+    await parts.recorder.start()
+    if settings.nats_url and not parts.nats.is_connected:
+        seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
+        connected = await connect(
+            settings.nats_url, seed, service.name, parts.observer.nats_error, _fatal, wait=False
+        )
+        parts.nats = connected
+        if isinstance(parts.gatekeeper.screen, RemoteScreen):
+            parts.gatekeeper.screen = RemoteScreen(connected)
+    tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
+    for task in tasks:
+        task.add_done_callback(_ended)
+    await parts.projector.start()
+    try:
+        yield
+    finally:
+        draining[0] = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await parts.projector.stop()
+        await parts.recorder.stop()
+        with suppress(Exception):
+            await asyncio.wait_for(parts.nats.drain(), 2)
+        await parts.engine.dispose()
+
+
+def _works(service: Service, parts: Parts) -> list[Work]:
+    if not parts.settings.worker:
+        return []
+    works: list[Work] = [
+        Scheduler(
+            service.name,
+            parts.law,
+            parts.clock,
+            parts.engine,
+            parts.recorder,
+            parts.projector,
+            parts.book,
+            service.on_breach(parts),
+        ).run
+    ]
+    if parts.settings.nats_url:
+        relay = Relay(service.name, parts.nats, parts.recorder, parts.bus_key, observer=parts.observer)
+        works.append(relay.run)
+        works.append(LogServer(service.name, parts.nats, parts.recorder, parts.bus_key, parts.observer).start)
+        for source in service.listens_to:
+            inbox = Inbox(
+                service.name,
+                source,
+                parts.nats,
+                parts.recorder,
+                handler(service, parts),
+                key=parts.bus_key,
+                parked=PgParkedStore(parts.engine),
+                observer=parts.observer,
+            )
+            parts.inboxes.append(inbox)
+            works.append(inbox.run)
+    return [*works, *parts.workers]
+
+
+def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[Append | None]]:
+    """Turns a published event into the append of its reaction, if this service has one."""
+
+    async def handle(published: Published) -> Append | None:
+        topic = published.topic
+        reaction = service.reactions.get(topic)
+        event = published.as_event() if reaction is not None else None
+        if reaction is None or event is None:
+            return None
+        desk = Desk(published, parts.repository, parts.law, parts.clock.now(), reaction.__name__)
+        await reaction(event, desk)
+        events = [e for a in desk.touched.values() for e in a.collect_events()]
+        return Append(events=events) if events else None
+
+    return handle
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A worker that ends by an error ends the process: a supervisor starts it again, loudly."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("worker_died", error=type(error).__name__, text=str(error)[:300])
+        _fatal()
+
+
+def _fatal() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def configure_logs() -> None:
+    """JSON lines on standard output: event, level, time and named values; never a body or a person."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+
+
+def main(service: Service) -> None:
+    """`serve` or `migrate`."""
+    parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
+    parser.add_argument("what", choices=["serve", "migrate"])
+    what = parser.parse_args().what
+    settings = Settings.from_env(service.name)
+    configure_logs()
+    if what == "migrate":
+        migrate(f"services/{service.name}/migrations", settings.owner_database_url)
+        for folder, variable in service.migrations:
+            migrate(folder, os.environ[variable])
+        return
+    app, parts = build(service, settings)
+    Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
+        service.name
+    ).set(1)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        backlog=2048,
+    )

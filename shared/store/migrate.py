@@ -1,0 +1,38 @@
+"""Migrations of the record's tables by Alembic, run by the owner of the database and never by a service."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def migrate(folder: str, url: str) -> None:
+    """Brings a database to the newest revision of a migrations folder (`services/intake/migrations`)."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / folder))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+def run_here() -> None:
+    """The body of every `env.py`: one transaction per run, over the owner's connection."""
+
+    async def run(url: str) -> None:
+        engine = create_async_engine(url, poolclass=pool.NullPool)
+        async with engine.begin() as connection:
+            await connection.run_sync(_run)
+        await engine.dispose()
+
+    asyncio.run(run(context.config.attributes["url"]))
+
+
+def _run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=None)
+    context.run_migrations()

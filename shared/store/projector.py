@@ -1,0 +1,343 @@
+"""Read models: a supervised loop per projection, and its rebuild beside the one that serves.
+
+A batch of events and the position behind it are one transaction, so a read model is always the fold of a
+prefix of the log. A loop survives every loss of the database and every error of its projection: it logs,
+waits and tries again, reports its lag, and never stops without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Protocol
+
+import structlog
+from sqlalchemy import MetaData, Table, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import CreateIndex
+
+from shared.clock import Clock
+from shared.store.recorder import Recorder
+from shared.store.rows import RowSet
+from shared.store.schema import NEXT_SCHEMA, VIEW_SCHEMA, ProjectionTables
+from shared.store.types import RawEntry
+
+log = structlog.get_logger(__name__)
+
+OnLag = Callable[[str, int], None]
+"""Told a projection's name and how many events it is behind."""
+
+
+class Projection(Protocol):
+    """A read model. Its tables stand in schema `view`; their names end with `_v<version>`.
+
+    `apply` fetches the rows that the batch touches and folds the events into them, in order. It must
+    depend on nothing but events and rows: a rebuild has to give the same.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def tables(self) -> Sequence[Table]: ...
+    async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None: ...
+
+
+class Projector:
+    """Runs the projections of one service."""
+
+    BATCH = 500
+    BULK = 5_000
+    HELD = 1_000_000
+    """Rows that a rebuild holds in memory before it goes on in the database."""
+    BACKOFF = (0.1, 5.0)
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        recorder: Recorder,
+        projections: Sequence[Projection],
+        clock: Clock,
+        on_lag: OnLag | None = None,
+    ) -> None:
+        self.lag: dict[str, int] = {}
+        self.failing: dict[str, str] = {}
+        """The kind of the last error of each projection that does not get on."""
+        self._engine = engine
+        self._recorder = recorder
+        self._projections = {projection.name: projection for projection in projections}
+        self._clock = clock
+        self._on_lag = on_lag
+        self._books = ProjectionTables()
+        self._positions: dict[str, int] = {}
+        self._moved: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self._projections}
+        self._loops: list[asyncio.Task[None]] = []
+        for projection in projections:
+            _check(projection)
+
+    async def start(self) -> None:
+        """Starts a loop for each projection; the database need not be there yet."""
+        self._loops = [
+            asyncio.create_task(self._supervise(p), name=f"projection {p.name}")
+            for p in self._projections.values()
+        ]
+
+    async def stop(self) -> None:
+        """Stops the loops; a batch in work is rolled back and comes again."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        self._loops = []
+
+    async def prepare(self) -> None:
+        """Creates what is missing: bookkeeping, and the tables of versions that never ran here."""
+        async with self._engine.begin() as connection:
+            # Two replicas may start at once, and CREATE IF NOT EXISTS races.
+            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("zm.projections"))))
+            await connection.run_sync(self._books.metadata.create_all)
+            for projection in self._projections.values():
+                for table in projection.tables:
+                    await connection.run_sync(table.metadata.create_all, tables=[table])
+                await connection.execute(
+                    upsert(self._books.positions)
+                    .values(name=projection.name, version=projection.version, position=0)
+                    .on_conflict_do_nothing()
+                )
+                await connection.execute(
+                    upsert(self._books.active)
+                    .values(
+                        name=projection.name,
+                        version=projection.version,
+                        generation=1,
+                        switched_at=self._clock.now(),
+                    )
+                    .on_conflict_do_nothing()
+                )
+
+    async def position(self, name: str) -> int:
+        """How far a projection has read, as its tables show it."""
+        projection = self._projections[name]
+        async with self._engine.connect() as connection:
+            position = await self._read_position(connection, projection)
+        self._reached(name, position)
+        return position
+
+    async def wait_for(self, name: str, position: int, timeout: float = 1.0) -> bool:  # noqa: ASYNC109
+        """Waits until a read model shows a position; False when the time is over first.
+
+        Works in a process that does not run the loops, too: it then looks every 50 ms.
+        """
+        until = monotonic() + timeout
+        while self._positions.get(name, 0) < position:
+            left = until - monotonic()
+            if left <= 0:
+                return False
+            moved = self._moved[name]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, 0.05)):
+                    await moved.wait()
+            if not self._loops:
+                with contextlib.suppress(DBAPIError, OSError):
+                    await self.position(name)
+        return True
+
+    async def _supervise(self, projection: Projection) -> None:
+        name = projection.name
+        delay, longest = self.BACKOFF
+        while True:
+            try:
+                await self.prepare()
+                await self._bring_up(projection)
+                while True:
+                    await self._step(projection)
+                    delay = self.BACKOFF[0]
+                    self.failing.pop(name, None)
+            except Exception as error:
+                kind = type(getattr(error, "orig", None) or error).__name__
+                self.failing[name] = kind
+                # Not the message: it may quote a row.
+                log.warning("projection.failing", projection=name, error=kind, retry_in=delay)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, longest)
+
+    async def _bring_up(self, projection: Projection) -> None:
+        """A version that never ran and finds a long log is filled in bulk."""
+        position = await self.position(projection.name)
+        head = await self._recorder.max_position()
+        self._report(projection.name, head - position)
+        if position == 0 and head > self.BULK:
+            await self.rebuild(projection.name)
+        else:
+            await self._serve(projection)
+
+    async def _serve(self, projection: Projection) -> None:
+        """Notes that this version is the one that serves, if another was."""
+        active = self._books.active
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(active)
+                .where(active.c.name == projection.name, active.c.version != projection.version)
+                .values(
+                    version=projection.version,
+                    generation=active.c.generation + 1,
+                    switched_at=self._clock.now(),
+                )
+            )
+
+    async def _step(self, projection: Projection) -> None:
+        """Folds the next batch in, or waits for one."""
+        name = projection.name
+        position = self._positions.get(name, 0)
+        if not await self._recorder.wait_for(position, 1.0):
+            # Asked, not assumed: waiting in vain is also what a database that is away looks like.
+            self._report(name, await self._recorder.max_position() - position)
+            return
+        async with self._engine.begin() as connection:
+            # The row lock makes a second projector of the same service wait, and go on behind us.
+            position = await self._read_position(connection, projection, lock=True)
+            batch = await self._recorder.read_raw(position, self.BATCH)
+            if batch:
+                rows = RowSet({table: table for table in projection.tables}, connection)
+                await projection.apply(batch, rows)
+                await rows.flush()
+                position = batch[-1].position
+                await self._write_position(connection, projection, position)
+        self._reached(name, position)
+        head = position if len(batch) < self.BATCH else await self._recorder.max_position()
+        self._report(name, head - position)
+
+    async def rebuild(self, name: str) -> int:
+        """Fills the next generation from the whole log, then switches; returns the position reached.
+
+        The one that serves goes on serving and reading. The switch is one transaction: whoever asks sees
+        the old tables or the new ones.
+        """
+        projection = self._projections[name]
+        await self.prepare()
+        targets = _next_tables(projection)
+        await self._create_next(targets)
+        position = await self._fill(projection, targets)
+        async with self._engine.begin() as connection:
+            # The lock holds the live loop up while the last events come in.
+            await self._read_position(connection, projection, lock=True)
+            rows = RowSet(targets, connection)
+            while batch := await self._recorder.read_raw(position, self.BATCH):
+                await projection.apply(batch, rows)
+                await rows.flush()
+                rows.bind(connection)
+                position = batch[-1].position
+            await self._switch(connection, projection, position)
+        self._reached(name, position)
+        log.info("projection.rebuilt", projection=name, version=projection.version, position=position)
+        return position
+
+    async def _create_next(self, targets: dict[Table, Table]) -> None:
+        async with self._engine.begin() as connection:
+            for table in reversed(list(targets.values())):
+                await connection.execute(text(f'DROP TABLE IF EXISTS {NEXT_SCHEMA}."{table.name}"'))
+            for table in targets.values():
+                # Without its indexes: they are made over the filled table, at once.
+                bare = table.to_metadata(MetaData())
+                bare.indexes.clear()
+                await connection.run_sync(bare.create)
+
+    async def _fill(self, projection: Projection, targets: dict[Table, Table]) -> int:
+        """Folds the log in memory and copies the rows in. Reading is one page ahead of folding."""
+        position, copied = 0, False
+        rows = RowSet(targets, None, empty=True)
+        async with self._engine.connect() as connection:
+            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            rows.bind(connection)
+            page = asyncio.create_task(self._recorder.read_rows(position, self.BULK))
+            try:
+                while stored := await page:
+                    position = stored[-1][0]
+                    page = asyncio.create_task(self._recorder.read_rows(position, self.BULK))
+                    await asyncio.sleep(0)  # lets the next page's query go out before we compute
+                    await projection.apply(self._recorder.opened(stored), rows)
+                    if copied:
+                        await rows.flush()
+                        rows.bind(connection)
+                    elif len(rows) > self.HELD:
+                        await rows.copy_out(connection)
+                        copied = True
+            finally:
+                page.cancel()
+            if not copied:
+                await rows.copy_out(connection)
+            for table in targets.values():
+                for index in table.indexes:
+                    await connection.execute(CreateIndex(index))
+                await connection.execute(text(f'ANALYZE {NEXT_SCHEMA}."{table.name}"'))
+        return position
+
+    async def _switch(self, connection: AsyncConnection, projection: Projection, position: int) -> None:
+        for table in reversed(list(projection.tables)):
+            await connection.execute(text(f'DROP TABLE IF EXISTS {VIEW_SCHEMA}."{table.name}"'))
+        for table in projection.tables:
+            await connection.execute(
+                text(f'ALTER TABLE {NEXT_SCHEMA}."{table.name}" SET SCHEMA {VIEW_SCHEMA}')
+            )
+        await self._write_position(connection, projection, position)
+        active = self._books.active
+        await connection.execute(
+            update(active)
+            .where(active.c.name == projection.name)
+            .values(
+                version=projection.version,
+                generation=active.c.generation + 1,
+                switched_at=self._clock.now(),
+            )
+        )
+
+    async def _read_position(
+        self, connection: AsyncConnection, projection: Projection, *, lock: bool = False
+    ) -> int:
+        positions = self._books.positions
+        query = select(positions.c.position).where(
+            positions.c.name == projection.name, positions.c.version == projection.version
+        )
+        found = (await connection.execute(query.with_for_update() if lock else query)).scalar()
+        if found is None and lock:
+            raise LookupError(f"projection {projection.name} was not prepared")
+        return found or 0
+
+    async def _write_position(
+        self, connection: AsyncConnection, projection: Projection, position: int
+    ) -> None:
+        positions = self._books.positions
+        await connection.execute(
+            update(positions)
+            .where(positions.c.name == projection.name, positions.c.version == projection.version)
+            .values(position=position)
+        )
+
+    def _reached(self, name: str, position: int) -> None:
+        if position > self._positions.get(name, -1):
+            self._positions[name] = position
+            moved, self._moved[name] = self._moved[name], asyncio.Event()
+            moved.set()
+
+    def _report(self, name: str, lag: int) -> None:
+        self.lag[name] = lag
+        if self._on_lag is not None:
+            self._on_lag(name, lag)
+
+
+def _check(projection: Projection) -> None:
+    for table in projection.tables:
+        if table.schema != VIEW_SCHEMA or not table.name.endswith(f"_v{projection.version}"):
+            raise ValueError(
+                f"{projection.name}: {table.fullname} is not a table "
+                f"of schema {VIEW_SCHEMA} whose name ends with _v{projection.version}"
+            )
+
+
+def _next_tables(projection: Projection) -> dict[Table, Table]:
+    metadata = MetaData()
+    return {table: table.to_metadata(metadata, schema=NEXT_SCHEMA) for table in projection.tables}

@@ -1,0 +1,56 @@
+"""What the bus tells, as Prometheus metrics; labels name services, never cases or people."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from shared.bus.observer import Observer
+
+
+class BusMetrics(Observer):
+    """Counts what relay and inboxes report."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._published = Counter("zm_relay_events_total", "Events published", registry=registry)
+        self._relay_position = Gauge("zm_relay_position", "Last position published", registry=registry)
+        self._applied = Counter(
+            "zm_inbox_events_total", "Events behind the inbox", ["source"], registry=registry
+        )
+        self._duplicates = Counter(
+            "zm_inbox_duplicates_total", "Events skipped", ["source"], registry=registry
+        )
+        self._gaps = Counter(
+            "zm_inbox_gaps_total", "Holes filled from the log", ["source"], registry=registry
+        )
+        self._parked = Counter("zm_inbox_parked_total", "Events set aside", ["source"], registry=registry)
+        self._lag = Gauge("zm_inbox_lag", "Events waiting in the stream", ["source"], registry=registry)
+        self._halted = Gauge("zm_halted", "1 while a part stands still", ["part"], registry=registry)
+        self._errors = Counter("zm_part_errors_total", "Failures tried again", ["part"], registry=registry)
+
+    def published(self, service: str, count: int, position: int) -> None:
+        self._published.inc(count)
+        self._relay_position.set(position)
+
+    def applied(self, source: str, count: int) -> None:
+        self._applied.labels(source).inc(count)
+
+    def duplicate(self, source: str) -> None:
+        self._duplicates.labels(source).inc()
+
+    def gap(self, source: str, after: int, before: int) -> None:
+        self._gaps.labels(source).inc()
+
+    def parked(self, source: str, position: int, reason: str) -> None:
+        self._parked.labels(source).inc()
+
+    def lag(self, source: str, pending: int) -> None:
+        self._lag.labels(source).set(pending)
+
+    def halted(self, part: str, reason: str | None) -> None:
+        self._halted.labels(part).set(0 if reason is None else 1)
+
+    def error(self, part: str, error: BaseException) -> None:
+        self._errors.labels(part).inc()
+
+    def nats_error(self, error: Exception) -> None:
+        self._errors.labels("nats").inc()

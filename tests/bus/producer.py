@@ -1,0 +1,52 @@
+"""A producer whose stream a test arranges by hand: any message, in any order, as often as it likes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from nats.aio.client import Client
+
+from shared.bus.envelope import to_cloudevent, type_of
+from shared.bus.log_server import LogServer
+from shared.store.types import LogEntry
+from tests.bus.conftest import KEY
+from tests.bus.events import happened
+from tests.bus.memory_store import MemoryStore
+
+
+class Producer:
+    """The service alpha: its log, its stream, and (once it answers) its log server."""
+
+    def __init__(self, nc: Client) -> None:
+        self.nc = nc
+        self.store = MemoryStore()
+        self.server = LogServer("alpha", nc, self.store, KEY)
+
+    async def create_stream(self) -> None:
+        await self.nc.jetstream().add_stream(name="ZM_ALPHA", subjects=["zm.alpha.>"])
+
+    async def happen(self, count: int, correlation: UUID | None = None) -> None:
+        """So many more events in the log; they are not published yet."""
+        start = len(self.store.entries)
+        await self.store.put(happened(n, correlation=correlation) for n in range(start, start + count))
+
+    async def publish(self, numbers: Iterable[int]) -> None:
+        """Publishes entries of the log by their number, from 0."""
+        for number in numbers:
+            await self.publish_bytes(number, to_cloudevent(self.store.entries[number], KEY))
+
+    async def publish_bytes(self, number: int, data: bytes) -> None:
+        """Publishes something else in the place of an entry."""
+        entry = self.store.entries[number]
+        await self.nc.jetstream().publish(
+            type_of(type(entry.recorded.event)), data, headers=headers_of(entry)
+        )
+
+
+def headers_of(entry: LogEntry) -> dict[str, str]:
+    return {
+        "Ev-Pos": str(entry.recorded.position),
+        "Ev-Prev": str(entry.previous),
+        "Ev-Id": str(entry.recorded.event_id),
+    }

@@ -1,0 +1,31 @@
+"""Appends one event after another and prints each that was acknowledged; run as a process to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from uuid import UUID
+
+from shared.clock import SystemClock
+from shared.store.driver import open_engine
+from shared.store.recorder import Recorder
+from shared.store.types import Append, CommandRecord
+from tests.store.examples import SERVICE, mapper, opened, published
+
+
+async def main(url: str) -> None:
+    engine = open_engine(url)
+    recorder = Recorder(engine, SERVICE, mapper(), SystemClock(), published)
+    await recorder.start()
+    for n in range(1, 11):
+        stream = UUID(int=n)
+        await recorder.append(
+            Append(events=[opened(stream)], command=CommandRecord(UUID(int=n), b"h", stream))
+        )
+        print(n, flush=True)
+    await recorder.stop()
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

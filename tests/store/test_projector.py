@@ -1,0 +1,322 @@
+"""Read models: the live fold, its rebuild, and what they survive."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from deploy.local.postgres import Postgres
+from shared.store.projector import Projection, Projector
+from shared.store.recorder import Recorder
+from shared.store.rows import RowNotFetched, RowSet
+from shared.store.types import Append, RawEntry
+from tests.store.conftest import Database, StepClock, admin, engine_of, make_database
+from tests.store.examples import opened, paged
+
+MakeRecorder = Callable[..., Awaitable[Recorder]]
+
+
+class Dossiers:
+    """A list of dossiers and the titles of their pages; pages called `x` are struck out again."""
+
+    name = "dossiers"
+
+    def __init__(self, version: int = 1) -> None:
+        self.version = version
+        metadata = MetaData(schema="view")
+        self.dossiers = Table(
+            f"dossiers_v{version}",
+            metadata,
+            Column("id", Uuid, primary_key=True),
+            Column("number", Text),
+            Column("pages", Integer, nullable=False),
+            Column("last", JSONB),
+            Column("changed_at", DateTime(timezone=True)),
+            Column("position", BigInteger),
+        )
+        Index(f"dossiers_v{version}_number_idx", self.dossiers.c.number)
+        self.pages = Table(
+            f"pages_v{version}",
+            metadata,
+            Column("id", Uuid, primary_key=True),
+            Column("page", Integer, primary_key=True, autoincrement=False),
+            Column("title", Text),
+        )
+        self.tables = [self.dossiers, self.pages]
+
+    async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
+        dossiers, pages = rows[self.dossiers], rows[self.pages]
+        await dossiers.fetch(entry.stream for entry in batch)
+        await pages.fetch((entry.stream, entry.version - 1) for entry in batch)
+        for entry in batch:
+            event = entry.data["event"]
+            row = dossiers.get(entry.stream)
+            if row is None:
+                row = dossiers.put({"id": entry.stream, "number": event.get("number"), "pages": 0})
+            row["changed_at"], row["position"] = entry.recorded_at, entry.position
+            if entry.topic == "archive.PageAdded":
+                title = event["page"]["title"]
+                row["pages"] += 1
+                row["last"] = {"title": title, "tags": event["tags"]}
+                pages.put({"id": entry.stream, "page": entry.version, "title": title})
+                if title == "x":
+                    pages.delete((entry.stream, entry.version - 1))
+
+
+@pytest.fixture
+async def make_projector(fresh: Database, clock: StepClock) -> AsyncIterator[Callable[..., Projector]]:
+    made: list[Any] = []
+
+    def make(recorder: Recorder, *projections: Projection, **options: Any) -> Projector:
+        engine = engine_of(fresh)
+        projector = Projector(engine, recorder, projections, clock, **options)
+        made.append((projector, engine))
+        return projector
+
+    yield make
+    for projector, engine in made:
+        await projector.stop()
+        await engine.dispose()
+
+
+async def history(recorder: Recorder, streams: int, seed: int = 1) -> int:
+    """Appends a random history; returns its last position."""
+    chance = random.Random(seed)
+    versions: dict[UUID, int] = {}
+    appends = []
+    for _ in range(streams):
+        stream = uuid4()
+        versions[stream] = 1
+        appends.append(Append(events=[opened(stream)]))
+    for _ in range(streams * 3):
+        stream = chance.choice(list(versions))
+        versions[stream] += 1
+        title = chance.choice(["a", "b", "x"])
+        appends.append(Append(events=[paged(stream, versions[stream], title)]))
+    await asyncio.gather(*(recorder.append(append) for append in appends))
+    return await recorder.max_position()
+
+
+async def content(database: Database, projection: Dossiers) -> list[list[tuple[Any, ...]]]:
+    engine = engine_of(database)
+    async with engine.connect() as connection:
+        found = [
+            [tuple(row) for row in await connection.execute(select(t).order_by(*t.primary_key.columns))]
+            for t in projection.tables
+        ]
+    await engine.dispose()
+    return found
+
+
+async def test_a_rebuild_equals_the_live_fold(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """Byte for byte; while it is rebuilt the old one goes on, and afterwards the live loop goes on."""
+    projection = Dossiers()
+    projector = make_projector(recorder, projection)
+    projector.BATCH = 37
+    await projector.start()
+    assert await projector.wait_for("dossiers", await history(recorder, 200), 30)
+    live = await content(fresh, projection)
+    assert len(live[0]) == 200
+    assert 0 < len(live[1]) < 600
+    assert await projector.rebuild("dossiers") == 800
+    assert await content(fresh, projection) == live
+
+    rebuilding = asyncio.create_task(projector.rebuild("dossiers"))
+    last = await history(recorder, 100, seed=2)
+    await rebuilding
+    assert await projector.wait_for("dossiers", last, 30)
+    after = await content(fresh, projection)
+    await projector.stop()
+    await projector.rebuild("dossiers")
+    assert await content(fresh, projection) == after
+    connection = await admin(fresh)
+    assert await connection.fetchval("SELECT generation FROM view.projection_active") == 4
+    # Indexes move along, under the same names.
+    assert {
+        r[0] for r in await connection.fetch("SELECT indexname FROM pg_indexes WHERE schemaname = 'view'")
+    } >= {
+        "dossiers_v1_pkey",
+        "dossiers_v1_number_idx",
+        "pages_v1_pkey",
+    }
+    await connection.close()
+
+
+async def test_a_rebuild_that_holds_too_much_goes_on_in_the_database(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """Beyond HELD rows the copied table is read and updated like the live one, with the same result."""
+    projection = Dossiers()
+    projector = make_projector(recorder, projection)
+    await history(recorder, 100)
+    await projector.rebuild("dossiers")
+    expected = await content(fresh, projection)
+    projector.BULK, projector.HELD = 50, 100
+    await projector.rebuild("dossiers")
+    assert await content(fresh, projection) == expected
+
+
+async def test_readers_keep_their_prepared_statements_over_a_switch(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """A connection that asked before the switch is answered from the new tables after it."""
+    projection = Dossiers()
+    projector = make_projector(recorder, projection)
+    last = await history(recorder, 10)
+    await projector.rebuild("dossiers")
+    engine = engine_of(fresh)
+    query = select(projection.dossiers.c.pages).where(projection.dossiers.c.position <= bindparam("last"))
+    async with engine.connect() as connection:
+        before = (await connection.execute(query, {"last": last})).all()
+        await connection.rollback()
+        await projector.rebuild("dossiers")
+        assert len((await connection.execute(query, {"last": last})).all()) == len(before) == 10
+    await engine.dispose()
+
+
+async def test_the_next_version_is_filled_in_bulk_beside_the_old_one(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """A new version finds a long log: it is rebuilt first, then it serves; the old tables stay."""
+    old = make_projector(recorder, Dossiers(1))
+    await old.start()
+    last = await history(recorder, 50)
+    assert await old.wait_for("dossiers", last, 30)
+    new = make_projector(recorder, Dossiers(2))
+    new.BULK = 20
+    await new.start()
+    assert await new.wait_for("dossiers", last, 30)
+    assert await content(fresh, Dossiers(1)) == await content(fresh, Dossiers(2))
+    connection = await admin(fresh)
+    assert await connection.fetchval("SELECT version FROM view.projection_active") == 2
+    await connection.close()
+
+
+async def test_two_projectors_fold_each_event_once(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """Replicas share the work behind one row lock."""
+    projection = Dossiers()
+    projectors = [make_projector(recorder, projection) for _ in range(2)]
+    for projector in projectors:
+        projector.BATCH = 10
+        await projector.start()
+    last = await history(recorder, 100)
+    for projector in projectors:
+        assert await projector.wait_for("dossiers", last, 30)
+    live = await content(fresh, projection)
+    await projectors[0].rebuild("dossiers")
+    assert await content(fresh, projection) == live
+
+
+async def test_a_failing_projection_says_so_and_goes_on(
+    recorder: Recorder, make_projector: Callable[..., Projector]
+) -> None:
+    """An error is shown and tried again; the lag grows meanwhile; nothing is skipped."""
+
+    class Stumbling(Dossiers):
+        broken = True
+
+        async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
+            if self.broken:
+                raise ValueError("a secret")
+            await super().apply(batch, rows)
+
+    projection = Stumbling()
+    told: list[tuple[str, int]] = []
+    projector = make_projector(recorder, projection, on_lag=lambda name, lag: told.append((name, lag)))
+    await projector.start()
+    last = await history(recorder, 5)
+    assert not await projector.wait_for("dossiers", last, 0.5)
+    assert projector.failing == {"dossiers": "ValueError"}
+    assert max(lag for _, lag in told) > 0
+    projection.broken = False
+    assert await projector.wait_for("dossiers", last, 10)
+    async with asyncio.timeout(5):
+        while projector.failing or projector.lag["dossiers"]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_row_that_was_not_fetched_is_an_error(
+    fresh: Database, make_projector: Callable[..., Projector], recorder: Recorder
+) -> None:
+    """It would be taken for absent; in a rebuild absence is certain."""
+    projection = Dossiers()
+    await make_projector(recorder, projection).prepare()
+    engine = engine_of(fresh)
+    async with engine.connect() as connection:
+        rows = RowSet({t: t for t in projection.tables}, connection)[projection.dossiers]
+        with pytest.raises(RowNotFetched):
+            rows.get(uuid4())
+        id = uuid4()
+        rows.put({"id": id, "pages": 3})
+        assert id in rows
+        assert rows[id]["pages"] == 3
+        await rows.flush()
+        rows.bind(connection)
+        assert [r["id"] for r in await rows.where(pages=3)] == [id]
+        del rows[id]
+        await rows.flush()
+        assert (await connection.execute(select(projection.dossiers))).all() == []
+    await engine.dispose()
+
+
+async def test_tables_carry_their_version(
+    recorder: Recorder, make_projector: Callable[..., Projector]
+) -> None:
+    """A projection whose tables could be taken for another version's is refused."""
+    projection = Dossiers(1)
+    projection.version = 2
+    with pytest.raises(ValueError, match="_v2"):
+        make_projector(recorder, projection)
+
+
+async def test_projections_survive_a_restart_of_the_database(
+    clock: StepClock, make_recorder: MakeRecorder, crashing_server: Postgres
+) -> None:
+    """The loop is there again with the database, and has missed nothing."""
+    database = await make_database(crashing_server)
+    recorder = await make_recorder(database)
+    engine = engine_of(database)
+    projection = Dossiers()
+    projector = Projector(engine, recorder, [projection], clock)
+    projector.BACKOFF = (0.05, 0.2)
+    await projector.start()
+    try:
+        assert await projector.wait_for("dossiers", await history(recorder, 20), 30)
+        await asyncio.to_thread(crashing_server.stop, "immediate")
+        async with asyncio.timeout(20):
+            while not projector.failing:
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(crashing_server.start)
+        assert await projector.wait_for("dossiers", await history(recorder, 20, seed=3), 30)
+        live = await content(database, projection)
+        await projector.rebuild("dossiers")
+        assert await content(database, projection) == live
+    finally:
+        await projector.stop()
+        await engine.dispose()
+    async with engine_of(database).connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM view.dossiers_v1"))).scalar() == 40

@@ -1,0 +1,336 @@
+"""From the completed clarification to the approved plan (R34, R35, R37, DL-18)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import ValidationError
+
+from services.followup.commands import (
+    ApproveRevisitPlan,
+    DraftRevisitPlan,
+    RecordSubjectWish,
+)
+from services.followup.domain.plan import RevisitPlan
+from services.followup.reactions import REACTIONS
+from shared.aggregate import fold
+from shared.contracts import followup as events
+from shared.event import Event
+from shared.reaction import Desk, derived_id
+from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT
+from tests.unit.followup.conftest import CLARIFICATION, LAW, Scene
+from tests.unit.followup.examples import (
+    COLLEAGUE,
+    HEAD,
+    OFFICER,
+    SECRETARY,
+    SUBJECT_ACCOUNT,
+    TOWNSHIP,
+    VERIFIER,
+    completed,
+    draft,
+    visit_line,
+)
+
+
+def names(recorded: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in recorded]
+
+
+class Published:
+    """What a reaction reads of the published event."""
+
+    event_id = uuid4()
+    stream_id = CLARIFICATION
+    organ = TOWNSHIP
+    occurred_at = datetime.fromisoformat("2022-03-25T10:00:00+08:00")
+    correlation_id = uuid4()
+
+
+class Nothing:
+    """A store without streams."""
+
+    async def get(self, cls: type[Any], id: Any) -> Any:
+        return None
+
+
+# --- opening
+
+
+async def test_p4_completed_clarification_opens_plan_and_ledger_once() -> None:
+    """P4, R36: plan and ledger of the round, in the handling organ; the second delivery changes nothing."""
+    desk = Desk(Published(), Nothing(), LAW, Published.occurred_at, "OpenPlan")
+    react = REACTIONS["clarification.ClarificationCompleted"]
+    await react(completed(), desk)
+    await react(completed(), desk)
+    (plan,) = desk.touched.values()
+    assert plan.id == derived_id("revisit-plan", CLARIFICATION, 1)
+    recorded = plan.collect_events()
+    assert [r.type for r in recorded] == ["RevisitPlanOpened", "RevisitLedgerOpened"]
+    assert (plan.state, plan.organ) == ("DRAFTING", TOWNSHIP)
+    assert recorded[0].meta.causation_id == Published.event_id
+    assert recorded[0].meta.correlation_id == Published.correlation_id
+    assert recorded[0].meta.links == (str(CLARIFICATION), "c-1", "c-2")
+
+
+def test_p4_the_opened_plan_carries_what_later_decisions_need(scene: Scene) -> None:
+    """The subject's account, the complaints to screen against, and the seeded duty of SD7."""
+    plan = scene.opened().plan
+    opened = scene.history[0].event
+    assert isinstance(opened, events.RevisitPlanOpened)
+    assert (opened.subject, opened.clarification_id) == (SECRETARY, str(CLARIFICATION))
+    assert plan.subject_account == SUBJECT_ACCOUNT
+    assert plan.complaint_ids == ("c-1", "c-2")
+    assert plan.duties["verification_handler"] == {VERIFIER}
+
+
+def test_hf_number_is_given_by_the_committer(scene: Scene) -> None:
+    """§0.5: the plan's number has the prefix HF and is written into the opening event."""
+    scene.opened()
+    assert events.RevisitPlanOpened.numbered == "HF"
+    numbered = scene.history[0].numbered("HF-990102100-2022-000001")
+    assert fold(RevisitPlan(numbered.originator_id), [numbered]).number == "HF-990102100-2022-000001"
+
+
+# --- wish and need
+
+
+def test_r34_subject_records_his_wish_himself(scene: Scene) -> None:
+    """R34: from his own account no evidence is asked."""
+    recorded = scene.opened().when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="WELCOME")
+    assert recorded == [events.SubjectWishRecorded(wish="WELCOME", phone_only=False, evidence="")]
+    assert RecordSubjectWish.gate.by == (SUBJECT, REVISIT_OFFICER)
+
+
+def test_r34_officer_needs_evidence_of_the_wish(scene: Scene) -> None:
+    """R34: an officer does not invent another man's wish."""
+    scene.opened()
+    assert scene.refused("RecordSubjectWish", wish="WELCOME").code == "E_EVIDENCE_MISSING"
+    assert scene.when("RecordSubjectWish", wish="WELCOME", evidence="doc-7")
+
+
+def test_r34_work_need_is_recorded(scene: Scene) -> None:
+    """R34: the need of the work, with its reason."""
+    recorded = scene.opened().when("RecordWorkNeed", needed=False, reason="单位已知悉。")
+    assert recorded == [events.WorkNeedRecorded(needed=False, reason="单位已知悉。")]
+
+
+@pytest.mark.parametrize("state", ["DRAFTING", "DRAFTED", "ACTIVE"])
+def test_r34_complete_refusal_ends_the_plan_in_every_open_state(scene: Scene, state: str) -> None:
+    """R34, §4.5: REFUSED_ALL closes the plan, and no clock runs on for a visit that is not wanted (DL-18)."""
+    getattr(scene, {"DRAFTING": "opened", "DRAFTED": "drafted", "ACTIVE": "active"}[state])()
+    recorded = scene.when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_ALL")
+    declined = ["RevisitDeclined"] * 4 if state == "ACTIVE" else []
+    assert names(recorded) == ["SubjectWishRecorded", *declined, "RevisitDeclinedBySubject"]
+    assert scene.plan.state == "CLOSED_DECLINED"
+    started = {d.id for r in scene.history for d in r.meta.deadlines}
+    assert started <= {met for r in scene.history for met in r.meta.deadlines_met}
+
+
+def test_r34_nobody_is_contacted_after_a_complete_refusal(scene: Scene) -> None:
+    """R34: no contact with either; the reason given is the wish and not the state."""
+    scene.opened().when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_ALL")
+    assert scene.refused("DraftRevisitPlan", **draft()).code == "E_WISH_REFUSED"
+    assert scene.refused("RecordUnitFeedback", feedback="好").code == "E_WISH_REFUSED"
+    assert scene.refused("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_ALL").code == "E_STATE"
+
+
+def test_r34_another_wish_comes_while_drafting_only(scene: Scene) -> None:
+    """§4.5: once a plan is drafted only the complete refusal is heard."""
+    assert scene.drafted().refused("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="NEUTRAL").code == "E_STATE"
+
+
+# --- the draft
+
+
+def test_r35_plan_is_drafted_for_this_person(scene: Scene) -> None:
+    """R35: content, package, numbered tasks, and a hash of the text."""
+    (drafted,) = scene.opened().when("DraftRevisitPlan", **draft())
+    assert isinstance(drafted, events.RevisitPlanDrafted)
+    assert [task.id for task in drafted.tasks] == ["T1", "T2", "T3", "T4"]
+    assert [item.mode for item in drafted.package] == ["HOME_VISIT", "INDIVIDUAL_MEETING"]
+    assert drafted.text_hash == DraftRevisitPlan(**draft()).text_hash()
+    assert scene.plan.state == "DRAFTED"
+    assert scene.plan.duties["drafter"] == {OFFICER}
+
+
+def test_r35_unit_is_the_subjects_own_unless_named(scene: Scene) -> None:
+    """R34: 所在单位."""
+    (drafted,) = scene.opened().when("DraftRevisitPlan", **draft(unit=None))
+    assert isinstance(drafted, events.RevisitPlanDrafted)
+    assert drafted.unit == SECRETARY.unit
+
+
+def test_r35_copied_plan_is_refused(scene: Scene) -> None:
+    """R35: byte for byte another person's text is no individual plan."""
+    refusal = scene.opened().refused("DraftRevisitPlan", facts={"plan_text_known": True}, **draft())
+    assert refusal.code == "E_PLAN_NOT_INDIVIDUAL"
+    assert DraftRevisitPlan.gate.facts == ("plan_text_known",)
+
+
+def test_r35_text_hash_tells_moved_words_apart() -> None:
+    """R35: the hash covers which field a text stands in."""
+    one = DraftRevisitPlan(**draft(goals="甲乙", measures="丙"))
+    other = DraftRevisitPlan(**draft(goals="甲", measures="乙丙"))
+    assert one.text_hash() != other.text_hash()
+
+
+@pytest.mark.parametrize("field", ["situation", "main_worry", "goals", "measures", "package", "tasks"])
+def test_r35_every_part_of_the_content_is_required(field: str) -> None:
+    """R35: situation, worry, goals, measures, modes, dates, staff."""
+    with pytest.raises(ValidationError):
+        DraftRevisitPlan(**draft(**{field: ""}))
+
+
+@pytest.mark.parametrize("where", ["package", "tasks"])
+def test_r37_unknown_mode_is_refused(scene: Scene, where: str) -> None:
+    """R37: the four modes and no other."""
+    line = (
+        {"mode": "WECHAT", "count": 1, "interval_days": 0}
+        if where == "package"
+        else visit_line(mode="WECHAT")
+    )
+    assert scene.opened().refused("DraftRevisitPlan", **draft(**{where: (line,)})).code == "E_MODE_UNKNOWN"
+
+
+def phone_plan(*more: dict[str, Any]) -> dict[str, Any]:
+    meeting = visit_line("UNIT", "INDIVIDUAL_MEETING")
+    return draft(
+        package=({"mode": "PHONE_CALL", "count": 1, "interval_days": 0},),
+        tasks=(visit_line(mode="PHONE_CALL", staff=(OFFICER,)), meeting, *more),
+    )
+
+
+def test_r37_subject_is_not_met_by_phone_only(scene: Scene) -> None:
+    """R37: at least one contact is not by phone."""
+    refusal = scene.opened().refused("DraftRevisitPlan", **phone_plan())
+    assert (refusal.code, refusal.rule) == ("E_SCHEMA", "R37")
+    assert scene.when("DraftRevisitPlan", **phone_plan(visit_line()))
+
+
+def test_r37_phone_only_where_the_subject_asked_for_it(scene: Scene) -> None:
+    """R37: unless the subject asks otherwise."""
+    scene.opened().when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="NEUTRAL", phone_only=True)
+    assert scene.when("DraftRevisitPlan", **phone_plan())
+
+
+def test_r37_tasks_carry_out_the_package(scene: Scene) -> None:
+    """R37: a package of three home visits is not kept by one."""
+    lines = (visit_line(), visit_line("UNIT", "INDIVIDUAL_MEETING"))
+    refusal = scene.opened().refused("DraftRevisitPlan", **draft(tasks=lines))
+    assert (refusal.code, refusal.rule) == ("E_SCHEMA", "R37")
+
+
+def test_r37_too_few_staff_are_refused_already_in_the_plan(scene: Scene) -> None:
+    """R37: two for a visit, one for a call; the same person twice is one."""
+    tasks = (visit_line(staff=(OFFICER, OFFICER)), *draft()["tasks"][1:])
+    assert scene.opened().refused("DraftRevisitPlan", **draft(tasks=tasks)).code == "E_STAFF_COUNT"
+
+
+@pytest.mark.parametrize("target", ["SUBJECT", "UNIT"])
+def test_r34_dual_plan_needs_a_task_for_both(scene: Scene, target: str) -> None:
+    """R34: by default both are visited."""
+    package = ({"mode": "HOME_VISIT", "count": 1, "interval_days": 0},)
+    body = draft(package=package, tasks=(visit_line(target),))
+    refusal = scene.opened().refused("DraftRevisitPlan", **body)
+    assert refusal.code == "E_TARGET_MISSING"
+    assert scene.refused("DraftRevisitPlan", **{**body, "targets": (target,)}).code == "E_TARGET_MISSING"
+
+
+def subject_only() -> dict[str, Any]:
+    return draft(targets=("SUBJECT",), package=draft()["package"][:1], tasks=draft()["tasks"][:3])
+
+
+def test_r34_without_work_need_the_subject_alone_is_enough(scene: Scene) -> None:
+    """R34: dual where the work needs it."""
+    scene.opened().when("RecordWorkNeed", needed=False, reason="单位已知悉。")
+    assert scene.when("DraftRevisitPlan", **subject_only())
+
+
+def test_r34_unit_is_left_alone_where_the_subject_refuses_it(scene: Scene) -> None:
+    """R34: REFUSED_UNIT means the subject only, whatever the work needs."""
+    scene.opened().when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_UNIT")
+    scene.when("RecordWorkNeed", needed=True, reason="需要。")
+    assert scene.refused("DraftRevisitPlan", **draft()).code == "E_WISH_REFUSED"
+    assert scene.refused("DraftRevisitPlan", **draft(targets=("SUBJECT",))).code == "E_WISH_REFUSED"
+    assert scene.when("DraftRevisitPlan", **subject_only())
+
+
+def test_r34_task_for_an_undeclared_target_is_refused(scene: Scene) -> None:
+    """R34: targets are declared."""
+    scene.opened().when("RecordWorkNeed", needed=False, reason="单位已知悉。")
+    refusal = scene.refused("DraftRevisitPlan", **draft(targets=("SUBJECT",)))
+    assert (refusal.code, refusal.details["stray"]) == ("E_SCHEMA", ["UNIT"])
+
+
+def test_r34_no_visit_before_the_clarification_was_completed(scene: Scene) -> None:
+    """R34: 在澄清正名后."""
+    tasks = (visit_line(due="2022-03-24"), *draft()["tasks"][1:])
+    refusal = scene.opened().refused("DraftRevisitPlan", **draft(tasks=tasks))
+    assert (refusal.code, refusal.rule) == ("E_SCHEMA", "R34")
+
+
+def test_r52_undated_tasks_take_the_default_schedule(scene: Scene) -> None:
+    """R52: 30, 90 and 180 days after completion, for each target anew; a fourth must name its day."""
+    undated = [visit_line() for _ in range(3)]
+    meeting = visit_line("UNIT", "INDIVIDUAL_MEETING")
+    (drafted,) = scene.opened().when("DraftRevisitPlan", **draft(tasks=(*undated, meeting)))
+    assert isinstance(drafted, events.RevisitPlanDrafted)
+    days = [task.due.isoformat() for task in drafted.tasks]
+    assert days == ["2022-04-24", "2022-06-23", "2022-09-21", "2022-04-24"]
+    other = Scene().opened().refused("DraftRevisitPlan", **draft(tasks=(*undated, visit_line(), meeting)))
+    assert (other.code, other.rule) == ("E_SCHEMA", "R52")
+
+
+# --- approval
+
+
+def test_dl18_approval_schedules_each_task_with_its_own_clock(scene: Scene) -> None:
+    """DL-18: the task's day and 15 days of grace, one deadline per task."""
+    recorded = scene.drafted().when("ApproveRevisitPlan", by=HEAD)
+    assert names(recorded) == ["RevisitPlanApproved", *["RevisitTaskScheduled"] * 4]
+    clocks = {d.id: d.due for r in scene.history for d in r.meta.deadlines}
+    assert clocks == {
+        "DL-18#T1": "2022-04-30",
+        "DL-18#T2": "2022-05-21",
+        "DL-18#T3": "2022-06-16",
+        "DL-18#T4": "2022-05-25",
+    }
+    assert scene.plan.state == "ACTIVE"
+
+
+def test_r35_approver_is_not_the_drafter() -> None:
+    """§4.5: the head of the handling department decides, on the current version, and did not draft it."""
+    gate = ApproveRevisitPlan.gate
+    assert (gate.by, gate.differs_from, gate.decides) == ((DEPT_HEAD,), ("drafter",), True)
+    assert DraftRevisitPlan.gate.duty == "drafter"
+
+
+@pytest.mark.parametrize(
+    ("told", "name", "body"),
+    [
+        ("opened", "ApproveRevisitPlan", {"by": HEAD}),
+        ("active", "ApproveRevisitPlan", {"by": HEAD}),
+        ("drafted", "DraftRevisitPlan", draft()),
+        ("drafted", "RecordWorkNeed", {"needed": True, "reason": "需要。"}),
+    ],
+)
+def test_e_state_each_step_in_its_state(scene: Scene, told: str, name: str, body: dict[str, Any]) -> None:
+    """§4.5: whoever comes too early or too late is refused by state, last of all guards."""
+    getattr(scene, told)()
+    assert scene.refused(name, **body).code == "E_STATE"
+
+
+def test_sd7_plan_does_not_send_the_verifier_alone(scene: Scene) -> None:
+    """SD7: a call made only by the verification handler is refused in the plan already."""
+    tasks = (*draft()["tasks"], visit_line(mode="PHONE_CALL", staff=(VERIFIER,)))
+    assert scene.opened().refused("DraftRevisitPlan", **draft(tasks=tasks)).code == "E_SOD_CONFLICT"
+
+
+def test_a48_recused_officer_is_not_sent(scene: Scene) -> None:
+    """A48, SD10: who stepped aside does not visit."""
+    scene.opened().when("DeclareRecusal", by=COLLEAGUE, ground="亲属关系")
+    assert scene.refused("DraftRevisitPlan", **draft()).code == "E_RECUSAL"

@@ -1,0 +1,214 @@
+"""The supervisor, with toy services: everything starts, breaks, heals and ends together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.datafolder import DataFolderInUse
+from deploy.local.process import ROOT, StartError, answers, free_port
+from deploy.local.stack import Stack
+
+TOY = "tests.unit.local.toy"
+TOYS = ("intake", "audit")
+
+
+def make(folder: Path, **more: Any) -> Stack:
+    return Stack(folder, services=TOYS, module=TOY, **more)
+
+
+def state(stack: Stack, service: str) -> dict[str, Any]:
+    answer: dict[str, Any] = httpx.get(f"{stack.url(service)}/state", timeout=10).raise_for_status().json()
+    return answer
+
+
+def gone(pids: list[int], seconds: float = 10) -> bool:
+    """Whether all of them have ended (a zombie, waiting for whoever adopted it, has)."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not any(_lives(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[Stack]:
+    with make(folder) as stack:
+        yield stack
+
+
+def test_everything_is_behind_the_door(stack: Stack) -> None:
+    assert set(stack.pids()) == {"postgres", "nats", "issuer", "caddy", *TOYS}
+    intake, audit = state(stack, "intake"), state(stack, "audit")
+    assert intake["service"] == "intake"
+    assert intake["vault"]
+    assert not audit["vault"]
+    assert not intake["owner"]
+
+
+def test_keys_are_private_and_of_32_bytes(stack: Stack, folder: Path) -> None:
+    for name in ("store-intake", "store-audit", "bus", "vault", "checkpoint-ed25519"):
+        file = folder / "keys" / f"{name}.key"
+        assert file.stat().st_size == 32
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_tokens_and_time(stack: Stack) -> None:
+    assert stack.token("subject-wu").count(".") == 2
+    assert stack.client_token().count(".") == 2
+    stack.move_clock(datetime.fromisoformat("2022-03-01T09:00:00+08:00"))
+    assert state(stack, "audit")["now"] == "2022-03-01T01:00:00+00:00"
+
+
+def test_a_second_start_on_the_same_data_is_refused(stack: Stack, folder: Path) -> None:
+    with pytest.raises(DataFolderInUse, match="already runs"):
+        make(folder).start()
+    assert stack.ended() == []
+
+
+def test_a_killed_service_starts_again_where_it_was(stack: Stack) -> None:
+    before = state(stack, "intake")["starts"]
+    stack.kill("intake")
+    assert "intake" not in stack.pids()
+    assert stack.ended() == []  # it was asked for
+    stack.start_service("intake")
+    assert state(stack, "intake")["starts"] == before + 1
+
+
+def test_nats_is_killed_and_wiped(stack: Stack) -> None:
+    messages = state(stack, "audit")["streams"]
+    stack.kill_nats()
+    stack.start_nats()
+    assert state(stack, "audit")["streams"] == messages
+    with pytest.raises(StartError):
+        stack.wipe_nats()
+    stack.stop_nats()
+    stack.wipe_nats()
+    stack.start_nats()
+    stack.kill("audit", signal.SIGTERM)
+    stack.start_service("audit")
+    assert state(stack, "audit")["streams"] == 1
+
+
+def test_postgres_crashes_and_comes_back(stack: Stack) -> None:
+    starts = state(stack, "audit")["starts"]
+    stack.stop_postgres("immediate")
+    assert "postgres" not in stack.pids()
+    stack.start_postgres()
+    assert state(stack, "audit")["starts"] == starts
+
+
+async def test_a_later_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, services=("audit",), module=TOY)
+    async with stack:
+        assert state(stack, "audit")["starts"] == 1
+        first = list(stack.pids().values())
+    assert gone(first)
+    async with Stack(tmp_path, services=("audit",), module=TOY) as again:
+        assert state(again, "audit")["starts"] == 2
+        assert state(again, "audit")["streams"] == 2
+
+
+def test_a_service_that_fails_to_start_is_quoted_and_nothing_is_left(tmp_path: Path) -> None:
+    stack = make(tmp_path, env={"TOY_FAILS": "audit"})
+    with pytest.raises(StartError, match=r"audit migrate ended with status 1(.|\n)*told to fail"):
+        stack.start()
+    assert stack.pids() == {}
+    os.close(make(tmp_path).data.lock(patience=0))  # it is free
+
+
+class Console:
+    """`python -m deploy.local.stack run` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        command = [sys.executable, "-m", "deploy.local.stack", "run", "--data", str(folder)]
+        command += ["--port", str(self.port), "--services", "audit", "--module", TOY]
+        self.popen = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def wait_until_up(self) -> None:
+        until = time.monotonic() + 60
+        while not answers(f"http://127.0.0.1:{self.port}/audit/readyz"):
+            assert self.popen.poll() is None, self.popen.communicate()[0]
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    def family(self) -> list[int]:
+        """Pids of all processes below it."""
+        below, found = {self.popen.pid}, list[int]()
+        parents = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        while new := [pid for pid, parent in parents.items() if parent in below and pid not in below]:
+            below |= set(new)
+            found += new
+        return found
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="counts processes through /proc")
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> None:
+    console = Console(tmp_path)
+    console.wait_until_up()
+    family = console.family()
+    assert len(family) > 4
+    console.popen.send_signal(sig)
+    output, _ = console.popen.communicate(timeout=40)
+    assert gone(family), output
+    if sig == signal.SIGKILL:
+        with Stack(
+            tmp_path, services=("audit",), module=TOY
+        ) as stack:  # and the next start is an ordinary one
+            assert state(stack, "audit")["starts"] == 2
+    else:
+        assert console.popen.returncode == 0, output
+        assert "stopped" in output
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_in_the_middle_of_the_start(tmp_path: Path, sig: int) -> None:
+    console = Console(tmp_path)
+    time.sleep(1.2)
+    family = console.family()
+    console.popen.send_signal(sig)
+    output, _ = console.popen.communicate(timeout=40)
+    assert console.popen.returncode == 0, output
+    assert gone(family)
+
+
+def test_proxies_and_foreign_variables_do_not_reach_a_service(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid")
+    monkeypatch.setenv("ZM_DATABASE_URL", "postgresql://production")
+    env = stack.environment("audit")
+    assert "HTTP_PROXY" not in env
+    assert "production" not in json.dumps(env)
+    assert os.environ["ZM_DATABASE_URL"] == "postgresql://production"

@@ -1,0 +1,191 @@
+"""Random commands never reach an illegal state, and any prefix of a history replays to the state then."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from services.verification.commands import (
+    ApproveDisposition,
+    AssessFalseAccusation,
+    CloseCase,
+    FindAllegation,
+    ProposeDisposition,
+    RejectDisposition,
+    RequestTracing,
+    ReturnReport,
+    StartVerification,
+)
+from services.verification.domain.case import VerificationCase
+from services.verification.domain.dispositions import REASONS
+from shared.command import Command
+from shared.event import Recorded, event_class
+from shared.refusal import Refusal
+from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
+from tests.unit.verification.examples import (
+    CLERK,
+    CONCLUDE,
+    DISPOSE,
+    HEAD,
+    LI,
+    OPENED_AGAINST_TWO,
+    START,
+    SUBMIT,
+    TAKE,
+    TALK,
+    WU,
+    ZHAO,
+    fresh_case,
+)
+from tests.unit.verification.gwt import but, context, execute
+
+LEGAL: dict[str, set[str]] = {
+    "": {"OPENED"},
+    "OPENED": {"DISPOSITION_PROPOSED"},
+    "DISPOSITION_PROPOSED": {"OPENED", "TALKING", "VERIFYING_READY", "HELD", "CLOSING", "REFERRED"},
+    "VERIFYING_READY": {"VERIFYING"},
+    "TALKING": {"REPORTED"},
+    "VERIFYING": {"REPORTED"},
+    "REPORTED": {"TALKING", "VERIFYING", "CONCLUDED"},
+    "CONCLUDED": {"CLOSED"},
+    "CLOSED": set(),
+    "HELD": set(),
+    "CLOSING": set(),
+    "REFERRED": set(),
+}
+PEOPLE = st.lists(st.sampled_from([LI, ZHAO, HEAD, CLERK]), max_size=3).map(tuple)
+COMMANDS: st.SearchStrategy[Command] = st.one_of(
+    st.sampled_from([(way, reason) for way, reasons in REASONS.items() for reason in sorted(reasons)]).map(
+        lambda pair: ProposeDisposition(way=pair[0], reason=pair[1], collective_study_ref="JY-1")
+    ),
+    st.just(ApproveDisposition(opinion="同意")),
+    st.just(RejectDisposition(reason="不同意")),
+    st.just(START),
+    PEOPLE.map(lambda team: StartVerification(team=team, plan_hash=START.plan_hash)),
+    st.sampled_from(["E1", "E2"]).map(lambda id: but(TAKE, evidence_id=id)),
+    st.sampled_from([True, False, None]).map(lambda answer: but(TALK, duties_acknowledged=answer)),
+    st.builds(
+        FindAllegation,
+        allegation_id=st.sampled_from(["a1", "a2", "b1", "a9"]),
+        outcome=st.sampled_from(["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE", "PARTIALLY_SUBSTANTIATED"]),
+        reasoning=st.just("账目相符"),
+        evidence_refs=st.sampled_from([("E1",), ("E2",), ()]),
+    ),
+    st.sampled_from(["a1", "a2", "b1"]).map(lambda id: but(DISPOSE, allegation_id=id)),
+    st.just(SUBMIT),
+    st.just(ReturnReport(reason="补充证据")),
+    st.just(CONCLUDE),
+    st.just(AssessFalseAccusation(result="SCREEN_OUT", reason="无证据证明故意")),
+    st.just(CloseCase()),
+    st.just(RequestTracing(means=("HANDWRITING",), necessity="查明", less_intrusive_means_tried="无")),
+)
+
+
+def snapshot(case: VerificationCase) -> dict[str, Any]:
+    """Everything that decisions depend on."""
+    return copy.deepcopy({k: v for k, v in vars(case).items() if k not in ("_pending", "_allowed")})
+
+
+class CaseMachine(RuleBasedStateMachine):
+    """A case lived through by chance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.case = fresh_case()
+        self.history: list[Recorded] = []
+        self.snapshots = [snapshot(self.case)]
+        self.case.open(context(), OPENED_AGAINST_TWO)
+        self._admit()
+
+    @rule(command=COMMANDS, role=st.sampled_from([DEPUTY_LEADER, ORGAN_HEAD]))
+    def ask(self, command: Command, role: str) -> None:
+        before = snapshot(self.case)
+        try:
+            execute(self.case, command, context(type(command), role=role))
+        except Refusal:
+            assert snapshot(self.case) == before, "a refusal changes nothing"
+            assert not self.case.pending_events
+        else:
+            assert not isinstance(command, RequestTracing)
+            self._admit()
+
+    @rule(subject=st.sampled_from([WU.ref, "acc-zheng", "acc-other"]))
+    def clarification_is_assessed(self, subject: str) -> None:
+        """At any time: other services' events come late, twice or out of order."""
+        self.case.note_clarification_assessment(context(), subject, "c-1", 1)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Takes over the new events one by one, noting the state after each."""
+        for recorded in self.case.collect_events():
+            follower = self._replayed(len(self.history))
+            assert recorded.state == follower.state or recorded.state in LEGAL[follower.state]
+            follower.apply(recorded)
+            self.history.append(recorded)
+            self.snapshots.append(snapshot(follower))
+        assert snapshot(self.case) == self.snapshots[-1]
+
+    def _replayed(self, length: int) -> VerificationCase:
+        """A fresh case from the first events, each read back from its JSON as from the store."""
+        case = fresh_case()
+        for recorded in self.history[:length]:
+            cls = event_class(recorded.event.topic)
+            assert cls is not None
+            assert cls.model_validate_json(recorded.event.model_dump_json()) == recorded.event
+            case.apply(recorded)
+        return case
+
+    @invariant()
+    def a_closed_case_has_done_its_duties(self) -> None:
+        case = self.case
+        if case.state in ("REPORTED", "CONCLUDED", "CLOSED"):
+            assert not case.findings.missing()
+        if case.state == "CLOSED":
+            assert not case.findings.undisposed()
+            for ref in case.accused:
+                if case.findings.of(ref, "UNFOUNDED"):
+                    assert ref in case.clarification_assessed
+                    assert case.false_accusation_assessed
+
+    @invariant()
+    def the_registering_clerk_never_handles(self) -> None:
+        assert CLERK not in self.case.duties.get("handler", set())
+
+    def teardown(self) -> None:
+        for length, expected in enumerate(self.snapshots):
+            assert snapshot(self._replayed(length)) == expected
+
+
+TestCaseMachine = CaseMachine.TestCase
+TestCaseMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+
+
+def test_the_machine_covers_every_command_of_the_path() -> None:
+    """A straight run through the machine's own commands reaches the end, so its states are not vacuous."""
+    machine = CaseMachine()
+    for command in (
+        ProposeDisposition(
+            way="PRELIMINARY_VERIFICATION", reason="PLAUSIBLE_AND_VERIFIABLE", collective_study_ref="JY-1"
+        ),
+        ApproveDisposition(opinion="同意"),
+        START,
+        TAKE,
+        TALK,
+        *(
+            FindAllegation(allegation_id=id, outcome="UNFOUNDED", reasoning="账目相符", evidence_refs=("E1",))
+            for id in ("a1", "a2", "b1")
+        ),
+        SUBMIT,
+        CONCLUDE,
+        AssessFalseAccusation(result="SCREEN_OUT", reason="无证据证明故意"),
+    ):
+        machine.ask(command=command, role=ORGAN_HEAD)
+    for subject in (WU.ref, "acc-zheng"):
+        machine.clarification_is_assessed(subject=subject)
+    machine.ask(command=CloseCase(), role=ORGAN_HEAD)
+    assert machine.case.state == "CLOSED"
+    machine.teardown()
