@@ -13,10 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text, Uuid
 
+from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows
 from shared.store.types import RawEntry
 
 VERSION = 1
+ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
+"""Events that tie a case to the subject's own account: it appears in his work too."""
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
 
 
@@ -111,9 +114,11 @@ class CaseBook:
         row["position"] = entry.position
 
     def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:
+        event = entry.data["event"]
+        if name in ACCOUNTS and (account := event.get("account") or event.get("subject_account")):
+            work.put({"stream": entry.stream, "person": account, "roles": SUBJECT})
         if name not in PEOPLE:
             return
-        event = entry.data["event"]
         key = (entry.stream, event["person"])
         row = work.get(key)
         held = set(row["roles"].split(",")) if row else set()

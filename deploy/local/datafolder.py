@@ -49,6 +49,8 @@ class DataFolder:
             secretfiles.random_key(self.keys / f"store-{service}.key")
         for name in ("bus", "vault", "checkpoint-ed25519"):
             secretfiles.random_key(self.keys / f"{name}.key")
+        # A service with the production profile refuses a folder of keys that is marked so.
+        secretfiles.kept(self.keys / "DEVELOPMENT", lambda: b"made by deploy/local\n")
 
     def lock(self, patience: float = 10) -> int:
         """Take the lock and return its descriptor; closing it lets go.

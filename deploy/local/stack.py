@@ -325,7 +325,9 @@ class Stack:
             self.data.nats,
             self.data.secrets,
             self.data.log("nats"),
-            self.services,
+            # All, also when only some are started: one that listens to an absent service finds no stream,
+            # and must not be told that it may not look.
+            tuple(dict.fromkeys((*SERVICES, *self.services))),
             port=port,
             monitor_port=monitor,
             keep_fds=self._keep_fds(),

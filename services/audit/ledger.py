@@ -45,7 +45,8 @@ _NUMBERS = """
     """
 _CLAIMS = """
     INSERT INTO claims (service, position, target, correlation_id, occurred_at, recorded_at)
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::timestamptz[], $6::timestamptz[])
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::timestamptz[],
+                         $6::timestamptz[])
     """
 _SUBJECTS = """
     INSERT INTO subjects (service, position, subject, stream, correlation_id, occurred_at, recorded_at)

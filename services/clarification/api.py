@@ -26,9 +26,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
             refuse("E_NOT_FOUND")
         parts.gatekeeper.check_visible(token, clarification)
         await parts.reads.note_reading(token, clarification, "draft", request)
-        return json_response(
-            clarification.for_subject(), headers={"etag": f'"{clarification.version}"'}
-        )
+        return json_response(clarification.for_subject(), headers={"etag": f'"{clarification.version}"'})
 
     app.add_api_route(
         "/v1/clarifications/{id}/draft",

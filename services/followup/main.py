@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from services.followup.commands import COMMANDS, DraftRevisitPlan
 from services.followup.contract import LISTENS_TO, SERVICE
-from services.followup.domain.plan import text_hash
 from services.followup.reactions import REACTIONS
 from services.followup.readmodel import PlanTexts
 from shared.aggregate import Aggregate, Context
@@ -26,7 +25,7 @@ def facts(parts: Parts, texts: PlanTexts) -> Facts:
         assert isinstance(command, DraftRevisitPlan)
         if not await parts.projector.wait_for(texts.name, await parts.recorder.max_position(), WAIT_SECONDS):
             refuse("E_UNAVAILABLE", "R35")
-        query = select(texts.texts.c.stream).where(texts.texts.c.text_hash == text_hash(command))
+        query = select(texts.texts.c.stream).where(texts.texts.c.text_hash == command.text_hash())
         async with parts.engine.connect() as connection:
             first = (await connection.execute(query)).scalar()
         return first is not None and first != aggregate.id

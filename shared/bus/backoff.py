@@ -6,6 +6,17 @@ import asyncio
 import random
 
 
+def heed_cancellation() -> None:
+    """Ends a task that was asked to end; for every turn of a loop that has no end of its own.
+
+    `asyncio.wait_for` of Python 3.11, which nats-py waits with, swallows a cancellation that comes
+    together with the answer. The loop would then run on, and a shutdown wait for it for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Backoff:
     """Pauses that double from `first` to `top` seconds until something succeeds."""
 
@@ -16,6 +27,7 @@ class Backoff:
 
     async def wait(self) -> None:
         """Pauses once."""
+        heed_cancellation()
         pause, self._next = self._next, min(self._next * 2, self._top)
         await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 

@@ -25,7 +25,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from shared import failpoint
 from shared.bus.arrival import Arrival, arrival_of, arrivals_from_log
-from shared.bus.backoff import Backoff
+from shared.bus.backoff import Backoff, heed_cancellation
 from shared.bus.connection import connected
 from shared.bus.envelope import BadEnvelope, BusKey, Malformed, Published, hint_of_correlation
 from shared.bus.envelope import open as open_envelope
@@ -114,6 +114,7 @@ class Inbox:
         """Takes in until it is cancelled; any failure leads back to a look at log and consumer."""
         backoff = Backoff()
         while True:
+            heed_cancellation()
             try:
                 await connected(self._nc)
                 await self._session(backoff)
@@ -140,6 +141,7 @@ class Inbox:
             heartbeat=self._heartbeat,
         ) as puller:
             while True:
+                heed_cancellation()
                 messages = await puller.next(self._janitor)
                 async with self._lock:
                     if messages:
@@ -328,6 +330,7 @@ class Inbox:
         failures = conflicts = 0
         pauses = Backoff(self._first_pause)
         while True:
+            heed_cancellation()
             try:
                 await attempt()
                 return

@@ -21,7 +21,7 @@ from nats.js.api import DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageTyp
 from nats.js.errors import APIError, NotFoundError
 
 from shared import failpoint
-from shared.bus.backoff import Backoff
+from shared.bus.backoff import Backoff, heed_cancellation
 from shared.bus.connection import connected
 from shared.bus.envelope import BusKey, to_cloudevent, type_of
 from shared.bus.log import Log
@@ -86,6 +86,7 @@ class Relay:
         """Relays until it is cancelled; any failure leads back to a look at the stream."""
         backoff = Backoff()
         while True:
+            heed_cancellation()
             try:
                 await connected(self._nc)
                 await self._resync()
@@ -161,17 +162,20 @@ class Relay:
         loop = asyncio.get_running_loop()
         checked = loop.time()
         while True:
+            heed_cancellation()
             entries = await self._log.read(self.position, self._batch)
             if entries:
                 await self._publish(entries)
                 backoff.reset()
                 checked = loop.time()
+                if len(entries) == self._batch:
+                    continue
             elif loop.time() - checked > self._recheck:
                 await self._resync()
                 checked = loop.time()
-            else:
-                with suppress(TimeoutError):
-                    await self._log.wait_for(self.position, 1.0)
+            # Asked before the store is: it knows in memory, and most often that there is nothing yet.
+            with suppress(TimeoutError):
+                await self._log.wait_for(self.position, 1.0)
 
     async def _publish(self, entries: list[LogEntry]) -> None:
         """Publishes a batch at once: the broker takes it in order, or nothing after the first refusal."""

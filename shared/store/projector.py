@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -52,7 +53,7 @@ class Projector:
     """Runs the projections of one service."""
 
     BATCH = 500
-    BULK = 5_000
+    BULK = 2_000
     HELD = 1_000_000
     """Rows that a rebuild holds in memory before it goes on in the database."""
     BACKOFF = (0.1, 5.0)
@@ -221,7 +222,8 @@ class Projector:
         await self.prepare()
         targets = _next_tables(projection)
         await self._create_next(targets)
-        position = await self._fill(projection, targets)
+        with _no_collector():
+            position = await self._fill(projection, targets)
         async with self._engine.begin() as connection:
             # The lock holds the live loop up while the last events come in.
             await self._read_position(connection, projection, lock=True)
@@ -327,6 +329,21 @@ class Projector:
         self.lag[name] = lag
         if self._on_lag is not None:
             self._on_lag(name, lag)
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without the cycle collector, which else walks the held rows again and again: half of the time.
+
+    What a rebuild makes is JSON, without cycles; reference counting frees it.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _check(projection: Projection) -> None:

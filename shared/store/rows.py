@@ -65,11 +65,14 @@ class TableRows:
             for key, row in self._rows.items()
             if row is not None and all(row.get(name) == value for name, value in equals.items())
         }
-        self._changed.update(found)
+        if not self._empty:
+            self._changed.update(found)
         return list(found.values())
 
     def get(self, key: Key) -> Row | None:
         """The row to read or to change in place; it will be written. None where there is none."""
+        if self._empty:  # all of it will be copied
+            return self._rows.get(key)
         row = self._known(key)
         if row is not None:
             self._changed.add(key)
@@ -83,11 +86,15 @@ class TableRows:
         """Adds a row or replaces it whole; gives it back."""
         key = self._key_of(row)
         self._rows[key] = row
-        self._changed.add(key)
+        if not self._empty:
+            self._changed.add(key)
         return row
 
     def delete(self, key: Key) -> None:
         """Removes a row; there need not be one."""
+        if self._empty:
+            self._rows.pop(key, None)
+            return
         self._rows[key] = None
         self._changed.add(key)
 

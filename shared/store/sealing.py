@@ -76,38 +76,39 @@ class Sealer:
     """Seals and opens the states of one service."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._service = _prefixed(keyring.service.encode())
-        self._ciphers = {key_id.encode(): AESGCM(key) for key_id, key in keyring.keys.items()}
-        active = keyring.active.encode()
-        self._active = self._ciphers[active]
-        self._header = bytes((FORMAT, SUITE_AES_256_GCM)) + _prefixed(active)
+        service = _prefixed(keyring.service.encode())
+        # By header: the cipher, and the part of the associated data that every record under it shares.
+        self._suites = {
+            header: (AESGCM(key), header + service)
+            for key_id, key in keyring.keys.items()
+            for header in [bytes((FORMAT, SUITE_AES_256_GCM)) + _prefixed(key_id.encode())]
+        }
+        self._header = bytes((FORMAT, SUITE_AES_256_GCM)) + _prefixed(keyring.active.encode())
+        self._active, self._shared = self._suites[self._header]
 
     def seal(self, plaintext: bytes, stream: UUID, version: int, topic: str) -> bytes:
         """Encrypts a state for exactly one place."""
         nonce = os.urandom(NONCE_BYTES)
-        bound = self._bound(self._header, stream, version, topic)
+        bound = self._shared + _place(stream, version, topic)
         return self._header + nonce + self._active.encrypt(nonce, plaintext, bound)
 
     def open(self, sealed: bytes, stream: UUID, version: int, topic: str) -> bytes:
         """Decrypts a state in its place. Raises `StoreTampered` for any other."""
-        if len(sealed) < 3 or sealed[0] != FORMAT or sealed[1] != SUITE_AES_256_GCM:
-            raise StoreTampered(f"{stream} version {version}: unknown format or suite")
-        end = 3 + sealed[2]
-        cipher = self._ciphers.get(sealed[3:end])
-        if cipher is None:
-            raise StoreTampered(f"{stream} version {version}: sealed with a key that is not in the keyring")
         try:
-            return cipher.decrypt(
-                sealed[end : end + NONCE_BYTES],
-                sealed[end + NONCE_BYTES :],
-                self._bound(sealed[:end], stream, version, topic),
-            )
+            start = 3 + sealed[2]
+            cipher, shared = self._suites[sealed[:start]]
+        except (IndexError, KeyError):
+            raise StoreTampered(f"{stream} version {version}: unknown format, suite or key") from None
+        end = start + NONCE_BYTES
+        try:
+            return cipher.decrypt(sealed[start:end], sealed[end:], shared + _place(stream, version, topic))
         except (InvalidTag, ValueError):
             raise StoreTampered(f"{stream} version {version}: does not open in its place") from None
 
-    def _bound(self, header: bytes, stream: UUID, version: int, topic: str) -> bytes:
-        # Every part is of fixed length or length-prefixed, but the last: no two places look alike.
-        return header + self._service + stream.bytes + _VERSION.pack(version) + topic.encode()
+
+def _place(stream: UUID, version: int, topic: str) -> bytes:
+    # Every part is of fixed length or length-prefixed, but the last: no two places look alike.
+    return stream.bytes + _VERSION.pack(version) + topic.encode()
 
 
 def _prefixed(value: bytes) -> bytes:

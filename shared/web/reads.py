@@ -105,8 +105,8 @@ class Reads:
         return list_cases
 
     async def my_work(self, request: Request) -> Response:
-        """The cases that the caller is assigned to, by the last change."""
-        token = await self.staff(request)
+        """The cases that the caller is assigned to, or that are about him, by the last change."""
+        token = await self.face.token(request)
         cases, work = self.book.cases, self.book.work
         query = (
             select(cases, work.c.roles)

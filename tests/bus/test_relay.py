@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from deploy.local.nats import Nats
 from shared.bus.relay import Relay
+from shared.store.types import Append
 from tests.bus.conftest import KEY, Connect, Heard, MakeStore, Run, until
 from tests.bus.events import FULL_META, Happened, happened, recorded
 from tests.bus.memory_store import MemoryStore
@@ -60,8 +62,6 @@ async def settled(nc: Client, log: Any) -> None:
 
 
 async def put(log: Any, count: int) -> None:
-    from shared.store.types import Append
-
     for n in range(count):
         await log.append(Append(events=[happened(n)]))
 
@@ -102,6 +102,28 @@ async def test_a_restarted_relay_goes_on(connection: Connect, run: Run) -> None:
         task = run(relay(nc, log).run())
         await settled(nc, log)
         task.cancel()
+
+
+async def test_it_ends_though_the_client_swallows_the_cancellation(
+    connection: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `asyncio.wait_for` of Python 3.11 does when the answer comes at the same moment."""
+    nc, log = await connection("alpha"), MemoryStore()
+    ending = relay(nc, log)
+    waiting = asyncio.Event()
+
+    async def swallow(position: int, seconds: float) -> None:
+        waiting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(seconds)
+
+    monkeypatch.setattr(log, "wait_for", swallow)
+    task = asyncio.create_task(ending.run())
+    await waiting.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=3)
+    assert done
+    assert task.cancelled()
 
 
 async def test_two_relays_are_harmless(connection: Connect, run: Run) -> None:

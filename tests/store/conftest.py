@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -160,10 +159,3 @@ async def recorder(fresh: Database, make_recorder: Callable[..., Awaitable[Recor
 async def admin(database: Database) -> asyncpg.Connection:
     """A superuser's connection to a database."""
     return await asyncpg.connect(database.admin_url.replace("+asyncpg", ""))
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
-    """Waits for something to become true."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)

@@ -81,7 +81,10 @@ def full_meta() -> Meta:
         causation_id=uuid4(),
         links=("a", "b"),
         legal_basis=({"instrument": "rules", "article": "12"},),
-        deadlines=(DeadlineSet("DL-01", "2022-03-08"), DeadlineSet("DL-02", "2022-04-08", True)),
+        deadlines=(
+            DeadlineSet("DL-01", "2022-03-08", "2022-03-05"),
+            DeadlineSet("DL-02", "2022-04-08", "2022-04-01", True),
+        ),
         deadlines_met=("DL-00",),
         trace_id="0af7",
     )

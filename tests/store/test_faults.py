@@ -146,9 +146,7 @@ async def test_an_unanswered_commit_without_events_is_found_out(
     """A tracked position and an effect leave no event id: the transaction's own status is asked."""
     proxy, recorder = proxied
     proxy.armed = cut
-    appended = await recorder.append(
-        Append(tracking=Tracking("intake", 9), effects=[Effect("k", "sms", {})])
-    )
+    appended = await recorder.append(Append(tracking=Tracking("intake", 9), effects=[Effect("k", "sms", {})]))
     assert isinstance(appended, Appended)
     assert (proxy.cuts, recorder.tally.doubts) == (1, 1)
     assert await recorder.tracked("intake") == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from collections.abc import Iterator
 
@@ -11,15 +12,14 @@ import pytest
 from eventsourcing.persistence import ApplicationRecorder, ProcessRecorder, TrackingRecorder
 
 from deploy.local.postgres import Postgres
+from shared.store.facade import SyncAggregateRecorder, SyncRecorder
+from tests.store.conftest import make_database
 
 # The cases' module imports the library's pycryptodome cipher, which no recorder case uses and we do not
 # install; the library's own twin on `cryptography` has the same name and interface.
 sys.modules.setdefault("eventsourcing.cipher", eventsourcing.cryptography)
 
-from eventsourcing.tests import persistence as library  # noqa: E402
-
-from shared.store.facade import SyncAggregateRecorder, SyncRecorder
-from tests.store.conftest import make_database
+library = importlib.import_module("eventsourcing.tests.persistence")
 
 
 class OverFreshDatabase:
@@ -49,7 +49,7 @@ class TestAggregateRecorder(OverFreshDatabase, library.AggregateRecorderTestCase
         return SyncAggregateRecorder(self.make())
 
 
-class TestApplicationRecorder(OverFreshDatabase, library.ApplicationRecorderTestCase[ApplicationRecorder]):
+class TestApplicationRecorder(OverFreshDatabase, library.ApplicationRecorderTestCase):
     def create_recorder(self) -> ApplicationRecorder:
         return self.make()
 

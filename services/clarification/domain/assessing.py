@@ -132,7 +132,7 @@ class Assessing(ClarificationState):
                 round=self.round,
                 item_ids=tuple(dict.fromkeys(items)),
                 left_out=left_out,
-                dispositions=tuple(dispositions),
+                dispositions=tuple(Disposition(**d.model_dump()) for d in dispositions),
             ),
         )
 

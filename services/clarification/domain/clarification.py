@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from services.clarification.domain import consent as consents
+from services.clarification.domain import draft_view
 from services.clarification.domain import plan as plans
 from services.clarification.domain import text as texts
 from services.clarification.domain.consenting import Consenting
@@ -37,6 +38,10 @@ from shared.refusal import refuse
 
 class Clarification(Consenting):
     """What may be decided about one subject's clearing."""
+
+    def for_subject(self) -> dict[str, Any]:
+        """What the subject may see of it, as JSON (R8)."""
+        return draft_view.for_subject(self).model_dump(mode="json")
 
     @allowed_in("PLANNED")
     def submit_for_review(self, ctx: Context) -> None:

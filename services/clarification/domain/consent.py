@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -26,7 +26,7 @@ class Consent:
     text_hash: str
     due: date
     state: ConsentState = "PENDING"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     outdated: bool = False
 
     @classmethod
@@ -74,7 +74,3 @@ def require(consent: Consent | None, plan: ClarificationPlanned, text_hash: str,
     gap = "E_CONSENT_REQUIRED" if consent is None else consent.gap(plan, text_hash)
     if gap is not None:
         refuse(gap, rule)
-
-
-def no_limits(limits: Limits | None) -> bool:
-    return limits is None or limits == Limits()

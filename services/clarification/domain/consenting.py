@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.clarification.domain import consent as consents
 from services.clarification.domain import plan as plans
 from services.clarification.domain.drafting import Drafting
 from shared.aggregate import Context, allowed_in
@@ -138,7 +137,8 @@ class Consenting(Drafting):
         delegation_hash: str | None,
     ) -> None:
         answer = self._answer(ctx, signed_form_hash, signed_by, delegation_hash)
-        if consents.no_limits(limits) == (decision == "AGREED_WITH_LIMITS"):
+        within = Limits(**limits.model_dump()) if limits else Limits()
+        if (within != Limits()) != (decision == "AGREED_WITH_LIMITS"):
             refuse("E_SCHEMA", "R7", field="limits")
         asked = self._asked(ctx)
         if text_hash != asked["text_hash"]:
@@ -146,9 +146,7 @@ class Consenting(Drafting):
         if decision == "REFUSED":
             self.record(ctx, ClarificationConsentRefused(**asked, **answer))
         else:
-            granted = ClarificationConsentGranted(
-                decision=decision, limits=limits or Limits(), **asked, **answer
-            )
+            granted = ClarificationConsentGranted(decision=decision, limits=within, **asked, **answer)
             self.record(ctx, granted)
 
     def _asked(self, ctx: Context) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_keys_are_private_and_of_32_bytes(stack: Stack, folder: Path) -> None:
         file = folder / "keys" / f"{name}.key"
         assert file.stat().st_size == 32
         assert file.stat().st_mode & 0o777 == 0o600
+    assert (folder / "keys" / "DEVELOPMENT").exists()  # what a production start refuses
 
 
 def test_tokens_and_time(stack: Stack) -> None:

@@ -1,0 +1,440 @@
+"""The reading face: replays of a case for auditors, and the logs' checkpoints and proofs.
+
+Nothing is commanded here, so there is no gate; its order holds all the same: token (401), role and level
+(403), then the case within jurisdiction (404, the same bytes for foreign and unknown; the true code stands
+in the access log).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NoReturn, get_args
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.audit.access import Access, AccessLog
+from services.audit.bundle import Withhold, bundle_of
+from services.audit.cases import BYS, Cases, Found
+from services.audit.proof import HistoryChanged, Trees
+from services.audit.tables import PUBLISHERS
+from services.audit.timeline import (
+    ORDER,
+    By,
+    Stream,
+    Told,
+    altered_entry,
+    difference,
+    entry,
+    states,
+    visible,
+)
+from shared.command import Token
+from shared.evidence.encoding import to_base64
+from shared.organs.tree import Level, OrganTree
+from shared.refusal import Refusal, refuse
+from shared.security import roles
+from shared.security.tokens import TokenVerifier
+from shared.store.types import StoreTampered
+from shared.web.app import Face, instant, json_response, page_number
+
+PAGE = 200
+PAGE_MAX = 1000
+WHOLE_MAX = 20_000
+"""Events of a case that one state, difference or bundle may hold."""
+NUMBER = re.compile(r"^[A-Z]{2}-\d{2,12}-\d{4}-\d{1,12}$", re.ASCII)
+SUBJECT = re.compile(r"^[\w.:/#-]{1,120}$")
+Action = Literal["timeline", "state", "difference", "bundle"]
+
+
+class ReadingFace(Face):
+    """A face without a gate: it knows who asks, and carries out nothing."""
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self.verifier = verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One question about a case, its answer's streams, and the receipt of its record."""
+
+    found: Found
+    streams: list[Stream]
+    as_of: datetime | None
+    by: By
+    subject: str | None
+    receipt: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"access-record": self.receipt}
+
+    def told(self) -> dict[str, Any]:
+        """What was asked for, as every answer repeats it."""
+        cases = [s for s in self.streams if s.is_case]
+        return {
+            "case": self.found.asked.number or str(self.found.asked.id),
+            "as_of": self.as_of,
+            "by": self.by,
+            "subject": self.subject,
+            "subjects": sorted({ref for s in cases for ref in s.subjects}),
+        }
+
+
+class Replays:
+    """The routes of a case."""
+
+    def __init__(self, face: Face, cases: Cases, trees: Trees, access: AccessLog, organs: OrganTree) -> None:
+        self.face = face
+        self.cases = cases
+        self.trees = trees
+        self.access = access
+        self.organs = organs
+
+    async def timeline(self, request: Request) -> Response:
+        """Every event of the case across all services, in order, as it was known or had happened on a day.
+
+        Confidential fields are shown to the auditor, the reporter's identity is in no event. Readings are
+        counted by who read, on the first page. `cursor` continues where a page ended.
+        """
+        limit = max(1, page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX))
+        by = _by(request)
+        after = _cursor(request.query_params.get("cursor"), by)
+        replay = await self._replay(request, "timeline", by)
+        rows = await self.cases.rows(
+            replay.streams, replay.as_of, by, limit=limit + 1, subject=replay.subject, after=after
+        )
+        accesses = None if after else await self.cases.accesses(replay.streams, replay.as_of)
+        numbers = {stream.id: stream.number for stream in replay.streams}
+        more, rows = len(rows) > limit, rows[:limit]
+        body = {
+            **replay.told(),
+            "streams": [_told(stream) for stream in replay.streams if stream.is_case],
+            "events": [self._entry(row, numbers[row["stream"]]) for row in rows],
+            "accesses": accesses,
+            "next": _as_cursor(rows[-1], by) if more else None,
+        }
+        return json_response(body, headers=replay.headers)
+
+    async def state(self, request: Request) -> Response:
+        """Every stream of the case as it stood on a day. By recorded time each is, byte for byte, what its
+        own service answered then."""
+        replay = await self._replay(request, "state", _by(request))
+        told = self._of_cases(replay, await self._rows(replay))
+        views = states(told, replay.as_of, replay.by)
+        body = {**replay.told(), "streams": list(views.values())}
+        return json_response(body, headers=replay.headers)
+
+    async def difference(self, request: Request) -> Response:
+        """What happened between two instants (after the first, up to the second), and what it changed."""
+        begin, end = _instant(request, "from"), _instant(request, "to")
+        if begin is None or (end is not None and end < begin):
+            refuse("E_SCHEMA", "§6.6", field="from", reason="needed, and not after `to`")
+        replay = await self._replay(request, "difference", _by(request), as_of=end, since=begin)
+        rows = await self._rows(replay)
+        told = self._of_cases(replay, rows)
+        numbers = {stream.id: stream.number for stream in replay.streams}
+        time = f"{replay.by}_at"
+        body = {
+            **replay.told(),
+            "from": begin,
+            "to": end,
+            "events": [self._entry(row, numbers[row["stream"]]) for row in rows if row[time] > begin],
+            "streams": difference(states(told, begin, replay.by), states(told, end, replay.by)),
+        }
+        return json_response(body, headers=replay.headers)
+
+    async def bundle(self, request: Request) -> Response:
+        """The case as a bundle of evidence, to be checked offline by `python -m shared.evidence.verify`.
+
+        `withhold=L2` (the default) proves confidential events without showing them.
+        """
+        withhold: Withhold = _one_of(request, "withhold", get_args(Withhold), "L2")
+        replay = await self._replay(request, "bundle", _by(request))
+        try:
+            bundle, unproved = await bundle_of(self.cases, self.trees, await self._rows(replay), withhold)
+        except HistoryChanged:
+            refuse("E_UNAVAILABLE")
+        if not bundle.entries:
+            refuse("E_NOT_YET", "§6.6")
+        return json_response(bundle.to_json(), headers={**replay.headers, "unproved-events": str(unproved)})
+
+    async def _replay(
+        self,
+        request: Request,
+        action: Action,
+        by: By,
+        *,
+        as_of: datetime | None = None,
+        since: datetime | None = None,
+    ) -> Replay:
+        """Who asks for what, and may he; recorded before anything is told, refusals included."""
+        token = await auditor(self.face, request)
+        if as_of is None and since is None:
+            as_of = _instant(request, "as_of")
+        subject = request.query_params.get("subject")
+        if subject is not None and not SUBJECT.match(subject):
+            refuse("E_SCHEMA", "§6.6", field="subject")
+        given = request.path_params["number"]
+        name = _name(given)
+        found = None if name is None else await self.cases.find(name, as_of, by, subject)
+        streams: list[Stream] = []
+        outcome = "E_NOT_FOUND"
+        if found is not None:
+            streams = visible(found.streams, token.organ, self.organs, subject)
+            if not self.organs.is_ancestor_or_self(token.organ, found.asked.organ):
+                outcome = "E_JURISDICTION"
+            elif subject is None or any(subject in s.subjects for s in streams):
+                outcome = "ok"
+        receipt = await self.access.add(
+            Access(
+                who=token.person,
+                role=roles.AUDITOR,
+                organ=token.organ,
+                action=action,
+                object=given if name is not None else "",
+                correlation_id=found.asked.correlation_id if found is not None else None,
+                as_of="..".join(i.isoformat() for i in (since, as_of) if i is not None),
+                by=by,
+                outcome=outcome,
+            )
+        )
+        if found is None or outcome != "ok":
+            raise Refusal("E_NOT_FOUND")
+        return Replay(found, streams, as_of, by, subject, receipt)
+
+    async def _rows(self, replay: Replay) -> list[Any]:
+        rows = await self.cases.rows(replay.streams, replay.as_of, replay.by, limit=WHOLE_MAX + 1)
+        if len(rows) > WHOLE_MAX:
+            refuse("E_SCHEMA", "§6.6", reason="too many events at once", maximum=WHOLE_MAX)
+        return rows
+
+    def _of_cases(self, replay: Replay, rows: Sequence[Any]) -> list[Told]:
+        """The events of cases proper; what stands beside them has no state worth telling."""
+        cases = {stream.id for stream in replay.streams if stream.is_case}
+        return [self.cases.told(row) for row in rows if row["stream"] in cases]
+
+    def _entry(self, row: Any, number: str) -> orjson.Fragment:
+        try:
+            plaintext = self.cases.open(row)
+        except StoreTampered:
+            return altered_entry(row["line"], number)
+        return entry(row["line"], number, plaintext, row["event_at"], row["topic"] if row["hidden"] else None)
+
+
+class Logs:
+    """The routes of the logs. Checkpoints and the key hold no personal data: any token may have them."""
+
+    def __init__(self, face: Face, trees: Trees, verifier_keys: Sequence[str]) -> None:
+        self.face = face
+        self.trees = trees
+        self._keys = "".join(f"{key}\n" for key in verifier_keys)
+
+    async def key(self, request: Request) -> Response:
+        """The public keys of the logs (C2SP signed-note), one a line: the KEYFILE of the verifier."""
+        await self.face.token(request)
+        return Response(self._keys, media_type="text/plain")
+
+    async def checkpoint(self, request: Request) -> Response:
+        """The signed state of a service's log now (C2SP tlog-checkpoint)."""
+        await self.face.token(request)
+        try:
+            return Response(await self.trees.checkpoint(_service(request)), media_type="text/plain")
+        except HistoryChanged:
+            refuse("E_UNAVAILABLE")
+
+    async def inclusion(self, request: Request) -> Response:
+        """Proof that the event at a position stands in the log of a size (RFC 9162 §2.1.3)."""
+        await auditor(self.face, request)
+        service = _service(request)
+        now = await self.trees.size(service)
+        size = page_number(request.query_params.get("size"), "size", now, now)
+        position = page_number(_needed(request, "position"), "position", 0, size)
+        if position < 1:
+            refuse("E_SCHEMA", "", field="position", minimum=1)
+        proof = await self.trees.inclusion(service, position - 1, size)
+        return json_response({"leaf_index": position - 1, "size": size, "inclusion": _hashes(proof)})
+
+    async def consistency(self, request: Request) -> Response:
+        """Proof that a log of one size continues the log of an earlier one (RFC 9162 §2.1.4)."""
+        await auditor(self.face, request)
+        service = _service(request)
+        now = await self.trees.size(service)
+        new = page_number(request.query_params.get("to"), "to", now, now)
+        old = page_number(_needed(request, "from"), "from", 0, new)
+        proof = await self.trees.consistency(service, old, new)
+        return json_response({"from": old, "to": new, "consistency": _hashes(proof)})
+
+
+async def auditor(face: Face, request: Request) -> Token:
+    """The token of an auditor of a county or above (domain.md §5.1)."""
+    token = await face.token(request)
+    if roles.AUDITOR not in token.roles:
+        refuse("E_FORBIDDEN_ROLE", "§6.6", allowed=[roles.AUDITOR])
+    organs = OrganTree.load()
+    if token.organ in organs and organs.get(token.organ).level < Level.COUNTY:
+        refuse("E_LEVEL_TOO_LOW", "§6.6", required_level=Level.COUNTY.name)
+    return token
+
+
+# --- Reading what was asked ---
+
+
+def _name(given: str) -> str | UUID | None:
+    """A human number, or the id of a case that has none yet; None for what can be neither."""
+    if NUMBER.match(given):
+        return given
+    try:
+        return UUID(given)
+    except ValueError:
+        return None
+
+
+def _by(request: Request) -> By:
+    return _one_of(request, "by", BYS, "recorded")  # type: ignore[no-any-return]
+
+
+def _one_of(request: Request, field: str, allowed: Sequence[str], default: str) -> Any:
+    value = request.query_params.get(field, default)
+    if value not in allowed:
+        refuse("E_SCHEMA", "§6.6", field=field, allowed=list(allowed))
+    return value
+
+
+def _needed(request: Request, field: str) -> str:
+    value = request.query_params.get(field)
+    if value is None:
+        refuse("E_SCHEMA", "§6.6", field=field, reason="missing")
+    return value
+
+
+def _instant(request: Request, field: str) -> datetime | None:
+    """An instant of the query string, in UTC; a plus that came as a space is meant as a plus."""
+    value = request.query_params.get(field)
+    parsed = instant(None if value is None else value.replace(" ", "+"), field)
+    try:
+        return None if parsed is None else parsed.astimezone(UTC)
+    except OverflowError:
+        refuse("E_SCHEMA", "§0.5", field=field, reason="out of range")
+
+
+def _service(request: Request) -> str:
+    service: str = request.path_params["service"]
+    if service not in PUBLISHERS:
+        refuse("E_NOT_FOUND")
+    return service
+
+
+def _as_cursor(row: Any, by: By) -> str:
+    key = [row[name].isoformat() if name.endswith("_at") else row[name] for name in ORDER[by]]
+    return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+
+
+def _cursor(given: str | None, by: By) -> tuple[Any, ...]:
+    """The key behind which a page begins."""
+    if given is None:
+        return ()
+    try:
+        key = orjson.loads(urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+        *times, service, position = key
+        if len(key) != len(ORDER[by]) or service not in PUBLISHERS or not 0 <= position < 1 << 62:
+            _bad_cursor()
+        moments = [datetime.fromisoformat(time).astimezone(UTC) for time in times]
+        return (*moments, service, int(position))
+    except (ValueError, TypeError, OverflowError):
+        _bad_cursor()
+
+
+def _bad_cursor() -> NoReturn:
+    refuse("E_SCHEMA", "§6.6", field="cursor")
+
+
+# --- Telling ---
+
+
+def _told(stream: Stream) -> dict[str, Any]:
+    return {
+        "stream": stream.id,
+        "service": stream.service,
+        "kind": stream.kind,
+        "organ": stream.organ,
+        "number": stream.number,
+        "subjects": stream.subjects,
+    }
+
+
+def _hashes(proof: Sequence[bytes]) -> list[str]:
+    return [to_base64(hash_) for hash_ in proof]
+
+
+# --- Routes ---
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
+    """Adds every route with its parameters, so that the OpenAPI document tells what may be asked."""
+    case = [_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
+    service = [_path("service", "A publishing service.", enum=list(PUBLISHERS))]
+    by = _query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
+    as_of = _query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
+    subject = _query("subject", "Only what concerns this accused, by his reference.")
+    limit = _query("limit", "Events on a page.", type="integer", minimum=1, maximum=PAGE_MAX)
+    cursor = _query("cursor", "`next` of the page before.")
+    since = _query("from", "After this instant.", required=True, format="date-time")
+    to = _query("to", "Up to this instant; now, if left out.", format="date-time")
+    withhold = _query("withhold", "What is proved without being shown.", enum=list(get_args(Withhold)))
+    position = _query("position", "Of the event in its log.", required=True, type="integer", minimum=1)
+    size = _query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0)
+    old = _query("from", "The earlier size.", required=True, type="integer", minimum=0)
+    new = _query("to", "The later size; as it is now, if left out.", type="integer", minimum=0)
+
+    def add(path: str, endpoint: Endpoint, name: str, tag: str, parameters: list[dict[str, Any]]) -> None:
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            operation_id=name,
+            response_class=Response,
+            tags=[tag],
+            openapi_extra={"parameters": parameters},
+        )
+
+    base = "/v1/cases/{number}"
+    asked = [*case, as_of, by, subject]
+    add(f"{base}/timeline", replays.timeline, "Timeline", "replay", [*asked, limit, cursor])
+    add(f"{base}/state", replays.state, "State", "replay", asked)
+    add(f"{base}/difference", replays.difference, "Difference", "replay", [*case, since, to, by, subject])
+    add(f"{base}/bundle", replays.bundle, "Bundle", "replay", [*asked, withhold])
+    add("/v1/logs/key", logs.key, "LogKeys", "proof", [])
+    log = "/v1/logs/{service}"
+    add(f"{log}/checkpoint", logs.checkpoint, "Checkpoint", "proof", service)
+    add(f"{log}/proof/inclusion", logs.inclusion, "InclusionProof", "proof", [*service, position, size])
+    add(f"{log}/proof/consistency", logs.consistency, "ConsistencyProof", "proof", [*service, old, new])
+
+
+def _path(name: str, words: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": words,
+        "schema": {"type": "string", **schema},
+    }
+
+
+def _query(name: str, words: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": words,
+        "schema": {"type": "string", **schema},
+    }

@@ -1,0 +1,163 @@
+"""Finding a case and reading its events: what the replays ask the database.
+
+A case is everything that one correlation holds, and what is linked with it as far as that was known on the
+day asked for. So an as-of answer stays the same for ever, whatever is joined to the case later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.audit.database import using
+from services.audit.record import READINGS, shown_content
+from services.audit.timeline import ORDER, By, Stream, Told
+from shared.store.sealing import Sealer
+
+BYS: tuple[By, ...] = ("recorded", "occurred")
+_START = {
+    "number": "SELECT stream FROM numbers WHERE number = $1",
+    "id": "SELECT stream FROM streams WHERE stream = $1::uuid",
+}
+# $2: the day, $3: the subject. Links are followed in both directions, each as far as it was known then.
+_STREAMS = """
+    WITH RECURSIVE start AS ({start}),
+    joined (correlation_id) AS (
+        SELECT correlation_id FROM streams WHERE stream = (SELECT stream FROM start)
+        UNION
+        SELECT links.other FROM joined JOIN links USING (correlation_id)
+        WHERE links.{by}_at <= coalesce($2::timestamptz, 'infinity')
+          AND ($3::text IS NULL OR EXISTS (
+              SELECT FROM subjects WHERE subjects.correlation_id = links.other AND subject = $3
+              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity')))
+    )
+    SELECT s.stream, s.service, s.kind, s.organ, s.correlation_id, s.about,
+        s.stream = (SELECT stream FROM start) AS asked,
+        coalesce((SELECT min(number) FROM numbers WHERE numbers.stream = s.stream
+                  AND numbers.{by}_at <= coalesce($2::timestamptz, 'infinity')), '') AS number,
+        ARRAY(SELECT DISTINCT subject FROM subjects WHERE subjects.stream = s.stream
+              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity') ORDER BY subject) AS subjects
+    FROM streams s JOIN joined USING (correlation_id)
+    WHERE $2::timestamptz IS NULL OR s.stream = (SELECT stream FROM start)
+      OR EXISTS (SELECT FROM ledger WHERE ledger.stream = s.stream AND ledger.{by}_at <= $2)
+    ORDER BY s.service, s.stream
+    """
+_ROWS = """
+    SELECT service, position, event_id, stream, version, topic, occurred_at, recorded_at, state_sha256,
+        content_digest, line, event_at, hidden, confidential, sealed
+    FROM ledger
+    WHERE stream = ANY($1::uuid[]) AND {by}_at <= coalesce($2::timestamptz, 'infinity')
+      AND type <> ALL($3::text[])
+      {of_subject} {after}
+    ORDER BY {order} LIMIT $4
+    """
+_OF_SUBJECT = """AND ($5::text IS NULL OR NOT EXISTS (SELECT FROM subjects x
+        WHERE x.service = ledger.service AND x.position = ledger.position)
+      OR EXISTS (SELECT FROM subjects x
+        WHERE x.service = ledger.service AND x.position = ledger.position AND x.subject = $5))"""
+_AFTER: dict[By, str] = {
+    "recorded": "AND (recorded_at, service, position) > ($6::timestamptz, $7::text, $8::bigint)",
+    "occurred": "AND (occurred_at, recorded_at, service, position) "
+    "> ($6::timestamptz, $7::timestamptz, $8::text, $9::bigint)",
+}
+_ACCESSES = """
+    SELECT who, role, organ, sum(n)::bigint AS count, min(first) AS first, max(last) AS last FROM (
+        SELECT actor AS who, role, actor_organ AS organ, count(*) AS n, min(recorded_at) AS first,
+               max(recorded_at) AS last
+        FROM ledger WHERE stream = ANY($1::uuid[]) AND type = ANY($3::text[])
+          AND recorded_at <= coalesce($2::timestamptz, 'infinity') GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT who, role, organ, count(*), min(at), max(at)
+        FROM access_log WHERE correlation_id = ANY($4::uuid[]) AND outcome = 'ok'
+          AND at <= coalesce($2::timestamptz, 'infinity') GROUP BY 1, 2, 3
+    ) AS seen GROUP BY who, role, organ ORDER BY who, role, organ
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A case: the stream that was asked for, and all that belongs to it."""
+
+    asked: Stream
+    streams: tuple[Stream, ...]
+
+
+class Cases:
+    """The reading side of audit."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+
+    async def find(
+        self, name: str | UUID, as_of: datetime | None, by: By, subject: str | None
+    ) -> Found | None:
+        """The case of a human number, or of a stream's id for one that has no number yet."""
+        start = _START["number" if isinstance(name, str) else "id"]
+        async with using(self._engine) as driver:
+            rows = await driver.fetch(_STREAMS.format(start=start, by=by), name, as_of, subject)
+        streams = tuple(_stream(row) for row in rows)
+        asked = next((s for s, row in zip(streams, rows, strict=True) if row["asked"]), None)
+        return None if asked is None else Found(asked, streams)
+
+    async def rows(
+        self,
+        streams: Sequence[Stream],
+        as_of: datetime | None,
+        by: By,
+        *,
+        limit: int,
+        subject: str | None = None,
+        after: Sequence[Any] = (),
+    ) -> list[Any]:
+        """Events of these streams in order, readings left out; `after` continues behind a key of ORDER."""
+        query = _QUERIES[by, bool(after)]
+        async with using(self._engine) as driver:
+            found: list[Any] = await driver.fetch(
+                query, [s.id for s in streams], as_of, READINGS, limit, subject, *after
+            )
+        return found
+
+    async def accesses(self, streams: Sequence[Stream], as_of: datetime | None) -> list[dict[str, Any]]:
+        """Who looked at these streams how often: in the services, and here."""
+        correlations = {s.correlation_id for s in streams}
+        async with using(self._engine) as driver:
+            rows = await driver.fetch(_ACCESSES, [s.id for s in streams], as_of, READINGS, list(correlations))
+        return [dict(row) for row in rows]
+
+    def open(self, row: Any) -> bytes:
+        """The sealed text of a row, in its place. Raises `StoreTampered` for any other."""
+        return self._sealer.open(row["sealed"], row["event_id"], row["position"], row["service"])
+
+    def told(self, row: Any) -> Told:
+        """A row with its shown content."""
+        content = shown_content(self.open(row), row["topic"])
+        place = (row["service"], row["position"], row["stream"])
+        return Told(*place, row["occurred_at"], row["recorded_at"], content)
+
+
+def _stream(row: Any) -> Stream:
+    return Stream(
+        id=row["stream"],
+        service=row["service"],
+        kind=row["kind"],
+        organ=row["organ"],
+        correlation_id=row["correlation_id"],
+        about=row["about"],
+        number=row["number"],
+        subjects=tuple(row["subjects"]),
+    )
+
+
+_QUERIES = {
+    (by, continued): _ROWS.format(
+        by=by, order=", ".join(ORDER[by]), of_subject=_OF_SUBJECT, after=_AFTER[by] if continued else ""
+    )
+    for by in BYS
+    for continued in (False, True)
+}

@@ -1,0 +1,150 @@
+"""What is told of a case: which of its streams an auditor sees, its states on any day, and what changed.
+
+Pure. The order of events is total: by recorded time what was known first comes first, by occurred time
+what happened first does; within one service's log equal times keep the log's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from services.audit.record import BESIDE, shown_event
+from shared.organs.tree import OrganTree
+from shared.view import fold_view
+
+By = Literal["recorded", "occurred"]
+ORDER: dict[By, tuple[str, ...]] = {
+    "recorded": ("recorded_at", "service", "position"),
+    "occurred": ("occurred_at", "recorded_at", "service", "position"),
+}
+"""Columns by which events stand in order, here and in every query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of a case as its first event told it."""
+
+    id: UUID
+    service: str
+    kind: str
+    organ: str
+    correlation_id: UUID
+    about: UUID | None
+    number: str
+    subjects: tuple[str, ...]
+
+    @property
+    def is_case(self) -> bool:
+        return self.kind not in BESIDE
+
+
+class Told(NamedTuple):
+    """One event with its shown content, for folding."""
+
+    service: str
+    position: int
+    stream: UUID
+    occurred_at: datetime
+    recorded_at: datetime
+    content: Mapping[str, Any]
+
+
+def in_order(events: Iterable[Told], by: By) -> list[Told]:
+    """The events in the order that is asked for."""
+    return sorted(events, key=lambda event: tuple(getattr(event, name) for name in ORDER[by]))
+
+
+def until(events: Iterable[Told], as_of: datetime | None, by: By) -> list[Told]:
+    """What was recorded, or had happened, up to an instant and at it; in order."""
+    time = f"{by}_at"
+    return in_order((e for e in events if as_of is None or getattr(e, time) <= as_of), by)
+
+
+# --- Which streams ---
+
+
+def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: str | None) -> list[Stream]:
+    """The streams within an organ's jurisdiction, of one subject where one is named.
+
+    What stands beside a case (a refusal, a reading, a reminder) is seen by whoever sees the case it is
+    about. A case that speaks of other subjects only is left out; one that speaks of nobody stays.
+    """
+    by_id = {stream.id: stream for stream in streams}
+
+    def sees(stream: Stream) -> bool:
+        target = by_id.get(stream.about, stream) if stream.about is not None else stream
+        if not organs.is_ancestor_or_self(organ, target.organ):
+            return False
+        return subject is None or not target.subjects or subject in target.subjects
+
+    return [stream for stream in streams if sees(stream)]
+
+
+# --- One entry ---
+
+
+def entry(line: bytes, number: str, plaintext: bytes, event_at: int, topic: str | None) -> orjson.Fragment:
+    """An event of the timeline: its clear part and its event, cut out of the sealed text.
+
+    `topic` is given where the event has a field that nobody here has classified; that one is left out.
+    """
+    event = plaintext[event_at:-1]
+    if topic is not None:
+        event = orjson.dumps(shown_event(orjson.loads(event), topic))
+    return orjson.Fragment(b'{"number":%b,%b,"event":%b}' % (orjson.dumps(number), line, event))
+
+
+def altered_entry(line: bytes, number: str) -> orjson.Fragment:
+    """An event whose sealed text does not open in its place any more: shown as what it is."""
+    return orjson.Fragment(b'{"number":%b,%b,"event":null,"altered":true}' % (orjson.dumps(number), line))
+
+
+# --- States ---
+
+
+def states(events: Iterable[Told], as_of: datetime | None, by: By) -> dict[UUID, dict[str, Any]]:
+    """Every stream as it stood: by recorded time, the very document that its service answered that day."""
+    contents: dict[UUID, list[Mapping[str, Any]]] = {}
+    for event in until(events, as_of, by):
+        contents.setdefault(event.stream, []).append(event.content)
+    folded = {stream: fold_view(history) for stream, history in contents.items()}
+    return {stream: view for stream, view in folded.items() if view is not None}
+
+
+def difference(
+    before: Mapping[UUID, Mapping[str, Any]], after: Mapping[UUID, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What became of each stream between two states: only streams that changed, and only what changed."""
+    changed = []
+    for stream, now in after.items():
+        then = before.get(stream, {})
+        if then.get("history") == now["history"]:
+            continue
+        changed.append(
+            {
+                "stream": str(stream),
+                "kind": now["kind"],
+                "number": now["number"],
+                "before": {name: then.get(name) for name in ("version", "state")} if then else None,
+                "after": {name: now[name] for name in ("version", "state")},
+                "facts": _changes(then.get("facts", {}), now["facts"]),
+                "deadlines": _changes(then.get("deadlines", {}), now["deadlines"]),
+                "assigned": _changes(then.get("assigned", {}), now["assigned"]),
+            }
+        )
+    return changed
+
+
+def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    names = [*now, *(name for name in then if name not in now)]
+    return {
+        name: {"before": then.get(name), "after": now.get(name)}
+        for name in names
+        if then.get(name) != now.get(name) or (name in then) != (name in now)
+    }

@@ -1,0 +1,274 @@
+"""python -m services.audit.verify_store --service intake --database-url URL --checkpoint-from AUDIT_URL
+
+Compares a service's live store with what audit received of it, row by row: every leaf is recomputed from the
+table as it is now. Rows that were altered, moved, deleted, cut off at the end or put in are named by their
+positions. Encryption alone cannot see a missing row; this can.
+
+`--checkpoint-from` is audit's database, or the file of a signed checkpoint (then with `--key`): a
+checkpoint tells whether the first events of the store are still the ones that were signed, but not which
+are not.
+
+Exit status: 0 the store is what it was; 1 it is not; 2 nothing could be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from services.audit import proof
+from services.audit.tables import PUBLISHERS
+from shared.evidence import merkle
+from shared.evidence.checkpoint import Checkpoint, parse_and_verify
+from shared.evidence.verify import read_keys
+
+SAME, CHANGED, UNREADABLE = 0, 1, 2
+_STORE = """
+    SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic,
+        recorded_at, sha256(state) AS state_sha256, content_digest
+    FROM {service}_events ORDER BY notification_id
+    """
+_LEDGER = """
+    SELECT position, stream, version, topic, recorded_at, state_sha256, content_digest
+    FROM ledger WHERE service = $1 ORDER BY position
+    """
+Kind = Literal["altered", "moved", "deleted", "truncated", "added"]
+WORDS: dict[Kind, tuple[str, str]] = {
+    "altered": ("被篡改", "altered"),
+    "moved": ("被移位", "moved"),
+    "deleted": ("被删除", "deleted"),
+    "truncated": ("末尾被截去", "cut off at the end"),
+    "added": ("系事后添入", "added afterwards"),
+}
+
+
+class Row(NamedTuple):
+    """What a leaf is made of."""
+
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    recorded_at: datetime
+    state_sha256: bytes
+    content_digest: bytes
+
+    @property
+    def identity(self) -> tuple[UUID, int]:
+        return self.stream, self.version
+
+    def leaf(self, service: str) -> bytes:
+        return proof.leaf_of(service, self._asdict())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row that is not as it was received. `other`: where a moved row stood before."""
+
+    kind: Kind
+    position: int
+    fields: tuple[str, ...] = ()
+    other: int | None = None
+
+    def __str__(self) -> str:
+        zh, en = WORDS[self.kind]
+        detail = f" ({', '.join(self.fields)})" if self.fields else ""
+        if self.other is not None:
+            return f"位置 {self.position}：原在 {self.other}，{zh} / position {self.position}: {en}, was at {self.other}"
+        return f"位置 {self.position}：{zh}{detail} / position {self.position}: {en}{detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A store beside what was received of it."""
+
+    service: str
+    size: int
+    """Events received."""
+    stored: int
+    """Rows in the store."""
+    root: bytes
+    """Of the events received, or the signed one."""
+    recomputed: bytes
+    """Of the store's rows."""
+    findings: Sequence[Finding] = field(default_factory=tuple)
+
+    @property
+    def same(self) -> bool:
+        return self.root == self.recomputed and not self.findings
+
+    def report(self) -> str:
+        """A few lines for a person, Chinese and English."""
+        if self.same:
+            head = f"{self.service}：存储与证据一致，共 {self.size} 件 / the store is what was recorded, {self.size} events"
+        else:
+            head = f"{self.service}：存储已被改动 / the store was CHANGED"
+        lines = [
+            head,
+            f"  证据中的根 / root on record    {self.root.hex()} ({self.size})",
+            f"  由存储重算 / root recomputed   {self.recomputed.hex()} ({self.stored})",
+        ]
+        return "\n".join([*lines, *(f"  {finding}" for finding in self.findings)])
+
+
+def compare(received: Iterable[Row], stored: Iterable[Row]) -> list[Finding]:
+    """Names what became of each row.
+
+    A row is found again by its place in its stream, or, where rows changed their states among each other,
+    by its state; so a shift of many rows is told as moves, and only what is really gone as deleted.
+    """
+    ledger = {row.position: row for row in received}
+    store = {row.position: row for row in stored}
+    changed = {p for p in ledger.keys() | store.keys() if ledger.get(p) != store.get(p)}
+    by_identity = {ledger[p].identity: p for p in changed if p in ledger}
+    by_state = {ledger[p].state_sha256: p for p in changed if p in ledger}
+    last = max(store, default=0)
+    findings: list[Finding] = []
+    found: set[int] = set()
+    for position in sorted(changed & store.keys()):
+        row = store[position]
+        origin = by_identity.get(row.identity)
+        if origin is None or origin == position:
+            origin = by_state.get(row.state_sha256, origin)
+        if origin is None:
+            findings.append(Finding("added", position))
+        elif origin != position:
+            findings.append(Finding("moved", position, other=origin))
+        else:
+            fields = tuple(n for n in Row._fields if getattr(row, n) != getattr(ledger[position], n))
+            findings.append(Finding("altered", position, fields))
+        if origin is not None:
+            found.add(origin)
+    # A row put where another stood: the one that stood there is altered in everything, not gone and new.
+    for n, finding in enumerate(findings):
+        if finding.kind == "added" and finding.position in ledger and finding.position not in found:
+            findings[n] = Finding("altered", finding.position, ("stream", "version"))
+            found.add(finding.position)
+    for position in sorted(ledger.keys() & changed - found):
+        findings.append(Finding("truncated" if position > last else "deleted", position))
+    return sorted(findings, key=lambda f: (f.position, f.kind))
+
+
+# --- Against databases ---
+
+
+async def verify_store(
+    service: str, store_url: str, audit_url: str, *, patience: float = 5.0, schema: str = "public"
+) -> Comparison:
+    """Compares a live store with audit's ledger and tree.
+
+    The store is read first; then audit gets `patience` seconds to receive what is under way. What it
+    still has not seen then was never published.
+    """
+    store = await _read(store_url, _STORE.format(service=_known(service)))
+    last = max((row.position for row in store), default=0)
+    connection = await asyncpg.connect(_plain(audit_url), server_settings={"search_path": schema})
+    try:
+        received = await _received(connection, service, last, patience)
+        size = await proof.size_of(connection, service)
+        # The tree says what was signed; the ledger only helps to name what changed.
+        root = await proof.root_of(connection, service, size)
+    finally:
+        await connection.close()
+    received = [row for row in received if row.position <= max(size, last)]
+    return Comparison(service, size, len(store), root, _root(service, store), compare(received, store))
+
+
+async def verify_checkpoint(service: str, store_url: str, checkpoint: Checkpoint) -> Comparison:
+    """Whether the first events of a store are those that a checkpoint was signed over."""
+    store = await _read(store_url, _STORE.format(service=_known(service)))
+    first = [row for row in store if row.position <= checkpoint.size]
+    return Comparison(service, checkpoint.size, len(first), checkpoint.root, _root(service, first))
+
+
+async def _received(
+    connection: asyncpg.Connection[Any], service: str, last: int, patience: float
+) -> list[Row]:
+    until = asyncio.get_running_loop().time() + patience
+    while True:
+        rows = [_row(row) for row in await connection.fetch(_LEDGER, service)]
+        if (rows and rows[-1].position >= last) or asyncio.get_running_loop().time() >= until:
+            return rows
+        await asyncio.sleep(0.2)
+
+
+async def _read(url: str, query: str) -> list[Row]:
+    return [row async for row in _stream(url, query)]
+
+
+async def _stream(url: str, query: str) -> AsyncIterator[Row]:
+    connection = await asyncpg.connect(_plain(url))
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            async for row in connection.cursor(query, prefetch=1000):
+                yield _row(row)
+    finally:
+        await connection.close()
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(*(row[name] for name in Row._fields))
+
+
+def _root(service: str, rows: Iterable[Row]) -> bytes:
+    return merkle.root([row.leaf(service) for row in rows])
+
+
+def _known(service: str) -> str:
+    if service not in PUBLISHERS:
+        raise ValueError(f"no such service: {service}")
+    return service
+
+
+def _plain(url: str) -> str:
+    """A URL for the driver itself."""
+    return url.replace("postgresql+asyncpg://", "postgresql://")
+
+
+# --- The command ---
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare what the command line names and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.verify_store", description="Compare a live store with its evidence."
+    )
+    parser.add_argument("--service", required=True, choices=PUBLISHERS)
+    parser.add_argument("--database-url", required=True, help="of the service's store")
+    parser.add_argument("--checkpoint-from", required=True, help="audit's database, or a checkpoint's file")
+    parser.add_argument("--key", type=Path, help="verifier keys, with a checkpoint's file")
+    parser.add_argument("--patience", type=float, default=5.0, help="seconds that audit may lag behind")
+    options = parser.parse_args(arguments)
+    try:
+        comparison = asyncio.run(_compare(options))
+    except (OSError, ValueError, asyncpg.PostgresError) as error:
+        print(f"无法核对 / cannot compare: {type(error).__name__}: {error}", file=sys.stderr)
+        return UNREADABLE
+    print(comparison.report())
+    return SAME if comparison.same else CHANGED
+
+
+async def _compare(options: argparse.Namespace) -> Comparison:
+    service, url, source = options.service, options.database_url, options.checkpoint_from
+    if source.startswith("postgresql"):
+        return await verify_store(service, url, source, patience=options.patience)
+    if options.key is None:
+        raise ValueError("a checkpoint's file needs --key")
+    note = await asyncio.to_thread(Path(source).read_text, "utf-8")
+    checkpoint = parse_and_verify(note, *read_keys(options.key))
+    if checkpoint.origin.rpartition("/")[2] != service:
+        raise ValueError(f"the checkpoint is of another log, {checkpoint.origin}")
+    return await verify_checkpoint(service, url, checkpoint)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,278 @@
+"""What may be asked of clarification, and by whom (domain.md §4.4, §5.2).
+
+Whoever drafts or implements never reviews or approves, in any round (SD1); reviewer and approver are two
+people (SD2). Those who draft are therefore checked against both duties as well.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, StringConstraints
+
+from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.evidence import Evidence
+from shared.aggregate import Law
+from shared.case_commands import case_commands
+from shared.command import Command, Field, FreeText, Reference, Screened, Sha256, ShortText
+from shared.contracts.clarification import (
+    AdverseEffect,
+    ConsentDecision,
+    Disposition,
+    ExplainedPoint,
+    Limits,
+    NotRequiredReason,
+    Recommendation,
+    Trigger,
+    Venue,
+)
+from shared.contracts.common import Form, Scope
+from shared.security.roles import (
+    CLARIFICATION_APPROVER,
+    DEPT_HEAD,
+    DEPUTY_LEADER,
+    HANDLER,
+    ORGAN_HEAD,
+    SUBJECT,
+    SYSTEM,
+)
+
+HANDLERS = (HANDLER, DEPT_HEAD)
+DECIDERS = ("reviewer", "approver")
+MaybeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), Screened()]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), Screened()]
+FormList = Annotated[tuple[Form, ...], Field(min_length=1, max_length=4)]
+Hashes = Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=50)]
+Receipt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+
+
+def approving_organ(aggregate: Any, law: Law) -> str:
+    """The handling organ itself from county level on, else the county above it (C2)."""
+    return law.organs.clarification_approving_organ(aggregate.organ).code
+
+
+class DispositionEntry(Disposition):
+    """The disposition of a substantiated allegation, recorded after the conclusion (R9)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allegation_id: Reference
+    disposition_ref: Reference
+
+
+class ConsentLimits(Limits):
+    """The limits within which the subject agrees; at least one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Note = ""
+
+
+class AssessClarification(
+    Command, on=Clarification, rule="A51", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Assesses whether the unfounded allegations call for a clarification (澄清研判). Harm to work or
+    life, or in society, makes it due (A68)."""
+
+    adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)]
+    trigger: Trigger | None = None
+    reputation: FreeText
+    integrity_file_checked: bool
+    social_effect: FreeText
+    other_open_matters: MaybeText = ""
+    recommendation: Recommendation
+
+
+class DecideNotRequired(
+    Command, on=Clarification, rule="A72", by=(DEPUTY_LEADER,), differs_from=("handler",), decides=True
+):
+    """Decides that no clarification is made (不予澄清); refused where harm was found (A68)."""
+
+    reason: NotRequiredReason
+    opinion: FreeText
+
+
+class ProposeClarification(
+    Command,
+    on=Clarification,
+    rule="A67",
+    by=HANDLERS,
+    wrong_organ="E_HANDLER_MISMATCH",
+    duty="handler",
+    differs_from=DECIDERS,
+):
+    """Proposes which unfounded allegations to clear (提出澄清建议). Whoever verified clears (A67);
+    every substantiated allegation of the same case needs its disposition first (R9)."""
+
+    items: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
+    dispositions: Annotated[tuple[DispositionEntry, ...], Field(max_length=100)] = ()
+
+
+class PlanClarification(
+    Command, on=Clarification, rule="R5", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Plans forms, scope, venue and audience (拟定澄清方案); the written form is always among them. A new
+    plan needs a new text and a new consent, and ends an approval (R4)."""
+
+    forms: FormList
+    scope: Scope
+    venue: Venue = "NONE"
+    recipients: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=50)]
+    rationale: FreeText
+    """Why this scope: not less than the harm, not more than needed (A69)."""
+    public_attendance: bool = False
+    invited_groups: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
+
+
+class InviteSubject(Command, on=Clarification, rule="R8", by=HANDLERS, duty="handler", differs_from=DECIDERS):
+    """Opens the clarification to the subject's own account; for a party organisation to the account of
+    its principal head, or of a delegate named in writing (R11)."""
+
+    account: Reference
+    holder: ShortText | None = None
+    delegation_hash: Sha256 | None = None
+
+
+class RecordSubjectVoice(
+    Command, on=Clarification, rule="R49", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS
+):
+    """Records what the subject has on his mind (听取心声), from his own account or heard by the handler."""
+
+    voice: FreeText
+
+
+class RenderText(Command, on=Clarification, rule="R10", by=HANDLERS, duty="author", differs_from=DECIDERS):
+    """Renders the text from the template (拟制文本): only the specific unfounded allegations, no verdict
+    on the person or on motives. The note is the one free passage."""
+
+    procedural_note: Note = ""
+
+
+class RequestConsent(
+    Command, on=Clarification, rule="R7", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Asks the subject to agree to these forms, this scope and this text (征求本人意见), after explaining
+    all five points. Needed for meeting, circular and every public venue."""
+
+    forms: FormList
+    scope: Scope
+    text_hash: Sha256
+    explained: Annotated[tuple[ExplainedPoint, ...], Field(max_length=5)]
+
+
+class RecordConsent(Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS):
+    """The subject's answer, from his invited account; or on a form that he signed, entered by the
+    handler. `text_hash` names the text that he read."""
+
+    decision: ConsentDecision
+    text_hash: Sha256
+    limits: ConsentLimits | None = None
+    signed_form_hash: Sha256 | None = None
+    signed_by: ShortText | None = None
+    delegation_hash: Sha256 | None = None
+
+
+class LapseConsent(Command, on=Clarification, rule="R7", by=(SYSTEM,), need_to_know=False):
+    """Ends a consent window that passed in silence (DL-15): the same as a refusal."""
+
+
+class WithdrawConsent(Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS):
+    """The subject takes his consent back, as long as the form has not been carried out; an approval
+    ends with it."""
+
+    reason: FreeText | None = None
+    signed_form_hash: Sha256 | None = None
+    signed_by: ShortText | None = None
+    delegation_hash: Sha256 | None = None
+
+
+class SubmitForReview(
+    Command, on=Clarification, rule="R3", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Lays plan, text and consent before the head of the organ (报审)."""
+
+
+class ReviewClarification(
+    Command,
+    on=Clarification,
+    rule="R3",
+    by=(ORGAN_HEAD,),
+    duty="reviewer",
+    differs_from=("handler", "author", "approver"),
+    decides=True,
+):
+    """Review by the head of the handling organ (审核). To endorse, he confirms that nothing else that is
+    open on the subject is prejudiced (R9)."""
+
+    decision: Literal["ENDORSE", "RETURN"]
+    opinion: FreeText
+    no_prejudice_confirmed: bool = False
+
+
+class ApproveClarification(
+    Command,
+    on=Clarification,
+    rule="R4",
+    by=(CLARIFICATION_APPROVER,),
+    organ=approving_organ,
+    wrong_organ="E_APPROVER_WRONG_ORGAN",
+    duty="approver",
+    differs_from=("reviewer", "handler", "author", "verification_handler", "concluder"),
+    decides=True,
+):
+    """Approval by the petition-report department of the approving organ (批准), bound to forms, scope and
+    text; nothing may be carried out before it."""
+
+    decision: Literal["APPROVE", "REFUSE"]
+    opinion: FreeText
+    no_prejudice_confirmed: bool = False
+    valid_from: date | None = None
+
+
+class ImplementForm(Command, on=Clarification, rule="R6", by=HANDLERS, duty="handler", differs_from=DECIDERS):
+    """Records that one approved form was carried out (实施), with the evidence of that form."""
+
+    evidence: Evidence
+
+
+class RecordPlatformEntry(
+    Command, on=Clarification, rule="R50", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Records the entry of the materials in the reporting platform (录入平台); nothing that was sealed
+    upward may be in them (C7)."""
+
+    platform_receipt_no: Receipt
+    material_hashes: Hashes
+    holds_sealed_content: bool = False
+
+
+class RecordIntegrityFileEntry(
+    Command, on=Clarification, rule="R51", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Records the filing in the integrity file (廉政档案), for a party organisation in its own file."""
+
+    file_no: Receipt
+    document_hashes: Hashes
+
+
+COMMANDS: list[type[Command]] = [
+    AssessClarification,
+    DecideNotRequired,
+    ProposeClarification,
+    PlanClarification,
+    InviteSubject,
+    RecordSubjectVoice,
+    RenderText,
+    RequestConsent,
+    RecordConsent,
+    LapseConsent,
+    WithdrawConsent,
+    SubmitForReview,
+    ReviewClarification,
+    ApproveClarification,
+    ImplementForm,
+    RecordPlatformEntry,
+    RecordIntegrityFileEntry,
+    *case_commands(Clarification),
+]
