@@ -179,9 +179,7 @@ class Ledger:
 
 async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
     """Streams, numbers, subjects, claims, and the links that became visible with this run."""
-    streams = [
-        (p.stream_id, p.service, p.kind, p.organ, p.correlation_id, record.about(p)) for p in events
-    ]
+    streams = [(p.stream_id, p.service, p.kind, p.organ, p.correlation_id, record.about(p)) for p in events]
     await driver.execute(_STREAMS, *_columns(streams, 6))
     numbers = [
         (number, p.stream_id, p.correlation_id, p.occurred_at, p.recorded_at)

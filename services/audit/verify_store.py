@@ -47,7 +47,7 @@ WORDS: dict[Kind, tuple[str, str]] = {
     "moved": ("被移位", "moved"),
     "deleted": ("被删除", "deleted"),
     "truncated": ("末尾被截去", "cut off at the end"),
-    "added": ("系事后添入", "added afterwards"),
+    "added": ("证据中没有", "not on record"),
 }
 
 
@@ -83,8 +83,8 @@ class Finding:
         zh, en = WORDS[self.kind]
         detail = f" ({', '.join(self.fields)})" if self.fields else ""
         if self.other is not None:
-            return f"位置 {self.position}：原在 {self.other}，{zh} / position {self.position}: {en}, was at {self.other}"
-        return f"位置 {self.position}：{zh}{detail} / position {self.position}: {en}{detail}"
+            zh, detail = f"{zh}，原在 {self.other}", f", was at {self.other}"
+        return f"位置 {self.position}：{zh} / position {self.position}: {en}{detail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +101,24 @@ class Comparison:
     recomputed: bytes
     """Of the store's rows."""
     findings: Sequence[Finding] = field(default_factory=tuple)
+    sound: bool = True
+    """Whether audit's ledger still fits its own tree; where it does not, it cannot say who is right."""
 
     @property
     def same(self) -> bool:
-        return self.root == self.recomputed and not self.findings
+        return self.root == self.recomputed and self.sound and not self.findings
 
     def report(self) -> str:
         """A few lines for a person, Chinese and English."""
-        if self.same:
-            head = f"{self.service}：存储与证据一致，共 {self.size} 件 / the store is what was recorded, {self.size} events"
-        else:
-            head = f"{self.service}：存储已被改动 / the store was CHANGED"
         lines = [
-            head,
+            f"{self.service}：存储与证据一致 / the store is what was recorded"
+            if self.same
+            else f"{self.service}：存储与证据不符 / the store is NOT what was recorded",
             f"  证据中的根 / root on record    {self.root.hex()} ({self.size})",
             f"  由存储重算 / root recomputed   {self.recomputed.hex()} ({self.stored})",
         ]
+        if not self.sound:
+            lines.append("  审计账簿与其自身的树不符 / audit's own ledger does not fit its tree")
         return "\n".join([*lines, *(f"  {finding}" for finding in self.findings)])
 
 
@@ -179,8 +181,9 @@ async def verify_store(
         root = await proof.root_of(connection, service, size)
     finally:
         await connection.close()
-    received = [row for row in received if row.position <= max(size, last)]
-    return Comparison(service, size, len(store), root, _root(service, store), compare(received, store))
+    sound = _root(service, received[:size]) == root
+    findings = compare(received, store)
+    return Comparison(service, size, len(store), root, _root(service, store), findings, sound)
 
 
 async def verify_checkpoint(service: str, store_url: str, checkpoint: Checkpoint) -> Comparison:

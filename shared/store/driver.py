@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _AWAY = (
@@ -46,7 +47,9 @@ def away(error: BaseException) -> bool:
         error = error.orig.__cause__ or error.orig
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate).startswith(_AWAY)
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return isinstance(
+        error, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError | asyncpg.InternalClientError
+    )
 
 
 async def driver_of(connection: AsyncConnection) -> Any:

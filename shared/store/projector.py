@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -172,9 +172,11 @@ class Projector:
         head = await self._recorder.max_position()
         self._report(projection.name, head - position)
         if position == 0 and head > self.BULK:
-            await self.rebuild(projection.name)
-        else:
-            await self._serve(projection)
+            async with self._alone(projection) as guard:
+                # Another replica may have done it while we waited.
+                if await self.position(projection.name) == 0:
+                    await self._rebuild(projection, guard)
+        await self._serve(projection)
 
     async def _serve(self, projection: Projection) -> None:
         """Notes that this version is the one that serves, if another was."""
@@ -220,12 +222,33 @@ class Projector:
         """
         projection = self._projections[name]
         await self.prepare()
+        async with self._alone(projection) as guard:
+            return await self._rebuild(projection, guard)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, projection: Projection) -> AsyncIterator[AsyncConnection]:
+        """Nobody else rebuilds this version meanwhile: the next generation has one name.
+
+        Gives the connection whose session holds the lock; a lock that was lost shows when it is used.
+        """
+        key = func.hashtextextended(f"zm.rebuild.{projection.name}.{projection.version}", 0)
+        async with self._engine.connect() as guard:
+            guard = await guard.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                await guard.execute(select(func.pg_advisory_lock(key)))
+                yield guard
+                await guard.execute(select(func.pg_advisory_unlock(key)))
+            except BaseException:
+                await guard.invalidate()  # the session ends, and with it the lock
+                raise
+
+    async def _rebuild(self, projection: Projection, guard: AsyncConnection) -> int:
         targets = _next_tables(projection)
         await self._create_next(targets)
         with _no_collector():
             position = await self._fill(projection, targets)
         async with self._engine.begin() as connection:
-            # The lock holds the live loop up while the last events come in.
+            # The row's lock holds the live loop up while the last events come in.
             await self._read_position(connection, projection, lock=True)
             rows = RowSet(targets, connection)
             while batch := await self._recorder.read_raw(position, self.BATCH):
@@ -234,8 +257,11 @@ class Projector:
                 rows.bind(connection)
                 position = batch[-1].position
             await self._switch(connection, projection, position)
-        self._reached(name, position)
-        log.info("projection.rebuilt", projection=name, version=projection.version, position=position)
+            await guard.execute(select(1))  # still alone
+        self._reached(projection.name, position)
+        log.info(
+            "projection.rebuilt", projection=projection.name, version=projection.version, position=position
+        )
         return position
 
     async def _create_next(self, targets: dict[Table, Table]) -> None:

@@ -231,6 +231,27 @@ async def test_two_projectors_fold_each_event_once(
     assert await content(fresh, projection) == live
 
 
+async def test_replicas_that_find_a_long_log_fill_it_once(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """The second waits for the first and takes over its tables; rebuilds asked for at once queue up."""
+    projection = Dossiers()
+    last = await history(recorder, 100)
+    projectors = [make_projector(recorder, projection) for _ in range(3)]
+    for projector in projectors:
+        projector.BULK = 30
+        await projector.start()
+    for projector in projectors:
+        assert await projector.wait_for("dossiers", last, 30)
+    connection = await admin(fresh)
+    assert await connection.fetchval("SELECT generation FROM view.projection_active") == 2
+    expected = await content(fresh, projection)
+    assert await asyncio.gather(*(p.rebuild("dossiers") for p in projectors)) == [last] * 3
+    assert await content(fresh, projection) == expected
+    assert await connection.fetchval("SELECT generation FROM view.projection_active") == 5
+    await connection.close()
+
+
 async def test_a_failing_projection_says_so_and_goes_on(
     recorder: Recorder, make_projector: Callable[..., Projector]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -27,11 +27,11 @@ CHANGES = [
 
 
 @pytest.fixture
-async def filled(fresh: Database, make_recorder: MakeRecorder) -> AsyncIterator[Database]:
+async def filled(fresh: Database, make_recorder: MakeRecorder) -> Database:
     recorder = await make_recorder(fresh)
     first = opened()
     await recorder.append(Append(events=[first, paged(first.originator_id, 2)]))
-    yield fresh
+    return fresh
 
 
 async def connect(url: str) -> asyncpg.Connection:

@@ -1,0 +1,343 @@
+"""Plays a scenario's data file through the public API, step by step, and holds every answer against it.
+
+A step is a command (`do`), a wait for what another service's reaction brings about (`await`,
+`wait_state`, `wait_event`), or a look (`deadline`, `history`). `${name.facts.x.0}` is read from the case
+as the acting person sees it; `#name` is the SHA-256 of a made-up document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from deploy.local.stack import Stack
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+PATIENCE_SECONDS = 30
+EXPRESSION = re.compile(r"\$\{([^}]+)\}")
+
+
+class Departure(Exception):
+    """The system did something else than the table says."""
+
+
+@dataclass
+class Case:
+    """A case that a step named: where it lives and what identifies it."""
+
+    service: str
+    plural: str
+    id: str
+    number: str = ""
+
+
+@dataclass
+class Happened:
+    """What a step did, for the telling."""
+
+    step: dict[str, Any]
+    at: datetime
+    outcome: str
+    ok: bool = True
+    number: str = ""
+    rule: str = ""
+    words: str = ""
+
+
+@dataclass
+class Expected:
+    """An event type that the table promises, with its service and day, in the order of the steps."""
+
+    service: str
+    type: str
+    day: str
+
+
+PLURALS = {"intake": "complaints", "verification": "cases", "clarification": "clarifications", "followup": "plans"}
+
+
+def load(number: int) -> dict[str, Any]:
+    """The scenario's data file."""
+    data: dict[str, Any] = json.loads((SCENARIOS / f"scenario-{number}.json").read_text())
+    return data
+
+
+def expand(scenario: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every step of every row: macros are filled in."""
+    for step in scenario["steps"]:
+        if "use" not in step:
+            yield step
+            continue
+        macro = scenario["macros"][step["use"]]
+        values = {p: step[p] for p in macro["params"]}
+        for inner in macro["steps"]:
+            yield _fill(inner, values)
+
+
+def _fill(value: Any, values: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {k: _fill(v, values) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_fill(v, values) for v in value]
+    if isinstance(value, str):
+        whole = value[1:] if value.startswith("$") and not value.startswith("${") else None
+        if whole in values:
+            return values[whole]
+        for name in sorted(values, key=len, reverse=True):
+            if not isinstance(values[name], dict):
+                value = re.sub(rf"\${name}\b", str(values[name]), value)
+    return value
+
+
+@dataclass
+class Player:
+    """One run of one scenario against a running stack."""
+
+    stack: Stack
+    tell: Callable[[Happened], None] = lambda happened: None
+    cases: dict[str, Case] = field(default_factory=dict)
+    expected: list[Expected] = field(default_factory=list)
+    answers: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
+    _now: datetime | None = None
+    _clients: dict[str, httpx.Client] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+    _count: int = 0
+
+    def play(self, scenario: dict[str, Any]) -> None:
+        """All steps; raises Departure at the first answer that differs from the table."""
+        for step in expand(scenario):
+            self._go_to(step.get("on"))
+            self._step(step)
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def _step(self, step: dict[str, Any]) -> None:
+        if "do" in step:
+            self._command(step)
+        elif "await" in step:
+            self._await_case(step)
+        elif "wait_state" in step:
+            self._await_state(step)
+        elif "wait_event" in step:
+            self._await_event(step)
+        elif "deadline" in step:
+            self._check_deadline(step)
+        elif "history" in step:
+            self._check_history(step)
+        else:
+            raise Departure(f"unknown step {step}")
+
+    # --- time and people ---------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        assert self._now is not None
+        return self._now
+
+    def _go_to(self, day: str | None) -> None:
+        """Every step is a minute later; a new day begins at nine."""
+        if day is not None and (self._now is None or day != self._now.date().isoformat()):
+            self._now = datetime.fromisoformat(f"{day}T09:00:00").replace(tzinfo=SHANGHAI)
+        else:
+            self._now = self.now + timedelta(minutes=1)
+        self.stack.move_clock(self._now)
+
+    def client(self, who: str) -> httpx.Client:
+        """The front door, as one person."""
+        if who not in self._clients:
+            self._clients[who] = httpx.Client(
+                base_url=self.stack.front_url,
+                headers={"authorization": f"Bearer {self.stack.token(who)}"},
+                timeout=20,
+                trust_env=False,
+            )
+        return self._clients[who]
+
+    # --- commands ----------------------------------------------------------------------------------
+
+    def _command(self, step: dict[str, Any]) -> None:
+        service, command = step["do"].split(":")
+        client = self.client(step["who"])
+        case = self.cases.get(step.get("at", ""))
+        body = self._resolve(step["body"], step["who"])
+        path = f"/{service}/v1/{PLURALS[service]}"
+        headers = {"idempotency-key": f"scenario-step-{self._count:05d}"}
+        self._count += 1
+        if case is not None:
+            path += f"/{case.id}/{_kebab(command)}"
+            headers |= self._if_match(client, case)
+        answer = client.post(path, json=body, headers=headers)
+        expect = step["expect"]
+        if "refused" in expect:
+            self._check_refusal(step, answer, expect["refused"])
+            return
+        if answer.status_code not in (200, 201):
+            raise Departure(f"{step['do']} by {step['who']}: {answer.status_code} {answer.text}")
+        told = answer.json()
+        if "state" in expect and told["state"] != expect["state"]:
+            raise Departure(f"{step['do']}: state {told['state']}, expected {expect['state']}")
+        if "save" in step:
+            case = self.cases[step["save"]] = Case(service, PLURALS[service], told["id"])
+            self._seen.add(told["id"])
+        assert case is not None
+        case.number = told["number"] or case.number
+        self._promise(service, expect.get("events", ()))
+        for name, value in expect.get("facts", {}).items():
+            found = self.read(case, step["who"])["facts"].get(name)
+            if found != value:
+                raise Departure(f"{step['do']}: {name} is {found}, expected {value}")
+        words = ", ".join(expect.get("events", ()))
+        self.tell(Happened(step, self.now, "accepted", number=case.number, words=words))
+
+    def _check_refusal(self, step: dict[str, Any], answer: httpx.Response, code: str) -> None:
+        told = answer.json()
+        if answer.status_code < 400 or told["code"] != code:
+            raise Departure(f"{step['do']}: {answer.status_code} {answer.text}, expected refusal {code}")
+        service = step["do"].split(":")[0]
+        self._promise(service, ["CommandRefused"])
+        case = self.cases[step["at"]]
+        words = f"{code}: {told['message_zh']}"
+        self.tell(Happened(step, self.now, "refused", number=case.number, rule=told["rule"], words=words))
+
+    def _if_match(self, client: httpx.Client, case: Case) -> dict[str, str]:
+        """Reads the case first, as a person would, and decides on the version that was read."""
+        read = client.get(f"/{case.service}/v1/{case.plural}/{case.id}")
+        return {"if-match": read.headers["etag"]} if read.status_code == 200 else {}
+
+    def read(self, case: Case, who: str) -> dict[str, Any]:
+        """The case as a member of staff reads it now."""
+        answer = self.client(who).get(f"/{case.service}/v1/{case.plural}/{case.id}")
+        if answer.status_code != 200:
+            raise Departure(f"{who} reads {case.plural}: {answer.status_code} {answer.text}")
+        view: dict[str, Any] = answer.json()
+        self.answers.append((self.now, case.service, view))
+        return view
+
+    def _promise(self, service: str, types: Any) -> None:
+        day = self.now.date().isoformat()
+        self.expected += [Expected(service, t, day) for t in types]
+
+    # --- waiting and looking -----------------------------------------------------------------------
+
+    def _await_case(self, step: dict[str, Any]) -> None:
+        """Another service opens a case on its own: wait until the list shows one more."""
+        service, plural = step["await"].split(":")
+
+        def found() -> Case | None:
+            rows = self.client(step["as"]).get(f"/{service}/v1/{plural}", params={"state": step["state"]}).json()
+            fresh = [r for r in rows["items"] if r["stream"] not in self._seen]
+            return Case(service, plural, fresh[0]["stream"], fresh[0]["number"]) if len(fresh) == 1 else None
+
+        case = self._patiently(step, found)
+        self._seen.add(case.id)
+        self.cases[step["save"]] = case
+        self._promise(service, step.get("events", ()))
+        words = ", ".join(step.get("events", ()))
+        self.tell(Happened(step, self.now, "followed", number=case.number, words=words))
+
+    def _await_state(self, step: dict[str, Any]) -> None:
+        service, name = step["wait_state"].split(":")
+        case = self.cases[name]
+
+        def reached() -> bool:
+            params = {"state": step["state"]}
+            rows = self.client(step["as"]).get(f"/{service}/v1/{case.plural}", params=params).json()
+            return any(r["stream"] == case.id for r in rows["items"])
+
+        self._patiently(step, reached)
+        self._promise(service, step.get("events", ()))
+        words = ", ".join(step.get("events", ()))
+        self.tell(Happened(step, self.now, "followed", number=case.number, words=words))
+
+    def _await_event(self, step: dict[str, Any]) -> None:
+        _, name, event = step["wait_event"].split(":")
+        case = self.cases[name]
+        self._patiently(step, lambda: any(h["type"] == event for h in self.read(case, step["as"])["history"]))
+
+    def _check_deadline(self, step: dict[str, Any]) -> None:
+        case = self.cases[step["at"]]
+
+        def due() -> str | None:
+            rows = self.client(step["as"]).get(f"/{case.service}/v1/deadlines", params={"limit": 200}).json()
+            return next(
+                (r["due"] for r in rows["items"] if r["stream"] == case.id and r["deadline"] == step["deadline"]), None
+            )
+
+        found = self._patiently(step, due)
+        if found != step["due"]:
+            raise Departure(f"{step['deadline']} is due {found}, expected {step['due']}")
+        self.tell(Happened(step, self.now, "due", number=case.number, words=f"{step['deadline']} {found}"))
+
+    def _check_history(self, step: dict[str, Any]) -> None:
+        who, case = step["as"], self.cases[step["at"]]
+        ref = self.read(case, who)["facts"]["accused"][0]["ref"]
+
+        def complete() -> list[dict[str, Any]] | None:
+            rows = self.client(who).get(f"/intake/v1/accused/{ref}/history").json()["complaints"]
+            return rows if len(rows) == step["history"] else None
+
+        rows = self._patiently(step, complete)
+        kinds = [r["repeat_kind"] for r in rows]
+        counts = {k: kinds.count(k) for k in ("INITIAL", "DUPLICATE", "RE_REPORT_AFTER_CONCLUSION")}
+        if list(counts.values()) != [step["initial"], step["duplicates"], step["re_reports"]]:
+            raise Departure(f"history of the accused: {counts}")
+        words = "AccusedHistory " + ", ".join(f"{v} {k}" for k, v in counts.items())
+        self.tell(Happened(step, self.now, "looked", words=words))
+
+    def _patiently(self, step: dict[str, Any], look: Callable[[], Any]) -> Any:
+        """Services follow one another's events in their own time; a look is repeated, not forced."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            found = look()
+            if found:
+                return found
+            time.sleep(0.05)
+        raise Departure(f"waited in vain: {step}")
+
+    # --- expressions -------------------------------------------------------------------------------
+
+    def _resolve(self, value: Any, who: str) -> Any:
+        if isinstance(value, dict):
+            return {k: self._resolve(v, who) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._resolve(v, who) for v in value]
+        if isinstance(value, str):
+            if value.startswith("#"):
+                return hashlib.sha256(value.encode()).hexdigest()
+            return EXPRESSION.sub(lambda m: self._value(m.group(1), who), value)
+        return value
+
+    def _value(self, expression: str, who: str) -> str:
+        if expression.startswith("at:"):
+            return datetime.fromisoformat(f"{expression[3:]}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
+        if expression.startswith("draft:"):
+            name, *path = expression[6:].split(".")
+            case = self.cases[name]
+            answer = self.client(who).get(f"/{case.service}/v1/{case.plural}/{case.id}/draft")
+            found: Any = answer.json()
+        else:
+            name, *path = expression.split(".")
+            case = self.cases[name]
+            if not path:
+                return case.id
+            found = self.read(case, who)
+        for key in path:
+            found = found[int(key)] if isinstance(found, list) else found[key]
+        return str(found)
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()

@@ -1,0 +1,304 @@
+"""python -m services.audit.main serve | migrate | rebuild [--replace] | retry
+
+The composition root: the only place where audit's parts are made. `serve` takes in the four streams,
+signs checkpoints and answers; `rebuild` makes the ledger anew from the producers' logs and compares it with
+every checkpoint ever signed; `retry` tries once more what was set aside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from nats.aio.client import Client
+from prometheus_client import CollectorRegistry, Gauge
+from sqlalchemy import pool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.audit import rebuild
+from services.audit.access import AccessLog
+from services.audit.api import Logs, ReadingFace, Replays, add_routes
+from services.audit.cases import Cases
+from services.audit.database import engine_for, using
+from services.audit.ledger import Ledger
+from services.audit.proof import HistoryChanged, Signer, Trees
+from services.audit.tables import PUBLISHERS, SERVICE
+from shared.bus.connection import connect
+from shared.bus.envelope import BusKey
+from shared.bus.inbox import Inbox
+from shared.bus.parking import PgParkedStore
+from shared.clock import Clock, FileClock, SystemClock
+from shared.organs.tree import OrganTree
+from shared.security.tokens import TokenVerifier
+from shared.service import SHUTDOWN_SECONDS, configure_logs
+from shared.settings import Settings
+from shared.store.migrate import migrate
+from shared.store.sealing import Keyring, Sealer
+from shared.store.types import StoreUnavailable
+from shared.web.app import make_app
+from shared.web.metrics import BusMetrics
+
+log = structlog.get_logger(SERVICE)
+CHECKPOINT_SECONDS = 60.0
+TITLE = "zhengming audit 审计"
+
+
+class AuditMetrics(BusMetrics):
+    """What the bus tells, and how far the trees have grown."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.proved = Gauge("zm_audit_proved", "Leaves of the tree", ["service"], registry=registry)
+        self.set_aside = Gauge(
+            "zm_audit_set_aside",
+            "Events parked now: the tree waits before them",
+            ["service"],
+            registry=registry,
+        )
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a running audit consists of."""
+
+    settings: Settings
+    engine: AsyncEngine
+    ledger: Ledger
+    cases: Cases
+    trees: Trees
+    access: AccessLog
+    key: BusKey
+    parked: PgParkedStore
+    metrics: AuditMetrics
+    nats: Client = field(default_factory=Client)
+
+    def inbox(self, source: str) -> Inbox:
+        """One publisher's stream, taken in run by run."""
+        return Inbox(
+            SERVICE,
+            source,
+            self.nats,
+            self.ledger,
+            None,
+            handle_batch=self.ledger.take_in,
+            key=self.key,
+            parked=self.parked,
+            observer=self.metrics,
+        )
+
+    async def sign_for_ever(self, seconds: float = CHECKPOINT_SECONDS) -> None:
+        """Signs every log's state from time to time. A tree that no longer holds what was signed is not
+        signed again; that is said until somebody has looked."""
+        while True:
+            for service in PUBLISHERS:
+                part = f"checkpoint.{service}"
+                try:
+                    await self.trees.checkpoint(service)
+                    self.metrics.halted(part, None)
+                    self.metrics.proved.labels(service).set(await self.trees.size(service))
+                    self.metrics.set_aside.labels(service).set(await self.parked.count(service))
+                except HistoryChanged as reason:
+                    self.metrics.halted(part, str(reason))
+                    log.error("checkpoint.halted", service=service, reason=str(reason))
+                except StoreUnavailable as error:
+                    self.metrics.error(part, error)
+            await asyncio.sleep(seconds)
+
+
+def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
+    """Constructs everything and starts nothing."""
+    keys = settings.keys_dir
+    clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    engine = engine_for(settings.database_url, pool_size=settings.pool_size)
+    sealer = Sealer(Keyring.from_file(keys / f"store-{SERVICE}.key", SERVICE))
+    return Parts(
+        settings=settings,
+        engine=engine,
+        ledger=Ledger(engine, sealer, clock),
+        cases=Cases(engine, sealer),
+        trees=Trees(engine, Signer.from_file(keys / "checkpoint-ed25519.key"), clock),
+        access=AccessLog(engine, clock),
+        key=BusKey.from_file(keys / "bus.key"),
+        parked=PgParkedStore(engine),
+        metrics=AuditMetrics(registry),
+    )
+
+
+def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[FastAPI, Parts]:
+    """The application; its lifespan starts and stops the parts."""
+    registry = CollectorRegistry()
+    parts = make_parts(settings, registry)
+    face = ReadingFace(verifier or TokenVerifier(settings.jwks_url, settings.issuer))
+    draining = [False]
+    app = make_app(
+        title=TITLE,
+        description="What happened in a case, as it was known on any day, and the proof of it. Reads only.",
+        face=face,
+        commands=[],
+        registry=registry,
+        ready=lambda: _ready(parts.engine),
+        draining=draining,
+        lifespan=lambda app: _life(parts, draining),
+        max_body=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+    )
+    keys = [str(key) for key in parts.trees.verifier_keys()]
+    replays = Replays(face, parts.cases, parts.trees, parts.access, OrganTree.load())
+    add_routes(app, replays, Logs(face, parts.trees, keys))
+    return app, parts
+
+
+async def _ready(engine: AsyncEngine) -> dict[str, bool]:
+    try:
+        async with asyncio.timeout(1), using(engine) as driver:
+            await driver.execute("SELECT 1")
+    except (StoreUnavailable, TimeoutError):
+        return {"database": False}
+    return {"database": True}
+
+
+@asynccontextmanager
+async def _life(parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
+    """Starts the workers; stops them when no request is left, each after its unit."""
+    works: list[Coroutine[Any, Any, None]] = []
+    if parts.settings.worker:
+        works.append(parts.sign_for_ever())
+        if parts.settings.nats_url:
+            await _connect(parts, wait=False)
+            works += [parts.inbox(source).run() for source in PUBLISHERS]
+    tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(_ended)
+    try:
+        yield
+    finally:
+        draining[0] = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(Exception):
+            await asyncio.wait_for(parts.nats.drain(), 2)
+        await parts.engine.dispose()
+
+
+async def _connect(parts: Parts, *, wait: bool) -> None:
+    settings = parts.settings
+    seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
+    parts.nats = await connect(
+        settings.nats_url, seed, SERVICE, parts.metrics.nats_error, _end_process, wait=wait
+    )
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A worker that dies ends the process: a supervisor starts it again, loudly."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("worker_died", error=type(error).__name__)
+        _end_process()
+
+
+def _end_process() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+# --- Commands ---
+
+
+async def _rebuild(settings: Settings, *, put_in_place: bool) -> int:
+    """Exit status 0 if every root that was ever signed came out again."""
+    parts = make_parts(settings, CollectorRegistry())
+    owner = create_async_engine(settings.owner_database_url, poolclass=pool.NullPool)
+    beside = engine_for(settings.database_url, search_path=f"{rebuild.SCHEMA},public")
+    sealer = Sealer(Keyring.from_file(settings.keys_dir / f"store-{SERVICE}.key", SERVICE))
+    try:
+        await _connect(parts, wait=True)
+        await rebuild.prepare(owner)
+        await rebuild.fill(Ledger(beside, sealer, SystemClock()), parts.nats, parts.key)
+        rebuilt = await rebuild.compare(beside, parts.engine)
+        for service, size in rebuilt.sizes.items():
+            print(f"{service}: {size} 件 / events")
+        print(f"已核对签署的根 / signed roots checked: {rebuilt.checked}")
+        for service, size in rebuilt.missed:
+            print(f"根不符 / root NOT met: {service} {size}")
+        if rebuilt.missed:
+            return 1
+        if put_in_place:
+            await beside.dispose()
+            print(f"旧表存于 / old tables kept in schema {await rebuild.replace(owner)}")
+        return 0
+    finally:
+        if parts.nats.is_connected:
+            await parts.nats.close()
+        for engine in (beside, parts.engine, owner):
+            await engine.dispose()
+
+
+async def _retry(settings: Settings) -> int:
+    """Exit status 0 if nothing is set aside any more."""
+    parts = make_parts(settings, CollectorRegistry())
+    left = 0
+    try:
+        await _connect(parts, wait=True)
+        for source in PUBLISHERS:
+            inbox = parts.inbox(source)
+            done, left_here = await inbox.retry_parked(), await inbox.count_parked()
+            left += left_here
+            print(f"{source}: 已补收 / taken in {done}, 仍搁置 / still set aside {left_here}")
+    finally:
+        if parts.nats.is_connected:
+            await parts.nats.close()
+        await parts.engine.dispose()
+    return 1 if left else 0
+
+
+def _serve(settings: Settings) -> None:
+    app, _ = build(settings)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        backlog=2048,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out what the command line asks for and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m services.audit.main", description=TITLE)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="take in, sign and answer")
+    commands.add_parser("migrate", help="bring the database to the newest revision (owner's URL)")
+    again = commands.add_parser("rebuild", help="make the ledger anew from the producers' logs (owner's URL)")
+    again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
+    commands.add_parser("retry", help="try again what was set aside")
+    options = parser.parse_args(arguments)
+    settings = Settings.from_env(SERVICE)
+    configure_logs()
+    if options.command == "serve":
+        _serve(settings)
+    elif options.command == "migrate":
+        migrate(f"services/{SERVICE}/migrations", settings.owner_database_url)
+    elif options.command == "rebuild":
+        return asyncio.run(_rebuild(settings, put_in_place=options.replace))
+    else:
+        return asyncio.run(_retry(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
