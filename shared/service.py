@@ -23,7 +23,7 @@ from nats.aio.client import Client
 from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Aggregate, Law
 from shared.bus.connection import connect
@@ -44,6 +44,7 @@ from shared.scheduler import OnBreach, Scheduler
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
+from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
 from shared.store.migrate import migrate
 from shared.store.projector import Projector
@@ -115,13 +116,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
     law = load_law()
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
-    engine = create_async_engine(
-        settings.database_url,
-        pool_size=settings.pool_size,
-        max_overflow=0,
-        pool_timeout=3,
-        pool_pre_ping=False,
-    )
+    engine = open_engine(settings.database_url, settings.pool_size)
     mapper = EventMapper(
         Sealer(Keyring.from_file(settings.keys_dir / f"store-{service.name}.key", service.name))
     )
@@ -196,10 +191,10 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected)
+    await parts.projector.start()
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:
         task.add_done_callback(_ended)
-    await parts.projector.start()
     try:
         yield
     finally:

@@ -74,7 +74,7 @@ _ACCESSES = """
         UNION ALL
         SELECT who, role, organ, count(*), min(at), max(at)
         FROM access_log WHERE correlation_id = ANY($4::uuid[]) AND outcome = 'ok'
-          AND at <= coalesce($2::timestamptz, 'infinity') GROUP BY 1, 2, 3
+          AND at < coalesce($2::timestamptz, 'infinity') GROUP BY 1, 2, 3
     ) AS seen GROUP BY who, role, organ ORDER BY who, role, organ
     """
 
@@ -124,7 +124,11 @@ class Cases:
         return found
 
     async def accesses(self, streams: Sequence[Stream], as_of: datetime | None) -> list[dict[str, Any]]:
-        """Who looked at these streams how often: in the services, and here."""
+        """Who looked at these streams how often: in the services, and here, this replay included.
+
+        Replays of the very instant asked for are not counted: under a clock that stands still there
+        might be more of them tomorrow, and the answer must not change.
+        """
         correlations = {s.correlation_id for s in streams}
         async with using(self._engine) as driver:
             rows = await driver.fetch(_ACCESSES, [s.id for s in streams], as_of, READINGS, list(correlations))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -146,7 +146,7 @@ def circular(day: str = "2022-03-18", **over: Any) -> dict[str, Any]:
         "range": "UNIT_ALL_STAFF",
         "channels": ["公告栏"],
         "from_on": day,
-        "to_on": "2022-04-01",
+        "to_on": (date.fromisoformat(day) + timedelta(days=10)).isoformat(),
         "copy_hash": HASH,
         **over,
     }

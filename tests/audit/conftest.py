@@ -1,0 +1,151 @@
+"""A real PostgreSQL with audit's migration in it: one server per session, a fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy.engine import make_url
+
+from deploy.local.databases import Passwords, ensure_database
+from deploy.local.postgres import Postgres
+from services.audit.main import Parts, build
+from services.audit.tables import ROLE
+from shared.command import Token
+from shared.refusal import refuse
+from shared.security.tokens import TokenVerifier
+from shared.settings import Settings
+from shared.store.migrate import migrate
+from tests.audit.world import COUNTY, Producer, World
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL of the embedded stack in a folder of its own, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="zm-audit-"))
+    folder.chmod(0o755)
+    postgres = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
+    try:
+        postgres.start()
+        yield postgres
+    finally:
+        postgres.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Database:
+    """URLs of one database, for SQLAlchemy."""
+
+    admin_url: str
+    owner_url: str
+    service_url: str
+
+    @property
+    def plain_admin_url(self) -> str:
+        return self.admin_url.replace("+asyncpg", "")
+
+
+async def make_database(server: Postgres, service_role: str = ROLE) -> Database:
+    """An empty database with its two roles, as the embedded stack makes them."""
+    running = server.start()
+    name = f"t_{uuid4().hex[:12]}"
+    owner = f"{service_role}_owner"
+    passwords = Passwords(owner="owner-password", service="service-password")
+    await ensure_database(running.admin_url, name, owner, service_role, passwords)
+    base = make_url(running.admin_url).set(drivername="postgresql+asyncpg", database=name)
+
+    def url(user: str, password: str) -> str:
+        return base.set(username=user, password=password).render_as_string(hide_password=False)
+
+    admin = base.render_as_string(hide_password=False)
+    return Database(admin, url(owner, passwords.owner), url(service_role, passwords.service))
+
+
+@pytest.fixture
+async def database(server: Postgres) -> Database:
+    """Audit's database, migrated."""
+    made = await make_database(server)
+    await asyncio.to_thread(migrate, "services/audit/migrations", made.owner_url)
+    return made
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    """Settings of a development audit that has no broker."""
+    for name in ("store-audit", "bus", "checkpoint-ed25519"):
+        (tmp_path / f"{name}.key").write_bytes(secrets.token_bytes(32))
+    env = {
+        "ZM_PROFILE": "development",
+        "ZM_DATABASE_URL": database.service_url,
+        "ZM_OWNER_DATABASE_URL": database.owner_url,
+        "ZM_KEYS_DIR": str(tmp_path),
+    }
+    return Settings.from_env("audit", env)
+
+
+class KnownPeople(TokenVerifier):
+    """A verifier whose tokens are what they say: `Bearer <role> <organ>`."""
+
+    def __init__(self) -> None:
+        super().__init__("", "")
+
+    async def verify(self, authorization: str | None) -> Token:
+        if authorization is None:
+            refuse("E_UNAUTHENTICATED")
+        _, role, organ = authorization.split(" ")
+        return Token(f"p-{role}-{organ}", frozenset({role}), organ, time.time() + 60)
+
+
+@dataclass
+class Audit:
+    """A running audit: its parts, and a client at its door."""
+
+    parts: Parts
+    client: httpx.AsyncClient
+
+    async def take_in(self, *producers: Producer, run: int = 3) -> None:
+        """What the inboxes do: each log in runs."""
+        for producer in producers:
+            done = await self.parts.ledger.tracked(producer.service)
+            events = producer.published(done)
+            for start in range(0, len(events), run):
+                await self.parts.ledger.take_in(events[start : start + run])
+
+    async def get(
+        self, path: str, *, role: str = "auditor", organ: str = COUNTY, **params: str
+    ) -> httpx.Response:
+        headers = {"authorization": f"Bearer {role} {organ}"}
+        return await self.client.get(path, params=params, headers=headers)
+
+
+@pytest.fixture
+async def audit(settings: Settings) -> AsyncIterator[Audit]:
+    app, parts = build(settings, KnownPeople())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
+        yield Audit(parts, client)
+    await parts.engine.dispose()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def told(audit: Audit, world: World) -> Audit:
+    """An audit that knows the whole world; verification's log was taken in first, before its causes."""
+    await audit.take_in(world.verification, world.intake)
+    return audit
+
+

@@ -1,0 +1,275 @@
+"""The replays over HTTP: order, as-of, difference, jurisdiction, accesses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from services.audit.access import first_broken
+from shared.bus.envelope import content
+from shared.view import fold_view
+from tests.audit.conftest import Audit
+from tests.audit.world import CANARY, CITY, COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, World
+
+FIRST = "/v1/cases/XF-990102100-2022-000001"
+SECOND = "/v1/cases/XF-990102100-2022-000002"
+HC = "/v1/cases/HC-990102100-2022-000001"
+
+
+def types(body: dict[str, Any]) -> list[str]:
+    return [event["type"] for event in body["events"]]
+
+
+async def timeline(audit: Audit, case: str = FIRST, **params: str) -> dict[str, Any]:
+    answer = await audit.get(f"{case}/timeline", **params)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_the_timeline_joins_all_services(told: Audit) -> None:
+    """Refusals are in it, readings are counted, and the duplicate that came later is linked."""
+    body = await timeline(told)
+    assert types(body) == [
+        "ComplaintReceived",
+        "ComplaintRegistered",
+        "AllegationsListed",
+        "ComplaintTransferredToHandler",
+        "VerificationCaseOpened",
+        "CommandRefused",
+        "ComplaintReceived",
+        "ComplaintRegistered",
+        "DuplicateFiled",
+        "VerificationConcluded",
+        "AllegationsVerifiedUnfounded",
+    ]
+    opened = body["events"][4]
+    assert opened["number"] == "HC-990102100-2022-000001"
+    assert opened["by"] == {"actor": "system", "role": "system", "organ": TOWNSHIP}
+    assert (opened["rule"], opened["policy"]) == ("R1", "2022-01")
+    assert opened["event"]["accused"][0]["name"] == CANARY
+    assert body["events"][0]["deadlines"][0]["id"] == "DL-01"
+    assert body["subjects"] == ["s-1", "s-2"]
+    assert [(a["who"], a["count"]) for a in body["accesses"]] == [
+        (f"p-auditor-{COUNTY}", 1),
+        ("p-head", 2),
+    ]
+
+
+@pytest.mark.parametrize("case", [SECOND, HC])
+async def test_any_number_leads_to_the_same_case(told: Audit, case: str) -> None:
+    """Links are followed in both directions."""
+    assert (await timeline(told, case))["events"] == (await timeline(told))["events"]
+
+
+async def test_a_case_without_a_number_is_found_by_its_id(told: Audit, world: World) -> None:
+    """The id of any of its streams will do."""
+    assert (await timeline(told, f"/v1/cases/{world.case}"))["events"] == (await timeline(told))["events"]
+
+
+async def test_order_of_taking_in_does_not_matter(audit: Audit, world: World, told: Audit) -> None:
+    """A cause that came after its effect links them all the same (here `told` took effects first)."""
+    assert len(types(await timeline(told, HC))) == 11
+
+
+async def test_as_of_by_recorded_time_is_a_prefix(told: Audit) -> None:
+    """What was linked later is not there, and the number given an hour later is not shown."""
+    whole = await timeline(told)
+    for moment in (MORNING, MORNING + timedelta(hours=3), MORNING + timedelta(days=30)):
+        part = await timeline(told, as_of=moment.isoformat())
+        assert part["events"] == [
+            {**event, "number": event["number"] if moment > MORNING else ""}
+            for event in whole["events"]
+            if event["recorded_at"] <= moment.isoformat()
+        ]
+    early = await timeline(told, as_of=MORNING.isoformat())
+    assert [s["number"] for s in early["streams"]] == [""]
+
+
+async def test_as_of_answers_stay_the_same(audit: Audit, world: World) -> None:
+    """What is recorded and linked afterwards changes no earlier day."""
+    moment = (MORNING + timedelta(days=30)).isoformat()
+    published = world.intake.published()
+    await audit.parts.ledger.take_in(published[:8])
+    await audit.take_in(world.verification)
+    then = await timeline(audit, as_of=moment)
+    await audit.take_in(world.intake)
+    assert await timeline(audit, as_of=moment) == then
+
+
+async def test_by_occurred_time_the_letter_comes_first(told: Audit) -> None:
+    """The letter arrived a day before anybody recorded it."""
+    eve = (MORNING - timedelta(hours=2)).isoformat()
+    assert types(await timeline(told, as_of=eve, by="occurred")) == ["ComplaintReceived"]
+    assert types(await timeline(told, as_of=eve, by="recorded")) == []
+
+
+@pytest.mark.parametrize("by", ["recorded", "occurred"])
+@pytest.mark.parametrize("limit", ["1", "4", "11"])
+async def test_pages_make_the_whole(told: Audit, by: str, limit: str) -> None:
+    """Every event once, whatever the size of the page."""
+    whole = await timeline(told, by=by)
+    events: list[Any] = []
+    page = await timeline(told, by=by, limit=limit)
+    events += page["events"]
+    while page["next"]:
+        page = await timeline(told, by=by, limit=limit, cursor=page["next"])
+        events += page["events"]
+    assert events == whole["events"]
+
+
+async def test_one_subject_at_a_time(told: Audit) -> None:
+    """What concerns only another is left out, and so is the duplicate that names nobody of them."""
+    body = await timeline(told, subject="s-1")
+    assert "AllegationsVerifiedUnfounded" not in types(body)
+    assert "AllegationsListed" in types(body)
+    assert "DuplicateFiled" not in types(body)
+    other = await timeline(told, subject="s-2")
+    assert "AllegationsVerifiedUnfounded" in types(other)
+    assert (await told.get(f"{FIRST}/timeline", subject="s-9")).status_code == 404
+
+
+async def test_the_state_is_what_the_service_answered(told: Audit, world: World) -> None:
+    """Byte for byte, on every day."""
+    for hours in (0, 1, 2, 3, 24 * 100):
+        moment = MORNING + timedelta(hours=hours)
+        answer = await told.get(f"{FIRST}/state", as_of=moment.isoformat())
+        history = [
+            e.recorded
+            for e in world.intake.entries
+            if e.recorded.originator_id == world.first
+            and e.recorded.recorded_at is not None
+            and e.recorded.recorded_at <= moment
+        ]
+        assert orjson.dumps(fold_view(content(r) for r in history), default=str) in answer.content
+
+
+async def test_the_difference_names_what_changed(told: Audit) -> None:
+    """Between the first hour and the third: the number was given, the allegations were listed."""
+    body = (
+        await told.get(
+            f"{FIRST}/difference",
+            **{"from": MORNING.isoformat(), "to": (MORNING + timedelta(hours=2)).isoformat()},
+        )
+    ).json()
+    assert types(body) == ["ComplaintRegistered", "AllegationsListed"]
+    (changed,) = body["streams"]
+    assert changed["before"] == {"version": 1, "state": "RECEIVED"}
+    assert changed["after"] == {"version": 3, "state": "REGISTERED"}
+    assert changed["facts"]["number"] == {"before": None, "after": "XF-990102100-2022-000001"}
+    assert "channel" not in changed["facts"]
+    later = (await told.get(f"{FIRST}/difference", **{"from": (MORNING + timedelta(hours=2)).isoformat()})).json()
+    (complaint,) = [s for s in later["streams"] if s["number"].endswith("-000001") and s["kind"] == "Complaint"]
+    assert complaint["deadlines"] == {"DL-01": {"before": "2022-03-22", "after": None}}
+
+
+# --- Who may ---
+
+
+@pytest.mark.parametrize("what", ["timeline", "state", "bundle", "difference"])
+async def test_foreign_and_unknown_look_the_same(told: Audit, what: str) -> None:
+    """404 with the same bytes; only the access log knows which it was."""
+    params = {"from": MORNING.isoformat()} if what == "difference" else {}
+    foreign = await told.get(f"{FIRST}/{what}", organ=OTHER_COUNTY, **params)
+    unknown = await told.get(f"/v1/cases/XF-990102100-2022-999999/{what}", organ=OTHER_COUNTY, **params)
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert foreign.content == unknown.content
+    assert foreign.headers.keys() == unknown.headers.keys()
+
+
+@pytest.mark.parametrize("organ", [COUNTY, CITY, "DI-99"])
+async def test_superiors_see_what_is_below_them(told: Audit, organ: str) -> None:
+    assert (await told.get(f"{FIRST}/timeline", organ=organ)).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["petition_clerk", "organ_head", "statistics_viewer", "reporter_mobile"])
+async def test_only_auditors_replay(told: Audit, role: str) -> None:
+    """Whatever the case; so nothing can be learnt about it."""
+    for case in (FIRST, "/v1/cases/XF-990102100-2022-999999"):
+        answer = await told.get(f"{case}/timeline", role=role)
+        assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN_ROLE")
+
+
+async def test_auditors_stand_at_the_county_or_above(told: Audit) -> None:
+    answer = await told.get(f"{FIRST}/timeline", organ=TOWNSHIP)
+    assert (answer.status_code, answer.json()["code"]) == (403, "E_LEVEL_TOO_LOW")
+
+
+async def test_without_a_token_nothing(told: Audit) -> None:
+    assert (await told.client.get(f"{FIRST}/timeline")).status_code == 401
+    assert (await told.client.get("/v1/logs/intake/checkpoint")).status_code == 401
+
+
+async def test_every_replay_is_recorded(told: Audit) -> None:
+    """A timeline counts itself and the one before; refusals stand in the chained log with their true code."""
+    await timeline(told)
+    await told.get(f"{FIRST}/state", organ=OTHER_COUNTY)
+    answer = await told.get(f"{FIRST}/timeline")
+    auditor = [a for a in answer.json()["accesses"] if a["role"] == "auditor"]
+    assert [(a["who"], a["count"]) for a in auditor] == [(f"p-auditor-{COUNTY}", 2)]
+    number, _, hash_ = answer.headers["access-record"].partition(":")
+    assert number == "3"
+    async with told.parts.engine.connect() as connection:
+        rows = (
+            await connection.exec_driver_sql("SELECT action, outcome, hash FROM access_log ORDER BY id")
+        ).all()
+    assert [(r.action, r.outcome) for r in rows] == [
+        ("timeline", "ok"),
+        ("state", "E_JURISDICTION"),
+        ("timeline", "ok"),
+    ]
+    assert rows[2].hash.hex() == hash_
+    assert await first_broken(told.parts.engine) is None
+
+
+# --- Bad input ---
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("timeline", {"as_of": "yesterday"}),
+        ("timeline", {"as_of": "2022-03-01T00:00:00"}),
+        ("timeline", {"as_of": "0001-01-01T00:00:00+14:00"}),
+        ("timeline", {"by": "guessed"}),
+        ("timeline", {"limit": "1001"}),
+        ("timeline", {"limit": "-1"}),
+        ("timeline", {"cursor": "x"}),
+        ("timeline", {"cursor": "W10"}),
+        ("timeline", {"cursor": "WyJhIiwiaW50YWtlIiwxXQ"}),
+        ("timeline", {"subject": "a\x00b"}),
+        ("state", {"by": ""}),
+        ("difference", {}),
+        ("difference", {"from": "2022-03-02T00:00:00Z", "to": "2022-03-01T00:00:00Z"}),
+        ("bundle", {"withhold": "L1"}),
+    ],
+)
+async def test_bad_questions_are_told_so(told: Audit, path: str, params: dict[str, str]) -> None:
+    answer = await told.get(f"{FIRST}/{path}", **params)
+    assert (answer.status_code, answer.json()["code"]) == (422, "E_SCHEMA")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("number", ["x", "%00", "XF-1", "XF-990102100-2022-%E4%B8%80", "' OR 1=1", "a" * 4000])
+async def test_what_is_no_number_is_not_found(told: Audit, number: str) -> None:
+    assert (await told.get(f"/v1/cases/{number}/timeline")).status_code == 404
+
+
+async def test_extreme_instants_are_no_defect(told: Audit) -> None:
+    for moment in ("0001-01-02T00:00:00Z", "9999-12-31T23:59:59Z"):
+        assert (await told.get(f"{FIRST}/timeline", as_of=moment)).status_code == 200
+
+
+async def test_the_openapi_document_names_every_parameter(audit: Audit) -> None:
+    schema = (await audit.client.get("/openapi.json")).json()
+    assert {p["name"] for p in schema["paths"]["/v1/cases/{number}/timeline"]["get"]["parameters"]} == {
+        "number",
+        "as_of",
+        "by",
+        "subject",
+        "limit",
+        "cursor",
+    }

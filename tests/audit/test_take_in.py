@@ -1,0 +1,165 @@
+"""Taking in: exactly once, in the proof's order, sealed, and refusing what is not proved."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import asyncpg
+import pytest
+from eventsourcing.persistence import Tracking
+
+from services.audit.proof import size_of
+from services.audit.record import NotProved
+from shared.bus.parking import pack
+from shared.evidence import merkle
+from shared.evidence.checkpoint import parse_and_verify
+from shared.evidence.leaf import leaf_data
+from shared.store.types import AlreadyTracked, Append, StoreUnavailable
+from tests.audit.conftest import Audit, Database
+from tests.audit.world import CANARY, Producer, World
+
+
+def reference_root(producer: Producer, size: int | None = None) -> bytes:
+    """The root as anybody can compute it from what the producer recorded."""
+    leaves = []
+    for entry in producer.entries[:size]:
+        r = entry.recorded
+        assert r.recorded_at is not None
+        data = leaf_data(
+            producer.service,
+            r.position,
+            str(r.originator_id),
+            r.originator_version,
+            entry.topic,
+            r.recorded_at,
+            entry.state_sha256,
+            entry.content_digest,
+        )
+        leaves.append(merkle.leaf_hash(data))
+    return merkle.root(leaves)
+
+
+async def root(audit: Audit, service: str) -> tuple[int, bytes]:
+    note = await audit.parts.trees.checkpoint(service)
+    signed = parse_and_verify(note, *audit.parts.trees.verifier_keys())
+    return signed.size, signed.root
+
+
+@pytest.mark.parametrize("run", [1, 3, 100])
+async def test_roots_equal_the_reference(audit: Audit, world: World, run: int) -> None:
+    """Whatever the runs, the tree is the one over the producer's log."""
+    await audit.take_in(*world.producers, run=run)
+    for producer in world.producers:
+        assert await root(audit, producer.service) == (len(producer.entries), reference_root(producer))
+
+
+async def test_a_run_that_comes_again_changes_nothing(told: Audit, world: World) -> None:
+    """Redelivered whole or in part, it is there already."""
+    events = world.intake.published()
+    for again in (events, events[:2], events[-1:]):
+        with pytest.raises(AlreadyTracked):
+            await told.parts.ledger.take_in(again)
+    assert await told.parts.ledger.tracked("intake") == len(events)
+    assert await root(told, "intake") == (len(events), reference_root(world.intake))
+
+
+async def test_two_workers_take_in_each_event_once(audit: Audit, world: World) -> None:
+    """Both start from the same position; one of them is told that it is done."""
+    events = world.intake.published()
+    outcomes = await asyncio.gather(
+        *(audit.parts.ledger.take_in(events) for _ in range(4)), return_exceptions=True
+    )
+    assert sum(outcome is None for outcome in outcomes) == 1
+    assert all(outcome is None or isinstance(outcome, AlreadyTracked) for outcome in outcomes)
+
+
+async def test_a_hole_is_no_fault_of_the_event(audit: Audit, world: World) -> None:
+    """What comes too early is neither taken nor parked."""
+    with pytest.raises(StoreUnavailable):
+        await audit.parts.ledger.take_in(world.intake.published()[1:])
+    assert await audit.parts.ledger.tracked("intake") == 0
+
+
+async def test_a_content_beside_its_digest_is_refused(audit: Audit, world: World) -> None:
+    """A forged event is not taken in, and nothing of its run is."""
+    world.intake.forge(2)
+    with pytest.raises(NotProved):
+        await audit.parts.ledger.take_in(world.intake.published())
+    assert await audit.parts.ledger.tracked("intake") == 0
+
+
+async def test_positions_have_no_gaps(audit: Audit, world: World) -> None:
+    """A leaf's index is its position less one, so a jump can be no leaf."""
+    first, second, *_ = world.intake.published()
+    with pytest.raises(NotProved):
+        await audit.parts.ledger.take_in([first, replace(second, position=3)])
+
+
+async def test_the_tree_waits_before_what_is_parked(audit: Audit, world: World, database: Database) -> None:
+    """A parked event leaves a hole in the tree; taken up again, everything behind it is proved at once."""
+    ledger, events = audit.parts.ledger, world.verification.published()
+    await ledger.take_in(events[:1])
+    row = {
+        "source": "verification",
+        "position": 2,
+        "event_id": events[1].event_id,
+        "correlation": str(world.first),
+        "reason": "NotProved",
+        "message": pack(b"{}", 1),
+    }
+    await ledger.append(Append(parked=[row], tracking=Tracking("verification", 2)))
+    await ledger.take_in(events[2:])
+    assert (await root(audit, "verification"))[0] == 1
+    (parked,) = await audit.parts.parked.list("verification")
+    await ledger.take_in([events[1]], [parked.id])
+    assert await root(audit, "verification") == (len(events), reference_root(world.verification))
+    assert await audit.parts.parked.count("verification") == 0
+    with pytest.raises(AlreadyTracked):
+        await ledger.take_in([events[1]], [parked.id])
+
+
+async def test_no_name_lies_in_clear(told: Audit, database: Database) -> None:
+    """L2 is sealed on audit's disk as well: no table holds the accused's name."""
+    connection = await asyncpg.connect(database.plain_admin_url)
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    needle = CANARY.encode()
+    try:
+        for (table,) in tables:
+            for row in await connection.fetch(f"SELECT * FROM {table}"):
+                for value in row.values():
+                    assert needle not in (value if isinstance(value, bytes) else str(value).encode()), table
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE {} SET hash = hash", "DELETE FROM {}", "TRUNCATE {}"],
+)
+@pytest.mark.parametrize("table", ["nodes", "access_log"])
+@pytest.mark.parametrize("who", ["service_url", "owner_url", "admin_url"])
+async def test_facts_stay(told: Audit, database: Database, table: str, statement: str, who: str) -> None:
+    """Nobody changes what was added: not the service, not the owner, not the superuser."""
+    connection = await asyncpg.connect(getattr(database, who).replace("+asyncpg", ""))
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement.format(table))
+    finally:
+        await connection.close()
+
+
+async def test_a_tree_that_lost_what_was_signed_is_not_signed_again(
+    told: Audit, world: World, database: Database
+) -> None:
+    """An audit whose own nodes were changed says so instead of signing a second history."""
+    await told.parts.trees.checkpoint("intake")
+    connection = await asyncpg.connect(database.plain_admin_url)
+    try:
+        await connection.execute("ALTER TABLE nodes DISABLE TRIGGER ALL")
+        await connection.execute("UPDATE nodes SET hash = sha256(hash) WHERE service = 'intake' AND level = 2")
+        assert await size_of(connection, "intake") == len(world.intake.entries)
+    finally:
+        await connection.close()
+    answer = await told.get("/v1/logs/intake/checkpoint")
+    assert answer.status_code == 503
