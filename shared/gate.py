@@ -146,7 +146,12 @@ class Gatekeeper:
         return await self.store.append(
             Append(
                 events=events,
-                command=CommandRecord(command_id, request_hash, aggregate.id, {"state": aggregate.state, "number": aggregate.number}),
+                command=CommandRecord(
+                    command_id,
+                    request_hash,
+                    aggregate.id,
+                    {"state": aggregate.state, "number": aggregate.number},
+                ),
                 effects=[e for e in ctx.facts.get("effects", ()) if isinstance(e, Effect)],
             )
         )

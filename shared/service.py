@@ -116,7 +116,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
     law = load_law()
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
-    engine = open_engine(settings.database_url, settings.pool_size)
+    engine = open_engine(settings.database_url, size=settings.pool_size)
     mapper = EventMapper(
         Sealer(Keyring.from_file(settings.keys_dir / f"store-{service.name}.key", service.name))
     )

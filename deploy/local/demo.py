@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -104,14 +105,13 @@ class Demo:
             table.add_column(name, no_wrap=True)
         for event in events:
             when = datetime.fromisoformat(event["occurred_at"]).astimezone(SHANGHAI)
-            who = event["actor"] if event["role"] != "system" else "system"
             table.add_row(
                 when.strftime("%Y-%m-%d %H:%M"),
                 event["service"],
                 event["type"],
                 event["number"],
-                who,
-                event["rule"] or "",
+                event["by"]["actor"],
+                event["rule"],
             )
         self.console.print(table)
         self._check_promises(events)
@@ -148,7 +148,9 @@ class Demo:
         self._headline(f"截至 {day[:10]} · as recorded before {day}")
         streams = {s["id"]: s for s in self._audit(f"/cases/{number}/state", as_of=day)["streams"]}
         for view in streams.values():
-            self.console.print(f"  {view['kind']:<18}{view['number']:<28}{view['state']:<18}version {view['version']}")
+            self.console.print(
+                f"  {view['kind']:<18}{view['number']:<28}{view['state']:<18}version {view['version']}"
+            )
         instant = datetime.fromisoformat(day)
         given = {v["id"]: v for at, _, v in self.player.answers if at < instant}
         same = 0
@@ -166,7 +168,9 @@ class Demo:
         self._headline(f"{begin[:10]} → {end[:10]} · what changed in between")
         for stream in self._audit(f"/cases/{number}/difference", **{"from": begin, "to": end})["streams"]:
             before = stream["before"]["state"] if stream["before"] else "—"
-            self.console.print(f"  {stream['kind']:<18}{stream['number']:<28}{before} → {stream['after']['state']}")
+            self.console.print(
+                f"  {stream['kind']:<18}{stream['number']:<28}{before} → {stream['after']['state']}"
+            )
 
     # --- proof -------------------------------------------------------------------------------------
 
@@ -222,7 +226,7 @@ class Demo:
     async def _disconnected(self, admin: asyncpg.Connection[Any], source: str, copy: str) -> None:
         """PostgreSQL copies a database only while nobody is connected to it."""
         service = source.removeprefix("zm_")
-        self.stack.stop_service(service)
+        self.stack.kill(service, signal.SIGTERM)
         try:
             await admin.execute(f"CREATE DATABASE {copy} TEMPLATE {source}")
         finally:

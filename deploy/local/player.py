@@ -64,7 +64,12 @@ class Expected:
     day: str
 
 
-PLURALS = {"intake": "complaints", "verification": "cases", "clarification": "clarifications", "followup": "plans"}
+PLURALS = {
+    "intake": "complaints",
+    "verification": "cases",
+    "clarification": "clarifications",
+    "followup": "plans",
+}
 
 
 def load(number: int) -> dict[str, Any]:
@@ -237,7 +242,9 @@ class Player:
         service, plural = step["await"].split(":")
 
         def found() -> Case | None:
-            rows = self.client(step["as"]).get(f"/{service}/v1/{plural}", params={"state": step["state"]}).json()
+            rows = (
+                self.client(step["as"]).get(f"/{service}/v1/{plural}", params={"state": step["state"]}).json()
+            )
             fresh = [r for r in rows["items"] if r["stream"] not in self._seen]
             return Case(service, plural, fresh[0]["stream"], fresh[0]["number"]) if len(fresh) == 1 else None
 
@@ -273,7 +280,12 @@ class Player:
         def due() -> str | None:
             rows = self.client(step["as"]).get(f"/{case.service}/v1/deadlines", params={"limit": 200}).json()
             return next(
-                (r["due"] for r in rows["items"] if r["stream"] == case.id and r["deadline"] == step["deadline"]), None
+                (
+                    r["due"]
+                    for r in rows["items"]
+                    if r["stream"] == case.id and r["deadline"] == step["deadline"]
+                ),
+                None,
             )
 
         found = self._patiently(step, due)
