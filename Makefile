@@ -52,7 +52,7 @@ bench: install ## measure
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 docs: install ## write the generated API documents
-	$(BIN)/python -m docs.generate $(ARGS)
+	$(BIN)/python -m deploy.documents $(ARGS)
 
 lock: install ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -101,7 +101,7 @@ class Demo:
         self._caught_up()
         events = self._whole_timeline(number)
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("发生", "服务", "事件", "编号", "何人", "规则"):
+        for name in ("发生", "服务", "事件", "编号", "何人", "规则", ""):
             table.add_column(name, no_wrap=True)
         for event in events:
             when = datetime.fromisoformat(event["occurred_at"]).astimezone(SHANGHAI)
@@ -112,6 +112,7 @@ class Demo:
                 event["number"],
                 event["by"]["actor"],
                 event["rule"],
+                _detail(event),
             )
         self.console.print(table)
         self._check_promises(events)
@@ -200,7 +201,7 @@ class Demo:
             if not report.same:
                 raise Departure(f"the store of {service} does not match its evidence")
         self._headline("篡改 · an administrator alters one row in a copy of the store")
-        admin = self.stack.postgres.admin_url
+        admin = self.stack.start_postgres().admin_url
         copy = "zm_clarification_altered"
         connection = await asyncpg.connect(admin)
         try:
@@ -231,6 +232,16 @@ class Demo:
             await admin.execute(f"CREATE DATABASE {copy} TEMPLATE {source}")
         finally:
             self.stack.start_service(service)
+
+
+def _detail(event: dict[str, Any]) -> str:
+    """What a line of the timeline adds: the code of a refusal, a due date."""
+    told = event["event"] or {}
+    if event["type"] == "CommandRefused":
+        return f"✗ {told['command']}: {told['code']}"
+    if event["type"].startswith("Deadline"):
+        return f"{told['deadline']} due {told['due']}"
+    return "  ".join(f"{d['id']} until {d['due']}" for d in event.get("deadlines", ()))
 
 
 def main(argv: list[str] | None = None, out: Callable[[], Console] = lambda: Console(width=200)) -> int:

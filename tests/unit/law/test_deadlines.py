@@ -103,7 +103,7 @@ def test_reminder_three_working_days_before() -> None:
     [
         ("intake", "ComplaintReceived", ["DL-01", "DL-03", "DL-04", "DL-05", "DL-06", "DL-13"]),
         ("intake", "ResultBecameAvailable", ["DL-02"]),
-        ("verification", "VerificationCaseOpened", ["DL-07", "DL-08"]),
+        ("verification", "VerificationCaseOpened", ["DL-08"]),
         ("verification", "VerificationConcluded", []),
         ("clarification", "ClarificationOpened", ["DL-14"]),
         ("clarification", "ClarificationApplied", ["DL-14"]),

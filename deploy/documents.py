@@ -1,0 +1,151 @@
+"""Writes the generated API documents: one OpenAPI 3.1 per service, one AsyncAPI 3 for all published events.
+
+`python -m deploy.documents` writes docs/api; `--check` tells whether what lies there is what would be
+written, and is part of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from shared.event import DataClass, Event, event_classes
+from shared.service import build
+from shared.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "api"
+WRITING = ("intake", "verification", "clarification", "followup")
+
+
+def openapi(service: str) -> dict[str, Any]:
+    """The OpenAPI document of a writing service, without starting anything."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder)
+        for name in (f"store-{service}.key", "bus.key", "vault.key"):
+            (keys / name).write_bytes(bytes(32))
+        settings = Settings.from_env(
+            service,
+            {
+                "ZM_PROFILE": "development",
+                "ZM_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
+                "ZM_VAULT_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
+                "ZM_KEYS_DIR": folder,
+            },
+        )
+        module = importlib.import_module(f"services.{service}.main")
+        app: FastAPI = build(module.service(), settings)[0]
+        return app.openapi()
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI 3 of everything that is published, made from the contracts alone."""
+    channels: dict[str, Any] = {}
+    messages: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for service in WRITING:
+        importlib.import_module(f"shared.contracts.{service}")
+        for cls in event_classes(service):
+            key = f"{service}.{cls.__name__}.v{cls.version}"
+            address = f"zm.{key}"
+            messages[key] = {
+                "name": address,
+                "title": cls.__name__,
+                "summary": " ".join((cls.__doc__ or "").split()),
+                "contentType": "application/cloudevents+json",
+                "payload": _cloudevent(cls, address),
+            }
+            channels[key] = {
+                "address": address,
+                "messages": {cls.__name__: {"$ref": f"#/components/messages/{key}"}},
+            }
+            operations[f"send.{key}"] = {"action": "send", "channel": {"$ref": f"#/channels/{key}"}}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "zhengming published events",
+            "version": "1",
+            "description": "CloudEvents 1.0 (structured JSON) on NATS JetStream, one stream per service. "
+            "Fields of class L2 travel sealed in `data.sealed`; L3 and L4 never travel.",
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
+
+
+def _cloudevent(cls: type[Event], address: str) -> dict[str, Any]:
+    schema = cls.model_json_schema(ref_template="#/components/schemas/{model}")
+    definitions = schema.pop("$defs", {})
+    schema = _inlined(schema, definitions)
+    sealed = sorted(n for n, c in cls.classes.items() if c is DataClass.L2)
+    clear = {n: p for n, p in schema.get("properties", {}).items() if n not in sealed}
+    hidden = {n: p for n, p in schema.get("properties", {}).items() if n in sealed}
+    return {
+        "type": "object",
+        "required": ["specversion", "id", "source", "type", "subject", "time", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "format": "uuid"},
+            "source": {"const": f"/zhengming/{cls.service}"},
+            "type": {"const": address},
+            "subject": {"type": "string", "description": "The stream."},
+            "time": {"type": "string", "format": "date-time"},
+            "data": {
+                "type": "object",
+                "properties": {
+                    "event": {"type": "object", "properties": clear},
+                    "sealed": {
+                        "type": "string",
+                        "description": "AES-256-GCM of a JSON object with the fields of class L2 and the salt.",
+                        "x-fields": hidden,
+                    },
+                },
+            },
+        },
+    }
+
+
+def _inlined(value: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            return _inlined(definitions[value["$ref"].rsplit("/", 1)[1]], definitions)
+        return {k: _inlined(v, definitions) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_inlined(v, definitions) for v in value]
+    return value
+
+
+def documents() -> dict[str, str]:
+    """Every generated document by file name."""
+    made = {f"{service}.openapi.json": openapi(service) for service in WRITING}
+    made["events.asyncapi.json"] = asyncapi()
+    return {n: json.dumps(d, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for n, d in made.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare only")
+    check = parser.parse_args().check
+    status = 0
+    for name, text in documents().items():
+        path = TARGET / name
+        if check:
+            if not path.exists() or path.read_text("utf-8") != text:
+                print(f"docs/api/{name} is not what would be generated: run `make docs`")
+                status = 1
+        else:
+            path.write_text(text, "utf-8")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
