@@ -24,7 +24,8 @@ _START = {
     "number": "SELECT stream FROM numbers WHERE number = $1",
     "id": "SELECT stream FROM streams WHERE stream = $1::uuid",
 }
-# $2: the day, $3: the subject. Links are followed in both directions, each as far as it was known then.
+# $2: the day, $3: the subject. Links are followed in both directions, each as far as it was known then; with
+# a subject, only to cases that speak of him, or (yet) of nobody: rather one too many than one left out.
 _STREAMS = """
     WITH RECURSIVE start AS ({start}),
     joined (correlation_id) AS (
@@ -32,9 +33,9 @@ _STREAMS = """
         UNION
         SELECT links.other FROM joined JOIN links USING (correlation_id)
         WHERE links.{by}_at <= coalesce($2::timestamptz, 'infinity')
-          AND ($3::text IS NULL OR EXISTS (
-              SELECT FROM subjects WHERE subjects.correlation_id = links.other AND subject = $3
-              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity')))
+          AND ($3::text IS NULL OR coalesce((
+              SELECT bool_or(subject = $3) FROM subjects WHERE subjects.correlation_id = links.other
+              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity')), true))
     )
     SELECT s.stream, s.service, s.kind, s.organ, s.correlation_id, s.about,
         s.stream = (SELECT stream FROM start) AS asked,

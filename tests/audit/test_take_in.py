@@ -22,8 +22,12 @@ from tests.audit.world import CANARY, Producer, World
 
 def reference_root(producer: Producer, size: int | None = None) -> bytes:
     """The root as anybody can compute it from what the producer recorded."""
+    return merkle.root(leaves_of(producer)[:size])
+
+
+def leaves_of(producer: Producer) -> list[bytes]:
     leaves = []
-    for entry in producer.entries[:size]:
+    for entry in producer.entries:
         r = entry.recorded
         assert r.recorded_at is not None
         data = leaf_data(
@@ -37,7 +41,7 @@ def reference_root(producer: Producer, size: int | None = None) -> bytes:
             entry.content_digest,
         )
         leaves.append(merkle.leaf_hash(data))
-    return merkle.root(leaves)
+    return leaves
 
 
 async def root(audit: Audit, service: str) -> tuple[int, bytes]:
