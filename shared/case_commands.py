@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import StringConstraints, create_model
+from pydantic import AfterValidator, create_model
 
 from shared.aggregate import Aggregate, Law
 from shared.command import Command, Reference, ShortText
-from shared.security.roles import LEADERS, STAFF, SUBJECT
+from shared.security.roles import LEADERS, STAFF, SUBJECT, UNIT_CONTACT
 
-Role = Annotated[str, StringConstraints(pattern=r"^[a-z_]{3,40}$")]
+ROLES = frozenset({*STAFF, UNIT_CONTACT})
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise ValueError(f"one of {sorted(ROLES)}")
+    return role
+
+
+Role = Annotated[str, AfterValidator(_known)]
 
 
 class _AssignToCase(Command):

@@ -101,7 +101,7 @@ class IntakeRoutes:
             refuse("E_FORBIDDEN_ROLE")
         cases = self.parts.book.cases
         after = page_number(request.query_params.get("after"), "after", 0, 1 << 62)
-        limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE)
+        limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
         query = (
             select(cases.c.number, cases.c.state, cases.c.position)
             .where(

@@ -14,6 +14,7 @@ from joserfc.jwk import KeySet
 
 from shared.command import Token
 from shared.refusal import refuse
+from shared.security.roles import SYSTEM
 
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 REMEMBERED_SECONDS = 60
@@ -60,7 +61,8 @@ class TokenVerifier:
                 self._reject()
             return Token(
                 person=str(claims["sub"]),
-                roles=frozenset(_listed(claims.get("role", []))),
+                # The system acts by itself and never by a token.
+                roles=frozenset(_listed(claims.get("role", []))) - {SYSTEM},
                 organ=str(claims.get("organ") or ""),
                 expires=float(claims["exp"]),
             )

@@ -29,6 +29,7 @@ from shared.aggregate import snake
 from shared.command import Command, Token
 from shared.contracts.common import LegalBasis
 from shared.refusal import Refusal, refuse
+from shared.security.roles import SYSTEM
 from shared.security.tokens import TokenVerifier
 from shared.store.types import Appended
 from shared.web.middleware import Envelope, HttpMetrics, language_of
@@ -78,6 +79,10 @@ class Face:
 
 
 def parse(command: type[Command], body: bytes) -> Command:
+    """The command in a body. NUL is refused everywhere: no text of a person holds it, and PostgreSQL
+    could not keep it."""
+    if b"\\u0000" in body:
+        refuse("E_SCHEMA", "", field="body", reason="NUL character")
     return command.__pydantic_validator__.validate_json(body or b"{}")  # type: ignore[no-any-return]
 
 
@@ -109,6 +114,8 @@ def instant(value: str | None, field: str) -> datetime | None:
         refuse("E_SCHEMA", "§0.5", field=field, reason="RFC 3339 with offset")
     if parsed.tzinfo is None:
         refuse("E_SCHEMA", "§0.5", field=field, reason="offset missing")
+    if not 1900 <= parsed.year < 3000:
+        refuse("E_SCHEMA", "§0.5", field=field, reason="year out of range")
     return parsed
 
 
@@ -130,12 +137,12 @@ def object_id(value: str) -> UUID:
         refuse("E_NOT_FOUND")
 
 
-def page_number(value: str | None, field: str, default: int, maximum: int) -> int:
+def page_number(value: str | None, field: str, default: int, maximum: int, *, minimum: int = 0) -> int:
     """A whole number of a query string within its bounds."""
     if value is None:
         return default
-    if not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) <= maximum):
-        refuse("E_SCHEMA", "", field=field, maximum=maximum)
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and minimum <= int(value) <= maximum):
+        refuse("E_SCHEMA", "", field=field, minimum=minimum, maximum=maximum)
     return int(value)
 
 
@@ -169,6 +176,8 @@ def make_app(
     app = FastAPI(
         title=title, description=description, version="1", lifespan=lifespan, redoc_url=None, docs_url="/docs"
     )
+    # What only the system may do has no route: it acts by itself (the scheduler), and never by a token.
+    commands = [c for c in commands if c.gate.by != (SYSTEM,)]
     for command in commands:
         _add_command(app, face, command)
     _add_operations(app, registry, ready, draining)

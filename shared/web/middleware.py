@@ -95,6 +95,8 @@ class Envelope:
         try:
             if self.in_flight > self.max_in_flight:
                 await answer(problem("E_OVERLOADED", accept_language=language))
+            elif b"%00" in scope["query_string"]:
+                await answer(problem("E_SCHEMA", details={"field": "query"}, accept_language=language))
             elif int(headers.get(b"content-length", b"0") or 0) > self.max_body:
                 raise BodyTooLarge
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -29,6 +30,7 @@ from shared.web.app import Face, instant, json_response, object_id, page_number,
 WAIT_SECONDS = 1.0
 PAGE = 50
 PAGE_MAX = 200
+PURPOSE = re.compile(r"^[A-Za-z0-9._:/-]{0,60}$")
 
 
 class Reads:
@@ -128,7 +130,7 @@ class Reads:
             .where(d.c.met.is_(False), self._within(d.c.organ, token))
             .order_by(d.c.due, d.c.stream, d.c.deadline)
         )
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         offset = page_number(request.query_params.get("after"), "after", 0, 1_000_000)
         rows = await self._rows(query.limit(limit).offset(offset))
         return json_response({"items": rows, "next": offset + len(rows) if len(rows) == limit else None})
@@ -167,7 +169,7 @@ class Reads:
             role=role,
             object=str(aggregate.id),
             fields=fields,
-            purpose=request.headers.get("purpose", "")[:120],
+            purpose=_purpose(request.headers.get("purpose", "")),
         )
         await self.recorder.append(Append(events=record.collect_events()))
 
@@ -177,7 +179,7 @@ class Reads:
 
     async def _page(self, request: Request, query: Select[Any], cursor: Any) -> Response:
         await self.caught_up(request)
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
         rows = await self._rows(query.where(cursor < before).order_by(cursor.desc()).limit(limit))
         return json_response({"items": rows, "next": rows[-1]["position"] if len(rows) == limit else None})
@@ -185,3 +187,10 @@ class Reads:
     async def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         async with self.engine.connect() as connection:
             return plain_rows((await connection.execute(query)).mappings())
+
+
+def _purpose(value: str) -> str:
+    """Why a case is read: a short code, since prose might hold what belongs in no log."""
+    if not PURPOSE.match(value):
+        refuse("E_SCHEMA", "SEC-9", field="Purpose")
+    return value
