@@ -2,7 +2,7 @@
 
 The composition root: the only place where audit's parts are made. `serve` takes in the four streams,
 signs checkpoints and answers; `rebuild` makes the ledger anew from the producers' logs and compares it with
-every checkpoint ever signed; `retry` tries once more what was set aside.
+every checkpoint ever signed; `retry` asks the producers once more for what was set aside.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ from services.audit.cases import Cases
 from services.audit.database import engine_for, using
 from services.audit.ledger import Ledger
 from services.audit.proof import HistoryChanged, Signer, Trees
+from services.audit.record import NotProved
 from services.audit.tables import PUBLISHERS, SERVICE
 from shared.bus.connection import connect
-from shared.bus.envelope import BusKey
+from shared.bus.envelope import BadEnvelope, BusKey
+from shared.bus.envelope import open as open_envelope
 from shared.bus.inbox import Inbox
-from shared.bus.parking import PgParkedStore
+from shared.bus.log_server import fetch_log
+from shared.bus.parking import PgParkedStore, reason_of
 from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
 from shared.security.tokens import TokenVerifier
@@ -45,7 +48,7 @@ from shared.service import SHUTDOWN_SECONDS, configure_logs
 from shared.settings import Settings
 from shared.store.migrate import migrate
 from shared.store.sealing import Keyring, Sealer
-from shared.store.types import StoreUnavailable
+from shared.store.types import AlreadyTracked, StoreUnavailable
 from shared.web.app import make_app
 from shared.web.metrics import BusMetrics
 
@@ -82,6 +85,27 @@ class Parts:
     parked: PgParkedStore
     metrics: AuditMetrics
     nats: Client = field(default_factory=Client)
+    stopping: bool = False
+
+    async def connect(self, *, wait: bool) -> None:
+        """Signs in at the broker. A connection that closes unasked ends the process."""
+        settings = self.settings
+        seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
+
+        def closed() -> None:
+            if not self.stopping:
+                _end_process()
+
+        self.nats = await connect(
+            settings.nats_url, seed, SERVICE, self.metrics.nats_error, closed, wait=wait
+        )
+
+    async def close(self) -> None:
+        """Lets go of broker and database."""
+        self.stopping = True
+        with suppress(Exception):
+            await asyncio.wait_for(self.nats.drain(), 2)
+        await self.engine.dispose()
 
     def inbox(self, source: str) -> Inbox:
         """One publisher's stream, taken in run by run."""
@@ -175,7 +199,7 @@ async def _life(parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
     if parts.settings.worker:
         works.append(parts.sign_for_ever())
         if parts.settings.nats_url:
-            await _connect(parts, wait=False)
+            await parts.connect(wait=False)
             works += [parts.inbox(source).run() for source in PUBLISHERS]
     tasks = [asyncio.create_task(work) for work in works]
     for task in tasks:
@@ -187,17 +211,7 @@ async def _life(parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(Exception):
-            await asyncio.wait_for(parts.nats.drain(), 2)
-        await parts.engine.dispose()
-
-
-async def _connect(parts: Parts, *, wait: bool) -> None:
-    settings = parts.settings
-    seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
-    parts.nats = await connect(
-        settings.nats_url, seed, SERVICE, parts.metrics.nats_error, _end_process, wait=wait
-    )
+        await parts.close()
 
 
 def _ended(task: asyncio.Task[None]) -> None:
@@ -221,7 +235,7 @@ async def _rebuild(settings: Settings, *, put_in_place: bool) -> int:
     beside = engine_for(settings.database_url, search_path=f"{rebuild.SCHEMA},public")
     sealer = Sealer(Keyring.from_file(settings.keys_dir / f"store-{SERVICE}.key", SERVICE))
     try:
-        await _connect(parts, wait=True)
+        await parts.connect(wait=True)
         await rebuild.prepare(owner)
         await rebuild.fill(Ledger(beside, sealer, SystemClock()), parts.nats, parts.key)
         rebuilt = await rebuild.compare(beside, parts.engine)
@@ -237,27 +251,34 @@ async def _rebuild(settings: Settings, *, put_in_place: bool) -> int:
             print(f"旧表存于 / old tables kept in schema {await rebuild.replace(owner)}")
         return 0
     finally:
-        if parts.nats.is_connected:
-            await parts.nats.close()
-        for engine in (beside, parts.engine, owner):
-            await engine.dispose()
+        await parts.close()
+        await beside.dispose()
+        await owner.dispose()
 
 
 async def _retry(settings: Settings) -> int:
-    """Exit status 0 if nothing is set aside any more."""
+    """Takes what was set aside from the producers' own logs, where it may have been put right since.
+
+    Exit status 0 if nothing is set aside any more.
+    """
     parts = make_parts(settings, CollectorRegistry())
     left = 0
     try:
-        await _connect(parts, wait=True)
+        await parts.connect(wait=True)
         for source in PUBLISHERS:
-            inbox = parts.inbox(source)
-            done, left_here = await inbox.retry_parked(), await inbox.count_parked()
-            left += left_here
-            print(f"{source}: 已补收 / taken in {done}, 仍搁置 / still set aside {left_here}")
+            for row in await parts.parked.list(source):
+                try:
+                    (line,) = await fetch_log(parts.nats, source, row.position - 1, 1)
+                    await parts.ledger.take_in([open_envelope(line, parts.key)], [row.id])
+                    print(f"{source} {row.position}: 已补收 / taken in")
+                except AlreadyTracked:
+                    continue  # the running audit was faster
+                except (BadEnvelope, NotProved, ValueError) as error:
+                    left += 1
+                    await parts.parked.failed_again(row.id, reason_of(error))
+                    print(f"{source} {row.position}: 仍搁置 / still set aside: {error}")
     finally:
-        if parts.nats.is_connected:
-            await parts.nats.close()
-        await parts.engine.dispose()
+        await parts.close()
     return 1 if left else 0
 
 
@@ -285,7 +306,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("migrate", help="bring the database to the newest revision (owner's URL)")
     again = commands.add_parser("rebuild", help="make the ledger anew from the producers' logs (owner's URL)")
     again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
-    commands.add_parser("retry", help="try again what was set aside")
+    commands.add_parser("retry", help="ask the producers again for what was set aside")
     options = parser.parse_args(arguments)
     settings = Settings.from_env(SERVICE)
     configure_logs()

@@ -71,7 +71,7 @@ class Face:
                 object_id=object_id,
                 idempotency_key=idempotency_key(headers.get("idempotency-key")),
                 if_match=if_match(headers.get("if-match")),
-                occurred_at=instant(headers.get("occurred-at"), "Occurred-At"),
+                occurred_at=occurred_at(headers.get("occurred-at")),
                 legal_basis=legal_basis(headers.get("legal-basis")),
                 trace_id=request.scope["state"]["traceparent"].decode()[3:35],
             )
@@ -114,9 +114,15 @@ def instant(value: str | None, field: str) -> datetime | None:
         refuse("E_SCHEMA", "§0.5", field=field, reason="RFC 3339 with offset")
     if parsed.tzinfo is None:
         refuse("E_SCHEMA", "§0.5", field=field, reason="offset missing")
-    if not 1900 <= parsed.year < 3000:
-        refuse("E_SCHEMA", "§0.5", field=field, reason="year out of range")
     return parsed
+
+
+def occurred_at(value: str | None) -> datetime | None:
+    """When something happened, within the years that a calendar can tell working days of."""
+    happened = instant(value, "Occurred-At")
+    if happened is not None and not 1900 <= happened.year < 3000:
+        refuse("E_SCHEMA", "§0.5", field="Occurred-At", reason="year out of range")
+    return happened
 
 
 def legal_basis(value: str | None) -> tuple[dict[str, str], ...]:

@@ -147,5 +147,3 @@ async def told(audit: Audit, world: World) -> Audit:
     """An audit that knows the whole world; verification's log was taken in first, before its causes."""
     await audit.take_in(world.verification, world.intake)
     return audit
-
-

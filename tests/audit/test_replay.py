@@ -161,8 +161,12 @@ async def test_the_difference_names_what_changed(told: Audit) -> None:
     assert changed["after"] == {"version": 3, "state": "REGISTERED"}
     assert changed["facts"]["number"] == {"before": None, "after": "XF-990102100-2022-000001"}
     assert "channel" not in changed["facts"]
-    later = (await told.get(f"{FIRST}/difference", **{"from": (MORNING + timedelta(hours=2)).isoformat()})).json()
-    (complaint,) = [s for s in later["streams"] if s["number"].endswith("-000001") and s["kind"] == "Complaint"]
+    later = (
+        await told.get(f"{FIRST}/difference", **{"from": (MORNING + timedelta(hours=2)).isoformat()})
+    ).json()
+    (complaint,) = [
+        s for s in later["streams"] if s["number"].endswith("-000001") and s["kind"] == "Complaint"
+    ]
     assert complaint["deadlines"] == {"DL-01": {"before": "2022-03-22", "after": None}}
 
 
@@ -253,7 +257,9 @@ async def test_bad_questions_are_told_so(told: Audit, path: str, params: dict[st
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("number", ["x", "%00", "XF-1", "XF-990102100-2022-%E4%B8%80", "' OR 1=1", "a" * 4000])
+@pytest.mark.parametrize(
+    "number", ["x", "%00", "XF-1", "XF-990102100-2022-%E4%B8%80", "' OR 1=1", "a" * 4000]
+)
 async def test_what_is_no_number_is_not_found(told: Audit, number: str) -> None:
     assert (await told.get(f"/v1/cases/{number}/timeline")).status_code == 404
 

@@ -161,7 +161,9 @@ async def test_a_tree_that_lost_what_was_signed_is_not_signed_again(
     connection = await asyncpg.connect(database.plain_admin_url)
     try:
         await connection.execute("ALTER TABLE nodes DISABLE TRIGGER ALL")
-        await connection.execute("UPDATE nodes SET hash = sha256(hash) WHERE service = 'intake' AND level = 2")
+        await connection.execute(
+            "UPDATE nodes SET hash = sha256(hash) WHERE service = 'intake' AND level = 2"
+        )
         assert await size_of(connection, "intake") == len(world.intake.entries)
     finally:
         await connection.close()

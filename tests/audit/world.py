@@ -24,7 +24,9 @@ CANARY = "王虚清"
 
 
 def accused(ref: str, name: str = CANARY) -> Accused:
-    return Accused(ref=ref, name=name, unit="虚构镇政府", unit_division="990102100", managed_by_level="COUNTY")
+    return Accused(
+        ref=ref, name=name, unit="虚构镇政府", unit_division="990102100", managed_by_level="COUNTY"
+    )
 
 
 def allegation(ref: str, id: str = "a1") -> Allegation:
@@ -131,9 +133,7 @@ class World:
             correlation=first,
             deadlines=(DeadlineSet("DL-01", "2022-03-22", "2022-03-17"),),
         )
-        intake_.record(
-            self.numbered("XF-990102100-2022-000001"), first, at=MORNING + hour, correlation=first
-        )
+        intake_.record(self.numbered("XF-990102100-2022-000001"), first, at=MORNING + hour, correlation=first)
         people = (accused("s-1"), accused("s-2", "李虚白"))
         intake_.record(
             intake.AllegationsListed(
@@ -179,7 +179,9 @@ class World:
             actor="system",
             role="system",
         )
-        refusal = self._beside("intake", "CommandRefused", code="E_STATE", rule="R1", command="AcceptComplaint")
+        refusal = self._beside(
+            "intake", "CommandRefused", code="E_STATE", rule="R1", command="AcceptComplaint"
+        )
         intake_.record(refusal, uuid4(), at=MORNING + 4 * hour, correlation=first, kind="AuditRecord")
         reading = self._beside(
             "intake", "CaseRead", who="p-head", role="petition_head", fields="case", purpose=""
