@@ -12,7 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, NoReturn, TypeVar, get_args
 from uuid import UUID
 
 import orjson
@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from services.audit.access import Access, AccessLog
 from services.audit.bundle import Withhold, bundle_of
-from services.audit.cases import BYS, Cases, Found
+from services.audit.cases import BYS, Cases, Found, Session
 from services.audit.proof import HistoryChanged, Trees
 from services.audit.tables import PUBLISHERS
 from services.audit.timeline import (
@@ -39,7 +39,7 @@ from services.audit.timeline import (
 from shared.command import Token
 from shared.evidence.encoding import to_base64
 from shared.organs.tree import Level, OrganTree
-from shared.refusal import Refusal, refuse
+from shared.refusal import refuse
 from shared.security import roles
 from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
@@ -51,6 +51,7 @@ WHOLE_MAX = 20_000
 """Events of a case that one state, difference or bundle may hold."""
 NUMBER = re.compile(r"^[A-Z]{2}-\d{2,12}-\d{4}-\d{1,12}$", re.ASCII)
 SUBJECT = re.compile(r"^[\w.:/#-]{1,120}$")
+T = TypeVar("T")
 Action = Literal["timeline", "state", "difference", "bundle"]
 
 
@@ -63,18 +64,13 @@ class ReadingFace(Face):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One question about a case, its answer's streams, and the receipt of its record."""
+    """One question about a case, and the streams that its answer is made of."""
 
     found: Found
     streams: list[Stream]
     as_of: datetime | None
     by: By
     subject: str | None
-    receipt: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"access-record": self.receipt}
 
     def told(self) -> dict[str, Any]:
         """What was asked for, as every answer repeats it."""
@@ -107,11 +103,14 @@ class Replays:
         limit = max(1, page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX))
         by = _by(request)
         after = _cursor(request.query_params.get("cursor"), by)
-        replay = await self._replay(request, "timeline", by)
-        rows = await self.cases.rows(
-            replay.streams, replay.as_of, by, limit=limit + 1, subject=replay.subject, after=after
-        )
-        accesses = None if after else await self.cases.accesses(replay.streams, replay.as_of)
+
+        async def read(session: Session, replay: Replay) -> tuple[list[Any], list[dict[str, Any]] | None]:
+            rows = await session.rows(
+                replay.streams, replay.as_of, by, limit=limit + 1, subject=replay.subject, after=after
+            )
+            return rows, None if after else await session.accesses(replay.streams, replay.as_of)
+
+        replay, receipt, (rows, accesses) = await self._replay(request, "timeline", by, read)
         numbers = {stream.id: stream.number for stream in replay.streams}
         more, rows = len(rows) > limit, rows[:limit]
         body = {
@@ -121,25 +120,26 @@ class Replays:
             "accesses": accesses,
             "next": _as_cursor(rows[-1], by) if more else None,
         }
-        return json_response(body, headers=replay.headers)
+        return json_response(body, headers=_receipt(receipt))
 
     async def state(self, request: Request) -> Response:
         """Every stream of the case as it stood on a day. By recorded time each is, byte for byte, what its
         own service answered then."""
-        replay = await self._replay(request, "state", _by(request))
-        told = self._of_cases(replay, await self._rows(replay))
+        replay, receipt, rows = await self._replay(request, "state", _by(request), _whole)
+        told = self._of_cases(replay, _not_too_many(rows))
         views = states(told, replay.as_of, replay.by)
         body = {**replay.told(), "streams": list(views.values())}
-        return json_response(body, headers=replay.headers)
+        return json_response(body, headers=_receipt(receipt))
 
     async def difference(self, request: Request) -> Response:
         """What happened between two instants (after the first, up to the second), and what it changed."""
         begin, end = _instant(request, "from"), _instant(request, "to")
         if begin is None or (end is not None and end < begin):
             refuse("E_SCHEMA", "§6.6", field="from", reason="needed, and not after `to`")
-        replay = await self._replay(request, "difference", _by(request), as_of=end, since=begin)
-        rows = await self._rows(replay)
-        told = self._of_cases(replay, rows)
+        replay, receipt, rows = await self._replay(
+            request, "difference", _by(request), _whole, as_of=end, since=begin
+        )
+        told = self._of_cases(replay, _not_too_many(rows))
         numbers = {stream.id: stream.number for stream in replay.streams}
         time = f"{replay.by}_at"
         body = {
@@ -149,7 +149,7 @@ class Replays:
             "events": [self._entry(row, numbers[row["stream"]]) for row in rows if row[time] > begin],
             "streams": difference(states(told, begin, replay.by), states(told, end, replay.by)),
         }
-        return json_response(body, headers=replay.headers)
+        return json_response(body, headers=_receipt(receipt))
 
     async def bundle(self, request: Request) -> Response:
         """The case as a bundle of evidence, to be checked offline by `python -m shared.evidence.verify`.
@@ -157,42 +157,48 @@ class Replays:
         `withhold=L2` (the default) proves confidential events without showing them.
         """
         withhold: Withhold = _one_of(request, "withhold", get_args(Withhold), "L2")
-        replay = await self._replay(request, "bundle", _by(request))
+        _, receipt, rows = await self._replay(request, "bundle", _by(request), _whole)
         try:
-            bundle, unproved = await bundle_of(self.cases, self.trees, await self._rows(replay), withhold)
+            bundle, unproved = await bundle_of(self.cases, self.trees, _not_too_many(rows), withhold)
         except HistoryChanged:
             refuse("E_UNAVAILABLE")
         if not bundle.entries:
             refuse("E_NOT_YET", "§6.6")
-        return json_response(bundle.to_json(), headers={**replay.headers, "unproved-events": str(unproved)})
+        return json_response(
+            bundle.to_json(), headers={**_receipt(receipt), "unproved-events": str(unproved)}
+        )
 
     async def _replay(
         self,
         request: Request,
         action: Action,
         by: By,
+        read: Callable[[Session, Replay], Awaitable[T]],
         *,
         as_of: datetime | None = None,
         since: datetime | None = None,
-    ) -> Replay:
-        """Who asks for what, and may he; recorded before anything is told, refusals included."""
+    ) -> tuple[Replay, str, T]:
+        """Finds the case, reads of it if its auditor may, and records that before anything is told,
+        refusals included. Returns the receipt of the record as well."""
         token = await auditor(self.face, request)
-        if as_of is None and since is None:
+        if since is None:
             as_of = _instant(request, "as_of")
         subject = request.query_params.get("subject")
         if subject is not None and not SUBJECT.match(subject):
             refuse("E_SCHEMA", "§6.6", field="subject")
-        given = request.path_params["number"]
+        given: str = request.path_params["number"]
         name = _name(given)
-        found = None if name is None else await self.cases.find(name, as_of, by, subject)
-        streams: list[Stream] = []
+        found = answer = replay = None
         outcome = "E_NOT_FOUND"
-        if found is not None:
-            streams = visible(found.streams, token.organ, self.organs, subject)
-            if not self.organs.is_ancestor_or_self(token.organ, found.asked.organ):
-                outcome = "E_JURISDICTION"
-            elif subject is None or any(subject in s.subjects for s in streams):
-                outcome = "ok"
+        if name is not None:
+            # Nothing is raised in here: that would cost the connection.
+            async with self.cases.session() as session:
+                found = await session.find(name, as_of, by, subject)
+                if found is not None:
+                    streams = visible(found.streams, token.organ, self.organs, subject)
+                    outcome = self._outcome(token, found, streams, subject)
+                    replay = Replay(found, streams, as_of, by, subject)
+                    answer = await read(session, replay) if outcome == "ok" else None
         receipt = await self.access.add(
             Access(
                 who=token.person,
@@ -206,15 +212,16 @@ class Replays:
                 outcome=outcome,
             )
         )
-        if found is None or outcome != "ok":
-            raise Refusal("E_NOT_FOUND")
-        return Replay(found, streams, as_of, by, subject, receipt)
+        if replay is None or answer is None:
+            refuse("E_NOT_FOUND")
+        return replay, receipt, answer
 
-    async def _rows(self, replay: Replay) -> list[Any]:
-        rows = await self.cases.rows(replay.streams, replay.as_of, replay.by, limit=WHOLE_MAX + 1)
-        if len(rows) > WHOLE_MAX:
-            refuse("E_SCHEMA", "§6.6", reason="too many events at once", maximum=WHOLE_MAX)
-        return rows
+    def _outcome(self, token: Token, found: Found, streams: Sequence[Stream], subject: str | None) -> str:
+        if not self.organs.is_ancestor_or_self(token.organ, found.asked.organ):
+            return "E_JURISDICTION"
+        if subject is not None and not any(subject in stream.subjects for stream in streams):
+            return "E_NOT_FOUND"
+        return "ok"
 
     def _of_cases(self, replay: Replay, rows: Sequence[Any]) -> list[Told]:
         """The events of cases proper; what stands beside them has no state worth telling."""
@@ -282,6 +289,20 @@ async def auditor(face: Face, request: Request) -> Token:
     if token.organ in organs and organs.get(token.organ).level < Level.COUNTY:
         refuse("E_LEVEL_TOO_LOW", "§6.6", required_level=Level.COUNTY.name)
     return token
+
+
+async def _whole(session: Session, replay: Replay) -> list[Any]:
+    return await session.rows(replay.streams, replay.as_of, replay.by, limit=WHOLE_MAX + 1)
+
+
+def _not_too_many(rows: list[Any]) -> list[Any]:
+    if len(rows) > WHOLE_MAX:
+        refuse("E_SCHEMA", "§6.6", reason="too many events at once", maximum=WHOLE_MAX)
+    return rows
+
+
+def _receipt(receipt: str) -> dict[str, str]:
+    return {"access-record": receipt}
 
 
 # --- Reading what was asked ---

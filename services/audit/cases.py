@@ -6,7 +6,8 @@ day asked for. So an as-of answer stays the same for ever, whatever is joined to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,20 +89,18 @@ class Found:
     streams: tuple[Stream, ...]
 
 
-class Cases:
-    """The reading side of audit."""
+class Session:
+    """The questions of one replay, over one connection."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
-        self._engine = engine
-        self._sealer = sealer
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
 
     async def find(
         self, name: str | UUID, as_of: datetime | None, by: By, subject: str | None
     ) -> Found | None:
         """The case of a human number, or of a stream's id for one that has no number yet."""
-        start = _START["number" if isinstance(name, str) else "id"]
-        async with using(self._engine) as driver:
-            rows = await driver.fetch(_STREAMS.format(start=start, by=by), name, as_of, subject)
+        start = "number" if isinstance(name, str) else "id"
+        rows = await self._driver.fetch(_FIND[start, by], name, as_of, subject)
         streams = tuple(_stream(row) for row in rows)
         asked = next((s for s, row in zip(streams, rows, strict=True) if row["asked"]), None)
         return None if asked is None else Found(asked, streams)
@@ -118,22 +117,36 @@ class Cases:
     ) -> list[Any]:
         """Events of these streams in order, readings left out; `after` continues behind a key of ORDER."""
         query = _QUERIES[by, bool(after)]
-        async with using(self._engine) as driver:
-            found: list[Any] = await driver.fetch(
-                query, [s.id for s in streams], as_of, READINGS, limit, subject, *after
-            )
+        found: list[Any] = await self._driver.fetch(
+            query, [s.id for s in streams], as_of, READINGS, limit, subject, *after
+        )
         return found
 
     async def accesses(self, streams: Sequence[Stream], as_of: datetime | None) -> list[dict[str, Any]]:
-        """Who looked at these streams how often: in the services, and here, this replay included.
+        """Who looked at these streams how often before: in the services, and here.
 
         Replays of the very instant asked for are not counted: under a clock that stands still there
         might be more of them tomorrow, and the answer must not change.
         """
         correlations = {s.correlation_id for s in streams}
-        async with using(self._engine) as driver:
-            rows = await driver.fetch(_ACCESSES, [s.id for s in streams], as_of, READINGS, list(correlations))
+        rows = await self._driver.fetch(
+            _ACCESSES, [s.id for s in streams], as_of, READINGS, list(correlations)
+        )
         return [dict(row) for row in rows]
+
+
+class Cases:
+    """The reading side of audit."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A connection for the questions of one replay."""
+        async with using(self._engine) as driver:
+            yield Session(driver)
 
     def open(self, row: Any) -> bytes:
         """The sealed text of a row, in its place. Raises `StoreTampered` for any other."""
@@ -159,6 +172,7 @@ def _stream(row: Any) -> Stream:
     )
 
 
+_FIND = {(start, by): _STREAMS.format(start=_START[start], by=by) for start in _START for by in BYS}
 _QUERIES = {
     (by, continued): _ROWS.format(
         by=by, order=", ".join(ORDER[by]), of_subject=_OF_SUBJECT, after=_AFTER[by] if continued else ""

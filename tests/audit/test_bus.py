@@ -100,7 +100,7 @@ async def listening(audit: Audit, producers: dict[str, Producer]) -> AsyncIterat
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for lies in a database
             await asyncio.sleep(0.05)
 
 
@@ -177,7 +177,7 @@ async def test_an_audit_made_anew_has_every_signed_root(
 async def test_a_producer_with_another_history_does_not_replace_the_old(
     listening: Audit, world: World, settings: Settings
 ) -> None:
-    """A store that lost its tail cannot give the signed root again; the rebuild says so and changes nothing."""
+    """A store that lost its tail cannot give the signed root again: that is said, and nothing changed."""
     await until(lambda: all_taken_in(listening, world))
     await listening.parts.trees.checkpoint("intake")
     world.intake.entries.pop()

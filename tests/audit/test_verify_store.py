@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -92,7 +91,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(server: Postgres, audit: Audit) -> AsyncIterator[Store]:
+async def store(server: Postgres, audit: Audit) -> Store:
     """A store whose whole log audit has received."""
     database = await make_database(server, "zm_intake")
     await asyncio.to_thread(migrate, "services/intake/migrations", database.owner_url)
@@ -100,7 +99,7 @@ async def store(server: Postgres, audit: Audit) -> AsyncIterator[Store]:
     await store.fill(SIZE)
     published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)
-    yield store
+    return store
 
 
 async def check(store: Store, database: Database) -> Comparison:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from nats.nuid import NUID
 
@@ -38,8 +39,7 @@ class _Connection(asyncio.Protocol):
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport: Any = transport  # uvloop's is not an asyncio.Transport
         self._send()
 
     def _send(self) -> None:
@@ -96,7 +96,8 @@ async def drive(
             lambda: _Connection(source, tally, started + seconds), "127.0.0.1", port
         )
         protocols.append(protocol)
-    await asyncio.gather(*(protocol.done for protocol in protocols))
+    async with asyncio.timeout(seconds + 30):
+        await asyncio.gather(*(protocol.done for protocol in protocols))
     if tally.refused:
         raise RuntimeError(f"refused: {tally.refused[0]!r}")
     return len(tally.latencies) / (perf_counter() - started), tally.latencies

@@ -369,7 +369,7 @@ async def test_the_whole_line_survives_the_broker(
             broker.kill()
             if wipe:
                 broker.wipe()
-            broker.start()
+            await asyncio.to_thread(broker.start)
     await beta.noted(range(300))
 
 

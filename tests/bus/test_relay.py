@@ -171,7 +171,7 @@ async def test_a_wiped_broker_is_filled_again(broker: Nats, connection: Connect,
     broker.kill()
     broker.wipe()
     await put(log, 5)
-    broker.start()
+    await asyncio.to_thread(broker.start)
     await settled(nc, log)
 
 
@@ -193,7 +193,22 @@ async def test_kill_and_restart_while_publishing(broker: Nats, connection: Conne
         await asyncio.sleep(0.05)
         broker.kill()
         await put(log, 20)
-        broker.start()
+        await asyncio.to_thread(broker.start)
+    await settled(nc, log)
+
+
+async def test_a_stream_that_was_half_made_is_made_again(broker: Nats, connection: Connect, run: Run) -> None:
+    """Killed while it made the stream, the server cannot recover it, and is unhealthy until somebody
+    makes it again: whoever starts it must not wait for its health before the relays run."""
+    nc, log = await connection("alpha"), MemoryStore()
+    await put(log, 5)
+    run(relay(nc, log).run())
+    await settled(nc, log)
+    broker.kill()
+    for checksum in broker._store.rglob("ZM_ALPHA/meta.sum"):
+        checksum.unlink()
+    await asyncio.to_thread(broker.start)
+    await put(log, 5)
     await settled(nc, log)
 
 

@@ -51,6 +51,22 @@ APPROVERS = st.sampled_from(
     [APPROVER, APPROVER, HEAD, *(Actor(p, roles.CLARIFICATION_APPROVER, COUNTY) for p in PEOPLE)]
 )
 ANSWERING = st.sampled_from([SUBJECT, SUBJECT, STRANGER, HANDLER])
+MEDDLING = [
+    "plan again",
+    "plan wider",
+    "plan quietly",
+    "other text",
+    "withdraw",
+    "stranger agrees",
+    "handler agrees",
+    "agree narrowly",
+    "he reviews",
+    "he approves",
+    "he drafts",
+    "he writes",
+    "he implements",
+    "find more",
+]
 STATES = {
     "ASSESSING",
     "ASSESSED",
@@ -134,10 +150,48 @@ class ClarificationMachine(RuleBasedStateMachine):
         elif not s.c.heard:
             s.hear()
         else:
-            try:
-                s.submit()
-            except Refusal:
-                s.ask()
+            for way in (s.submit, s.ask, lambda: s.plan(QUIET_PLAN)):
+                try:
+                    way()
+                except Refusal:
+                    continue
+                return
+
+    @rule(
+        before=st.integers(0, 6),
+        kinds=st.lists(st.sampled_from(MEDDLING), min_size=1, max_size=2),
+        person=st.sampled_from(PEOPLE),
+        after=st.integers(2, 9),
+    )
+    def meddle(self, before: int, kinds: list[str], person: str, after: int) -> None:
+        """Something comes in between, and then everybody goes on as if nothing had been."""
+        s = self.stage
+        handler = Actor(person, roles.HANDLER, TOWN)
+        plan = s.c.plan.model_dump(include=set(MEETING_PLAN)) if s.c.plan else MEETING_PLAN
+        plan["rationale"] = "影响范围。"
+        narrow = {"limits": {"max_scope": "UNIT_ALL_STAFF"}}
+        meddling: dict[str, Callable[[], object]] = {
+            "plan again": lambda: s.plan(plan),
+            "plan wider": lambda: s.plan(plan, scope="PROVINCE_WIDE"),
+            "plan quietly": lambda: s.plan(QUIET_PLAN),
+            "other text": lambda: s.render(f"说明{s.c.version}。"),
+            "withdraw": lambda: s.do(c.WithdrawConsent, SUBJECT),
+            "stranger agrees": lambda: s.answer(actor=STRANGER),
+            "handler agrees": lambda: s.answer(actor=HANDLER),
+            "agree narrowly": lambda: s.answer("AGREED_WITH_LIMITS", **narrow),
+            "he reviews": lambda: s.review(Actor(person, roles.ORGAN_HEAD, TOWN)),
+            "he approves": lambda: s.approve(Actor(person, roles.CLARIFICATION_APPROVER, COUNTY)),
+            "he drafts": lambda: s.do(c.PlanClarification, handler, **plan),
+            "he writes": lambda: s.do(c.RenderText, handler),
+            "he implements": lambda: s.do(
+                c.ImplementForm, handler, evidence=EVIDENCE["MEETING"](s.day.isoformat())
+            ),
+            "find more": self.find_more,
+        }
+        self.go_on(before, MEETING_PLAN, True, "AGREED")
+        for kind in kinds:
+            self.attempt(meddling[kind])
+        self.go_on(after, MEETING_PLAN, True, "AGREED")
 
     # anything, at any time
 

@@ -1,0 +1,53 @@
+"""A production start refuses the parts that are for development (architecture §7)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.settings import Settings, UnsafeForProduction
+
+SAFE = {"ZM_ISSUER": "https://id.example", "ZM_JWKS_URL": "https://id.example/jwks"}
+
+
+def settings(folder: Path, **env: str) -> Settings:
+    return Settings.from_env("intake", {**SAFE, "ZM_KEYS_DIR": str(folder), **env})
+
+
+def test_production_is_the_default(tmp_path: Path) -> None:
+    """Nobody becomes a development system by forgetting a variable."""
+    assert settings(tmp_path).production
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"ZM_CLOCK_FILE": "clock"},
+        {"ZM_ISSUER": "http://127.0.0.1:8080/issuer"},
+        {"ZM_ISSUER": "https://zm.example/issuer"},
+        {"ZM_FAILPOINT": "store.after_commit:1"},
+    ],
+)
+def test_production_refuses_development_parts(tmp_path: Path, env: dict[str, str]) -> None:
+    """Simulated clock, development issuer, failpoints."""
+    with pytest.raises(UnsafeForProduction):
+        settings(tmp_path, **env)
+    assert not settings(tmp_path, **env, ZM_PROFILE="development").production
+
+
+def test_production_refuses_development_keys(tmp_path: Path) -> None:
+    """Keys that the embedded stack generated carry a mark."""
+    (tmp_path / "DEVELOPMENT").touch()
+    with pytest.raises(UnsafeForProduction):
+        settings(tmp_path)
+
+
+def test_production_refuses_default_keys(tmp_path: Path) -> None:
+    """A key of equal bytes is nobody's secret."""
+    (tmp_path / "bus.key").write_bytes(bytes(32))
+    with pytest.raises(UnsafeForProduction):
+        settings(tmp_path).key("bus.key")
+    (tmp_path / "bus.key").write_bytes(b"short")
+    with pytest.raises(ValueError, match="32 bytes"):
+        settings(tmp_path).key("bus.key")

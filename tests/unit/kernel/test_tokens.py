@@ -1,0 +1,114 @@
+"""Access tokens: only signed ones of the issuer, for us, in time (RFC 7519)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet, OctKey
+
+from shared.refusal import Refusal
+from shared.security.tokens import TokenVerifier
+
+ISSUER = "https://id.example"
+
+
+@pytest.fixture
+def key() -> ECKey:
+    return ECKey.generate_key("P-256", parameters={"kid": "k1"})
+
+
+@pytest.fixture
+def verifier(key: ECKey) -> TokenVerifier:
+    made = TokenVerifier("http://nowhere.invalid/jwks", ISSUER)
+    made._keys = KeySet.import_key_set({"keys": [key.as_dict(private=False)]})
+    made._fetched = time.monotonic()
+    return made
+
+
+def claims(**over: Any) -> dict[str, Any]:
+    now = int(time.time())
+    return {
+        "iss": ISSUER,
+        "aud": "zhengming",
+        "sub": "p-1",
+        "role": ["handler"],
+        "organ": "DI-990102100",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 600,
+    } | over
+
+
+def signed(key: Any, payload: dict[str, Any], alg: str = "ES256") -> str:
+    return "Bearer " + jwt.encode({"alg": alg, "kid": "k1"}, payload, key)
+
+
+async def test_a_good_token_is_read(verifier: TokenVerifier, key: ECKey) -> None:
+    """Person, roles and organ come from the claims."""
+    token = await verifier.verify(signed(key, claims()))
+    assert (token.person, token.roles, token.organ) == ("p-1", {"handler"}, "DI-990102100")
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"iss": "https://other.example"},
+        {"aud": "another"},
+        {"exp": 1},
+        {"nbf": 4_000_000_000},
+    ],
+)
+async def test_what_is_not_for_us_or_not_in_time_is_refused(
+    verifier: TokenVerifier, key: ECKey, over: dict[str, Any]
+) -> None:
+    """401, and only counted."""
+    with pytest.raises(Refusal) as refused:
+        await verifier.verify(signed(key, claims(**over)))
+    assert refused.value.code == "E_UNAUTHENTICATED"
+    assert verifier.rejected == 1
+
+
+async def test_missing_claims_are_refused(verifier: TokenVerifier, key: ECKey) -> None:
+    """A token without subject or expiry is none."""
+    for name in ("sub", "exp", "iss", "aud"):
+        payload = claims()
+        del payload[name]
+        with pytest.raises(Refusal):
+            await verifier.verify(signed(key, payload))
+
+
+async def test_another_key_or_algorithm_is_refused(verifier: TokenVerifier, key: ECKey) -> None:
+    """No algorithm confusion: neither `none` nor a shared secret."""
+    other = ECKey.generate_key("P-256", parameters={"kid": "k1"})
+    secret = OctKey.import_key("0" * 32)
+    for header in (
+        signed(other, claims()),
+        signed(secret, claims(), "HS256"),
+        None,
+        "Basic x",
+        "Bearer ",
+        "Bearer a.b.c",
+    ):
+        with pytest.raises(Refusal):
+            await verifier.verify(header)
+
+
+async def test_a_remembered_token_ends_with_its_expiry(
+    verifier: TokenVerifier, key: ECKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Remembered for a minute, never past its own end."""
+    header = signed(key, claims(exp=int(time.time()) + 30))
+    await verifier.verify(header)
+    later = time.time() + 31
+    monkeypatch.setattr("shared.security.tokens.time.time", lambda: later)
+    with pytest.raises(Refusal):
+        await verifier.verify(header)
+
+
+async def test_nobody_is_the_system_by_token(verifier: TokenVerifier, key: ECKey) -> None:
+    """The system's role is never held by a token."""
+    token = await verifier.verify(signed(key, claims(role=["system", "handler"])))
+    assert token.roles == {"handler"}
