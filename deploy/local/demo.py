@@ -142,7 +142,7 @@ class Demo:
                 e["type"] == self.player.expected[-1].type for e in answer.json()["events"]
             )
 
-        self.player._patiently({"wait": "audit"}, last_is_there)
+        self.player.patiently({"wait": "audit"}, last_is_there)
 
     def _as_of(self, number: str, day: str) -> None:
         """The case as it was known on a day, which is what its services answered that day."""

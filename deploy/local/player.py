@@ -248,7 +248,7 @@ class Player:
             fresh = [r for r in rows["items"] if r["stream"] not in self._seen]
             return Case(service, plural, fresh[0]["stream"], fresh[0]["number"]) if len(fresh) == 1 else None
 
-        case = self._patiently(step, found)
+        case = self.patiently(step, found)
         self._seen.add(case.id)
         self.cases[step["save"]] = case
         self._promise(service, step.get("events", ()))
@@ -264,7 +264,7 @@ class Player:
             rows = self.client(step["as"]).get(f"/{service}/v1/{case.plural}", params=params).json()
             return any(r["stream"] == case.id for r in rows["items"])
 
-        self._patiently(step, reached)
+        self.patiently(step, reached)
         self._promise(service, step.get("events", ()))
         words = ", ".join(step.get("events", ()))
         self.tell(Happened(step, self.now, "followed", number=case.number, words=words))
@@ -272,7 +272,7 @@ class Player:
     def _await_event(self, step: dict[str, Any]) -> None:
         _, name, event = step["wait_event"].split(":")
         case = self.cases[name]
-        self._patiently(step, lambda: any(h["type"] == event for h in self.read(case, step["as"])["history"]))
+        self.patiently(step, lambda: any(h["type"] == event for h in self.read(case, step["as"])["history"]))
 
     def _check_deadline(self, step: dict[str, Any]) -> None:
         case = self.cases[step["at"]]
@@ -288,7 +288,7 @@ class Player:
                 None,
             )
 
-        found = self._patiently(step, due)
+        found = self.patiently(step, due)
         if found != step["due"]:
             raise Departure(f"{step['deadline']} is due {found}, expected {step['due']}")
         self.tell(Happened(step, self.now, "due", number=case.number, words=f"{step['deadline']} {found}"))
@@ -301,7 +301,7 @@ class Player:
             rows = self.client(who).get(f"/intake/v1/accused/{ref}/history").json()["complaints"]
             return rows if len(rows) == step["history"] else None
 
-        rows = self._patiently(step, complete)
+        rows = self.patiently(step, complete)
         kinds = [r["repeat_kind"] for r in rows]
         counts = {k: kinds.count(k) for k in ("INITIAL", "DUPLICATE", "RE_REPORT_AFTER_CONCLUSION")}
         if list(counts.values()) != [step["initial"], step["duplicates"], step["re_reports"]]:
@@ -309,7 +309,7 @@ class Player:
         words = "AccusedHistory " + ", ".join(f"{v} {k}" for k, v in counts.items())
         self.tell(Happened(step, self.now, "looked", words=words))
 
-    def _patiently(self, step: dict[str, Any], look: Callable[[], Any]) -> Any:
+    def patiently(self, step: dict[str, Any], look: Callable[[], Any]) -> Any:
         """Services follow one another's events in their own time; a look is repeated, not forced."""
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:

@@ -1,0 +1,25 @@
+import asyncio, time, tempfile
+from pathlib import Path
+from tests.faults.breakable import BreakableStack
+from tests.faults.traffic import Traffic
+from tests.faults.ledger import Ledger
+from collections import Counter
+
+
+async def main():
+    led = Ledger()
+    st = BreakableStack(Path(tempfile.mkdtemp(prefix="zmf")))
+    async with st:
+        t = time.time()
+        async with Traffic(st, led) as tr:
+            await asyncio.wait_for(tr.acknowledged(1500), 60)
+        print(time.time() - t, len(led.acknowledged))
+        print(Counter(a.sent.service + ":" + a.sent.command for a in led.acknowledged))
+        print(led.repeats, led.contradictions[:8])
+        for s in ("intake", "verification"):
+            import subprocess
+
+            print(s, subprocess.run(["tail", "-3", st.data.log(s)], capture_output=True, text=True).stdout)
+
+
+asyncio.run(main())

@@ -1,0 +1,67 @@
+"""What the client was told: the one witness that no fault can reach."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from shared.reaction import derived_id
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command as the client sent it, under one idempotency key."""
+
+    service: str
+    command: str
+    who: str
+    key: str
+
+    @property
+    def id(self) -> UUID:
+        """The id under which the service must have stored it."""
+        return derived_id("command", self.who, hashlib.sha256(self.key.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A 2xx: from here on its events exist, in the version and at the position that were named."""
+
+    sent: Sent
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal by rule: nothing of the command exists."""
+
+    sent: Sent
+    status: int
+    code: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All final answers of one run, and the oddities that a verdict must know of."""
+
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    repeats: Counter[str] = field(default_factory=Counter)
+    """Answers after which a command was sent again: status or error -> how often."""
+    contradictions: list[str] = field(default_factory=list)
+    """The same command answered in two ways, or answered as only a defect would."""
+    parked: set[tuple[str, str, int]] = field(default_factory=set)
+    """(service, source, position) that a test made poisonous: to be set aside, and nothing else."""
+
+    def accept(self, sent: Sent, answer: dict[str, Any]) -> Acknowledged:
+        entry = Acknowledged(sent, answer)
+        self.acknowledged.append(entry)
+        return entry
+
+    def refuse(self, sent: Sent, status: int, code: str) -> Refused:
+        entry = Refused(sent, status, code)
+        self.refused.append(entry)
+        return entry

@@ -1,0 +1,160 @@
+"""The identity vault on a real PostgreSQL: what it keeps, what it erases, and who may change it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from deploy.local.databases import Passwords, ensure_database
+from deploy.local.postgres import Postgres
+from services.intake.domain.values import ReporterBlock
+from services.intake.vault.screen import VaultScreen
+from services.intake.vault.store import Vault
+from shared.store.migrate import migrate
+from shared.store.types import StoreUnavailable
+
+REPORTER = ReporterBlock(name="郑虚六", phone="13900001234", address="虚构村三组十二号")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    folder = Path(tempfile.mkdtemp(prefix="zm-vault-"))
+    folder.chmod(0o755)
+    postgres = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
+    try:
+        postgres.start()
+        yield postgres
+    finally:
+        postgres.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def engines(server: Postgres) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
+    """The vault's engine as its service user, and one as the owner."""
+    admin = server.start().admin_url
+    await ensure_database(
+        admin,
+        "zm_vault",
+        "zm_vault_owner",
+        "zm_vault",
+        Passwords(owner="owner-password", service="service-pw"),
+    )
+    base = make_url(admin).set(drivername="postgresql+asyncpg", database="zm_vault")
+    owner = base.set(username="zm_vault_owner", password="owner-password")
+    user = base.set(username="zm_vault", password="service-pw")
+    await asyncio.to_thread(
+        migrate, "services/intake/vault/migrations", owner.render_as_string(hide_password=False)
+    )
+    mine, theirs = create_async_engine(user), create_async_engine(owner)
+    yield mine, theirs
+    async with theirs.begin() as connection:
+        await connection.execute(text("TRUNCATE identities"))
+    await mine.dispose()
+    await theirs.dispose()
+
+
+@pytest.fixture
+def vault(engines: tuple[AsyncEngine, AsyncEngine]) -> Vault:
+    return Vault(engines[0], secrets.token_bytes(32))
+
+
+async def test_sec3_the_reference_is_random_per_complaint(vault: Vault) -> None:
+    """The same person in two complaints has two references that nothing joins."""
+    first, second = await vault.deposit(uuid4(), REPORTER), await vault.deposit(uuid4(), REPORTER)
+    assert first != second
+
+
+async def test_a_repeated_deposit_keeps_the_first(vault: Vault) -> None:
+    """A command that comes again leaves no second identity behind."""
+    complaint = uuid4()
+    first = await vault.deposit(complaint, REPORTER)
+    assert await vault.deposit(complaint, ReporterBlock(name="别人")) == first
+    assert await vault.reporters([complaint]) == [REPORTER]
+
+
+async def test_nothing_of_the_identity_lies_in_clear(
+    vault: Vault, engines: tuple[AsyncEngine, AsyncEngine]
+) -> None:
+    """Sealed under a key of its own, and its length tells nothing."""
+    await vault.deposit(uuid4(), REPORTER)
+    await vault.deposit(uuid4(), ReporterBlock(name="甲"))
+    async with engines[1].connect() as connection:
+        rows = (await connection.execute(text("SELECT sealed, wrapped_key FROM identities"))).all()
+    assert len({len(r.sealed) for r in rows}) == 1
+    assert all("郑虚六".encode() not in r.sealed and b"13900001234" not in r.sealed for r in rows)
+    assert len({r.wrapped_key for r in rows}) == 2
+
+
+async def test_an_identity_moved_to_another_complaint_does_not_open(
+    vault: Vault, engines: tuple[AsyncEngine, AsyncEngine]
+) -> None:
+    """The complaint is bound into the seal."""
+    complaint, other = uuid4(), uuid4()
+    await vault.deposit(complaint, REPORTER)
+    async with engines[1].begin() as connection:
+        await connection.execute(
+            text("UPDATE identities SET complaint = :b WHERE complaint = :a"), {"a": complaint, "b": other}
+        )
+    with pytest.raises(InvalidTag):
+        await vault.reporters([other])
+
+
+async def test_the_vaults_user_cannot_change_what_was_deposited(
+    vault: Vault, engines: tuple[AsyncEngine, AsyncEngine]
+) -> None:
+    """It may add and erase; it may not rewrite."""
+    await vault.deposit(uuid4(), REPORTER)
+    with pytest.raises(DBAPIError):
+        async with engines[0].begin() as connection:
+            await connection.execute(text("UPDATE identities SET sealed = ''"))
+
+
+async def test_orphans_are_swept_and_nothing_else(
+    vault: Vault, engines: tuple[AsyncEngine, AsyncEngine]
+) -> None:
+    """Old deposits without a complaint go; young ones and those with a complaint stay."""
+    orphan, kept, young = uuid4(), uuid4(), uuid4()
+    for complaint in (orphan, kept, young):
+        await vault.deposit(complaint, REPORTER)
+    async with engines[1].begin() as connection:
+        await connection.execute(
+            text("UPDATE identities SET deposited_at = now() - interval '1 hour' WHERE complaint <> :y"),
+            {"y": young},
+        )
+
+    async def exists(complaint: UUID) -> bool:
+        return complaint == kept
+
+    assert await vault.sweep_orphans(exists) == 1
+    assert await vault.reporters([orphan]) == []
+    assert len(await vault.reporters([kept, young])) == 2
+
+
+async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Vault) -> None:
+    """It is no oracle over all reporters."""
+    complaint = uuid4()
+    await vault.deposit(complaint, REPORTER)
+    screen = VaultScreen(vault)
+    assert await screen.leaks([str(complaint)], ["郑虚六来信"])
+    assert not await screen.leaks([str(uuid4())], ["郑虚六来信"])
+    assert not await screen.leaks([str(complaint)], ["所反映的问题失实。"])
+
+
+async def test_a_vault_that_is_away_is_said_to_be_away() -> None:
+    """No deposit, no complaint: 503, and nothing half-done."""
+    vault = Vault(create_async_engine("postgresql+asyncpg://zm_vault:x@127.0.0.1:1/zm_vault"), bytes(32))
+    with pytest.raises(StoreUnavailable):
+        await vault.deposit(uuid4(), REPORTER)
