@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Aggregate, Law
-from shared.bus.connection import connect
+from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BusKey, Published, content
 from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
@@ -204,8 +204,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.projector.stop()
         await parts.recorder.stop()
-        with suppress(Exception):
-            await asyncio.wait_for(parts.nats.drain(), 2)
+        await disconnect(parts.nats)
         await parts.engine.dispose()
 
 

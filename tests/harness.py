@@ -175,6 +175,7 @@ class World:
         self._decides: dict[str, set[str]] = {}
         self._arrived: dict[tuple[str, str], Case] = {}
         self._mappers: dict[str, EventMapper] = {}
+        self._connections: dict[str, psycopg.Connection[Any]] = {}
 
     # --- time ---
 
@@ -217,6 +218,8 @@ class World:
     def close(self) -> None:
         for _, client in self._clients.values():
             client.close()
+        for connection in self._connections.values():
+            connection.close()
 
     def get(self, who: str | None, path: str, **params: Any) -> httpx.Response:
         return self.client(who).get(path, params=params)
@@ -233,7 +236,7 @@ class World:
     ) -> httpx.Response:
         """A command on a case. A decision is based on the present version unless `if_match` says other."""
         if if_match is None and command in self._deciding(case.service):
-            if_match = self.version(case)
+            if_match = self.client(who).get(case.path).headers.get("etag")
         sent = dict(headers or {})
         if if_match is not None:
             sent["if-match"] = if_match if isinstance(if_match, str) else f'"{if_match}"'
@@ -319,29 +322,18 @@ class World:
 
     # --- the stores, for what no route tells ---
 
-    def version(self, case: Case) -> int:
-        with self._database(case.service) as connection:
-            found = connection.execute(
-                f"SELECT max(originator_version) FROM {case.service}_events WHERE originator_id = %s",
-                [case.id],
-            ).fetchone()
-        return int(found[0]) if found and found[0] is not None else 0
-
     def position(self, service: str) -> int:
         """Where the service's log ends."""
-        with self._database(service) as connection:
-            found = connection.execute(f"SELECT max(notification_id) FROM {service}_events").fetchone()
+        query = f"SELECT max(notification_id) FROM {service}_events"
+        found = self._database(service).execute(query).fetchone()
         return int(found[0]) if found and found[0] is not None else 0
 
     def log(self, service: str, after: int = 0, *types: str) -> list[Entry]:
         """The service's stored events behind a position, opened with its own key."""
         wanted = [f"{service}.{t}" for t in types]
-        with self._database(service) as connection:
-            rows = connection.execute(
-                f"SELECT * FROM {service}_events WHERE notification_id > %s"
-                " AND (%s::text[] = '{}' OR topic = ANY(%s)) ORDER BY notification_id",
-                [after, wanted, wanted],
-            ).fetchall()
+        query = f"""SELECT * FROM {service}_events WHERE notification_id > %s
+            AND (%s::text[] = '{{}}' OR topic = ANY(%s)) ORDER BY notification_id"""
+        rows = self._database(service).execute(query, [after, wanted, wanted]).fetchall()
         mapper = self._mapper(service)
         entries = []
         for row in rows:
@@ -362,8 +354,10 @@ class World:
         return self._mappers[service]
 
     def _database(self, service: str) -> psycopg.Connection[Any]:
-        url = self.stack.database_url(f"zm_{service}", scheme="postgresql")
-        return psycopg.connect(url, row_factory=namedtuple_row, autocommit=True)
+        if service not in self._connections:
+            url = self.stack.database_url(f"zm_{service}", scheme="postgresql")
+            self._connections[service] = psycopg.connect(url, row_factory=namedtuple_row, autocommit=True)
+        return self._connections[service]
 
     # --- stories ---
 

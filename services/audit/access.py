@@ -13,7 +13,7 @@ the price of a commit is shared.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -22,17 +22,23 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
+from services.audit.ledger import columns
+from services.audit.tables import COUNT
 from shared.clock import Clock
-from shared.evidence.encoding import canonical_json
 from shared.evidence.leaf import format_instant
+from shared.store.canonical import canonical
 
 GENESIS = bytes(32)
 _LOCK = 0x7A68656E676C6F67
 _MOST_AT_ONCE = 500
-_COLUMNS = (
-    "id", "at", "who", "role", "organ", "action", "object", "correlation_id", "as_of", "by", "outcome",
-    "prev_hash", "hash",
-)  # fmt: skip
+_BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK})"
+_ADD = """
+    INSERT INTO access_log (id, who, role, organ, action, object, correlation_id, as_of, by, outcome,
+                            prev_hash, hash, at)
+    SELECT *, $13::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
+        $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[])
+    """
+_REPLAYED = COUNT.format(table="replayed")
 _HEAD = "SELECT id, hash FROM access_log ORDER BY id DESC LIMIT 1"
 _PAGE = """
     SELECT id, at, who, role, organ, action, object, correlation_id, as_of, by, outcome, prev_hash, hash
@@ -57,10 +63,21 @@ class Access:
 
 def chained(previous: bytes, id: int, at: datetime, access: Access) -> bytes:
     """The hash of a row: over the hash before it and everything that the row says."""
-    said = asdict(access)
-    said["correlation_id"] = str(access.correlation_id or "")
-    said |= {"id": str(id), "at": format_instant(at), "previous": previous.hex()}
-    return sha256(canonical_json(said)).digest()
+    said = {
+        "previous": previous.hex(),
+        "id": str(id),
+        "at": format_instant(at),
+        "who": access.who,
+        "role": access.role,
+        "organ": access.organ,
+        "action": access.action,
+        "object": access.object,
+        "correlation_id": str(access.correlation_id or ""),
+        "as_of": access.as_of,
+        "by": access.by,
+        "outcome": access.outcome,
+    }
+    return sha256(canonical(said)).digest()
 
 
 class AccessLog:
@@ -96,19 +113,36 @@ class AccessLog:
                     done.set_result(receipt)
 
     async def _write(self, batch: list[Access]) -> list[str]:
-        async with using(self._engine) as driver, driver.transaction():
-            await driver.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        async with using(self._engine) as driver:
+            await driver.execute(_BEGIN)
             head = await driver.fetchrow(_HEAD)
             last, previous = (head["id"], head["hash"]) if head is not None else (0, GENESIS)
             at = self._clock.now()
             rows = []
-            for id, access in enumerate(batch, last + 1):
-                hash_ = chained(previous, id, at, access)
-                said = (access.who, access.role, access.organ, access.action, access.object)
-                when = (access.as_of, access.by, access.outcome)
-                rows.append((id, at, *said, access.correlation_id, *when, previous, hash_))
+            for id, a in enumerate(batch, last + 1):
+                hash_ = chained(previous, id, at, a)
+                said = (
+                    a.who,
+                    a.role,
+                    a.organ,
+                    a.action,
+                    a.object,
+                    a.correlation_id,
+                    a.as_of,
+                    a.by,
+                    a.outcome,
+                )
+                rows.append((id, *said, previous, hash_))
                 previous = hash_
-            await driver.copy_records_to_table("access_log", records=rows, columns=_COLUMNS)
+            await driver.execute(_ADD, *columns(rows, 12), at)
+            done = [
+                (a.correlation_id, a.who, a.role, a.organ, at)
+                for a in batch
+                if a.outcome == "ok" and a.correlation_id is not None
+            ]
+            if done:
+                await driver.execute(_REPLAYED, *columns(done, 5))
+            await driver.execute("COMMIT")
         return [f"{row[0]}:{row[-1].hex()}" for row in rows]
 
 

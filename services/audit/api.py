@@ -111,7 +111,7 @@ class Replays:
             return rows, None if after else await session.accesses(replay.streams, replay.as_of)
 
         replay, receipt, (rows, accesses) = await self._replay(request, "timeline", by, read)
-        numbers = {stream.id: stream.number for stream in replay.streams}
+        numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
         more, rows = len(rows) > limit, rows[:limit]
         body = {
             **replay.told(),
@@ -140,7 +140,7 @@ class Replays:
             request, "difference", _by(request), _whole, as_of=end, since=begin
         )
         told = self._of_cases(replay, _not_too_many(rows))
-        numbers = {stream.id: stream.number for stream in replay.streams}
+        numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
         time = f"{replay.by}_at"
         body = {
             **replay.told(),
@@ -228,7 +228,7 @@ class Replays:
         cases = {stream.id for stream in replay.streams if stream.is_case}
         return [self.cases.told(row) for row in rows if row["stream"] in cases]
 
-    def _entry(self, row: Any, number: str) -> orjson.Fragment:
+    def _entry(self, row: Any, number: bytes) -> orjson.Fragment:
         try:
             plaintext = self.cases.open(row)
         except StoreTampered:

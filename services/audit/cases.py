@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
-from services.audit.record import READINGS, shown_content
+from services.audit.record import shown_content
+from services.audit.tables import READINGS
 from services.audit.timeline import ORDER, By, Stream, Told
 from shared.store.sealing import Sealer
 
@@ -54,31 +55,39 @@ _ROWS = """
         content_digest, line, event_at, hidden, confidential, sealed
     FROM ledger
     WHERE stream = ANY($1::uuid[]) AND {by}_at <= coalesce($2::timestamptz, 'infinity')
-      AND type <> ALL($3::text[])
       {of_subject} {after}
-    ORDER BY {order} LIMIT $4
+    ORDER BY {order} LIMIT $3
     """
-_OF_SUBJECT = """AND ($5::text IS NULL OR NOT EXISTS (SELECT FROM subjects x
+_OF_SUBJECT = """AND ($4::text IS NULL OR NOT EXISTS (SELECT FROM subjects x
         WHERE x.service = ledger.service AND x.position = ledger.position)
       OR EXISTS (SELECT FROM subjects x
-        WHERE x.service = ledger.service AND x.position = ledger.position AND x.subject = $5))"""
+        WHERE x.service = ledger.service AND x.position = ledger.position AND x.subject = $4))"""
 _AFTER: dict[By, str] = {
-    "recorded": "AND (recorded_at, service, position) > ($6::timestamptz, $7::text, $8::bigint)",
+    "recorded": "AND (recorded_at, service, position) > ($5::timestamptz, $6::text, $7::bigint)",
     "occurred": "AND (occurred_at, recorded_at, service, position) "
-    "> ($6::timestamptz, $7::timestamptz, $8::text, $9::bigint)",
+    "> ($5::timestamptz, $6::timestamptz, $7::text, $8::bigint)",
 }
 _ACCESSES = """
-    SELECT who, role, organ, sum(n)::bigint AS count, min(first) AS first, max(last) AS last FROM (
-        SELECT actor AS who, role, actor_organ AS organ, count(*) AS n, min(recorded_at) AS first,
-               max(recorded_at) AS last
-        FROM ledger WHERE stream = ANY($1::uuid[]) AND type = ANY($3::text[])
-          AND recorded_at <= coalesce($2::timestamptz, 'infinity') GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT who, role, organ, count(*), min(at), max(at)
-        FROM access_log WHERE correlation_id = ANY($4::uuid[]) AND outcome = 'ok'
-          AND at < coalesce($2::timestamptz, 'infinity') GROUP BY 1, 2, 3
-    ) AS seen GROUP BY who, role, organ ORDER BY who, role, organ
+    SELECT who, role, organ, sum(count)::bigint AS count, min(first) AS first, max(last) AS last
+    FROM ({looked}) AS looked GROUP BY who, role, organ ORDER BY who, role, organ
     """
+_TOTALS = _ACCESSES.format(
+    looked="""
+        SELECT who, role, organ, count, first, last FROM seen WHERE about = ANY($1::uuid[])
+        UNION ALL
+        SELECT who, role, organ, count, first, last FROM replayed WHERE about = ANY($2::uuid[])
+    """
+)
+_AS_OF = _ACCESSES.format(
+    # The list of READINGS is written out: only so can the index over just these be used.
+    looked="""
+        SELECT actor AS who, role, actor_organ AS organ, 1 AS count, recorded_at AS first, recorded_at AS last
+        FROM ledger WHERE about = ANY($1::uuid[]) AND recorded_at <= $3 AND type IN {readings}
+        UNION ALL
+        SELECT who, role, organ, 1, at, at
+        FROM access_log WHERE correlation_id = ANY($2::uuid[]) AND outcome = 'ok' AND at < $3
+    """.format(readings=READINGS)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +124,9 @@ class Session:
         subject: str | None = None,
         after: Sequence[Any] = (),
     ) -> list[Any]:
-        """Events of these streams in order, readings left out; `after` continues behind a key of ORDER."""
-        query = _QUERIES[by, bool(after)]
+        """Events of these streams in order; `after` continues behind a key of ORDER."""
         found: list[Any] = await self._driver.fetch(
-            query, [s.id for s in streams], as_of, READINGS, limit, subject, *after
+            _QUERIES[by, bool(after)], [s.id for s in streams], as_of, limit, subject, *after
         )
         return found
 
@@ -128,10 +136,11 @@ class Session:
         Replays of the very instant asked for are not counted: under a clock that stands still there
         might be more of them tomorrow, and the answer must not change.
         """
-        correlations = {s.correlation_id for s in streams}
-        rows = await self._driver.fetch(
-            _ACCESSES, [s.id for s in streams], as_of, READINGS, list(correlations)
-        )
+        about = [[s.id for s in streams], list({s.correlation_id for s in streams})]
+        if as_of is None:
+            rows = await self._driver.fetch(_TOTALS, *about)
+        else:
+            rows = await self._driver.fetch(_AS_OF, *about, as_of)
         return [dict(row) for row in rows]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit import proof, record
 from services.audit.database import using
-from services.audit.tables import LEDGER
+from services.audit.tables import COUNT, LEDGER, READINGS
 from shared.bus.envelope import Published
 from shared.clock import Clock
 from shared.store.sealing import Sealer
@@ -38,6 +38,7 @@ _STREAMS = """
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[])
     ON CONFLICT DO NOTHING
     """
+_SEEN = COUNT.format(table="seen")
 _NUMBERS = """
     INSERT INTO numbers (number, stream, correlation_id, occurred_at, recorded_at)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
@@ -164,6 +165,7 @@ class Ledger:
             "role": published.meta["role"],
             "actor_organ": published.meta["organ"],
             "correlation_id": published.correlation_id,
+            "about": record.about(published),
             "occurred_at": published.occurred_at,
             "recorded_at": published.recorded_at,
             "state_sha256": published.state_sha256,
@@ -179,34 +181,46 @@ class Ledger:
 
 async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
     """Streams, numbers, subjects, claims, and the links that became visible with this run."""
-    streams = [(p.stream_id, p.service, p.kind, p.organ, p.correlation_id, record.about(p)) for p in events]
-    await driver.execute(_STREAMS, *_columns(streams, 6))
+    streams = [
+        (p.stream_id, p.service, p.kind, p.organ, p.correlation_id, record.about(p))
+        for p in events
+        if p.name not in READINGS
+    ]
+    await driver.execute(_STREAMS, *columns(streams, 6))
+    seen = [
+        (about, p.meta["actor"], p.meta["role"], p.meta["organ"], p.recorded_at)
+        for p in events
+        if p.name in READINGS and (about := record.about(p)) is not None
+    ]
+    if seen:
+        await driver.execute(_SEEN, *columns(seen, 5))
     numbers = [
         (number, p.stream_id, p.correlation_id, p.occurred_at, p.recorded_at)
         for p in events
         if (number := record.number_of(p))
     ]
     if numbers:
-        await driver.execute(_NUMBERS, *_columns(numbers, 5))
+        await driver.execute(_NUMBERS, *columns(numbers, 5))
     subjects = [
         (p.service, p.position, ref, p.stream_id, p.correlation_id, p.occurred_at, p.recorded_at)
         for p in events
         for ref in sorted(record.subjects_of(p.event))
     ]
     if subjects:
-        await driver.execute(_SUBJECTS, *_columns(subjects, 7))
+        await driver.execute(_SUBJECTS, *columns(subjects, 7))
     claims = [
         (p.service, p.position, target, p.correlation_id, p.occurred_at, p.recorded_at)
         for p in events
         for target in sorted(record.claims_of(p))
     ]
     if claims:
-        await driver.execute(_CLAIMS, *_columns(claims, 6))
+        await driver.execute(_CLAIMS, *columns(claims, 6))
     ids = {p.stream_id for p in events} | {p.event_id for p in events}
     targets = {str(id) for id in ids} | {row[0] for row in numbers} | {row[2] for row in claims}
     named = {id for id in map(record.uuid_or_none, targets) if id is not None}
     await driver.execute(_LINKS, list(targets), list(named))
 
 
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows as one array for each column."""
     return [[row[n] for row in rows] for n in range(width)]

@@ -27,7 +27,7 @@ from shared.bus.log_server import fetch_log
 log = structlog.get_logger("rebuild")
 SCHEMA = "rebuild"
 _PAGE = 500
-_TABLES = (*(table.name for table in DERIVED), "tracking", "parked")
+_TABLES = (*(table.name for table in DERIVED), "seen", "tracking", "parked")
 
 
 @dataclass(frozen=True, slots=True)

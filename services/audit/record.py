@@ -24,8 +24,6 @@ CONTRACTS = (intake, verification, clarification, followup)
 """Imported so that every published event is known here, with the classes of its fields."""
 BESIDE = frozenset({"AuditRecord", "Deadline"})
 """Kinds of streams that are no cases: refusals, readings and reminders, each about a case."""
-READINGS = ("CaseRead", "ReplayPerformed", "ExportMade")
-"""Events that only say who looked: a timeline counts them (domain.md §6.6)."""
 
 
 class NotProved(ValueError):

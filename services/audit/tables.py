@@ -1,4 +1,4 @@
-"""audit's tables: facts that are only ever added, and two small ones that move.
+"""audit's tables: facts that are only ever added, and a few small ones that move.
 
 What the queries need is L1 and stands in clear; the content of an event, and the salt of its digest, lie
 sealed in `ledger.sealed` (see `seal.py`). `streams`, `numbers`, `claims`, `links` and `subjects` follow from
@@ -32,6 +32,8 @@ PUBLISHERS = ("intake", "verification", "clarification", "followup")
 """The services whose streams are taken in."""
 SERVICE = "audit"
 ROLE = f"zm_{SERVICE}"
+READINGS = ("CaseRead", "ReplayPerformed", "ExportMade")
+"""Events that only say who looked: a timeline counts them (domain.md §6.6)."""
 
 
 def _time(name: str) -> Column[object]:
@@ -76,6 +78,7 @@ LEDGER = Table(
     _text("role"),
     _text("actor_organ"),
     _uuid("correlation_id"),
+    Column("about", Uuid),
     _time("occurred_at"),
     _time("recorded_at"),
     _bytes("state_sha256"),
@@ -88,8 +91,9 @@ LEDGER = Table(
 )
 """`line` is the L1 part of the timeline's entry, ready to be sent; `event_at` says where in the sealed
 content the event begins; `hidden` marks an event with a field that nobody here has classified;
-`confidential` one with an L2 field."""
+`confidential` one with an L2 field; `about` names the case that a refusal, a reading or a reminder is of."""
 Index("ledger_stream_idx", LEDGER.c.stream, LEDGER.c.version)
+Index("ledger_readings_idx", LEDGER.c.about, postgresql_where=LEDGER.c.type.in_(READINGS))
 
 STREAMS = Table(
     "streams",
@@ -101,7 +105,7 @@ STREAMS = Table(
     _uuid("correlation_id"),
     Column("about", Uuid),
 )
-"""`about`: the case that a refusal, a reading or a reminder speaks of."""
+"""The streams that a timeline shows. Readings, each a stream of its own, are only counted: see SEEN."""
 Index("streams_correlation_idx", STREAMS.c.correlation_id)
 
 NUMBERS = Table(
@@ -191,6 +195,40 @@ ACCESS_LOG = Table(
 )
 Index("access_log_correlation_idx", ACCESS_LOG.c.correlation_id)
 
+
+def _counts(name: str) -> Table:
+    """How often somebody looked at something: running totals of a log that also has every single time."""
+    return Table(
+        name,
+        METADATA,
+        Column("about", Uuid, primary_key=True),
+        Column("who", Text, primary_key=True),
+        Column("role", Text, primary_key=True),
+        Column("organ", Text, primary_key=True),
+        Column("count", BigInteger, nullable=False),
+        _time("first"),
+        _time("last"),
+    )
+
+
+SEEN = _counts("seen")
+"""Totals of the readings in the ledger, by the stream that was read."""
+REPLAYED = _counts("replayed")
+"""Totals of the access log, by the correlation that was replayed."""
+
+COUNT = """
+    INSERT INTO {table} (about, who, role, organ, count, first, last)
+    SELECT about, who, role, organ, count(*), min(at), max(at)
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        AS looked (about, who, role, organ, at)
+    GROUP BY about, who, role, organ ORDER BY about, who, role, organ
+    ON CONFLICT (about, who, role, organ) DO UPDATE SET
+        count = {table}.count + excluded.count,
+        first = least({table}.first, excluded.first),
+        last = greatest({table}.last, excluded.last)
+    """
+"""Adds to such totals. Sorted, so that two writers never wait for each other in a circle."""
+
 TRACKING = Table(
     "tracking",
     METADATA,
@@ -210,19 +248,21 @@ def create(connection: Connection) -> None:
     connection.execute(text(_FACTS))
     create_ingest(connection)
     _create(connection, OWN)
+    _create_moving(connection, REPLAYED)
 
 
 def create_ingest(connection: Connection) -> None:
     """Creates what a rebuild fills; `create` was called in schema public before."""
     _create(connection, DERIVED)
-    for table in (TRACKING, _PARKED):
-        table.create(connection)
-    for statement in (
-        f"GRANT SELECT, INSERT, UPDATE ON tracking TO {ROLE}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON parked TO {ROLE}",
-        f"GRANT USAGE ON SEQUENCE parked_id_seq TO {ROLE}",
-    ):
-        connection.execute(text(statement))
+    for table in (TRACKING, SEEN, _PARKED):
+        _create_moving(connection, table)
+    connection.execute(text(f"GRANT DELETE ON parked TO {ROLE}"))
+    connection.execute(text(f"GRANT USAGE ON SEQUENCE parked_id_seq TO {ROLE}"))
+
+
+def _create_moving(connection: Connection, table: Table) -> None:
+    table.create(connection)
+    connection.execute(text(f"GRANT SELECT, INSERT, UPDATE ON {table.name} TO {ROLE}"))
 
 
 def _create(connection: Connection, tables: tuple[Table, ...]) -> None:

@@ -89,20 +89,20 @@ def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: s
 # --- One entry ---
 
 
-def entry(line: bytes, number: str, plaintext: bytes, event_at: int, topic: str | None) -> orjson.Fragment:
-    """An event of the timeline: its clear part and its event, cut out of the sealed text.
+def entry(line: bytes, number: bytes, plaintext: bytes, event_at: int, topic: str | None) -> orjson.Fragment:
+    """An event of the timeline: its clear part and its event, cut out of the sealed text; `number` is JSON.
 
     `topic` is given where the event has a field that nobody here has classified; that one is left out.
     """
     event = plaintext[event_at:-1]
     if topic is not None:
         event = orjson.dumps(shown_event(orjson.loads(event), topic))
-    return orjson.Fragment(b'{"number":%b,%b,"event":%b}' % (orjson.dumps(number), line, event))
+    return orjson.Fragment(b'{"number":%b,%b,"event":%b}' % (number, line, event))
 
 
-def altered_entry(line: bytes, number: str) -> orjson.Fragment:
+def altered_entry(line: bytes, number: bytes) -> orjson.Fragment:
     """An event whose sealed text does not open in its place any more: shown as what it is."""
-    return orjson.Fragment(b'{"number":%b,%b,"event":null,"altered":true}' % (orjson.dumps(number), line))
+    return orjson.Fragment(b'{"number":%b,%b,"event":null,"altered":true}' % (number, line))
 
 
 # --- States ---

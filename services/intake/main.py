@@ -23,7 +23,7 @@ from services.intake.vault.door import open_door
 from services.intake.vault.screen import VaultScreen
 from services.intake.vault.store import Vault
 from shared.aggregate import Aggregate, Context
-from shared.bus.connection import connect
+from shared.bus.connection import connect, disconnect
 from shared.command import Command
 from shared.contracts.common import Accused
 from shared.gate import Beside, Facts, Screen
@@ -111,7 +111,7 @@ class Intake:
             try:
                 await asyncio.Event().wait()
             finally:
-                await nc.drain()
+                await disconnect(nc)
 
         async def sweep() -> None:
             while True:

@@ -12,7 +12,7 @@ async def main():
     async with st:
         t = time.time()
         async with Traffic(st, led) as tr:
-            await asyncio.wait_for(tr.acknowledged(1500), 60)
+            await asyncio.wait_for(tr.acknowledged(1000), 60)
         print(time.time() - t, len(led.acknowledged))
         print(Counter(a.sent.service + ":" + a.sent.command for a in led.acknowledged))
         print(led.repeats, led.contradictions[:8])

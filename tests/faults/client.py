@@ -75,7 +75,7 @@ class Client:
                 self.ledger.contradictions.append(f"{sent}: {first.text} / {other.text}")
         if first.is_success:
             return self.ledger.accept(sent, told)
-        return self.ledger.refuse(sent, first.status_code, told["code"])
+        return self.ledger.refuse(sent, first.status_code, told["code"], str(told["details"]))
 
     async def read(self, path: str, who: str) -> dict[str, Any] | None:
         """What a member of staff reads; None where nothing is to be seen."""

@@ -41,6 +41,7 @@ class Refused:
     sent: Sent
     status: int
     code: str
+    details: str = ""
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Ledger:
         self.acknowledged.append(entry)
         return entry
 
-    def refuse(self, sent: Sent, status: int, code: str) -> Refused:
-        entry = Refused(sent, status, code)
+    def refuse(self, sent: Sent, status: int, code: str, details: str) -> Refused:
+        entry = Refused(sent, status, code, details)
         self.refused.append(entry)
         return entry

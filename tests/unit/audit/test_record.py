@@ -52,7 +52,7 @@ def test_the_clear_line_holds_no_confidential_word() -> None:
     assert kept.confidential
     assert not kept.hidden
     assert CANARY.encode() not in kept.line
-    shown = orjson.loads(orjson.dumps(entry(kept.line, "", kept.plaintext, kept.event_at, None)))
+    shown = orjson.loads(orjson.dumps(entry(kept.line, b'""', kept.plaintext, kept.event_at, None)))
     assert shown["event"] == published.event
     assert shown["by"]["actor"] == "p-clerk"
 

@@ -188,18 +188,18 @@ def test_a_stream_that_began_in_between_has_no_before() -> None:
 
 def test_an_entry_is_cut_out_of_the_sealed_text() -> None:
     plaintext = b'\x02ss{"id":"x","event":{"a":1}}'
-    cut = entry(b'"service":"intake"', "XF-1", plaintext, plaintext.index(b'{"a"'), None)
+    cut = entry(b'"service":"intake"', b'"XF-1"', plaintext, plaintext.index(b'{"a"'), None)
     assert orjson.loads(orjson.dumps(cut)) == {"number": "XF-1", "service": "intake", "event": {"a": 1}}
 
 
 def test_an_unclassified_field_is_left_out() -> None:
     """The topic is known to nobody here, so none of its fields is."""
     plaintext = b'\x00{"event":{"secret":1}}'
-    cut = entry(b'"service":"intake"', "", plaintext, plaintext.index(b'{"secret"'), "intake.NeverHeardOf")
+    cut = entry(b'"service":"intake"', b'""', plaintext, plaintext.index(b'{"secret"'), "intake.NeverHeardOf")
     assert orjson.loads(orjson.dumps(cut))["event"] == {}
 
 
 def test_an_altered_event_is_shown_as_such() -> None:
-    shown = orjson.loads(orjson.dumps(altered_entry(b'"service":"intake"', "")))
+    shown = orjson.loads(orjson.dumps(altered_entry(b'"service":"intake"', b'""')))
     assert shown["altered"] is True
     assert shown["event"] is None

@@ -1,0 +1,79 @@
+"""Cases that a module's refusal tests share: a refusal changes nothing, so many may look at one case."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness import MEETING, Story, World
+
+
+@pytest.fixture(scope="module")
+def listed(world: World) -> Story:
+    """A registered complaint with its allegations listed."""
+    return world.story().listed()
+
+
+@pytest.fixture(scope="module")
+def opened(world: World) -> Story:
+    """A verification case without a disposition yet."""
+    return world.story().opened()
+
+
+@pytest.fixture(scope="module")
+def verifying(world: World) -> Story:
+    """A verification case whose team is at work; one item of evidence is recorded."""
+    return world.story().with_evidence()
+
+
+@pytest.fixture(scope="module")
+def reported(world: World) -> Story:
+    """A verification case whose report waits for the organ's head."""
+    return world.story().reported()
+
+
+@pytest.fixture(scope="module")
+def assessed(world: World) -> Story:
+    """A clarification that was assessed: harm was found."""
+    return world.story().assessed()
+
+
+@pytest.fixture(scope="module")
+def planned(world: World) -> Story:
+    """A clarification by letter alone: planned, its text rendered, the subject's account invited."""
+    return world.story().invited()
+
+
+@pytest.fixture(scope="module")
+def meeting_planned(world: World) -> Story:
+    """A clarification by letter and meeting, for which nobody has been asked to consent yet."""
+    return world.story().planned(**MEETING).heard()
+
+
+@pytest.fixture(scope="module")
+def submitted(world: World) -> Story:
+    """A clarification under review."""
+    return world.story().submitted()
+
+
+@pytest.fixture(scope="module")
+def reviewed(world: World) -> Story:
+    """A clarification that waits for approval."""
+    return world.story().reviewed()
+
+
+@pytest.fixture(scope="module")
+def approved(world: World) -> Story:
+    """An approved clarification by letter and meeting, nothing of it carried out."""
+    return world.story().approved(**MEETING)
+
+
+@pytest.fixture(scope="module")
+def plan_opened(world: World) -> Story:
+    """A revisit plan that is still to be drafted."""
+    return world.story().plan_opened()
+
+
+@pytest.fixture(scope="module")
+def active(world: World) -> Story:
+    """A revisit plan whose visits are scheduled: T1 to the subject, T2 to the unit."""
+    return world.story().active()

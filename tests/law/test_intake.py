@@ -1,0 +1,425 @@
+"""Intake: receiving, registering, listing, duplicates, acceptance, handing over (domain.md §4.1)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from uuid import uuid4
+
+import pytest
+
+from tests.harness import (
+    ALLEGATION,
+    CITY,
+    COUNTY,
+    LEVELS,
+    OTHER_COUNTY,
+    OTHER_TOWN,
+    PROVINCE,
+    TOWN,
+    Case,
+    Organ,
+    Story,
+    World,
+    allegation,
+    done,
+    hidden,
+    party_org,
+    person,
+    refused,
+    sub,
+)
+
+CLERK = TOWN.petition_clerk
+REPORTER = {"name": "虚某举", "phone": "19900000000"}
+
+
+# --- receiving ---
+
+
+@pytest.mark.parametrize(
+    "channel", ["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
+)
+def test_a3_every_channel_is_received(world: World, channel: str) -> None:
+    body = {"channel": channel, "acknowledged_notice_version": "2023-1"}
+    assert done(world.receive(CLERK, body))["state"] == "RECEIVED"
+
+
+def test_a3_a_channel_that_the_law_does_not_know(world: World) -> None:
+    details = refused(world.receive(CLERK, {"channel": "PIGEON"}), "E_SCHEMA")
+    assert [f["field"] for f in details["fields"]] == ["channel"]
+
+
+def test_r30_online_needs_the_acknowledged_notice(world: World) -> None:
+    refused(world.receive(CLERK, {"channel": "ONLINE_APP"}), "E_SCHEMA", "R30")
+
+
+def test_r16_r29_an_anonymous_complaint_goes_the_whole_way(world: World) -> None:
+    view = world.read(world.story().accepted().complaint, CLERK)
+    assert (view["state"], view["facts"]["identity_status"]) == ("ACCEPTED", "UNCLAIMED")
+
+
+def test_a27_a_name_with_a_contact_is_claimed_and_not_yet_confirmed(world: World) -> None:
+    facts = world.read(world.story(reporter=REPORTER).registered().complaint, CLERK)["facts"]
+    assert (facts["identity_status"], facts["priority"]) == ("CLAIMED", "NORMAL")
+    nameless = world.story(reporter={"phone": "19900000001"}).registered()
+    assert world.read(nameless.complaint, CLERK)["facts"]["identity_status"] == "UNCLAIMED"
+
+
+def test_sec3_a_reporter_has_another_reference_in_every_complaint(world: World) -> None:
+    references = {
+        world.read(world.story(reporter=REPORTER).received().complaint, CLERK)["facts"]["reporter_ref"]
+        for _ in range(2)
+    }
+    assert len(references) == 2
+    assert "" not in references
+
+
+def test_sec3_an_impossible_resident_id_is_refused(world: World) -> None:
+    wrong = {"reporter": {**REPORTER, "resident_id": "990101190001070070"}}
+    answer = world.receive(CLERK, wrong)
+    refused(answer, "E_SCHEMA")
+    assert "990101190001070070" not in answer.text
+    done(world.receive(CLERK, {"reporter": {**REPORTER, "resident_id": "99010119000107007X"}}))
+
+
+def test_a3_received_on_is_not_in_the_future(world: World) -> None:
+    tomorrow = str(world.today + timedelta(days=1))
+    refused(world.receive(CLERK, {"received_on": tomorrow}), "E_SCHEMA", "§0.5")
+
+
+@pytest.mark.parametrize("who", ["handler", "organ_head", "deputy_leader", "revisit_officer"])
+def test_a3_others_do_not_receive(world: World, who: str) -> None:
+    refused(world.receive(getattr(TOWN, who)), "E_FORBIDDEN_ROLE", "A3")
+
+
+def test_a5_whoever_receives_is_assigned(world: World) -> None:
+    story = world.story().received()
+    assert world.read(story.complaint, CLERK)["assigned"] == {sub(CLERK): ["petition_clerk"]}
+
+
+# --- what belongs to a higher organ ---
+
+
+def test_a14_a_complaint_of_a_higher_level_is_not_registered(world: World) -> None:
+    story = world.story().received(competent_level="COUNTY")
+    refused(world.give(story.complaint, "RegisterComplaint", CLERK), "E_SEALED_UPWARD", "A14")
+    assert story.state("complaint") == "RECEIVED"
+
+
+@pytest.mark.parametrize("level", ["COUNTY", "CITY", "PROVINCE", "CENTRAL"])
+def test_a14_one_accused_of_a_higher_level_seals_the_whole(world: World, level: str) -> None:
+    accused = [person(), person(managed_by_level=level)]
+    story = world.story(accused=accused, allegations=[allegation("a1"), allegation("a2", 1)]).registered()
+    answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
+    refused(answer, "E_SEALED_UPWARD", "A14")
+
+
+@pytest.mark.parametrize("organ", [COUNTY, CITY, PROVINCE], ids=lambda o: LEVELS[o])
+def test_a14_its_own_level_is_registered_at_every_organ(world: World, organ: Organ) -> None:
+    assert world.story(organ).accepted().state("complaint") == "ACCEPTED"
+
+
+# --- numbers ---
+
+
+def test_numbers_have_no_gaps(world: World) -> None:
+    """Refused and stale registrations in between take no number."""
+    numbers = []
+    for _ in range(3):
+        story = world.story().received()
+        refused(
+            world.give(story.complaint, "RegisterComplaint", CLERK, {"category": "PRAISE"}), "E_SCHEMA"
+        )
+        refused(world.give(story.complaint, "RegisterComplaint", CLERK, if_match=99), "E_STALE_VERSION")
+        numbers.append(world.do(story.complaint, "RegisterComplaint", CLERK)["number"])
+    assert all(n.startswith(f"XF-990102100-{world.today.year}-") for n in numbers)
+    counts = [int(n.rpartition("-")[2]) for n in numbers]
+    assert all(later == earlier + 1 for earlier, later in pairwise(counts))
+
+
+def test_numbers_run_for_each_organ_apart(world: World) -> None:
+    there = world.story(OTHER_TOWN).registered()
+    number = world.read(there.complaint, OTHER_TOWN.petition_clerk)["number"]
+    assert number.startswith(f"XF-990101001-{world.today.year}-")
+
+
+def test_41_a_complaint_is_registered_once(world: World, listed: Story) -> None:
+    refused(world.give(listed.complaint, "RegisterComplaint", CLERK), "E_STATE")
+
+
+# --- listing ---
+
+
+def test_r25_each_accused_has_his_allegations(world: World) -> None:
+    story = world.story(
+        accused=[person(), person()], allegations=[allegation("a1"), allegation("b1", 1)]
+    ).listed()
+    facts = world.read(story.complaint, CLERK)["facts"]
+    assert [a["accused_ref"] for a in facts["allegations"]] == [story.ref(0), story.ref(1)]
+
+
+@pytest.mark.parametrize(
+    ("accused", "allegations"),
+    [
+        ([person(), person()], [allegation("a1")]),
+        ([person()], [allegation("a1"), allegation("a2", 1)]),
+        ([person()], [allegation("a1"), allegation("a1")]),
+        ([person()], []),
+        ([], [allegation("a1")]),
+        ([person()], [allegation("a1", -1)]),
+        ([person()], [{**ALLEGATION, "kind": "RUDENESS"}]),
+        ([person()], [{**ALLEGATION, "text": ""}]),
+        ([person()], [{**ALLEGATION, "text": "   "}]),
+        ([person()], [{**ALLEGATION, "text": "长" * 4001}]),
+    ],
+    ids=[
+        "one accused without allegation",
+        "allegation of nobody",
+        "same id twice",
+        "no allegation",
+        "no accused",
+        "negative index",
+        "unknown kind",
+        "empty",
+        "blank",
+        "too long",
+    ],
+)
+def test_r25_incomplete_lists_are_refused(
+    world: World, listed: Story, accused: list[object], allegations: list[object]
+) -> None:
+    body = {**listed.listing(), "accused": accused, "allegations": allegations}
+    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+
+
+@pytest.mark.parametrize("missing", ["name", "unit", "unit_division", "managed_by_level"])
+def test_r11_a_person_has_name_unit_place_and_level(world: World, listed: Story, missing: str) -> None:
+    accused = person()
+    del accused[missing]
+    body = {**listed.listing(), "accused": [accused]}
+    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+
+
+def test_r11_a_party_organisation_has_its_principal_head(world: World, listed: Story) -> None:
+    body = {**listed.listing(), "accused": [party_org(principal_head="")]}
+    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+
+
+def test_r55_a_known_accused_keeps_his_reference(world: World, listed: Story) -> None:
+    again = world.story(accused=[{"match": listed.ref()}]).listed()
+    assert again.ref() == listed.ref()
+
+
+def test_r55_a_match_must_be_in_the_organs_own_register(world: World, listed: Story) -> None:
+    body = {**listed.listing(), "accused": [{"match": "acc-nobody"}]}
+    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA", "R55")
+    elsewhere = world.story(OTHER_TOWN).registered()
+    foreign = {**elsewhere.listing(), "accused": [{"match": listed.ref()}]}
+    answer = world.give(elsewhere.complaint, "ListAllegations", OTHER_TOWN.petition_clerk, foreign)
+    refused(answer, "E_SCHEMA", "R55")
+
+
+def test_r55_candidates_are_found_by_name_within_the_organ(world: World, listed: Story) -> None:
+    name = listed.accused[0]["name"]
+    listed.accused_listed  # noqa: B018 - has been read, so it is there
+    position = world.position("intake")
+    rows = world.get(CLERK, "/intake/v1/accused", name=name, min_position=position).json()["items"]
+    assert [r["ref"] for r in rows] == [listed.ref()]
+    assert not world.get(OTHER_TOWN.petition_clerk, "/intake/v1/accused", name=name).json()["items"]
+    refused(world.get(TOWN.handler, "/intake/v1/accused", name=name), "E_FORBIDDEN_ROLE")
+    refused(world.get(CLERK, "/intake/v1/accused"), "E_SCHEMA", "R55")
+
+
+def test_sec12_the_reporters_name_is_not_stored_in_an_allegation(world: World) -> None:
+    story = world.story(reporter=REPORTER).registered()
+    for text in ("据虚某举称，其收受礼金。", "联系电话 199-0000-0000。", "全角１９９００００００００也不行"):
+        body = {**story.listing(), "allegations": [{**ALLEGATION, "text": text}]}
+        answer = world.give(story.complaint, "ListAllegations", CLERK, body)
+        refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+        assert text not in answer.text
+    world.do(story.complaint, "ListAllegations", CLERK, story.listing())
+
+
+def test_sec12_only_the_reporter_of_this_complaint_is_guarded(world: World) -> None:
+    """Another complaint's reporter is nobody here: else the screen would be an oracle for names."""
+    world.story(reporter={"name": "虚别举", "phone": "19900000009"}).received()
+    story = world.story().registered()
+    body = {**story.listing(), "allegations": [{**ALLEGATION, "text": "反映其与虚别举有经济往来。"}]}
+    world.do(story.complaint, "ListAllegations", CLERK, body)
+
+
+@pytest.mark.parametrize("text", ["可能是三号楼的住户举报的。", "怀疑系会计写的信。", "举报人是谁已有传言。"])
+def test_sec16_guesses_about_who_reported_are_not_stored(world: World, listed: Story, text: str) -> None:
+    body = {**listed.listing(), "allegations": [{**ALLEGATION, "text": text}]}
+    refused(
+        world.give(listed.complaint, "ListAllegations", CLERK, body), "E_TEXT_IDENTITY_LEAK", "SEC-12"
+    )
+
+
+# --- duplicates ---
+
+
+def again(world: World, original: Story, **more: object) -> Story:
+    """A second complaint about the same accused."""
+    return world.story(accused=[{"match": original.ref()}], **more).listed()
+
+
+def duplicate(world: World, story: Story, of: str, **more: object) -> object:
+    return world.give(story.complaint, "MarkDuplicate", CLERK, {"of": of, **more})
+
+
+def test_a12_the_same_facts_are_filed_as_duplicate(world: World, listed: Story) -> None:
+    story = again(world, listed)
+    world.do(story.complaint, "MarkDuplicate", CLERK, {"of": listed.complaint.id})
+    view = world.read(story.complaint, CLERK)
+    assert (view["state"], view["facts"]["repeat_kind"]) == ("DUPLICATE_FILED", "DUPLICATE")
+
+
+def test_a12_a_duplicate_is_neither_accepted_nor_transferred(world: World, listed: Story) -> None:
+    story = again(world, listed)
+    world.do(story.complaint, "MarkDuplicate", CLERK, {"of": listed.complaint.id})
+    head = TOWN.petition_head
+    world.assign(story.complaint, head, by=head)
+    accept = world.give(story.complaint, "AcceptComplaint", head, {"handling_dept": "supervision_dept"})
+    refused(accept, "E_DUPLICATE", "A12")
+    refused(world.give(story.complaint, "TransferToHandler", head), "E_DUPLICATE", "A12")
+
+
+def test_a12_other_facts_other_accused_or_new_evidence_are_no_duplicate(world: World, listed: Story) -> None:
+    other_facts = again(world, listed, allegations=[allegation("a1", kind="LIFE_DISCIPLINE")])
+    other_accused = world.story().listed()
+    same = again(world, listed)
+    original = listed.complaint.id
+    for answer in (
+        duplicate(world, other_facts, original),
+        duplicate(world, other_accused, original),
+        duplicate(world, same, original, new_evidence=True),
+        duplicate(world, same, same.complaint.id),
+        duplicate(world, same, str(uuid4())),
+        duplicate(world, same, world.story(OTHER_TOWN).listed().complaint.id),
+    ):
+        refused(answer, "E_CONTENT_MISMATCH", "A12")  # type: ignore[arg-type]
+
+
+def test_a12_a_complaint_without_allegations_repeats_nothing(world: World, listed: Story) -> None:
+    empty = world.story().registered()
+    refused(duplicate(world, empty, listed.complaint.id), "E_CONTENT_MISMATCH", "A12")  # type: ignore[arg-type]
+
+
+def test_r55_after_a_conclusion_it_is_a_re_report(world: World) -> None:
+    original = world.story().concluded()
+    world.patiently(lambda: original.state("complaint") == "RESULT_AVAILABLE")
+    story = again(world, original)
+    world.do(story.complaint, "MarkDuplicate", CLERK, {"of": original.complaint.id})
+    facts = world.read(story.complaint, CLERK)["facts"]
+    assert facts["repeat_kind"] == "RE_REPORT_AFTER_CONCLUSION"
+
+
+def test_r55_the_history_of_an_accused(world: World) -> None:
+    original = world.story().concluded()
+    world.patiently(lambda: original.state("complaint") == "RESULT_AVAILABLE")
+    story = again(world, original)
+    world.do(story.complaint, "MarkDuplicate", CLERK, {"of": original.complaint.id})
+    path = f"/intake/v1/accused/{original.ref()}/history"
+    history = world.get(CLERK, path, min_position=world.position("intake")).json()
+    kinds = [(c["repeat_kind"], c["verdict"]) for c in history["complaints"]]
+    assert kinds == [("INITIAL", "ALL_UNFOUNDED"), ("RE_REPORT_AFTER_CONCLUSION", "")]
+    assert len(history["conclusions"]) == 1
+    hidden(world.get(OTHER_TOWN.petition_clerk, path))
+    hidden(world.get(OTHER_COUNTY.petition_clerk, path))
+    assert world.get(COUNTY.petition_clerk, path).status_code == 200
+    refused(world.get(TOWN.handler, path), "E_FORBIDDEN_ROLE")
+    hidden(world.get(CLERK, "/intake/v1/accused/acc-nobody/history"))
+
+
+# --- acceptance and handing over ---
+
+
+def test_a12_acceptance_hands_over_and_opens_one_case(world: World) -> None:
+    story = world.story().opened()
+    assert story.state("complaint") == "WITH_HANDLER"
+    facts = world.read(story.case, TOWN.handler)["facts"]
+    assert facts["complaint_ids"] == [story.complaint.id]
+    assert [a["ref"] for a in facts["accused"]] == [story.ref()]
+
+
+def test_r44_nothing_is_accepted_without_its_allegations(world: World) -> None:
+    story = world.story().registered()
+    head = TOWN.petition_head
+    world.assign(story.complaint, head, by=head)
+    answer = world.give(story.complaint, "AcceptComplaint", head, {"handling_dept": "supervision_dept"})
+    refused(answer, "E_RECORD_INCOMPLETE", "R44")
+
+
+@pytest.mark.parametrize(
+    "accused",
+    [
+        {"unit_division": "990101001001"},
+        {"is_discipline_staff": True},
+    ],
+    ids=["another place", "discipline staff belong to the superior organ (A75)"],
+)
+def test_54_only_the_competent_organ_accepts(world: World, accused: dict[str, object]) -> None:
+    story = world.story(accused=[person(**accused)]).listed()
+    head = TOWN.petition_head
+    world.assign(story.complaint, head, by=head)
+    answer = world.give(story.complaint, "AcceptComplaint", head, {"handling_dept": "supervision_dept"})
+    refused(answer, "E_NOT_COMPETENT", "§5.4")
+
+
+def test_54_the_competent_level_follows_management_and_not_the_place(world: World) -> None:
+    """A cadre whom the township manages is not the county's, though he works in the county."""
+    accused = person(managed_by_level="TOWNSHIP")
+    story = world.story(COUNTY, accused=[accused]).listed()
+    head = COUNTY.petition_head
+    world.assign(story.complaint, head, by=head)
+    answer = world.give(story.complaint, "AcceptComplaint", head, {"handling_dept": "supervision_dept"})
+    assert refused(answer, "E_NOT_COMPETENT", "§5.4") == {"competent": TOWN.code}
+
+
+def test_41_the_clerk_does_not_accept(world: World, listed: Story) -> None:
+    answer = world.give(listed.complaint, "AcceptComplaint", CLERK, {"handling_dept": "supervision_dept"})
+    refused(answer, "E_FORBIDDEN_ROLE", "§5.4")
+
+
+def test_41_nothing_is_transferred_before_its_acceptance(world: World, listed: Story) -> None:
+    story = world.story().listed()
+    world.assign(story.complaint, TOWN.petition_head, by=TOWN.petition_head)
+    refused(world.give(story.complaint, "TransferToHandler", TOWN.petition_head), "E_STATE")
+
+
+# --- the platform's feed ---
+
+
+def test_a80_the_platform_learns_coarse_states_and_nothing_else(world: World) -> None:
+    story = world.story().opened()
+    number = world.read(story.complaint, CLERK)["number"]
+    start = world.position("intake") - 30
+    answer = world.get(
+        "petition-platform",
+        "/intake/v1/status-feed",
+        after=max(start, 0),
+        min_position=world.position("intake"),
+    )
+    rows = {r["number"]: r for r in answer.json()["items"]}
+    assert rows[number]["status"] == "IN_PROGRESS"
+    assert set(rows[number]) == {"number", "status", "cursor"}
+    refused(world.get(TOWN.petition_clerk, "/intake/v1/status-feed"), "E_FORBIDDEN_ROLE")
+
+
+def test_r27_no_route_returns_or_searches_a_reporter(world: World) -> None:
+    """Not in the API's own description, and not in what a clerk reads back."""
+    reporter = {**REPORTER, "name": "虚独名举", "email": "xu@example.invalid", "address": "虚路一号"}
+    story = world.story(reporter=reporter).listed()
+    told = world.get(CLERK, story.complaint.path).text
+    assert not any(value in told for value in reporter.values())
+    document = world.get(None, "/intake/openapi.json").json()
+    reads = [o for p in document["paths"].values() for m, o in p.items() if m == "get"]
+    assert reads
+    assert not any("reporter" in str(o.get("parameters", "")).lower() for o in reads)
+
+
+def test_23_an_unknown_id_in_a_path_is_simply_not_found(world: World) -> None:
+    hidden(world.get(CLERK, "/intake/v1/complaints/no-such-id"))
+    hidden(world.give(Case("intake", "no-such-id"), "RegisterComplaint", CLERK))
