@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ from uuid import UUID
 from shared.event import DeadlineSet, Event, Meta, Recorded
 from shared.law.deadlines import Catalogue
 from shared.law.policy import Policy
+from shared.law.working_days import end_of_local_day
 from shared.organs.tree import OrganTree
 from shared.refusal import refuse
 
@@ -112,6 +113,8 @@ class Aggregate:
         self.recused: set[str] = set()
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
+        self.composed_texts: tuple[str, ...] = ()
+        """Texts that a method put together from older parts; screened like those that were typed."""
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
 
@@ -170,13 +173,17 @@ class Aggregate:
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
         """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
         may carry its own day in `deadline_due` and a `deadline_key` where one case runs several."""
-        started = []
-        for deadline in ctx.law.deadlines.started_by(self.service, type(event).__name__):
-            if not self.deadline_conditions(event).issuperset(deadline.when):
+        started: list[DeadlineSet] = []
+        candidates = ctx.law.deadlines.started_by(self.service, type(event).__name__)
+        if not candidates:
+            return ()
+        holds = self.deadline_conditions(event)
+        for deadline in candidates:
+            if not holds.issuperset(deadline.when):
                 continue
             day = getattr(event, "deadline_due", None)
             due = (
-                deadline.due(ctx.occurred_at, ctx.law.policy)
+                deadline.due(_begun(event) or ctx.occurred_at, ctx.law.policy)
                 if day is None
                 else deadline.due_carried(day, ctx.law.policy)
             )
@@ -198,13 +205,18 @@ class Aggregate:
         self.modified_on = recorded.meta.occurred_at
         if recorded.meta.duty:
             self.duties.setdefault(recorded.meta.duty, set()).add(recorded.meta.actor)
-        number = getattr(recorded.event, "number", "")
-        if recorded.event.numbered and number:
-            self.number = number
+        if recorded.event.numbered:
+            self.number = getattr(recorded.event, "number", "") or self.number
         self.state = recorded.event.leads_to() or self.state
         handler = getattr(self, "on_" + snake(recorded.type), None)
         if handler is not None:
             handler(recorded.event, recorded.meta)
+
+
+def _begun(event: Event) -> datetime | None:
+    """The day that an event itself names as the beginning of its deadlines (a letter's receipt)."""
+    day = getattr(event, "deadline_from", None)
+    return None if day is None else end_of_local_day(day) - timedelta(hours=12)
 
 
 def _keyed(deadline_id: str, event: Event) -> str:

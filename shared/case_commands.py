@@ -8,9 +8,10 @@ from pydantic import AfterValidator, create_model
 
 from shared.aggregate import Aggregate, Law
 from shared.command import Command, Reference, ShortText
-from shared.security.roles import LEADERS, STAFF, SUBJECT, UNIT_CONTACT
+from shared.security.roles import CUSTODIAN, INTERNAL_SUPERVISOR, LEADERS, STAFF, UNIT_CONTACT
 
-ROLES = frozenset({*STAFF, UNIT_CONTACT})
+ROLES = frozenset({*STAFF, UNIT_CONTACT}) - {CUSTODIAN, INTERNAL_SUPERVISOR}
+"""Custodians hold no case role (SD8), supervisors none at all (SD9)."""
 
 
 def _known(role: str) -> str:
@@ -64,5 +65,5 @@ def case_commands(on: type[Aggregate], *approvers: str) -> list[type[Command]]:
     return [
         make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
         make(_EndAssignment, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
-        make(_DeclareRecusal, "A48", by=(*STAFF, SUBJECT)),
+        make(_DeclareRecusal, "A48", by=STAFF, organ=any_organ),
     ]

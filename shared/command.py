@@ -17,9 +17,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.aggregate import Actor, Aggregate, Law, snake
 from shared.event import DataClass
@@ -35,6 +36,18 @@ FreeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Screened()]
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$")]
 """A reference to a document, study or person: an identifier, not prose."""
+Day = Annotated[date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31))]
+"""A civil day; bounded, so that no period added to it leaves the calendar."""
+
+
+def _in_bounds(instant: datetime) -> datetime:
+    if not 1949 <= instant.year < 2100:
+        raise ValueError("year out of range")
+    return instant
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_bounds)]
+"""An instant with its offset, in the same years."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 OrganRule = Callable[[Any, Law], str]
@@ -66,6 +79,8 @@ class Gate:
     duty: str = ""
     decides: bool = False
     need_to_know: bool = True
+    in_order: bool = False
+    """What it records cannot be dated before the case's last event (decisions never can)."""
     anyone: bool = False
     leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
     facts: tuple[str, ...] = ()
@@ -174,9 +189,11 @@ class Token:
 
 __all__ = [
     "Command",
+    "Day",
     "Field",
     "FreeText",
     "Gate",
+    "Instant",
     "Reference",
     "Screened",
     "Sha256",

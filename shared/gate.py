@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
@@ -26,6 +26,8 @@ from shared.store.types import Append, Appended, CommandMismatch, CommandRecord,
 
 A = TypeVar("A", bound=Aggregate)
 BEFOREHAND = timedelta(seconds=1)
+POSITIVES_A_DAY = 5
+"""Texts of one case that the screen may refuse in a day; then every text is refused, and watched (SEC-12)."""
 OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
 """Roles of persons outside the organs: what they may see hangs on their account, not on an organ."""
 ALERTS = frozenset({"E_TRACE_FORBIDDEN", "E_TRACE_EXECUTOR_LEVEL", "E_REPORTER_PENALTY_FORBIDDEN"})
@@ -83,6 +85,7 @@ class Gatekeeper:
     screen: Screen
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
+    positives: dict[tuple[UUID, date], int] = field(default_factory=dict)
 
     async def execute(self, request: Request) -> Appended:
         """Decides the command and stores its events. Raises Refusal, or StoreUnavailable (503)."""
@@ -124,7 +127,7 @@ class Gatekeeper:
         ctx = Context(
             actor=actor,
             now=now,
-            occurred_at=self._occurred_at(request.occurred_at, now),
+            occurred_at=self._occurred_at(request, aggregate, now),
             law=self.law,
             command=type(command).__name__,
             rule=gate.rule,
@@ -135,8 +138,8 @@ class Gatekeeper:
         )
         for name in gate.facts:
             ctx.facts[name] = await self.facts[name](command, aggregate, ctx)
-        await self._check_texts(command, aggregate)
         getattr(aggregate, command.method)(ctx, **command.arguments())
+        await self._check_texts(command, aggregate, actor, now)
         if command.creates and gate.need_to_know:
             self._assign_creator(aggregate, ctx)
         others: Sequence[Aggregate] = ()
@@ -182,10 +185,13 @@ class Gatekeeper:
                 refuse(gate.wrong_organ, gate.rule, required_organ=required)
         if gate.level is not None and self._level(token.organ) < gate.level:
             refuse(gate.level_code, gate.rule, required_level=gate.level.name)
-        role = next((r for r in gate.by if r in token.roles), None)
+        # Who comes from outside acts as such only, whatever else his token says he is.
+        held = token.roles & OUTSIDE_ORGANS if outside else token.roles
+        role = next((r for r in gate.by if r in held), None)
         if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
-        if token.person in aggregate_recused(aggregate):
+        himself = role != roles.SUBJECT and token.person == getattr(aggregate, "subject_account", "")
+        if token.person in aggregate.recused or himself:
             refuse("E_RECUSAL", "A48")
         for duty in gate.differs_from:
             if token.person in aggregate.duties.get(duty, ()):
@@ -199,7 +205,7 @@ class Gatekeeper:
                 refuse("E_NEED_TO_KNOW")
             return
         if roles.UNIT_CONTACT in token.roles:
-            if token.person not in aggregate.assigned:
+            if not aggregate.assigned.get(token.person):
                 refuse("E_NEED_TO_KNOW")
             return
         if not token.organ or not self.law.organs.is_ancestor_or_self(token.organ, aggregate.organ):
@@ -219,22 +225,39 @@ class Gatekeeper:
             refuse("E_STALE_VERSION", "", version=aggregate.version)
 
     @staticmethod
-    def _occurred_at(given: datetime | None, now: datetime) -> datetime:
+    def _occurred_at(request: Request, aggregate: Aggregate, now: datetime) -> datetime:
+        """Never in the future (§0.5). A decision, and what must follow one, is no paper letter: it
+        cannot lie before what the case already holds."""
+        given = request.occurred_at
         if given is None:
             return now
         if given > now + BEFOREHAND:
             refuse("E_SCHEMA", "§0.5", field="Occurred-At", reason="in the future")
+        gate, last = request.command.gate, aggregate.modified_on
+        if (gate.decides or gate.in_order) and last is not None and given < last:
+            refuse("E_SCHEMA", gate.rule, field="Occurred-At", reason="before the last event of the case")
         return given
 
-    async def _check_texts(self, command: Command, aggregate: Aggregate) -> None:
-        texts = command.texts()
-        if texts:
-            complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
-            if await self.screen.leaks(complaints, texts):
-                code = command.gate.leak
-                refuse(
-                    code, "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12", fields=list(command.screened)
-                )
+    async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor, now: datetime) -> None:
+        """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.
+
+        A person from outside learns nothing from the answer: his words are held against guesses only,
+        never against the vault. For everybody else positives are counted per case and day.
+        """
+        texts = [*command.texts(), *aggregate.composed_texts]
+        if not texts:
+            return
+        complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
+        if actor.role in OUTSIDE_ORGANS:
+            complaints = []
+        tried = (aggregate.id, now.date())
+        exhausted = self.positives.get(tried, 0) > POSITIVES_A_DAY
+        if exhausted or await self.screen.leaks(complaints, texts):
+            self.positives = {k: n for k, n in self.positives.items() if k[1] == now.date()}
+            self.positives[tried] = self.positives.get(tried, 0) + 1
+            code = command.gate.leak
+            rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12"
+            refuse(code, rule, fields=list(command.screened), alert=self.positives[tried] > POSITIVES_A_DAY)
 
     @staticmethod
     def _assign_creator(aggregate: Aggregate, ctx: Context) -> None:
@@ -301,7 +324,7 @@ class Gatekeeper:
             actor=person,
             object=object_,
         )
-        if refusal.code in ALERTS:
+        if refusal.code in ALERTS or refusal.details.get("alert"):
             record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
         await self.store.append(Append(events=record.collect_events()))
 
@@ -319,7 +342,3 @@ class AuditRecord(Aggregate):
         cls = event_class(f"{self.service}.{name}")
         assert cls is not None, name
         self.record(ctx, cls(**fields))
-
-
-def aggregate_recused(aggregate: Aggregate) -> set[str]:
-    return aggregate.recused

@@ -88,7 +88,7 @@ class CaseBook:
                 self._emitted(entry.data["event"], name, rows[self.deadlines])
             elif kind != "AuditRecord":
                 self._case(entry, rows[self.cases])
-                self._people(entry, name, rows[self.work])
+                await self._people(entry, name, rows[self.work])
                 self._clocks(entry, rows[self.deadlines])
 
     def _case(self, entry: RawEntry, cases: TableRows) -> None:
@@ -113,9 +113,11 @@ class CaseBook:
         row["priority"] = event.get("priority", row["priority"])
         row["position"] = entry.position
 
-    def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:
+    async def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:
         event = entry.data["event"]
         if name in ACCOUNTS and (account := event.get("account") or event.get("subject_account")):
+            for stale in await work.where(stream=entry.stream, roles=SUBJECT):
+                work.delete((entry.stream, stale["person"]))
             work.put({"stream": entry.stream, "person": account, "roles": SUBJECT})
         if name not in PEOPLE:
             return

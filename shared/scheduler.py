@@ -79,19 +79,19 @@ class Scheduler:
         while True:
             try:
                 today, position = local_date(self._clock.now()), await self._recorder.max_position()
-                if (today, position) != looked:
-                    await self.tick(today, position)
+                if (today, position) != looked and await self.tick(today, position):
                     looked = (today, position)
             except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("scheduler_waits", error=type(error).__name__)
                 await asyncio.sleep(1)
             await asyncio.sleep(TICK_SECONDS)
 
-    async def tick(self, today: date, position: int) -> None:
-        """Tells what has become due. The read model is awaited first, so that nothing is called
-        breached that was satisfied a moment ago."""
+    async def tick(self, today: date, position: int) -> bool:
+        """Tells what has become due; False where the read model was too far behind to look.
+
+        It is awaited first, so that nothing is called breached that was satisfied a moment ago."""
         if not await self._projector.wait_for(self._book.name, position, 5.0):
-            return
+            return False
         table = self._book.deadlines
         due = select(table).where(
             and_(
@@ -109,6 +109,7 @@ class Scheduler:
                 await self._tell(row, "DeadlineApproaching")
             if row["due"] < today and not row["breached"]:
                 await self._tell(row, "DeadlineBreached")
+        return True
 
     async def _tell(self, row: Any, name: str) -> None:
         stream, deadline = row["stream"], row["deadline"]

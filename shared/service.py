@@ -61,6 +61,10 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
 
 
+class UnknownVersion(Exception):
+    """A producer speaks a newer version of an event that this service must react to."""
+
+
 @dataclass(slots=True)
 class Parts:
     """What a running service consists of; handed to what a service adds of its own."""
@@ -250,8 +254,11 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         topic = published.topic
         reaction = service.reactions.get(topic)
         event = published.as_event() if reaction is not None else None
-        if reaction is None or event is None:
+        if reaction is None:
             return None
+        if event is None:
+            # Of a version that this service does not know yet: parked and retried, never passed over.
+            raise UnknownVersion(f"{published.topic}.v{published.version}")
         desk = Desk(published, parts.repository, parts.law, parts.clock.now(), reaction.__name__)
         await reaction(event, desk)
         events = [e for a in desk.touched.values() for e in a.collect_events()]

@@ -394,15 +394,14 @@ def person(organ: Organ = TOWN, **more: Any) -> dict[str, Any]:
 def party_org(organ: Organ = TOWN, **more: Any) -> dict[str, Any]:
     """A synthetic party organisation with its principal head; managed one level above itself (§5.4)."""
     serial = next(_serial)
-    return person(
-        organ,
-        subject_type="PARTY_ORG",
-        name=f"虚{_numeral(serial)}社区党支部",
-        position="",
-        principal_head=f"虚首{_numeral(serial)}",
-        organisation_code=f"ORG-{serial}",
-        **more,
-    )
+    own = {
+        "subject_type": "PARTY_ORG",
+        "name": f"虚{_numeral(serial)}社区党支部",
+        "position": "",
+        "principal_head": f"虚首{_numeral(serial)}",
+        "organisation_code": f"ORG-{serial}",
+    }
+    return person(organ, **{**own, **more})
 
 
 def _numeral(n: int) -> str:

@@ -13,9 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from services.audit.database import using
+from services.audit.database import Readers
 from services.audit.record import shown_content
 from services.audit.tables import READINGS
 from services.audit.timeline import ORDER, By, Stream, Told
@@ -80,13 +78,13 @@ _TOTALS = _ACCESSES.format(
 )
 _AS_OF = _ACCESSES.format(
     # The list of READINGS is written out: only so can the index over just these be used.
-    looked="""
+    looked=f"""
         SELECT actor AS who, role, actor_organ AS organ, 1 AS count, recorded_at AS first, recorded_at AS last
-        FROM ledger WHERE about = ANY($1::uuid[]) AND recorded_at <= $3 AND type IN {readings}
+        FROM ledger WHERE about = ANY($1::uuid[]) AND recorded_at <= $3 AND type IN {READINGS}
         UNION ALL
         SELECT who, role, organ, 1, at, at
         FROM access_log WHERE correlation_id = ANY($2::uuid[]) AND outcome = 'ok' AND at < $3
-    """.format(readings=READINGS)
+    """  # noqa: S608
 )
 
 
@@ -147,14 +145,14 @@ class Session:
 class Cases:
     """The reading side of audit."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
-        self._engine = engine
+    def __init__(self, readers: Readers, sealer: Sealer) -> None:
+        self._readers = readers
         self._sealer = sealer
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A connection for the questions of one replay."""
-        async with using(self._engine) as driver:
+        async with self._readers.using() as driver:
             yield Session(driver)
 
     def open(self, row: Any) -> bytes:

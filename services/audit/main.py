@@ -30,7 +30,7 @@ from services.audit import rebuild
 from services.audit.access import AccessLog
 from services.audit.api import Logs, ReadingFace, Replays, add_routes
 from services.audit.cases import Cases
-from services.audit.database import engine_for, using
+from services.audit.database import Readers, engine_for, using
 from services.audit.ledger import Ledger
 from services.audit.proof import HistoryChanged, Signer, Trees
 from services.audit.record import NotProved
@@ -77,6 +77,7 @@ class Parts:
 
     settings: Settings
     engine: AsyncEngine
+    readers: Readers
     ledger: Ledger
     cases: Cases
     trees: Trees
@@ -105,6 +106,7 @@ class Parts:
         self.stopping = True
         with suppress(Exception):
             await asyncio.wait_for(self.nats.drain(), 2)
+        await self.readers.close()
         await self.engine.dispose()
 
     def inbox(self, source: str) -> Inbox:
@@ -144,13 +146,16 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     """Constructs everything and starts nothing."""
     keys = settings.keys_dir
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
-    engine = engine_for(settings.database_url, pool_size=settings.pool_size)
+    size = settings.pool_size
+    engine = engine_for(settings.database_url, pool_size=size)
+    readers = Readers(engine_for(settings.database_url, pool_size=size), size)
     sealer = Sealer(Keyring.from_file(keys / f"store-{SERVICE}.key", SERVICE))
     return Parts(
         settings=settings,
         engine=engine,
+        readers=readers,
         ledger=Ledger(engine, sealer, clock),
-        cases=Cases(engine, sealer),
+        cases=Cases(readers, sealer),
         trees=Trees(engine, Signer.from_file(keys / "checkpoint-ed25519.key"), clock),
         access=AccessLog(engine, clock),
         key=BusKey.from_file(keys / "bus.key"),

@@ -6,7 +6,6 @@ people (SD2). Those who draft are therefore checked against both duties as well.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, StringConstraints
@@ -15,7 +14,7 @@ from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.evidence import Evidence
 from shared.aggregate import Law
 from shared.case_commands import case_commands
-from shared.command import Command, Field, FreeText, Reference, Screened, Sha256, ShortText
+from shared.command import Command, Day, Field, FreeText, Reference, Screened, Sha256, ShortText
 from shared.contracts.clarification import (
     AdverseEffect,
     ConsentDecision,
@@ -44,7 +43,7 @@ MaybeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), Screened()]
 FormList = Annotated[tuple[Form, ...], Field(min_length=1, max_length=4)]
 Hashes = Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=50)]
-Receipt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Receipt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
 
 
 def approving_organ(aggregate: Any, law: Law) -> str:
@@ -110,7 +109,7 @@ class ProposeClarification(
 
 
 class PlanClarification(
-    Command, on=Clarification, rule="R5", by=HANDLERS, duty="handler", differs_from=DECIDERS
+    Command, on=Clarification, rule="R5", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
 ):
     """Plans forms, scope, venue and audience (拟定澄清方案); the written form is always among them. A new
     plan needs a new text and a new consent, and ends an approval (R4)."""
@@ -125,9 +124,17 @@ class PlanClarification(
     invited_groups: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
 
 
-class InviteSubject(Command, on=Clarification, rule="R8", by=HANDLERS, duty="handler", differs_from=DECIDERS):
+class InviteSubject(
+    Command,
+    on=Clarification,
+    rule="R8",
+    by=(DEPT_HEAD,),
+    duty="inviter",
+    differs_from=("handler", "author", *DECIDERS),
+):
     """Opens the clarification to the subject's own account; for a party organisation to the account of
-    its principal head, or of a delegate named in writing (R11)."""
+    its principal head, or of a delegate named in writing (R11). Whose account it is was checked by somebody
+    who neither drafts nor asks for the consent: the head of the handling department."""
 
     account: Reference
     holder: ShortText | None = None
@@ -142,7 +149,9 @@ class RecordSubjectVoice(
     voice: FreeText
 
 
-class RenderText(Command, on=Clarification, rule="R10", by=HANDLERS, duty="author", differs_from=DECIDERS):
+class RenderText(
+    Command, on=Clarification, rule="R10", by=HANDLERS, duty="author", differs_from=DECIDERS, in_order=True
+):
     """Renders the text from the template (拟制文本): only the specific unfounded allegations, no verdict
     on the person or on motives. The note is the one free passage."""
 
@@ -150,7 +159,13 @@ class RenderText(Command, on=Clarification, rule="R10", by=HANDLERS, duty="autho
 
 
 class RequestConsent(
-    Command, on=Clarification, rule="R7", by=HANDLERS, duty="handler", differs_from=DECIDERS
+    Command,
+    on=Clarification,
+    rule="R7",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=(*DECIDERS, "inviter"),
+    in_order=True,
 ):
     """Asks the subject to agree to these forms, this scope and this text (征求本人意见), after explaining
     all five points. Needed for meeting, circular and every public venue."""
@@ -161,7 +176,14 @@ class RequestConsent(
     explained: Annotated[tuple[ExplainedPoint, ...], Field(max_length=5)]
 
 
-class RecordConsent(Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS):
+class RecordConsent(
+    Command,
+    on=Clarification,
+    rule="R7",
+    by=(SUBJECT, *HANDLERS),
+    differs_from=(*DECIDERS, "inviter"),
+    in_order=True,
+):
     """The subject's answer, from his invited account; or on a form that he signed, entered by the
     handler. `text_hash` names the text that he read."""
 
@@ -177,7 +199,9 @@ class LapseConsent(Command, on=Clarification, rule="R7", by=(SYSTEM,), need_to_k
     """Ends a consent window that passed in silence (DL-15): the same as a refusal."""
 
 
-class WithdrawConsent(Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS):
+class WithdrawConsent(
+    Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS, in_order=True
+):
     """The subject takes his consent back, as long as the form has not been carried out; an approval
     ends with it."""
 
@@ -188,7 +212,7 @@ class WithdrawConsent(Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLE
 
 
 class SubmitForReview(
-    Command, on=Clarification, rule="R3", by=HANDLERS, duty="handler", differs_from=DECIDERS
+    Command, on=Clarification, rule="R3", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
 ):
     """Lays plan, text and consent before the head of the organ (报审)."""
 
@@ -227,10 +251,12 @@ class ApproveClarification(
     decision: Literal["APPROVE", "REFUSE"]
     opinion: FreeText
     no_prejudice_confirmed: bool = False
-    valid_from: date | None = None
+    valid_from: Day | None = None
 
 
-class ImplementForm(Command, on=Clarification, rule="R6", by=HANDLERS, duty="handler", differs_from=DECIDERS):
+class ImplementForm(
+    Command, on=Clarification, rule="R6", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
+):
     """Records that one approved form was carried out (实施), with the evidence of that form."""
 
     evidence: Evidence

@@ -29,6 +29,7 @@ def lapses(parts: Parts) -> OnBreach:
             except VersionConflict:
                 continue  # somebody answered in this moment: look again
             return
+        raise VersionConflict(stream, 0)  # the breach stays untold, so the next tick tries both again
 
     return {"DL-15": lapse}
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from services.followup.domain.plan import RevisitPlan
 from services.followup.domain.task import ModeName, PackageLine, TaskLine, text_hash
 from shared.case_commands import case_commands
-from shared.command import Command, Field, FreeText, Reference, Sha256, ShortText
+from shared.command import Command, Day, Field, FreeText, Reference, Sha256, ShortText
 from shared.contracts.followup import Grade, Measure, Target, Wish
 from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT, UNIT_CONTACT
 
@@ -111,7 +110,7 @@ class RecordSubjectRecognition(
 
     title: ShortText
     conferred_by: ShortText
-    conferred_on: date
+    conferred_on: Day
 
 
 class EvaluateEffect(Command, on=RevisitPlan, rule="R38", by=(REVISIT_OFFICER,), duty="revisit_officer"):

@@ -63,6 +63,10 @@ class IntakeRoutes:
         await self._caught_up(request)
         async with self.parts.engine.connect() as connection:
             rows = plain_rows((await connection.execute(query)).mappings())
+        for row in rows:
+            entry = await self.parts.repository.get(RegisterEntry, register_id(row["ref"]))
+            if entry is not None:
+                await self.parts.reads.note_reading(token, entry, "accused-search", request)
         return json_response({"items": rows})
 
     async def accused_history(self, request: Request) -> Response:
@@ -95,18 +99,18 @@ class IntakeRoutes:
         return json_response({"ref": ref, "complaints": rows, "conclusions": sorted(entry.conclusions)})
 
     async def status_feed(self, request: Request) -> Response:
-        """Coarse states by cursor for the petition platform (client credentials)."""
+        """Coarse states, by cursor, of what the petition platform itself sent (client credentials, A80)."""
         token = await self.parts.face.token(request)
         if roles.PLATFORM not in token.roles:
             refuse("E_FORBIDDEN_ROLE")
-        cases = self.parts.book.cases
+        cases, outcomes = self.parts.book.cases, self.accused.outcomes
         after = page_number(request.query_params.get("after"), "after", 0, 1 << 62)
         limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
         query = (
-            select(cases.c.number, cases.c.state, cases.c.position)
+            select(cases.c.number, cases.c.state, cases.c.position, outcomes.c.platform_no)
+            .join(outcomes, outcomes.c.complaint == cases.c.stream)
             .where(
-                cases.c.kind == "Complaint",
-                cases.c.number != "",
+                outcomes.c.platform_no != "",
                 cases.c.position > after,
                 func.starts_with(cases.c.organ, token.organ),
             )
@@ -116,7 +120,10 @@ class IntakeRoutes:
         await self._caught_up(request)
         async with self.parts.engine.connect() as connection:
             rows: list[Any] = list((await connection.execute(query)).mappings())
-        items = [{"number": r["number"], "status": COARSE[r["state"]], "cursor": r["position"]} for r in rows]
+        items = [
+            {"platform_no": r["platform_no"], "status": COARSE[r["state"]], "cursor": r["position"]}
+            for r in rows
+        ]
         return json_response({"items": items, "next": items[-1]["cursor"] if items else after})
 
     async def _looker(self, request: Request) -> Token:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from pydantic import Field, StringConstraints
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Code, ReporterBlock
 from shared.case_commands import case_commands
-from shared.command import Command, Reference
+from shared.command import Command, Day, Reference
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
 from shared.event import L3
@@ -28,13 +27,13 @@ class ReceiveComplaint(
 
     channel: Channel
     source: Source = "DIRECT"
-    received_on: date
+    received_on: Day
     pages: Annotated[int, Field(ge=1, le=5000)] = 1
     competent_level: LevelName
     """The level that the triage found competent for the accused."""
     blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
     platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
-    acknowledged_notice_version: Annotated[str, StringConstraints(max_length=40)] = ""
+    acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = ""
     reporter: L3[ReporterBlock | None] = None
 
 

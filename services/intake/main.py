@@ -20,13 +20,13 @@ from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
 from services.intake.vault.door import open_door
-from services.intake.vault.screen import VaultScreen
-from services.intake.vault.store import Vault
+from services.intake.vault.screen import Concerned, VaultScreen
+from services.intake.vault.store import AWAY, Vault
 from shared.aggregate import Aggregate, Context
 from shared.bus.connection import connect, disconnect
 from shared.command import Command
 from shared.contracts.common import Accused
-from shared.gate import Beside, Facts, Screen
+from shared.gate import Beside, Facts
 from shared.service import Parts, Service, main
 from shared.store.types import StoreUnavailable
 
@@ -90,8 +90,22 @@ class Intake:
 
         return {"ListAllegations": enter_register}
 
-    def screen(self, parts: Parts) -> Screen:
-        return VaultScreen(self.vault_of(parts))
+    def screen(self, parts: Parts) -> VaultScreen:
+        """The screen, widened to every complaint about the same accused: who sent a duplicate is
+        protected like who sent the first letter."""
+        repository = parts.repository
+
+        async def widen(complaints: frozenset[UUID]) -> Concerned:
+            found, places = set(complaints), set()
+            for id in complaints:
+                complaint = await repository.get(Complaint, id)
+                for person in complaint.accused if complaint else ():
+                    places |= {person.unit, person.position}
+                    entry = await repository.get(RegisterEntry, register_id(person.ref))
+                    found |= {UUID(c) for c in entry.complaints} if entry else set()
+            return Concerned(frozenset(found), tuple(sorted(places - {""})))
+
+        return VaultScreen(self.vault_of(parts), widen)
 
     def extend(self, app: FastAPI, parts: Parts) -> None:
         IntakeRoutes(parts, self.accused).add_to(app)
@@ -107,7 +121,7 @@ class Intake:
                 parts.observer.nats_error,
                 lambda: None,
             )
-            await open_door(nc, VaultScreen(vault))
+            await open_door(nc, self.screen(parts))
             try:
                 await asyncio.Event().wait()
             finally:
@@ -118,7 +132,7 @@ class Intake:
                 await asyncio.sleep(SWEEP_SECONDS)
                 try:
                     erased = await vault.sweep_orphans(exists)
-                except (StoreUnavailable, OSError) as error:
+                except (StoreUnavailable, *AWAY) as error:
                     log.warning("sweep_waits", error=type(error).__name__)
                     continue
                 if erased:

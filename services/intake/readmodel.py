@@ -46,6 +46,7 @@ class AccusedBook:
             Column("received_on", Text, nullable=False),
             Column("repeat_kind", Text, nullable=False),
             Column("verdict", Text, nullable=False),
+            Column("platform_no", Text, nullable=False),
             schema="view",
         )
         self.tables = [self.accused, self.links, self.outcomes]
@@ -81,6 +82,7 @@ class AccusedBook:
                     "received_on": event["received_on"],
                     "repeat_kind": "INITIAL",
                     "verdict": "",
+                    "platform_no": event.get("platform_no", ""),
                 }
             )
         elif (row := outcomes.get(entry.stream)) is not None:

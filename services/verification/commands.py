@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import StringConstraints
 
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import FoundOutcome, ThreeDistinction
 from shared.case_commands import case_commands
-from shared.command import Command, Field, FreeText, Reference, Sha256, ShortText
+from shared.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
 from shared.contracts.verification import (
     AdverseEffect,
     DispositionReason,
@@ -94,7 +94,7 @@ class RecordEvidence(
     kind: EvidenceKind
     hash: Sha256
     collectors: People
-    collected_at: AwareDatetime
+    collected_at: Instant
     place: ShortText
     signature: Signature
 
@@ -114,7 +114,7 @@ class HoldTalk(
     talked_with: TalkedWith
     accused_ref: Reference | None = None
     staff: People
-    held_at: AwareDatetime
+    held_at: Instant
     place: ShortText
     note: FreeText
     record_hash: Sha256

@@ -169,7 +169,7 @@ class SubjectInvited(ClarificationEvent):
     """The account of the subject (for a party organisation: of its head or written delegate, R11);
     only this account may see the draft and answer for him."""
 
-    account: L1[str]
+    account: L2[str]
     holder: L2[str] = ""
     delegation_hash: L1[str] = ""
 
@@ -378,7 +378,7 @@ class ClarificationCompleted(ClarificationEvent):
 
     number: L1[str]
     subject: L2[Accused]
-    subject_account: L1[str] = ""
+    subject_account: L2[str] = ""
     round: L1[int]
     forms: L1[tuple[Form, ...]]
     scope: L1[Scope]

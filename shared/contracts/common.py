@@ -47,6 +47,9 @@ AllegationKind = Literal[
 ]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
+"""A code, not prose: nothing of a person can stand in it."""
+
 
 class Read(Value):
     """A value inside an event: readers ignore what they do not know."""
@@ -94,9 +97,9 @@ class Finding(Read):
 class LegalBasis(Value):
     """An article of an instrument in the version that was in force (R2)."""
 
-    instrument: Short
+    instrument: Code
     version_date: date
-    article: Short
+    article: Code
 
 
 class AssignmentStarted(Event):
@@ -111,14 +114,14 @@ class AssignmentEnded(Event):
 
     person: L1[str]
     role: L1[str]
-    reason: L1[str]
+    reason: L2[str]
 
 
 class RecusalDeclared(Event):
     """The actor steps aside from this case (A48); later commands by him are refused."""
 
     person: L1[str]
-    ground: L1[str]
+    ground: L2[str]
 
 
 class CommandRefused(Event):

@@ -53,7 +53,7 @@ class RevisitPlanOpened(FollowupEvent):
     handling_dept: L1[str]
     subject: L2[Accused]
     subject_ref: L1[str]
-    subject_account: L1[str]
+    subject_account: L2[str]
     clarification_id: L1[str]
     clarification_number: L1[str]
     round: L1[int]

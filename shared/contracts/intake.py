@@ -51,6 +51,11 @@ class ComplaintReceived(IntakeEvent):
     """Random per complaint; the identity itself lies in the vault (SEC-3)."""
     identity_status: L1[IdentityStatus] = "UNCLAIMED"
 
+    @property
+    def deadline_from(self) -> date:
+        """收到之日: the clocks run from the receipt, also where it was entered later (规则 15, 26)."""
+        return self.received_on
+
 
 class ComplaintRegistered(IntakeEvent):
     """Registered under a number without gaps."""
@@ -111,7 +116,7 @@ class ResultBecameAvailable(IntakeEvent):
     to = "RESULT_AVAILABLE"
 
     case_number: L1[str]
-    verdict: L1[str]
+    verdict: L2[str]
     concluded_on: L1[date]
 
 

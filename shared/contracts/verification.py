@@ -209,7 +209,7 @@ class VerificationConcluded(VerificationEvent):
 
     number: L1[str]
     """The case's number, repeated for the readers; it was given when the case was opened."""
-    verdict: L1[Verdict]
+    verdict: L2[Verdict]
     complaint_ids: L1[tuple[str, ...]]
     findings: L2[tuple[Finding, ...]]
     three_distinctions: L2[tuple[dict[str, str], ...]]

@@ -130,7 +130,10 @@ def legal_basis(value: str | None) -> tuple[dict[str, str], ...]:
     if value is None:
         return ()
     try:
-        return tuple(LegalBasis.model_validate(b).model_dump(mode="json") for b in orjson.loads(value))
+        cited = orjson.loads(value)
+        if not isinstance(cited, list) or len(cited) > 20:
+            raise ValueError
+        return tuple(LegalBasis.model_validate(b).model_dump(mode="json") for b in cited)
     except (ValueError, TypeError):
         refuse("E_SCHEMA", "R2", field="Legal-Basis")
 

@@ -53,9 +53,8 @@ def refusal_problem(refusal: Refusal, accept_language: str = "") -> Response:
     headers = {}
     if refusal.code in ("E_STALE_VERSION", "E_VERSION_REQUIRED") and "version" in refusal.details:
         headers["etag"] = f'"{refusal.details["version"]}"'
-    return problem(
-        refusal.code, refusal.rule, refusal.details, accept_language=accept_language, headers=headers
-    )
+    details = {k: v for k, v in refusal.details.items() if k != "alert"}
+    return problem(refusal.code, refusal.rule, details, accept_language=accept_language, headers=headers)
 
 
 def schema_problem(errors: Sequence[Any], accept_language: str = "") -> Response:

@@ -21,6 +21,7 @@ from shared.command import Token
 from shared.gate import OUTSIDE_ORGANS, AuditRecord, Gatekeeper
 from shared.readmodel import CaseBook
 from shared.refusal import refuse
+from shared.security import roles
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.types import Append
@@ -30,6 +31,8 @@ from shared.web.app import Face, instant, json_response, object_id, page_number,
 WAIT_SECONDS = 1.0
 PAGE = 50
 PAGE_MAX = 200
+NO_CASE_READERS = frozenset({roles.PLATFORM, roles.STATISTICS, roles.CUSTODIAN})
+"""Accounts that work with contract fields, aggregates or the vault, and see no lists of cases (A80, SD8)."""
 PURPOSE = re.compile(r"^[A-Za-z0-9._:/-]{0,60}$")
 
 
@@ -138,7 +141,7 @@ class Reads:
     async def staff(self, request: Request) -> Token:
         """A member of an organ; persons outside see no lists."""
         token = await self.face.token(request)
-        if token.roles & OUTSIDE_ORGANS or not token.organ:
+        if token.roles & (OUTSIDE_ORGANS | NO_CASE_READERS) or not token.organ:
             refuse("E_FORBIDDEN_ROLE")
         return token
 

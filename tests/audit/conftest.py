@@ -134,7 +134,7 @@ async def audit(settings: Settings) -> AsyncIterator[Audit]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
         yield Audit(parts, client)
-    await parts.engine.dispose()
+    await parts.close()
 
 
 @pytest.fixture

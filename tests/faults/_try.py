@@ -13,6 +13,10 @@ async def main():
         t = time.time()
         async with Traffic(st, led) as tr:
             await asyncio.wait_for(tr.acknowledged(1000), 60)
+        for n, pid in st.pids().items():
+            f = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+            print(n, (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / 100)
+        print("self", time.process_time())
         print(time.time() - t, len(led.acknowledged))
         print(Counter(a.sent.service + ":" + a.sent.command for a in led.acknowledged))
         print(led.repeats, led.contradictions[:8])

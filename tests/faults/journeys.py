@@ -274,7 +274,7 @@ class Journey:
 
         forms = {"forms": ["WRITTEN"], "scope": "VILLAGE_OR_COMMUNITY"}
         await do("ProposeClarification", {"items": (await facts())["unfounded_ids"]})
-        plan = {"venue": "VILLAGE_MEETING", "recipients": ["本人"], "rationale": "议论限于本社区。"}
+        plan = {"recipients": ["本人"], "rationale": "议论限于本社区。"}
         await do("PlanClarification", {**forms, **plan, "public_attendance": False})
         await do("InviteSubject", {"account": "p-subject-wu"})
         await do("RenderText", {"procedural_note": "组织已按规定程序核查完毕。"})
@@ -282,6 +282,8 @@ class Journey:
         explained = ["PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"]
         await do("RequestConsent", {**forms, "text_hash": text, "explained": explained})
         await do("RecordConsent", {"decision": "AGREED", "text_hash": text}, who="subject-wu")
+        voice = {"voice": "希望组织在社区说明情况，会继续把工作做好。"}
+        await do("RecordSubjectVoice", voice, who="subject-wu")
         await do("SubmitForReview", {})
         endorsed = {"decision": "ENDORSE", "opinion": "同意按方案澄清。", "no_prejudice_confirmed": True}
         await do("ReviewClarification", endorsed, who=leader, decides=True)

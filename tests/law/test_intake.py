@@ -128,9 +128,7 @@ def test_numbers_have_no_gaps(world: World) -> None:
     numbers = []
     for _ in range(3):
         story = world.story().received()
-        refused(
-            world.give(story.complaint, "RegisterComplaint", CLERK, {"category": "PRAISE"}), "E_SCHEMA"
-        )
+        refused(world.give(story.complaint, "RegisterComplaint", CLERK, {"category": "PRAISE"}), "E_SCHEMA")
         refused(world.give(story.complaint, "RegisterComplaint", CLERK, if_match=99), "E_STALE_VERSION")
         numbers.append(world.do(story.complaint, "RegisterComplaint", CLERK)["number"])
     assert all(n.startswith(f"XF-990102100-{world.today.year}-") for n in numbers)
@@ -252,9 +250,7 @@ def test_sec12_only_the_reporter_of_this_complaint_is_guarded(world: World) -> N
 @pytest.mark.parametrize("text", ["可能是三号楼的住户举报的。", "怀疑系会计写的信。", "举报人是谁已有传言。"])
 def test_sec16_guesses_about_who_reported_are_not_stored(world: World, listed: Story, text: str) -> None:
     body = {**listed.listing(), "allegations": [{**ALLEGATION, "text": text}]}
-    refused(
-        world.give(listed.complaint, "ListAllegations", CLERK, body), "E_TEXT_IDENTITY_LEAK", "SEC-12"
-    )
+    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_TEXT_IDENTITY_LEAK", "SEC-12")
 
 
 # --- duplicates ---

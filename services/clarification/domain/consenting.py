@@ -34,9 +34,7 @@ EXPLAINED: frozenset[ExplainedPoint] = frozenset(
 class Consenting(Drafting):
     """What the subject is asked, and what he answers from his own account or on a signed form."""
 
-    @allowed_in(
-        "PROPOSED", "PLANNED", "CONSENT_PENDING", "UNDER_REVIEW", "UNDER_APPROVAL", "APPROVED", "IMPLEMENTED"
-    )
+    @allowed_in("PROPOSED", "PLANNED")
     def invite_subject(
         self, ctx: Context, account: str, holder: str | None, delegation_hash: str | None
     ) -> None:
@@ -47,6 +45,13 @@ class Consenting(Drafting):
             *self.recused,
             *(p for d in self.duties.values() for p in d),
         }
+        if (
+            self.subject_account not in ("", account)
+            and self.consent is not None
+            and not self.consent.outdated
+        ):
+            # Another account cannot answer what this one was asked: a new plan comes first.
+            refuse("E_CONSENT_STALE", "R7")
         if account in staff:
             refuse("E_CONSENT_AUTHORITY", "R7", account=account)
         self.record(
@@ -76,7 +81,7 @@ class Consenting(Drafting):
         """How the subject's answer is proved: his own account, or his signed form."""
         by_subject = self._own_account(ctx)
         if not by_subject:
-            if signed_form_hash is None:
+            if signed_form_hash is None or not signed_by:
                 refuse("E_CONSENT_AUTHORITY", ctx.rule)
             self._may_answer_for_subject(signed_by, delegation_hash)
         return {
@@ -143,6 +148,10 @@ class Consenting(Drafting):
         asked = self._asked(ctx)
         if text_hash != asked["text_hash"]:
             refuse("E_CONSENT_STALE", "R7")
+        assert self.consent is not None
+        if self.state == "CONSENT_PENDING" and local_date(ctx.now) > self.consent.due:
+            # The window has passed in silence, whether or not it was already noted (DL-15).
+            refuse("E_CONSENT_REFUSED", "R7", due=self.consent.due.isoformat())
         if decision == "REFUSED":
             self.record(ctx, ClarificationConsentRefused(**asked, **answer))
         else:

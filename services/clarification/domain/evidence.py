@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from shared.command import FreeText, Reference, Sha256, ShortText
+from shared.command import Day, FreeText, Instant, Reference, Sha256, ShortText
 from shared.contracts.common import Scope
 from shared.event import Value
 from shared.law.working_days import local_date
@@ -17,8 +17,8 @@ class Letter(Value):
     """One letter, from its sending to its receipt."""
 
     document_hash: Sha256
-    sent_on: date
-    received_on: date
+    sent_on: Day
+    received_on: Day
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -52,7 +52,7 @@ class FaceToFaceEvidence(Value):
 
     form: Literal["FACE_TO_FACE"]
     place: ShortText
-    held_at: AwareDatetime
+    held_at: Instant
     staff: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=10)]
     signature_hash: Sha256 | None = None
     refusal_note: ShortText | None = None
@@ -84,7 +84,7 @@ class MeetingEvidence(Value):
 
     form: Literal["MEETING"]
     place: ShortText
-    held_at: AwareDatetime
+    held_at: Instant
     attendee_groups: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=20)]
     attendee_count: Annotated[int, Field(ge=1, le=100_000)]
     chair: ShortText
@@ -111,8 +111,8 @@ class CircularEvidence(Value):
     form: Literal["CIRCULAR"]
     range: Scope
     channels: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=20)]
-    from_on: date
-    to_on: date
+    from_on: Day
+    to_on: Day
     copy_hash: Sha256
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from typing import Annotated, cast, get_args
 import rfc8785
 from pydantic import Field, StringConstraints
 
-from shared.command import Reference
+from shared.command import Day, Reference
 from shared.contracts.followup import Mode, PackageItem, PlannedTask, Target
 from shared.event import Value
 from shared.refusal import refuse
@@ -35,7 +35,7 @@ class TaskLine(Value):
 
     target: Target
     mode: ModeName
-    due: date | None = None
+    due: Day | None = None
     staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=20)]
 
 

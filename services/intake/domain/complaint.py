@@ -46,6 +46,7 @@ class Complaint(Case):
         self.competent_level: LevelName = "TOWNSHIP"
         self.identity_status: IdentityStatus = "UNCLAIMED"
         self.reporter_ref = ""
+        self.category = ""
         self.received_on: date | None = None
         self.accused: tuple[Accused, ...] = ()
         self.allegations: tuple[Allegation, ...] = ()
@@ -116,6 +117,9 @@ class Complaint(Case):
             ),
         )
 
+    def on_complaint_registered(self, event: ComplaintRegistered, meta: Meta) -> None:
+        self.category = event.category
+
     @allowed_in("REGISTERED")
     def list_allegations(
         self,
@@ -125,6 +129,11 @@ class Complaint(Case):
         approved_by: str,
     ) -> None:
         """R25: at least one atomic allegation per accused; the clerk confirms who is already known."""
+        if self.allegations:
+            # A second listing would give another person the same reference (R11).
+            refuse("E_STATE", "R25", state=self.state, listed=len(self.allegations))
+        if approved_by == ctx.actor.person:
+            refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
         people = tuple(self._identify(ctx, n, entry) for n, entry in enumerate(accused))
         for index, person in enumerate(people):
             if not any(a.accused == index for a in allegations):
@@ -161,7 +170,8 @@ class Complaint(Case):
         """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
         after a conclusion it is a re-report."""
         original: Complaint | None = ctx.facts["original"]
-        if original is None or original.organ != self.organ or original.id == self.id:
+        standing = original is not None and original.state not in ("RECEIVED", "DUPLICATE_FILED")
+        if original is None or not standing or original.organ != self.organ or original.id == self.id:
             refuse("E_CONTENT_MISMATCH", "A12", field="of")
         if new_evidence:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
@@ -184,6 +194,8 @@ class Complaint(Case):
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
         if self.state == "REGISTERED" and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        if self.category not in ("", "ACCUSATION"):
+            refuse("E_NOT_COMPETENT", "C6", category=self.category)
         for person in self.accused:
             if self._competent_organ(ctx, person) != self.organ:
                 refuse("E_NOT_COMPETENT", "§5.4", competent=self._competent_organ(ctx, person))
@@ -240,8 +252,9 @@ class Complaint(Case):
 
     def _check_level(self, ctx: Context, person: Accused) -> None:
         """4.1 note b: if any accused belongs to a higher organ the whole complaint is sealed upward."""
-        if Level[person.managed_by_level] > self._own_level(ctx):
-            refuse("E_SEALED_UPWARD", "A14", managed_by_level=person.managed_by_level)
+        competent = ctx.law.organs.get(self._competent_organ(ctx, person)).level
+        if max(competent, Level[person.managed_by_level]) > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", competent_level=competent.name)
 
     def _competent_organ(self, ctx: Context, person: Accused) -> str:
         return ctx.law.organs.competent(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.command import FreeText, Reference, ShortText
+from shared.command import FreeText, Reference, Screened, ShortText
 from shared.contracts.common import Accused, AllegationKind, LevelName, SubjectType
 from shared.event import Value
 from shared.law.identifiers import is_resident_id
@@ -22,13 +22,15 @@ class AccusedEntry(Value):
     name: ShortText | None = None
     unit: ShortText | None = None
     unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")] | None = None
-    position: Annotated[str, StringConstraints(max_length=120)] = ""
+    position: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), Screened()] = ""
     managed_by_level: LevelName | None = None
-    political_status: Annotated[str, StringConstraints(max_length=60)] = ""
-    official_category: Annotated[str, StringConstraints(max_length=60)] = ""
+    political_status: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60), Screened()] = ""
+    official_category: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60), Screened()] = (
+        ""
+    )
     is_discipline_staff: bool = False
-    organisation_code: Annotated[str, StringConstraints(max_length=40)] = ""
-    principal_head: Annotated[str, StringConstraints(max_length=120)] = ""
+    organisation_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
+    principal_head: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), Screened()] = ""
 
     @model_validator(mode="after")
     def complete(self) -> AccusedEntry:

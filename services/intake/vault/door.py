@@ -9,10 +9,10 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.exc import DBAPIError
 
 from services.intake.vault.screen import VaultScreen
 from shared.security.screen import SUBJECT
+from shared.store.types import StoreUnavailable
 
 log = structlog.get_logger("vault")
 
@@ -35,7 +35,7 @@ async def open_door(nc: Client, screen: VaultScreen) -> None:
             reply = {"leak": await screen.leaks(question.complaint_refs, question.texts)}
         except (ValidationError, ValueError):
             reply = {"error": True}
-        except (DBAPIError, OSError) as error:
+        except StoreUnavailable as error:
             log.warning("screen_unavailable", error=type(error).__name__)
             reply = {"error": True}
         await msg.respond(orjson.dumps(reply))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from services.intake.domain.values import ReporterBlock
@@ -20,8 +21,8 @@ GUESSES = tuple(
     for p in (
         REPORTER + r"(就?是|系|为|可能|应该|应当|估计|疑似|或许|大概|极可能|姓|叫|名叫|住)",
         r"(可能|应该|估计|疑似|八成|多半|大概|肯定)(就)?是?.{0,24}(举报|检举|写的信|写信|告的|寄的)",
-        r"(谁|何人|什么人|哪个|哪位|哪一个|哪户|哪家).{0,12}(举报|检举|写的|写信|寄的|告的|反映的)",
-        r"(举报|检举|写信|寄信|匿名信).{0,12}(是谁|何人|什么人|哪个人|哪位|哪户|出自谁)",
+        r"(谁|(?<!任)何人|什么人|哪个|哪位|哪一个|哪户|哪家).{0,12}(举报|检举|写的|写信|寄的|告的|反映的)",
+        r"(举报|检举|写信|寄信|匿名信).{0,12}(是谁|(?<!任)何人|什么人|哪个人|哪位|哪户|出自谁)",
         r"(笔迹|字迹|邮戳|口音|语气|IP地址).{0,16}(像|似|对比|比对|一致|吻合|看出)",
         r"(怀疑|猜测|推测|断定).{0,24}(举报|检举|写信|写的|告的)",
     )
@@ -41,28 +42,57 @@ def guesses(text: str) -> bool:
     return any(p.search(plain) for p in GUESSES)
 
 
-def tokens(reporter: ReporterBlock) -> set[str]:
-    """What must not be found in a text: whole values, and the digits of phone and identity number."""
-    whole = {normal(v) for v in (reporter.name, reporter.unit, reporter.address, reporter.email)}
+def tokens(reporter: ReporterBlock, places: Iterable[str] = ()) -> set[str]:
+    """What must not be found in a text: whole values, and the digits of phone and identity number.
+
+    `places` are the accused's own unit and the like: a reporter from there has no token in them, or
+    the screen would betray that he is a colleague.
+    """
+    known = [normal(p) for p in places if p]
+    whole = {normal(reporter.name), normal(reporter.email)} | {
+        token
+        for token in (normal(reporter.unit), normal(reporter.address))
+        if not any(token in place or place in token for place in known)
+    }
     numbers = {normal(v) for v in (reporter.phone, reporter.resident_id)}
     tails = {n[-11:] for n in numbers if len(n) >= 11} | {n[-6:] for n in numbers if len(n) >= 6}
     return {t for t in whole | numbers | tails if len(t) >= 2}
 
 
-def reveals(text: str, reporters: Iterable[ReporterBlock]) -> bool:
+def reveals(text: str, reporters: Iterable[ReporterBlock], places: Sequence[str] = ()) -> bool:
+    """Whether a text holds a token of any of these reporters."""
     plain = normal(text)
-    return any(token in plain for reporter in reporters for token in tokens(reporter))
+    return any(token in plain for reporter in reporters for token in tokens(reporter, places))
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """All complaints about the same accused, duplicates and later ones included, and the accused's places."""
+
+    complaints: frozenset[UUID]
+    places: tuple[str, ...] = ()
+
+
+Widen = Callable[[frozenset[UUID]], Awaitable[Concerned]]
+
+
+async def _only_these(complaints: frozenset[UUID]) -> Concerned:
+    return Concerned(complaints)
 
 
 class VaultScreen:
     """The screen beside the vault; the other services ask it over NATS."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, widen: Widen = _only_these) -> None:
         self._vault = vault
+        self._widen = widen
 
     async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
         """Whether any of the texts would reveal, or guesses at, a reporter of these complaints."""
         if any(guesses(t) for t in texts):
             return True
-        reporters = await self._vault.reporters([UUID(c) for c in complaints])
-        return any(reveals(t, reporters) for t in texts)
+        if not complaints:
+            return False
+        concerned = await self._widen(frozenset(UUID(c) for c in complaints))
+        reporters = await self._vault.reporters(sorted(concerned.complaints))
+        return any(reveals(t, reporters, concerned.places) for t in texts)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Uuid, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.domain.values import ReporterBlock
@@ -27,6 +28,7 @@ identities = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("deposited_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+AWAY = (DBAPIError, PoolTimeout, OSError)
 ORPHAN_AGE = timedelta(minutes=15)
 
 
@@ -57,14 +59,17 @@ class Vault:
             async with self._engine.begin() as connection:
                 result = await connection.execute(keep_first.returning(identities.c.reporter_ref))
                 return str(result.scalar_one())
-        except (DBAPIError, OSError) as error:
+        except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
     async def reporters(self, complaints: Sequence[UUID]) -> list[ReporterBlock]:
         """The identities behind these complaints, for the screen alone."""
         query = select(identities).where(identities.c.complaint.in_(complaints))
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
         return [self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows]
 
     async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:

@@ -169,7 +169,7 @@ class ClarificationMachine(RuleBasedStateMachine):
         handler = Actor(person, roles.HANDLER, TOWN)
         plan = s.c.plan.model_dump(include=set(MEETING_PLAN)) if s.c.plan else MEETING_PLAN
         plan["rationale"] = "影响范围。"
-        narrow = {"limits": {"max_scope": "UNIT_ALL_STAFF"}}
+        narrow: dict[str, Any] = {"limits": {"max_scope": "UNIT_ALL_STAFF"}}
         meddling: dict[str, Callable[[], object]] = {
             "plan again": lambda: s.plan(plan),
             "plan wider": lambda: s.plan(plan, scope="PROVINCE_WIDE"),
@@ -192,6 +192,28 @@ class ClarificationMachine(RuleBasedStateMachine):
         for kind in kinds:
             self.attempt(meddling[kind])
         self.go_on(after, MEETING_PLAN, True, "AGREED")
+
+    @rule(person=st.sampled_from(PEOPLE), steps=st.integers(5, 12))
+    def busybody(self, person: str, steps: int) -> None:
+        """One person tries to take every step himself, in whatever role it needs (SD1, SD2)."""
+        s = self.stage
+        handler = Actor(person, roles.HANDLER, TOWN)
+        approver = Actor(person, roles.CLARIFICATION_APPROVER, COUNTY)
+        for _ in range(steps):
+            version = s.c.version
+            own: dict[str, Callable[[], object]] = {
+                "PROPOSED": lambda: s.do(c.PlanClarification, handler, **MEETING_PLAN),
+                "UNDER_REVIEW": lambda: s.review(Actor(person, roles.ORGAN_HEAD, TOWN)),
+                "UNDER_APPROVAL": lambda: s.approve(approver),
+                "APPROVED": lambda: s.do(
+                    c.ImplementForm, handler, evidence=EVIDENCE["MEETING"](s.day.isoformat())
+                ),
+            }
+            if s.c.state == "PLANNED" and not s.c.text:
+                own["PLANNED"] = lambda: s.do(c.RenderText, handler)
+            self.attempt(own.get(s.c.state, lambda: None))
+            if s.c.version == version:
+                self.next_step(MEETING_PLAN, True, "AGREED")
 
     # anything, at any time
 
@@ -340,7 +362,8 @@ class Implementation:
         assert self.done.text_hash == event.text_hash == review.event.text_hash  # type: ignore[attr-defined]
         self.none_after("ClarificationApprovalVoided", approval)
         self.none_after("ClarificationReopened", approval)
-        assert plan.originator_version < review.originator_version < approval.originator_version
+        order = [plan, self.latest("ClarificationTextRendered"), review, approval]
+        assert order == sorted(order, key=lambda r: r.originator_version)
         self.different_people(review, approval)
         if self.done.form in ("MEETING", "CIRCULAR"):
             self.consented(plan)

@@ -68,8 +68,17 @@ def test_sec16_a_guess_about_the_reporter_is_found(text: str) -> None:
         "三年来压力很大，希望组织在社区说明情况。",
         "没有证据表明捏造事实和主观故意，来信人不明。",
         "群众口碑良好。",
+        "检举控告是法定权利，受到保护，任何人不得打听、议论。",
     ],
 )
 def test_sec16_what_the_law_lets_be_said_passes(text: str) -> None:
     """R47: that reports were received and answered, and what was found, may be said."""
     assert not guesses(text)
+
+
+def test_sec12_the_accuseds_own_unit_is_no_token() -> None:
+    """A reporter from the accused's own unit is not betrayed by a refusal of its name."""
+    colleague = ReporterBlock(name="甲虚乙", unit="云瓶镇")
+    assert reveals("云瓶镇", [colleague])
+    assert not reveals("向阳社区（云瓶镇）", [colleague], ["云瓶镇向阳社区"])
+    assert reveals("甲虚乙", [colleague], ["云瓶镇向阳社区"])

@@ -1,0 +1,293 @@
+"""What stores, read models and streams hold at one moment, read past all services."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import nats
+import orjson
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
+from nats.js.errors import NotFoundError
+
+from deploy.local.stack import Stack
+from services.audit.tables import PUBLISHERS
+from services.clarification.contract import LISTENS_TO as CLARIFICATION_SOURCES
+from services.followup.contract import LISTENS_TO as FOLLOWUP_SOURCES
+from services.intake.contract import LISTENS_TO as INTAKE_SOURCES
+from services.verification.contract import LISTENS_TO as VERIFICATION_SOURCES
+from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, stream_name
+from shared.store.mapper import EventMapper
+from shared.store.sealing import Keyring, Sealer
+
+SOURCES = {
+    "intake": INTAKE_SOURCES,
+    "verification": VERIFICATION_SOURCES,
+    "clarification": CLARIFICATION_SOURCES,
+    "followup": FOLLOWUP_SOURCES,
+    "audit": PUBLISHERS,
+}
+"""Who listens to whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row of a store's log, opened."""
+
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    recorded_at: datetime
+    event_id: UUID
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.topic.rpartition(".")[2]
+
+    @property
+    def event(self) -> dict[str, Any]:
+        event: dict[str, Any] = self.data["event"]
+        return event
+
+    @property
+    def caused_by(self) -> str | None:
+        return self.data["meta"].get("causation_id")
+
+    @property
+    def command_id(self) -> UUID | None:
+        id = self.data["meta"].get("command_id")
+        return UUID(id) if id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of `commands`."""
+
+    id: UUID
+    stream: UUID
+    position: int
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message of a stream, by its headers."""
+
+    position: int
+    previous: int
+    event_id: str
+
+
+@dataclass(slots=True)
+class ServicePicture:
+    """One writing service."""
+
+    events: list[Stored]
+    commands: dict[UUID, Command]
+    tracked: dict[str, int]
+    parked: list[tuple[str, int, str]]
+    """(source, position, reason)."""
+    counters: dict[str, int]
+    projections: dict[str, int]
+    cases: dict[UUID, dict[str, Any]]
+    deadlines: list[dict[str, Any]]
+    published: list[Published]
+
+    @property
+    def head(self) -> int:
+        return self.events[-1].position if self.events else 0
+
+
+@dataclass(slots=True)
+class AuditPicture:
+    """What audit has taken in: its ledger and how many leaves the trees have."""
+
+    ledger: dict[str, list[tuple[int, UUID, UUID, int]]]
+    """Service -> (position, event id, stream, version) in order."""
+    tracked: dict[str, int]
+    parked: list[tuple[str, int, str]]
+    leaves: dict[str, int]
+
+
+@dataclass(slots=True)
+class Picture:
+    """All of it."""
+
+    services: dict[str, ServicePicture]
+    audit: AuditPicture
+
+
+class Observatory:
+    """Looks at one stack from outside. Opened states are remembered: they never change."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._opened: dict[tuple[str, bytes], dict[str, Any]] = {}
+        self._mappers = {
+            name: EventMapper(Sealer(Keyring.from_file(stack.data.keys / f"store-{name}.key", name)))
+            for name in PUBLISHERS
+        }
+
+    async def look(self) -> Picture:
+        """Reads everything."""
+        nc = await self.admin()
+        try:
+            services = await asyncio.gather(*(self._service(name, nc) for name in PUBLISHERS))
+        finally:
+            await nc.close()
+        return Picture(dict(zip(PUBLISHERS, services, strict=True)), await self._audit())
+
+    async def connect(self, service: str) -> asyncpg.Connection:
+        """A session on a service's database, as the service itself."""
+        return await asyncpg.connect(self._stack.database_url(f"zm_{service}", scheme="postgresql"))
+
+    async def admin(self) -> Client:
+        """The broker's administrator."""
+        return await nats.connect(
+            self._stack.nats.url, nkeys_seed=str(self._stack.nats.seed_file("admin")), connect_timeout=5
+        )
+
+    async def lags(self) -> dict[str, int]:
+        """Who is behind what, by how much; empty when the house has come to rest."""
+        behind: dict[str, int] = {}
+        heads = {}
+        for name in PUBLISHERS:
+            connection = await self.connect(name)
+            try:
+                heads[name] = await connection.fetchval(
+                    f"SELECT coalesce(max(notification_id), 0) FROM {name}_events"
+                )
+                projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
+            finally:
+                await connection.close()
+            behind |= {f"{name}: view {row['name']}": heads[name] - row["position"] for row in projections}
+        for name, sources in SOURCES.items():
+            tracked = await self._tracked(name)
+            behind |= {f"{name}: inbox {s}": heads[s] - tracked.get(s, 0) for s in sources}
+        behind |= await self._unpublished(heads)
+        return {what: lag for what, lag in behind.items() if lag}
+
+    async def _unpublished(self, heads: dict[str, int]) -> dict[str, int]:
+        behind = {}
+        nc = await self.admin()
+        try:
+            for name, head in heads.items():
+                stream = stream_name(name)
+                js = nc.jetstream()
+                try:
+                    last = await js.get_last_msg(stream, f"zm.{name}.>")
+                    behind[f"{name}: relay"] = head - int((last.headers or {})[POSITION])
+                except NotFoundError:
+                    behind[f"{name}: relay"] = head
+                    continue
+                for consumer, sources in SOURCES.items():
+                    if name in sources:
+                        info = await js.consumer_info(stream, consumer)
+                        waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
+                        behind[f"{name}: waiting for {consumer}"] = waiting
+        finally:
+            await nc.close()
+        return behind
+
+    async def _tracked(self, service: str) -> dict[str, int]:
+        connection = await self.connect(service)
+        query = (
+            "SELECT source, position FROM tracking"
+            if service == "audit"
+            else f"SELECT application_name, notification_id FROM {service}_tracking"
+        )
+        try:
+            return {row[0]: row[1] for row in await connection.fetch(query)}
+        finally:
+            await connection.close()
+
+    async def _service(self, name: str, nc: Client) -> ServicePicture:
+        connection = await self.connect(name)
+        try:
+            events = await connection.fetch(
+                "SELECT notification_id, originator_id, originator_version, topic, recorded_at, event_id, state"
+                f" FROM {name}_events ORDER BY notification_id"
+            )
+            commands = await connection.fetch("SELECT id, stream, position, answer::text FROM commands")
+            parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")
+            counters = await connection.fetch("SELECT series, last FROM counters")
+            projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
+            cases = await connection.fetch("SELECT * FROM view.cases_v1")
+            deadlines = await connection.fetch("SELECT * FROM view.deadlines_v1")
+        finally:
+            await connection.close()
+        return ServicePicture(
+            events=[self._open(name, row) for row in events],
+            commands={row[0]: Command(row[0], row[1], row[2], orjson.loads(row[3])) for row in commands},
+            tracked=await self._tracked(name),
+            parked=[tuple(row) for row in parked],
+            counters={row[0]: row[1] for row in counters},
+            projections={row[0]: row[1] for row in projections},
+            cases={row["stream"]: dict(row) for row in cases},
+            deadlines=[dict(row) for row in deadlines],
+            published=await read_stream(nc, name),
+        )
+
+    def _open(self, service: str, row: Any) -> Stored:
+        position, stream, version, topic, recorded_at, event_id, state = row
+        data = self._opened.get((service, state))
+        if data is None:
+            data = self._mappers[service].open(stream, version, topic, state)
+            self._opened[service, state] = data
+        return Stored(position, stream, version, topic, recorded_at, event_id, data)
+
+    async def _audit(self) -> AuditPicture:
+        connection = await self.connect("audit")
+        try:
+            rows = await connection.fetch(
+                "SELECT service, position, event_id, stream, version FROM ledger ORDER BY service, position"
+            )
+            parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")
+            leaves = await connection.fetch(
+                "SELECT service, count(*) FROM nodes WHERE level = 0 GROUP BY service"
+            )
+        finally:
+            await connection.close()
+        ledger: dict[str, list[tuple[int, UUID, UUID, int]]] = {name: [] for name in PUBLISHERS}
+        for row in rows:
+            ledger[row[0]].append((row[1], row[2], row[3], row[4]))
+        return AuditPicture(
+            ledger=ledger,
+            tracked=await self._tracked("audit"),
+            parked=[tuple(row) for row in parked],
+            leaves={row[0]: row[1] for row in leaves},
+        )
+
+
+async def read_stream(nc: Client, service: str) -> list[Published]:
+    """The headers of a whole stream in its order."""
+    js = nc.jetstream()
+    info: StreamInfo = await js.stream_info(stream_name(service))
+    count = info.state.messages
+    if not count:
+        return []
+    config = ConsumerConfig(
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.NONE,
+        headers_only=True,
+        mem_storage=True,
+        inactive_threshold=30,
+    )
+    subscription = await js.subscribe(
+        f"zm.{service}.>", stream=stream_name(service), config=config, ordered_consumer=False
+    )
+    found = []
+    try:
+        while len(found) < count:
+            headers = (await subscription.next_msg(timeout=10)).headers or {}
+            found.append(Published(int(headers[POSITION]), int(headers[PREVIOUS]), headers[EVENT_ID]))
+    finally:
+        await subscription.unsubscribe()
+    return found
