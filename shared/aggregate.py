@@ -113,14 +113,18 @@ class Aggregate:
         self.recused: set[str] = set()
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
-        self.composed_texts: tuple[str, ...] = ()
-        """Texts that a method put together from older parts; screened like those that were typed."""
+        self._composed_texts: tuple[str, ...] = ()
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
 
     @property
     def pending_events(self) -> Sequence[Recorded]:
         return tuple(self._pending)
+
+    @property
+    def composed_texts(self) -> tuple[str, ...]:
+        """Texts that the command's method put together; screened like those that were typed."""
+        return self._composed_texts
 
     def collect_events(self) -> Sequence[Recorded]:
         """Hands over the events recorded since the last call."""

@@ -19,29 +19,40 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
 from services.audit.ledger import columns
-from services.audit.tables import COUNT
 from shared.clock import Clock
 from shared.evidence.leaf import format_instant
 from shared.store.canonical import canonical
+from shared.store.types import StoreUnavailable
 
 GENESIS = bytes(32)
-_LOCK = 0x7A68656E676C6F67
+Head = tuple[int, bytes]
+"""Id and hash of the last record."""
 _MOST_AT_ONCE = 500
-_BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK})"
+_MOST_RACES = 20
+# One statement, so one round trip and one transaction: the records, and the totals by what was replayed.
 _ADD = """
-    INSERT INTO access_log (id, who, role, organ, action, object, correlation_id, as_of, by, outcome,
-                            prev_hash, hash, at)
-    SELECT *, $13::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
-        $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[])
+    WITH added AS (
+        INSERT INTO access_log (id, who, role, organ, action, object, about, as_of, by, outcome,
+                                prev_hash, hash, at)
+        SELECT *, $13::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
+            $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[])
+        RETURNING about, who, role, organ, outcome
+    )
+    INSERT INTO replayed (about, who, role, organ, count, first, last)
+    SELECT about, who, role, organ, count(*), $13, $13
+    FROM added WHERE outcome = 'ok' AND about IS NOT NULL
+    GROUP BY about, who, role, organ ORDER BY about, who, role, organ
+    ON CONFLICT (about, who, role, organ) DO UPDATE SET count = replayed.count + excluded.count,
+        first = least(replayed.first, excluded.first), last = greatest(replayed.last, excluded.last)
     """
-_REPLAYED = COUNT.format(table="replayed")
 _HEAD = "SELECT id, hash FROM access_log ORDER BY id DESC LIMIT 1"
 _PAGE = """
-    SELECT id, at, who, role, organ, action, object, correlation_id, as_of, by, outcome, prev_hash, hash
+    SELECT id, at, who, role, organ, action, object, about, as_of, by, outcome, prev_hash, hash
     FROM access_log WHERE id > $1 ORDER BY id LIMIT 1000
     """
 
@@ -55,7 +66,7 @@ class Access:
     organ: str
     action: str
     object: str
-    correlation_id: UUID | None = None
+    about: UUID | None = None
     as_of: str = ""
     by: str = ""
     outcome: str = "ok"
@@ -72,7 +83,7 @@ def chained(previous: bytes, id: int, at: datetime, access: Access) -> bytes:
         "organ": access.organ,
         "action": access.action,
         "object": access.object,
-        "correlation_id": str(access.correlation_id or ""),
+        "about": str(access.about or ""),
         "as_of": access.as_of,
         "by": access.by,
         "outcome": access.outcome,
@@ -88,6 +99,7 @@ class AccessLog:
         self._clock = clock
         self._waiting: list[tuple[Access, asyncio.Future[str]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._head: Head | None = None
 
     async def add(self, access: Access) -> str:
         """The receipt ("<id>:<hash>") of a record that is durable now. Raises `StoreUnavailable`."""
@@ -113,37 +125,37 @@ class AccessLog:
                     done.set_result(receipt)
 
     async def _write(self, batch: list[Access]) -> list[str]:
+        """Chains the records to the last one that is known. Where another process was faster, its record
+        has the id that ours asks for: then ours is chained to that one."""
         async with using(self._engine) as driver:
-            await driver.execute(_BEGIN)
-            head = await driver.fetchrow(_HEAD)
-            last, previous = (head["id"], head["hash"]) if head is not None else (0, GENESIS)
-            at = self._clock.now()
-            rows = []
-            for id, a in enumerate(batch, last + 1):
-                hash_ = chained(previous, id, at, a)
-                said = (
-                    a.who,
-                    a.role,
-                    a.organ,
-                    a.action,
-                    a.object,
-                    a.correlation_id,
-                    a.as_of,
-                    a.by,
-                    a.outcome,
-                )
-                rows.append((id, *said, previous, hash_))
-                previous = hash_
-            await driver.execute(_ADD, *columns(rows, 12), at)
-            done = [
-                (a.correlation_id, a.who, a.role, a.organ, at)
-                for a in batch
-                if a.outcome == "ok" and a.correlation_id is not None
-            ]
-            if done:
-                await driver.execute(_REPLAYED, *columns(done, 5))
-            await driver.execute("COMMIT")
-        return [f"{row[0]}:{row[-1].hex()}" for row in rows]
+            for _ in range(_MOST_RACES):
+                # Forgotten until it is known to be true again.
+                head, self._head = self._head or await _last(driver), None
+                at = self._clock.now()
+                rows, head = _chain(batch, head, at)
+                try:
+                    await driver.execute(_ADD, *columns(rows, 12), at)
+                except asyncpg.UniqueViolationError:
+                    continue
+                self._head = head
+                return [f"{row[0]}:{row[-1].hex()}" for row in rows]
+        raise StoreUnavailable("the access log is written to from too many sides")
+
+
+async def _last(driver: Any) -> Head:
+    head = await driver.fetchrow(_HEAD)
+    return (0, GENESIS) if head is None else (head["id"], head["hash"])
+
+
+def _chain(batch: list[Access], head: Head, at: datetime) -> tuple[list[tuple[Any, ...]], Head]:
+    rows = []
+    last, previous = head
+    for id, a in enumerate(batch, last + 1):
+        hash_ = chained(previous, id, at, a)
+        said = (a.who, a.role, a.organ, a.action, a.object, a.about, a.as_of, a.by, a.outcome)
+        rows.append((id, *said, previous, hash_))
+        previous = hash_
+    return rows, (last + len(batch), previous)
 
 
 async def first_broken(engine: AsyncEngine) -> int | None:
@@ -161,5 +173,5 @@ async def first_broken(engine: AsyncEngine) -> int | None:
 
 
 def _hash_of(row: Any) -> bytes:
-    said = ("who", "role", "organ", "action", "object", "correlation_id", "as_of", "by", "outcome")
+    said = ("who", "role", "organ", "action", "object", "about", "as_of", "by", "outcome")
     return chained(row["prev_hash"], row["id"], row["at"], Access(**{name: row[name] for name in said}))

@@ -30,6 +30,7 @@ from services.audit.timeline import (
     By,
     Stream,
     Told,
+    accesses,
     altered_entry,
     difference,
     entry,
@@ -104,20 +105,19 @@ class Replays:
         by = _by(request)
         after = _cursor(request.query_params.get("cursor"), by)
 
-        async def read(session: Session, replay: Replay) -> tuple[list[Any], list[dict[str, Any]] | None]:
-            rows = await session.rows(
+        async def read(session: Session, replay: Replay) -> list[Any]:
+            return await session.rows(
                 replay.streams, replay.as_of, by, limit=limit + 1, subject=replay.subject, after=after
             )
-            return rows, None if after else await session.accesses(replay.streams, replay.as_of)
 
-        replay, receipt, (rows, accesses) = await self._replay(request, "timeline", by, read)
+        replay, receipt, rows = await self._replay(request, "timeline", by, read)
         numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
         more, rows = len(rows) > limit, rows[:limit]
         body = {
             **replay.told(),
             "streams": [_told(stream) for stream in replay.streams if stream.is_case],
             "events": [self._entry(row, numbers[row["stream"]]) for row in rows],
-            "accesses": accesses,
+            "accesses": None if after else accesses(replay.streams),
             "next": _as_cursor(rows[-1], by) if more else None,
         }
         return json_response(body, headers=_receipt(receipt))
@@ -206,7 +206,7 @@ class Replays:
                 organ=token.organ,
                 action=action,
                 object=given if name is not None else "",
-                correlation_id=found.asked.correlation_id if found is not None else None,
+                about=found.asked.id if found is not None else None,
                 as_of="..".join(i.isoformat() for i in (since, as_of) if i is not None),
                 by=by,
                 outcome=outcome,

@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.audit.database import Readers
 from services.audit.record import shown_content
 from services.audit.tables import READINGS
-from services.audit.timeline import ORDER, By, Stream, Told
+from services.audit.timeline import ORDER, By, Looked, Stream, Told
 from shared.store.sealing import Sealer
 
 BYS: tuple[By, ...] = ("recorded", "occurred")
@@ -24,6 +26,22 @@ _START = {
     "number": "SELECT stream FROM numbers WHERE number = $1",
     "id": "SELECT stream FROM streams WHERE stream = $1::uuid",
 }
+# Who looked at a stream: now from the running totals, for an earlier day from the single times. A replay of
+# the very instant asked for does not count: under a clock that stands still there might be more of them
+# tomorrow, and the answer must not change.
+_LOOKED = f"""
+    SELECT who, role, organ, count, first, last FROM seen WHERE $2 IS NULL AND about = s.stream
+    UNION ALL
+    SELECT who, role, organ, count, first, last FROM replayed WHERE $2 IS NULL AND about = s.stream
+    UNION ALL
+    SELECT actor, role, actor_organ, count(*), min(recorded_at), max(recorded_at)
+    FROM ledger WHERE $2 IS NOT NULL AND about = s.stream AND type IN {READINGS} AND recorded_at <= $2
+    GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT who, role, organ, count(*), min(at), max(at)
+    FROM access_log WHERE $2 IS NOT NULL AND about = s.stream AND outcome = 'ok' AND at < $2
+    GROUP BY 1, 2, 3
+    """  # noqa: S608
 # $2: the day, $3: the subject. Links are followed in both directions, each as far as it was known then; with
 # a subject, only to cases that speak of him, or (yet) of nobody: rather one too many than one left out.
 _STREAMS = """
@@ -42,7 +60,9 @@ _STREAMS = """
         coalesce((SELECT min(number) FROM numbers WHERE numbers.stream = s.stream
                   AND numbers.{by}_at <= coalesce($2::timestamptz, 'infinity')), '') AS number,
         ARRAY(SELECT DISTINCT subject FROM subjects WHERE subjects.stream = s.stream
-              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity') ORDER BY subject) AS subjects
+              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity') ORDER BY subject) AS subjects,
+        (SELECT json_agg(json_build_array(who, role, organ, count, first, last))::text
+         FROM ({looked}) AS looked) AS looked
     FROM streams s JOIN joined USING (correlation_id)
     WHERE $2::timestamptz IS NULL OR s.stream = (SELECT stream FROM start)
       OR EXISTS (SELECT FROM ledger WHERE ledger.stream = s.stream AND ledger.{by}_at <= $2)
@@ -65,27 +85,6 @@ _AFTER: dict[By, str] = {
     "occurred": "AND (occurred_at, recorded_at, service, position) "
     "> ($5::timestamptz, $6::timestamptz, $7::text, $8::bigint)",
 }
-_ACCESSES = """
-    SELECT who, role, organ, sum(count)::bigint AS count, min(first) AS first, max(last) AS last
-    FROM ({looked}) AS looked GROUP BY who, role, organ ORDER BY who, role, organ
-    """
-_TOTALS = _ACCESSES.format(
-    looked="""
-        SELECT who, role, organ, count, first, last FROM seen WHERE about = ANY($1::uuid[])
-        UNION ALL
-        SELECT who, role, organ, count, first, last FROM replayed WHERE about = ANY($2::uuid[])
-    """
-)
-_AS_OF = _ACCESSES.format(
-    # The list of READINGS is written out: only so can the index over just these be used.
-    looked=f"""
-        SELECT actor AS who, role, actor_organ AS organ, 1 AS count, recorded_at AS first, recorded_at AS last
-        FROM ledger WHERE about = ANY($1::uuid[]) AND recorded_at <= $3 AND type IN {READINGS}
-        UNION ALL
-        SELECT who, role, organ, 1, at, at
-        FROM access_log WHERE correlation_id = ANY($2::uuid[]) AND outcome = 'ok' AND at < $3
-    """  # noqa: S608
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +127,6 @@ class Session:
         )
         return found
 
-    async def accesses(self, streams: Sequence[Stream], as_of: datetime | None) -> list[dict[str, Any]]:
-        """Who looked at these streams how often before: in the services, and here.
-
-        Replays of the very instant asked for are not counted: under a clock that stands still there
-        might be more of them tomorrow, and the answer must not change.
-        """
-        about = [[s.id for s in streams], list({s.correlation_id for s in streams})]
-        if as_of is None:
-            rows = await self._driver.fetch(_TOTALS, *about)
-        else:
-            rows = await self._driver.fetch(_AS_OF, *about, as_of)
-        return [dict(row) for row in rows]
-
 
 class Cases:
     """The reading side of audit."""
@@ -176,10 +162,13 @@ def _stream(row: Any) -> Stream:
         about=row["about"],
         number=row["number"],
         subjects=tuple(row["subjects"]),
+        looked=tuple(Looked(*said) for said in orjson.loads(row["looked"] or b"[]")),
     )
 
 
-_FIND = {(start, by): _STREAMS.format(start=_START[start], by=by) for start in _START for by in BYS}
+_FIND = {
+    (start, by): _STREAMS.format(start=_START[start], by=by, looked=_LOOKED) for start in _START for by in BYS
+}
 _QUERIES = {
     (by, continued): _ROWS.format(
         by=by, order=", ".join(ORDER[by]), of_subject=_OF_SUBJECT, after=_AFTER[by] if continued else ""

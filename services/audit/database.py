@@ -21,7 +21,7 @@ def engine_for(url: str, *, pool_size: int = 10, search_path: str = "public") ->
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=3,
-        connect_args={"server_settings": {"search_path": search_path}},
+        connect_args={"server_settings": {"search_path": search_path, "timezone": "UTC"}},
     )
 
 

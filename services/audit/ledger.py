@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit import proof, record
 from services.audit.database import using
-from services.audit.tables import COUNT, LEDGER, READINGS
+from services.audit.tables import LEDGER, READINGS
 from shared.bus.envelope import Published
 from shared.clock import Clock
 from shared.store.sealing import Sealer
@@ -38,7 +38,15 @@ _STREAMS = """
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[])
     ON CONFLICT DO NOTHING
     """
-_SEEN = COUNT.format(table="seen")
+_SEEN = """
+    INSERT INTO seen (about, who, role, organ, count, first, last)
+    SELECT about, who, role, organ, count(*), min(at), max(at)
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        AS reading (about, who, role, organ, at)
+    GROUP BY about, who, role, organ
+    ON CONFLICT (about, who, role, organ) DO UPDATE SET count = seen.count + excluded.count,
+        first = least(seen.first, excluded.first), last = greatest(seen.last, excluded.last)
+    """
 _NUMBERS = """
     INSERT INTO numbers (number, stream, correlation_id, occurred_at, recorded_at)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])

@@ -186,14 +186,14 @@ ACCESS_LOG = Table(
     _text("organ"),
     _text("action"),
     _text("object"),
-    Column("correlation_id", Uuid),
+    Column("about", Uuid),
     _text("as_of"),
     _text("by"),
     _text("outcome"),
     _bytes("prev_hash"),
     _bytes("hash"),
 )
-Index("access_log_correlation_idx", ACCESS_LOG.c.correlation_id)
+Index("access_log_about_idx", ACCESS_LOG.c.about)
 
 
 def _counts(name: str) -> Table:
@@ -214,20 +214,7 @@ def _counts(name: str) -> Table:
 SEEN = _counts("seen")
 """Totals of the readings in the ledger, by the stream that was read."""
 REPLAYED = _counts("replayed")
-"""Totals of the access log, by the correlation that was replayed."""
-
-COUNT = """
-    INSERT INTO {table} (about, who, role, organ, count, first, last)
-    SELECT about, who, role, organ, count(*), min(at), max(at)
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-        AS looked (about, who, role, organ, at)
-    GROUP BY about, who, role, organ ORDER BY about, who, role, organ
-    ON CONFLICT (about, who, role, organ) DO UPDATE SET
-        count = {table}.count + excluded.count,
-        first = least({table}.first, excluded.first),
-        last = greatest({table}.last, excluded.last)
-    """
-"""Adds to such totals. Sorted, so that two writers never wait for each other in a circle."""
+"""Totals of the access log, by the stream that was asked for."""
 
 TRACKING = Table(
     "tracking",

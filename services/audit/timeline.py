@@ -26,6 +26,17 @@ ORDER: dict[By, tuple[str, ...]] = {
 """Columns by which events stand in order, here and in every query."""
 
 
+class Looked(NamedTuple):
+    """How often somebody looked at a stream; instants as RFC 3339 in UTC."""
+
+    who: str
+    role: str
+    organ: str
+    times: int
+    first: str
+    last: str
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One stream of a case as its first event told it."""
@@ -38,6 +49,7 @@ class Stream:
     about: UUID | None
     number: str
     subjects: tuple[str, ...]
+    looked: tuple[Looked, ...] = ()
 
     @property
     def is_case(self) -> bool:
@@ -84,6 +96,24 @@ def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: s
         return subject is None or not target.subjects or subject in target.subjects
 
     return [stream for stream in streams if sees(stream)]
+
+
+def accesses(streams: Iterable[Stream]) -> list[dict[str, Any]]:
+    """Who looked at these streams: counts, with the names of those who did (domain.md §6.6)."""
+    everyone: dict[tuple[str, str, str], list[Looked]] = {}
+    for looked in (looked for stream in streams for looked in stream.looked):
+        everyone.setdefault(looked[:3], []).append(looked)
+    return [
+        {
+            "who": who,
+            "role": role,
+            "organ": organ,
+            "count": sum(looked.times for looked in his),
+            "first": min(looked.first for looked in his),
+            "last": max(looked.last for looked in his),
+        }
+        for (who, role, organ), his in sorted(everyone.items())
+    ]
 
 
 # --- One entry ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -154,7 +154,7 @@ class Observatory:
             self._stack.nats.url, nkeys_seed=str(self._stack.nats.seed_file("admin")), connect_timeout=5
         )
 
-    async def lags(self) -> dict[str, int]:
+    async def lags(self, today: date) -> dict[str, int]:
         """Who is behind what, by how much; empty when the house has come to rest."""
         behind: dict[str, int] = {}
         heads = {}
@@ -165,6 +165,10 @@ class Observatory:
                     f"SELECT coalesce(max(notification_id), 0) FROM {name}_events"
                 )
                 projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
+                behind[f"{name}: scheduler"] = await connection.fetchval(
+                    "SELECT count(*) FROM view.deadlines_v1 WHERE NOT met AND NOT breached AND due < $1",
+                    today,
+                )
             finally:
                 await connection.close()
             behind |= {f"{name}: view {row['name']}": heads[name] - row["position"] for row in projections}
@@ -212,8 +216,8 @@ class Observatory:
         connection = await self.connect(name)
         try:
             events = await connection.fetch(
-                "SELECT notification_id, originator_id, originator_version, topic, recorded_at, event_id, state"
-                f" FROM {name}_events ORDER BY notification_id"
+                "SELECT notification_id, originator_id, originator_version, topic, recorded_at, event_id,"
+                f" state FROM {name}_events ORDER BY notification_id"
             )
             commands = await connection.fetch("SELECT id, stream, position, answer::text FROM commands")
             parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")

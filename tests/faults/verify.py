@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import FileClock
+from shared.contracts import clarification, followup, intake, verification  # noqa: F401 - fills event_class
 from shared.event import event_class
 from shared.law.working_days import local_date
 from shared.reaction import derived_id
@@ -26,8 +27,6 @@ REST_SECONDS = 45.0
 """I11: by then all lag must be gone."""
 MOST_TOLD = 12
 
-LOST_AND_FOUND = frozenset({"CommandRefused", "SecurityAlertRaised", "CaseRead"})
-
 
 class Violation(AssertionError):
     """An invariant that does not hold."""
@@ -36,6 +35,7 @@ class Violation(AssertionError):
 async def rest(stack: BreakableStack, seconds: float = REST_SECONDS) -> None:
     """I11: waits until relays, inboxes, projections and schedulers have nothing left to do."""
     observatory = Observatory(stack)
+    today = local_date(FileClock(stack.data.clock).now())
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     quiet, behind = 0, {"": 1}
@@ -43,7 +43,7 @@ async def rest(stack: BreakableStack, seconds: float = REST_SECONDS) -> None:
         if loop.time() > until:
             raise Violation(f"I11 still behind after {seconds:.0f} s: {behind}")
         await asyncio.sleep(0.25)
-        behind = await observatory.lags()
+        behind = await observatory.lags(today)
         quiet = 0 if behind else quiet + 1
 
 
@@ -163,7 +163,7 @@ def _clarification(cause: Stored) -> list[UUID]:
 
 
 def _register(cause: Stored) -> list[UUID]:
-    return [derived_id("accused", cause.event["subject"]["ref"])]
+    return [derived_id("accused-register", cause.event["subject"]["ref"])]
 
 
 def _cases(cause: Stored) -> list[UUID]:
@@ -321,7 +321,8 @@ def _audit(picture: Picture) -> Iterator[str]:
             taken = len(picture.audit.ledger[name])
             yield f"I5 audit has {taken} events of {name}, the store {len(log)}, or other ones"
         if picture.audit.leaves.get(name, 0) != len(log):
-            yield f"I9 audit's tree of {name} has {picture.audit.leaves.get(name)} leaves for {len(log)} events"
+            leaves = picture.audit.leaves.get(name)
+            yield f"I9 audit's tree of {name} has {leaves} leaves for {len(log)} events"
 
 
 def _parked(picture: Picture, ledger: Ledger) -> Iterator[str]:

@@ -61,7 +61,7 @@ class Drafting(Assessing):
             meeting="MEETING" in plan.forms,
         )
         self._void_approval(ctx, "TEXT_CHANGED")
-        self.composed_texts = tuple(t for t in (rendered.text, rendered.script) if t)
+        self._composed_texts = tuple(t for t in (rendered.text, rendered.script) if t)
         self.record(
             ctx,
             ClarificationTextRendered(

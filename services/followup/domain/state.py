@@ -34,6 +34,7 @@ class PlanState(Case):
     """State of a RevisitPlan; its decisions stand in `plan.py`."""
 
     kind: ClassVar[str] = "RevisitPlan"
+    tells_unit: ClassVar[bool] = True
     plural: ClassVar[str] = "plans"
     service: ClassVar[str] = "followup"
 

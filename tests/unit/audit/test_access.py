@@ -14,7 +14,7 @@ ACCESS = Access(
     organ="DI-99",
     action="timeline",
     object="XF-1",
-    correlation_id=UUID(int=1),
+    about=UUID(int=1),
     as_of="",
     by="recorded",
 )
@@ -31,6 +31,6 @@ def test_a_hash_covers_everything_that_is_said() -> None:
             chained(GENESIS, 1, MORNING, replace(ACCESS, **{name: "x"}))  # type: ignore[arg-type]
             for name in ("who", "role", "organ", "action", "object", "as_of", "by", "outcome")
         ),
-        chained(GENESIS, 1, MORNING, replace(ACCESS, correlation_id=None)),
+        chained(GENESIS, 1, MORNING, replace(ACCESS, about=None)),
     ]
     assert len(set(others)) == len(others)

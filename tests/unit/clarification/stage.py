@@ -36,6 +36,7 @@ VERIFIER = Actor("p-verifier", roles.HANDLER, TOWN)
 HANDLER = Actor("p-handler", roles.HANDLER, TOWN)
 AUTHOR = Actor("p-author", roles.HANDLER, TOWN)
 DEPUTY = Actor("p-deputy", roles.DEPUTY_LEADER, TOWN)
+INVITER = Actor("p-dept-head", roles.DEPT_HEAD, TOWN)
 HEAD = Actor("p-head", roles.ORGAN_HEAD, TOWN)
 APPROVER = Actor("p-approver", roles.CLARIFICATION_APPROVER, COUNTY)
 SUBJECT = Actor("a-wu", roles.SUBJECT, "")
@@ -157,7 +158,7 @@ EVIDENCE = {"WRITTEN": written, "MEETING": meeting, "FACE_TO_FACE": face_to_face
 
 def remembered(clarification: Clarification) -> dict[str, Any]:
     """Everything that the aggregate knows, for comparison."""
-    return copy.deepcopy({k: v for k, v in vars(clarification).items() if k not in ("_pending", "_allowed")})
+    return copy.deepcopy({k: v for k, v in vars(clarification).items() if not k.startswith("_")})
 
 
 class Stage:
@@ -237,7 +238,7 @@ class Stage:
         return self.do(c.PlanClarification, HANDLER, **{**(plan or MEETING_PLAN), **over})
 
     def invite(self) -> list[str]:
-        return self.do(c.InviteSubject, HANDLER, account=SUBJECT.person)
+        return self.do(c.InviteSubject, INVITER, account=SUBJECT.person)
 
     def render(self, note: str = "") -> list[str]:
         return self.do(c.RenderText, AUTHOR, procedural_note=note)

@@ -12,6 +12,7 @@ from tests.unit.clarification.stage import (
     HANDLER,
     HASH,
     HEAD,
+    INVITER,
     QUIET_PLAN,
     STRANGER,
     SUBJECT,
@@ -32,20 +33,20 @@ def test_r8_invite_subject(stage: Stage) -> None:
 def test_r7_staff_cannot_be_the_subject(stage: Stage, account: str) -> None:
     """Nobody who works on the case lends the subject his account."""
     stage.proposed()
-    stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, HANDLER, account=account)
+    stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, INVITER, account=account)
 
 
 def test_r7_another_person_cannot_be_the_subject(stage: Stage) -> None:
     stage.proposed()
-    stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, HANDLER, account="a-x", holder="周虚五")
+    stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, INVITER, account="a-x", holder="周虚五")
 
 
 def test_r11_a_party_organisation_answers_through_its_head_or_delegate(org_stage: Stage) -> None:
     org_stage.proposed()
     for asked in ({}, {"holder": "赵虚六"}):
-        org_stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, HANDLER, account="a-x", **asked)
-    org_stage.do(c.InviteSubject, HANDLER, account="a-x", holder="周虚五")
-    org_stage.do(c.InviteSubject, HANDLER, account="a-y", holder="赵虚六", delegation_hash=HASH)
+        org_stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, INVITER, account="a-x", **asked)
+    org_stage.do(c.InviteSubject, INVITER, account="a-x", holder="周虚五")
+    org_stage.do(c.InviteSubject, INVITER, account="a-y", holder="赵虚六", delegation_hash=HASH)
     assert org_stage.c.subject_account == "a-y"
 
 
@@ -302,7 +303,9 @@ def test_r8_only_he_withdraws(stage: Stage) -> None:
     stage.refuses("E_CONSENT_AUTHORITY", c.WithdrawConsent, STRANGER)
     stage.refuses("E_CONSENT_AUTHORITY", c.WithdrawConsent, HANDLER)
     stage.refuses("E_FORBIDDEN_ROLE", c.WithdrawConsent, HEAD)
-    assert stage.do(c.WithdrawConsent, HANDLER, signed_form_hash=HASH) == ["ClarificationConsentWithdrawn"]
+    stage.refuses("E_CONSENT_AUTHORITY", c.WithdrawConsent, HANDLER, signed_form_hash=HASH)
+    signed = {"signed_form_hash": HASH, "signed_by": stage.c.subject.name}
+    assert stage.do(c.WithdrawConsent, HANDLER, **signed) == ["ClarificationConsentWithdrawn"]
 
 
 def test_r8_without_consent_there_is_nothing_to_withdraw(stage: Stage) -> None:

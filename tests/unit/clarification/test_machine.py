@@ -30,6 +30,7 @@ from tests.unit.clarification.stage import (
     HANDLER,
     HASH,
     HEAD,
+    INVITER,
     MEETING_PLAN,
     PERSON,
     QUIET_PLAN,
@@ -250,7 +251,7 @@ class ClarificationMachine(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from([SUBJECT.person, HANDLER.person]))
     def invite(self, account: str) -> None:
-        self.attempt(lambda: self.stage.do(c.InviteSubject, HANDLER, account=account))
+        self.attempt(lambda: self.stage.do(c.InviteSubject, INVITER, account=account))
 
     @rule(actor=ANSWERING)
     def hear(self, actor: Actor) -> None:

@@ -87,7 +87,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 
 def snapshot(case: VerificationCase) -> dict[str, Any]:
     """Everything that decisions depend on."""
-    return copy.deepcopy({k: v for k, v in vars(case).items() if k not in ("_pending", "_allowed")})
+    return copy.deepcopy({k: v for k, v in vars(case).items() if not k.startswith("_")})
 
 
 class CaseMachine(RuleBasedStateMachine):

@@ -1,0 +1,30 @@
+"""One stack per module, in pytest's own folder; its data are gone afterwards unless a test failed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.breakable import BreakableStack
+from tests.faults.ledger import Ledger
+
+
+@pytest.fixture(scope="module")
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BreakableStack]:
+    """All servers and services, simulated clock."""
+    folder = tmp_path_factory.mktemp("faults")
+    failed = request.session.testsfailed
+    with BreakableStack(folder) as stack:
+        yield stack
+    if request.session.testsfailed == failed:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Ledger:
+    """What the client of this module was told."""
+    return Ledger()

@@ -1,0 +1,169 @@
+"""Every fault of the plan while commands come in, and after each the whole account.
+
+One stack and one ledger for all: what an earlier fault has left behind would show later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from deploy.local.stack import SERVICES
+from tests.faults.breakable import BreakableStack
+from tests.faults.ledger import Ledger
+from tests.faults.picture import Observatory
+from tests.faults.traffic import Traffic
+from tests.faults.verify import verify_all
+
+BEFORE, IN_ALL = 40, 200
+"""Acknowledged commands before a fault, and in all, of each test."""
+LEAST = 5000
+"""Acknowledged commands that a whole run must have held."""
+
+Fault = Callable[[BreakableStack, Traffic], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def observatory(stack: BreakableStack) -> Observatory:
+    return Observatory(stack)
+
+
+async def endure(stack: BreakableStack, ledger: Ledger, observatory: Observatory, fault: Fault) -> None:
+    """Traffic, the fault in its midst, traffic again, rest, and the account."""
+    await asyncio.to_thread(stack.advance, timedelta(minutes=7))
+    async with Traffic(stack, ledger) as traffic:
+        await traffic.acknowledged(BEFORE)
+        await fault(stack, traffic)
+        await traffic.acknowledged(IN_ALL)
+    assert [child.name for child in stack.ended()] == []
+    await verify_all(stack, ledger, observatory=observatory)
+
+
+# --- services -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("victims", [*((name,) for name in SERVICES), SERVICES], ids="+".join)
+async def test_kill_9(
+    stack: BreakableStack, ledger: Ledger, observatory: Observatory, victims: tuple[str, ...]
+) -> None:
+    """Killed in the middle of whatever it did, started again."""
+
+    async def fault(stack: BreakableStack, traffic: Traffic) -> None:
+        await asyncio.to_thread(stack.kill_and_start, *victims)
+
+    await endure(stack, ledger, observatory, fault)
+
+
+WRITERS = {"intake": 25, "verification": 9, "clarification": 4}
+PUBLISHERS = {"intake": 6, "verification": 5, "clarification": 2}
+LISTENERS = {"intake": 5, "verification": 8, "clarification": 5, "followup": 2, "audit": 7}
+POINTS = {
+    "store.before_commit": WRITERS,
+    "store.after_commit": WRITERS,
+    "relay.before_publish": PUBLISHERS,
+    "relay.after_publish": PUBLISHERS,
+    "inbox.before_commit": LISTENERS,
+    "inbox.after_commit": LISTENERS,
+}
+"""Failpoint -> at which of its passes a service dies."""
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_death_between_two_lines(
+    stack: BreakableStack, ledger: Ledger, observatory: Observatory, point: str
+) -> None:
+    """Dead between commit, publish and acknowledge, in several services at once."""
+
+    async def fault(stack: BreakableStack, traffic: Traffic) -> None:
+        await asyncio.to_thread(stack.arm, {name: f"{point}:{n}" for name, n in POINTS[point].items()})
+        await asyncio.to_thread(stack.await_failpoints)
+
+    await endure(stack, ledger, observatory, fault)
+
+
+# --- broker ---------------------------------------------------------------------------------------
+
+
+async def nats_killed(stack: BreakableStack, traffic: Traffic, *, wiped: bool = False) -> None:
+    await asyncio.to_thread(stack.kill_nats)
+    await asyncio.sleep(1)
+    if wiped:
+        stack.wipe_nats()
+    await asyncio.to_thread(stack.start_nats)
+
+
+async def nats_wiped_twice_and_listeners_killed(stack: BreakableStack, traffic: Traffic) -> None:
+    await nats_killed(stack, traffic, wiped=True)
+    await asyncio.sleep(1)
+    await nats_killed(stack, traffic, wiped=True)
+    await asyncio.to_thread(stack.kill_and_start, "verification", "audit")
+
+
+async def nats_frozen(stack: BreakableStack, traffic: Traffic) -> None:
+    stack.kill("nats", signal.SIGSTOP)
+    await asyncio.sleep(4)
+    stack.kill("nats", signal.SIGCONT)
+
+
+# --- database -------------------------------------------------------------------------------------
+
+
+async def postgres_crashed(stack: BreakableStack, traffic: Traffic) -> None:
+    await asyncio.to_thread(stack.stop_postgres, "immediate")
+    await asyncio.sleep(1)
+    await asyncio.to_thread(stack.start_postgres)
+
+
+async def postgres_away_for_long(stack: BreakableStack, traffic: Traffic) -> None:
+    """Longer than a service waits for it: its clients hear 503 meanwhile."""
+    await asyncio.to_thread(stack.stop_postgres, "immediate")
+    await asyncio.sleep(7)
+    await asyncio.to_thread(stack.start_postgres)
+
+
+async def power_cut(stack: BreakableStack, traffic: Traffic) -> None:
+    """Everything at once, and the services before what they need."""
+    await asyncio.to_thread(stack.stop_postgres, "immediate")
+    await asyncio.to_thread(stack.kill_nats)
+    for name in SERVICES:
+        stack.kill(name)
+    for name in SERVICES:
+        stack.start_service(name, wait=False)
+    await asyncio.to_thread(stack.start_postgres)
+    await asyncio.to_thread(stack.start_nats)
+    for name in SERVICES:
+        await asyncio.to_thread(stack.start_service, name)
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+async def killed_while_deadlines_fall_due(stack: BreakableStack, traffic: Traffic) -> None:
+    """A month passes at once; the schedulers die while they tell of it."""
+    await asyncio.to_thread(stack.advance, timedelta(days=31))
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(stack.kill_and_start, "intake", "verification")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        nats_killed,
+        partial(nats_killed, wiped=True),
+        nats_wiped_twice_and_listeners_killed,
+        nats_frozen,
+        postgres_crashed,
+        postgres_away_for_long,
+        power_cut,
+        killed_while_deadlines_fall_due,
+    ],
+    ids=lambda fault: getattr(fault, "__name__", "nats_wiped"),
+)
+async def test_fault(stack: BreakableStack, ledger: Ledger, observatory: Observatory, fault: Fault) -> None:
+    """Broker, database, everything, and time."""
+    await endure(stack, ledger, observatory, fault)
