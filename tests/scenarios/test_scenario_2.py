@@ -1,0 +1,147 @@
+"""Scenario 2, played row by row from its data file, then replayed (domain.md §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.player import Player, expand, load
+from deploy.local.stack import Stack
+
+AUDITOR = "auditor@DI-990102"
+SCENARIO = load(2)
+STEPS = list(expand(SCENARIO))
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
+    """The whole scenario on a stack of its own: the player stops at the first answer that departs."""
+    with Stack(tmp_path_factory.mktemp("scenario-2")) as stack:
+        player = Player(stack)
+        try:
+            player.play(SCENARIO)
+            yield player
+        finally:
+            player.close()
+
+
+def audit(player: Player, path: str, **params: Any) -> Any:
+    answer = player.client(AUDITOR).get(f"/audit/v1{path}", params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def timeline(player: Player) -> list[dict[str, Any]]:
+    """All events of the case as audit tells them, once audit has received the last one."""
+    last = player.expected[-1].type
+
+    def complete() -> list[dict[str, Any]] | None:
+        answer = player.client(AUDITOR).get(
+            f"/audit/v1/cases/{player.cases['plan'].number}/timeline", params={"limit": 1000}
+        )
+        events: list[dict[str, Any]] = answer.json().get("events", []) if answer.status_code == 200 else []
+        return events if any(e["type"] == last for e in events) else None
+
+    found: list[dict[str, Any]] = player.patiently({"wait": "audit"}, complete)
+    return found
+
+
+def test_the_table_has_fifteen_dated_letters() -> None:
+    """3 open a case, 9 are duplicates, 3 are reports after a conclusion; 2019-03-12 to 2022-02-20."""
+    letters = [s["on"] for s in STEPS if s.get("do") == "intake:ReceiveComplaint"]
+    assert len(letters) == 15
+    assert (letters[0], letters[-1]) == ("2019-03-12", "2022-02-20")
+    kinds = [s["expect"]["facts"]["repeat_kind"] for s in STEPS if s.get("do") == "intake:MarkDuplicate"]
+    assert (kinds.count("DUPLICATE"), kinds.count("RE_REPORT_AFTER_CONCLUSION")) == (9, 3)
+
+
+def test_the_table_has_the_laws_refusals_and_deadlines() -> None:
+    """Rows 3, 5, 7, 10 and 12, and the due dates of rows 2, 6, 11, 12 and 14."""
+    refused = [(s["row"], s["expect"]["refused"]) for s in STEPS if "refused" in s.get("expect", {})]
+    assert refused == [
+        (3, "E_TRACE_EXECUTOR_LEVEL"),
+        (3, "E_TRACE_FORBIDDEN"),
+        (5, "E_CLARIFICATION_DUE"),
+        (7, "E_CONSENT_REQUIRED"),
+        (10, "E_APPROVER_WRONG_ORGAN"),
+        (12, "E_TEXT_IDENTITY_LEAK"),
+    ]
+    due = {(s["row"], s["deadline"], s["due"]) for s in STEPS if "deadline" in s}
+    assert {
+        (2, "DL-14", "2022-03-22"),
+        (6, "DL-15", "2022-03-14"),
+        (11, "DL-16", "2022-03-21"),
+        (12, "DL-17", "2022-04-01"),
+    } <= due
+
+
+def test_every_row_happens_as_the_table_says(played: Player) -> None:
+    """The player held every answer against the table; audit tells the same events on the same days."""
+    events = timeline(played)
+    for service in ("intake", "verification", "clarification", "followup"):
+        told = iter(
+            (e["type"], (datetime.fromisoformat(e["occurred_at"]) + timedelta(hours=8)).date().isoformat())
+            for e in events
+            if e["service"] == service
+        )
+        for promise in (p for p in played.expected if p.service == service):
+            assert (promise.type, promise.day) in told, promise
+
+
+def test_the_accuser_is_never_determined(played: Player) -> None:
+    """Classification stays UNFOUNDED_REPORT, and nothing in the story speaks of a false accusation found."""
+    types = {e["type"] for e in timeline(played)}
+    assert "FalseAccusationDetermined" not in types
+    assert "TracingRequested" not in types
+
+
+@pytest.mark.parametrize("day", ["2022-03-09T00:00:00+08:00", "2022-03-19T00:00:00+08:00"])
+def test_answers_given_on_a_day_equal_the_later_replay(played: Player, day: str) -> None:
+    """What the services answered by that day is what audit replays for it, and what they answer as of it."""
+    timeline(played)
+    number = played.cases["clearing"].number
+    replayed = {s["id"]: s for s in audit(played, f"/cases/{number}/state", as_of=day)["streams"]}
+    instant = datetime.fromisoformat(day)
+    given = {view["id"]: (service, view) for at, service, view in played.answers if at < instant}
+    compared = 0
+    for id, (service, view) in given.items():
+        if replayed[id]["version"] != view["version"]:
+            continue  # the case went on after that answer and before the day
+        assert replayed[id] == view
+        case = next(c for c in played.cases.values() if c.id == id)
+        reader = next(p for p in view["assigned"] if p.startswith("p-990102100-"))
+        who = f"{reader.removeprefix('p-990102100-')}@DI-990102100"
+        own = played.client(who).get(f"/{service}/v1/{case.plural}/{id}", params={"as_of": day})
+        assert own.json() == view
+        compared += 1
+    assert compared >= 3
+
+
+def test_the_difference_of_two_days(played: Player) -> None:
+    """Between the two days the clarification went from waiting for consent to implemented."""
+    timeline(played)
+    number = played.cases["clearing"].number
+    days = {"from": "2022-03-09T00:00:00+08:00", "to": "2022-03-19T00:00:00+08:00"}
+    [changed] = audit(played, f"/cases/{number}/difference", **days)["streams"]
+    assert changed["before"]["state"] == "CONSENT_PENDING"
+    assert changed["after"]["state"] == "IMPLEMENTED"
+
+
+def test_a_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
+    """The stack's data folder holds everything: stopped and started again, the case is there."""
+    with Stack(tmp_path / "data") as stack:
+        player = Player(stack)
+        steps = [s for s in STEPS if s.get("save") == "letter1"]
+        player.play({"steps": steps, "macros": {}})
+        case = player.cases["letter1"]
+        player.close()
+    with Stack(tmp_path / "data") as stack:
+        again = Player(stack)
+        path = f"/intake/v1/complaints/{case.id}"
+        view = again.client("petition_clerk@DI-990102100").get(path).json()
+        again.close()
+    assert view["state"] == "RECEIVED"
