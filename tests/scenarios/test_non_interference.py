@@ -1,0 +1,253 @@
+"""Who reported makes no difference to anything that anybody outside the vault can see (R27, SEC-3, SEC-4).
+
+Two worlds play the same steps and differ only in the real-name reporter's identity. Afterwards the
+identity is looked for, letter by letter, in everything that the stack has written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from deploy.local.player import SHANGHAI
+from deploy.local.stack import Stack
+from shared.store.sealing import Keyring, Sealer
+
+TOWN = "DI-990102100"
+FIRST = {
+    "name": "郑虚六",
+    "unit": "虚构合作社",
+    "phone": "13900004321",
+    "address": "虚构村三组十二号",
+    "email": "zheng-xuliu@example.invalid",
+    "resident_id": "99010119000107007X",
+}
+SECOND = {
+    "name": "罗虚一",
+    "unit": "另一个单位名称更长一些",
+    "phone": "13811112222",
+    "address": "石桥街道虚构路九十九号院二单元",
+    "email": "l@example.invalid",
+    "resident_id": "990101190001010018",
+}
+UUID_PATTERN = re.compile(
+    r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|\b[0-9a-f]{8}-a1\b"
+)
+DATABASES = ("zm_intake", "zm_verification", "zm_clarification", "zm_followup", "zm_audit")
+
+
+@dataclass
+class Played:
+    """One world: what everybody was answered, and where its files lie."""
+
+    stack: Stack
+    answers: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    metrics: set[str] = field(default_factory=set)
+
+
+def play(stack: Stack, reporter: dict[str, str]) -> Played:
+    """A real-name complaint from its receipt to the opened verification, seen by every kind of reader."""
+    played = Played(stack)
+    clients: dict[str, httpx.Client] = {}
+
+    def call(who: str, method: str, path: str, **arguments: Any) -> httpx.Response:
+        if who not in clients:
+            token = stack.client_token() if who == "platform" else stack.token(who)
+            clients[who] = httpx.Client(
+                base_url=stack.front_url,
+                headers={"authorization": f"Bearer {token}"},
+                timeout=20,
+                trust_env=False,
+            )
+        answer = clients[who].request(method, path, **arguments)
+        told = {k: v for k, v in answer.headers.items() if k in ("etag", "position", "location")}
+        played.answers.append(f"{who} {method} {path} {answer.status_code} {told} {answer.text}")
+        return answer
+
+    def until(look: Any) -> Any:
+        for _ in range(600):
+            if found := look():
+                return found
+            asyncio.run(asyncio.sleep(0.05))
+        raise AssertionError("waited in vain")
+
+    stack.move_clock(datetime(2026, 3, 2, 9, tzinfo=SHANGHAI))
+    clerk, head = f"petition_clerk@{TOWN}", f"petition_head@{TOWN}"
+    body = {
+        "channel": "ONLINE_APP",
+        "source": "PETITION_PLATFORM",
+        "platform_no": "PT-1",
+        "received_on": "2026-03-02",
+        "competent_level": "TOWNSHIP",
+        "acknowledged_notice_version": "1",
+        "reporter": reporter,
+    }
+    key = {"idempotency-key": "non-interference-1"}
+    id = call(clerk, "POST", "/intake/v1/complaints", json=body, headers=key).json()["id"]
+    call(clerk, "POST", "/intake/v1/complaints", json=body, headers=key)
+    at = f"/intake/v1/complaints/{id}"
+    call(clerk, "POST", f"{at}/register-complaint", json={})
+    accused = {
+        "name": "冯虚七",
+        "unit": "云瓶镇某村",
+        "unit_division": "990102100",
+        "position": "书记",
+        "managed_by_level": "TOWNSHIP",
+    }
+    claim = {"id": "a1", "accused": 0, "kind": "MASSES_DISCIPLINE", "text": "反映其截留安置补偿款。"}
+    listing = {"accused": [accused], "allegations": [claim], "approved_by": "p-990102100-petition_head"}
+    call(clerk, "POST", f"{at}/list-allegations", json=listing)
+    call(
+        head,
+        "POST",
+        f"{at}/assign-to-case",
+        json={"person": "p-990102100-petition_head", "role": "petition_head"},
+    )
+    etag = call(head, "GET", at).headers["etag"]
+    call(head, "POST", f"{at}/accept-complaint", json={"handling_dept": "dept"}, headers={"if-match": etag})
+    call(head, "POST", f"{at}/transfer-to-handler", json={})
+    dept = f"handling_dept_head@{TOWN}"
+    client = httpx.Client(
+        base_url=stack.front_url, headers={"authorization": f"Bearer {stack.token(dept)}"}, trust_env=False
+    )
+    [row] = until(lambda: client.get("/verification/v1/cases").json()["items"])
+    case = f"/verification/v1/cases/{row['stream']}"
+    for person, role in (("handling_dept_head", "handling_dept_head"), ("handler", "handler")):
+        call(dept, "POST", f"{case}/assign-to-case", json={"person": f"p-990102100-{person}", "role": role})
+    call(f"handler@{TOWN}", "GET", case)
+    call(f"handler@{TOWN}", "GET", at)  # not his to know of
+    call("subject-feng", "GET", at)
+    call("subject-feng", "GET", "/intake/v1/my-work")
+    call(clerk, "GET", "/intake/v1/complaints")
+    call(clerk, "GET", "/intake/v1/deadlines")
+    call(clerk, "GET", "/intake/v1/accused?name=冯虚七")
+    call("platform", "GET", "/intake/v1/status-feed")
+    call(clerk, "POST", "/intake/v1/complaints", json={**body, "channel": "PIGEON"})
+    auditor = "auditor@DI-990102"
+    number = until(lambda: client.get("/verification/v1/cases").json()["items"][0]["number"])
+    until(
+        lambda: (
+            httpx.get(
+                f"{stack.front_url}/audit/v1/cases/{number}/timeline",
+                headers={"authorization": f"Bearer {stack.token(auditor)}"},
+                trust_env=False,
+            ).status_code
+            == 200
+        )
+    )
+    asyncio.run(asyncio.sleep(1.5))  # what is under way arrives
+    told = call(auditor, "GET", f"/audit/v1/cases/{number}/timeline?limit=1000").json()
+    played.answers.pop()
+    order = sorted(told["events"], key=lambda e: (e["service"], e["position"]))
+    timeless = [{k: v for k, v in e.items() if k not in ("recorded_at", "command_id")} for e in order]
+    played.events = [json.dumps(e, ensure_ascii=False, sort_keys=True) for e in timeless]
+    for service in ("intake", "verification", "clarification", "followup", "audit"):
+        text = httpx.get(f"{stack.direct_url(service)}/metrics", trust_env=False).text
+        played.metrics |= {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+        (stack.data.root / f"metrics-{service}.txt").write_text(text)
+    for each in (*clients.values(), client):
+        each.close()
+    return played
+
+
+def neutral(texts: list[str]) -> list[str]:
+    """Random ids by the order of their first appearance; nothing else is changed."""
+    names: dict[str, str] = {}
+    return [UUID_PATTERN.sub(lambda m: names.setdefault(m.group(0), f"id{len(names)}"), t) for t in texts]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Played, Played]]:
+    with Stack(tmp_path_factory.mktemp("first")) as stack:
+        first = play(stack, FIRST)
+        with Stack(tmp_path_factory.mktemp("second")) as other:
+            yield first, play(other, SECOND)
+
+
+def test_everybody_is_answered_the_same(worlds: tuple[Played, Played]) -> None:
+    """Clerk, heads, handler, subject, platform: same status, same bytes, same headers."""
+    first, second = worlds
+    assert neutral(first.answers) == neutral(second.answers)
+
+
+def test_the_events_are_the_same(worlds: tuple[Played, Played]) -> None:
+    """Every event of the case, with its confidential fields, as the auditor sees them."""
+    first, second = worlds
+    assert len(first.events) > 10
+    assert neutral(first.events) == neutral(second.events)
+
+
+def test_the_metrics_are_the_same(worlds: tuple[Played, Played]) -> None:
+    """No series exists in one world only."""
+    first, second = worlds
+    buckets = {m for m in first.metrics ^ second.metrics if "retry" not in m and "errors" not in m}
+    assert buckets == set()
+
+
+def spellings(reporter: dict[str, str]) -> list[bytes]:
+    """The identity as it could lie in a file: plain, as JSON escapes, as base64 of its middle."""
+    found = []
+    for value in reporter.values():
+        found += [value.encode(), json.dumps(value)[1:-1].encode(), value.encode("utf-16-le")]
+    return found
+
+
+def test_sec3_a_canary_is_found_nowhere_outside_the_vault(worlds: tuple[Played, Played]) -> None:
+    """No table, stream, log, metric or answer holds any part of the identity; the vault itself is sealed."""
+    first, _ = worlds
+    root = first.stack.data.root
+    canaries = spellings(FIRST)
+    looked = 0
+    for path in root.rglob("*"):
+        if not path.is_file() or path.is_symlink():
+            continue
+        content = path.read_bytes()
+        looked += 1
+        for canary in canaries:
+            assert canary not in content, (path.relative_to(root), canary)
+    assert looked > 100
+    for answer in first.answers:
+        assert not any(c.decode("utf-8", "ignore") in answer for c in canaries[::3])
+
+
+async def test_sec3_sealed_records_hold_no_canary_either(worlds: tuple[Played, Played]) -> None:
+    """Opened with the services' own keys, no stored event and no row holds the identity."""
+    stack = worlds[0].stack
+    values = list(FIRST.values())
+    opened = 0
+    for database in DATABASES:
+        connection = await asyncpg.connect(stack.database_url(f"{database}_owner", database, "postgresql"))
+        try:
+            tables = await connection.fetch(
+                "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'view')"
+            )
+            for schema, table in tables:
+                if schema == "view":
+                    continue  # the service's own; its files were read letter by letter
+                for row in await connection.fetch(f'SELECT t::text AS row FROM "{schema}"."{table}" t'):
+                    assert not any(v in row["row"] for v in values)
+            service = database.removeprefix("zm_")
+            if service == "audit":
+                continue
+            key = Path(stack.data.keys) / f"store-{service}.key"
+            sealer = Sealer(Keyring.from_file(key, service))
+            for row in await connection.fetch(f"SELECT * FROM {service}_events"):
+                plain = sealer.open(
+                    row["state"], row["originator_id"], row["originator_version"], row["topic"]
+                ).decode()
+                opened += 1
+                assert not any(v in plain for v in values)
+        finally:
+            await connection.close()
+    assert opened >= 12
