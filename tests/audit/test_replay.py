@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import orjson
 import pytest
 
-from services.audit.access import first_broken
+from services.audit.access import Access, AccessLog, first_broken
 from shared.bus.envelope import content
+from shared.clock import SystemClock
 from shared.view import fold_view
-from tests.audit.conftest import Audit
+from tests.audit.conftest import Audit, Database
 from tests.audit.world import CANARY, CITY, COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, World
 
 FIRST = "/v1/cases/XF-990102100-2022-000001"
@@ -224,6 +228,41 @@ async def test_every_replay_is_recorded(told: Audit) -> None:
     ]
     assert rows[2].hash.hex() == hash_
     assert await first_broken(told.parts.engine) is None
+
+
+async def test_readings_are_counted_as_of_a_day(told: Audit) -> None:
+    """Before the fourth hour nobody had read the case; a replay of today is not of that day."""
+    for hours, counts in ((3, []), (4, [("p-head", 2)]), (24 * 365, [("p-head", 2)])):
+        body = await timeline(told, as_of=(MORNING + timedelta(hours=hours)).isoformat())
+        assert [(a["who"], a["count"]) for a in body["accesses"]] == counts
+    now = {a["who"]: a for a in (await timeline(told))["accesses"]}
+    assert now[f"p-auditor-{COUNTY}"]["count"] == 3
+    then = {a["who"]: a for a in (await timeline(told, as_of="2022-06-30T00:00:00Z"))["accesses"]}
+    assert now["p-head"] == then["p-head"]
+
+
+async def test_many_processes_write_one_chain(told: Audit) -> None:
+    """Each chains to the last record, whoever wrote it; none is lost, and the totals agree."""
+    logs = [AccessLog(told.parts.engine, SystemClock()) for _ in range(3)]
+    access = Access(who="p", role="auditor", organ=COUNTY, action="state", object="XF", about=UUID(int=1))
+    receipts = await asyncio.gather(*(log.add(access) for _ in range(20) for log in logs))
+    assert sorted(int(receipt.partition(":")[0]) for receipt in receipts) == list(range(1, 61))
+    assert await first_broken(told.parts.engine) is None
+    async with told.parts.engine.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT count FROM replayed")).scalar_one() == 60
+
+
+async def test_a_changed_record_breaks_the_chain(told: Audit, database: Database) -> None:
+    """From its place on, whoever changed it."""
+    for _ in range(3):
+        await timeline(told)
+    connection = await asyncpg.connect(database.plain_admin_url)
+    try:
+        await connection.execute("ALTER TABLE access_log DISABLE TRIGGER ALL")
+        await connection.execute("UPDATE access_log SET who = 'p-nobody' WHERE id = 2")
+    finally:
+        await connection.close()
+    assert await first_broken(told.parts.engine) == 2
 
 
 # --- Bad input ---

@@ -136,19 +136,19 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     call(clerk, "POST", "/intake/v1/complaints", json={**body, "channel": "PIGEON"})
     auditor = "auditor@DI-990102"
     number = until(lambda: client.get("/verification/v1/cases").json()["items"][0]["number"])
-    until(
-        lambda: (
-            httpx.get(
-                f"{stack.front_url}/audit/v1/cases/{number}/timeline",
-                headers={"authorization": f"Bearer {stack.token(auditor)}"},
-                trust_env=False,
-            ).status_code
-            == 200
-        )
+    reading = httpx.Client(
+        base_url=stack.front_url, headers={"authorization": f"Bearer {stack.token(auditor)}"}, trust_env=False
     )
-    asyncio.run(asyncio.sleep(1.5))  # what is under way arrives
-    told = call(auditor, "GET", f"/audit/v1/cases/{number}/timeline?limit=1000").json()
-    played.answers.pop()
+
+    def story() -> list[dict[str, Any]]:
+        """The whole timeline, once the last act and the last refusal have arrived at audit."""
+        answer = reading.get(f"/audit/v1/cases/{number}/timeline", params={"limit": 1000})
+        events: list[dict[str, Any]] = answer.json().get("events", []) if answer.status_code == 200 else []
+        assigned = [e for e in events if (e["service"], e["type"]) == ("verification", "AssignmentStarted")]
+        return events if len(assigned) == 2 else []
+
+    told = {"events": until(story)}
+    reading.close()
     order = sorted(told["events"], key=lambda e: (e["service"], e["position"]))
     timeless = [{k: v for k, v in e.items() if k not in ("recorded_at", "command_id")} for e in order]
     played.events = [json.dumps(e, ensure_ascii=False, sort_keys=True) for e in timeless]

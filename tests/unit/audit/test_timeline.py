@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 
 from services.audit.timeline import (
     By,
+    Looked,
     Stream,
     Told,
+    accesses,
     altered_entry,
     difference,
     entry,
@@ -106,6 +109,19 @@ def test_one_subject_keeps_what_speaks_of_him_or_of_nobody() -> None:
     ]
     assert seen(streams, COUNTY, "a") == [1, 3, 5]
     assert seen(streams, COUNTY) == [1, 2, 3, 4, 5]
+
+
+def test_accesses_are_summed_over_the_streams() -> None:
+    early, late = "2022-03-01T00:00:00+00:00", "2022-03-01T00:00:00.5+00:00"
+    one = replace(
+        stream(1), looked=(Looked("p", "r", "o", 2, late, late), Looked("a", "r", "o", 1, late, late))
+    )
+    two = replace(stream(2), looked=(Looked("p", "r", "o", 1, early, early),))
+    assert accesses([one, two]) == [
+        {"who": "a", "role": "r", "organ": "o", "count": 1, "first": late, "last": late},
+        {"who": "p", "role": "r", "organ": "o", "count": 3, "first": early, "last": late},
+    ]
+    assert accesses([stream(3)]) == []
 
 
 # --- Order and as-of ---
