@@ -184,7 +184,7 @@ def test_everybody_is_answered_the_same(worlds: tuple[Played, Played]) -> None:
 def test_the_events_are_the_same(worlds: tuple[Played, Played]) -> None:
     """Every event of the case, with its confidential fields, as the auditor sees them."""
     first, second = worlds
-    assert len(first.events) > 10
+    assert len(first.events) >= 10
     assert neutral(first.events) == neutral(second.events)
 
 
