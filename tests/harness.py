@@ -265,10 +265,10 @@ class World:
         view: dict[str, Any] = answer.json()
         return view
 
-    def assign(self, case: Case, *whom: str, by: str) -> None:
-        """Gives people the need to know, each in his first role."""
+    def assign(self, case: Case, *whom: str, by: str, role: str = "") -> None:
+        """Gives people the need to know, each in his first role unless another is named."""
         for who in whom:
-            self.do(case, "AssignToCase", by, {"person": sub(who), "role": people()[who].role[0]})
+            self.do(case, "AssignToCase", by, {"person": sub(who), "role": role or people()[who].role[0]})
 
     def _deciding(self, service: str) -> set[str]:
         """The commands that demand `If-Match`, as the service's own OpenAPI document says."""
@@ -690,10 +690,11 @@ class Story:
         return self
 
     def invited(self) -> Story:
-        """The subject's own account is invited."""
+        """The subject's own account is invited, by somebody who neither drafts nor asks."""
         self.planned()
         if self._once("invited"):
-            self.world.do(self.clarification, "InviteSubject", self.organ.handler, self._invitation())
+            chief = self.organ.handling_dept_head
+            self.world.do(self.clarification, "InviteSubject", chief, self._invitation())
         return self
 
     def _invitation(self) -> dict[str, Any]:

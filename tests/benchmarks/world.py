@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -18,30 +19,44 @@ POOL = 10
 """Connections of every pool: what the services have by default."""
 
 
-async def database(stack: Stack, name: str) -> str:
-    """A database beside the services', on the same server; the DSN of its owner."""
+async def database(stack: Stack, name: str) -> tuple[str, str]:
+    """A database beside the services', on the same server; the DSNs of its owner and of its user."""
     admin_url = stack.postgres.start().admin_url
     words = Passwords(owner="owner-password", service="service-password")
     await ensure_database(admin_url, name, f"{name}_owner", f"{name}_app", words)
-    return f"postgresql://{name}_owner:{words.owner}@127.0.0.1:{stack.postgres.port}/{name}"
+    place = f"@127.0.0.1:{stack.postgres.port}/{name}"
+    owner = f"postgresql://{name}_owner:{words.owner}{place}"
+    return owner, f"postgresql://{name}_app:{words.service}{place}"
 
 
 @asynccontextmanager
 async def server(stack: Stack, module: str, env: Mapping[str, str]) -> AsyncIterator[tuple[int, Child]]:
     """A reference as a process of its own, on a free port, as the services are."""
     port = free_port()
-    child = spawn(
-        module,
-        [sys.executable, "-m", f"tests.benchmarks.{module}"],
-        log=stack.data.log(module),
-        env={"PATH": os.environ.get("PATH", os.defpath), "BENCH_PORT": str(port), **env},
-        cwd=Path(__file__).resolve().parents[2],
-    )
-    try:
-        wait_until(child, lambda: answers(f"http://127.0.0.1:{port}/readyz"), 30)
+    own = {"PATH": os.environ.get("PATH", os.defpath), "BENCH_PORT": str(port), **env}
+    async with _process(stack, f"tests.benchmarks.{module}", [], port, own) as child:
         yield port, child
+
+
+@asynccontextmanager
+async def service(stack: Stack, name: str, **env: str) -> AsyncIterator[tuple[int, Child]]:
+    """A service as the stack would start it, but for what `env` says otherwise."""
+    port = free_port()
+    own = stack.environment(name) | {"ZM_PORT": str(port)} | env
+    async with _process(stack, f"services.{name}.main", ["serve"], port, own) as child:
+        yield port, child
+
+
+@asynccontextmanager
+async def _process(
+    stack: Stack, module: str, args: list[str], port: int, env: Mapping[str, str]
+) -> AsyncIterator[Child]:
+    child = spawn(module, [sys.executable, "-m", module, *args], log=stack.data.log(module), env=env)
+    try:
+        await asyncio.to_thread(wait_until, child, lambda: answers(f"http://127.0.0.1:{port}/readyz"), 30)
+        yield child
     finally:
-        child.end()
+        await asyncio.to_thread(child.end)
 
 
 def cpu_seconds(pid: int) -> float:

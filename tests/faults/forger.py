@@ -35,8 +35,8 @@ class Forger:
         self.wrong_key = BusKey({self.bus_key.active: secrets.token_bytes(32)}, self.bus_key.active)
         self._engine = open_engine(stack.database_url(f"zm_{service}"), size=2)
         sealer = Sealer(Keyring.from_file(keys / f"store-{service}.key", service))
-        clock = FileClock(Path(stack.data.clock))
-        self.recorder = Recorder(self._engine, service, EventMapper(sealer), clock, content)
+        self.clock = FileClock(Path(stack.data.clock))
+        self.recorder = Recorder(self._engine, service, EventMapper(sealer), self.clock, content)
         self._url, self._seed = stack.nats.url, stack.nats.seed_file(service)
         self._nc: Client | None = None
 

@@ -1,14 +1,14 @@
 """Cases that the client leads through the services, made of the steps of scenario 2.
 
-A journey stops quietly where a stop was asked for or where another service has not followed yet; what
-was acknowledged until then counts.
+A journey waits where the road is closed and where another service has not followed yet.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -46,18 +46,41 @@ EVENTS = {
 
 
 class Stopped(Exception):
-    """The journey ends here."""
+    """The journey ends here: something was refused that nothing speaks against."""
+
+
+class Road:
+    """Open or closed for all: a command under way is finished, the next one waits."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self._open = asyncio.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    @asynccontextmanager
+    async def way(self) -> AsyncIterator[None]:
+        await self._open.wait()
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
 
 
 @dataclass(slots=True)
 class Journey:
-    """One case's way. `name` makes the idempotency keys; `stopping` ends it between two commands."""
+    """One case's way. `name` makes the idempotency keys."""
 
     client: Client
+    road: Road
     exists: Exists
     now: Callable[[], str]
     name: str
-    stopping: asyncio.Event
     _count: int = 0
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -72,24 +95,30 @@ class Journey:
         decides: bool = False,
     ) -> dict[str, Any]:
         """One command, which this journey alone sends to its case: a refusal would be a defect."""
-        if self.stopping.is_set():
-            raise Stopped
         self._count += 1
         path = f"/v1/{PLURALS[service]}" + (f"/{at}/{kebab(command)}" if at else "")
         version = self.versions.get(at) if decides else None
         key = f"{self.name}-{self._count:03d}"
-        answer = await self.client.send(service, command, path, body, who=who, key=key, version=version)
+        async with self.road.way():
+            answer = await self.client.send(service, command, path, body, who=who, key=key, version=version)
         if isinstance(answer, Refused):
             self.client.ledger.contradictions.append(f"refused: {answer}")
             raise Stopped
         self.versions[answer.answer["id"]] = answer.answer["version"]
         return answer.answer
 
+    async def read(self, path: str) -> dict[str, Any]:
+        """The case as its handler reads it; every reading leaves an event."""
+        async with self.road.way():
+            view = await self.client.read(path, f"handler@DI-{ORGAN}")
+        if view is None:
+            self.client.ledger.contradictions.append(f"not to be read: {path}")
+            raise Stopped
+        return view
+
     async def follows(self, service: str, stream: UUID) -> str:
         """Waits for a stream that another service's reaction opens."""
         while not await self.exists(service, stream):
-            if self.stopping.is_set():
-                raise Stopped
             await asyncio.sleep(0.1)
         return str(stream)
 
@@ -145,8 +174,7 @@ class Journey:
         complaint = await self.handed_over()
         case = await self.follows("verification", derived_id("verification-case", complaint))
         await self._verify(case)
-        view = await self.client.read(f"/verification/v1/cases/{case}", f"handler@DI-{ORGAN}")
-        assert view is not None
+        view = await self.read(f"/verification/v1/cases/{case}")
         ref, allegation = view["facts"]["accused"][0]["ref"], view["facts"]["allegations"][0]["id"]
         await self._find_unfounded(case, ref, allegation)
         return case, ref
@@ -267,16 +295,14 @@ class Journey:
             await self.do("clarification", command, body, who=who, at=id, decides=decides)
 
         async def facts() -> dict[str, Any]:
-            view = await self.client.read(f"/clarification/v1/clarifications/{id}", handler)
-            assert view is not None
-            found: dict[str, Any] = view["facts"]
+            found: dict[str, Any] = (await self.read(f"/clarification/v1/clarifications/{id}"))["facts"]
             return found
 
         forms = {"forms": ["WRITTEN"], "scope": "VILLAGE_OR_COMMUNITY"}
         await do("ProposeClarification", {"items": (await facts())["unfounded_ids"]})
         plan = {"recipients": ["本人"], "rationale": "议论限于本社区。"}
         await do("PlanClarification", {**forms, **plan, "public_attendance": False})
-        await do("InviteSubject", {"account": "p-subject-wu"})
+        await do("InviteSubject", {"account": "p-subject-wu"}, who=f"handling_dept_head@DI-{ORGAN}")
         await do("RenderText", {"procedural_note": "组织已按规定程序核查完毕。"})
         text = (await facts())["text_hash"]
         explained = ["PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"]

@@ -12,6 +12,7 @@ import asyncpg
 import nats
 import orjson
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 from nats.js.errors import NotFoundError
 
@@ -173,7 +174,7 @@ class Observatory:
                 await connection.close()
             behind |= {f"{name}: view {row['name']}": heads[name] - row["position"] for row in projections}
         for name, sources in SOURCES.items():
-            tracked = await self._tracked(name)
+            tracked = await self.tracked(name)
             behind |= {f"{name}: inbox {s}": heads[s] - tracked.get(s, 0) for s in sources}
         behind |= await self._unpublished(heads)
         return {what: lag for what, lag in behind.items() if lag}
@@ -193,14 +194,13 @@ class Observatory:
                     continue
                 for consumer, sources in SOURCES.items():
                     if name in sources:
-                        info = await js.consumer_info(stream, consumer)
-                        waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
-                        behind[f"{name}: waiting for {consumer}"] = waiting
+                        behind[f"{name}: waiting for {consumer}"] = await _waiting(js, stream, consumer)
         finally:
             await nc.close()
         return behind
 
-    async def _tracked(self, service: str) -> dict[str, int]:
+    async def tracked(self, service: str) -> dict[str, int]:
+        """How far a service has taken its sources in."""
         connection = await self.connect(service)
         query = (
             "SELECT source, position FROM tracking"
@@ -230,7 +230,7 @@ class Observatory:
         return ServicePicture(
             events=[self._open(name, row) for row in events],
             commands={row[0]: Command(row[0], row[1], row[2], orjson.loads(row[3])) for row in commands},
-            tracked=await self._tracked(name),
+            tracked=await self.tracked(name),
             parked=[tuple(row) for row in parked],
             counters={row[0]: row[1] for row in counters},
             projections={row[0]: row[1] for row in projections},
@@ -264,10 +264,21 @@ class Observatory:
             ledger[row[0]].append((row[1], row[2], row[3], row[4]))
         return AuditPicture(
             ledger=ledger,
-            tracked=await self._tracked("audit"),
+            tracked=await self.tracked("audit"),
             parked=[tuple(row) for row in parked],
             leaves={row[0]: row[1] for row in leaves},
         )
+
+
+async def _waiting(js: JetStreamContext, stream: str, consumer: str) -> int:
+    """What a consumer has not been given yet; one that is missing still has to come back.
+
+    Not what it has not acknowledged: that of a process that was killed comes again only after the ack wait,
+    long after its successor has it from the log."""
+    try:
+        return (await js.consumer_info(stream, consumer)).num_pending or 0
+    except NotFoundError:
+        return 1
 
 
 async def read_stream(nc: Client, service: str) -> list[Published]:

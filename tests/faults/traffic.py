@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Self
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import asyncpg
@@ -12,57 +13,62 @@ import asyncpg
 from deploy.local.stack import Stack
 from tests.faults.breakable import BreakableStack
 from tests.faults.client import Client
-from tests.faults.journeys import USERNAMES, Journey, travel
+from tests.faults.journeys import USERNAMES, Journey, Road, travel
 from tests.faults.ledger import Ledger
 
 TRAVELLERS = 36
 
 
 class Traffic:
-    """Travellers that begin one journey after another. Leaving the context lets each finish the command
-    that it is about, so every command has its final answer then."""
-
-    _numbers = itertools.count()
+    """Travellers that begin one journey after another, between two commands held up whenever the house is
+    to come to rest."""
 
     def __init__(self, stack: BreakableStack, ledger: Ledger, travellers: int = TRAVELLERS) -> None:
         self._stack = stack
         self._ledger = ledger
-        self._travellers = travellers
-        self._stopping = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._began = len(ledger.acknowledged)
+        self._road = Road()
         self._client = Client(stack, ledger, tokens(stack), travellers * 2)
         self._streams = Streams(stack)
+        self._numbers = itertools.count()
+        self._tasks = [asyncio.create_task(self._travel()) for _ in range(travellers)]
 
-    async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._travel()) for _ in range(self._travellers)]
-        return self
+    async def end(self) -> None:
+        """Ends all journeys where they are."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.close()
+        self._streams.close()
 
-    async def __aexit__(self, *error: object) -> None:
-        self._stopping.set()
-        try:
-            await asyncio.gather(*self._tasks)
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._client.__aexit__()
-            self._streams.close()
+    @asynccontextmanager
+    async def flowing(self) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+        """Lets the travellers go on. Gives a way to wait until so many more commands are acknowledged; at
+        the end every command that was sent has its final answer."""
+        began = len(self._ledger.acknowledged)
 
-    async def acknowledged(self, count: int) -> None:
-        """Waits until so many commands more than at the beginning are acknowledged."""
-        while len(self._ledger.acknowledged) - self._began < count:
-            for task in self._tasks:
-                if task.done():
-                    task.result()
+        async def acknowledged(count: int) -> None:
+            while len(self._ledger.acknowledged) - began < count:
+                self._check()
+                await asyncio.sleep(0.02)
+
+        self._road.open()
+        yield acknowledged
+        self._road.close()
+        while self._road.busy:
+            self._check()
             await asyncio.sleep(0.02)
 
+    def _check(self) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
     async def _travel(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             number = next(self._numbers)
             name = f"journey-{number:05d}"
             await travel(
-                Journey(self._client, self._streams.exists, self._stack.now, name, self._stopping), number
+                Journey(self._client, self._road, self._streams.exists, self._stack.now, name), number
             )
 
 

@@ -8,6 +8,12 @@ from tests.harness import MEETING, Story, World
 
 
 @pytest.fixture(scope="module")
+def registered(world: World) -> Story:
+    """A complaint with a number, its allegations still to be listed."""
+    return world.story().registered()
+
+
+@pytest.fixture(scope="module")
 def listed(world: World) -> Story:
     """A registered complaint with its allegations listed."""
     return world.story().listed()

@@ -174,10 +174,12 @@ def test_a68_with_harm_no_unfounded_allegation_is_left_out(world: World) -> None
 
 
 def test_a67_only_the_verifying_organ_clears(world: World, assessed: Story) -> None:
-    """A superior's handler who was let into the case still cannot clear it in the township's place."""
-    world.assign(assessed.clarification, COUNTY.handler, by=COUNTY.handling_dept_head)
-    body = {"items": assessed.allegation_ids}
-    answer = world.give(assessed.clarification, "ProposeClarification", COUNTY.handler, body)
+    """A superior's handler is not let into the case; were he, the organ would not be the one to clear."""
+    body = {"person": sub(COUNTY.handler), "role": "handler"}
+    hidden(world.give(assessed.clarification, "AssignToCase", COUNTY.handling_dept_head, body))
+    world.assign(assessed.clarification, COUNTY.handler, by=TOWN.handling_dept_head, role="handler")
+    proposal = {"items": assessed.allegation_ids}
+    answer = world.give(assessed.clarification, "ProposeClarification", COUNTY.handler, proposal)
     refused(answer, "E_HANDLER_MISMATCH", "A67")
 
 
@@ -339,12 +341,39 @@ def test_r49_the_subject_is_heard_before_review(world: World) -> None:
 
 
 def test_r7_staff_of_the_case_do_not_answer_for_the_subject(world: World, planned: Story) -> None:
-    body = {"account": sub(HANDLER)}
-    answer = world.give(planned.clarification, "InviteSubject", HANDLER, body)
-    refused(answer, "E_CONSENT_AUTHORITY", "R7")
-    wrong = {"account": sub(SUBJECT), "holder": "虚某他人"}
-    answer = world.give(planned.clarification, "InviteSubject", HANDLER, wrong)
-    refused(answer, "E_CONSENT_AUTHORITY", "R7")
+    chief = TOWN.handling_dept_head
+    for body in ({"account": sub(HANDLER)}, {"account": sub(SUBJECT), "holder": "虚某他人"}):
+        answer = world.give(planned.clarification, "InviteSubject", chief, body)
+        refused(answer, "E_CONSENT_AUTHORITY", "R7")
+
+
+def test_r8_somebody_else_than_the_handler_invites_the_subject(world: World, planned: Story) -> None:
+    body = {"account": sub(SUBJECT)}
+    for who in (HANDLER, HEAD, TOWN.deputy_leader):
+        answer = world.give(planned.clarification, "InviteSubject", who, body)
+        refused(answer, "E_FORBIDDEN_ROLE", "R8")
+
+
+def test_r8_who_drafted_does_not_invite_and_who_invited_does_not_ask(world: World) -> None:
+    chief = TOWN.handling_dept_head
+    story = world.story().planned(**MEETING)
+    world.do(story.clarification, "RenderText", chief)
+    answer = world.give(story.clarification, "InviteSubject", chief, {"account": sub(SUBJECT)})
+    assert refused(answer, "E_SOD_CONFLICT", "R8") == {"duty": "author"}
+    other = world.story().planned(**MEETING).invited()
+    asking = world.give(other.clarification, "RequestConsent", chief, other.asking())
+    assert refused(asking, "E_SOD_CONFLICT", "R7") == {"duty": "inviter"}
+
+
+def test_r7_another_account_does_not_answer_what_this_one_was_asked(world: World) -> None:
+    story = world.story().asked().answered("REFUSED")
+    body = {"account": sub(OTHER_SUBJECT)}
+    answer = world.give(story.clarification, "InviteSubject", TOWN.handling_dept_head, body)
+    refused(answer, "E_CONSENT_STALE", "R7")
+    story.planned(**MEETING)
+    world.do(story.clarification, "InviteSubject", TOWN.handling_dept_head, body)
+    hidden(world.get(SUBJECT, story.clarification.path + "/draft"))
+    assert world.get(OTHER_SUBJECT, story.clarification.path + "/draft").status_code == 200
 
 
 def test_r11_for_a_party_organisation_its_head_or_his_delegate(world: World) -> None:
@@ -354,10 +383,10 @@ def test_r11_for_a_party_organisation_its_head_or_his_delegate(world: World) -> 
         {"account": sub(SUBJECT)},
         {"account": sub(SUBJECT), "holder": "虚某副职"},
     ):
-        answer = world.give(story.clarification, "InviteSubject", HANDLER, body)
+        answer = world.give(story.clarification, "InviteSubject", TOWN.handling_dept_head, body)
         refused(answer, "E_CONSENT_AUTHORITY", "R11")
     delegate = {"account": sub(SUBJECT), "holder": "虚某副职", "delegation_hash": sha("delegation")}
-    world.do(story.clarification, "InviteSubject", HANDLER, delegate)
+    world.do(story.clarification, "InviteSubject", TOWN.handling_dept_head, delegate)
     story.asked()
     form = {"decision": "AGREED", "text_hash": story.text_hash(), "signed_form_hash": sha("form")}
     answer = world.give(story.clarification, "RecordConsent", HANDLER, {**form, "signed_by": "虚某副职"})
@@ -443,8 +472,11 @@ def test_r7_only_the_subject_or_a_signed_form_consents(world: World) -> None:
     refused(consent(world, story, HANDLER), "E_CONSENT_AUTHORITY", "R7")
     for_other = {"signed_form_hash": sha("form"), "signed_by": "虚某他人"}
     refused(consent(world, story, HANDLER, **for_other), "E_CONSENT_AUTHORITY", "R7")
-    refused(consent(world, story, HEAD, signed_form_hash=sha("form")), "E_FORBIDDEN_ROLE", "R7")
-    done(consent(world, story, HANDLER, signed_form_hash=sha("form")))
+    unsigned = consent(world, story, HANDLER, signed_form_hash=sha("form"))
+    refused(unsigned, "E_CONSENT_AUTHORITY", "R7")
+    form = {"signed_form_hash": sha("form"), "signed_by": story.accused[0]["name"]}
+    refused(consent(world, story, HEAD, **form), "E_FORBIDDEN_ROLE", "R7")
+    done(consent(world, story, HANDLER, **form))
 
 
 def test_r7_refusal_blocks_the_large_forms_only(world: World) -> None:
@@ -536,7 +568,7 @@ def test_r7_dl15_an_answer_on_the_last_day_is_in_time(world: World) -> None:
 def test_r7_nobody_lapses_a_consent_by_hand(world: World) -> None:
     story = world.story().asked()
     for who in (HANDLER, HEAD):
-        refused(world.give(story.clarification, "LapseConsent", who), "E_FORBIDDEN_ROLE", "R7")
+        hidden(world.give(story.clarification, "LapseConsent", who))
 
 
 def withdraw(world: World, story: Story, who: str = SUBJECT, **body: Any) -> httpx.Response:
@@ -620,8 +652,11 @@ def test_r4_c2_the_county_approves_for_the_township(world: World) -> None:
 def test_r4_c2_a_higher_organ_does_not_approve_in_the_countys_place(
     world: World, reviewed: Story, organ: Any
 ) -> None:
+    """It names nobody to the case; and whom the township lets in does not become the approver."""
     who = organ.clarification_approver
-    world.assign(reviewed.clarification, who, by=organ.petition_head)
+    body = {"person": sub(who), "role": "clarification_approver"}
+    hidden(world.give(reviewed.clarification, "AssignToCase", organ.petition_head, body))
+    world.assign(reviewed.clarification, who, by=TOWN.organ_head)
     answer = world.give(reviewed.clarification, "ApproveClarification", who, APPROVE)
     refused(answer, "E_APPROVER_WRONG_ORGAN", "R4")
 
@@ -636,7 +671,7 @@ def test_r4_a_sibling_county_does_not_even_see_it(world: World, reviewed: Story)
 
 def test_r4_only_an_approver_of_the_petition_department(world: World, reviewed: Story) -> None:
     for who in (COUNTY.petition_head, COUNTY.organ_head, COUNTY.deputy_leader):
-        world.assign(reviewed.clarification, who, by=COUNTY.petition_head)
+        world.assign(reviewed.clarification, who, by=COUNTY.petition_head, role="clarification_approver")
         answer = world.give(reviewed.clarification, "ApproveClarification", who, APPROVE)
         refused(answer, "E_FORBIDDEN_ROLE", "R4")
 

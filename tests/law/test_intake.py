@@ -185,23 +185,23 @@ def test_r25_each_accused_has_his_allegations(world: World) -> None:
     ],
 )
 def test_r25_incomplete_lists_are_refused(
-    world: World, listed: Story, accused: list[object], allegations: list[object]
+    world: World, registered: Story, accused: list[object], allegations: list[object]
 ) -> None:
-    body = {**listed.listing(), "accused": accused, "allegations": allegations}
-    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+    body = {**registered.listing(), "accused": accused, "allegations": allegations}
+    refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
 
 
 @pytest.mark.parametrize("missing", ["name", "unit", "unit_division", "managed_by_level"])
-def test_r11_a_person_has_name_unit_place_and_level(world: World, listed: Story, missing: str) -> None:
+def test_r11_a_person_has_name_unit_place_and_level(world: World, registered: Story, missing: str) -> None:
     accused = person()
     del accused[missing]
-    body = {**listed.listing(), "accused": [accused]}
-    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+    body = {**registered.listing(), "accused": [accused]}
+    refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
 
 
-def test_r11_a_party_organisation_has_its_principal_head(world: World, listed: Story) -> None:
-    body = {**listed.listing(), "accused": [party_org(principal_head="")]}
-    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+def test_r11_a_party_organisation_has_its_principal_head(world: World, registered: Story) -> None:
+    body = {**registered.listing(), "accused": [party_org(principal_head="")]}
+    refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
 
 
 def test_r55_a_known_accused_keeps_his_reference(world: World, listed: Story) -> None:
@@ -209,9 +209,11 @@ def test_r55_a_known_accused_keeps_his_reference(world: World, listed: Story) ->
     assert again.ref() == listed.ref()
 
 
-def test_r55_a_match_must_be_in_the_organs_own_register(world: World, listed: Story) -> None:
-    body = {**listed.listing(), "accused": [{"match": "acc-nobody"}]}
-    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_SCHEMA", "R55")
+def test_r55_a_match_must_be_in_the_organs_own_register(
+    world: World, registered: Story, listed: Story
+) -> None:
+    body = {**registered.listing(), "accused": [{"match": "acc-nobody"}]}
+    refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SCHEMA", "R55")
     elsewhere = world.story(OTHER_TOWN).registered()
     foreign = {**elsewhere.listing(), "accused": [{"match": listed.ref()}]}
     answer = world.give(elsewhere.complaint, "ListAllegations", OTHER_TOWN.petition_clerk, foreign)
@@ -248,9 +250,29 @@ def test_sec12_only_the_reporter_of_this_complaint_is_guarded(world: World) -> N
 
 
 @pytest.mark.parametrize("text", ["可能是三号楼的住户举报的。", "怀疑系会计写的信。", "举报人是谁已有传言。"])
-def test_sec16_guesses_about_who_reported_are_not_stored(world: World, listed: Story, text: str) -> None:
-    body = {**listed.listing(), "allegations": [{**ALLEGATION, "text": text}]}
-    refused(world.give(listed.complaint, "ListAllegations", CLERK, body), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+def test_sec16_guesses_about_who_reported_are_not_stored(world: World, registered: Story, text: str) -> None:
+    body = {**registered.listing(), "allegations": [{**ALLEGATION, "text": text}]}
+    answer = world.give(registered.complaint, "ListAllegations", CLERK, body)
+    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
+def test_sec12_the_screen_is_no_oracle(world: World) -> None:
+    """After six refused texts of one case and day every text is refused, and supervision hears of it."""
+    story = world.story(reporter=REPORTER).registered()
+    before = world.position("intake")
+
+    def tell(text: str) -> object:
+        body = {**story.listing(), "allegations": [{**ALLEGATION, "text": text}]}
+        return world.give(story.complaint, "ListAllegations", CLERK, body)
+
+    for _ in range(5):
+        refused(tell("虚某举所写。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")  # type: ignore[arg-type]
+    assert not world.log("intake", before, "SecurityAlertRaised")
+    for text in ("虚某举所写。", "反映其收受礼金。"):
+        refused(tell(text), "E_TEXT_IDENTITY_LEAK", "SEC-12")  # type: ignore[arg-type]
+    assert len(world.log("intake", before, "SecurityAlertRaised")) == 2
+    world.pass_days(1)
+    assert tell("反映其收受礼金。").status_code == 200  # type: ignore[attr-defined]
 
 
 # --- duplicates ---
@@ -350,18 +372,45 @@ def test_r44_nothing_is_accepted_without_its_allegations(world: World) -> None:
 
 @pytest.mark.parametrize(
     "accused",
-    [
-        {"unit_division": "990101001001"},
-        {"is_discipline_staff": True},
-    ],
-    ids=["another place", "discipline staff belong to the superior organ (A75)"],
+    [{"unit_division": "990101001001"}, {"unit_division": "990102"}],
+    ids=["another place", "the county's own place"],
 )
 def test_54_only_the_competent_organ_accepts(world: World, accused: dict[str, object]) -> None:
-    story = world.story(accused=[person(**accused)]).listed()
+    story = world.story(accused=[person(**accused)]).registered()
+    answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
+    if answer.status_code != 200:
+        refused(answer, "E_SEALED_UPWARD", "A14")
+        return
     head = TOWN.petition_head
     world.assign(story.complaint, head, by=head)
     answer = world.give(story.complaint, "AcceptComplaint", head, {"handling_dept": "supervision_dept"})
     refused(answer, "E_NOT_COMPETENT", "§5.4")
+
+
+def test_a75_discipline_staff_belong_to_the_superior_organ(world: World, registered: Story) -> None:
+    body = {**registered.listing(), "accused": [person(is_discipline_staff=True)]}
+    answer = world.give(registered.complaint, "ListAllegations", CLERK, body)
+    assert refused(answer, "E_SEALED_UPWARD", "A14") == {"competent_level": "COUNTY"}
+
+
+def test_sec2_somebody_else_approves_the_sanitised_wording(world: World, registered: Story) -> None:
+    body = {**registered.listing(), "approved_by": sub(CLERK)}
+    refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SOD_CONFLICT", "SEC-2")
+
+
+def test_r11_allegations_are_listed_once(world: World, listed: Story) -> None:
+    again_ = world.give(listed.complaint, "ListAllegations", CLERK, listed.listing())
+    refused(again_, "E_STATE", "R25")
+
+
+def test_c6_appeals_and_suggestions_are_not_accepted_as_accusations(world: World) -> None:
+    story = world.story().received()
+    world.do(story.complaint, "RegisterComplaint", CLERK, {"category": "APPEAL"})
+    world.do(story.complaint, "ListAllegations", CLERK, story.listing())
+    head = TOWN.petition_head
+    world.assign(story.complaint, head, by=head)
+    answer = world.give(story.complaint, "AcceptComplaint", head, {"handling_dept": "supervision_dept"})
+    refused(answer, "E_NOT_COMPETENT", "C6")
 
 
 def test_54_the_competent_level_follows_management_and_not_the_place(world: World) -> None:
@@ -388,20 +437,22 @@ def test_41_nothing_is_transferred_before_its_acceptance(world: World, listed: S
 # --- the platform's feed ---
 
 
-def test_a80_the_platform_learns_coarse_states_and_nothing_else(world: World) -> None:
-    story = world.story().opened()
-    number = world.read(story.complaint, CLERK)["number"]
-    start = world.position("intake") - 30
-    answer = world.get(
-        "petition-platform",
-        "/intake/v1/status-feed",
-        after=max(start, 0),
-        min_position=world.position("intake"),
-    )
-    rows = {r["number"]: r for r in answer.json()["items"]}
+def test_a80_the_platform_learns_coarse_states_of_what_it_sent(world: World) -> None:
+    start = world.position("intake")
+    number = f"PP-{start}"
+    story = world.story().received(source="PETITION_PLATFORM", platform_no=number).opened()
+    others = world.story().listed()
+    position = world.position("intake")
+    answer = world.get("petition-platform", "/intake/v1/status-feed", after=start, min_position=position)
+    rows = {r["platform_no"]: r for r in answer.json()["items"]}
     assert rows[number]["status"] == "IN_PROGRESS"
-    assert set(rows[number]) == {"number", "status", "cursor"}
+    assert set(rows[number]) == {"platform_no", "status", "cursor"}
+    assert set(rows) == {number}
+    for told in (story, others):
+        assert told.complaint.id not in answer.text
+        assert told.accused[0]["name"] not in answer.text
     refused(world.get(TOWN.petition_clerk, "/intake/v1/status-feed"), "E_FORBIDDEN_ROLE")
+    refused(world.get("petition-platform", "/intake/v1/complaints"), "E_FORBIDDEN_ROLE")
 
 
 def test_r27_no_route_returns_or_searches_a_reporter(world: World) -> None:

@@ -18,7 +18,6 @@ from tests.harness import (
     Story,
     World,
     allegation,
-    done,
     hidden,
     person,
     refused,
@@ -488,10 +487,12 @@ def test_54_need_to_know_and_jurisdiction(world: World, verifying: Story) -> Non
 
 
 def test_sd9_auditors_and_supervisors_never_act(world: World, verifying: Story) -> None:
-    supervisor = COUNTY.internal_supervisor
-    world.assign(verifying.case, supervisor, by=COUNTY.organ_head)
-    for who in (COUNTY.auditor, supervisor):
-        refused(world.give(verifying.case, "DeclareRecusal", who, {"ground": "无。"}), "E_FORBIDDEN_ROLE")
+    auditor, supervisor = COUNTY.auditor, COUNTY.internal_supervisor
+    refused(world.give(verifying.case, "DeclareRecusal", auditor, {"ground": "无。"}), "E_FORBIDDEN_ROLE")
+    for who in (auditor, supervisor):
         body = {"person": sub(who), "role": "handler"}
         refused(world.give(verifying.case, "AssignToCase", who, body), "E_FORBIDDEN_ROLE")
-    done(world.get(supervisor, verifying.case.path))
+    # Not even when a leader tries to give them a role in a case.
+    for role in ("internal_supervisor", "auditor", "identity_custodian", "system"):
+        body = {"person": sub(supervisor), "role": role}
+        refused(world.give(verifying.case, "AssignToCase", TOWN.organ_head, body), "E_SCHEMA")

@@ -13,6 +13,7 @@ from tests.unit.clarification.stage import (
     HASH,
     HEAD,
     INVITER,
+    MEETING_PLAN,
     QUIET_PLAN,
     STRANGER,
     SUBJECT,
@@ -340,3 +341,42 @@ def test_sec1_the_page_before_and_after(stage: Stage) -> None:
     page = stage.c.for_subject()
     assert page["consent"]["limits"]["no_media"]
     assert page["may"] == ["RecordSubjectVoice", "WithdrawConsent"]
+
+
+def test_r7_another_account_cannot_answer_what_the_first_was_asked(stage: Stage) -> None:
+    """A new plan, and so a new question, comes first."""
+    stage.asked()
+    stage.answer()
+    stage.refuses("E_CONSENT_STALE", c.InviteSubject, INVITER, account="a-other")
+    stage.plan()
+    assert stage.do(c.InviteSubject, INVITER, account="a-other") == ["SubjectInvited"]
+
+
+def test_r7_who_invites_neither_asks_nor_answers(stage: Stage) -> None:
+    """Whose account it is was checked by somebody who does not draft."""
+    stage.proposed()
+    stage.plan()
+    stage.refuses("E_FORBIDDEN_ROLE", c.InviteSubject, HANDLER, account=SUBJECT.person)
+    stage.invite()
+    stage.render()
+    asked = {"forms": ["MEETING"], "scope": MEETING_PLAN["scope"], "text_hash": stage.c.text_hash}
+    stage.refuses("E_SOD_CONFLICT", c.RequestConsent, INVITER, **asked, explained=ALL_EXPLAINED)
+    stage.ask()
+    with stage.refused("E_SOD_CONFLICT"):
+        stage.answer(actor=INVITER, signed_form_hash=HASH, signed_by="吴虚四")
+
+
+def test_c3_an_answer_after_the_window_comes_too_late(stage: Stage) -> None:
+    """Whether or not the lapse was already noted; on the last day it still counts (DL-15)."""
+    stage.asked()
+    stage.on("2022-03-15")
+    with stage.refused("E_CONSENT_REFUSED"):
+        stage.answer()
+    stage.on("2022-03-14")
+    assert stage.answer() == ["ClarificationConsentGranted"]
+
+
+def test_r7_a_signed_form_names_who_signed(stage: Stage) -> None:
+    stage.asked()
+    with stage.refused("E_CONSENT_AUTHORITY"):
+        stage.answer(actor=HANDLER, signed_form_hash=HASH)

@@ -1,0 +1,199 @@
+"""What a rebuild costs: the casebook from 300,000 sealed events, beside read, JSON-decode and COPY."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from statistics import median
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import orjson
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.local.stack import Stack
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import AccusedEntry, AllegationEntry
+from shared.aggregate import Actor, Context
+from shared.bus.envelope import content
+from shared.clock import SystemClock
+from shared.event import Recorded
+from shared.readmodel import CaseBook
+from shared.service import load_law
+from shared.store.driver import open_engine
+from shared.store.mapper import EventMapper, encode
+from shared.store.projector import Projector
+from shared.store.recorder import Recorder
+from shared.store.schema import create_kernel
+from shared.store.sealing import Keyring, Sealer
+from tests.benchmarks.ratio import Ratio
+from tests.benchmarks.world import POOL, checkpoint, database
+
+EVENTS = 300_000
+ROUNDS = 3
+PAGE = 2_000
+"""Rows per read of the reference; the projector reads as many."""
+COLUMNS = ["position", "stream", "version", "topic", "kind", "organ", "state", "occurred_at"]
+TOWNSHIP = "DI-990102100"
+
+
+def _case() -> list[Recorded]:
+    """The life of one complaint, as its commands record it."""
+    law, now = load_law(), datetime(2022, 3, 1, 2, tzinfo=UTC)
+    complaint = Complaint(uuid4())
+
+    def at(days: int, role: str = "petition_clerk") -> Context:
+        moment = now + timedelta(days=days)
+        return Context(
+            actor=Actor(f"p-990102100-{role}", role, TOWNSHIP),
+            now=moment,
+            occurred_at=moment,
+            law=law,
+            command="Benchmark",
+            rule="A3",
+            duty="registrar",
+            command_id=uuid4(),
+            trace_id="0123456789abcdef" * 2,
+        )
+
+    complaint.receive_complaint(
+        at(0), "LETTER", "DIRECT", date(2022, 3, 1), 3, "TOWNSHIP", "scan-2022-0001", "", ""
+    )
+    complaint.assign_to_case(at(0), "p-990102100-petition_clerk", "petition_clerk")
+    complaint.register_complaint(at(1), "ACCUSATION")
+    accused = AccusedEntry(
+        name="王虚清", unit="虚构镇政府", unit_division="990102100", managed_by_level="TOWNSHIP"
+    )
+    claim = AllegationEntry(id="a1", accused=0, kind="INTEGRITY_DISCIPLINE", text="收受红包")
+    complaint.list_allegations(at(2), (accused,), (claim,), "p-990102100-petition_head")
+    complaint.accept_complaint(at(3, "petition_head"), "supervision_dept")
+    complaint.transfer_to_handler(at(4, "petition_head"))
+    return list(complaint.collect_events())
+
+
+def _log(count: int) -> Iterator[Recorded]:
+    """So many events: ever new complaints with the same life."""
+    life = _case()
+    position = 0
+    while position < count:
+        stream = uuid4()
+        for pattern in life[: count - position]:
+            position += 1
+            event: Any = pattern.event
+            if event.numbered:
+                event = event.model_copy(update={"number": f"XF-990102100-2022-{position:06d}"})
+            meta = replace(pattern.meta, correlation_id=stream)
+            yield replace(
+                pattern, originator_id=stream, event=event, meta=meta, event_id=uuid4(), position=position
+            )
+
+
+async def _fill(dsn: str, mapper: EventMapper, count: int) -> None:
+    """The service's log, and the same events unsealed for the reference."""
+    at = datetime(2022, 3, 1, 2, tzinfo=UTC)
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(
+            "CREATE TABLE plain (position bigint PRIMARY KEY, stream uuid NOT NULL, version bigint NOT NULL,"
+            " topic text NOT NULL, recorded_at timestamptz NOT NULL, state bytea NOT NULL)"
+        )
+        log = _log(count)
+        while page := [r for r, _ in zip(log, range(20_000), strict=False)]:
+            sealed, plain = [], []
+            for recorded in page:
+                row = mapper.to_stored_event(recorded)
+                place = (recorded.originator_id, recorded.originator_version, row.topic)
+                digest = sha256(row.state).digest()
+                ids = (recorded.meta.correlation_id, recorded.event_id)
+                sealed.append((*place, row.state, recorded.position, at, digest, *ids))
+                plain.append((recorded.position, *place, at, encode(recorded)))
+            await connection.copy_records_to_table("intake_events", records=sealed)
+            await connection.copy_records_to_table("plain", records=plain)
+        await connection.execute("VACUUM ANALYZE intake_events")
+        await connection.execute("VACUUM ANALYZE plain")
+    finally:
+        await connection.close()
+
+
+async def _copy(dsn: str) -> None:
+    """The reference: read page by page, decode, COPY a row per event."""
+    reader, writer = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    try:
+        await writer.execute("DROP TABLE IF EXISTS copied")
+        await writer.execute(
+            "CREATE TABLE copied (position bigint, stream uuid, version bigint, topic text, kind text,"
+            " organ text, state text, occurred_at timestamptz)"
+        )
+        query = (
+            "SELECT position, stream, version, topic, state FROM plain"
+            " WHERE position > $1 ORDER BY position LIMIT $2"
+        )
+        after = 0
+        while rows := await reader.fetch(query, after, PAGE):
+            records = []
+            for position, stream, version, topic, state in rows:
+                data = orjson.loads(state)
+                occurred = datetime.fromisoformat(data["meta"]["occurred_at"])
+                about = (data["kind"], data["organ"], data["state"], occurred)
+                records.append((position, stream, version, topic, *about))
+            await writer.copy_records_to_table("copied", records=records, columns=COLUMNS)
+            after = rows[-1][0]
+    finally:
+        await reader.close()
+        await writer.close()
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """As in the projector's rebuild, so that the reference does not lose by it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _sqlalchemy(dsn: str) -> str:
+    return dsn.replace("postgresql://", "postgresql+asyncpg://")
+
+
+async def measure(stack: Stack, events: int = EVENTS, rounds: int = ROUNDS) -> dict[str, float]:
+    """Events per second of each, in turns."""
+    dsn, user = await database(stack, "bench_rebuild")
+    kernel = create_async_engine(_sqlalchemy(dsn))
+    async with kernel.begin() as connection:
+        await connection.run_sync(create_kernel, "intake", "bench_rebuild_app")
+    await kernel.dispose()
+    mapper = EventMapper(Sealer(Keyring("intake", {"1": b"k" * 32}, "1")))
+    await _fill(dsn, mapper, events)
+    engine = open_engine(_sqlalchemy(user), size=POOL)
+    clock = SystemClock()
+    recorder = Recorder(engine, "intake", mapper, clock, content)
+    projector = Projector(engine, recorder, [CaseBook()], clock)
+    rates: dict[str, list[float]] = {"rebuild": [], "copy": []}
+    try:
+        for turn in range(rounds):
+            for name in ("rebuild", "copy") if turn % 2 else ("copy", "rebuild"):
+                await checkpoint(stack)
+                began = perf_counter()
+                if name == "rebuild":
+                    assert await projector.rebuild("casebook") == events
+                else:
+                    with _no_collector():
+                        await _copy(dsn)
+                rates[name].append(events / (perf_counter() - began))
+    finally:
+        await engine.dispose()
+    return {name: median(found) for name, found in rates.items()}
+
+
+async def ratios(stack: Stack) -> list[Ratio]:
+    found = await measure(stack)
+    ours, reference = (f"{found[name]:,.0f} events/s" for name in ("rebuild", "copy"))
+    return [Ratio("rebuild_vs_copy", found["rebuild"] / found["copy"], ours, reference, at_least=0.5)]
