@@ -105,7 +105,7 @@ def _cloudevent(cls: type[Event], address: str) -> dict[str, Any]:
                     "event": {"type": "object", "properties": clear},
                     "sealed": {
                         "type": "string",
-                        "description": "AES-256-GCM of a JSON object with the fields of class L2 and the salt.",
+                        "description": "AES-256-GCM of a JSON object: the L2 fields and the salt.",
                         "x-fields": hidden,
                     },
                 },

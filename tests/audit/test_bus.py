@@ -100,7 +100,7 @@ async def listening(audit: Audit, producers: dict[str, Producer]) -> AsyncIterat
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what is waited for lies in a database
+        while not await condition():
             await asyncio.sleep(0.05)
 
 

@@ -6,6 +6,7 @@ One stack and one ledger for all: what an earlier fault has left behind would sh
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import time
@@ -54,7 +55,7 @@ async def endure(
         t.append(time.monotonic())
         print(
             "PHASES",
-            [round(b - a, 1) for a, b in zip(t, t[1:], strict=False)],
+            [round(b - a, 1) for a, b in itertools.pairwise(t)],
             len(ledger.acknowledged),
             os.getloadavg(),
         )

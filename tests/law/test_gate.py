@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -59,7 +58,6 @@ def raw(
         None,
         "",
         "Bearer",
-        "Bearer ",
         "Bearer nonsense",
         "Bearer a.b.c",
         "Basic dTpw",
@@ -315,8 +313,8 @@ def test_428_a_decision_names_its_version_and_the_answer_tells_it(world: World) 
     "value", ["0", '"0"', "W/x", '"-1"', "12345678901234567890", '"１"', '"1", "2"', "", '""']
 )
 def test_412_what_was_never_given_out_matches_nothing(world: World, submitted: Story, value: str) -> None:
-    sent = value.encode().decode("latin-1") if not value.isascii() else value
-    answer = raw(world, submitted.clarification, "ReviewClarification", HEAD, ENDORSE, if_match=sent)
+    path = submitted.clarification.path + "/review-clarification"
+    answer = world.client(HEAD).post(path, json=ENDORSE, headers={"if-match": value.encode()})
     refused(answer, "E_STALE_VERSION")
 
 
@@ -398,7 +396,7 @@ def test_idempotency_at_once_and_still_one_effect(world: World) -> None:
     world.client(CLERK)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: world.receive(CLERK, idempotency_key=mine), range(8)))
-    assert {json.dumps(done(a)) for a in answers} == {json.dumps(done(answers[0]))}
+    assert all(done(a) == done(answers[0]) for a in answers)
     assert len(world.log("intake", before, "ComplaintReceived")) == 1
 
 
@@ -418,7 +416,7 @@ def test_idempotency_at_once_on_a_case(world: World) -> None:
 
 
 def test_idempotency_a_lost_answer_is_success_and_no_conflict(world: World) -> None:
-    """The first answer was lost; meanwhile the case moved on, and the version is stale by the very command."""
+    """The first answer was lost; meanwhile the case moved on, and the command itself staled its version."""
     story, mine = world.story().submitted(), key()
     version = world.read(story.clarification, HANDLER)["version"]
     sent = {"if_match": f'"{version}"', "idempotency_key": mine}
@@ -473,7 +471,7 @@ def test_05_a_paper_letter_happened_earlier(world: World) -> None:
     body = {"received_on": str(earlier.date())}
     story_id = done(world.receive(CLERK, body, occurred_at=earlier.isoformat()))["id"]
     entry = next(e for e in world.log("intake", 0, "ComplaintReceived") if e.stream == story_id)
-    assert entry.meta["occurred_at"].startswith(earlier.astimezone(entry.recorded_at.tzinfo).isoformat()[:16])
+    assert datetime.fromisoformat(entry.meta["occurred_at"]) == earlier
     assert entry.recorded_at == world.now
 
 

@@ -64,7 +64,7 @@ async def test_nothing_acknowledged_is_lost_when_the_database_crashes(
         await asyncio.to_thread(crashing_server.start)
         before = len(acknowledged)
         async with asyncio.timeout(20):
-            while len(acknowledged) < before + 100:  # noqa: ASYNC110
+            while len(acknowledged) < before + 100:
                 await asyncio.sleep(0.02)
     running = False
     await asyncio.gather(*clients)

@@ -276,7 +276,7 @@ async def test_a_failing_projection_says_so_and_goes_on(
     projection.broken = False
     assert await projector.wait_for("dossiers", last, 10)
     async with asyncio.timeout(5):
-        while projector.failing or projector.lag["dossiers"]:  # noqa: ASYNC110
+        while projector.failing or projector.lag["dossiers"]:
             await asyncio.sleep(0.05)
 
 
@@ -329,7 +329,7 @@ async def test_projections_survive_a_restart_of_the_database(
         assert await projector.wait_for("dossiers", await history(recorder, 20), 30)
         await asyncio.to_thread(crashing_server.stop, "immediate")
         async with asyncio.timeout(20):
-            while not projector.failing:  # noqa: ASYNC110
+            while not projector.failing:
                 await asyncio.sleep(0.05)
         await asyncio.to_thread(crashing_server.start)
         assert await projector.wait_for("dossiers", await history(recorder, 20, seed=3), 30)
