@@ -85,7 +85,8 @@ def parse(command: type[Command], body: bytes) -> Command:
     could not keep it."""
     if b"\\u0000" in body:
         refuse("E_SCHEMA", "", field="body", reason="NUL character")
-    return command.__pydantic_validator__.validate_json(body or b"{}")  # type: ignore[no-any-return]
+    """Strictly: "yes" is no confirmation and `true` is no number, whatever could be made of them."""
+    return command.__pydantic_validator__.validate_json(body or b"{}", strict=True)  # type: ignore[no-any-return]
 
 
 def idempotency_key(value: str | None) -> str | None:
