@@ -7,7 +7,7 @@ add optional fields only; never rename, retype, reuse or delete one. A breaking 
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
@@ -176,7 +176,7 @@ class Recorded:
     meta: Meta
     state: str = ""
     event_id: UUID = field(default_factory=uuid4)
-    salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    salt: bytes = field(default_factory=lambda: os.urandom(16))
     position: int = 0
     recorded_at: datetime | None = None
 

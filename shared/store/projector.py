@@ -57,6 +57,9 @@ class Projector:
     HELD = 1_000_000
     """Rows that a rebuild holds in memory before it goes on in the database."""
     BACKOFF = (0.1, 5.0)
+    REST = 3.0
+    """How long a loop that has caught up rests, by how long its last batch took."""
+    LONGEST_REST = 0.1
 
     def __init__(
         self,
@@ -200,6 +203,7 @@ class Projector:
             # Asked, not assumed: waiting in vain is also what a database that is away looks like.
             self._report(name, await self._recorder.max_position() - position)
             return
+        began = monotonic()
         async with self._engine.begin() as connection:
             # The row lock makes a second projector of the same service wait, and go on behind us.
             position = await self._read_position(connection, projection, lock=True)
@@ -213,6 +217,9 @@ class Projector:
         self._reached(name, position)
         head = position if len(batch) < self.BATCH else await self._recorder.max_position()
         self._report(name, head - position)
+        if len(batch) < self.BATCH:
+            # Caught up: under a steady stream a rest makes the next batch larger, and each event cheaper.
+            await asyncio.sleep(min(self.REST * (monotonic() - began), self.LONGEST_REST))
 
     async def rebuild(self, name: str) -> int:
         """Fills the next generation from the whole log, then switches; returns the position reached.

@@ -85,7 +85,7 @@ def parse(command: type[Command], body: bytes) -> Command:
     could not keep it."""
     if b"\\u0000" in body:
         refuse("E_SCHEMA", "", field="body", reason="NUL character")
-    """Strictly: "yes" is no confirmation and `true` is no number, whatever could be made of them."""
+    # Strictly: "yes" is no confirmation and `true` is no number, whatever could be made of them.
     return command.__pydantic_validator__.validate_json(body or b"{}", strict=True)  # type: ignore[no-any-return]
 
 

@@ -119,7 +119,7 @@ async def nats_wiped_twice_and_listeners_killed(stack: BreakableStack) -> None:
     await nats_killed(stack, wiped=True)
     await asyncio.sleep(1)
     await nats_killed(stack, wiped=True)
-    await asyncio.to_thread(stack.kill_and_start, "verification", "audit")
+    await asyncio.to_thread(stack.kill_and_start, "verification", "followup", "audit")
 
 
 async def nats_frozen(stack: BreakableStack) -> None:
