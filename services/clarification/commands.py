@@ -18,7 +18,6 @@ from shared.command import Command, Day, Field, FreeText, Reference, Screened, S
 from shared.contracts.clarification import (
     AdverseEffect,
     ConsentDecision,
-    Disposition,
     ExplainedPoint,
     Limits,
     NotRequiredReason,
@@ -49,15 +48,6 @@ Receipt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")
 def approving_organ(aggregate: Any, law: Law) -> str:
     """The handling organ itself from county level on, else the county above it (C2)."""
     return law.organs.clarification_approving_organ(aggregate.organ).code
-
-
-class DispositionEntry(Disposition):
-    """The disposition of a substantiated allegation, recorded after the conclusion (R9)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    allegation_id: Reference
-    disposition_ref: Reference
 
 
 class ConsentLimits(Limits):
@@ -102,10 +92,10 @@ class ProposeClarification(
     differs_from=DECIDERS,
 ):
     """Proposes which unfounded allegations to clear (提出澄清建议). Whoever verified clears (A67);
-    every substantiated allegation of the same case needs its disposition first (R9)."""
+    every substantiated allegation of the same case needs its disposition first, recorded in
+    verification (R9)."""
 
     items: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
-    dispositions: Annotated[tuple[DispositionEntry, ...], Field(max_length=100)] = ()
 
 
 class PlanClarification(

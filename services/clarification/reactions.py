@@ -1,9 +1,10 @@
-"""What clarification does when verification concludes (domain.md §8.3, P3)."""
+"""What clarification does when verification concludes, and when it disposes (domain.md §8.3, P3, R9)."""
 
 from __future__ import annotations
 
 from services.clarification.domain.clarification import Clarification
-from shared.contracts.verification import AllegationsVerifiedUnfounded
+from shared.contracts.clarification import Disposition
+from shared.contracts.verification import AllegationsVerifiedUnfounded, SubstantiatedDispositionRecorded
 from shared.reaction import Desk, Reactions
 
 
@@ -14,4 +15,23 @@ async def take_up_unfounded(event: AllegationsVerifiedUnfounded, desk: Desk) -> 
     clarification.take_up(desk.context(event.handling_organ, rule="R25"), event)
 
 
-REACTIONS: Reactions = {"verification.AllegationsVerifiedUnfounded": take_up_unfounded}
+async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) -> None:
+    """R9: what is recorded after the conclusion. Earlier ones come with the conclusion itself, and who has
+    nothing to be cleared of has no stream here."""
+    id = desk.derived_id("clarification", event.subject_ref, desk.published.organ)
+    clarification = await desk.get(Clarification, id)
+    if clarification is not None:
+        clarification.note_disposition(
+            desk.context(clarification.organ, rule="R9"),
+            Disposition(
+                case_id=str(desk.published.stream_id),
+                allegation_id=event.allegation_id,
+                disposition_ref=event.disposition_ref,
+            ),
+        )
+
+
+REACTIONS: Reactions = {
+    "verification.AllegationsVerifiedUnfounded": take_up_unfounded,
+    "verification.SubstantiatedDispositionRecorded": note_disposition,
+}

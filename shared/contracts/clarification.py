@@ -40,9 +40,16 @@ class Item(Read):
     concluded_on: date
 
 
-class Disposition(Read):
-    """What was done about a substantiated allegation of the same case (R9)."""
+class OtherFinding(Finding):
+    """Another finding about the subject, with the case it belongs to: no clearing forgets it (R9)."""
 
+    case_id: str
+
+
+class Disposition(Read):
+    """What was done about a substantiated allegation of the same case (R9), as verification told it."""
+
+    case_id: str
     allegation_id: str
     disposition_ref: str
 
@@ -73,7 +80,7 @@ class FromConclusions(ClarificationEvent):
     subject: L2[Accused]
     round: L1[int]
     items: L2[tuple[Item, ...]]
-    other_findings: L2[tuple[Finding, ...]]
+    other_findings: L2[tuple[OtherFinding, ...]]
     unfounded_ids: L1[tuple[str, ...]]
     case_ids: L1[tuple[str, ...]]
     case_numbers: L1[tuple[str, ...]]
@@ -105,6 +112,12 @@ class ClarificationReopened(FromConclusions):
     """A further round on new unfounded findings, back at the assessment (DL-14)."""
 
     to = "ASSESSING"
+
+
+class SubstantiatedDispositionNoted(ClarificationEvent):
+    """Verification has recorded what follows from a substantiated allegation of one of the cases (R9)."""
+
+    disposition: L2[Disposition]
 
 
 class ClarificationAssessed(ClarificationEvent):
@@ -146,7 +159,7 @@ class ClarificationProposed(ClarificationEvent):
     left_out: L1[tuple[str, ...]] = ()
     """Unfounded allegations of the round that are not proposed; only where no harm was found."""
     dispositions: L2[tuple[Disposition, ...]] = ()
-    """Dispositions of substantiated allegations recorded after the conclusion."""
+    """What has followed from the substantiated allegations of the same cases: the proposal rests on it."""
 
 
 class ClarificationPlanned(ClarificationEvent):

@@ -172,8 +172,10 @@ class AllegationFound(VerificationEvent):
 
 
 class SubstantiatedDispositionRecorded(VerificationEvent):
-    """What follows from a substantiated allegation: one of the four forms of supervision (R9, A64)."""
+    """What follows from a substantiated allegation: one of the four forms of supervision (R9, A64).
+    Clarification hears of it here, and from nobody's say-so."""
 
+    subject_ref: L1[str]
     allegation_id: L1[str]
     form_of_supervision: L2[Literal[1, 2, 3, 4]]
     disposition_ref: L2[str]

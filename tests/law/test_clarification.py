@@ -145,8 +145,21 @@ def test_r9_nothing_is_cleared_while_something_true_has_no_disposition(world: Wo
     clear, true = story.allegation_ids
     details = refused(propose(world, story, clear), "E_DISCIPLINE_LOOSENING", "R9")
     assert details == {"allegations": [true]}
-    disposition = {"allegation_id": true, "disposition_ref": "d-1"}
-    assert done(propose(world, story, clear, dispositions=[disposition]))["state"] == "PROPOSED"
+    claim = [{"allegation_id": true, "disposition_ref": "d-1"}]
+    refused(propose(world, story, clear, dispositions=claim), "E_SCHEMA")
+    refused(propose(world, story, clear), "E_DISCIPLINE_LOOSENING", "R9")
+
+
+def test_r9_clarification_learns_the_disposition_from_verification(world: World) -> None:
+    """Not from the handler's word: it is recorded where the case is, by whoever verified."""
+    story = world.story(**MIXED).assessed()
+    clear, true = story.allegation_ids
+    disposition = {"allegation_id": true, "form_of_supervision": 1, "disposition_ref": "d-1"}
+    world.do(story.case, "RecordSubstantiatedDisposition", HANDLER, disposition)
+    told = {"case_id": story.case.id, "allegation_id": true, "disposition_ref": "d-1"}
+    world.patiently(lambda: world.read(story.clarification, HANDLER)["facts"].get("disposition") == told)
+    assert done(propose(world, story, clear))["state"] == "PROPOSED"
+    assert world.read(story.clarification, HANDLER)["facts"]["dispositions"] == [told]
 
 
 def test_r10_only_unfounded_allegations_are_cleared(world: World) -> None:

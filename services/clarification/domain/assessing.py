@@ -23,11 +23,12 @@ from shared.contracts.clarification import (
     Disposition,
     Item,
     NotRequiredReason,
+    OtherFinding,
     Recommendation,
+    SubstantiatedDispositionNoted,
     Trigger,
     UnfoundedFindingsJoined,
 )
-from shared.contracts.common import Finding
 from shared.contracts.verification import AllegationsVerifiedUnfounded
 from shared.refusal import refuse
 
@@ -51,6 +52,12 @@ class Assessing(ClarificationState):
         else:
             round = self.round if self.state == "ASSESSING" else self.round + 1
             self.record(ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links)
+
+    def note_disposition(self, ctx: Context, disposition: Disposition) -> None:
+        """R9: verification tells what follows from a substantiated allegation; told twice, it changes
+        nothing."""
+        if self.dispositions.get(disposition.case_id, {}).get(disposition.allegation_id) != disposition:
+            self.record(ctx, SubstantiatedDispositionNoted(disposition=disposition))
 
     def _open_what_waits(self, ctx: Context) -> None:
         """The round is over: findings that came in meanwhile open the next one."""
@@ -116,13 +123,11 @@ class Assessing(ClarificationState):
         self._open_what_waits(ctx)
 
     @allowed_in("ASSESSED")
-    def propose_clarification(
-        self, ctx: Context, items: Sequence[str], dispositions: Sequence[Disposition]
-    ) -> None:
+    def propose_clarification(self, ctx: Context, items: Sequence[str]) -> None:
         if ctx.actor.organ != self.organ:
             refuse("E_HANDLER_MISMATCH", "A67", handling_organ=self.organ)
         self._only_unfounded(items)
-        self._nothing_loosened(dispositions)
+        dispositions = self._nothing_loosened()
         left_out = tuple(i.allegation_id for i in self.items if i.allegation_id not in items)
         if left_out and self.harm:
             refuse("E_CLARIFICATION_DUE", "A68", left_out=list(left_out))
@@ -132,7 +137,7 @@ class Assessing(ClarificationState):
                 round=self.round,
                 item_ids=tuple(dict.fromkeys(items)),
                 left_out=left_out,
-                dispositions=tuple(Disposition(**d.model_dump()) for d in dispositions),
+                dispositions=dispositions,
             ),
         )
 
@@ -146,12 +151,14 @@ class Assessing(ClarificationState):
             if id not in unfounded:
                 refuse("E_ALLEGATION_NOT_UNFOUNDED", "R10", allegation=id)
 
-    def _nothing_loosened(self, dispositions: Sequence[Disposition]) -> None:
-        """R9: no clearing forgets what was found true in the same case and is not yet dealt with."""
-        given = {d.allegation_id for d in dispositions}
-        missing = [f.allegation_id for f in self.other_findings if _undisposed(f, given)]
-        if missing:
+    def _nothing_loosened(self) -> tuple[Disposition, ...]:
+        """R9: no clearing forgets what was found true in the same case and is not yet dealt with. Answers
+        with the dispositions, as verification told them."""
+        known = {id: d for case in self.case_ids for id, d in self.dispositions.get(case, {}).items()}
+        true = [f.allegation_id for f in self.other_findings if f.outcome == "SUBSTANTIATED"]
+        if missing := [id for id in true if id not in known]:
             refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=missing)
+        return tuple(known[id] for id in true)
 
 
 def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, Any]:
@@ -170,7 +177,9 @@ def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, An
         "subject": found.subject,
         "round": round,
         "items": items,
-        "other_findings": found.other_findings,
+        "other_findings": tuple(
+            OtherFinding(case_id=found.case_id, **f.model_dump()) for f in found.other_findings
+        ),
         "unfounded_ids": tuple(i.allegation_id for i in items),
         "case_ids": (found.case_id,),
         "case_numbers": (found.case_number,),
@@ -182,8 +191,3 @@ def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, An
         "handling_dept": found.handling_dept,
         "adverse_effect_hint": found.adverse_effect_hint,
     }
-
-
-def _undisposed(finding: Finding, given: set[str]) -> bool:
-    substantiated = finding.outcome == "SUBSTANTIATED"
-    return substantiated and not finding.disposition_ref and finding.allegation_id not in given

@@ -25,14 +25,17 @@ from shared.contracts.clarification import (
     ClarificationProposed,
     ClarificationReopened,
     ClarificationTextRendered,
+    Disposition,
     FromConclusions,
     IntegrityFileEntryRecorded,
     Item,
+    OtherFinding,
     SubjectInvited,
     SubjectVoiceRecorded,
+    SubstantiatedDispositionNoted,
     UnfoundedFindingsJoined,
 )
-from shared.contracts.common import Accused, Finding, Form
+from shared.contracts.common import Accused, Form
 from shared.event import Meta
 from shared.law.working_days import local_date
 
@@ -72,11 +75,13 @@ class ClarificationState(Case):
         self.known_cases: set[str] = set()
         self.history: list[Item] = []
         self.waiting: list[UnfoundedFindingsJoined] = []
+        self.dispositions: dict[str, dict[str, Disposition]] = {}
+        """By case and allegation, in every round: what has followed from what was found true (R9)."""
         self._begin_round()
 
     def _begin_round(self) -> None:
         self.items: list[Item] = []
-        self.other_findings: list[Finding] = []
+        self.other_findings: list[OtherFinding] = []
         self.case_ids: list[str] = []
         self.round_complaints: list[str] = []
         self.harm = False
@@ -127,6 +132,15 @@ class ClarificationState(Case):
         self.complaint_ids += [c for c in event.complaint_ids if c not in self.complaint_ids]
         self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
         self.duties.setdefault("concluder", set()).update(event.concluded_by)
+        for found in event.other_findings:
+            if found.disposition_ref:
+                self._note_disposition(Disposition(**found.model_dump(exclude={"outcome"})))
+
+    def on_substantiated_disposition_noted(self, event: SubstantiatedDispositionNoted, meta: Meta) -> None:
+        self._note_disposition(event.disposition)
+
+    def _note_disposition(self, noted: Disposition) -> None:
+        self.dispositions.setdefault(noted.case_id, {})[noted.allegation_id] = noted
 
     def _take_in(self, event: FromConclusions) -> None:
         """Belongs to the present round."""

@@ -270,6 +270,7 @@ class VerificationCase(Case):
         self.record(
             ctx,
             SubstantiatedDispositionRecorded(
+                subject_ref=self.findings.allegations[allegation_id].accused_ref,
                 allegation_id=allegation_id,
                 form_of_supervision=form_of_supervision,
                 disposition_ref=disposition_ref,

@@ -19,6 +19,7 @@ from services.clarification import commands as c
 from services.clarification.domain.clarification import Clarification
 from shared.aggregate import Actor, Context, Law, fold
 from shared.command import Command
+from shared.contracts.clarification import Disposition
 from shared.contracts.common import Accused, Allegation, Finding
 from shared.contracts.verification import AllegationsVerifiedUnfounded
 from shared.event import Recorded
@@ -176,6 +177,12 @@ class Stage:
         """Verification concludes."""
         ctx = self._context(SYSTEM, "take_up", "R25", "")
         self.c.take_up(ctx, found or unfounded(subject=self.subject))
+        return self._collect()
+
+    def dispose(self, case: str, allegation: str, ref: str = "D-1") -> list[str]:
+        """Verification tells what follows from a substantiated allegation."""
+        told = Disposition(case_id=case, allegation_id=allegation, disposition_ref=ref)
+        self.c.note_disposition(self._context(SYSTEM, "note_disposition", "R9", ""), told)
         return self._collect()
 
     def do(self, command: type[Command], actor: Actor, **fields: Any) -> list[str]:

@@ -195,8 +195,30 @@ def test_r9_a_substantiated_allegation_needs_its_disposition(stage: Stage) -> No
     stage.assess()
     items = ["case-1/1", "case-1/2"]
     stage.refuses("E_DISCIPLINE_LOOSENING", c.ProposeClarification, HANDLER, items=items)
-    stage.propose(dispositions=[{"allegation_id": "case-1/9", "disposition_ref": "D-2022-1"}])
-    assert stage.c.state == "PROPOSED"
+    claim = {"items": items, "dispositions": [{"allegation_id": "case-1/9", "disposition_ref": "D-1"}]}
+    with pytest.raises(ValidationError):
+        c.ProposeClarification.model_validate(claim)
+    assert stage.dispose("case-1", "case-1/9") == ["SubstantiatedDispositionNoted"]
+    assert stage.dispose("case-1", "case-1/9") == [], "told twice, it changes nothing"
+    stage.propose()
+    (told,) = stage.last("ClarificationProposed").dispositions
+    assert (told.case_id, told.allegation_id, told.disposition_ref) == ("case-1", "case-1/9", "D-1")
+
+
+def test_r9_a_disposition_of_another_case_does_not_count(stage: Stage) -> None:
+    stage.find(unfounded(others=[Finding(allegation_id="case-1/9", outcome="SUBSTANTIATED")]))
+    stage.assess()
+    stage.dispose("case-2", "case-1/9")
+    with stage.refused("E_DISCIPLINE_LOOSENING"):
+        stage.propose()
+
+
+def test_r9_a_disposition_made_before_the_conclusion_comes_with_it(stage: Stage) -> None:
+    proved = Finding(allegation_id="case-1/9", outcome="SUBSTANTIATED", disposition_ref="D-1")
+    stage.find(unfounded(others=[proved]))
+    stage.assess()
+    stage.propose()
+    assert [d.disposition_ref for d in stage.last("ClarificationProposed").dispositions] == ["D-1"]
 
 
 def test_a67_who_verified_clears(stage: Stage) -> None:

@@ -88,7 +88,7 @@ def test_r9_no_closing_before_the_substantiated_part_is_disposed_of(given: Given
     history = (*VERIFYING, found(A1, "SUBSTANTIATED"), found(A2), REPORT, CONCLUDED, SCREENED_OUT, NOTED)
     given(*history).when(CloseCase(), by=HEAD).refused("E_DISCIPLINE_LOOSENING", "R9")
     disposed = SubstantiatedDispositionRecorded(
-        allegation_id="a1", form_of_supervision=1, disposition_ref="CF-1"
+        subject_ref=A1.accused_ref, allegation_id=A1.id, form_of_supervision=1, disposition_ref="CF-1"
     )
     given(*history, disposed).when(CloseCase(), by=HEAD).then(CaseClosed)
 
