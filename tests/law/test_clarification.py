@@ -162,6 +162,22 @@ def test_r9_clarification_learns_the_disposition_from_verification(world: World)
     assert world.read(story.clarification, HANDLER)["facts"]["dispositions"] == [told]
 
 
+def test_r9_an_earlier_round_is_not_forgotten(world: World) -> None:
+    """What was found true in case 1 stands in the way when one of its items is proposed in round 2."""
+    first = world.story(**MIXED).assessed(**NO_HARM)
+    clear, true = first.allegation_ids
+    body = {"reason": "NO_ADVERSE_EFFECT", "opinion": "未造成不良影响。"}
+    world.do(first.clarification, "DecideNotRequired", TOWN.deputy_leader, body)
+    second = world.story(accused=[{"match": first.ref()}]).concluded()
+    (again,) = second.allegation_ids
+    world.patiently(lambda: first.state() == "ASSESSING", "the next round")
+    world.do(first.clarification, "AssessClarification", HANDLER, ASSESSMENT)
+    details = refused(propose(world, first, clear, again), "E_DISCIPLINE_LOOSENING", "R9")
+    assert details == {"allegations": [true]}
+    refused(propose(world, first, true, again), "E_ALLEGATION_NOT_UNFOUNDED", "R10")
+    assert done(propose(world, first, again))["state"] == "PROPOSED"
+
+
 def test_r10_only_unfounded_allegations_are_cleared(world: World) -> None:
     story = world.story(**MIXED).assessed()
     clear, true = story.allegation_ids

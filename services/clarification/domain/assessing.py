@@ -126,8 +126,8 @@ class Assessing(ClarificationState):
     def propose_clarification(self, ctx: Context, items: Sequence[str]) -> None:
         if ctx.actor.organ != self.organ:
             refuse("E_HANDLER_MISMATCH", "A67", handling_organ=self.organ)
-        self._only_unfounded(items)
-        dispositions = self._nothing_loosened()
+        cases = {*self.case_ids, *self._cases_of(items)}
+        dispositions = self._nothing_loosened(cases)
         left_out = tuple(i.allegation_id for i in self.items if i.allegation_id not in items)
         if left_out and self.harm:
             refuse("E_CLARIFICATION_DUE", "A68", left_out=list(left_out))
@@ -141,24 +141,31 @@ class Assessing(ClarificationState):
             ),
         )
 
-    def _only_unfounded(self, items: Sequence[str]) -> None:
-        """R10, A66: inconclusive is not unfounded, and substantiated least of all."""
-        inconclusive = {f.allegation_id for f in self.other_findings if f.outcome == "INCONCLUSIVE"}
-        unfounded = {i.allegation_id for i in (*self.history, *self.items)}
+    def _cases_of(self, items: Sequence[str]) -> set[str]:
+        """The cases of which these allegations are; each must have been found unfounded there. Inconclusive
+        is not unfounded, and substantiated least of all (R10, A66)."""
+        others = {id: found for case in self.other_findings.values() for id, found in case.items()}
+        unfounded = {i.allegation_id: i.case_id for i in (*self.history, *self.items)}
         for id in items:
-            if id in inconclusive:
+            if id in others and others[id].outcome == "INCONCLUSIVE":
                 refuse("E_ALLEGATION_INCONCLUSIVE", "A66", allegation=id)
-            if id not in unfounded:
+            if id in others or id not in unfounded:
                 refuse("E_ALLEGATION_NOT_UNFOUNDED", "R10", allegation=id)
+        return {unfounded[id] for id in items}
 
-    def _nothing_loosened(self) -> tuple[Disposition, ...]:
-        """R9: no clearing forgets what was found true in the same case and is not yet dealt with. Answers
-        with the dispositions, as verification told them."""
-        known = {id: d for case in self.case_ids for id, d in self.dispositions.get(case, {}).items()}
-        true = [f.allegation_id for f in self.other_findings if f.outcome == "SUBSTANTIATED"]
-        if missing := [id for id in true if id not in known]:
+    def _nothing_loosened(self, cases: set[str]) -> tuple[Disposition, ...]:
+        """R9: no clearing forgets what was found true in the same case and is not yet dealt with, be it the
+        case of an earlier round. Answers with the dispositions, as verification told them."""
+        true = [
+            found
+            for case, others in self.other_findings.items()
+            for found in others.values()
+            if case in cases and found.outcome == "SUBSTANTIATED"
+        ]
+        told = {f.allegation_id: self.dispositions.get(f.case_id, {}).get(f.allegation_id) for f in true}
+        if missing := [id for id, disposition in told.items() if disposition is None]:
             refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=missing)
-        return tuple(known[id] for id in true)
+        return tuple(disposition for disposition in told.values() if disposition is not None)
 
 
 def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, Any]:

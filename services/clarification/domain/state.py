@@ -75,13 +75,14 @@ class ClarificationState(Case):
         self.known_cases: set[str] = set()
         self.history: list[Item] = []
         self.waiting: list[UnfoundedFindingsJoined] = []
+        self.other_findings: dict[str, dict[str, OtherFinding]] = {}
+        """By case and allegation, in every round: what else was found about the subject (R9)."""
         self.dispositions: dict[str, dict[str, Disposition]] = {}
         """By case and allegation, in every round: what has followed from what was found true (R9)."""
         self._begin_round()
 
     def _begin_round(self) -> None:
         self.items: list[Item] = []
-        self.other_findings: list[OtherFinding] = []
         self.case_ids: list[str] = []
         self.round_complaints: list[str] = []
         self.harm = False
@@ -133,6 +134,7 @@ class ClarificationState(Case):
         self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
         self.duties.setdefault("concluder", set()).update(event.concluded_by)
         for found in event.other_findings:
+            self.other_findings.setdefault(found.case_id, {})[found.allegation_id] = found
             if found.disposition_ref:
                 self._note_disposition(Disposition(**found.model_dump(exclude={"outcome"})))
 
@@ -148,7 +150,6 @@ class ClarificationState(Case):
         self.handling_organ = event.handling_organ
         self.handling_dept = event.handling_dept
         self.items += event.items
-        self.other_findings += event.other_findings
         self.case_ids += event.case_ids
         self.round_complaints += [c for c in event.complaint_ids if c not in self.round_complaints]
 

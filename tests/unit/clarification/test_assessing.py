@@ -221,6 +221,51 @@ def test_r9_a_disposition_made_before_the_conclusion_comes_with_it(stage: Stage)
     assert [d.disposition_ref for d in stage.last("ClarificationProposed").dispositions] == ["D-1"]
 
 
+def test_r9_the_other_findings_of_an_earlier_round_are_not_forgotten(stage: Stage) -> None:
+    """An item of case 1 may be cleared in round 2, but never without what was found true beside it."""
+    others = [
+        Finding(allegation_id="case-1/8", outcome="INCONCLUSIVE"),
+        Finding(allegation_id="case-1/9", outcome="SUBSTANTIATED"),
+    ]
+    stage.find(unfounded(others=others))
+    stage.assess(adverse_effect=[], recommendation="NOT")
+    stage.do(c.DecideNotRequired, DEPUTY, **NOT_NEEDED)
+    stage.find(unfounded("case-2"))
+    stage.assess()
+    items = ["case-2/1", "case-2/2"]
+    earlier = ["case-1/1", *items]
+    stage.refuses("E_DISCIPLINE_LOOSENING", c.ProposeClarification, HANDLER, items=earlier)
+    stage.refuses("E_ALLEGATION_INCONCLUSIVE", c.ProposeClarification, HANDLER, items=["case-1/8", *items])
+    stage.refuses("E_ALLEGATION_NOT_UNFOUNDED", c.ProposeClarification, HANDLER, items=["case-1/9", *items])
+    stage.dispose("case-1", "case-1/9")
+    stage.propose(items=earlier)
+    assert [d.case_id for d in stage.last("ClarificationProposed").dispositions] == ["case-1"]
+
+
+def test_r9_what_an_earlier_round_left_open_holds_up_nothing_else(stage: Stage) -> None:
+    """Only the cases of the round and of the items are asked about."""
+    stage.find(unfounded(others=[Finding(allegation_id="case-1/9", outcome="SUBSTANTIATED")]))
+    stage.assess(adverse_effect=[], recommendation="NOT")
+    stage.do(c.DecideNotRequired, DEPUTY, **NOT_NEEDED)
+    stage.find(unfounded("case-2"))
+    stage.assess()
+    stage.propose()
+    assert stage.c.state == "PROPOSED"
+
+
+def test_r9_findings_that_waited_keep_their_cases(stage: Stage) -> None:
+    """Case 2 comes in during round 1 and is disposed of before round 2 opens."""
+    harmless(stage).find(
+        unfounded("case-2", others=[Finding(allegation_id="case-2/9", outcome="SUBSTANTIATED")])
+    )
+    stage.dispose("case-2", "case-2/9")
+    stage.do(c.DecideNotRequired, DEPUTY, **NOT_NEEDED)
+    stage.assess()
+    stage.propose()
+    assert [d.case_id for d in stage.last("ClarificationProposed").dispositions] == ["case-2"]
+    assert stage.replayed().other_findings == stage.c.other_findings
+
+
 def test_a67_who_verified_clears(stage: Stage) -> None:
     stage.find()
     stage.assess()
