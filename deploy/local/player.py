@@ -297,15 +297,19 @@ class Player:
         who, case = step["as"], self.cases[step["at"]]
         ref = self.read(case, who)["facts"]["accused"][0]["ref"]
 
-        def complete() -> list[dict[str, Any]] | None:
-            rows = self.client(who).get(f"/intake/v1/accused/{ref}/history").json()["complaints"]
-            return rows if len(rows) == step["history"] else None
+        expected = [step["initial"], step["duplicates"], step["re_reports"]]
+        counts: dict[str, int] = {}
 
-        rows = self.patiently(step, complete)
-        kinds = [r["repeat_kind"] for r in rows]
-        counts = {k: kinds.count(k) for k in ("INITIAL", "DUPLICATE", "RE_REPORT_AFTER_CONCLUSION")}
-        if list(counts.values()) != [step["initial"], step["duplicates"], step["re_reports"]]:
-            raise Departure(f"history of the accused: {counts}")
+        def as_expected() -> bool:
+            rows = self.client(who).get(f"/intake/v1/accused/{ref}/history").json()["complaints"]
+            kinds = [row["repeat_kind"] for row in rows]
+            counts.update((k, kinds.count(k)) for k in ("INITIAL", "DUPLICATE", "RE_REPORT_AFTER_CONCLUSION"))
+            return len(rows) == step["history"] and list(counts.values()) == expected
+
+        try:
+            self.patiently(step, as_expected)
+        except Departure as departure:
+            raise Departure(f"history of the accused: {counts}") from departure
         words = "AccusedHistory " + ", ".join(f"{v} {k}" for k, v in counts.items())
         self.tell(Happened(step, self.now, "looked", words=words))
 

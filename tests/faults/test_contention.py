@@ -17,7 +17,7 @@ from tests.faults.journeys import ORGAN
 from tests.faults.ledger import Acknowledged, Ledger, Refused, Sent
 from tests.faults.picture import Picture
 from tests.faults.traffic import tokens
-from tests.faults.verify import Violation, verify_all
+from tests.faults.verify import Violation, verify_all, violations
 
 CLERK, HEAD = f"petition_clerk@DI-{ORGAN}", f"petition_head@DI-{ORGAN}"
 LOST = {(409, "E_CONFLICT_VERSION"), (412, "E_STALE_VERSION"), (409, "E_STATE")}
@@ -200,3 +200,15 @@ SPOILT = {
     "a message set aside": (_parked, "I5"),
 }
 """What is done to a picture, and the invariant that must notice."""
+
+
+@pytest.mark.parametrize("loss", SPOILT)
+async def test_every_kind_of_loss_is_found(
+    stack: BreakableStack, ledger: Ledger, client: Client, loss: str
+) -> None:
+    """A true picture is spoilt in one place; the account must name the invariant that it breaks."""
+    spoil, invariant = SPOILT[loss]
+    await receive(client, f"spoilt-{loss}")
+    picture = deepcopy(await verify_all(stack, ledger))
+    spoil(picture)
+    assert any(found.startswith(f"{invariant} ") for found in violations(picture, ledger, frozenset()))

@@ -6,10 +6,7 @@ One stack and one ledger for all: what an earlier fault has left behind would sh
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -21,7 +18,7 @@ from tests.faults.breakable import BreakableStack
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Observatory
 from tests.faults.traffic import Traffic
-from tests.faults.verify import rest, verify_all
+from tests.faults.verify import verify_all
 
 BEFORE, IN_ALL = 50, 260
 """Acknowledged commands before a fault, and in all, of each test."""
@@ -38,27 +35,13 @@ async def endure(
     """Traffic, the fault in its midst, traffic again, rest, and the account."""
 
     async def endure(fault: Fault) -> None:
-        t = [time.monotonic()]
         await asyncio.to_thread(stack.advance, timedelta(minutes=7))
         async with traffic.flowing() as acknowledged:
             await acknowledged(BEFORE)
-            t.append(time.monotonic())
             await fault(stack)
-            t.append(time.monotonic())
             await acknowledged(IN_ALL)
-            t.append(time.monotonic())
-        t.append(time.monotonic())
         assert [child.name for child in stack.ended()] == []
-        await rest(stack)
-        t.append(time.monotonic())
         await verify_all(stack, ledger, observatory=observatory)
-        t.append(time.monotonic())
-        print(
-            "PHASES",
-            [round(b - a, 1) for a, b in itertools.pairwise(t)],
-            len(ledger.acknowledged),
-            os.getloadavg(),
-        )
 
     return endure
 

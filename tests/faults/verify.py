@@ -44,7 +44,6 @@ async def rest(stack: BreakableStack, seconds: float = REST_SECONDS) -> None:
             raise Violation(f"I11 still behind after {seconds:.0f} s: {behind}")
         await asyncio.sleep(0.25)
         behind = await observatory.lags(today)
-        print("LAG", round(until - loop.time(), 1), behind)
         quiet = 0 if behind else quiet + 1
 
 
