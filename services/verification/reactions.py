@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.verification.domain.case import VerificationCase
 from shared.contracts.clarification import ClarificationAssessed
+from shared.contracts.common import RecusalDeclared
 from shared.contracts.intake import ComplaintTransferredToHandler
 from shared.contracts.verification import VerificationCaseOpened
 from shared.reaction import Desk, Reactions
@@ -28,6 +29,16 @@ async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
             real_name=event.real_name,
         ),
     )
+    case.take_over_recusals(desk.context(rule="SD10"), event.recused, str(complaint))
+
+
+async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
+    """SD10: somebody stepped aside from a complaint whose case is already open."""
+    complaint = desk.published.stream_id
+    case = await desk.get(VerificationCase, desk.derived_id("verification-case", complaint))
+    if case is not None:
+        ctx = desk.context(case.organ, rule="SD10")
+        case.take_over_recusals(ctx, [event.person], str(complaint), event.ground)
 
 
 async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk) -> None:
@@ -45,5 +56,6 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
 
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
+    "intake.RecusalDeclared": take_over_recusal,
     "clarification.ClarificationAssessed": note_clarification_assessment,
 }

@@ -402,3 +402,5 @@ class ClarificationCompleted(ClarificationEvent):
     complaint_ids: L1[tuple[str, ...]]
     case_ids: L1[tuple[str, ...]]
     completed_on: L1[date]
+    recused: L1[tuple[str, ...]] = ()
+    """Who stepped aside so far; he is recused from what follows too (SD10)."""

@@ -118,10 +118,17 @@ class AssignmentEnded(Event):
 
 
 class RecusalDeclared(Event):
-    """The actor steps aside from this case (A48); later commands by him are refused."""
+    """The actor steps aside from this case (A48); later commands by him are refused, here and in the
+    services that follow (SD10)."""
 
     person: L1[str]
     ground: L2[str]
+    origin: L1[str] = ""
+    """The case of another service in which he stepped aside; empty where it was this one."""
+    subject_refs: L1[tuple[str, ...]] = ()
+    """Whom a verification case is about: their clarifications follow from it."""
+    round: L1[int] = 0
+    """The round of a clarification: a plan follows from each."""
 
 
 class CommandRefused(Event):

@@ -108,6 +108,8 @@ class ComplaintTransferredToHandler(IntakeEvent):
     registered_by: L1[tuple[str, ...]]
     """Who registered it; the same person may not verify it (SD3)."""
     real_name: L1[bool]
+    recused: L1[tuple[str, ...]] = ()
+    """Who stepped aside so far; he is recused from what follows too (SD10)."""
 
 
 class ResultBecameAvailable(IntakeEvent):

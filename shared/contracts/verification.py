@@ -237,6 +237,8 @@ class AllegationsVerifiedUnfounded(VerificationEvent):
     concluded_by: L1[str]
     concluded_on: L1[date]
     adverse_effect_hint: L2[tuple[str, ...]] = ()
+    recused: L1[tuple[str, ...]] = ()
+    """Who stepped aside so far; he is recused from what follows too (SD10)."""
 
 
 class AllegationsSubstantiated(VerificationEvent):

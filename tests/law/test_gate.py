@@ -243,6 +243,58 @@ def test_sd10_recusal_in_a_leading_role(world: World) -> None:
     refused(world.give(story.case, "AssignToCase", CHIEF, body), "E_RECUSAL", "A48")
 
 
+def recused_there(world: World, case: Case, who: str) -> None:
+    """Who stepped aside before may neither be assigned nor act; the recusal arrives in its own time."""
+
+    def told() -> bool:
+        log = world.log(case.service, 0, "RecusalDeclared")
+        return any(e.stream == case.id and e.event["person"] == sub(who) for e in log)
+
+    world.patiently(told, f"recusal in {case.service}")
+    body = {"person": sub(who), "role": "revisit_officer"}
+    refused(world.give(case, "AssignToCase", CHIEF, body), "E_RECUSAL", "SD10")
+
+
+def test_sd10_a_recusal_travels_from_the_complaint_to_the_plan(world: World) -> None:
+    """Declared in intake before the case was opened; the last service knows it too."""
+    officer = TOWN.revisit_officer
+    story = world.story().accepted()
+    world.assign(story.complaint, officer, by=TOWN.petition_head)
+    world.do(story.complaint, "DeclareRecusal", officer, {"ground": "与当事人有亲属关系。"})
+    story.opened()
+    recused_there(world, story.case, officer)
+    team = {"team": [sub(HANDLER), sub(officer)], "plan_hash": sha("plan")}
+    story.disposed()
+    refused(world.give(story.case, "StartVerification", HANDLER, team), "E_RECUSAL", "SD10")
+    story.assessing()
+    recused_there(world, story.clarification, officer)
+    plan = world.arrived("followup", story.completed().clarification.id, CHIEF)
+    recused_there(world, plan, officer)
+
+
+def test_sd10_a_late_recusal_reaches_what_is_already_open(world: World) -> None:
+    """Declared in the case after its conclusion, when clarification and plan were open: the officer who
+    was assigned there is out at once."""
+    officer = TOWN.revisit_officer
+    story = world.story().plan_opened()
+    assert world.get(officer, story.plan.path).status_code == 200
+    world.assign(story.case, officer, by=CHIEF)
+    world.do(story.case, "DeclareRecusal", officer, {"ground": "与当事人有利害关系。"})
+    recused_there(world, story.clarification, officer)
+    recused_there(world, story.plan, officer)
+    hidden(world.get(officer, story.plan.path))
+
+
+def test_sd10_a_late_recusal_from_the_complaint_reaches_the_case(world: World) -> None:
+    officer = TOWN.revisit_officer
+    story = world.story().verifying()
+    world.assign(story.complaint, officer, by=TOWN.petition_head)
+    world.do(story.complaint, "DeclareRecusal", officer, {"ground": "与当事人有利害关系。"})
+    recused_there(world, story.case, officer)
+    evidence = story.evidence(collectors=[sub(HANDLER), sub(officer)])
+    refused(world.give(story.case, "RecordEvidence", HANDLER, evidence), "E_RECUSAL", "SD10")
+
+
 # --- the order (architecture §3) ---
 
 

@@ -16,7 +16,12 @@ from services.clarification.domain import draft_view
 from services.clarification.domain import plan as plans
 from services.clarification.domain import text as texts
 from services.clarification.domain.consenting import Consenting
-from services.clarification.domain.evidence import CircularEvidence, Evidence, MeetingEvidence
+from services.clarification.domain.evidence import (
+    CircularEvidence,
+    Evidence,
+    FaceToFaceEvidence,
+    MeetingEvidence,
+)
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
     ArchiveKind,
@@ -38,6 +43,9 @@ from shared.refusal import refuse
 
 class Clarification(Consenting):
     """What may be decided about one subject's clearing."""
+
+    def recusal_reach(self) -> dict[str, Any]:
+        return {"round": self.round}
 
     def for_subject(self) -> dict[str, Any]:
         """What the subject may see of it, as JSON (R8)."""
@@ -123,6 +131,8 @@ class Clarification(Consenting):
         self._ready(ctx)
         if evidence.done_on > local_date(ctx.now):
             refuse("E_SCHEMA", "R6", field="evidence", reason="in the future")
+        if isinstance(evidence, FaceToFaceEvidence):
+            self.check_not_recused(evidence.staff)
         if isinstance(evidence, CircularEvidence) and plans.width(evidence.range) > plans.width(terms.scope):
             refuse("E_SCOPE_EXCEEDS_CONSENT", "R7", approved=terms.scope)
         if isinstance(evidence, MeetingEvidence) and evidence.script is not None:
@@ -201,6 +211,7 @@ class Clarification(Consenting):
                 complaint_ids=tuple(self.round_complaints),
                 case_ids=tuple(self.case_ids),
                 completed_on=local_date(ctx.occurred_at),
+                recused=tuple(sorted(self.recused)),
             ),
         )
         self._open_what_waits(ctx)

@@ -49,8 +49,7 @@ def check_staff(plan: PlanState, ctx: Context, mode: Mode, staff: Sequence[str])
     needed = ctx.law.policy.int_table_of("revisit.min_staff")[mode]
     if len(present) < needed:
         refuse("E_STAFF_COUNT", "R37", mode=mode, needed=needed)
-    if present & plan.recused:
-        refuse("E_RECUSAL", "A48")
+    plan.check_not_recused(present)
     if present <= plan.duties.get("verification_handler", set()):
         refuse("E_SOD_CONFLICT", "SD7", duty="verification_handler")
 

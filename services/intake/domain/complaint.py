@@ -218,6 +218,7 @@ class Complaint(Case):
                 allegations=self.allegations,
                 registered_by=tuple(sorted(self.duties.get("registrar", ()))),
                 real_name=self.identity_status == "CONFIRMED",
+                recused=tuple(sorted(self.recused)),
             ),
         )
 

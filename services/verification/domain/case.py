@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from services.verification.domain.dispositions import APPROVER, REASONS
@@ -74,6 +74,9 @@ class VerificationCase(Case):
         """Opens the case once; the complaint arriving again changes nothing (P1)."""
         if self.version == 0:
             self.record(ctx, event, links=event.complaint_ids)
+
+    def recusal_reach(self) -> dict[str, Any]:
+        return {"subject_refs": tuple(self.accused)}
 
     def on_verification_case_opened(self, event: VerificationCaseOpened, meta: Meta) -> None:
         self.complaint_ids = event.complaint_ids
@@ -365,6 +368,7 @@ class VerificationCase(Case):
                     concluded_by=ctx.actor.person,
                     concluded_on=concluded_on,
                     adverse_effect_hint=findings.effects(unfounded),
+                    recused=tuple(sorted(self.recused)),
                 ),
             )
         if substantiated := findings.of(subject.ref, "SUBSTANTIATED"):
@@ -454,8 +458,7 @@ class VerificationCase(Case):
         """Two different people at least, none recused, none who registered the complaint (SD3)."""
         if len(set(people)) < 2 or len(set(people)) < len(people):
             refuse("E_SCHEMA", rule, field=field, reason="two different people at least, each named once")
-        if recused := self.recused.intersection(people):
-            refuse("E_RECUSAL", "A48", people=sorted(recused))
+        self.check_not_recused(people)
         if registrars := self.duties.get("registrar", set()).intersection(people):
             refuse("E_SOD_CONFLICT", "SD3", people=sorted(registrars))
 
