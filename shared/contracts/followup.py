@@ -69,6 +69,20 @@ class RevisitLedgerOpened(FollowupEvent):
     subject_ref: L1[str]
 
 
+class DefaultRevisitScheduled(FollowupEvent):
+    """Until a plan says otherwise, a visit is owed on this day of the default schedule and within its grace
+    (DL-18): a plan that nobody drafts is late too. `deadline_key` is `D1`, `D2`, ..."""
+
+    deadline_due: L1[date]
+    deadline_key: L1[str]
+
+
+class DefaultRevisitEnded(FollowupEvent):
+    """That day no longer holds: an approved plan has its own days, or the subject wants no visit."""
+
+    deadline_key: L1[str]
+
+
 class SubjectWishRecorded(FollowupEvent):
     """What the cleared person wishes (R34)."""
 

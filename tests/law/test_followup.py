@@ -197,6 +197,21 @@ def test_r35_no_visit_without_an_approved_plan(world: World) -> None:
     refused(visit(world, story), "E_PLAN_REQUIRED", "R35")
 
 
+def test_dl18_the_default_schedule_runs_until_a_plan_is_approved(world: World) -> None:
+    """30, 90 and 180 days after completion, and the grace: a plan that nobody drafts is late too."""
+    story = world.story().completed()
+    completed = world.today
+    default = {
+        f"DL-18#D{n}": str(completed + timedelta(days=days + 15))
+        for n, days in enumerate((30, 90, 180), start=1)
+    }
+    world.pass_days(1)
+    story.drafted()
+    assert world.read(story.plan, OFFICER)["deadlines"] == default
+    story.active()
+    assert set(world.read(story.plan, OFFICER)["deadlines"]) == {"DL-18#T1", "DL-18#T2"}
+
+
 def test_dl18_each_visit_has_its_day_and_fifteen_days_of_grace(world: World, active: Story) -> None:
     deadlines = world.read(active.plan, OFFICER)["deadlines"]
     scheduled = world.log("followup", 0, "RevisitTaskScheduled")

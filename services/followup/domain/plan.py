@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from services.followup.domain.guards import (
     check_not_only_by_phone,
@@ -25,6 +25,8 @@ from services.followup.domain.task import (
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import ClarificationCompleted
 from shared.contracts.followup import (
+    DefaultRevisitEnded,
+    DefaultRevisitScheduled,
     Grade,
     Measure,
     MeasureRecorded,
@@ -77,6 +79,13 @@ class RevisitPlan(PlanState):
             links=(clarification_id, *completed.complaint_ids),
         )
         self.record(ctx, RevisitLedgerOpened(subject_ref=completed.subject.ref))
+        for nth, days in enumerate(ctx.law.policy.ints_of("revisit.schedule.days"), start=1):
+            due = completed.completed_on + timedelta(days=days)
+            self.record(ctx, DefaultRevisitScheduled(deadline_due=due, deadline_key=f"D{nth}"))
+
+    def _end_default_schedule(self, ctx: Context) -> None:
+        for key in tuple(self.default_schedule):
+            self.record(ctx, DefaultRevisitEnded(deadline_key=key))
 
     @allowed_in("DRAFTING", "DRAFTED", "ACTIVE")
     def record_subject_wish(self, ctx: Context, wish: Wish, phone_only: bool, evidence: str | None) -> None:
@@ -87,6 +96,7 @@ class RevisitPlan(PlanState):
             refuse("E_STATE", "R34", state=self.state, allowed=["DRAFTING"])
         self.record(ctx, SubjectWishRecorded(wish=wish, phone_only=phone_only, evidence=evidence or ""))
         if wish == "REFUSED_ALL":
+            self._end_default_schedule(ctx)
             for task_id in self.ledger.open:
                 self.record(ctx, RevisitDeclined(task_id=task_id, deadline_key=task_id))
             self.record(ctx, RevisitDeclinedBySubject())
@@ -138,6 +148,7 @@ class RevisitPlan(PlanState):
     def approve_revisit_plan(self, ctx: Context) -> None:
         """The days of the approved plan stand in the place of the default schedule (DL-18)."""
         self.record(ctx, RevisitPlanApproved(tasks=len(self.tasks)))
+        self._end_default_schedule(ctx)
         for task in self.tasks:
             self.record(
                 ctx,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from typing import ClassVar
+from uuid import UUID
 
 from services.followup.domain.ledger import Ledger
 from shared.case import Case
 from shared.contracts.common import Accused
 from shared.contracts.followup import (
+    DefaultRevisitEnded,
+    DefaultRevisitScheduled,
     MeasureRecorded,
     PlannedTask,
     RevisitCompleted,
@@ -51,6 +54,11 @@ class PlanState(Case):
     approved_on: date | None = None
     ledger: Ledger
 
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.default_schedule: list[str] = []
+        """The days of the default schedule that still hold (DL-18)."""
+
     def on_revisit_plan_opened(self, event: RevisitPlanOpened, meta: Meta) -> None:
         self.subject = event.subject
         self.subject_account = event.subject_account
@@ -60,6 +68,12 @@ class PlanState(Case):
 
     def on_revisit_ledger_opened(self, event: RevisitLedgerOpened, meta: Meta) -> None:
         self.ledger = Ledger()
+
+    def on_default_revisit_scheduled(self, event: DefaultRevisitScheduled, meta: Meta) -> None:
+        self.default_schedule.append(event.deadline_key)
+
+    def on_default_revisit_ended(self, event: DefaultRevisitEnded, meta: Meta) -> None:
+        self.default_schedule.remove(event.deadline_key)
 
     def on_subject_wish_recorded(self, event: SubjectWishRecorded, meta: Meta) -> None:
         self.wish = event.wish

@@ -69,7 +69,8 @@ async def test_p4_completed_clarification_opens_plan_and_ledger_once() -> None:
     (plan,) = desk.touched.values()
     assert plan.id == derived_id("revisit-plan", CLARIFICATION, 1)
     recorded = plan.collect_events()
-    assert [r.type for r in recorded] == ["RevisitPlanOpened", "RevisitLedgerOpened"]
+    default = ["DefaultRevisitScheduled"] * 3
+    assert [r.type for r in recorded] == ["RevisitPlanOpened", "RevisitLedgerOpened", *default]
     assert (plan.state, plan.organ) == ("DRAFTING", TOWNSHIP)
     assert recorded[0].meta.causation_id == Published.event_id
     assert recorded[0].meta.correlation_id == Published.correlation_id
@@ -123,7 +124,7 @@ def test_r34_complete_refusal_ends_the_plan_in_every_open_state(scene: Scene, st
     """R34, §4.5: REFUSED_ALL closes the plan, and no clock runs on for a visit that is not wanted (DL-18)."""
     getattr(scene, {"DRAFTING": "opened", "DRAFTED": "drafted", "ACTIVE": "active"}[state])()
     recorded = scene.when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_ALL")
-    declined = ["RevisitDeclined"] * 4 if state == "ACTIVE" else []
+    declined = ["RevisitDeclined"] * 4 if state == "ACTIVE" else ["DefaultRevisitEnded"] * 3
     assert names(recorded) == ["SubjectWishRecorded", *declined, "RevisitDeclinedBySubject"]
     assert scene.plan.state == "CLOSED_DECLINED"
     started = {d.id for r in scene.history for d in r.meta.deadlines}
@@ -288,11 +289,25 @@ def test_r52_undated_tasks_take_the_default_schedule(scene: Scene) -> None:
 # --- approval
 
 
+def test_dl18_the_default_schedule_runs_from_the_opening(scene: Scene) -> None:
+    """DL-18: 30, 90 and 180 days after 2022-03-25, each with 15 days of grace; a draft changes nothing."""
+    clocks = {d.id: d.due for r in scene.opened().history for d in r.meta.deadlines}
+    assert clocks == {"DL-18#D1": "2022-05-09", "DL-18#D2": "2022-07-08", "DL-18#D3": "2022-10-06"}
+    scene.drafted()
+    assert not [met for r in scene.history for met in r.meta.deadlines_met]
+
+
 def test_dl18_approval_schedules_each_task_with_its_own_clock(scene: Scene) -> None:
     """DL-18: the task's day and 15 days of grace, one deadline per task."""
     recorded = scene.drafted().when("ApproveRevisitPlan", by=HEAD)
-    assert names(recorded) == ["RevisitPlanApproved", *["RevisitTaskScheduled"] * 4]
-    clocks = {d.id: d.due for r in scene.history for d in r.meta.deadlines}
+    ended, scheduled = ["DefaultRevisitEnded"] * 3, ["RevisitTaskScheduled"] * 4
+    assert names(recorded) == ["RevisitPlanApproved", *ended, *scheduled]
+    clocks = {d.id: d.due for r in scene.history[-4:] for d in r.meta.deadlines}
+    assert {met for r in scene.history for met in r.meta.deadlines_met} == {
+        "DL-18#D1",
+        "DL-18#D2",
+        "DL-18#D3",
+    }
     assert clocks == {
         "DL-18#T1": "2022-04-30",
         "DL-18#T2": "2022-05-21",

@@ -112,6 +112,7 @@ def test_reminder_three_working_days_before() -> None:
         ("clarification", "ClarificationReopened", ["DL-14"]),
         ("clarification", "ClarificationApproved", ["DL-16"]),
         ("intake", "ClarificationApproved", []),
+        ("followup", "DefaultRevisitScheduled", ["DL-18"]),
         ("followup", "RevisitTaskScheduled", ["DL-18"]),
     ],
 )
