@@ -323,6 +323,11 @@ class ClarificationApproved(ClarificationEvent):
     opinion: L2[str]
     no_prejudice_confirmed: L1[bool]
 
+    @property
+    def deadline_from(self) -> date:
+        """DL-16 may be set later: nobody can be late with what he may not do yet."""
+        return self.valid_from
+
 
 class ClarificationRefused(ClarificationEvent):
     """Not approved; the plan may be changed and submitted again (R4)."""
@@ -365,6 +370,13 @@ class ClarificationImplemented(ClarificationEvent):
     forms: L1[tuple[Form, ...]]
     scope: L1[Scope]
     text_hash: L1[str]
+    implemented_on: L1[date]
+    """The day on which the last form was carried out."""
+
+    @property
+    def deadline_from(self) -> date:
+        """DL-17 counts from the deed, also where its evidence was entered later."""
+        return self.implemented_on
 
 
 class ClarificationEnteredInPlatform(ClarificationEvent):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from shared.contracts.common import Accused, Allegation, Finding, Outcome, common_events
 from shared.event import L1, L2, Event
+from shared.law.working_days import local_date
 
 Verdict = Literal["ALL_UNFOUNDED", "MIXED", "ALL_SUBSTANTIATED", "HAS_INCONCLUSIVE"]
 Way = Literal[
@@ -151,6 +152,11 @@ class TalkHeld(VerificationEvent):
     signature: L1[Signature]
     duties_acknowledged: L1[bool | None] = None
     """What the accused answered when his duties were read to him (R56); None: not read in this talk."""
+
+    @property
+    def deadline_from(self) -> date:
+        """DL-10 counts from the talk itself, also where its record was entered later."""
+        return local_date(self.held_at)
 
 
 class AccusedStatementRecorded(VerificationEvent):

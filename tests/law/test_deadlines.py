@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness import (
+    APPROVE,
     ASSESSMENT,
     COUNTY,
     MEETING,
@@ -23,6 +24,7 @@ from tests.harness import (
     World,
     done,
     refused,
+    sha,
     working_days_after,
 )
 
@@ -99,6 +101,20 @@ def test_dl10_a_talk_is_finished_in_thirty_days(world: World) -> None:
     assert running(world, story.case, CHIEF)["DL-10"] == str(world.today + timedelta(days=30))
 
 
+def test_dl10_counts_from_the_day_of_the_last_talk(world: World) -> None:
+    """Not from the day on which its record was entered."""
+    story = world.story().proposed_disposition("TALK_OR_INQUIRY", "EARLY_SIGN")
+    world.do(story.case, "ApproveDisposition", TOWN.deputy_leader, {"opinion": "同意。"})
+    first = world.now
+    world.pass_days(2)
+    second = world.now
+    world.pass_days(3)
+    for held in (second, first):  # entered in the wrong order: the last talk counts
+        world.do(story.case, "HoldTalk", HANDLER, story.talk(held_at=held.isoformat()))
+        due = str(second.date() + timedelta(days=30))
+        assert running(world, story.case, CHIEF)["DL-10"] == due
+
+
 def test_dl11_a_verification_lasts_two_months(world: World) -> None:
     story = world.story().verifying()
     due = date.fromisoformat(running(world, story.case, CHIEF)["DL-11"])
@@ -115,6 +131,18 @@ def test_dl14_the_assessment_in_fifteen_working_days(world: World) -> None:
     assert running(world, story.clarification, CHIEF)["DL-14"] == due
     world.do(story.clarification, "AssessClarification", HANDLER, ASSESSMENT)
     assert "DL-14" not in running(world, story.clarification, CHIEF)
+
+
+def test_dl14_runs_for_a_finding_that_waits_for_the_round_before(world: World) -> None:
+    story = world.story().proposed()
+    assert "DL-14" not in running(world, story.clarification, CHIEF)
+    world.story(accused=[{"match": story.ref()}]).concluded()
+    due = str(working_days_after(world.today, 15))
+    world.patiently(lambda: running(world, story.clarification, CHIEF).get("DL-14") == due, "DL-14")
+    world.pass_days(4)
+    story.completed()
+    assert story.state() == "ASSESSING"
+    assert running(world, story.clarification, CHIEF) == {"DL-14": due}
 
 
 def test_dl15_the_consent_window_is_five_working_days(world: World) -> None:
@@ -135,6 +163,24 @@ def test_dl16_dl17_carrying_out_and_filing(world: World) -> None:
     assert running(world, story.clarification, CHIEF) == {"DL-17": str(working_days_after(world.today, 10))}
     story.completed()
     assert running(world, story.clarification, CHIEF) == {}
+
+
+def test_dl16_counts_from_the_day_from_which_the_approval_holds(world: World) -> None:
+    story = world.story().reviewed()
+    later = world.today + timedelta(days=20)
+    body = {**APPROVE, "valid_from": str(later)}
+    world.do(story.clarification, "ApproveClarification", COUNTY.clarification_approver, body)
+    assert running(world, story.clarification, CHIEF)["DL-16"] == str(working_days_after(later, 5))
+
+
+def test_dl17_counts_from_the_day_of_the_deed(world: World) -> None:
+    """Not from the day on which its evidence was entered."""
+    story = world.story().approved()
+    day = world.today
+    world.pass_days(3)
+    letter = {"document_hash": sha("letter"), "sent_on": str(day), "received_on": str(day)}
+    done(story.implement("WRITTEN", to_subject=letter, to_unit_head=letter))
+    assert running(world, story.clarification, CHIEF) == {"DL-17": str(working_days_after(day, 10))}
 
 
 def test_05_a_deadline_runs_from_when_it_happened(world: World) -> None:

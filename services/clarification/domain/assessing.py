@@ -30,6 +30,7 @@ from shared.contracts.clarification import (
     UnfoundedFindingsJoined,
 )
 from shared.contracts.verification import AllegationsVerifiedUnfounded
+from shared.event import Event
 from shared.refusal import refuse
 
 ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED"})
@@ -52,6 +53,13 @@ class Assessing(ClarificationState):
         else:
             round = self.round if self.state == "ASSESSING" else self.round + 1
             self.record(ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links)
+
+    def deadline_conditions(self, event: Event) -> frozenset[str]:
+        """DL-14 runs from the first conclusion of a round, also where that round still waits for the present
+        one to end; what joins it later is assessed with it."""
+        joins = isinstance(event, UnfoundedFindingsJoined) and (event.round == self.round or self.waiting)
+        opens_what_waited = isinstance(event, ClarificationReopened) and self.waiting
+        return frozenset(() if joins or opens_what_waited else {"first_of_round"})
 
     def note_disposition(self, ctx: Context, disposition: Disposition) -> None:
         """R9: verification tells what follows from a substantiated allegation; told twice, it changes

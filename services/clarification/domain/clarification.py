@@ -107,6 +107,7 @@ class Clarification(Consenting):
             return
         plan = self._ready(ctx)
         _no_prejudice(no_prejudice_confirmed)
+        today = local_date(ctx.occurred_at)
         self.record(
             ctx,
             ClarificationApproved(
@@ -115,7 +116,7 @@ class Clarification(Consenting):
                 forms=plan.forms,
                 scope=plan.scope,
                 text_hash=self.text_hash,
-                valid_from=valid_from or local_date(ctx.occurred_at),
+                valid_from=max(valid_from or today, today),
                 opinion=opinion,
                 no_prejudice_confirmed=True,
             ),
@@ -150,11 +151,15 @@ class Clarification(Consenting):
                 evidence_hashes=evidence.hashes,
             ),
         )
-        if self.implemented >= set(terms.forms):
+        if self.implemented.keys() >= set(terms.forms):
             self.record(
                 ctx,
                 ClarificationImplemented(
-                    round=self.round, forms=terms.forms, scope=terms.scope, text_hash=terms.text_hash
+                    round=self.round,
+                    forms=terms.forms,
+                    scope=terms.scope,
+                    text_hash=terms.text_hash,
+                    implemented_on=max(self.implemented.values()),
                 ),
             )
 

@@ -190,7 +190,7 @@ class Consenting(Drafting):
         answer = self._answer(ctx, signed_form_hash, signed_by, delegation_hash)
         asked = self._asked(ctx)
         assert self.consent is not None
-        done = plans.large(self.consent.forms) <= self.implemented and bool(self.implemented)
+        done = plans.large(self.consent.forms) <= self.implemented.keys() and bool(self.implemented)
         if not self.consent.granted or done:
             refuse("E_STATE", "R7", state=self.state)
         approved = self.state == "APPROVED"

@@ -92,7 +92,8 @@ class ClarificationState(Case):
         self.heard = False
         self.consent: Consent | None = None
         self.approval: Approval | None = None
-        self.implemented: set[Form] = set()
+        self.implemented: dict[Form, date] = {}
+        """Under the approval in force: each form with the day on which it was carried out."""
         self.carried_out: set[Form] = set()
         self.in_platform = False
         self.in_file = False
@@ -203,10 +204,10 @@ class ClarificationState(Case):
 
     def on_clarification_approval_voided(self, event: ClarificationApprovalVoided, meta: Meta) -> None:
         self.approval = None
-        self.implemented = set()
+        self.implemented = {}
 
     def on_clarification_form_implemented(self, event: ClarificationFormImplemented, meta: Meta) -> None:
-        self.implemented.add(event.form)
+        self.implemented[event.form] = event.on
         self.carried_out.add(event.form)
 
     def on_clarification_entered_in_platform(self, event: ClarificationEnteredInPlatform, meta: Meta) -> None:

@@ -64,6 +64,7 @@ class VerificationCase(Case):
         self.way: Way | None = None
         self.evidence: set[str] = set()
         self.duties_read: set[str] = set()
+        self.last_talk: datetime | None = None
         self.findings = Findings()
         self.clarification_assessed: set[str] = set()
         self.false_accusation_assessed = False
@@ -214,6 +215,7 @@ class VerificationCase(Case):
 
     def on_talk_held(self, event: TalkHeld, meta: Meta) -> None:
         self._became_handlers(event.staff)
+        self.last_talk = max(self.last_talk or event.held_at, event.held_at)
         if event.accused_ref and event.duties_acknowledged is not None:
             self.duties_read.add(event.accused_ref)
 
@@ -452,7 +454,11 @@ class VerificationCase(Case):
     # --- what the rules above ask ---
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
-        return frozenset({"talk_or_inquiry"} if self.way == "TALK_OR_INQUIRY" else ())
+        """DL-10 runs from the last talk: one that is entered late does not take it back."""
+        if self.way != "TALK_OR_INQUIRY":
+            return frozenset()
+        earlier = isinstance(event, TalkHeld) and self.last_talk and event.held_at < self.last_talk
+        return frozenset(() if earlier else {"talk_or_inquiry"})
 
     def _check_staff(self, people: Sequence[str], rule: str, field: str) -> None:
         """Two different people at least, none recused, none who registered the complaint (SD3)."""

@@ -115,7 +115,31 @@ def test_r53_a_later_finding_waits_and_opens_the_next_round(stage: Stage) -> Non
     assert stage.last("ClarificationCompleted").complaint_ids == ("complaint-of-case-1",)
     assert (stage.c.state, stage.c.round, stage.c.case_ids) == ("ASSESSING", 2, ["case-2", "case-3"])
     assert [i.allegation_id for i in stage.c.history] == ["case-1/1", "case-1/2"]
-    assert stage.due("ClarificationReopened", "DL-14") == "2022-03-22"
+
+
+def test_dl14_runs_for_findings_that_wait(stage: Stage) -> None:
+    """It counts from their conclusion and not from the end of the round that they wait for; the first one
+    counts for all, and the next assessment ends it."""
+
+    def clocks(event: str) -> list[tuple[str, str]]:
+        recorded = [r for r in stage.history if r.type == event][-1]
+        return [(d.id, d.due) for d in recorded.meta.deadlines]
+
+    harmless(stage)
+    stage.on("2022-03-02").find(unfounded("case-2"))
+    assert clocks("UnfoundedFindingsJoined") == [("DL-14", "2022-03-23")]
+    stage.on("2022-03-04").find(unfounded("case-3"))
+    assert clocks("UnfoundedFindingsJoined") == []
+    stage.on("2022-03-10").do(c.DecideNotRequired, DEPUTY, **NOT_NEEDED)
+    assert clocks("ClarificationReopened") == []
+    stage.assess()
+    assert stage.history[-1].meta.deadlines_met == ("DL-14",)
+
+
+def test_dl14_what_joins_an_assessment_does_not_prolong_it(stage: Stage) -> None:
+    stage.find()
+    stage.on("2022-03-04").find(unfounded("case-2"))
+    assert stage.history[-1].meta.deadlines == ()
 
 
 def test_r53_a_finding_after_not_required_reopens(stage: Stage) -> None:

@@ -181,6 +181,7 @@ def test_r4_not_before_the_day_from_which_it_holds(stage: Stage) -> None:
     stage.review()
     stage.on("2022-03-14")
     stage.approve(valid_from="2022-03-20")
+    assert stage.due("ClarificationApproved", "DL-16") == "2022-03-25", "it may be set later (DL-16)"
     stage.on("2022-03-25")
     with stage.refused("E_APPROVAL_REQUIRED"):
         stage.implement(written("2022-03-19"))
@@ -198,6 +199,25 @@ def test_r6_form_by_form(stage: Stage) -> None:
     assert stage.implement(written()) == ["ClarificationFormImplemented", "ClarificationImplemented"]
     assert stage.c.state == "IMPLEMENTED"
     assert stage.due("ClarificationImplemented", "DL-17") == "2022-04-01"
+
+
+def test_dl17_counts_from_the_day_of_the_last_form(stage: Stage) -> None:
+    """Not from the day on which its evidence was entered, nor in the order of entry."""
+    stage.approved()
+    stage.on("2022-03-25")
+    stage.implement(meeting("2022-03-18"))
+    stage.implement(written("2022-03-16"))
+    assert stage.last("ClarificationImplemented").implemented_on.isoformat() == "2022-03-18"
+    assert stage.due("ClarificationImplemented", "DL-17") == "2022-04-01"
+
+
+def test_dl16_an_approval_cannot_hold_before_it_is_given(stage: Stage) -> None:
+    stage.submitted()
+    stage.review()
+    stage.on("2022-03-14")
+    stage.approve(valid_from="2022-03-01")
+    assert stage.last("ClarificationApproved").valid_from.isoformat() == "2022-03-14"
+    assert stage.due("ClarificationApproved", "DL-16") == "2022-03-21"
 
 
 def test_r6_each_form_once(stage: Stage) -> None:

@@ -110,6 +110,7 @@ def test_reminder_three_working_days_before() -> None:
         ("clarification", "ClarificationOpened", ["DL-14"]),
         ("clarification", "ClarificationApplied", ["DL-14"]),
         ("clarification", "ClarificationReopened", ["DL-14"]),
+        ("clarification", "UnfoundedFindingsJoined", ["DL-14"]),
         ("clarification", "ClarificationApproved", ["DL-16"]),
         ("intake", "ClarificationApproved", []),
         ("followup", "DefaultRevisitScheduled", ["DL-18"]),
