@@ -205,6 +205,13 @@ class VerificationReportReturned(VerificationEvent):
 
     back_to: L1[Literal["TALKING", "VERIFYING"]]
     reason: L2[str]
+    started_on: L1[date | None] = None
+    """The day on which the team began to verify."""
+
+    @property
+    def deadline_from(self) -> date | None:
+        """DL-11 runs again, to its old last day: returning a report gives no further two months."""
+        return self.started_on
 
     def leads_to(self) -> str:
         return self.back_to

@@ -125,6 +125,16 @@ def test_dl11_a_verification_lasts_two_months(world: World) -> None:
     assert "DL-11" not in running(world, story.case, CHIEF)
 
 
+def test_dl11_runs_again_when_the_report_is_returned(world: World) -> None:
+    """To its old last day: returning a report gives no further two months."""
+    story = world.story().verifying()
+    due = running(world, story.case, CHIEF)["DL-11"]
+    world.pass_days(3)
+    story.reported()
+    world.do(story.case, "ReturnReport", TOWN.organ_head, {"reason": "补充核查。"})
+    assert running(world, story.case, CHIEF)["DL-11"] == due
+
+
 def test_dl14_the_assessment_in_fifteen_working_days(world: World) -> None:
     story = world.story().assessing()
     due = str(working_days_after(world.today, 15))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, NoReturn
 from uuid import UUID
 
@@ -64,6 +64,7 @@ class VerificationCase(Case):
         self.way: Way | None = None
         self.evidence: set[str] = set()
         self.duties_read: set[str] = set()
+        self.started_on: date | None = None
         self.last_talk: datetime | None = None
         self.findings = Findings()
         self.clarification_assessed: set[str] = set()
@@ -139,6 +140,7 @@ class VerificationCase(Case):
         self.record(ctx, VerificationStarted(team=team, plan_hash=plan_hash))
 
     def on_verification_started(self, event: VerificationStarted, meta: Meta) -> None:
+        self.started_on = local_date(meta.occurred_at)
         self._became_handlers(event.team)
 
     @allowed_in("TALKING", "VERIFYING")
@@ -315,7 +317,8 @@ class VerificationCase(Case):
     @allowed_in("REPORTED")
     def return_report(self, ctx: Context, reason: str) -> None:
         back_to: Literal["TALKING", "VERIFYING"] = "TALKING" if self.way == "TALK_OR_INQUIRY" else "VERIFYING"
-        self.record(ctx, VerificationReportReturned(back_to=back_to, reason=reason))
+        returned = VerificationReportReturned(back_to=back_to, reason=reason, started_on=self.started_on)
+        self.record(ctx, returned)
 
     # --- conclusion ---
 
@@ -454,9 +457,10 @@ class VerificationCase(Case):
     # --- what the rules above ask ---
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
-        """DL-10 runs from the last talk: one that is entered late does not take it back."""
+        """DL-11 runs in a preliminary verification. DL-10 runs from the last talk: one that is entered late
+        does not take it back."""
         if self.way != "TALK_OR_INQUIRY":
-            return frozenset()
+            return frozenset({"preliminary_verification"})
         earlier = isinstance(event, TalkHeld) and self.last_talk and event.held_at < self.last_talk
         return frozenset(() if earlier else {"talk_or_inquiry"})
 

@@ -21,6 +21,7 @@ from shared.contracts.verification import (
     VerificationConcluded,
     VerificationReportReturned,
 )
+from shared.law.working_days import local_date
 from tests.unit.verification.examples import (
     A1,
     A2,
@@ -30,6 +31,7 @@ from tests.unit.verification.examples import (
     DISPOSE,
     EVIDENCE,
     HEAD,
+    NOW,
     NUMBER,
     OPENED,
     PROPOSED_TALK,
@@ -43,7 +45,7 @@ from tests.unit.verification.examples import (
     ZHENG,
     found,
 )
-from tests.unit.verification.gwt import Given, but
+from tests.unit.verification.gwt import LAW, Given, but
 
 FIND = FindAllegation(allegation_id="a1", outcome="UNFOUNDED", reasoning="账目相符", evidence_refs=("E1",))
 
@@ -80,6 +82,18 @@ def test_a61_no_report_with_an_open_allegation(given: Given) -> None:
 
 def test_a61_a_report_is_submitted_once(given: Given) -> None:
     given(*REPORTED).when(SUBMIT).refused("E_STATE")
+
+
+def test_dl11_runs_again_when_the_report_is_returned(given: Given) -> None:
+    """To its old last day; a returned talk has DL-10, which never stopped."""
+    story = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
+    (returned,) = story.case.pending_events
+    started, two_months = local_date(NOW), LAW.deadlines.get("DL-11").due(NOW, LAW.policy)
+    assert returned.event.started_on == started
+    assert [(d.id, d.due) for d in returned.meta.deadlines] == [("DL-11", two_months.date.isoformat())]
+    talked = (OPENED, PROPOSED_TALK, APPROVED_TALK, EVIDENCE, found(A1), found(A2), REPORT)
+    story = given(*talked).when(ReturnReport(reason="再谈一次"), by=HEAD)
+    assert story.case.pending_events[0].meta.deadlines == ()
 
 
 def test_a61_a_returned_report_goes_back_to_the_team(given: Given) -> None:
