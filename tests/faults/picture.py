@@ -284,7 +284,10 @@ async def _waiting(js: JetStreamContext, stream: str, consumer: str) -> int:
 async def read_stream(nc: Client, service: str) -> list[Published]:
     """The headers of a whole stream in its order."""
     js = nc.jetstream()
-    info: StreamInfo = await js.stream_info(stream_name(service))
+    try:
+        info: StreamInfo = await js.stream_info(stream_name(service))
+    except NotFoundError:  # an emptied broker, and nothing to publish since
+        return []
     count = info.state.messages
     if not count:
         return []
