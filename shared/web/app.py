@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,13 @@ import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared import gate as gates
 from shared.aggregate import snake
@@ -62,22 +62,36 @@ class Face:
         """The verified token of the request; refuses with E_UNAUTHENTICATED."""
         return await self.verifier.verify(request.headers.get("authorization"))
 
-    async def run(self, request: Request, command: type[Command], object_id: UUID | None) -> Appended:
+    async def run(
+        self, scope: Scope, receive: Receive, command: type[Command], object_id: UUID | None
+    ) -> Appended:
         """Reads headers and body, and passes the command through the gate."""
-        headers = request.headers
-        token = None if command.gate.anyone else await self.verifier.verify(headers.get("authorization"))
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        token = None if command.gate.anyone else await self.verifier.verify(headers.get(b"authorization"))
         return await self.gatekeeper.execute(
             gates.Request(
-                command=parse(command, await request.body()),
+                command=parse(command, await body_of(receive)),
                 token=token,
                 object_id=object_id,
-                idempotency_key=idempotency_key(headers.get("idempotency-key")),
-                if_match=if_match(headers.get("if-match")),
-                occurred_at=occurred_at(headers.get("occurred-at")),
-                legal_basis=legal_basis(headers.get("legal-basis")),
-                trace_id=request.scope["state"]["traceparent"].decode()[3:35],
+                idempotency_key=idempotency_key(headers.get(b"idempotency-key")),
+                if_match=if_match(headers.get(b"if-match")),
+                occurred_at=occurred_at(headers.get(b"occurred-at")),
+                legal_basis=legal_basis(headers.get(b"legal-basis")),
+                trace_id=scope["state"]["traceparent"].decode()[3:35],
             )
         )
+
+
+async def body_of(receive: Receive) -> bytes:
+    """The whole body of a request; its size was bounded by the envelope."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
 
 
 def parse(command: type[Command], body: bytes) -> Command:
@@ -158,14 +172,6 @@ def page_number(value: str | None, field: str, default: int, maximum: int, *, mi
     return int(value)
 
 
-def answered(appended: Appended, created: bool, location: str) -> Response:
-    answer = appended.answer
-    headers = {"etag": f'"{answer["version"]}"', "position": str(answer["position"])}
-    if created:
-        headers["location"] = f"{location}/{answer['id']}"
-    return json_response(answer, 201 if created else 200, headers)
-
-
 def command_path(command: type[Command]) -> str:
     base = f"/v1/{command.on.plural}"
     return base if command.creates else f"{base}/{{id}}/{snake(command.__name__).replace('_', '-')}"
@@ -197,17 +203,14 @@ def make_app(
     )
     # What only the system may do has no route: it acts by itself (the scheduler), and never by a token.
     commands = [c for c in commands if c.gate.by != (SYSTEM,)]
-    for command in commands:
-        _add_command(app, face, command)
+    routes = {command_path(c): (c, _document(app, c)) for c in commands}
     _add_operations(app, registry, ready, draining)
     _add_problem_handlers(app)
     app.openapi = lambda: _openapi(app, commands)  # type: ignore[method-assign]
+    if routes:
+        app.add_middleware(CommandRoutes, face=face, routes=routes)
     app.add_middleware(
-        Envelope,
-        metrics=HttpMetrics(registry),
-        max_body=max_body,
-        max_in_flight=max_in_flight,
-        draining=draining,
+        Envelope, metrics=HttpMetrics(registry), max_body=max_body, max_in_flight=max_in_flight
     )
     return app
 
@@ -227,35 +230,62 @@ def _settled(lifespan: LIFESPAN) -> LIFESPAN:
     return settled
 
 
-class _CommandRoute(APIRoute):
-    """Gives the request to the endpoint as it is: it takes nothing else, so nothing is to be resolved."""
+class CommandRoutes:
+    """Answers what is posted to the route of a command; everything else goes on to FastAPI.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return self.endpoint
+    A command takes nothing that FastAPI could resolve, and the layers before an endpoint of FastAPI cost
+    as much as the gate: so FastAPI has these routes only for the document and to refuse other methods.
+    """
+
+    def __init__(self, app: ASGIApp, *, face: Face, routes: Mapping[str, tuple[type[Command], Any]]) -> None:
+        self.app = app
+        self.face = face
+        self.routes = routes
+        """Commands and their documented routes by path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found, target = self._find(scope) if scope["type"] == "http" else (None, None)
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        command, scope["route"] = found
+        id = None if target is None else object_id(target)
+        answer = (await self.face.run(scope, receive, command, id)).answer
+        body = orjson.dumps(answer)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"etag", b'"%d"' % answer["version"]),
+            (b"position", b"%d" % answer["position"]),
+        ]
+        if command.creates:
+            # Relative to the request's own address, so it holds behind any front door (RFC 9110 §10.2.2).
+            headers.append((b"location", f"{command.on.plural}/{answer['id']}".encode()))
+        status = 201 if command.creates else 200
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _find(self, scope: Scope) -> tuple[tuple[type[Command], Any] | None, str | None]:
+        """The command of a path, and the id that stands in it."""
+        if scope["method"] != "POST":
+            return None, None
+        path: str = scope["path"]
+        if (found := self.routes.get(path)) is not None:
+            return found, None
+        base, _, name = path.rpartition("/")
+        base, _, target = base.rpartition("/")
+        return (self.routes.get(f"{base}/{{id}}/{name}") if target else None), target
 
 
-def _add_command(app: FastAPI, face: Face, command: type[Command]) -> None:
-    path = command_path(command)
-    # Relative to the request's own address, so it holds behind any front door (RFC 9110 §10.2.2).
-    location = command.on.plural
+def _document(app: FastAPI, command: type[Command]) -> BaseRoute:
+    """The route of a command as FastAPI knows it."""
 
-    if command.creates:
+    async def elsewhere() -> Response:
+        raise NotImplementedError("CommandRoutes answers")
 
-        async def create(request: Request) -> Response:
-            return answered(await face.run(request, command, None), True, location)
-
-        endpoint: Callable[..., Awaitable[Response]] = create
-    else:
-
-        async def act(request: Request) -> Response:
-            target = object_id(request.path_params["id"])
-            return answered(await face.run(request, command, target), False, location)
-
-        endpoint = act
-    app.router.add_api_route(
-        path,
-        endpoint,
-        route_class_override=_CommandRoute,
+    app.add_api_route(
+        command_path(command),
+        elsewhere,
         methods=["POST"],
         name=command.__name__,
         operation_id=command.__name__,
@@ -265,6 +295,7 @@ def _add_command(app: FastAPI, face: Face, command: type[Command]) -> None:
         response_class=Response,
         tags=[command.on.kind],
     )
+    return app.routes[-1]
 
 
 def _describe(command: type[Command]) -> str:
@@ -301,13 +332,8 @@ def _add_problem_handlers(app: FastAPI) -> None:
         return refusal_problem(exc, language_of(request))
 
     async def on_invalid(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, (ValidationError, RequestValidationError))
-        errors = (
-            exc.errors(include_url=False, include_input=False, include_context=False)
-            if isinstance(exc, ValidationError)
-            else exc.errors()
-        )
-        return schema_problem(errors, language_of(request))
+        assert isinstance(exc, RequestValidationError)
+        return schema_problem(exc.errors(), language_of(request))
 
     async def on_http(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
@@ -316,7 +342,6 @@ def _add_problem_handlers(app: FastAPI) -> None:
         return problem(code, accept_language=language_of(request), headers=headers)
 
     app.add_exception_handler(Refusal, on_refusal)
-    app.add_exception_handler(ValidationError, on_invalid)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
 

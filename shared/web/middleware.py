@@ -9,12 +9,13 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.refusal import Refusal
 from shared.store.types import StoreUnavailable
-from shared.web.problems import problem, refusal_problem
+from shared.web.problems import problem, refusal_problem, schema_problem
 
 TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 log = structlog.get_logger("web")
@@ -54,14 +55,11 @@ class Envelope:
     """One pure ASGI layer. Overload is answered by 503 with Retry-After before any work is done;
     what goes wrong unforeseen is logged by type and answered by a problem document."""
 
-    def __init__(
-        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, max_in_flight: int, draining: list[bool]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, max_in_flight: int) -> None:
         self.app = app
         self.metrics = metrics
         self.max_body = max_body
         self.max_in_flight = max_in_flight
-        self.draining = draining
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,6 +115,9 @@ class Envelope:
             )
         except Refusal as refusal:
             await answer(refusal_problem(refusal, language))
+        except ValidationError as invalid:
+            errors = invalid.errors(include_url=False, include_input=False, include_context=False)
+            await answer(schema_problem(errors, language))
         except StoreUnavailable:
             await answer(problem("E_UNAVAILABLE", accept_language=language))
         except Exception as error:
