@@ -75,6 +75,28 @@ class RejectDisposition(
     reason: FreeText
 
 
+class ReviewHeld(
+    Command, on=VerificationCase, rule="A65", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Looks again at what is held for later (暂存待查) and leaves it held; the next review is then owed."""
+
+    result: FreeText
+
+
+class ResumeCase(
+    Command,
+    on=VerificationCase,
+    rule="A65",
+    by=(DEPUTY_LEADER,),
+    duty="approver",
+    differs_from=("handler",),
+    decides=True,
+):
+    """Takes a held case up again: the leader who may hold it may end it. Another disposition follows."""
+
+    reason: FreeText
+
+
 class StartVerification(
     Command, on=VerificationCase, rule="A61", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
@@ -237,6 +259,8 @@ COMMANDS: list[type[Command]] = [
     ProposeDisposition,
     ApproveDisposition,
     RejectDisposition,
+    ReviewHeld,
+    ResumeCase,
     StartVerification,
     RecordEvidence,
     HoldTalk,

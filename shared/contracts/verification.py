@@ -118,6 +118,20 @@ class CaseHeld(VerificationEvent):
     reason: L1[DispositionReason]
 
 
+class HeldReviewed(VerificationEvent):
+    """What was held was looked at again and stays held; the next review is owed (A65, DL-21)."""
+
+    result: L2[str]
+
+
+class CaseResumed(VerificationEvent):
+    """What was held is taken up again, for another disposition (A65)."""
+
+    to = "OPENED"
+
+    reason: L2[str]
+
+
 class VerificationStarted(VerificationEvent):
     """The team is formed and its plan is fixed (A61)."""
 

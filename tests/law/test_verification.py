@@ -114,6 +114,25 @@ def test_a20_nothing_is_approved_that_was_not_proposed(world: World, opened: Sto
     refused(answer, "E_STATE")
 
 
+def test_a65_what_is_held_is_reviewed_and_taken_up_again(world: World) -> None:
+    """Every 180 days; the leader who may hold it ends it, and another disposition follows (DL-21)."""
+    story = world.story().proposed_disposition("HELD_FOR_LATER", "CONDITIONS_LACKING")
+    refused(world.give(story.case, "ReviewHeld", HANDLER, {"result": "条件仍不具备。"}), "E_STATE", "A65")
+    held = world.do(story.case, "ApproveDisposition", TOWN.deputy_leader, {"opinion": "同意。"})
+    assert held["state"] == "HELD"
+    for _ in range(2):
+        running = world.read(story.case, HANDLER)["deadlines"]
+        assert running["DL-21"] == str(world.today + timedelta(days=180))
+        world.pass_days(2)
+        kept = world.do(story.case, "ReviewHeld", HANDLER, {"result": "条件仍不具备。"})
+        assert kept["state"] == "HELD"
+    body = {"reason": "出现新线索。"}
+    refused(world.give(story.case, "ResumeCase", TOWN.organ_head, body), "E_FORBIDDEN_ROLE", "A65")
+    assert world.do(story.case, "ResumeCase", TOWN.deputy_leader, body)["state"] == "OPENED"
+    assert "DL-21" not in world.read(story.case, HANDLER)["deadlines"]
+    assert world.do(story.case, "ProposeDisposition", HANDLER, PROPOSAL)["state"] == "DISPOSITION_PROPOSED"
+
+
 # --- the team, evidence, talks (A60-A63, R27, R56) ---
 
 

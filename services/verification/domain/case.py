@@ -22,6 +22,7 @@ from shared.contracts.verification import (
     AllegationsVerifiedUnfounded,
     CaseClosed,
     CaseHeld,
+    CaseResumed,
     ClarificationAssessmentNoted,
     DispositionApproved,
     DispositionProposed,
@@ -30,6 +31,7 @@ from shared.contracts.verification import (
     EvidenceKind,
     EvidenceRecorded,
     FalseAccusationAssessed,
+    HeldReviewed,
     Signature,
     SubstantiatedDispositionRecorded,
     TalkedWith,
@@ -131,6 +133,14 @@ class VerificationCase(Case):
         if ctx.actor.role != approver:
             refuse("E_FORBIDDEN_ROLE", "A20", allowed=[approver])
         return self.proposed
+
+    @allowed_in("HELD")
+    def review_held(self, ctx: Context, result: str) -> None:
+        self.record(ctx, HeldReviewed(result=result))
+
+    @allowed_in("HELD")
+    def resume_case(self, ctx: Context, reason: str) -> None:
+        self.record(ctx, CaseResumed(reason=reason))
 
     # --- verification ---
 

@@ -17,7 +17,9 @@ from services.verification.commands import (
     ProposeDisposition,
     RejectDisposition,
     RequestTracing,
+    ResumeCase,
     ReturnReport,
+    ReviewHeld,
     StartVerification,
 )
 from services.verification.domain.case import VerificationCase
@@ -53,7 +55,7 @@ LEGAL: dict[str, set[str]] = {
     "REPORTED": {"TALKING", "VERIFYING", "CONCLUDED"},
     "CONCLUDED": {"CLOSED"},
     "CLOSED": set(),
-    "HELD": set(),
+    "HELD": {"OPENED"},
     "CLOSING": set(),
     "REFERRED": set(),
 }
@@ -64,6 +66,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     ),
     st.just(ApproveDisposition(opinion="同意")),
     st.just(RejectDisposition(reason="不同意")),
+    st.just(ReviewHeld(result="条件仍不具备")),
+    st.just(ResumeCase(reason="出现新线索")),
     st.just(START),
     PEOPLE.map(lambda team: StartVerification(team=team, plan_hash=START.plan_hash)),
     st.sampled_from(["E1", "E2"]).map(lambda id: but(TAKE, evidence_id=id)),
