@@ -238,6 +238,21 @@ class CloseCase(Command, on=VerificationCase, rule="R17", by=(DEPT_HEAD, ORGAN_H
     allegation has its disposition (R9). A real-name case waits for the result feedback (DL-02)."""
 
 
+class CloseWithoutVerification(
+    Command,
+    on=VerificationCase,
+    rule="A58",
+    by=(DEPT_HEAD, ORGAN_HEAD),
+    duty="concluder",
+    differs_from=("handler",),
+    decides=True,
+):
+    """Closes a case for which no verification was approved (予以了结), for the reason of that disposition.
+    Without evidence every allegation is inconclusive; nobody is cleared by it (A66)."""
+
+    opinion: FreeText
+
+
 class RequestTracing(
     Command,
     on=VerificationCase,
@@ -272,6 +287,7 @@ COMMANDS: list[type[Command]] = [
     ConcludeVerification,
     AssessFalseAccusation,
     CloseCase,
+    CloseWithoutVerification,
     RequestTracing,
     *case_commands(VerificationCase),
 ]

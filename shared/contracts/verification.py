@@ -288,6 +288,20 @@ class AllegationsInconclusive(VerificationEvent):
     concluded_on: L1[date]
 
 
+class CaseClosedWithoutVerification(VerificationEvent):
+    """Closed on the approved disposition (予以了结). Nobody gathered evidence, so nothing was proved either
+    way: every allegation is inconclusive and clears nobody (A58, A66)."""
+
+    to = "CLOSED"
+
+    number: L1[str]
+    complaint_ids: L1[tuple[str, ...]]
+    reason: L1[DispositionReason]
+    findings: L2[tuple[Finding, ...]]
+    opinion: L2[str]
+    closed_on: L1[date]
+
+
 class FalseAccusationAssessed(VerificationEvent):
     """Whether the unfounded report is suspected to be a false accusation (R17). Screened out, it is an
     unfounded report and nothing more: no intent was shown (R20)."""

@@ -133,6 +133,27 @@ def test_a65_what_is_held_is_reviewed_and_taken_up_again(world: World) -> None:
     assert world.do(story.case, "ProposeDisposition", HANDLER, PROPOSAL)["state"] == "DISPOSITION_PROPOSED"
 
 
+def test_a58_a_case_is_closed_without_verification(world: World) -> None:
+    """For the approved reason, by another than the handler. Nothing was proved: nobody is cleared (A66)."""
+    accused = [person(), person()]
+    story = world.story(accused=accused, allegations=[allegation("a1"), allegation("b1", 1)])
+    story.proposed_disposition("CLOSED_NO_ACTION", "NOTHING_TO_VERIFY")
+    body = {"opinion": "予以了结。"}
+    refused(world.give(story.case, "CloseWithoutVerification", TOWN.organ_head, body), "E_STATE", "A58")
+    world.do(story.case, "ApproveDisposition", TOWN.deputy_leader, {"opinion": "同意。"})
+    refused(world.give(story.case, "CloseWithoutVerification", HANDLER, body), "E_FORBIDDEN_ROLE", "A58")
+    position = world.position("verification")
+    closed = world.do(story.case, "CloseWithoutVerification", TOWN.organ_head, body)
+    assert closed["state"] == "CLOSED"
+    whole, *each = [e for e in world.log("verification", position) if e.stream == story.case.id]
+    assert whole.type == "CaseClosedWithoutVerification"
+    assert whole.event["reason"] == "NOTHING_TO_VERIFY"
+    assert {f["outcome"] for f in whole.event["findings"]} == {"INCONCLUSIVE"}
+    assert [e.type for e in each] == ["AllegationsInconclusive"] * 2
+    found = [[f["allegation_id"] for f in e.event["inconclusive"]] for e in each]
+    assert found == [[id] for id in story.allegation_ids]
+
+
 # --- the team, evidence, talks (A60-A63, R27, R56) ---
 
 

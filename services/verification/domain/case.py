@@ -12,7 +12,7 @@ from services.verification.domain.findings import Findings, FoundOutcome, ThreeD
 from services.verification.domain.tracing import asks_who_reported
 from shared.aggregate import Context, allowed_in
 from shared.case import Case
-from shared.contracts.common import Accused
+from shared.contracts.common import Accused, Finding
 from shared.contracts.verification import (
     AccusedStatementRecorded,
     AdverseEffect,
@@ -21,6 +21,7 @@ from shared.contracts.verification import (
     AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
     CaseClosed,
+    CaseClosedWithoutVerification,
     CaseHeld,
     CaseResumed,
     ClarificationAssessmentNoted,
@@ -360,6 +361,40 @@ class VerificationCase(Case):
         )
         for subject in self.accused.values():
             self._conclude_for(ctx, subject)
+
+    @allowed_in("CLOSING")
+    def close_without_verification(self, ctx: Context, opinion: str) -> None:
+        if self.proposed is None:
+            refuse("E_STATE", ctx.rule, state=self.state)
+        findings = tuple(
+            Finding(allegation_id=id, outcome="INCONCLUSIVE") for id in self.findings.allegations
+        )
+        closed_on = local_date(ctx.occurred_at)
+        self.record(
+            ctx,
+            CaseClosedWithoutVerification(
+                number=self.number,
+                complaint_ids=self.complaint_ids,
+                reason=self.proposed.reason,
+                findings=findings,
+                opinion=opinion,
+                closed_on=closed_on,
+            ),
+        )
+        for subject in self.accused.values():
+            self.record(
+                ctx,
+                AllegationsInconclusive(
+                    subject=subject,
+                    inconclusive=tuple(f for f in findings if self._is_about(f, subject)),
+                    case_id=str(self.id),
+                    case_number=self.number,
+                    concluded_on=closed_on,
+                ),
+            )
+
+    def _is_about(self, finding: Finding, subject: Accused) -> bool:
+        return self.findings.allegations[finding.allegation_id].accused_ref == subject.ref
 
     def _conclude_for(self, ctx: Context, subject: Accused) -> None:
         case_id, concluded_on = str(self.id), local_date(ctx.occurred_at)

@@ -13,6 +13,7 @@ from services.verification.commands import (
     ApproveDisposition,
     AssessFalseAccusation,
     CloseCase,
+    CloseWithoutVerification,
     FindAllegation,
     ProposeDisposition,
     RejectDisposition,
@@ -56,7 +57,7 @@ LEGAL: dict[str, set[str]] = {
     "CONCLUDED": {"CLOSED"},
     "CLOSED": set(),
     "HELD": {"OPENED"},
-    "CLOSING": set(),
+    "CLOSING": {"CLOSED"},
     "REFERRED": set(),
 }
 PEOPLE = st.lists(st.sampled_from([LI, ZHAO, HEAD, CLERK]), max_size=3).map(tuple)
@@ -85,6 +86,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.just(CONCLUDE),
     st.just(AssessFalseAccusation(result="SCREEN_OUT", reason="无证据证明故意")),
     st.just(CloseCase()),
+    st.just(CloseWithoutVerification(opinion="予以了结")),
     st.just(RequestTracing(means=("HANDWRITING",), necessity="查明", less_intrusive_means_tried="无")),
 )
 
