@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import nats.errors
 import structlog
@@ -76,7 +78,7 @@ class Relay:
         self._observer = observer or Observer()
         self._replicas = replicas
         self._max_bytes = max_bytes
-        self._batch = batch
+        self._batch = self._window = batch
         self._recheck = recheck
         self._halted_retry = halted_retry
         self._stream = stream_name(service)
@@ -93,6 +95,8 @@ class Relay:
                 self._set_halted(None)
                 await self._follow(backoff)
             except _Overtaken:
+                # Perhaps for another reason, which only the first refusal of a batch would tell.
+                self._window = 1
                 await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - so that two do not march in step
             except Halt as reason:
                 self._set_halted(str(reason))
@@ -163,12 +167,13 @@ class Relay:
         checked = loop.time()
         while True:
             heed_cancellation()
-            entries = await self._log.read(self.position, self._batch)
+            entries = await self._log.read(self.position, self._window)
             if entries:
                 await self._publish(entries)
                 backoff.reset()
                 checked = loop.time()
-                if len(entries) == self._batch:
+                full, self._window = len(entries) == self._window, self._batch
+                if full:
                     continue
             elif loop.time() - checked > self._recheck:
                 await self._resync()
@@ -178,20 +183,13 @@ class Relay:
                 await self._log.wait_for(self.position, 1.0)
 
     async def _publish(self, entries: list[LogEntry]) -> None:
-        """Publishes a batch at once: the broker takes it in order, or nothing after the first refusal."""
+        """Publishes a batch at once. Each message names the sequence that it follows: the broker takes them
+        in order, or nothing after the first refusal. So what it says of the last one it says of all."""
         self._check_chain(entries)
         failpoint.hit("relay.before_publish")
-        publications = [
-            self._publish_one(entry, self._sequence + offset) for offset, entry in enumerate(entries)
-        ]
-        if len(publications) == 1:
-            await publications[0]
-        else:
-            # All must be done before the next look at the stream, or a late one would surprise it.
-            outcomes = await asyncio.gather(*publications, return_exceptions=True)
-            for outcome in outcomes:
-                if isinstance(outcome, BaseException):
-                    raise outcome
+        for sequence, entry in enumerate(entries[:-1], self._sequence):
+            await self._send(entry, sequence, self._nc.publish)
+        await self._send(entries[-1], self._sequence + len(entries) - 1, self._js.publish)
         failpoint.hit("relay.after_publish")
         self._sequence += len(entries)
         self.position = entries[-1].recorded.position
@@ -207,7 +205,9 @@ class Relay:
                 )
             previous = entry.recorded.position
 
-    async def _publish_one(self, entry: LogEntry, after_sequence: int) -> None:
+    async def _send(
+        self, entry: LogEntry, after_sequence: int, publish: Callable[..., Awaitable[Any]]
+    ) -> None:
         recorded = entry.recorded
         headers = {
             "Nats-Expected-Last-Sequence": str(after_sequence),
@@ -218,9 +218,7 @@ class Relay:
         if recorded.meta.trace_id:
             headers[TRACEPARENT] = _traceparent(recorded)
         try:
-            await self._js.publish(
-                type_of(type(recorded.event)), to_cloudevent(entry, self._key), headers=headers
-            )
+            await publish(type_of(type(recorded.event)), to_cloudevent(entry, self._key), headers=headers)
         except nats.errors.MaxPayloadError:
             raise Halt(f"the event at position {recorded.position} is too large for the broker") from None
         except APIError as refusal:
