@@ -398,6 +398,15 @@ def test_sec2_somebody_else_approves_the_sanitised_wording(world: World, registe
     refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SOD_CONFLICT", "SEC-2")
 
 
+@pytest.mark.parametrize("text", ["群众来信反映其收受红包", "被 多次 举报收受红包", "第３封信中称其收受红包"])
+def test_sec2_an_allegation_does_not_tell_how_it_was_reported(
+    world: World, registered: Story, text: str
+) -> None:
+    body = {**registered.listing(), "allegations": [allegation("a1") | {"text": text}]}
+    answer = world.give(registered.complaint, "ListAllegations", CLERK, body)
+    assert refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-2") == {"field": "allegations.0.text"}
+
+
 def test_r11_allegations_are_listed_once(world: World, listed: Story) -> None:
     again_ = world.give(listed.complaint, "ListAllegations", CLERK, listed.listing())
     refused(again_, "E_STATE", "R25")

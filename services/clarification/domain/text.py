@@ -17,6 +17,7 @@ from datetime import date
 from shared.contracts.clarification import Item
 from shared.contracts.common import Accused, Scope
 from shared.refusal import refuse
+from shared.security.wording import folded, tells_channel
 
 TEMPLATE_VERSION = "CQ-TEXT-1"
 SCOPE_ZH: dict[Scope, str] = {
@@ -36,11 +37,6 @@ _OVERALL = re.compile(
 _INTENT = re.compile(
     "诬告|诬陷|诬蔑|污蔑|陷害|恶意|(?<!事)故意|蓄意|存心|别有用心|报复|泄愤|造谣|捏造|恶人先告状|居心"
 )
-_CHANNEL = re.compile(
-    "(?:匿名|实名|署名|联名|电话|网络|网上|微信|当面|书面|多次|反复)(?:的)?(?:举报|检举|控告|信访)"
-    "|匿名信|举报信|检举信|控告信|来信|来电|来访|信件|信封|[0-9一二三四五六七八九十百两数多]+[封次件](?:举报|检举|反映|信)"
-)
-"""How, when and how often was reported is kept from the subject and the public (R47, SEC-1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +90,15 @@ def screen(text: str, quoted: Iterable[str] = ()) -> None:
 
     `quoted` are the sanitised allegations themselves, which may be repeated word for word.
     """
-    plain = _normal(text)
+    plain = folded(text)
     for quotation in quoted:
-        plain = plain.replace(_normal(quotation), "")
+        plain = plain.replace(folded(quotation), "")
     if _OVERALL.search(plain):
         refuse("E_TEXT_OVERALL_EVALUATION", "R10")
     if _INTENT.search(plain):
         refuse("E_TEXT_INTENT_STATEMENT", "R10")
-    if _CHANNEL.search(plain):
+    if tells_channel(plain):
         refuse("E_TEXT_IDENTITY_LEAK", "R47")
-
-
-def _normal(text: str) -> str:
-    """NFKC, letters and digits only: spaces and signs between the characters hide nothing."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
 
 
 def _day(day: date) -> str:

@@ -30,6 +30,7 @@ from shared.law.working_days import local_date
 from shared.organs.tree import Level
 from shared.reaction import derived_id
 from shared.refusal import refuse
+from shared.security.wording import tells_channel
 
 CONCLUDED = frozenset({"RESULT_AVAILABLE", "CLOSED"})
 
@@ -142,6 +143,9 @@ class Complaint(Case):
         for n, entry in enumerate(allegations):
             if entry.accused >= len(people):
                 refuse("E_SCHEMA", "R25", field=f"allegations.{n}.accused")
+            if tells_channel(entry.text):
+                # It will be quoted to the subject word for word (R11, R47).
+                refuse("E_TEXT_IDENTITY_LEAK", "SEC-2", field=f"allegations.{n}.text")
         if len({a.id for a in allegations}) != len(allegations):
             refuse("E_SCHEMA", "R25", field="allegations.id", reason="not unique")
         self.record(
