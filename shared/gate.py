@@ -338,7 +338,7 @@ class AuditRecord(Aggregate):
         super().__init__(id)
         self.service = service  # type: ignore[misc]
 
-    def note(self, ctx: Context, name: str, **fields: str) -> None:
+    def note(self, ctx: Context, name: str, **fields: str | int) -> None:
         cls = event_class(f"{self.service}.{name}")
         assert cls is not None, name
         self.record(ctx, cls(**fields))

@@ -32,7 +32,7 @@ PUBLISHERS = ("intake", "verification", "clarification", "followup")
 """The services whose streams are taken in."""
 SERVICE = "audit"
 ROLE = f"zm_{SERVICE}"
-READINGS = ("CaseRead", "ReplayPerformed", "ExportMade")
+READINGS = ("CaseRead", "BulkReadAlert", "ReplayPerformed", "ExportMade")
 """Events that only say who looked: a timeline counts them (domain.md §6.6)."""
 
 

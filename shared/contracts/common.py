@@ -151,6 +151,14 @@ class CaseRead(Event):
     purpose: L1[str]
 
 
+class BulkReadAlert(Event):
+    """Audit record: a person has read more than twenty different objects within an hour (SEC-9)."""
+
+    who: L1[str]
+    role: L1[str]
+    objects: L1[int]
+
+
 class ReplayPerformed(Event):
     """Audit record of a replay (domain.md §6.6)."""
 
@@ -190,6 +198,7 @@ COMMON = (
     RecusalDeclared,
     CommandRefused,
     CaseRead,
+    BulkReadAlert,
     ReplayPerformed,
     SecurityAlertRaised,
     DeadlineApproaching,

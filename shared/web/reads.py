@@ -22,6 +22,7 @@ from shared.gate import OUTSIDE_ORGANS, AuditRecord, Gatekeeper
 from shared.readmodel import CaseBook
 from shared.refusal import refuse
 from shared.security import roles
+from shared.security.bulk import BulkReadWatch
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.types import Append
@@ -59,6 +60,7 @@ class Reads:
         self.engine = engine
         self.book = book
         self.clock = clock
+        self._watch = BulkReadWatch()
 
     def add_to(self, app: FastAPI, kinds: Sequence[type[Aggregate]]) -> None:
         """Adds the routes."""
@@ -174,6 +176,8 @@ class Reads:
             fields=fields,
             purpose=_purpose(request.headers.get("purpose", "")),
         )
+        if objects := self._watch.saw(token.person, aggregate.id, now):
+            record.note(ctx, "BulkReadAlert", who=token.person, role=role, objects=objects)
         await self.recorder.append(Append(events=record.collect_events()))
 
     def _within(self, column: Any, token: Token) -> Any:

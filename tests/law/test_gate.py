@@ -670,3 +670,19 @@ def test_405_and_unknown_paths_are_problems_too(world: World, verifying: Story) 
     refused(client.put("/intake/v1/complaints"), "E_METHOD")
     hidden(client.get("/verification/v1/nonsense"))
     hidden(client.post(verifying.case.path + "/fly-away"))
+
+
+def test_sec9_reading_more_than_twenty_cases_in_an_hour_is_told(world: World) -> None:
+    reader = OTHER_TOWN.petition_clerk
+    cases = [Case("intake", done(world.receive(reader))["id"]) for _ in range(21)]
+    world.pass_minutes(61)
+    after = world.position("intake")
+    for case in cases[:20] + cases[:20]:
+        world.read(case, reader)
+    assert world.log("intake", after, "BulkReadAlert") == []
+    world.read(cases[20], reader)
+    (alert,) = world.log("intake", after, "BulkReadAlert")
+    assert (alert.event["who"], alert.event["objects"]) == (sub(reader), 21)
+    world.pass_minutes(61)
+    world.read(cases[0], reader)
+    assert len(world.log("intake", after, "BulkReadAlert")) == 1

@@ -1,0 +1,26 @@
+"""Who reads too much (SEC-9): more than twenty different objects within an hour."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from uuid import UUID
+
+OBJECTS = 20
+WITHIN = timedelta(hours=1)
+
+
+class BulkReadWatch:
+    """Remembers the last hour's readings of each person, in this process."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, dict[UUID, datetime]] = defaultdict(dict)
+
+    def saw(self, person: str, object: UUID, now: datetime) -> int:
+        """Notes a reading; gives the number of objects when this one made it too many, else 0. Told again
+        only after it has fallen."""
+        read = {id: when for id, when in self._read[person].items() if now - when < WITHIN}
+        before = len(read)
+        read[object] = now
+        self._read[person] = read
+        return len(read) if before <= OBJECTS < len(read) else 0
