@@ -635,8 +635,16 @@ class Story:
             self.world.do(self.case, "SubmitReport", self.organ.handler, REPORT)
         return self
 
-    def concluded(self) -> Story:
+    def countersigned(self) -> Story:
+        """The head of the handling department stands by the report (R1)."""
         self.reported()
+        if self._once("countersigned"):
+            chief = self.organ.handling_dept_head
+            self.world.do(self.case, "CountersignReport", chief, {"opinion": "同意。"})
+        return self
+
+    def concluded(self) -> Story:
+        self.countersigned()
         if self._once("concluded"):
             self.world.do(self.case, "ConcludeVerification", self.organ.organ_head, CONCLUSION)
         return self

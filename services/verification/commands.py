@@ -191,6 +191,21 @@ class SubmitReport(
     suggestion: FreeText
 
 
+class CountersignReport(
+    Command,
+    on=VerificationCase,
+    rule="R1",
+    by=(DEPT_HEAD,),
+    duty="countersigner",
+    differs_from=("handler", "registrar"),
+    decides=True,
+):
+    """Countersignature (会签) by the head of the handling department, who took no part in the
+    verification. Without it the organ's head cannot conclude; a report written again needs it again."""
+
+    opinion: FreeText
+
+
 class ReturnReport(
     Command,
     on=VerificationCase,
@@ -211,7 +226,7 @@ class ConcludeVerification(
     rule="R1",
     by=(ORGAN_HEAD,),
     duty="concluder",
-    differs_from=("handler",),
+    differs_from=("handler", "countersigner"),
     decides=True,
 ):
     """Approves the report and concludes the case, with the three distinctions examined; "none applies" is
@@ -283,6 +298,7 @@ COMMANDS: list[type[Command]] = [
     FindAllegation,
     RecordSubstantiatedDisposition,
     SubmitReport,
+    CountersignReport,
     ReturnReport,
     ConcludeVerification,
     AssessFalseAccusation,

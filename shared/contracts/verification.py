@@ -214,6 +214,12 @@ class VerificationReportSubmitted(VerificationEvent):
     suggestion: L2[str]
 
 
+class VerificationReportCountersigned(VerificationEvent):
+    """The head of the handling department stands by the report of his people (R1)."""
+
+    opinion: L2[str]
+
+
 class VerificationReportReturned(VerificationEvent):
     """The report goes back to where it came from."""
 

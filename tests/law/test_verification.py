@@ -26,6 +26,7 @@ from tests.harness import (
 )
 
 HANDLER = TOWN.handler
+CHIEF = TOWN.handling_dept_head
 
 
 # --- opening ---
@@ -315,8 +316,37 @@ def test_a61_a_returned_report_is_written_again(world: World) -> None:
     assert back["state"] == "VERIFYING"
     world.do(story.case, "FindAllegation", HANDLER, story.finding(outcome="INCONCLUSIVE"))
     world.do(story.case, "SubmitReport", HANDLER, REPORT)
+    world.do(story.case, "CountersignReport", CHIEF, {"opinion": "同意。"})
     world.do(story.case, "ConcludeVerification", TOWN.organ_head, CONCLUSION)
     assert world.read(story.case, HANDLER)["facts"]["verdict"] == "HAS_INCONCLUSIVE"
+
+
+def test_r1_the_head_of_the_department_countersigns(world: World) -> None:
+    """Before the organ's head concludes; and again, where the report was written again."""
+    story = world.story().reported()
+    body = {"opinion": "同意。"}
+    for _ in range(2):
+        answer = world.give(story.case, "ConcludeVerification", TOWN.organ_head, CONCLUSION)
+        refused(answer, "E_APPROVAL_REQUIRED", "R1")
+        refused(world.give(story.case, "CountersignReport", HANDLER, body), "E_FORBIDDEN_ROLE", "R1")
+        signed = world.do(story.case, "CountersignReport", CHIEF, body)
+        assert signed["state"] == "REPORTED"
+        refused(world.give(story.case, "CountersignReport", CHIEF, body), "E_STATE", "R1")
+        world.do(story.case, "ReturnReport", TOWN.organ_head, {"reason": "补充核查。"})
+        world.do(story.case, "SubmitReport", HANDLER, REPORT)
+    world.do(story.case, "CountersignReport", CHIEF, body)
+    concluded = world.do(story.case, "ConcludeVerification", TOWN.organ_head, CONCLUSION)
+    assert concluded["state"] == "CONCLUDED"
+
+
+def test_r1_who_took_part_does_not_countersign(world: World) -> None:
+    """The head of the department took evidence himself."""
+    story = world.story().verifying()
+    evidence = story.evidence(collectors=[sub(HANDLER), sub(CHIEF)])
+    world.do(story.case, "RecordEvidence", HANDLER, evidence)
+    world.do(story.case, "FindAllegation", HANDLER, story.finding())
+    world.do(story.case, "SubmitReport", HANDLER, REPORT)
+    refused(world.give(story.case, "CountersignReport", CHIEF, {"opinion": "同意。"}), "E_SOD_CONFLICT", "R1")
 
 
 def test_r1_the_three_distinctions_are_examined(world: World, reported: Story) -> None:

@@ -39,6 +39,7 @@ from shared.contracts.verification import (
     TalkHeld,
     VerificationCaseOpened,
     VerificationConcluded,
+    VerificationReportCountersigned,
     VerificationReportReturned,
     VerificationReportSubmitted,
     VerificationStarted,
@@ -68,6 +69,7 @@ class VerificationCase(Case):
         self.evidence: set[str] = set()
         self.duties_read: set[str] = set()
         self.started_on: date | None = None
+        self.countersigned = False
         self.last_talk: datetime | None = None
         self.findings = Findings()
         self.clarification_assessed: set[str] = set()
@@ -325,6 +327,20 @@ class VerificationCase(Case):
             ),
         )
 
+    def on_verification_report_submitted(self, event: VerificationReportSubmitted, meta: Meta) -> None:
+        self.countersigned = False
+
+    @allowed_in("REPORTED")
+    def countersign_report(self, ctx: Context, opinion: str) -> None:
+        if self.countersigned:
+            refuse("E_STATE", "R1", done="CountersignReport")
+        self.record(ctx, VerificationReportCountersigned(opinion=opinion))
+
+    def on_verification_report_countersigned(
+        self, event: VerificationReportCountersigned, meta: Meta
+    ) -> None:
+        self.countersigned = True
+
     @allowed_in("REPORTED")
     def return_report(self, ctx: Context, reason: str) -> None:
         back_to: Literal["TALKING", "VERIFYING"] = "TALKING" if self.way == "TALK_OR_INQUIRY" else "VERIFYING"
@@ -346,6 +362,8 @@ class VerificationCase(Case):
             refuse("E_SCHEMA", "R1", field="three_distinctions")
         if collective_study_ref is None:
             refuse("E_COLLECTIVE_STUDY_MISSING", "A61")
+        if self.state == "REPORTED" and not self.countersigned:
+            refuse("E_APPROVAL_REQUIRED", "R1", missing="CountersignReport")
         self.record(
             ctx,
             VerificationConcluded(

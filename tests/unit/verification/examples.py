@@ -24,6 +24,7 @@ from shared.contracts.verification import (
     FalseAccusationAssessed,
     VerificationCaseOpened,
     VerificationConcluded,
+    VerificationReportCountersigned,
     VerificationReportSubmitted,
     VerificationStarted,
 )
@@ -96,6 +97,7 @@ REPORT = VerificationReportSubmitted(
     doubtful_points="无",
     suggestion="了结",
 )
+COUNTERSIGNED = VerificationReportCountersigned(opinion="同意")
 CONCLUDED = VerificationConcluded(
     number=NUMBER,
     verdict="ALL_UNFOUNDED",
@@ -126,7 +128,8 @@ def found(allegation: Allegation, outcome: str = "UNFOUNDED", *effects: str) -> 
 VERIFYING: tuple[Event, ...] = (OPENED, PROPOSED, APPROVED, STARTED, EVIDENCE)
 VERIFYING_TWO: tuple[Event, ...] = (OPENED_AGAINST_TWO, *VERIFYING[1:])
 REPORTED: tuple[Event, ...] = (*VERIFYING, found(A1, "UNFOUNDED", "WORK"), found(A2), REPORT)
-ALL_UNFOUNDED: tuple[Event, ...] = (*REPORTED, CONCLUDED)
+SIGNED: tuple[Event, ...] = (*REPORTED, COUNTERSIGNED)
+ALL_UNFOUNDED: tuple[Event, ...] = (*SIGNED, CONCLUDED)
 
 
 def fresh_case() -> VerificationCase:

@@ -14,6 +14,7 @@ from services.verification.commands import (
     AssessFalseAccusation,
     CloseCase,
     CloseWithoutVerification,
+    CountersignReport,
     FindAllegation,
     ProposeDisposition,
     RejectDisposition,
@@ -82,6 +83,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     ),
     st.sampled_from(["a1", "a2", "b1"]).map(lambda id: but(DISPOSE, allegation_id=id)),
     st.just(SUBMIT),
+    st.just(CountersignReport(opinion="同意")),
     st.just(ReturnReport(reason="补充证据")),
     st.just(CONCLUDE),
     st.just(AssessFalseAccusation(result="SCREEN_OUT", reason="无证据证明故意")),
@@ -189,6 +191,7 @@ def test_the_machine_covers_every_command_of_the_path() -> None:
             for id in ("a1", "a2", "b1")
         ),
         SUBMIT,
+        CountersignReport(opinion="同意"),
         CONCLUDE,
         AssessFalseAccusation(result="SCREEN_OUT", reason="无证据证明故意"),
     ):

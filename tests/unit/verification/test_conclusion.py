@@ -28,6 +28,7 @@ from tests.unit.verification.examples import (
     APPROVED_TALK,
     B1,
     CONCLUDE,
+    COUNTERSIGNED,
     DISPOSE,
     EVIDENCE,
     HEAD,
@@ -37,6 +38,7 @@ from tests.unit.verification.examples import (
     PROPOSED_TALK,
     REPORT,
     REPORTED,
+    SIGNED,
     SUBMIT,
     TEAM,
     VERIFYING,
@@ -108,12 +110,19 @@ def test_a61_a_report_after_talks_goes_back_to_talking(given: Given) -> None:
     given(*talked).when(ReturnReport(reason="再谈一次"), by=HEAD).in_state("TALKING")
 
 
+def test_r1_no_conclusion_without_the_countersignature(given: Given) -> None:
+    """And a report that is written again needs it again."""
+    given(*REPORTED).when(CONCLUDE, by=HEAD).refused("E_APPROVAL_REQUIRED", "R1")
+    returned = VerificationReportReturned(back_to="VERIFYING", reason="补充")
+    given(*SIGNED, returned, REPORT).when(CONCLUDE, by=HEAD).refused("E_APPROVAL_REQUIRED", "R1")
+
+
 def test_a61_nothing_to_return_before_a_report(given: Given) -> None:
     given(*VERIFYING).when(ReturnReport(reason="补充"), by=HEAD).refused("E_STATE")
 
 
 def test_r1_r25_a_conclusion_tells_what_was_unfounded(given: Given) -> None:
-    story = given(*REPORTED).when(CONCLUDE, by=HEAD)
+    story = given(*SIGNED).when(CONCLUDE, by=HEAD)
     story.then(VerificationConcluded, AllegationsVerifiedUnfounded).in_state("CONCLUDED")
     concluded, unfounded = story.events
     assert isinstance(concluded, VerificationConcluded)
@@ -131,12 +140,12 @@ def test_r1_r25_a_conclusion_tells_what_was_unfounded(given: Given) -> None:
 
 
 def test_r1_no_conclusion_without_the_three_distinctions(given: Given) -> None:
-    given(*REPORTED).when(but(CONCLUDE, three_distinctions=()), by=HEAD).refused("E_SCHEMA", "R1")
+    given(*SIGNED).when(but(CONCLUDE, three_distinctions=()), by=HEAD).refused("E_SCHEMA", "R1")
 
 
 def test_a61_no_conclusion_without_collective_study(given: Given) -> None:
     without = but(CONCLUDE, collective_study_ref=None)
-    given(*REPORTED).when(without, by=HEAD).refused("E_COLLECTIVE_STUDY_MISSING", "A61")
+    given(*SIGNED).when(without, by=HEAD).refused("E_COLLECTIVE_STUDY_MISSING", "A61")
 
 
 def test_a61_no_conclusion_before_the_report(given: Given) -> None:
@@ -145,7 +154,14 @@ def test_a61_no_conclusion_before_the_report(given: Given) -> None:
 
 def test_r25_each_subject_is_told_apart(given: Given) -> None:
     """Two subjects: one partly substantiated with an inconclusive one, one cleared."""
-    history = (*VERIFYING_TWO, found(A1, "SUBSTANTIATED"), found(A2), found(B1, "UNFOUNDED", "LIFE"), REPORT)
+    history = (
+        *VERIFYING_TWO,
+        found(A1, "SUBSTANTIATED"),
+        found(A2),
+        found(B1, "UNFOUNDED", "LIFE"),
+        REPORT,
+        COUNTERSIGNED,
+    )
     story = given(*history).when(CONCLUDE, by=HEAD)
     story.then(
         VerificationConcluded,
@@ -165,7 +181,7 @@ def test_r25_each_subject_is_told_apart(given: Given) -> None:
 
 
 def test_a66_an_inconclusive_allegation_is_never_told_as_unfounded(given: Given) -> None:
-    history = (*VERIFYING, found(A1, "INCONCLUSIVE"), found(A2, "INCONCLUSIVE"), REPORT)
+    history = (*VERIFYING, found(A1, "INCONCLUSIVE"), found(A2, "INCONCLUSIVE"), REPORT, COUNTERSIGNED)
     story = given(*history).when(CONCLUDE, by=HEAD).then(VerificationConcluded, AllegationsInconclusive)
     assert story.events[0].model_dump()["verdict"] == "HAS_INCONCLUSIVE"
 
@@ -182,13 +198,13 @@ def test_a66_an_inconclusive_allegation_is_never_told_as_unfounded(given: Given)
 def test_4_2_the_verdict_follows_from_the_findings(
     given: Given, outcomes: tuple[str, str], verdict: str
 ) -> None:
-    history = (*VERIFYING, found(A1, outcomes[0]), found(A2, outcomes[1]), REPORT)
+    history = (*VERIFYING, found(A1, outcomes[0]), found(A2, outcomes[1]), REPORT, COUNTERSIGNED)
     story = given(*history).when(CONCLUDE, by=HEAD)
     assert story.events[0].model_dump()["verdict"] == verdict
 
 
 def test_a64_a_disposition_of_a_substantiated_allegation_is_recorded_and_told(given: Given) -> None:
-    history = (*VERIFYING, found(A1, "SUBSTANTIATED"), found(A2), REPORT)
+    history = (*VERIFYING, found(A1, "SUBSTANTIATED"), found(A2), REPORT, COUNTERSIGNED)
     story = given(*history).when(DISPOSE).when(CONCLUDE, by=HEAD)
     assert isinstance(story.events[0], SubstantiatedDispositionRecorded)
     unfounded = story.events[2]
