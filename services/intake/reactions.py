@@ -6,7 +6,11 @@ from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.register import RegisterEntry, register_id
-from shared.contracts.verification import AllegationsVerifiedUnfounded, VerificationConcluded
+from shared.contracts.verification import (
+    AllegationsVerifiedUnfounded,
+    CaseClosedWithoutVerification,
+    VerificationConcluded,
+)
 from shared.reaction import Desk, Reactions
 
 
@@ -17,6 +21,15 @@ async def note_result(event: VerificationConcluded, desk: Desk) -> None:
         if complaint is not None:
             ctx = desk.context(complaint.organ, rule="P2")
             complaint.note_result(ctx, event.number, event.verdict, event.concluded_on)
+
+
+async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None:
+    """A case that ends without verification has a result too, on which nothing was proved (A58, DL-02)."""
+    for id in event.complaint_ids:
+        complaint = await desk.get(Complaint, UUID(id))
+        if complaint is not None:
+            ctx = desk.context(complaint.organ, rule="A58")
+            complaint.note_result(ctx, event.number, "HAS_INCONCLUSIVE", event.closed_on)
 
 
 async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
@@ -33,5 +46,6 @@ async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> No
 
 REACTIONS: Reactions = {
     "verification.VerificationConcluded": note_result,
+    "verification.CaseClosedWithoutVerification": note_closing,
     "verification.AllegationsVerifiedUnfounded": note_conclusion,
 }

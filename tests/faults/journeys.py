@@ -38,6 +38,7 @@ EVENTS = {
     "RecordAccusedStatement": ["AccusedStatementRecorded"],
     "FindAllegation": ["AllegationFound"],
     "SubmitReport": ["VerificationReportSubmitted"],
+    "CountersignReport": ["VerificationReportCountersigned"],
     "ConcludeVerification": ["VerificationConcluded", "AllegationsVerifiedUnfounded"],
     "AssessClarification": ["ClarificationAssessed"],
     "DecideNotRequired": ["ClarificationNotRequired"],
@@ -274,6 +275,8 @@ class Journey:
             "suggestion": "建议予以了结。",
         }
         await self.do("verification", "SubmitReport", report, who=handler, at=case)
+        opinion, chief = {"opinion": "同意。"}, f"handling_dept_head@DI-{ORGAN}"
+        await self.do("verification", "CountersignReport", opinion, who=chief, at=case, decides=True)
         distinction = {
             "distinction": "DEVELOPMENT_VS_PRIVATE_GAIN",
             "applies": False,

@@ -153,6 +153,7 @@ def test_a58_a_case_is_closed_without_verification(world: World) -> None:
     assert [e.type for e in each] == ["AllegationsInconclusive"] * 2
     found = [[f["allegation_id"] for f in e.event["inconclusive"]] for e in each]
     assert found == [[id] for id in story.allegation_ids]
+    world.patiently(lambda: story.state("complaint") == "RESULT_AVAILABLE")
 
 
 # --- the team, evidence, talks (A60-A63, R27, R56) ---
