@@ -91,7 +91,7 @@ def content(recorded: Recorded) -> dict[str, Any]:
 def to_cloudevent(entry: LogEntry, bus_key: BusKey) -> bytes:
     """A row of the log as it is published."""
     recorded = entry.recorded
-    published = _content_as_proved(entry)
+    published = entry.published or _content_as_proved(entry)
     sealed_names = _sealed_fields(type(recorded.event))
     event = published["event"]
     assert recorded.recorded_at is not None

@@ -16,6 +16,7 @@ from uuid import UUID
 from eventsourcing.persistence import Tracking
 
 from shared.event import Recorded
+from shared.store.recent import Fresh
 from shared.store.types import (
     AlreadyTracked,
     Appended,
@@ -43,8 +44,9 @@ class Rendered(NamedTuple):
     """An event ready to be written: its row, and what its reader gets back."""
 
     row: EventRow
-    recorded: Recorded | None
-    number: str
+    recorded: Recorded | None = None
+    number: str = ""
+    published: dict[str, Any] | None = None
 
 
 class Unit(Protocol):
@@ -69,7 +71,7 @@ class Unit(Protocol):
         """The row of one event, holding the human number that it was given ("" where its series is)."""
         ...
 
-    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Recorded | None:
+    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Fresh | None:
         """The event in its place, to be handed back once it is durable."""
         ...
 
@@ -107,6 +109,8 @@ class Writes:
     first_position: int
     recorded_at: datetime
     events: list[EventRow] = field(default_factory=list)
+    fresh: list[Fresh] = field(default_factory=list)
+    """The same events as they will be read."""
     commands: list[tuple[CommandRecord, KnownCommand]] = field(default_factory=list)
     tracked: dict[str, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
@@ -157,7 +161,9 @@ def _admit(unit: Unit, facts: Facts, writes: Writes) -> Appended:
 
     recorded_at = writes.recorded_at
     placed = [unit.place(r, n, recorded_at) for n, r in enumerate(rendered, facts.position + 1)]
+    fresh = [event for event in placed if event is not None]
     writes.events.extend(item.row for item in rendered)
+    writes.fresh.extend(fresh)
     facts.position += len(rendered)
     facts.versions.update(versions)
     facts.counters.update(counters)
@@ -178,8 +184,7 @@ def _admit(unit: Unit, facts: Facts, writes: Writes) -> Appended:
         known = KnownCommand(command.request_hash, answer, facts.position, recorded_at)
         facts.commands[command.id] = known
         writes.commands.append((command, known))
-    events = tuple(event for event in placed if event is not None)
-    return Appended(events, facts.position, recorded_at, answer)
+    return Appended(tuple(event.entry.recorded for event in fresh), facts.position, recorded_at, answer)
 
 
 def _check_source(unit: Unit, facts: Facts) -> None:

@@ -25,6 +25,7 @@ from shared.clock import Clock
 from shared.failpoint import hit
 from shared.store.admission import Outcome, Unit, Writes, decide
 from shared.store.driver import away, driver_of
+from shared.store.recent import Fresh
 from shared.store.statements import Statements
 from shared.store.types import Appended, StoreError, StoreUnavailable
 
@@ -95,14 +96,15 @@ class _Queue:
 
 
 class Committer:
-    """The one writer of this process. `on_commit` is told the last position of every commit."""
+    """The one writer of this process. `on_commit` is told the last position of every commit, and its
+    events where they are at hand."""
 
     def __init__(
         self,
         engine: AsyncEngine,
         statements: Statements,
         clock: Clock,
-        on_commit: Callable[[int], None],
+        on_commit: Callable[[int, Sequence[Fresh]], None],
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -224,7 +226,7 @@ class Committer:
             await statements.begin(driver)
             if doubt is not None and await self._happened(driver, doubt):
                 await driver.execute("ROLLBACK")
-                self._on_commit(doubt.last_position)
+                self._on_commit(doubt.last_position, ())
                 return doubt.outcomes
             facts, transaction = await statements.read_facts(driver, units)
             outcomes, writes = decide(units, facts, self._clock.now())
@@ -235,7 +237,7 @@ class Committer:
         hit("store.before_commit")
         await self._end(driver, Doubt(outcomes, facts.position, _last_event(writes), transaction))
         hit("store.after_commit")
-        self._on_commit(facts.position)
+        self._on_commit(facts.position, writes.fresh)
         return outcomes
 
     async def _end(self, driver: Any, doubt: Doubt) -> None:

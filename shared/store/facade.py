@@ -30,10 +30,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.clock import Clock, SystemClock
-from shared.event import Recorded
 from shared.store.admission import EventRow, Rendered
 from shared.store.committer import Committer
 from shared.store.driver import away
+from shared.store.recent import Fresh
 from shared.store.schema import KernelTables
 from shared.store.statements import Statements
 from shared.store.types import (
@@ -57,7 +57,10 @@ class SyncRecorder(ProcessRecorder):
         self._thread.start()
         self._engine = create_async_engine(url, pool_size=5)
         self._committer = Committer(
-            self._engine, Statements(self._tables), clock or SystemClock(), on_commit=lambda position: None
+            self._engine,
+            Statements(self._tables),
+            clock or SystemClock(),
+            on_commit=lambda position, fresh: None,
         )
         self._run(self._committer.start())
 
@@ -228,9 +231,9 @@ class _StoredUnit:
         stream = _uuid(event.originator_id)
         digest = sha256(event.state).digest()
         row = EventRow(stream, event.originator_version, event.topic, event.state, digest, stream, uuid4())
-        return Rendered(row, None, number)
+        return Rendered(row, number=number)
 
-    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Recorded | None:
+    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Fresh | None:
         return None
 
 

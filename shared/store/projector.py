@@ -59,7 +59,7 @@ class Projector:
     BACKOFF = (0.1, 5.0)
     REST = 3.0
     """How long a loop that has caught up rests, by how long its last batch took."""
-    LONGEST_REST = 0.1
+    LONGEST_REST = 0.25
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ from shared.store.canonical import content_digest
 from shared.store.committer import Committer, Limits, Tally
 from shared.store.driver import away, borrowed
 from shared.store.mapper import EventMapper
+from shared.store.recent import Fresh, Recent
 from shared.store.schema import KernelTables
 from shared.store.statements import Statements
 from shared.store.types import (
@@ -65,6 +66,7 @@ class Recorder:
         self._engine = engine
         self._publish = publish
         self._committer = Committer(engine, Statements(self.tables), clock, self._committed, limits)
+        self._recent = Recent()
         self._seen = 0
         self._looked = 0.0
         self._wake: asyncio.Event = asyncio.Event()
@@ -100,6 +102,8 @@ class Recorder:
 
     async def read(self, after: int, limit: int) -> list[LogEntry]:
         """The log after a position, with what relay and evidence need."""
+        if fresh := await self._fresh(after, limit):
+            return [event.entry for event in fresh]
         rows = await self._fetch(self._sql.log, after, limit)
         previous = rows[0]["before"] if rows else 0
         entries = []
@@ -117,7 +121,10 @@ class Recorder:
         return entries
 
     async def read_raw(self, after: int, limit: int) -> list[RawEntry]:
-        """The log after a position as JSON, for projections: nothing is built per event but its dict."""
+        """The log after a position as JSON, for projections: nothing is built per event but its dict,
+        which they share and leave as it is."""
+        if fresh := await self._fresh(after, limit):
+            return [event.raw or self._open(event) for event in fresh]
         return self.opened(await self.read_rows(after, limit))
 
     async def read_rows(self, after: int, limit: int) -> list[Any]:
@@ -131,6 +138,22 @@ class Recorder:
             RawEntry(position, stream, version, topic, recorded_at, open_(stream, version, topic, state))
             for position, stream, version, topic, recorded_at, state in rows
         ]
+
+    async def _fresh(self, after: int, limit: int) -> list[Fresh]:
+        """What this process wrote itself after a position, while the database still says so: one that was
+        replaced may have lost the end of the log."""
+        fresh = self._recent.after(after, limit)
+        if fresh and await self.find_event(fresh[-1].position) != fresh[-1].entry.recorded.event_id:
+            return []
+        return fresh
+
+    def _open(self, fresh: Fresh) -> RawEntry:
+        recorded, topic = fresh.entry.recorded, fresh.entry.topic
+        stream, version = recorded.originator_id, recorded.originator_version
+        assert recorded.recorded_at is not None
+        data = self.mapper.open(stream, version, topic, fresh.state)
+        fresh.raw = RawEntry(recorded.position, stream, version, topic, recorded.recorded_at, data)
+        return fresh.raw
 
     async def max_position(self) -> int:
         """The last position of the log; 0 when it is empty."""
@@ -181,7 +204,8 @@ class Recorder:
                 except StoreUnavailable:
                     return  # whoever waits goes on waiting: the database comes back
 
-    def _committed(self, position: int) -> None:
+    def _committed(self, position: int, fresh: Sequence[Fresh]) -> None:
+        self._recent.add(fresh)
         self._see(position)
 
     def _see(self, position: int) -> None:
@@ -247,7 +271,7 @@ class _Unit:
     publish: Publish
     places: list[tuple[UUID, int]]
     series: list[str]
-    _ready: list[EventRow | None]
+    _ready: list[Rendered | None]
 
     def __init__(self, append: Append, mapper: EventMapper, publish: Publish) -> None:
         self.append = append
@@ -264,7 +288,7 @@ class _Unit:
             self.places.append((recorded.originator_id, recorded.originator_version))
             series = series_of(recorded)
             self.series.append(series)
-            self._ready.append(None if series else self._row(recorded))
+            self._ready.append(None if series else self._render(recorded))
 
     @property
     def command(self) -> CommandRecord | None:
@@ -287,29 +311,32 @@ class _Unit:
         return self.append.effects
 
     def render(self, index: int, number: str) -> Rendered:
-        recorded = self.append.events[index]
-        row = self._ready[index]
-        if row is None:
-            recorded = recorded.numbered(number)
-            row = self._row(recorded)
-        return Rendered(row, recorded, number)
+        ready = self._ready[index]
+        if ready is None:
+            ready = self._render(self.append.events[index].numbered(number), number)
+        return ready
 
-    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Recorded | None:
-        if rendered.recorded is None:
-            return None
-        return replace(rendered.recorded, position=position, recorded_at=recorded_at)
+    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Fresh | None:
+        row, recorded = rendered.row, rendered.recorded
+        assert recorded is not None
+        placed = replace(recorded, position=position, recorded_at=recorded_at)
+        state_sha256 = sha256(row.state).digest()
+        entry = LogEntry(placed, row.topic, position - 1, state_sha256, row.digest, rendered.published)
+        return Fresh(entry, row.state)
 
-    def _row(self, recorded: Recorded) -> EventRow:
+    def _render(self, recorded: Recorded, number: str = "") -> Rendered:
         stored = self.mapper.to_stored_event(recorded)
-        return EventRow(
+        published = self.publish(recorded)
+        row = EventRow(
             recorded.originator_id,
             recorded.originator_version,
             stored.topic,
             stored.state,
-            content_digest(recorded.salt, self.publish(recorded)),
+            content_digest(recorded.salt, published),
             recorded.meta.correlation_id,
             recorded.event_id,
         )
+        return Rendered(row, recorded, number, published)
 
 
 def series_of(recorded: Recorded) -> str:

@@ -118,3 +118,5 @@ class LogEntry:
     previous: int
     state_sha256: bytes
     content_digest: bytes
+    published: dict[str, Any] | None = None
+    """The content that the digest was made of, where it is still at hand."""
