@@ -42,3 +42,5 @@ LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD)
 """Who may assign people to a case (domain.md §6.3)."""
 NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})
 """SD9: they read and watch; they never execute."""
+HELD_ALONE = {CUSTODIAN: "SD8", PLATFORM: "SD12"}
+"""Who knows identities decides no case, and a service account is nobody (domain.md §5.3)."""

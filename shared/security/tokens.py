@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 
 from shared.command import Token
 from shared.refusal import refuse
-from shared.security.roles import SYSTEM
+from shared.security.roles import HELD_ALONE, SYSTEM
 
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 REMEMBERED_SECONDS = 60
@@ -61,8 +61,7 @@ class TokenVerifier:
                 self._reject()
             return Token(
                 person=str(claims["sub"]),
-                # The system acts by itself and never by a token.
-                roles=frozenset(_listed(claims.get("role", []))) - {SYSTEM},
+                roles=_held(claims),
                 organ=str(claims.get("organ") or ""),
                 expires=float(claims["exp"]),
             )
@@ -90,6 +89,16 @@ class TokenVerifier:
     def _reject(self) -> NoReturn:
         self.rejected += 1
         refuse("E_UNAUTHENTICATED")
+
+
+def _held(claims: dict[str, Any]) -> frozenset[str]:
+    """The roles of a token. The system acts by itself and never by a token; a custodian of identities and a
+    service account hold nothing else (SD8, SD12), or their token is worth nothing at all."""
+    held = frozenset(_listed(claims.get("role", []))) - {SYSTEM}
+    for role, rule in HELD_ALONE.items():
+        if role in held and len(held) > 1:
+            refuse("E_SOD_CONFLICT", rule, roles=sorted(held))
+    return held
 
 
 def _listed(value: Any) -> list[str]:

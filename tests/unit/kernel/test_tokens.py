@@ -112,3 +112,17 @@ async def test_nobody_is_the_system_by_token(verifier: TokenVerifier, key: ECKey
     """The system's role is never held by a token."""
     token = await verifier.verify(signed(key, claims(role=["system", "handler"])))
     assert token.roles == {"handler"}
+
+
+@pytest.mark.parametrize(
+    ("roles", "rule"),
+    [(["identity_custodian", "petition_head"], "SD8"), (["platform_integration", "petition_clerk"], "SD12")],
+)
+async def test_sd8_sd12_what_is_held_alone(
+    verifier: TokenVerifier, key: ECKey, roles: list[str], rule: str
+) -> None:
+    """A token that joins such a role with another opens nothing; alone it is good."""
+    with pytest.raises(Refusal) as refused:
+        await verifier.verify(signed(key, claims(role=roles)))
+    assert (refused.value.code, refused.value.rule) == ("E_SOD_CONFLICT", rule)
+    assert (await verifier.verify(signed(key, claims(role=roles[:1])))).roles == {roles[0]}
