@@ -185,7 +185,7 @@ EFFECTS: dict[tuple[str, str, str], tuple[tuple[str, ...], Effects]] = {
     ),
     ("clarification", "ClarificationAssessed", "verification"): (("ClarificationAssessmentNoted",), _cases),
     ("clarification", "ClarificationCompleted", "followup"): (
-        ("RevisitPlanOpened", "RevisitLedgerOpened"),
+        ("RevisitPlanOpened", *["DefaultRevisitScheduled"] * 3, "RevisitLedgerOpened"),
         _plan,
     ),
 }
