@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from tests.faults.ledger import Refused
 ORGAN = "990102100"
 OTHER_ORGAN = "990101001"
 UPPER_ORGAN = "990102"
+CONSENT_WINDOW = timedelta(days=5)
+"""At least so long is a request for consent open: five working days."""
 
 Exists = Callable[[str, UUID], Awaitable[bool]]
 """Whether a service's store has a stream: what a reaction brought about."""
@@ -94,8 +97,10 @@ class Journey:
         who: str,
         at: str = "",
         decides: bool = False,
+        asked: str = "",
     ) -> dict[str, Any]:
-        """One command, which this journey alone sends to its case: a refusal would be a defect."""
+        """One command, which this journey alone sends to its case: a refusal would be a defect. Unless the
+        request that it answers, `asked` on that day, has lapsed because a test let weeks pass (DL-15)."""
         self._count += 1
         path = f"/v1/{PLURALS[service]}" + (f"/{at}/{kebab(command)}" if at else "")
         version = self.versions.get(at) if decides else None
@@ -103,7 +108,10 @@ class Journey:
         async with self.road.way():
             answer = await self.client.send(service, command, path, body, who=who, key=key, version=version)
         if isinstance(answer, Refused):
-            self.client.ledger.contradictions.append(f"refused: {answer}")
+            today = date.fromisoformat(self.now()[:10])
+            lapsed = asked and today - date.fromisoformat(asked) > CONSENT_WINDOW
+            if not (lapsed and answer.code == "E_STATE"):
+                self.client.ledger.contradictions.append(f"refused: {answer}")
             raise Stopped
         self.versions[answer.answer["id"]] = answer.answer["version"]
         return answer.answer
@@ -294,8 +302,10 @@ class Journey:
         handler, leader = f"handler@DI-{ORGAN}", f"organ_head@DI-{ORGAN}"
         approver = f"clarification_approver@DI-{UPPER_ORGAN}"
 
-        async def do(command: str, body: dict[str, Any], who: str = handler, decides: bool = False) -> None:
-            await self.do("clarification", command, body, who=who, at=id, decides=decides)
+        async def do(
+            command: str, body: dict[str, Any], who: str = handler, decides: bool = False, asked: str = ""
+        ) -> None:
+            await self.do("clarification", command, body, who=who, at=id, decides=decides, asked=asked)
 
         async def facts() -> dict[str, Any]:
             found: dict[str, Any] = (await self.read(f"/clarification/v1/clarifications/{id}"))["facts"]
@@ -309,8 +319,10 @@ class Journey:
         await do("RenderText", {"procedural_note": "组织已按规定程序核查完毕。"})
         text = (await facts())["text_hash"]
         explained = ["PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"]
+        asked = self.now()[:10]
         await do("RequestConsent", {**forms, "text_hash": text, "explained": explained})
-        await do("RecordConsent", {"decision": "AGREED", "text_hash": text}, who="subject-wu")
+        agreed = {"decision": "AGREED", "text_hash": text}
+        await do("RecordConsent", agreed, who="subject-wu", asked=asked)
         voice = {"voice": "希望组织在社区说明情况，会继续把工作做好。"}
         await do("RecordSubjectVoice", voice, who="subject-wu")
         await do("SubmitForReview", {})
