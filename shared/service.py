@@ -149,7 +149,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         gatekeeper=gatekeeper,
         reads=reads,
         bus_key=BusKey.from_file(settings.keys_dir / "bus.key"),
-        observer=BusMetrics(registry),
+        observer=BusMetrics(registry, service.listens_to),
     )
     gatekeeper.facts = service.facts(parts)
     gatekeeper.beside = service.beside(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.bus.observer import Observer
@@ -10,7 +12,9 @@ from shared.bus.observer import Observer
 class BusMetrics(Observer):
     """Counts what relay and inboxes report."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, sources: Iterable[str] = ()) -> None:
+        """`sources`: the services listened to. Their series stand at 0 from the start, so that a rate is
+        right from the first event on, and that which series there are tells nothing."""
         self._published = Counter("zm_relay_events_total", "Events published", registry=registry)
         self._relay_position = Gauge("zm_relay_position", "Last position published", registry=registry)
         self._applied = Counter(
@@ -26,6 +30,9 @@ class BusMetrics(Observer):
         self._lag = Gauge("zm_inbox_lag", "Events waiting in the stream", ["source"], registry=registry)
         self._halted = Gauge("zm_halted", "1 while a part stands still", ["part"], registry=registry)
         self._errors = Counter("zm_part_errors_total", "Failures tried again", ["part"], registry=registry)
+        for source in sources:
+            for counted in (self._applied, self._duplicates, self._gaps, self._parked, self._lag):
+                counted.labels(source)
 
     def published(self, service: str, count: int, position: int) -> None:
         self._published.inc(count)

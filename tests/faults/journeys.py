@@ -24,6 +24,9 @@ UPPER_ORGAN = "990102"
 CONSENT_WINDOW = timedelta(days=5)
 """At least so long is a request for consent open: five working days."""
 
+LAPSED = ("E_STATE", "E_CONSENT_REFUSED")
+"""What an answer to a lapsed request meets: with its lapse noted, and before that."""
+
 Exists = Callable[[str, UUID], Awaitable[bool]]
 """Whether a service's store has a stream: what a reaction brought about."""
 
@@ -110,7 +113,7 @@ class Journey:
         if isinstance(answer, Refused):
             today = date.fromisoformat(self.now()[:10])
             lapsed = asked and today - date.fromisoformat(asked) > CONSENT_WINDOW
-            if not (lapsed and answer.code == "E_STATE"):
+            if not (lapsed and answer.code in LAPSED):
                 self.client.ledger.contradictions.append(f"refused: {answer}")
             raise Stopped
         self.versions[answer.answer["id"]] = answer.answer["version"]
