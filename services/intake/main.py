@@ -13,13 +13,15 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.intake.api import IntakeRoutes
-from services.intake.commands import COMMANDS, ListAllegations, MarkDuplicate, ReceiveComplaint
+from services.intake.commands import COMMANDS
+from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
 from services.intake.vault.door import open_door
+from services.intake.vault.keys import FileKeys
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Vault
 from shared.aggregate import Aggregate, Context
@@ -44,7 +46,7 @@ class Intake:
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
             engine = create_async_engine(parts.settings.vault_database_url, pool_size=3, pool_timeout=3)
-            self.vault = Vault(engine, parts.settings.key("vault.key"))
+            self.vault = Vault(engine, FileKeys(parts.settings.key("vault.key")))
         return self.vault
 
     def facts(self, parts: Parts) -> Facts:

@@ -33,6 +33,9 @@ class IntakeEvent(Event):
 COMMON = common_events(IntakeEvent)
 
 
+# --- receiving ----------------------------------------------------------------------------------------
+
+
 class ComplaintReceived(IntakeEvent):
     """An envelope has arrived: no accused, no content (domain.md §4.1 note a)."""
 
@@ -88,6 +91,9 @@ class DuplicateFiled(IntakeEvent):
     repeat_kind: L1[RepeatKind]
 
 
+# --- passing on ---------------------------------------------------------------------------------------
+
+
 class ComplaintAccepted(IntakeEvent):
     """Accepted as this organ's own (§5.4)."""
 
@@ -112,6 +118,9 @@ class ComplaintTransferredToHandler(IntakeEvent):
     """Who stepped aside so far; he is recused from what follows too (SD10)."""
 
 
+# --- answering ----------------------------------------------------------------------------------------
+
+
 class ResultBecameAvailable(IntakeEvent):
     """The verification of this complaint has ended (P2); starts the feedback clock DL-02."""
 
@@ -120,6 +129,9 @@ class ResultBecameAvailable(IntakeEvent):
     case_number: L1[str]
     verdict: L2[str]
     concluded_on: L1[date]
+
+
+# --- the register of accused --------------------------------------------------------------------------
 
 
 class AccusedRegistered(IntakeEvent):

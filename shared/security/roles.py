@@ -38,6 +38,8 @@ STAFF = (
     CUSTODIAN,
     INTERNAL_SUPERVISOR,
 )
+PETITION = (PETITION_CLERK, PETITION_HEAD)
+"""The petition department: receives, registers, answers."""
 LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD)
 """Who may assign people to a case (domain.md §6.3)."""
 NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})

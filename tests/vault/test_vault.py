@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
 from services.intake.domain.values import ReporterBlock
+from services.intake.vault.keys import FileKeys
 from services.intake.vault.screen import VaultScreen
 from services.intake.vault.store import Vault
 from shared.store.migrate import migrate
@@ -68,7 +69,7 @@ async def engines(server: Postgres) -> AsyncIterator[tuple[AsyncEngine, AsyncEng
 
 @pytest.fixture
 def vault(engines: tuple[AsyncEngine, AsyncEngine]) -> Vault:
-    return Vault(engines[0], secrets.token_bytes(32))
+    return Vault(engines[0], FileKeys(secrets.token_bytes(32)))
 
 
 async def test_sec3_the_reference_is_random_per_complaint(vault: Vault) -> None:
@@ -155,6 +156,8 @@ async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Va
 
 async def test_a_vault_that_is_away_is_said_to_be_away() -> None:
     """No deposit, no complaint: 503, and nothing half-done."""
-    vault = Vault(create_async_engine("postgresql+asyncpg://zm_vault:x@127.0.0.1:1/zm_vault"), bytes(32))
+    vault = Vault(
+        create_async_engine("postgresql+asyncpg://zm_vault:x@127.0.0.1:1/zm_vault"), FileKeys(bytes(32))
+    )
     with pytest.raises(StoreUnavailable):
         await vault.deposit(uuid4(), REPORTER)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Uuid, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.domain.values import ReporterBlock
+from services.intake.vault.keys import IDENTITY, KeyWrapper
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -35,9 +35,9 @@ ORPHAN_AGE = timedelta(minutes=15)
 class Vault:
     """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5)."""
 
-    def __init__(self, engine: AsyncEngine, key: bytes) -> None:
+    def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
         self._engine = engine
-        self._key = key
+        self._keys = keys
 
     async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> str:
         """Keeps an identity before the event that refers to it is written. The reference is random
@@ -47,7 +47,7 @@ class Vault:
         row = {
             "complaint": complaint,
             "reporter_ref": uuid4(),
-            "wrapped_key": aes_key_wrap(self._key, key),
+            "wrapped_key": await self._keys.wrap(IDENTITY, key),
             "sealed": nonce + AESGCM(key).encrypt(nonce, _padded(body), complaint.bytes),
         }
         keep_first = (
@@ -70,7 +70,7 @@ class Vault:
                 rows = (await connection.execute(query)).all()
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        return [self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows]
+        return [await self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows]
 
     async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
         """Erases deposits whose complaint was never written (a crash in between)."""
@@ -85,8 +85,8 @@ class Vault:
                 await connection.execute(delete(identities).where(identities.c.complaint.in_(orphans)))
         return len(orphans)
 
-    def _open(self, complaint: UUID, wrapped: bytes, sealed: bytes) -> ReporterBlock:
-        key = aes_key_unwrap(self._key, wrapped)
+    async def _open(self, complaint: UUID, wrapped: bytes, sealed: bytes) -> ReporterBlock:
+        key = await self._keys.unwrap(IDENTITY, wrapped)
         body = AESGCM(key).decrypt(sealed[:12], sealed[12:], complaint.bytes)
         return ReporterBlock.model_validate_json(body.rstrip(b"\0"))
 

@@ -1,4 +1,4 @@
-"""What may be asked of intake, and by whom (domain.md §4.1, §5.2)."""
+"""What may be asked while a complaint is received (domain.md §4.1)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Code, ReporterBlock
-from shared.case_commands import case_commands
+from services.intake.domain.values import AccusedEntry, AllegationEntry, ReporterBlock
 from shared.command import Command, Day, Reference
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
 from shared.event import L3
-from shared.security.roles import PETITION_CLERK, PETITION_HEAD
-
-PETITION = (PETITION_CLERK, PETITION_HEAD)
+from shared.security.roles import PETITION, PETITION_CLERK
 
 
 class ReceiveComplaint(
@@ -63,22 +60,4 @@ class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="regist
     new_evidence: bool = False
 
 
-class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
-    """Accepts a complaint as this organ's own (受理)."""
-
-    handling_dept: Code
-
-
-class TransferToHandler(Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor"):
-    """Hands an accepted complaint to the handling department (移送), which opens a case."""
-
-
-COMMANDS: list[type[Command]] = [
-    ReceiveComplaint,
-    RegisterComplaint,
-    ListAllegations,
-    MarkDuplicate,
-    AcceptComplaint,
-    TransferToHandler,
-    *case_commands(Complaint),
-]
+RECEIVING: list[type[Command]] = [ReceiveComplaint, RegisterComplaint, ListAllegations, MarkDuplicate]

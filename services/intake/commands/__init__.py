@@ -1,0 +1,11 @@
+"""What may be asked of intake, and by whom (domain.md §4.1, §5.2)."""
+
+from __future__ import annotations
+
+from services.intake.commands.passing_on import PASSING_ON
+from services.intake.commands.receiving import RECEIVING
+from services.intake.domain.complaint import Complaint
+from shared.case_commands import case_commands
+from shared.command import Command
+
+COMMANDS: list[type[Command]] = [*RECEIVING, *PASSING_ON, *case_commands(Complaint)]

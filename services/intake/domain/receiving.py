@@ -1,0 +1,221 @@
+"""The first phase: an envelope is received and registered, its allegations are listed (A3, A12, A14, R25)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+from services.intake.domain.values import AccusedEntry, AllegationEntry
+from shared.aggregate import Context, allowed_in
+from shared.case import Case
+from shared.contracts.common import Accused, Allegation, LevelName
+from shared.contracts.intake import (
+    AllegationsListed,
+    Category,
+    Channel,
+    ComplaintReceived,
+    ComplaintRegistered,
+    DuplicateFiled,
+    IdentityStatus,
+    Priority,
+    RepeatKind,
+    Source,
+)
+from shared.event import Meta
+from shared.law.working_days import local_date
+from shared.organs.tree import Level
+from shared.reaction import derived_id
+from shared.refusal import refuse
+from shared.security.wording import tells_channel
+
+CONCLUDED = frozenset({"RESULT_AVAILABLE", "CLOSED"})
+
+
+class Receiving(Case):
+    """From the envelope to the listed allegations, or to the file of duplicates."""
+
+    kind = "Complaint"
+    plural: ClassVar[str] = "complaints"
+    service = "intake"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.competent_level: LevelName = "TOWNSHIP"
+        self.identity_status: IdentityStatus = "UNCLAIMED"
+        self.reporter_ref = ""
+        self.category = ""
+        self.received_on: date | None = None
+        self.accused: tuple[Accused, ...] = ()
+        self.allegations: tuple[Allegation, ...] = ()
+        self.duplicate_of = ""
+
+    @property
+    def complaint_ids(self) -> tuple[str, ...]:
+        """Whose reporter a text about this case could reveal."""
+        return (str(self.id),)
+
+    def receive_complaint(
+        self,
+        ctx: Context,
+        channel: Channel,
+        source: Source,
+        received_on: date,
+        pages: int,
+        competent_level: LevelName,
+        blob_id: str,
+        platform_no: str,
+        acknowledged_notice_version: str,
+    ) -> None:
+        """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
+        if received_on > local_date(ctx.occurred_at):
+            refuse("E_SCHEMA", "§0.5", field="received_on", reason="in the future")
+        if channel.startswith("ONLINE") and not acknowledged_notice_version:
+            refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
+        reporter_ref, identity_status = ctx.facts.get("vault", ("", "UNCLAIMED"))
+        self.record(
+            ctx,
+            ComplaintReceived(
+                organ=ctx.actor.organ,
+                channel=channel,
+                source=source,
+                received_on=received_on,
+                pages=pages,
+                competent_level=competent_level,
+                blob_id=blob_id,
+                platform_no=platform_no,
+                acknowledged_notice_version=acknowledged_notice_version,
+                reporter_ref=reporter_ref,
+                identity_status=identity_status,
+            ),
+        )
+
+    def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
+        self.organ = event.organ
+        self.competent_level = event.competent_level
+        self.reporter_ref = event.reporter_ref
+        self.identity_status = event.identity_status
+        self.received_on = event.received_on
+
+    @allowed_in("RECEIVED")
+    def register_complaint(self, ctx: Context, category: Category) -> None:
+        """A14: what belongs to a superior organ is sealed and escalated, never registered here."""
+        if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
+        priority: Priority = "REAL_NAME" if self.identity_status == "CONFIRMED" else "NORMAL"
+        self.record(
+            ctx,
+            ComplaintRegistered(
+                category=category,
+                priority=priority,
+                identity_status=self.identity_status,
+                reporter_ref=self.reporter_ref,
+            ),
+        )
+
+    def on_complaint_registered(self, event: ComplaintRegistered, meta: Meta) -> None:
+        self.category = event.category
+
+    @allowed_in("REGISTERED")
+    def list_allegations(
+        self,
+        ctx: Context,
+        accused: Sequence[AccusedEntry],
+        allegations: Sequence[AllegationEntry],
+        approved_by: str,
+    ) -> None:
+        """R25: at least one atomic allegation per accused; the clerk confirms who is already known."""
+        if self.allegations:
+            # A second listing would give another person the same reference (R11).
+            refuse("E_STATE", "R25", state=self.state, listed=len(self.allegations))
+        if approved_by == ctx.actor.person:
+            refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
+        people = tuple(self._identify(ctx, n, entry) for n, entry in enumerate(accused))
+        for index, person in enumerate(people):
+            if not any(a.accused == index for a in allegations):
+                refuse("E_SCHEMA", "R25", field=f"allegations[accused={index}]", reason="none listed")
+            self._check_level(ctx, person)
+        for n, entry in enumerate(allegations):
+            if entry.accused >= len(people):
+                refuse("E_SCHEMA", "R25", field=f"allegations.{n}.accused")
+            if tells_channel(entry.text):
+                # It will be quoted to the subject word for word (R11, R47).
+                refuse("E_TEXT_IDENTITY_LEAK", "SEC-2", field=f"allegations.{n}.text")
+        if len({a.id for a in allegations}) != len(allegations):
+            refuse("E_SCHEMA", "R25", field="allegations.id", reason="not unique")
+        self.record(
+            ctx,
+            AllegationsListed(
+                accused=people,
+                allegations=tuple(
+                    Allegation(
+                        id=f"{str(self.id)[:8]}-{a.id}",
+                        accused_ref=people[a.accused].ref,
+                        kind=a.kind,
+                        text=a.text,
+                    )
+                    for a in allegations
+                ),
+                approved_by=approved_by,
+            ),
+        )
+
+    def on_allegations_listed(self, event: AllegationsListed, meta: Meta) -> None:
+        self.accused = event.accused
+        self.allegations = event.allegations
+
+    @allowed_in("REGISTERED")
+    def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
+        """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
+        after a conclusion it is a re-report."""
+        original: Receiving | None = ctx.facts["original"]
+        standing = original is not None and original.state not in ("RECEIVED", "DUPLICATE_FILED")
+        if original is None or not standing or original.organ != self.organ or original.id == self.id:
+            refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        if new_evidence:
+            refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
+        if not self._claims() or not self._claims() <= original._claims():
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.state in CONCLUDED else "DUPLICATE"
+        self.record(
+            ctx,
+            DuplicateFiled(of=str(original.id), of_number=original.number, repeat_kind=kind),
+            links=(str(original.correlation_id),),
+        )
+
+    def on_duplicate_filed(self, event: DuplicateFiled, meta: Meta) -> None:
+        self.duplicate_of = event.of
+
+    @property
+    def _stream_level(self) -> Level:
+        digits = len(self.organ.removeprefix("DI-"))
+        return {2: Level.PROVINCE, 4: Level.CITY, 6: Level.COUNTY}.get(digits, Level.TOWNSHIP)
+
+    def _own_level(self, ctx: Context) -> Level:
+        return ctx.law.organs.get(self.organ).level
+
+    def _check_level(self, ctx: Context, person: Accused) -> None:
+        """4.1 note b: if any accused belongs to a higher organ the whole complaint is sealed upward."""
+        competent = ctx.law.organs.get(self._competent_organ(ctx, person)).level
+        if max(competent, Level[person.managed_by_level]) > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", competent_level=competent.name)
+
+    def _competent_organ(self, ctx: Context, person: Accused) -> str:
+        return ctx.law.organs.competent(
+            Level[person.managed_by_level],
+            person.unit_division,
+            is_discipline_staff=person.is_discipline_staff,
+            subject_type=person.subject_type,
+        ).organ.code
+
+    def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
+        if entry.match is not None:
+            known: Accused | None = ctx.facts["register"].get(entry.match)
+            if known is None:
+                refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
+            return known
+        return entry.as_accused(f"acc-{derived_id('accused', self.id, index).hex}")
+
+    def _claims(self) -> set[tuple[str, str]]:
+        return {(a.accused_ref, a.kind) for a in self.allegations}
