@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from services.verification.domain.case import VerificationCase
-from services.verification.domain.findings import FoundOutcome, ThreeDistinction
+from services.verification.domain.findings import AllegationPart, FoundOutcome, ThreeDistinction
 from shared.case_commands import case_commands
 from shared.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
 from shared.contracts.verification import (
@@ -154,6 +154,17 @@ class RecordAccusedStatement(
     record_hash: Sha256
 
 
+class SplitAllegation(
+    Command, on=VerificationCase, rule="§4.2", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Splits an allegation that turns out partly true into atomic parts, each to be found by itself."""
+
+    allegation_id: Reference
+    parts: Annotated[tuple[AllegationPart, ...], Field(min_length=2, max_length=20)]
+    approved_by: Reference
+    """Who approved the sanitised wording of the parts."""
+
+
 class FindAllegation(
     Command, on=VerificationCase, rule="§4.2", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
@@ -295,6 +306,7 @@ COMMANDS: list[type[Command]] = [
     RecordEvidence,
     HoldTalk,
     RecordAccusedStatement,
+    SplitAllegation,
     FindAllegation,
     RecordSubstantiatedDisposition,
     SubmitReport,

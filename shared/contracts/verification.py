@@ -181,6 +181,15 @@ class AccusedStatementRecorded(VerificationEvent):
     record_hash: L1[str]
 
 
+class AllegationSplit(VerificationEvent):
+    """A partly true allegation is retired; its atomic parts are found each by itself (§4.2)."""
+
+    allegation_id: L1[str]
+    parts: L2[tuple[Allegation, ...]]
+    approved_by: L1[str]
+    """Who approved the sanitised wording of the parts (SEC-2)."""
+
+
 class AllegationFound(VerificationEvent):
     """What was found about one atomic allegation; a later finding replaces an earlier one."""
 

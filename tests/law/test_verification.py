@@ -279,6 +279,29 @@ def test_a63_only_listed_allegations_are_found(world: World, verifying: Story) -
     refused(world.give(verifying.case, "FindAllegation", HANDLER, body), "E_SCHEMA", "A63")
 
 
+def test_42_a_partly_true_allegation_is_split_and_its_parts_are_found(world: World) -> None:
+    verifying = world.story().with_evidence()
+    case, whole = verifying.case, verifying.finding()["allegation_id"]
+    parts = [{"suffix": "a", "text": "反映其收受酒水。"}, {"suffix": "b", "text": "反映其收受香烟。"}]
+    body = {"allegation_id": whole, "parts": parts, "approved_by": sub(TOWN.handling_dept_head)}
+    own = {**body, "approved_by": sub(HANDLER)}
+    refused(world.give(case, "SplitAllegation", HANDLER, own), "E_SOD_CONFLICT", "SEC-2")
+    told = [parts[0], {"suffix": "b", "text": "匿名信反映其收受香烟。"}]
+    refused(
+        world.give(case, "SplitAllegation", HANDLER, {**body, "parts": told}), "E_TEXT_IDENTITY_LEAK", "SEC-2"
+    )
+    refused(world.give(case, "SplitAllegation", HANDLER, {**body, "parts": parts[:1]}), "E_SCHEMA")
+    world.do(case, "SplitAllegation", HANDLER, body)
+    refused(world.give(case, "FindAllegation", HANDLER, verifying.finding()), "E_SCHEMA", "A63")
+    refused(world.give(case, "SubmitReport", HANDLER, REPORT), "E_RECORD_INCOMPLETE", "A61")
+    for suffix, outcome in (("a", "SUBSTANTIATED"), ("b", "UNFOUNDED")):
+        found = verifying.finding(allegation_id=whole + suffix, outcome=outcome)
+        world.do(case, "FindAllegation", HANDLER, found)
+    again = {**body, "allegation_id": whole + "a"}
+    refused(world.give(case, "SplitAllegation", HANDLER, again), "E_STATE", "§4.2")
+    world.do(case, "SubmitReport", HANDLER, REPORT)
+
+
 def test_42_an_atomic_allegation_is_not_partly_true(world: World, verifying: Story) -> None:
     body = verifying.finding(outcome="PARTIALLY_SUBSTANTIATED")
     refused(world.give(verifying.case, "FindAllegation", HANDLER, body), "E_SPLIT_REQUIRED")

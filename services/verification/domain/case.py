@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from services.verification.domain.dispositions import APPROVER, REASONS
-from services.verification.domain.findings import Findings, FoundOutcome, ThreeDistinction
+from services.verification.domain.findings import AllegationPart, Findings, FoundOutcome, ThreeDistinction
 from services.verification.domain.tracing import asks_who_reported
 from shared.aggregate import Context, allowed_in
 from shared.case import Case
@@ -18,6 +18,7 @@ from shared.contracts.verification import (
     AdverseEffect,
     AllegationFound,
     AllegationsInconclusive,
+    AllegationSplit,
     AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
     CaseClosed,
@@ -48,6 +49,7 @@ from shared.contracts.verification import (
 from shared.event import Event, Meta
 from shared.law.working_days import local_date
 from shared.refusal import refuse
+from shared.security.wording import tells_channel
 
 
 class VerificationCase(Case):
@@ -245,6 +247,36 @@ class VerificationCase(Case):
         )
 
     # --- findings and report ---
+
+    @allowed_in("TALKING", "VERIFYING")
+    def split_allegation(
+        self, ctx: Context, allegation_id: str, parts: tuple[AllegationPart, ...], approved_by: str
+    ) -> None:
+        """Only what has no finding yet is split; every part is found by itself."""
+        self._check_allegation(allegation_id)
+        if allegation_id in self.findings.found:
+            refuse("E_STATE", "§4.2", field="allegation_id", reason="found already")
+        if approved_by == ctx.actor.person:
+            refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
+        if len({p.suffix for p in parts}) < len(parts):
+            refuse("E_SCHEMA", "§4.2", field="parts.suffix", reason="not unique")
+        for n, part in enumerate(parts):
+            if tells_channel(part.text):
+                refuse("E_TEXT_IDENTITY_LEAK", "SEC-2", field=f"parts.{n}.text")
+        whole = self.findings.allegations[allegation_id]
+        self.record(
+            ctx,
+            AllegationSplit(
+                allegation_id=allegation_id,
+                parts=tuple(
+                    whole.model_copy(update={"id": whole.id + p.suffix, "text": p.text}) for p in parts
+                ),
+                approved_by=approved_by,
+            ),
+        )
+
+    def on_allegation_split(self, event: AllegationSplit, meta: Meta) -> None:
+        self.findings.split(event.allegation_id, event.parts)
 
     @allowed_in("TALKING", "VERIFYING")
     def find_allegation(

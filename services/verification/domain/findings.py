@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 from shared.command import FreeText
 from shared.contracts.common import Allegation, Finding, Outcome
@@ -13,6 +15,13 @@ from shared.event import Value
 
 FoundOutcome = Outcome | Literal["PARTIALLY_SUBSTANTIATED"]
 """What may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""
+
+
+class AllegationPart(Value):
+    """An atomic part of an allegation, in sanitised words; its suffix makes its id (`a1` -> `a1b`)."""
+
+    suffix: Annotated[str, StringConstraints(pattern=r"^[a-z]$")]
+    text: FreeText
 
 
 class ThreeDistinction(Value):
@@ -38,6 +47,12 @@ class Findings:
     allegations: dict[str, Allegation] = field(default_factory=dict)
     found: dict[str, AllegationFound] = field(default_factory=dict)
     dispositions: dict[str, str] = field(default_factory=dict)
+
+    def split(self, allegation_id: str, parts: Iterable[Allegation]) -> None:
+        """The parts stand where the whole stood."""
+        rows = list(self.allegations.values())
+        at = list(self.allegations).index(allegation_id)
+        self.allegations = {a.id: a for a in (*rows[:at], *parts, *rows[at + 1 :])}
 
     def outcome(self, allegation_id: str) -> Outcome | None:
         """None as long as nothing was found."""
