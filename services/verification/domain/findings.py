@@ -94,10 +94,11 @@ class Findings:
         return tuple(sorted({effect for id in allegation_ids for effect in self.found[id].adverse_effect}))
 
     def verdict(self) -> Verdict:
-        """The verdict of the case; one inconclusive allegation keeps it from being clean (A66)."""
+        """The verdict of the case: mixed where something is true and something is not; else one
+        inconclusive allegation keeps it from being clean (A66)."""
         outcomes = {found.outcome for found in self.found.values()}
+        if outcomes >= {"SUBSTANTIATED", "UNFOUNDED"}:
+            return "MIXED"
         if "INCONCLUSIVE" in outcomes:
             return "HAS_INCONCLUSIVE"
-        if outcomes == {"UNFOUNDED"}:
-            return "ALL_UNFOUNDED"
-        return "ALL_SUBSTANTIATED" if outcomes == {"SUBSTANTIATED"} else "MIXED"
+        return "ALL_UNFOUNDED" if outcomes == {"UNFOUNDED"} else "ALL_SUBSTANTIATED"
