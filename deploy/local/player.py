@@ -1,7 +1,7 @@
 """Plays a scenario's data file through the public API, step by step, and holds every answer against it.
 
-A step is a command (`do`), a wait for what another service's reaction brings about (`await`,
-`wait_state`, `wait_event`), or a look (`deadline`, `history`). `${name.facts.x.0}` is read from the case
+A step is a command (`do`), a submission without account (`report`), a wait for what another service's
+reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`). `${name.facts.x.0}` is read from the case
 as the acting person sees it; `#name` is the SHA-256 of a made-up document.
 """
 
@@ -132,6 +132,8 @@ class Player:
     def _step(self, step: dict[str, Any]) -> None:
         if "do" in step:
             self._command(step)
+        elif "report" in step:
+            self._report(step)
         elif "await" in step:
             self._await_case(step)
         elif "wait_state" in step:
@@ -207,15 +209,28 @@ class Player:
         words = ", ".join(expect.get("events", ()))
         self.tell(Happened(step, self.now, "accepted", number=case.number, words=words))
 
+    def _report(self, step: dict[str, Any]) -> None:
+        """Somebody reports without an account; the clerk finds the envelope in his list."""
+        key = f"scenario-step-{self._count:05d}"
+        self._count += 1
+        with httpx.Client(base_url=self.stack.front_url, timeout=20, trust_env=False) as nobody:
+            answer = nobody.post("/intake/v1/reports", json=step["report"], headers={"idempotency-key": key})
+        if answer.status_code != 201:
+            raise Departure(f"report: {answer.status_code} {answer.text}")
+        [case] = self.patiently(step, lambda: self._fresh("intake", "complaints", step))
+        self.cases[step["save"]] = case
+        self._promise("intake", step["events"])
+        self.tell(Happened(step, self.now, "accepted", words=", ".join(step["events"])))
+
     def _check_refusal(self, step: dict[str, Any], answer: httpx.Response, code: str) -> None:
         told = answer.json()
         if answer.status_code < 400 or told["code"] != code:
             raise Departure(f"{step['do']}: {answer.status_code} {answer.text}, expected refusal {code}")
         service = step["do"].split(":")[0]
         self._promise(service, ["CommandRefused"])
-        case = self.cases[step["at"]]
+        number = self.cases[step["at"]].number if "at" in step else ""
         words = f"{code}: {told['message_zh']}"
-        self.tell(Happened(step, self.now, "refused", number=case.number, rule=told["rule"], words=words))
+        self.tell(Happened(step, self.now, "refused", number=number, rule=told["rule"], words=words))
 
     def _if_match(self, client: httpx.Client, case: Case) -> dict[str, str]:
         """Reads the case first, as a person would, and decides on the version that was read."""
@@ -238,22 +253,23 @@ class Player:
     # --- waiting and looking -----------------------------------------------------------------------
 
     def _await_case(self, step: dict[str, Any]) -> None:
-        """Another service opens a case on its own: wait until the list shows one more."""
+        """Another service opens cases on its own: wait until the list shows as many more as are named."""
         service, plural = step["await"].split(":")
-
-        def found() -> Case | None:
-            rows = (
-                self.client(step["as"]).get(f"/{service}/v1/{plural}", params={"state": step["state"]}).json()
-            )
-            fresh = [r for r in rows["items"] if r["stream"] not in self._seen]
-            return Case(service, plural, fresh[0]["stream"], fresh[0]["number"]) if len(fresh) == 1 else None
-
-        case = self.patiently(step, found)
-        self._seen.add(case.id)
-        self.cases[step["save"]] = case
+        found = self.patiently(step, lambda: self._fresh(service, plural, step))
+        for name, case in zip(step["save"].split(","), found, strict=True):
+            self.cases[name] = case
         self._promise(service, step.get("events", ()))
         words = ", ".join(step.get("events", ()))
-        self.tell(Happened(step, self.now, "followed", number=case.number, words=words))
+        self.tell(Happened(step, self.now, "followed", number=found[0].number, words=words))
+
+    def _fresh(self, service: str, plural: str, step: dict[str, Any]) -> list[Case] | None:
+        """The cases that no step has met so far, in the order of their numbers, once all are there."""
+        rows = self.client(step["as"]).get(f"/{service}/v1/{plural}", params={"state": step["state"]}).json()
+        fresh = sorted((r["number"], r["stream"]) for r in rows["items"] if r["stream"] not in self._seen)
+        if len(fresh) != len(step["save"].split(",")):
+            return None
+        self._seen.update(stream for _, stream in fresh)
+        return [Case(service, plural, stream, number) for number, stream in fresh]
 
     def _await_state(self, step: dict[str, Any]) -> None:
         service, name = step["wait_state"].split(":")
