@@ -1,8 +1,9 @@
 """Plays a scenario's data file through the public API, step by step, and holds every answer against it.
 
 A step is a command (`do`), a submission without account (`report`), a wait for what another service's
-reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`). `${name.facts.x.0}` is read from the case
-as the acting person sees it; `#name` is the SHA-256 of a made-up document.
+reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`).
+`${name.facts.x.0}` is read from the case as the acting person sees it; `#name` is the SHA-256 of a made-up
+document.
 """
 
 from __future__ import annotations
