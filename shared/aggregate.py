@@ -176,9 +176,12 @@ class Aggregate:
 
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
         """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
-        may carry its own day in `deadline_due` and a `deadline_key` where one case runs several."""
+        may carry its own day in `deadline_due` and a `deadline_key` where one case runs several. What
+        extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended."""
         started: list[DeadlineSet] = []
-        candidates = ctx.law.deadlines.started_by(self.service, type(event).__name__)
+        catalogue, name = ctx.law.deadlines, type(event).__name__
+        extended = catalogue.extended_by(self.service, name)
+        candidates = (*catalogue.started_by(self.service, name), *map(catalogue.get, extended))
         if not candidates:
             return ()
         holds = self.deadline_conditions(event)
@@ -186,8 +189,9 @@ class Aggregate:
             if not holds.issuperset(deadline.when):
                 continue
             day = getattr(event, "deadline_due", None)
+            longer = deadline.id in extended or getattr(event, "deadline_extended", False)
             due = (
-                deadline.due(_begun(event) or ctx.occurred_at, ctx.law.policy)
+                deadline.due(_begun(event) or ctx.occurred_at, ctx.law.policy, extended=longer)
                 if day is None
                 else deadline.due_carried(day, ctx.law.policy)
             )

@@ -343,6 +343,10 @@ class World:
             entries.append(Entry(*place, data["event"], data["meta"], row.recorded_at))
         return entries
 
+    def entries(self, service: str, stream: str, *types: str) -> list[Entry]:
+        """One stream's stored events."""
+        return [e for e in self.log(service, 0, *types) if e.stream == stream]
+
     def refusals(self, service: str, after: int) -> list[dict[str, Any]]:
         """The audit records of refusals behind a position."""
         return [e.event for e in self.log(service, after, "CommandRefused")]

@@ -20,6 +20,11 @@ from shared.web.app import json_response, page_number, plain_rows
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
 COARSE = {
     "RECEIVED": "RECEIVED",
+    "SEALED_UPWARD": "RECEIVED",
+    "NOT_ACCEPTED": "RECEIVED",
+    "SENT_DOWN": "IN_PROGRESS",
+    "SENT_OUT": "IN_PROGRESS",
+    "CLOSED": "CLOSED",
     "REGISTERED": "RECEIVED",
     "ACCEPTED": "ACCEPTED",
     "WITH_HANDLER": "IN_PROGRESS",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.intake.commands import COMMANDS
 from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
@@ -78,19 +80,37 @@ class Intake:
         return {"vault": deposit, "register": register, "original": original}
 
     def beside(self, parts: Parts) -> dict[str, Beside]:
-        async def enter_register(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
-            """Every accused's own stream is written in the transaction of the list (R55)."""
-            assert isinstance(aggregate, Complaint)
+        async def link(complaint: Complaint, ctx: Context) -> Sequence[Aggregate]:
             entries = []
-            for person in aggregate.accused:
+            for person in complaint.accused:
                 id = register_id(person.ref)
                 entry = await parts.repository.get(RegisterEntry, id) or RegisterEntry(id)
-                kinds = sorted({a.kind for a in aggregate.allegations if a.accused_ref == person.ref})
-                entry.link_complaint(ctx, person, aggregate.id, kinds)
+                kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
+                entry.link_complaint(ctx, person, complaint.id, kinds)
                 entries.append(entry)
             return entries
 
-        return {"ListAllegations": enter_register}
+        async def enter_register(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
+            """Every accused's own stream is written in the transaction of the list (R55)."""
+            assert isinstance(aggregate, Complaint)
+            return await link(aggregate, ctx)
+
+        async def pass_on(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
+            """At the organ that goes on with it, the complaint is born in the same transaction: it cannot
+            be lost on the way (A16, A17, A18, A22)."""
+            assert isinstance(aggregate, Complaint)
+            event = aggregate.pending_events[-1].event
+            assert isinstance(event, PassedOn)
+            child = Complaint(UUID(event.born))
+            reference = await self.vault_of(parts).copy(aggregate.id, child.id)
+            below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
+            # Above, the superior follows its complaint down; a sibling's is a case of its own.
+            child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
+            child.be_born(child_ctx, aggregate, event, reference)
+            return [child, *await link(child, ctx)]
+
+        passing = dict.fromkeys(("SplitComplaint", "TransferDown", "AssignDown", "TransferLateral"), pass_on)
+        return {"ListAllegations": enter_register, **passing}
 
     def screen(self, parts: Parts) -> VaultScreen:
         """The screen, widened to every complaint about the same accused: who sent a duplicate is

@@ -8,7 +8,9 @@ from services.intake.domain.complaint import Complaint
 from services.intake.domain.register import RegisterEntry, register_id
 from shared.contracts.verification import (
     AllegationsVerifiedUnfounded,
+    AssignedResultReported,
     CaseClosedWithoutVerification,
+    ComplaintReturnedByHandler,
     VerificationConcluded,
 )
 from shared.reaction import Desk, Reactions
@@ -32,6 +34,24 @@ async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None
             complaint.note_result(ctx, event.number, "HAS_INCONCLUSIVE", event.closed_on)
 
 
+async def note_returned(event: ComplaintReturnedByHandler, desk: Desk) -> None:
+    """A19: the petition department has it again."""
+    for id in event.complaint_ids:
+        complaint = await desk.get(Complaint, UUID(id))
+        if complaint is not None:
+            complaint.note_returned(desk.context(complaint.organ, rule="A19"), event.number, event.reason)
+
+
+async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> None:
+    """A26: the superior's own complaint learns what the lower organ reports on the one born of it."""
+    for id in event.complaint_ids:
+        complaint = await desk.get(Complaint, UUID(id))
+        origin = await desk.get(Complaint, UUID(complaint.origin)) if complaint and complaint.origin else None
+        if origin is not None:
+            ctx = desk.context(origin.organ, rule="A26")
+            origin.note_assigned_result(ctx, event.number, event.verdict)
+
+
 async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
     """The accused's history learns that these allegations were unfounded (R55)."""
     entry = await desk.get(RegisterEntry, register_id(event.subject.ref))
@@ -45,6 +65,8 @@ async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> No
 
 
 REACTIONS: Reactions = {
+    "verification.ComplaintReturnedByHandler": note_returned,
+    "verification.AssignedResultReported": note_assigned_result,
     "verification.VerificationConcluded": note_result,
     "verification.CaseClosedWithoutVerification": note_closing,
     "verification.AllegationsVerifiedUnfounded": note_conclusion,

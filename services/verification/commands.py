@@ -14,6 +14,7 @@ from shared.contracts.verification import (
     AdverseEffect,
     DispositionReason,
     EvidenceKind,
+    ReturnReason,
     Signature,
     TalkedWith,
     Way,
@@ -34,6 +35,30 @@ TraceMeans = Literal[
     "INTERVIEW",
     "OTHER",
 ]
+
+
+class RequestReturn(
+    Command, on=VerificationCase, rule="A19", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Asks to give a complaint back to the petition department: it has no substance, or is another
+    organ's. `consulted` says with whom it was talked over, and to what end."""
+
+    reason: ReturnReason
+    consulted: FreeText
+
+
+class ReturnToPetitionDept(
+    Command,
+    on=VerificationCase,
+    rule="A19",
+    by=(DEPUTY_LEADER, *HANDLERS),
+    differs_from=("handler",),
+    decides=True,
+):
+    """Gives the complaint back (退回), with the deputy leader's approval; the petition department
+    decides on it anew."""
+
+    opinion: FreeText
 
 
 class ProposeDisposition(
@@ -104,6 +129,19 @@ class StartVerification(
 
     team: People
     plan_hash: Sha256
+
+
+class ExtendVerification(
+    Command,
+    on=VerificationCase,
+    rule="DL-11",
+    by=(ORGAN_HEAD,),
+    differs_from=("handler",),
+    decides=True,
+):
+    """Gives a preliminary verification the further time that policy allows, once."""
+
+    reason: FreeText
 
 
 class RecordEvidence(
@@ -248,6 +286,14 @@ class ConcludeVerification(
     collective_study_ref: Reference | None = None
 
 
+class SubmitAssignedResult(
+    Command, on=VerificationCase, rule="A26", by=(ORGAN_HEAD,), differs_from=("handler",), decides=True
+):
+    """Reports the result of an assigned item to the superior that assigned it (上报核查处理情况)."""
+
+    collective_study_ref: Reference | None = None
+
+
 class AssessFalseAccusation(
     Command, on=VerificationCase, rule="R20", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
@@ -297,12 +343,15 @@ class RequestTracing(
 
 
 COMMANDS: list[type[Command]] = [
+    RequestReturn,
+    ReturnToPetitionDept,
     ProposeDisposition,
     ApproveDisposition,
     RejectDisposition,
     ReviewHeld,
     ResumeCase,
     StartVerification,
+    ExtendVerification,
     RecordEvidence,
     HoldTalk,
     RecordAccusedStatement,
@@ -313,6 +362,7 @@ COMMANDS: list[type[Command]] = [
     CountersignReport,
     ReturnReport,
     ConcludeVerification,
+    SubmitAssignedResult,
     AssessFalseAccusation,
     CloseCase,
     CloseWithoutVerification,

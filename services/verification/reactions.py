@@ -9,13 +9,19 @@ from shared.contracts.clarification import ClarificationAssessed
 from shared.contracts.common import RecusalDeclared
 from shared.contracts.intake import ComplaintTransferredToHandler
 from shared.contracts.verification import VerificationCaseOpened
-from shared.reaction import Desk, Reactions
+from shared.reaction import Desk, Reactions, derived_id
+
+
+def case_id(complaint: UUID, round: int) -> UUID:
+    """The case of a complaint; after a return, the next round has a case of its own."""
+    return derived_id("verification-case", complaint, *([round] if round > 1 else []))
 
 
 async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
-    """P1: a complaint handed to the handling department opens its verification case, once."""
+    """P1: a complaint handed to the handling department opens its verification case, once; handed over
+    again after a return, another one (A19)."""
     complaint = desk.published.stream_id
-    case = await desk.get_or_new(VerificationCase, desk.derived_id("verification-case", complaint))
+    case = await desk.get_or_new(VerificationCase, case_id(complaint, event.round))
     case.open(
         desk.context(rule="P1"),
         VerificationCaseOpened(
@@ -27,18 +33,19 @@ async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
             handling_dept=event.handling_dept,
             registered_by=event.registered_by,
             real_name=event.real_name,
+            assigned_by_superior=event.assigned_by_superior,
         ),
     )
     case.take_over_recusals(desk.context(rule="SD10"), event.recused, str(complaint))
 
 
 async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
-    """SD10: somebody stepped aside from a complaint whose case is already open."""
-    complaint = desk.published.stream_id
-    case = await desk.get(VerificationCase, desk.derived_id("verification-case", complaint))
-    if case is not None:
+    """SD10: somebody stepped aside from a complaint whose cases are already open."""
+    complaint, round = desk.published.stream_id, 1
+    while (case := await desk.get(VerificationCase, case_id(complaint, round))) is not None:
         ctx = desk.context(case.organ, rule="SD10")
         case.take_over_recusals(ctx, [event.person], str(complaint), event.ground)
+        round += 1
 
 
 async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk) -> None:

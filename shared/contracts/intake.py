@@ -24,6 +24,12 @@ IdentityStatus = Literal["UNCLAIMED", "CLAIMED", "CONFIRMED", "NOT_CONFIRMED"]
 Priority = Literal["URGENT", "REAL_NAME", "NORMAL"]
 
 
+RejectionReason = Literal["LEGAL_REMEDY", "OTHER_ORGAN_DUTY", "NO_SUBSTANCE"]
+AssignmentGround = Literal["CENTRAL_DECISIONS", "TYPICAL_AND_STRONG", "LONG_DELAYED", "OTHER"]
+"""The four grounds of an assignment to a lower organ (A22)."""
+ReturnReason = Literal["NO_SUBSTANCE", "OTHER_ORGAN"]
+
+
 class IntakeEvent(Event):
     """Base of intake's events."""
 
@@ -53,6 +59,21 @@ class ComplaintReceived(IntakeEvent):
     reporter_ref: L1[str] = ""
     """Random per complaint; the identity itself lies in the vault (SEC-3)."""
     identity_status: L1[IdentityStatus] = "UNCLAIMED"
+    competent_organ: L1[str] = ""
+    """Another organ that the triage found competent; its five days begin (DL-05)."""
+    urgent: L1[bool] = False
+    joint: L1[bool] = False
+    """Several signed it; who and how many lies in the vault (SEC-1)."""
+    received_by: L1[str] = ""
+    """Who spoke with the reporter, alone (A5)."""
+    representatives: L1[int] = 0
+    oral_record: L1[bool] = False
+    reporter_confirmed: L1[bool] = False
+    origin: L1[str] = ""
+    """The complaint of another organ from which this one was born."""
+    origin_number: L1[str] = ""
+    parcel: L1[str] = ""
+    """The sealed parcel of a lower organ in which it came (A14)."""
 
     @property
     def deadline_from(self) -> date:
@@ -102,6 +123,134 @@ class ComplaintAccepted(IntakeEvent):
     handling_dept: L1[str]
 
 
+class ComplaintNotAccepted(IntakeEvent):
+    """Not accepted, on one of exactly three grounds (A10)."""
+
+    to = "NOT_ACCEPTED"
+
+    reason: L1[RejectionReason]
+
+
+class ComplaintRedirected(IntakeEvent):
+    """A letter was sent on to the body that has to decide (A11)."""
+
+    to = "CLOSED"
+
+    to_body: L1[str]
+
+
+class ReporterAdvised(IntakeEvent):
+    """Whoever came, called or wrote online was told which body decides (A11)."""
+
+    to = "CLOSED"
+
+    body: L1[str]
+
+
+class ComplaintFiled(IntakeEvent):
+    """Filed: it names somebody and says nothing about him; substance added later revives it (A10)."""
+
+    to = "CLOSED"
+
+
+class AppealForwarded(IntakeEvent):
+    """An appeal is no accusation: it went to the body that hears appeals (C6)."""
+
+    to = "CLOSED"
+
+    to_body: L1[str]
+
+
+class SuggestionForwarded(IntakeEvent):
+    """A suggestion went to the body that it concerns."""
+
+    to = "CLOSED"
+
+    to_body: L1[str]
+
+
+class ComplaintSplit(IntakeEvent):
+    """What another organ must handle became a complaint of its own there (A18)."""
+
+    born: L1[str]
+    to_organ: L1[str]
+    accused: L2[tuple[Accused, ...]]
+    allegations: L2[tuple[Allegation, ...]]
+
+
+class ComplaintTransferredDown(IntakeEvent):
+    """Handed down to the competent lower organ; no reply is owed (A16)."""
+
+    to = "SENT_DOWN"
+
+    born: L1[str]
+    to_organ: L1[str]
+
+
+class ComplaintAssignedDown(IntakeEvent):
+    """Assigned to a lower organ, which reports the result (A22)."""
+
+    to = "SENT_DOWN"
+
+    born: L1[str]
+    to_organ: L1[str]
+    ground: L1[AssignmentGround]
+    letter_ref: L1[str]
+    report_by: L1[date]
+
+
+class ComplaintTransferredLateral(IntakeEvent):
+    """Handed to another competent organ that is neither above nor below (A17)."""
+
+    to = "SENT_OUT"
+
+    born: L1[str]
+    to_organ: L1[str]
+
+
+class AssignedResultNoted(IntakeEvent):
+    """The lower organ has reported its result; the superior has not yet judged it (A26)."""
+
+    case_number: L1[str]
+    verdict: L2[str]
+
+
+class AssignedResultAccepted(IntakeEvent):
+    """The superior accepts the reported result."""
+
+    to = "RESULT_AVAILABLE"
+
+    opinion: L2[str]
+
+
+class AssignedResultReturned(IntakeEvent):
+    """The superior returns the reported result; another one is owed."""
+
+    born: L1[str]
+    reason: L2[str]
+
+
+class AssignedPeriodExtended(IntakeEvent):
+    """The lower organ takes longer, with its head's approval (A23)."""
+
+    reason: L2[str]
+    began_on: L1[date]
+
+    @property
+    def deadline_from(self) -> date:
+        """The longer period counts from the day from which the first one ran."""
+        return self.began_on
+
+
+class ReturnByHandlerNoted(IntakeEvent):
+    """The handling department returned it; the petition department decides anew (A19)."""
+
+    to = "REGISTERED"
+
+    reason: L1[ReturnReason]
+    case_number: L1[str]
+
+
 class ComplaintTransferredToHandler(IntakeEvent):
     """Handed to the handling department, which opens a verification case (P1)."""
 
@@ -116,6 +265,10 @@ class ComplaintTransferredToHandler(IntakeEvent):
     real_name: L1[bool]
     recused: L1[tuple[str, ...]] = ()
     """Who stepped aside so far; he is recused from what follows too (SD10)."""
+    round: L1[int] = 1
+    """2 and more: it was returned and is handed over again, to a new case (A19)."""
+    assigned_by_superior: L1[bool] = False
+    """The result must be reported to the superior that assigned it (A26)."""
 
 
 # --- answering ----------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ EvidenceKind = Literal[
 Signature = Literal["SIGNED", "REFUSED_NOTED", "NOT_APPLICABLE"]
 TalkedWith = Literal["ACCUSED", "WITNESS", "UNIT"]
 AdverseEffect = Literal["WORK", "LIFE", "SOCIETY"]
+ReturnReason = Literal["NO_SUBSTANCE", "OTHER_ORGAN"]
 ReportNature = Literal["UNDETERMINED", "MISTAKEN_ACCUSATION", "UNFOUNDED_REPORT", "FALSE_ACCUSATION"]
 STATE_AFTER: dict[Way, str] = {
     "TALK_OR_INQUIRY": "TALKING",
@@ -79,6 +80,50 @@ class VerificationCaseOpened(VerificationEvent):
     registered_by: L1[tuple[str, ...]]
     """Whoever registered the complaint may not verify it (SD3)."""
     real_name: L1[bool]
+    assigned_by_superior: L1[bool] = False
+    """The result is owed to the superior organ (A26)."""
+
+
+class ComplaintReturnedByHandler(VerificationEvent):
+    """The handling department returns the complaint to the petition department (A19)."""
+
+    to = "RETURNED"
+
+    number: L1[str]
+    complaint_ids: L1[tuple[str, ...]]
+    reason: L1[ReturnReason]
+    consulted: L2[str]
+    opinion: L2[str]
+
+
+class ReturnProposed(VerificationEvent):
+    """The handling department has talked it over and asks the deputy leader to let it return it (A19)."""
+
+    reason: L1[ReturnReason]
+    consulted: L2[str]
+
+
+class AssignedResultReported(VerificationEvent):
+    """The result of an assigned item, studied collectively and approved by the head, goes up (A26)."""
+
+    number: L1[str]
+    complaint_ids: L1[tuple[str, ...]]
+    verdict: L2[Verdict]
+    findings: L2[tuple[Finding, ...]]
+    study_ref: L1[str]
+    reported_on: L1[date]
+
+
+class VerificationExtended(VerificationEvent):
+    """A preliminary verification takes longer, with the head's approval (DL-11)."""
+
+    reason: L2[str]
+    started_on: L1[date]
+
+    @property
+    def deadline_from(self) -> date:
+        """The longer period counts from the day from which the first one ran."""
+        return self.started_on
 
 
 class DispositionProposed(VerificationEvent):
@@ -236,6 +281,7 @@ class VerificationReportReturned(VerificationEvent):
     reason: L2[str]
     started_on: L1[date | None] = None
     """The day on which the team began to verify."""
+    deadline_extended: L1[bool] = False
 
     @property
     def deadline_from(self) -> date | None:

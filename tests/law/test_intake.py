@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -41,7 +42,9 @@ REPORTER = {"name": "虚某举", "phone": "19900000000"}
     "channel", ["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
 )
 def test_a3_every_channel_is_received(world: World, channel: str) -> None:
-    body = {"channel": channel, "acknowledged_notice_version": "2023-1"}
+    body: dict[str, Any] = {"channel": channel, "acknowledged_notice_version": "2023-1"}
+    if channel in ("VISIT", "CALL"):
+        body["reception"] = {"received_by": sub(CLERK), "others_present": False}
     assert done(world.receive(CLERK, body))["state"] == "RECEIVED"
 
 

@@ -1,21 +1,71 @@
-"""What may be asked once the allegations are listed: whose it is, and who goes on with it."""
+"""What may be asked of a complaint that goes on: to a department here, or to another organ."""
 
 from __future__ import annotations
 
+from services.intake.commands.deciding import OrganCode
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import Code
-from shared.command import Command
-from shared.security.roles import PETITION_HEAD
-
-
-class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
-    """Accepts a complaint as this organ's own (受理)."""
-
-    handling_dept: Code
+from shared.command import Command, FreeText, Reference
+from shared.contracts.intake import AssignmentGround
+from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION_HEAD
 
 
 class TransferToHandler(Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor"):
     """Hands an accepted complaint to the handling department (移送), which opens a case."""
 
 
-PASSING_ON: list[type[Command]] = [AcceptComplaint, TransferToHandler]
+class TransferDown(Command, on=Complaint, rule="A16", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+    """Hands a complaint down to the lower organ that is competent for it (转送); no reply is owed."""
+
+    to_organ: OrganCode
+
+
+class AssignDown(
+    Command,
+    on=Complaint,
+    rule="A22",
+    by=(DEPUTY_LEADER,),
+    duty="acceptor",
+    differs_from=("registrar",),
+    decides=True,
+):
+    """Assigns a complaint to a lower organ by letter (交办), on one of four grounds; the deputy leader
+    decides. Its result is owed in three months (DL-06)."""
+
+    to_organ: OrganCode
+    ground: AssignmentGround
+    letter_ref: Reference
+
+
+class TransferLateral(Command, on=Complaint, rule="A17", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+    """Hands a complaint to another competent organ that is neither above nor below (移送)."""
+
+    to_organ: OrganCode
+
+
+class AcceptResult(Command, on=Complaint, rule="A26", by=(PETITION_HEAD, DEPUTY_LEADER), decides=True):
+    """Accepts the result that the lower organ reports on an assigned complaint."""
+
+    opinion: FreeText
+
+
+class ReturnResult(Command, on=Complaint, rule="A26", by=(PETITION_HEAD, DEPUTY_LEADER), decides=True):
+    """Returns the reported result; the lower organ owes another one."""
+
+    reason: FreeText
+
+
+class RequestExtension(Command, on=Complaint, rule="A23", by=(ORGAN_HEAD,), decides=True):
+    """Takes longer over an assigned complaint (延期), once: decided by the head of the lower organ."""
+
+    reason: FreeText
+
+
+PASSING_ON: list[type[Command]] = [
+    TransferToHandler,
+    TransferDown,
+    AssignDown,
+    TransferLateral,
+    AcceptResult,
+    ReturnResult,
+    RequestExtension,
+]

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import AccusedEntry, AllegationEntry, ReporterBlock
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception, ReporterBlock
 from shared.command import Command, Day, Reference
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
@@ -28,9 +28,17 @@ class ReceiveComplaint(
     pages: Annotated[int, Field(ge=1, le=5000)] = 1
     competent_level: LevelName
     """The level that the triage found competent for the accused."""
+    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-\d{2,9})?$")] = ""
+    """Another organ of no higher level that the triage found competent (A17)."""
     blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
     platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
     acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = ""
+    urgent: bool = False
+    """A threat to safety or to evidence: it is worked on first."""
+    joint: bool = False
+    """Several signed it (联名); the names go to the vault."""
+    reception: Reception | None = None
+    """How a visit or a call was received."""
     reporter: L3[ReporterBlock | None] = None
 
 

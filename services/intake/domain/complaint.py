@@ -21,4 +21,8 @@ class Complaint(Answering):
         if status in ("CLAIMED", "CONFIRMED"):
             holds.add("real_name")
         holds.add("above_own_level" if level > self._stream_level else "competent")
+        source = getattr(event, "source", self.source)
+        holds.add(source.lower())
+        if getattr(event, "competent_organ", self.other_competent) not in ("", self.organ):
+            holds.add("other_organ")
         return frozenset(holds)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from services.intake.domain.values import AccusedEntry, AllegationEntry
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception
 from shared.aggregate import Context, allowed_in
 from shared.case import Case
 from shared.contracts.common import Accused, Allegation, LevelName
@@ -50,6 +50,13 @@ class Receiving(Case):
         self.accused: tuple[Accused, ...] = ()
         self.allegations: tuple[Allegation, ...] = ()
         self.duplicate_of = ""
+        self.channel = ""
+        self.source = ""
+        self.origin = ""
+        self.origin_number = ""
+        self.urgent = False
+        self.other_competent = ""
+        self.wording_approved_by = ""
 
     @property
     def complaint_ids(self) -> tuple[str, ...]:
@@ -64,15 +71,22 @@ class Receiving(Case):
         received_on: date,
         pages: int,
         competent_level: LevelName,
+        competent_organ: str,
         blob_id: str,
         platform_no: str,
         acknowledged_notice_version: str,
+        urgent: bool,
+        joint: bool,
+        reception: Reception | None,
     ) -> None:
         """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
         if received_on > local_date(ctx.occurred_at):
             refuse("E_SCHEMA", "§0.5", field="received_on", reason="in the future")
         if channel.startswith("ONLINE") and not acknowledged_notice_version:
             refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
+        if competent_organ and competent_organ not in ctx.law.organs:
+            refuse("E_SCHEMA", "§5.4", field="competent_organ")
+        _check_reception(channel, reception)
         reporter_ref, identity_status = ctx.facts.get("vault", ("", "UNCLAIMED"))
         self.record(
             ctx,
@@ -83,27 +97,43 @@ class Receiving(Case):
                 received_on=received_on,
                 pages=pages,
                 competent_level=competent_level,
+                competent_organ=competent_organ,
                 blob_id=blob_id,
                 platform_no=platform_no,
                 acknowledged_notice_version=acknowledged_notice_version,
                 reporter_ref=reporter_ref,
                 identity_status=identity_status,
+                urgent=urgent,
+                joint=joint,
+                received_by=reception.received_by if reception else "",
+                representatives=reception.representatives if reception else 0,
+                oral_record=reception.oral_record if reception else False,
+                reporter_confirmed=reception.reporter_confirmed if reception else False,
             ),
         )
 
     def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
         self.organ = event.organ
+        self.channel = event.channel
+        self.source = event.source
         self.competent_level = event.competent_level
+        self.other_competent = event.competent_organ
         self.reporter_ref = event.reporter_ref
         self.identity_status = event.identity_status
         self.received_on = event.received_on
+        self.urgent = event.urgent
+        self.origin = event.origin
+        self.origin_number = event.origin_number
 
     @allowed_in("RECEIVED")
     def register_complaint(self, ctx: Context, category: Category) -> None:
         """A14: what belongs to a superior organ is sealed and escalated, never registered here."""
+        self._check_not_sealed()
         if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
             refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
         priority: Priority = "REAL_NAME" if self.identity_status == "CONFIRMED" else "NORMAL"
+        if self.urgent:
+            priority = "URGENT"
         self.record(
             ctx,
             ComplaintRegistered(
@@ -164,6 +194,7 @@ class Receiving(Case):
     def on_allegations_listed(self, event: AllegationsListed, meta: Meta) -> None:
         self.accused = event.accused
         self.allegations = event.allegations
+        self.wording_approved_by = event.approved_by
 
     @allowed_in("REGISTERED")
     def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
@@ -186,6 +217,15 @@ class Receiving(Case):
 
     def on_duplicate_filed(self, event: DuplicateFiled, meta: Meta) -> None:
         self.duplicate_of = event.of
+
+    def _check_not_sealed(self) -> None:
+        """What was sealed upward is not registered, viewed, copied or passed on here any more (A14)."""
+        if self.state == "SEALED_UPWARD":
+            refuse("E_SEALED_UPWARD", "A14")
+
+    def born_at(self, organ: str) -> UUID:
+        """The stream under which this complaint goes on at another organ."""
+        return derived_id("passed-on", self.id, organ)
 
     @property
     def _stream_level(self) -> Level:
@@ -219,3 +259,19 @@ class Receiving(Case):
 
     def _claims(self) -> set[tuple[str, str]]:
         return {(a.accused_ref, a.kind) for a in self.allegations}
+
+
+def _check_reception(channel: Channel, reception: Reception | None) -> None:
+    """A5, A6: spoken reports are taken by a named person alone; a group sends at most three, a group of
+    more than ten at most five."""
+    if channel not in ("VISIT", "CALL"):
+        if reception is not None:
+            refuse("E_SCHEMA", "A5", field="reception", reason="only for VISIT and CALL")
+        return
+    if reception is None:
+        refuse("E_SCHEMA", "A5", field="reception.received_by")
+    if reception.others_present:
+        refuse("E_SCHEMA", "A5", field="reception.others_present")
+    most = 3 if reception.group_size <= 10 else 5
+    if channel == "VISIT" and reception.representatives > min(most, reception.group_size):
+        refuse("E_REPRESENTATIVES", "A6", at_most=min(most, reception.group_size))

@@ -14,6 +14,18 @@ from shared.law.identifiers import is_resident_id
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
+class Reception(Value):
+    """How a visit or a call was received: by a named person and with nobody else present (A5); a group
+    through its representatives (A6); what was said, written down and confirmed (A7)."""
+
+    received_by: Reference
+    others_present: bool
+    group_size: Annotated[int, Field(ge=1, le=100_000)] = 1
+    representatives: Annotated[int, Field(ge=1, le=100_000)] = 1
+    oral_record: bool = False
+    reporter_confirmed: bool = False
+
+
 class AccusedEntry(Value):
     """An accused as the clerk enters it: either the confirmed match in the register, or a new entry."""
 

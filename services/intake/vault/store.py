@@ -62,6 +62,12 @@ class Vault:
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
+    async def copy(self, origin: UUID, complaint: UUID) -> str:
+        """The reporter of a complaint goes along to the one born of it: under a fresh key and a fresh
+        reference (SEC-3). Empty where nobody is known."""
+        known = await self.reporters([origin])
+        return await self.deposit(complaint, known[0]) if known else ""
+
     async def reporters(self, complaints: Sequence[UUID]) -> list[ReporterBlock]:
         """The identities behind these complaints, for the screen alone."""
         query = select(identities).where(identities.c.complaint.in_(complaints))

@@ -21,11 +21,13 @@ from shared.contracts.verification import (
     AllegationSplit,
     AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
+    AssignedResultReported,
     CaseClosed,
     CaseClosedWithoutVerification,
     CaseHeld,
     CaseResumed,
     ClarificationAssessmentNoted,
+    ComplaintReturnedByHandler,
     DispositionApproved,
     DispositionProposed,
     DispositionReason,
@@ -34,12 +36,15 @@ from shared.contracts.verification import (
     EvidenceRecorded,
     FalseAccusationAssessed,
     HeldReviewed,
+    ReturnProposed,
+    ReturnReason,
     Signature,
     SubstantiatedDispositionRecorded,
     TalkedWith,
     TalkHeld,
     VerificationCaseOpened,
     VerificationConcluded,
+    VerificationExtended,
     VerificationReportCountersigned,
     VerificationReportReturned,
     VerificationReportSubmitted,
@@ -49,6 +54,7 @@ from shared.contracts.verification import (
 from shared.event import Event, Meta
 from shared.law.working_days import local_date
 from shared.refusal import refuse
+from shared.security.roles import DEPUTY_LEADER
 from shared.security.wording import tells_channel
 
 
@@ -71,6 +77,9 @@ class VerificationCase(Case):
         self.evidence: set[str] = set()
         self.duties_read: set[str] = set()
         self.started_on: date | None = None
+        self.extended = False
+        self.return_asked: ReturnProposed | None = None
+        self.assigned_by_superior = False
         self.countersigned = False
         self.last_talk: datetime | None = None
         self.findings = Findings()
@@ -95,6 +104,33 @@ class VerificationCase(Case):
         self.accused = {a.ref: a for a in event.accused}
         self.findings = Findings({a.id: a for a in event.allegations})
         self.duties["registrar"] = set(event.registered_by)
+        self.assigned_by_superior = event.assigned_by_superior
+
+    # --- back to the petition department ---
+
+    @allowed_in("OPENED")
+    def request_return(self, ctx: Context, reason: ReturnReason, consulted: str) -> None:
+        self.record(ctx, ReturnProposed(reason=reason, consulted=consulted))
+
+    def on_return_proposed(self, event: ReturnProposed, meta: Meta) -> None:
+        self.return_asked = event
+
+    @allowed_in("OPENED")
+    def return_to_petition_dept(self, ctx: Context, opinion: str) -> None:
+        """A19: talked over first, and approved by the deputy leader."""
+        asked = self.return_asked
+        if asked is None or ctx.actor.role != DEPUTY_LEADER:
+            refuse("E_APPROVAL_REQUIRED", "A19", missing="RequestReturn" if asked is None else DEPUTY_LEADER)
+        self.record(
+            ctx,
+            ComplaintReturnedByHandler(
+                number=self.number,
+                complaint_ids=self.complaint_ids,
+                reason=asked.reason,
+                consulted=asked.consulted,
+                opinion=opinion,
+            ),
+        )
 
     # --- disposition ---
 
@@ -157,6 +193,18 @@ class VerificationCase(Case):
     def on_verification_started(self, event: VerificationStarted, meta: Meta) -> None:
         self.started_on = local_date(meta.occurred_at)
         self._became_handlers(event.team)
+
+    @allowed_in("VERIFYING")
+    def extend_verification(self, ctx: Context, reason: str) -> None:
+        """DL-11: once, by the head of the organ."""
+        if self.extended:
+            refuse("E_STATE", "DL-11", done="ExtendVerification")
+        if self.state != "VERIFYING" or self.started_on is None:
+            refuse("E_STATE", "DL-11", state=self.state)
+        self.record(ctx, VerificationExtended(reason=reason, started_on=self.started_on))
+
+    def on_verification_extended(self, event: VerificationExtended, meta: Meta) -> None:
+        self.extended = True
 
     @allowed_in("TALKING", "VERIFYING")
     def record_evidence(
@@ -376,7 +424,9 @@ class VerificationCase(Case):
     @allowed_in("REPORTED")
     def return_report(self, ctx: Context, reason: str) -> None:
         back_to: Literal["TALKING", "VERIFYING"] = "TALKING" if self.way == "TALK_OR_INQUIRY" else "VERIFYING"
-        returned = VerificationReportReturned(back_to=back_to, reason=reason, started_on=self.started_on)
+        returned = VerificationReportReturned(
+            back_to=back_to, reason=reason, started_on=self.started_on, deadline_extended=self.extended
+        )
         self.record(ctx, returned)
 
     # --- conclusion ---
@@ -495,6 +545,27 @@ class VerificationCase(Case):
             )
 
     # --- after the conclusion ---
+
+    @allowed_in("CONCLUDED", "CLOSED")
+    def submit_assigned_result(self, ctx: Context, collective_study_ref: str | None) -> None:
+        """A26: what a superior assigned is reported to it, studied collectively and approved by the head."""
+        if not self.assigned_by_superior:
+            refuse("E_STATE", "A26", assigned_by_superior=False)
+        if collective_study_ref is None:
+            refuse("E_COLLECTIVE_STUDY_MISSING", "A26")
+        if self.state not in ("CONCLUDED", "CLOSED"):
+            refuse("E_NOT_CONCLUDED", "A26", state=self.state)
+        self.record(
+            ctx,
+            AssignedResultReported(
+                number=self.number,
+                complaint_ids=self.complaint_ids,
+                verdict=self.findings.verdict(),
+                findings=self.findings.published(self.findings.allegations),
+                study_ref=collective_study_ref,
+                reported_on=local_date(ctx.occurred_at),
+            ),
+        )
 
     @allowed_in("CONCLUDED")
     def assess_false_accusation(self, ctx: Context, result: Literal["SCREEN_OUT"], reason: str) -> None:

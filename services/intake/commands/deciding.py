@@ -1,0 +1,68 @@
+"""What may be asked once a complaint is registered: is it ours, and does it go on (A10, A11, A18, C6)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import Code
+from shared.command import Command, Reference, ShortText
+from shared.security.roles import PETITION, PETITION_HEAD
+
+OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-\d{2,9}$")]
+
+
+class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+    """Accepts a complaint as this organ's own (受理)."""
+
+    handling_dept: Code
+
+
+class RejectComplaint(Command, on=Complaint, rule="A10", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+    """Does not accept a complaint (不予受理), on one of three grounds: LEGAL_REMEDY, OTHER_ORGAN_DUTY,
+    NO_SUBSTANCE."""
+
+    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z_]{1,40}$")]
+
+
+class RedirectOut(Command, on=Complaint, rule="A11", by=PETITION):
+    """Sends a letter on to the body that decides on such matters (转有关机关)."""
+
+    to_body: ShortText
+
+
+class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION):
+    """Notes that whoever came, called or wrote online was told which body decides."""
+
+    body: ShortText
+
+
+class FileNotAccepted(Command, on=Complaint, rule="A10", by=PETITION):
+    """Files a complaint without substance; evidence added later revives it."""
+
+
+class ForwardComplaint(Command, on=Complaint, rule="C6", by=PETITION):
+    """Forwards an appeal (申诉) or a suggestion, which is no accusation, to the body that decides on it."""
+
+    to_body: ShortText
+
+
+class SplitComplaint(Command, on=Complaint, rule="A18", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+    """Gives part of the allegations to the organ that is competent for them; a complaint of its own is
+    born there in the same transaction."""
+
+    to_organ: OrganCode
+    allegation_ids: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
+
+
+DECIDING: list[type[Command]] = [
+    AcceptComplaint,
+    RejectComplaint,
+    RedirectOut,
+    AdviseReporter,
+    FileNotAccepted,
+    ForwardComplaint,
+    SplitComplaint,
+]

@@ -1,0 +1,137 @@
+"""The second phase: is it ours, and does it go on (A1, A10, A11, A18, C6, §5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+from uuid import UUID
+
+from services.intake.domain.receiving import Receiving
+from shared.aggregate import Context, allowed_in
+from shared.contracts.common import Accused
+from shared.contracts.intake import (
+    AppealForwarded,
+    ComplaintAccepted,
+    ComplaintFiled,
+    ComplaintNotAccepted,
+    ComplaintRedirected,
+    ComplaintSplit,
+    RejectionReason,
+    ReporterAdvised,
+    SuggestionForwarded,
+)
+from shared.event import Meta
+from shared.refusal import refuse
+
+GROUNDS: frozenset[str] = frozenset(get_args(RejectionReason))
+FORWARDED: dict[str, type[AppealForwarded] | type[SuggestionForwarded]] = {
+    "APPEAL": AppealForwarded,
+    "SUGGESTION": SuggestionForwarded,
+}
+
+
+class Deciding(Receiving):
+    """Accepted, or not accepted on one of three grounds and led to where it belongs."""
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.handling_dept = ""
+        self.rejected_for = ""
+
+    @allowed_in("REGISTERED")
+    def accept_complaint(self, ctx: Context, handling_dept: str) -> None:
+        """Only what this organ is competent for by management authority and place (§5.4)."""
+        self._check_not_sealed()
+        if self.state == "DUPLICATE_FILED":
+            refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
+        if self.state == "REGISTERED" and not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        if self.category not in ("", "ACCUSATION"):
+            refuse("E_NOT_COMPETENT", "C6", category=self.category)
+        if self.source != "SUPERIOR_ASSIGNED":
+            # The superior may assign what is not below by itself (A22).
+            for person in self.accused:
+                if self._competent_organ(ctx, person) != self.organ:
+                    refuse("E_NOT_COMPETENT", "§5.4", competent=self._competent_organ(ctx, person))
+        self.record(ctx, ComplaintAccepted(handling_dept=handling_dept))
+
+    def on_complaint_accepted(self, event: ComplaintAccepted, meta: Meta) -> None:
+        self.handling_dept = event.handling_dept
+
+    @allowed_in("REGISTERED")
+    def reject_complaint(self, ctx: Context, reason: str) -> None:
+        """A10: three grounds and nothing else; that nobody signed it is none of them (R29)."""
+        if reason not in GROUNDS:
+            refuse("E_REJECTION_REASON", "A10", allowed=sorted(GROUNDS))
+        if self.category == "OUT_OF_SCOPE" and reason != "OTHER_ORGAN_DUTY":
+            refuse("E_REJECTION_REASON", "A10", allowed=["OTHER_ORGAN_DUTY"])
+        self.record(ctx, ComplaintNotAccepted(reason=reason))
+
+    def on_complaint_not_accepted(self, event: ComplaintNotAccepted, meta: Meta) -> None:
+        self.rejected_for = event.reason
+
+    @allowed_in("NOT_ACCEPTED")
+    def redirect_out(self, ctx: Context, to_body: str) -> None:
+        """A11: a letter is sent on; whoever spoke or wrote online is advised instead."""
+        self._check_led_elsewhere(letter=True)
+        self.record(ctx, ComplaintRedirected(to_body=to_body))
+
+    @allowed_in("NOT_ACCEPTED")
+    def advise_reporter(self, ctx: Context, body: str) -> None:
+        """A11: which body decides is told to whoever came, called or wrote online."""
+        self._check_led_elsewhere(letter=False)
+        self.record(ctx, ReporterAdvised(body=body))
+
+    def _check_led_elsewhere(self, *, letter: bool) -> None:
+        if self.state != "NOT_ACCEPTED":
+            return
+        if self.rejected_for == "NO_SUBSTANCE":
+            refuse("E_SCHEMA", "A11", reason="without substance it is filed")
+        if (self.channel == "LETTER") != letter:
+            refuse("E_SCHEMA", "A11", channel=self.channel)
+
+    @allowed_in("NOT_ACCEPTED")
+    def file_not_accepted(self, ctx: Context) -> None:
+        """A10: only what has no substance is filed; the two other grounds lead to another body."""
+        if self.state == "NOT_ACCEPTED" and self.rejected_for != "NO_SUBSTANCE":
+            refuse("E_RECORD_INCOMPLETE", "A11", missing="RedirectOut or AdviseReporter")
+        self.record(ctx, ComplaintFiled())
+
+    @allowed_in("REGISTERED")
+    def forward_complaint(self, ctx: Context, to_body: str) -> None:
+        """C6: an appeal or a suggestion is no accusation and goes where it is decided."""
+        event = FORWARDED.get(self.category)
+        if event is None:
+            refuse("E_SCHEMA", "C6", category=self.category)
+        self.record(ctx, event(to_body=to_body))
+
+    @allowed_in("REGISTERED")
+    def split_complaint(self, ctx: Context, to_organ: str, allegation_ids: Sequence[str]) -> None:
+        """A18: what is another organ's goes there as a complaint of its own; the rest stays."""
+        known = {a.id: a for a in self.allegations}
+        if unknown := [id for id in allegation_ids if id not in known]:
+            refuse("E_SCHEMA", "A18", field="allegation_ids", unknown=unknown)
+        if len(set(allegation_ids)) == len(known):
+            refuse("E_SCHEMA", "A18", field="allegation_ids", reason="nothing would stay: transfer it")
+        claims = tuple(known[id] for id in dict.fromkeys(allegation_ids))
+        refs = {a.accused_ref for a in claims}
+        people = tuple(p for p in self.accused if p.ref in refs)
+        self._check_competent(ctx, to_organ, people)
+        if self.organ == to_organ:
+            refuse("E_SCHEMA", "A18", field="to_organ")
+        born = str(self.born_at(to_organ))
+        self.record(ctx, ComplaintSplit(born=born, to_organ=to_organ, accused=people, allegations=claims))
+
+    def on_complaint_split(self, event: ComplaintSplit, meta: Meta) -> None:
+        self.allegations = tuple(a for a in self.allegations if a not in event.allegations)
+        left = {a.accused_ref for a in self.allegations}
+        self.accused = tuple(p for p in self.accused if p.ref in left)
+
+    def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
+        """Whom it goes to must be competent for every accused that goes along (§5.4)."""
+        if self.state == "REGISTERED" and not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        for person in people:
+            competent = self._competent_organ(ctx, person)
+            if competent != organ:
+                refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
