@@ -58,6 +58,12 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "E_DUPLICATE": Entry(409, "此件系重复检举控告。", "This repeats a complaint that is already registered."),
     "E_NOTICE_NOT_DUE": Entry(409, "此件无须告知受理情况。", "No acceptance notice is due here."),
+    "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS": Entry(
+        409, "匿名件不作见面和反馈。", "Meetings and feedback are owed to confirmed real names only."
+    ),
+    "E_MEETING_SKIPPED": Entry(
+        409, "“三见面三反馈”须按顺序进行，不得遗漏。", "A meeting or feedback that comes first is missing."
+    ),
     "E_REPRESENTATIVES": Entry(422, "代表人数超过规定。", "Too many representatives."),
     "E_REJECTION_REASON": Entry(
         422, "不予受理的理由只有规定的三种。", "Only the three lawful grounds of rejection."

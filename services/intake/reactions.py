@@ -11,6 +11,8 @@ from shared.contracts.verification import (
     AssignedResultReported,
     CaseClosedWithoutVerification,
     ComplaintReturnedByHandler,
+    NewEvidenceAssessedImmaterial,
+    VerificationCaseReopened,
     VerificationConcluded,
 )
 from shared.reaction import Desk, Reactions
@@ -52,6 +54,22 @@ async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> Non
             origin.note_assigned_result(ctx, event.number, event.verdict)
 
 
+async def note_immaterial(event: NewEvidenceAssessedImmaterial, desk: Desk) -> None:
+    """A31: the new evidence changes nothing; the complaint stays as it is."""
+    complaint = await desk.get(Complaint, UUID(event.complaint_id))
+    if complaint is not None:
+        ctx = desk.context(complaint.organ, rule="A31")
+        complaint.note_evidence_immaterial(ctx, event.evidence_id, event.number)
+
+
+async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
+    """§4.1: another result is to come for every complaint of the case."""
+    for id in event.complaint_ids:
+        complaint = await desk.get(Complaint, UUID(id))
+        if complaint is not None:
+            complaint.note_reopened(desk.context(complaint.organ, rule="§4.1"), event.number)
+
+
 async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
     """The accused's history learns that these allegations were unfounded (R55)."""
     entry = await desk.get(RegisterEntry, register_id(event.subject.ref))
@@ -69,5 +87,7 @@ REACTIONS: Reactions = {
     "verification.AssignedResultReported": note_assigned_result,
     "verification.VerificationConcluded": note_result,
     "verification.CaseClosedWithoutVerification": note_closing,
+    "verification.NewEvidenceAssessedImmaterial": note_immaterial,
+    "verification.VerificationCaseReopened": note_reopened,
     "verification.AllegationsVerifiedUnfounded": note_conclusion,
 }

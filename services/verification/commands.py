@@ -310,6 +310,25 @@ class CloseCase(Command, on=VerificationCase, rule="R17", by=(DEPT_HEAD, ORGAN_H
     allegation has its disposition (R9). A real-name case waits for the result feedback (DL-02)."""
 
 
+class AssessNewEvidence(
+    Command, on=VerificationCase, rule="A31", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Finds that evidence which came later changes nothing, and says why. Evidence that does is answered
+    by the head of the organ, who reopens the case."""
+
+    evidence_id: Reference
+    reason: FreeText
+
+
+class ReopenCase(
+    Command, on=VerificationCase, rule="§4.2", by=(ORGAN_HEAD,), differs_from=("handler",), decides=True
+):
+    """Reopens a concluded or closed case because of new evidence (重新核查)."""
+
+    evidence_id: Reference
+    cause: FreeText
+
+
 class CloseWithoutVerification(
     Command,
     on=VerificationCase,
@@ -365,6 +384,8 @@ COMMANDS: list[type[Command]] = [
     SubmitAssignedResult,
     AssessFalseAccusation,
     CloseCase,
+    AssessNewEvidence,
+    ReopenCase,
     CloseWithoutVerification,
     RequestTracing,
     *case_commands(VerificationCase),

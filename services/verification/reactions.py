@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 from services.verification.domain.case import VerificationCase
 from shared.contracts.clarification import ClarificationAssessed
 from shared.contracts.common import RecusalDeclared
-from shared.contracts.intake import ComplaintTransferredToHandler
+from shared.contracts.intake import ComplaintTransferredToHandler, NewEvidenceReceived, ResultFeedbackGiven
 from shared.contracts.verification import VerificationCaseOpened
 from shared.reaction import Desk, Reactions, derived_id
 
@@ -15,6 +16,14 @@ from shared.reaction import Desk, Reactions, derived_id
 def case_id(complaint: UUID, round: int) -> UUID:
     """The case of a complaint; after a return, the next round has a case of its own."""
     return derived_id("verification-case", complaint, *([round] if round > 1 else []))
+
+
+async def cases_of(desk: Desk) -> AsyncIterator[VerificationCase]:
+    """The cases of the complaint that speaks, in the order of their rounds."""
+    round = 1
+    while (case := await desk.get(VerificationCase, case_id(desk.published.stream_id, round))) is not None:
+        yield case
+        round += 1
 
 
 async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
@@ -41,11 +50,27 @@ async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
 
 async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
     """SD10: somebody stepped aside from a complaint whose cases are already open."""
-    complaint, round = desk.published.stream_id, 1
-    while (case := await desk.get(VerificationCase, case_id(complaint, round))) is not None:
+    async for case in cases_of(desk):
         ctx = desk.context(case.organ, rule="SD10")
-        case.take_over_recusals(ctx, [event.person], str(complaint), event.ground)
-        round += 1
+        case.take_over_recusals(ctx, [event.person], str(desk.published.stream_id), event.ground)
+
+
+async def note_feedback(event: ResultFeedbackGiven, desk: Desk) -> None:
+    """DL-02: the real-name reporter knows the result; the case no longer waits for that."""
+    async for case in cases_of(desk):
+        case.note_feedback(desk.context(case.organ, rule="A31"), str(desk.published.stream_id))
+
+
+async def note_new_evidence(event: NewEvidenceReceived, desk: Desk) -> None:
+    """P8: evidence came after the complaint was handed over."""
+    async for case in cases_of(desk):
+        case.note_new_evidence(
+            desk.context(case.organ, rule="P8"),
+            str(desk.published.stream_id),
+            event.evidence_id,
+            event.description,
+            event.document_ref,
+        )
 
 
 async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk) -> None:
@@ -64,5 +89,7 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
     "intake.RecusalDeclared": take_over_recusal,
+    "intake.ResultFeedbackGiven": note_feedback,
+    "intake.NewEvidenceReceived": note_new_evidence,
     "clarification.ClarificationAssessed": note_clarification_assessment,
 }

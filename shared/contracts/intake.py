@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from shared.contracts.common import Accused, Allegation, LevelName, common_events
+from shared.contracts.common import Accused, Allegation, Finding, LevelName, common_events
 from shared.event import L1, L2, Event
 
 Channel = Literal["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
@@ -28,6 +28,15 @@ RejectionReason = Literal["LEGAL_REMEDY", "OTHER_ORGAN_DUTY", "NO_SUBSTANCE"]
 AssignmentGround = Literal["CENTRAL_DECISIONS", "TYPICAL_AND_STRONG", "LONG_DELAYED", "OTHER"]
 """The four grounds of an assignment to a lower organ (A22)."""
 ReturnReason = Literal["NO_SUBSTANCE", "OTHER_ORGAN"]
+Stage = Literal["ACCEPTANCE", "INVESTIGATION", "REPLY"]
+"""The three meetings and three feedbacks (三见面三反馈, R46), in their order."""
+MeetingMode = Literal["IN_PERSON", "VIDEO", "PHONE_AT_REPORTER_REQUEST"]
+Means = Literal["IN_PERSON", "PHONE", "SMS", "APP", "LETTER", "EMAIL"]
+"""How the reporter was told; always to the contact that he gave (SEC-10)."""
+VerifiedBy = Literal["PHONE", "INTERVIEW", "LETTER", "VIDEO"]
+PolicyPoint = Literal["HANDLING_POLICY", "CONFIDENTIALITY", "TRUTHFUL_REPORTING"]
+WaiverGround = Literal["REPORTER_WAIVED", "UNREACHABLE"]
+Reaction = Literal["SATISFIED", "OBJECTS", "NONE"]
 
 
 class IntakeEvent(Event):
@@ -282,6 +291,125 @@ class ResultBecameAvailable(IntakeEvent):
     case_number: L1[str]
     verdict: L2[str]
     concluded_on: L1[date]
+
+
+class ReporterIdentityConfirmed(IntakeEvent):
+    """The name is real and the contact answers: a real-name complaint (A27)."""
+
+    reporter_ref: L1[str]
+    method: L1[VerifiedBy]
+    priority: L1[Priority]
+
+
+class ReporterTreatedAsAnonymous(IntakeEvent):
+    """The name could not be verified: handled like an anonymous one, with nothing lost (A28)."""
+
+    reporter_ref: L1[str]
+    reason: L1[Literal["NOT_CONFIRMED", "UNREACHABLE"]]
+
+
+class AcceptanceNotified(IntakeEvent):
+    """The real-name reporter knows that it was accepted (A30)."""
+
+    means: L1[Means]
+
+
+class ContactAttempted(IntakeEvent):
+    """Somebody tried to reach the reporter, in vain (R46)."""
+
+    stage: L1[Stage]
+    means: L1[Means]
+    attempted_on: L1[date]
+
+
+class StageMeetingHeld(IntakeEvent):
+    """The reporter was met and heard (R46)."""
+
+    stage: L1[Stage]
+    mode: L1[MeetingMode]
+    staff: L1[tuple[str, ...]]
+    heard: L2[str]
+    demands: L2[str]
+
+
+class StageFeedbackGiven(IntakeEvent):
+    """The reporter was told where the matter stands (R46)."""
+
+    stage: L1[Stage]
+    content_code: L1[str]
+    means: L1[Means]
+
+
+class StageWaived(IntakeEvent):
+    """One meeting with its feedback is not owed: the reporter does not want it, or cannot be reached."""
+
+    stage: L1[Stage]
+    ground: L1[WaiverGround]
+
+
+class ResultFeedbackGiven(IntakeEvent):
+    """The real-name reporter has heard the result, what policy says, and his duty of secrecy (A31, A34)."""
+
+    outcomes: L2[tuple[Finding, ...]]
+    means: L1[Means]
+    policy_explained: L1[tuple[PolicyPoint, ...]]
+    reaction: L1[Reaction]
+    case_numbers: L1[tuple[str, ...]]
+
+
+class ObjectionRecorded(IntakeEvent):
+    """What the reporter objects to, word for word in substance, and what was explained to him (A31)."""
+
+    objection: L2[str]
+    explanation: L2[str]
+
+
+class NewEvidenceReceived(IntakeEvent):
+    """Evidence that came later; verification decides what it changes (A31, P8)."""
+
+    evidence_id: L1[str]
+    from_reporter: L1[bool]
+    description: L2[str]
+    document_ref: L1[str]
+    case_numbers: L1[tuple[str, ...]]
+
+
+class NewEvidenceAnswerNoted(IntakeEvent):
+    """Verification found that the evidence changes nothing (A31)."""
+
+    evidence_id: L1[str]
+    case_number: L1[str]
+
+
+class ComplaintRevived(IntakeEvent):
+    """What was filed for lack of substance has got some (§4.1)."""
+
+    to = "REGISTERED"
+
+    repeat_kind: L1[RepeatKind]
+
+
+class ComplaintReopened(IntakeEvent):
+    """Verification has reopened the case: another result is to come."""
+
+    to = "RESULT_AVAILABLE"
+
+    case_number: L1[str]
+
+
+class ReportWithdrawn(IntakeEvent):
+    """The reporter withdraws; it is recorded and stops nothing (§4.1)."""
+
+    means: L1[Means]
+
+
+class ComplaintClosed(IntakeEvent):
+    """Everything is done, told and recorded (R44)."""
+
+    to = "CLOSED"
+
+    number: L1[str]
+    result_code: L2[str]
 
 
 # --- the register of accused --------------------------------------------------------------------------

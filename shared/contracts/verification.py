@@ -380,6 +380,42 @@ class ClarificationAssessmentNoted(VerificationEvent):
     round: L1[int]
 
 
+class ResultFeedbackNoted(VerificationEvent):
+    """Intake has told the real-name reporter the result (DL-02); the case may be closed."""
+
+    complaint_id: L1[str]
+
+
+class NewEvidenceNoted(VerificationEvent):
+    """Evidence has come after the fact: it must be assessed (P8)."""
+
+    complaint_id: L1[str]
+    evidence_id: L1[str]
+    description: L2[str]
+    document_ref: L1[str]
+
+
+class NewEvidenceAssessedImmaterial(VerificationEvent):
+    """The new evidence changes nothing (A31)."""
+
+    complaint_id: L1[str]
+    evidence_id: L1[str]
+    number: L1[str]
+    reason: L2[str]
+
+
+class VerificationCaseReopened(VerificationEvent):
+    """The head of the organ takes the case up again because of new evidence (A31, R54)."""
+
+    to = "VERIFYING_READY"
+
+    number: L1[str]
+    complaint_ids: L1[tuple[str, ...]]
+    subject_refs: L1[tuple[str, ...]]
+    evidence_id: L1[str]
+    cause: L2[str]
+
+
 class CaseClosed(VerificationEvent):
     """Both assessments are answered and every disposition is recorded (R9, R17)."""
 

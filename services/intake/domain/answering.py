@@ -1,22 +1,63 @@
-"""The third phase: the verification has ended, and the reporter is answered (P2, R46)."""
+"""The fifth phase: the reporter is told what came of it, objects, adds evidence; it is closed (R44, R46)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from typing import get_args
 from uuid import UUID
 
-from services.intake.domain.passing_on import PassingOn
-from shared.aggregate import Context
-from shared.contracts.intake import ResultBecameAvailable
+from services.intake.domain.meeting import HERE, STAGES, Meeting
+from services.intake.domain.values import OutcomeTold
+from shared.aggregate import Context, allowed_in
+from shared.contracts.common import Finding
+from shared.contracts.intake import (
+    AcceptanceNotified,
+    AssignedResultAccepted,
+    ComplaintClosed,
+    ComplaintReopened,
+    ComplaintRevived,
+    Means,
+    NewEvidenceAnswerNoted,
+    NewEvidenceReceived,
+    ObjectionRecorded,
+    PolicyPoint,
+    Reaction,
+    ReportWithdrawn,
+    ResultBecameAvailable,
+    ResultFeedbackGiven,
+)
 from shared.event import Meta
+from shared.refusal import refuse
+
+POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
 
 
-class Answering(PassingOn):
-    """What is owed to the reporter, and when."""
+class Answering(Meeting):
+    """Notice, result and objections; and the end of it."""
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.concluded_in: set[str] = set()
+        self.verdict = ""
+        self.notified = False
+        self.feedback_given = False
+        self.evidence: dict[str, set[str]] = {}
+        """By piece of new evidence: the cases that have answered it."""
+
+    @allowed_in("ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
+    def notify_acceptance(self, ctx: Context, means: Means) -> None:
+        """A30: to whoever reports by his name, once; nothing for duplicates."""
+        if self.state == "DUPLICATE_FILED" or self.identity_status not in ("CLAIMED", "CONFIRMED"):
+            refuse("E_NOTICE_NOT_DUE", "A30", identity_status=self.identity_status)
+        if self.notified:
+            refuse("E_NOTICE_NOT_DUE", "A30", done="NotifyAcceptance")
+        self.record(ctx, AcceptanceNotified(means=means))
+
+    def on_acceptance_notified(self, event: AcceptanceNotified, meta: Meta) -> None:
+        self.notified = True
+
+    # --- the result --------------------------------------------------------------------------------
 
     def note_result(self, ctx: Context, case_number: str, verdict: str, concluded_on: date) -> None:
         """P2: the verification has ended. Told twice, it changes nothing."""
@@ -28,3 +69,120 @@ class Answering(PassingOn):
 
     def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
         self.concluded_in.add(event.case_number)
+        self.verdict = event.verdict
+
+    def on_assigned_result_accepted(self, event: AssignedResultAccepted, meta: Meta) -> None:
+        self.verdict = self.assigned_verdict
+
+    @allowed_in("RESULT_AVAILABLE")
+    def record_result_feedback(
+        self,
+        ctx: Context,
+        outcomes: Sequence[OutcomeTold],
+        means: Means,
+        policy_explained: Sequence[PolicyPoint],
+        secrecy_duty_told: bool,
+        reaction: Reaction,
+    ) -> None:
+        """A31, A34, R40: what was found, what policy says, and that he keeps it to himself."""
+        if self.identity_status != "CONFIRMED":
+            refuse("E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A31", identity_status=self.identity_status)
+        if missing := POLICY - set(policy_explained):
+            refuse("E_SCHEMA", "R40", field="policy_explained", missing=sorted(missing))
+        if not secrecy_duty_told:
+            refuse("E_SCHEMA", "A34", field="secrecy_duty_told")
+        if self.feedback_given:
+            refuse("E_STATE", "A31", done="RecordResultFeedback")
+        if self.state == "RESULT_AVAILABLE" and not self.verdict:
+            refuse("E_NOT_CONCLUDED", "A31")
+        self.record(
+            ctx,
+            ResultFeedbackGiven(
+                outcomes=tuple(Finding(**told.model_dump()) for told in outcomes),
+                means=means,
+                policy_explained=tuple(policy_explained),
+                reaction=reaction,
+                case_numbers=tuple(sorted(self.concluded_in)),
+            ),
+        )
+
+    def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
+        self.feedback_given = True
+
+    @allowed_in("RESULT_AVAILABLE", "CLOSED")
+    def record_objection(self, ctx: Context, objection: str, explanation: str) -> None:
+        """A31: recorded as it was said, and explained."""
+        if self.state == "RESULT_AVAILABLE" and not self.feedback_given:
+            refuse("E_RECORD_INCOMPLETE", "A31", missing="RecordResultFeedback")
+        self.record(ctx, ObjectionRecorded(objection=objection, explanation=explanation))
+
+    # --- what comes later --------------------------------------------------------------------------
+
+    @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE", "CLOSED")
+    def submit_new_evidence(
+        self, ctx: Context, from_reporter: bool, description: str, document_ref: str
+    ) -> None:
+        """A31: from the reporter or anybody; verification decides what it changes. What was filed for lack
+        of substance is revived by it."""
+        revives = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"
+        if self.state == "CLOSED" and not revives and not self.verdict:
+            refuse("E_STATE", "A31", state=self.state, reason="decided by another body")
+        self.record(
+            ctx,
+            NewEvidenceReceived(
+                evidence_id=f"{str(self.id)[:8]}-N{len(self.evidence) + 1}",
+                from_reporter=from_reporter,
+                description=description,
+                document_ref=document_ref,
+                case_numbers=tuple(sorted(self.concluded_in)),
+            ),
+        )
+        if revives:
+            self.record(ctx, ComplaintRevived(repeat_kind="REPEAT_WITH_NEW_EVIDENCE"))
+
+    def on_new_evidence_received(self, event: NewEvidenceReceived, meta: Meta) -> None:
+        self.evidence[event.evidence_id] = set()
+
+    def note_evidence_immaterial(self, ctx: Context, evidence_id: str, case_number: str) -> None:
+        if case_number not in self.evidence.get(evidence_id, {case_number}):
+            self.record(ctx, NewEvidenceAnswerNoted(evidence_id=evidence_id, case_number=case_number))
+
+    def on_new_evidence_answer_noted(self, event: NewEvidenceAnswerNoted, meta: Meta) -> None:
+        self.evidence[event.evidence_id].add(event.case_number)
+
+    def note_reopened(self, ctx: Context, case_number: str) -> None:
+        """The case is open again: its first result no longer stands, and the next one is told again."""
+        if case_number in self.concluded_in:
+            self.record(ctx, ComplaintReopened(case_number=case_number))
+
+    def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
+        self.concluded_in.discard(event.case_number)
+        self.verdict = ""
+        self.feedback_given = False
+
+    @allowed_in("RECEIVED", "SENT_DOWN", *HERE)
+    def withdraw_report(self, ctx: Context, means: Means) -> None:
+        """Recorded; it never stops what the organ owes to the truth."""
+        self._check_not_sealed()
+        self.record(ctx, ReportWithdrawn(means=means))
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    @allowed_in("RESULT_AVAILABLE")
+    def close_complaint(self, ctx: Context) -> None:
+        """R44, R46: notice, three meetings or their waivers, and the result, as far as they are owed."""
+        if self.state == "RESULT_AVAILABLE":
+            if not self.verdict:
+                refuse("E_NOT_CONCLUDED", "R44")
+            if self.identity_status == "CLAIMED":
+                refuse("E_RECORD_INCOMPLETE", "R44", missing=["VerifyReporterIdentity"])
+            if self.identity_status == "CONFIRMED":
+                self._check_answered()
+        self.record(ctx, ComplaintClosed(number=self.number, result_code=self.verdict))
+
+    def _check_answered(self) -> None:
+        if skipped := [s for s in STAGES if s not in self.stages_done]:
+            refuse("E_MEETING_SKIPPED", "R46", missing=skipped)
+        done = {"NotifyAcceptance": self.notified, "RecordResultFeedback": self.feedback_given}
+        if missing := [name for name, is_done in done.items() if not is_done]:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing=missing)

@@ -1,6 +1,7 @@
 """Complaint (检举控告): an envelope, then registered, listed, accepted, handed over (domain.md §4.1).
 
-The phases stand in a row: `receiving`, `passing_on`, `answering`, and here what concerns all of them.
+The phases stand in a row: `receiving`, `deciding`, `passing_on`, `meeting`, `answering`, and here what
+concerns all of them.
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ class PassingOn(Deciding):
         self.sent_to = ""
         self.assigned_down = False
         self.result_reported = False
+        self.assigned_verdict = ""
         self.extended = False
 
     @allowed_in("ACCEPTED")
@@ -188,6 +189,7 @@ class PassingOn(Deciding):
 
     def on_assigned_result_noted(self, event: AssignedResultNoted, meta: Meta) -> None:
         self.result_reported = True
+        self.assigned_verdict = event.verdict
 
     @allowed_in("SENT_DOWN")
     def accept_result(self, ctx: Context, opinion: str) -> None:

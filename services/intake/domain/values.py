@@ -7,11 +7,18 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.command import FreeText, Reference, Screened, ShortText
-from shared.contracts.common import Accused, AllegationKind, LevelName, SubjectType
+from shared.contracts.common import Accused, AllegationKind, LevelName, Outcome, SubjectType
 from shared.event import Value
 from shared.law.identifiers import is_resident_id
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+
+
+class OutcomeTold(Value):
+    """What the reporter is told about one of his allegations."""
+
+    allegation_id: Reference
+    outcome: Outcome
 
 
 class Reception(Value):

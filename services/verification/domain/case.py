@@ -36,6 +36,9 @@ from shared.contracts.verification import (
     EvidenceRecorded,
     FalseAccusationAssessed,
     HeldReviewed,
+    NewEvidenceAssessedImmaterial,
+    NewEvidenceNoted,
+    ResultFeedbackNoted,
     ReturnProposed,
     ReturnReason,
     Signature,
@@ -43,6 +46,7 @@ from shared.contracts.verification import (
     TalkedWith,
     TalkHeld,
     VerificationCaseOpened,
+    VerificationCaseReopened,
     VerificationConcluded,
     VerificationExtended,
     VerificationReportCountersigned,
@@ -85,6 +89,11 @@ class VerificationCase(Case):
         self.findings = Findings()
         self.clarification_assessed: set[str] = set()
         self.false_accusation_assessed = False
+        self.told: set[str] = set()
+        """The complaints whose real-name reporter has heard the result."""
+        self.new_evidence: dict[str, str] = {}
+        """Evidence that came later and waits for an answer, with its complaint."""
+        self.seen_evidence: set[str] = set()
 
     # --- opening ---
 
@@ -609,10 +618,80 @@ class VerificationCase(Case):
             )
         if undisposed := self.findings.undisposed():
             refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=undisposed)
-        if self.real_name:
-            # Until intake tells that the result was fed back, a real-name case stays open.
+        if self.real_name and not self.told.issuperset(self.complaint_ids):
             refuse("E_RECORD_INCOMPLETE", "A31", deadline="DL-02")
         self.record(ctx, CaseClosed(number=self.number, closed_on=local_date(ctx.occurred_at)))
+
+    def note_feedback(self, ctx: Context, complaint_id: str) -> None:
+        """Hearing of it again changes nothing."""
+        if complaint_id in self.complaint_ids and complaint_id not in self.told:
+            self.record(ctx, ResultFeedbackNoted(complaint_id=complaint_id))
+
+    def on_result_feedback_noted(self, event: ResultFeedbackNoted, meta: Meta) -> None:
+        self.told.add(event.complaint_id)
+
+    # --- new evidence ---
+
+    def note_new_evidence(
+        self, ctx: Context, complaint_id: str, evidence_id: str, description: str, document_ref: str
+    ) -> None:
+        """P8: what came later is looked at, whatever state the case is in."""
+        if complaint_id in self.complaint_ids and evidence_id not in self.seen_evidence:
+            self.record(
+                ctx,
+                NewEvidenceNoted(
+                    complaint_id=complaint_id,
+                    evidence_id=evidence_id,
+                    description=description,
+                    document_ref=document_ref,
+                ),
+            )
+
+    def on_new_evidence_noted(self, event: NewEvidenceNoted, meta: Meta) -> None:
+        self.seen_evidence.add(event.evidence_id)
+        self.new_evidence[event.evidence_id] = event.complaint_id
+
+    def assess_new_evidence(self, ctx: Context, evidence_id: str, reason: str) -> None:
+        """A31: it changes nothing, and why; that it does is for the head to say (ReopenCase)."""
+        self.record(
+            ctx,
+            NewEvidenceAssessedImmaterial(
+                complaint_id=self._waiting(evidence_id),
+                evidence_id=evidence_id,
+                number=self.number,
+                reason=reason,
+            ),
+        )
+
+    def on_new_evidence_assessed_immaterial(self, event: NewEvidenceAssessedImmaterial, meta: Meta) -> None:
+        self.new_evidence.pop(event.evidence_id, None)
+
+    @allowed_in("CONCLUDED", "CLOSED")
+    def reopen_case(self, ctx: Context, evidence_id: str, cause: str) -> None:
+        """§4.2: new evidence and the organ's head. Nothing that others decided is undone by it (P7)."""
+        self._waiting(evidence_id)
+        self.record(
+            ctx,
+            VerificationCaseReopened(
+                number=self.number,
+                complaint_ids=self.complaint_ids,
+                subject_refs=tuple(self.accused),
+                evidence_id=evidence_id,
+                cause=cause,
+            ),
+        )
+
+    def on_verification_case_reopened(self, event: VerificationCaseReopened, meta: Meta) -> None:
+        self.new_evidence.pop(event.evidence_id, None)
+        self.told.clear()
+        self.started_on, self.extended = None, False
+
+    def _waiting(self, evidence_id: str) -> str:
+        """The complaint to which a piece of evidence came that nobody has answered yet."""
+        complaint = self.new_evidence.get(evidence_id)
+        if complaint is None:
+            refuse("E_SCHEMA", "A31", field="evidence_id", unknown=evidence_id)
+        return complaint
 
     def request_tracing(
         self, ctx: Context, means: tuple[str, ...], necessity: str, less_intrusive_means_tried: str

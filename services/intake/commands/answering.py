@@ -1,0 +1,123 @@
+"""What may be asked about the reporter's name, his meetings, his answers, and the end of a complaint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import Code, OutcomeTold
+from shared.command import Command, Day, FreeText, Reference
+from shared.contracts.intake import (
+    Means,
+    MeetingMode,
+    PolicyPoint,
+    Reaction,
+    Stage,
+    VerifiedBy,
+    WaiverGround,
+)
+from shared.security.roles import DEPT_HEAD, HANDLER, PETITION
+
+HANDLERS = (HANDLER, DEPT_HEAD)
+BOTH = (*PETITION, *HANDLERS)
+"""The petition department, and the handlers for their own stage; nobody learns a contact by it (SEC-5)."""
+
+
+class VerifyReporterIdentity(Command, on=Complaint, rule="A27", by=PETITION):
+    """Records whether the reporter is who he says he is (实名核实), by phone or in a talk."""
+
+    verified_by: VerifiedBy
+    result: Literal["CONFIRMED", "NOT_CONFIRMED", "UNREACHABLE"]
+    through_accused_unit: bool = False
+
+
+class NotifyAcceptance(Command, on=Complaint, rule="A30", by=PETITION, duty="notifier"):
+    """Tells a real-name reporter that his complaint was accepted (告知受理情况), within 15 working days."""
+
+    means: Means
+
+
+class RecordStageMeeting(Command, on=Complaint, rule="R46", by=BOTH):
+    """Records one of the three meetings (见面): at acceptance, during the investigation, at the reply."""
+
+    stage: Stage
+    mode: MeetingMode
+    staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=10)]
+    place_type: Literal["DISCREET"]
+    heard: FreeText
+    demands: FreeText
+
+
+class RecordStageFeedback(Command, on=Complaint, rule="R46", by=BOTH):
+    """Records one of the three feedbacks (反馈)."""
+
+    stage: Stage
+    content_code: Code
+    means: Means
+
+
+class RecordContactAttempt(Command, on=Complaint, rule="R46", by=BOTH):
+    """Records that the reporter could not be reached."""
+
+    stage: Stage
+    means: Means
+    attempted_on: Day
+
+
+class WaiveStage(Command, on=Complaint, rule="R46", by=BOTH):
+    """A stage is not owed: the reporter waives it, or three attempts on three working days were in vain."""
+
+    stage: Stage
+    ground: WaiverGround
+
+
+class RecordResultFeedback(Command, on=Complaint, rule="A31", by=BOTH, duty="answerer"):
+    """Tells a real-name reporter the result (反馈结果), explains policy, and reminds him of secrecy."""
+
+    outcomes: Annotated[tuple[OutcomeTold, ...], Field(min_length=1, max_length=100)]
+    means: Means
+    policy_explained: Annotated[tuple[PolicyPoint, ...], Field(max_length=3)]
+    secrecy_duty_told: bool
+    reaction: Reaction = "NONE"
+
+
+class RecordObjection(Command, on=Complaint, rule="A31", by=BOTH):
+    """Records an objection of the reporter as he put it, and what was explained to him."""
+
+    objection: FreeText
+    explanation: FreeText
+
+
+class SubmitNewEvidence(Command, on=Complaint, rule="A31", by=PETITION):
+    """Enters evidence that came later, from the reporter or anybody else."""
+
+    from_reporter: bool
+    description: FreeText
+    document_ref: Reference
+
+
+class WithdrawReport(Command, on=Complaint, rule="§4.1", by=PETITION):
+    """Records that the reporter withdraws his report. It stops nothing."""
+
+    means: Means
+
+
+class CloseComplaint(Command, on=Complaint, rule="R44", by=PETITION, decides=True):
+    """Closes the complaint (办结) once everything that was owed is done and recorded."""
+
+
+ANSWERING: list[type[Command]] = [
+    VerifyReporterIdentity,
+    NotifyAcceptance,
+    RecordStageMeeting,
+    RecordStageFeedback,
+    RecordContactAttempt,
+    WaiveStage,
+    RecordResultFeedback,
+    RecordObjection,
+    SubmitNewEvidence,
+    WithdrawReport,
+    CloseComplaint,
+]

@@ -1,0 +1,351 @@
+"""Intake: the reporter is verified, met and answered; objections, new evidence, the end (§4.1, R46)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.harness import SHANGHAI, TOWN, Story, World, done, refused, sub, working_days_after
+
+CLERK, HEAD, HANDLER = TOWN.petition_clerk, TOWN.petition_head, TOWN.handler
+REPORTER = {"name": "虚某答", "phone": "13900008221"}
+POLICY = ["HANDLING_POLICY", "CONFIDENTIALITY", "TRUTHFUL_REPORTING"]
+
+
+def named(world: World) -> Story:
+    return world.story(reporter=REPORTER)
+
+
+def verify(world: World, story: Story, result: str = "CONFIRMED", **more: Any) -> Any:
+    body = {"verified_by": "PHONE", "result": result, **more}
+    return world.give(story.complaint, "VerifyReporterIdentity", CLERK, body)
+
+
+def confirmed(world: World) -> Story:
+    story = named(world).listed()
+    done(verify(world, story))
+    return story
+
+
+def meeting(stage: str, who: str = CLERK, **more: Any) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "mode": "IN_PERSON",
+        "staff": [sub(who)],
+        "place_type": "DISCREET",
+        "heard": "听取了反映的情况。",
+        "demands": "希望查清。",
+        **more,
+    }
+
+
+def met(world: World, story: Story, stage: str, who: str = CLERK) -> None:
+    world.do(story.complaint, "RecordStageMeeting", who, meeting(stage, who))
+    told = {"stage": stage, "content_code": "TOLD", "means": "IN_PERSON"}
+    world.do(story.complaint, "RecordStageFeedback", who, told)
+
+
+def concluded(world: World) -> Story:
+    """A real-name complaint whose result is there; the handler is assigned to it."""
+    story = confirmed(world)
+    story.concluded()
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    available = lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE"  # noqa: E731
+    world.patiently(available, "the result")
+    return story
+
+
+def feedback(story: Story, **more: Any) -> dict[str, Any]:
+    return {
+        "outcomes": [{"allegation_id": story.allegation_ids[0], "outcome": "UNFOUNDED"}],
+        "means": "IN_PERSON",
+        "policy_explained": POLICY,
+        "secrecy_duty_told": True,
+        "reaction": "SATISFIED",
+        **more,
+    }
+
+
+# --- identity ---
+
+
+def test_a27_a_name_and_a_contact_that_answers_make_a_real_name(world: World) -> None:
+    story = named(world).listed()
+    assert world.read(story.complaint, CLERK)["facts"]["identity_status"] == "CLAIMED"
+    refused(verify(world, story, through_accused_unit=True), "E_SCHEMA", "A27")
+    done(verify(world, story))
+    rows = world.get(CLERK, "/intake/v1/complaints", limit=200, min_position=world.position("intake")).json()
+    row = next(r for r in rows["items"] if r["stream"] == story.complaint.id)
+    assert row["priority"] == "REAL_NAME"
+    refused(verify(world, story), "E_STATE", "A27")
+
+
+@pytest.mark.parametrize("result", ["NOT_CONFIRMED", "UNREACHABLE"])
+def test_a28_what_cannot_be_verified_goes_on_as_anonymous(world: World, result: str) -> None:
+    story = named(world).listed()
+    done(verify(world, story, result))
+    [event] = world.entries("intake", story.complaint.id, "ReporterTreatedAsAnonymous")
+    assert "DL-01" in event.meta["deadlines_met"]
+    story.accepted()
+    refused(
+        world.give(story.complaint, "NotifyAcceptance", CLERK, {"means": "PHONE"}), "E_NOTICE_NOT_DUE", "A30"
+    )
+
+
+def test_a28_nobody_is_looked_for_where_no_name_was_given(world: World, listed: Story) -> None:
+    refused(verify(world, listed), "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A28")
+
+
+# --- the notice ---
+
+
+@pytest.mark.parametrize(("received", "due"), [("2026-04-01", "2026-04-23"), ("2026-03-02", "2026-03-23")])
+def test_dl01_fifteen_working_days_from_the_receipt(world: World, received: str, due: str) -> None:
+    """The dates of scenarios 4 and 5."""
+    day = date.fromisoformat(received)
+    if world.today < day:
+        world.morning_of(day)
+    answer = done(world.receive(CLERK, {"received_on": received, "reporter": REPORTER}))
+    [event] = world.entries("intake", answer["id"], "ComplaintReceived")
+    assert {d["id"]: d["due"] for d in event.meta["deadlines"]}["DL-01"] == due
+
+
+def test_a30_the_notice_is_given_once(world: World) -> None:
+    story = confirmed(world).accepted()
+    told = {"means": "PHONE"}
+    world.do(story.complaint, "NotifyAcceptance", CLERK, told)
+    [event] = world.entries("intake", story.complaint.id, "AcceptanceNotified")
+    assert event.meta["deadlines_met"] == ["DL-01"]
+    refused(world.give(story.complaint, "NotifyAcceptance", CLERK, told), "E_NOTICE_NOT_DUE", "A30")
+
+
+def test_a30_no_notice_for_a_duplicate(world: World) -> None:
+    first = world.story().listed()
+    second = world.story(accused=[{"match": first.ref()}], reporter=REPORTER).listed()
+    done(verify(world, second))
+    world.do(second.complaint, "MarkDuplicate", CLERK, {"of": first.complaint.id})
+    refused(
+        world.give(second.complaint, "NotifyAcceptance", CLERK, {"means": "PHONE"}), "E_NOTICE_NOT_DUE", "A30"
+    )
+
+
+# --- three meetings ---
+
+
+def test_r46_the_three_stages_come_in_their_order(world: World) -> None:
+    story = concluded(world)
+    for stage in ("INVESTIGATION", "REPLY"):
+        answer = world.give(story.complaint, "RecordStageMeeting", HANDLER, meeting(stage, HANDLER))
+        assert refused(answer, "E_MEETING_SKIPPED", "R46")["missing"] == "ACCEPTANCE"
+    met(world, story, "ACCEPTANCE")
+    refused(
+        world.give(story.complaint, "RecordStageMeeting", HANDLER, meeting("REPLY", HANDLER)),
+        "E_MEETING_SKIPPED",
+        "R46",
+    )
+    met(world, story, "INVESTIGATION", HANDLER)
+    met(world, story, "REPLY", HANDLER)
+
+
+def test_r46_no_feedback_without_its_meeting(world: World) -> None:
+    story = confirmed(world)
+    told = {"stage": "ACCEPTANCE", "content_code": "TOLD", "means": "PHONE"}
+    refused(world.give(story.complaint, "RecordStageFeedback", CLERK, told), "E_MEETING_SKIPPED", "R46")
+
+
+def test_r46_a_meeting_is_held_where_nobody_notices(world: World) -> None:
+    story = confirmed(world)
+    seen = meeting("ACCEPTANCE", place_type="UNIT_OFFICE")
+    refused(world.give(story.complaint, "RecordStageMeeting", CLERK, seen), "E_SCHEMA")
+
+
+def test_r46_anonymous_reporters_are_not_met(world: World, listed: Story) -> None:
+    answer = world.give(listed.complaint, "RecordStageMeeting", CLERK, meeting("ACCEPTANCE"))
+    refused(answer, "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "R46")
+
+
+def test_r46_three_attempts_on_three_working_days(world: World) -> None:
+    story = confirmed(world)
+    waive = {"stage": "ACCEPTANCE", "ground": "UNREACHABLE"}
+    days = [world.today]
+    while len(days) < 3:
+        days.append(working_days_after(days[-1], 1))
+    world.go_to(datetime.combine(days[-1] + timedelta(days=7), datetime.min.time(), SHANGHAI))
+    for n, day in enumerate([days[0], days[0], days[1], days[2]]):
+        answer = world.give(story.complaint, "WaiveStage", CLERK, waive)
+        assert refused(answer, "E_MEETING_SKIPPED", "R46")["needed"] == 3, n
+        tried = {"stage": "ACCEPTANCE", "means": "PHONE", "attempted_on": str(working_days_after(day, 1))}
+        world.do(story.complaint, "RecordContactAttempt", CLERK, tried)
+    world.do(story.complaint, "WaiveStage", CLERK, waive)
+
+
+def test_r46_the_reporter_may_waive(world: World) -> None:
+    story = confirmed(world)
+    world.do(story.complaint, "WaiveStage", CLERK, {"stage": "ACCEPTANCE", "ground": "REPORTER_WAIVED"})
+    answer = world.give(story.complaint, "RecordStageMeeting", CLERK, meeting("ACCEPTANCE"))
+    refused(answer, "E_STATE", "R46")
+
+
+def test_sec5_the_handler_meets_without_learning_a_contact(world: World) -> None:
+    """Nothing that he is answered holds a part of the identity."""
+    story = concluded(world)
+    met(world, story, "ACCEPTANCE")
+    answer = world.give(story.complaint, "RecordStageMeeting", HANDLER, meeting("INVESTIGATION", HANDLER))
+    seen = answer.text + world.get(HANDLER, story.complaint.path).text
+    assert not any(value in seen for value in REPORTER.values())
+
+
+def test_sec12_what_was_heard_is_screened(world: World) -> None:
+    story = confirmed(world)
+    heard = meeting("ACCEPTANCE", heard=f"{REPORTER['name']}当面说明。")
+    answer = world.give(story.complaint, "RecordStageMeeting", CLERK, heard)
+    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
+# --- the result ---
+
+
+def test_a31_the_result_is_told_within_fifteen_working_days(world: World) -> None:
+    story = concluded(world)
+    [event] = world.entries("intake", story.complaint.id, "ResultBecameAvailable")
+    due = working_days_after(date.fromisoformat(event.event["concluded_on"]), 15)
+    assert {d["id"]: d["due"] for d in event.meta["deadlines"]}["DL-02"] == str(due)
+    world.do(story.complaint, "RecordResultFeedback", HANDLER, feedback(story))
+    [told] = world.entries("intake", story.complaint.id, "ResultFeedbackGiven")
+    assert told.meta["deadlines_met"] == ["DL-02"]
+
+
+def test_r40_policy_is_explained_and_a34_secrecy_told(world: World) -> None:
+    story = concluded(world)
+    give = lambda **more: world.give(  # noqa: E731
+        story.complaint, "RecordResultFeedback", HANDLER, feedback(story, **more)
+    )
+    refused(give(policy_explained=POLICY[:2]), "E_SCHEMA", "R40")
+    refused(give(secrecy_duty_told=False), "E_SCHEMA", "A34")
+    done(give())
+    refused(give(), "E_STATE", "A31")
+
+
+def test_a31_nothing_is_told_to_whom_nobody_knows(world: World) -> None:
+    story = world.story().concluded()
+    world.patiently(lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE", "the result")
+    answer = world.give(story.complaint, "RecordResultFeedback", CLERK, feedback(story))
+    refused(answer, "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A31")
+
+
+def test_a31_an_objection_is_recorded_and_explained(world: World) -> None:
+    story = concluded(world)
+    body = {"objection": "对结论有不同意见。", "explanation": "已说明核查过程。"}
+    refused(world.give(story.complaint, "RecordObjection", HANDLER, body), "E_RECORD_INCOMPLETE", "A31")
+    world.do(story.complaint, "RecordResultFeedback", HANDLER, feedback(story, reaction="OBJECTS"))
+    world.do(story.complaint, "RecordObjection", HANDLER, body)
+
+
+def test_dl02_the_case_waits_for_the_feedback(world: World) -> None:
+    story = concluded(world)
+    world.do(story.case, "AssessFalseAccusation", HANDLER, {"result": "SCREEN_OUT", "reason": "无主观故意。"})
+    story.assessed()
+    chief = TOWN.handling_dept_head
+
+    def closing() -> Any:
+        return world.give(story.case, "CloseCase", chief)
+
+    world.patiently(lambda: closing().json()["code"] != "E_DUAL_ASSESSMENT_REQUIRED", "both assessments")
+    refused(closing(), "E_RECORD_INCOMPLETE", "A31")
+    world.do(story.complaint, "RecordResultFeedback", HANDLER, feedback(story))
+    world.patiently(lambda: closing().status_code == 200, "the case learns that the reporter knows")
+
+
+# --- the end ---
+
+
+def test_r44_a_real_name_complaint_closes_when_everything_is_told(world: World) -> None:
+    story = concluded(world)
+
+    def close() -> Any:
+        return world.give(story.complaint, "CloseComplaint", CLERK)
+
+    assert refused(close(), "E_MEETING_SKIPPED", "R46")["missing"] == ["ACCEPTANCE", "INVESTIGATION", "REPLY"]
+    for stage, who in (("ACCEPTANCE", CLERK), ("INVESTIGATION", HANDLER), ("REPLY", HANDLER)):
+        met(world, story, stage, who)
+    assert refused(close(), "E_RECORD_INCOMPLETE", "R44")["missing"] == [
+        "NotifyAcceptance",
+        "RecordResultFeedback",
+    ]
+    world.do(story.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
+    world.do(story.complaint, "RecordResultFeedback", HANDLER, feedback(story))
+    assert done(close())["state"] == "CLOSED"
+
+
+def test_r44_an_anonymous_complaint_closes_with_its_result(world: World) -> None:
+    story = world.story().opened()
+    refused(world.give(story.complaint, "CloseComplaint", CLERK), "E_STATE")
+    story.concluded()
+    world.patiently(lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE", "the result")
+    assert world.do(story.complaint, "CloseComplaint", CLERK)["state"] == "CLOSED"
+
+
+def test_r44_a_name_that_nobody_has_verified_keeps_it_open(world: World) -> None:
+    story = named(world).concluded()
+    world.patiently(lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE", "the result")
+    refused(world.give(story.complaint, "CloseComplaint", CLERK), "E_RECORD_INCOMPLETE", "R44")
+
+
+def test_41_a_withdrawal_stops_nothing(world: World) -> None:
+    story = confirmed(world).opened()
+    answer = world.do(story.complaint, "WithdrawReport", CLERK, {"means": "PHONE"})
+    assert answer["state"] == "WITH_HANDLER"
+    story.concluded()
+
+
+# --- new evidence ---
+
+
+def closed(world: World) -> Story:
+    story = world.story().concluded()
+    world.patiently(lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE", "the result")
+    world.do(story.complaint, "CloseComplaint", CLERK)
+    return story
+
+
+def evidence(world: World, story: Story) -> str:
+    body = {"from_reporter": True, "description": "补充了一张照片。", "document_ref": "photo-1"}
+    world.do(story.complaint, "SubmitNewEvidence", CLERK, body)
+    noted = lambda: world.entries("verification", story.case.id, "NewEvidenceNoted")  # noqa: E731
+    [event] = world.patiently(noted, "verification hears of the evidence")
+    return str(event.event["evidence_id"])
+
+
+def test_a31_immaterial_evidence_leaves_it_closed(world: World) -> None:
+    story = closed(world)
+    id = evidence(world, story)
+    unknown = {"evidence_id": "N9", "reason": "无关。"}
+    refused(world.give(story.case, "AssessNewEvidence", HANDLER, unknown), "E_SCHEMA", "A31")
+    world.do(story.case, "AssessNewEvidence", HANDLER, {"evidence_id": id, "reason": "与所反映的问题无关。"})
+    answered = lambda: world.entries("intake", story.complaint.id, "NewEvidenceAnswerNoted")  # noqa: E731
+    world.patiently(answered, "intake hears the answer")
+    assert world.read(story.complaint, HEAD)["state"] == "CLOSED"
+
+
+def test_a31_evidence_that_matters_reopens_it(world: World) -> None:
+    story = closed(world)
+    id = evidence(world, story)
+    reopen = {"evidence_id": id, "cause": "照片与原结论矛盾。"}
+    refused(world.give(story.case, "ReopenCase", HANDLER, reopen), "E_FORBIDDEN_ROLE")
+    assert world.do(story.case, "ReopenCase", TOWN.organ_head, reopen)["state"] == "VERIFYING_READY"
+    reopened = lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE"  # noqa: E731
+    world.patiently(reopened, "intake hears of it")
+    refused(world.give(story.complaint, "CloseComplaint", CLERK), "E_NOT_CONCLUDED", "R44")
+    body = {"team": story.team, "plan_hash": "0" * 64}
+    world.do(story.case, "StartVerification", HANDLER, body)
+
+
+def test_a10_substance_added_later_revives_what_was_filed(world: World) -> None:
+    story = world.story().registered()
+    world.assign(story.complaint, HEAD, by=HEAD)
+    world.do(story.complaint, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
+    world.do(story.complaint, "FileNotAccepted", CLERK)
+    body = {"from_reporter": True, "description": "补充了具体时间和金额。", "document_ref": "letter-2"}
+    assert world.do(story.complaint, "SubmitNewEvidence", CLERK, body)["state"] == "REGISTERED"
