@@ -170,6 +170,9 @@ CATALOGUE: dict[str, Entry] = {
     "E_SCREEN_UNAVAILABLE": Entry(
         503, "身份保护审查暂不可用，请稍后重试。", "The identity screen is away; try again shortly."
     ),
+    "E_PROOF_OF_WORK": Entry(
+        429, "请先完成计算验证后再提交。", "Solve a challenge first; it is asked of everybody alike."
+    ),
     "E_OVERLOADED": Entry(503, "系统繁忙，请稍后重试。", "Overloaded; try again shortly."),
     "E_UNAVAILABLE": Entry(503, "服务暂不可用，请稍后重试。", "Temporarily unavailable; try again shortly."),
     "E_DEFECT": Entry(

@@ -34,6 +34,8 @@ class Settings:
     max_body_bytes: int
     max_in_flight: int
     fsync_wait_seconds: float
+    report_difficulty: int
+    """Zero bits that a proof of work before an anonymous submission must show (SEC-6)."""
 
     @property
     def production(self) -> bool:
@@ -62,6 +64,7 @@ class Settings:
             max_body_bytes=int(e.get("ZM_MAX_BODY_BYTES", str(1 << 20))),
             max_in_flight=int(e.get("ZM_MAX_IN_FLIGHT", "512")),
             fsync_wait_seconds=float(e.get("ZM_STORE_WAIT_SECONDS", "10")),
+            report_difficulty=int(e.get("ZM_REPORT_DIFFICULTY", "16")),
         )
         settings.check(e)
         return settings

@@ -16,14 +16,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from services.intake.api import IntakeRoutes
 from services.intake.commands import COMMANDS
 from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
+from services.intake.commands.reporting import SubmitReport, WriteToOrgan, WriteToReporter
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
+from services.intake.reporting.flood import Flood
 from services.intake.vault.door import open_door
 from services.intake.vault.keys import FileKeys
+from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Vault
 from shared.aggregate import Aggregate, Context
@@ -31,6 +35,7 @@ from shared.bus.connection import connect, disconnect
 from shared.command import Command
 from shared.contracts.common import Accused
 from shared.gate import Beside, Facts
+from shared.reaction import derived_id
 from shared.service import Parts, Service, main
 from shared.store.types import StoreUnavailable
 
@@ -44,6 +49,7 @@ class Intake:
     def __init__(self) -> None:
         self.accused = AccusedBook()
         self.vault: Vault | None = None
+        self.letters: Letters | None = None
 
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
@@ -51,16 +57,33 @@ class Intake:
             self.vault = Vault(engine, FileKeys(parts.settings.key("vault.key")))
         return self.vault
 
+    def letters_of(self, parts: Parts) -> Letters:
+        if self.letters is None:
+            keys = FileKeys(parts.settings.key("vault.key"))
+            self.letters = Letters(self.vault_of(parts).engine, keys, keys.secret_for("query-codes"))
+        return self.letters
+
     def facts(self, parts: Parts) -> Facts:
         vault, repository = self.vault_of(parts), parts.repository
 
         async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str]:
             """The identity is in the vault before the event that refers to it is written."""
-            assert isinstance(command, ReceiveComplaint)
+            assert isinstance(command, ReceiveComplaint | SubmitReport)
             if command.reporter is None:
                 return "", "UNCLAIMED"
             ref = await vault.deposit(aggregate.id, command.reporter)
             return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED"
+
+        letters = self.letters_of(parts)
+
+        async def letter(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
+            """Free words of or to a reporter: sealed before the event that refers to them is written."""
+            assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter)
+            direction: Direction = "TO_REPORTER" if isinstance(command, WriteToReporter) else "FROM_REPORTER"
+            if isinstance(command, SubmitReport):
+                direction = "REPORT"
+            id = derived_id("letter", ctx.command_id)
+            return await letters.put(aggregate.id, direction, command.text, id)
 
         async def register(command: Command, aggregate: Aggregate, ctx: Context) -> dict[str, Accused]:
             """The accused that the clerk says are known already."""
@@ -77,7 +100,7 @@ class Intake:
             assert isinstance(command, MarkDuplicate)
             return await repository.get(Complaint, command.of)
 
-        return {"vault": deposit, "register": register, "original": original}
+        return {"vault": deposit, "letter": letter, "register": register, "original": original}
 
     def beside(self, parts: Parts) -> dict[str, Beside]:
         async def link(complaint: Complaint, ctx: Context) -> Sequence[Aggregate]:
@@ -131,7 +154,10 @@ class Intake:
 
     def extend(self, app: FastAPI, parts: Parts) -> None:
         IntakeRoutes(parts, self.accused).add_to(app)
-        vault = self.vault_of(parts)
+        secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
+        flood = Flood(secret, parts.settings.report_difficulty)
+        Reports(parts, self.letters_of(parts), flood, secret).add_to(app)
+        vault, letters = self.vault_of(parts), self.letters_of(parts)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -153,7 +179,7 @@ class Intake:
             while True:
                 await asyncio.sleep(SWEEP_SECONDS)
                 try:
-                    erased = await vault.sweep_orphans(exists)
+                    erased = await vault.sweep_orphans(exists) + await letters.sweep_orphans(exists)
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("sweep_waits", error=type(error).__name__)
                     continue

@@ -412,6 +412,21 @@ class ComplaintClosed(IntakeEvent):
     result_code: L2[str]
 
 
+# --- reporting without an account ---------------------------------------------------------------------
+
+
+class MessageFromReporterReceived(IntakeEvent):
+    """The reporter has written again behind his query code; the letter lies in the vault."""
+
+    letter: L1[str]
+
+
+class MessageToReporterSent(IntakeEvent):
+    """The organ has written to the reporter; he reads it behind his query code."""
+
+    letter: L1[str]
+
+
 # --- the register of accused --------------------------------------------------------------------------
 
 

@@ -6,8 +6,16 @@ from services.intake.commands.answering import ANSWERING
 from services.intake.commands.deciding import DECIDING
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
+from services.intake.commands.reporting import REPORTING
 from services.intake.domain.complaint import Complaint
 from shared.case_commands import case_commands
 from shared.command import Command
 
-COMMANDS: list[type[Command]] = [*RECEIVING, *DECIDING, *PASSING_ON, *ANSWERING, *case_commands(Complaint)]
+COMMANDS: list[type[Command]] = [
+    *RECEIVING,
+    *DECIDING,
+    *PASSING_ON,
+    *ANSWERING,
+    *REPORTING,
+    *case_commands(Complaint),
+]

@@ -43,6 +43,10 @@ class FileKeys:
         except InvalidUnwrap as error:
             raise KeysUnavailable(f"key {name} does not open this") from error
 
+    def secret_for(self, purpose: str) -> bytes:
+        """A secret of this service for something that wraps no key: the pepper of query codes."""
+        return self._key(f"secret/{purpose}")
+
     def _key(self, name: str) -> bytes:
         return HKDF(SHA256(), 32, None, b"zhengming key-encryption " + name.encode()).derive(self._secret)
 

@@ -36,7 +36,7 @@ class Vault:
     """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5)."""
 
     def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
-        self._engine = engine
+        self.engine = self._engine = engine
         self._keys = keys
 
     async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> str:

@@ -1,0 +1,49 @@
+"""What a reporter may ask without an account, and what the clerk may write to him."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import ReporterBlock
+from shared.command import Command
+from shared.contracts.common import LevelName
+from shared.event import L3
+from shared.security.roles import PETITION
+
+Letter = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+"""What somebody writes in his own words: to the vault and nowhere else, since its style gives him away."""
+
+
+class SubmitReport(
+    Command, on=Complaint, creates=True, rule="A1", anyone=True, organ=None, facts=("vault", "letter")
+):
+    """Reports without an account (举报). To give one's name is offered and never asked (R29)."""
+
+    channel: Literal["ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP"]
+    acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,20}$")]
+    """The notice that was read before (R30)."""
+    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
+    """Where the accused works: division code of GB/T 2260."""
+    managed_by_level: LevelName
+    text: L3[Letter]
+    reporter: L3[ReporterBlock | None] = None
+
+
+class WriteToOrgan(Command, on=Complaint, rule="A31", anyone=True, organ=None, facts=("letter",)):
+    """Writes again behind the query code: a supplement, an objection, an answer."""
+
+    text: L3[Letter]
+
+
+class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("letter",)):
+    """Writes to the reporter of an online complaint; he reads it behind his query code."""
+
+    text: L3[Annotated[str, Field(min_length=1, max_length=4000)]]
+
+
+FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan]
+"""Without a route of their own: the public routes give them, once the code has opened the complaint."""
+REPORTING: list[type[Command]] = [WriteToReporter]

@@ -1,0 +1,61 @@
+"""Reports without an account, and letters to and fro behind a query code (A1, R29, R30, SEC-6)."""
+
+from __future__ import annotations
+
+from services.intake.domain.answering import Answering
+from shared.aggregate import Context
+from shared.contracts.common import LevelName
+from shared.contracts.intake import (
+    Channel,
+    ComplaintReceived,
+    MessageFromReporterReceived,
+    MessageToReporterSent,
+)
+from shared.law.working_days import local_date
+from shared.organs.tree import Level
+from shared.refusal import refuse
+
+
+class Reporting(Answering):
+    """What comes straight from a reporter, and goes straight to him."""
+
+    def submit_report(
+        self,
+        ctx: Context,
+        channel: Channel,
+        acknowledged_notice_version: str,
+        unit_division: str,
+        managed_by_level: LevelName,
+    ) -> None:
+        """A1, note c: anyone may; it goes straight to the organ that is competent for what he declares."""
+        try:
+            organ = ctx.law.organs.competent(Level[managed_by_level], unit_division).organ
+        except (KeyError, ValueError):
+            refuse("E_SCHEMA", "§5.4", field="unit_division")
+        reporter_ref, identity_status = ctx.facts["vault"]
+        self.record(
+            ctx,
+            ComplaintReceived(
+                organ=organ.code,
+                channel=channel,
+                source="DIRECT",
+                received_on=local_date(ctx.now),
+                pages=1,
+                competent_level=organ.level.name,
+                blob_id=str(ctx.facts["letter"]),
+                acknowledged_notice_version=acknowledged_notice_version,
+                reporter_ref=reporter_ref,
+                identity_status=identity_status,
+            ),
+        )
+
+    def write_to_organ(self, ctx: Context) -> None:
+        """The reporter adds something; what was sealed upward is answered by the organ above."""
+        self._check_not_sealed()
+        self.record(ctx, MessageFromReporterReceived(letter=str(ctx.facts["letter"])))
+
+    def write_to_reporter(self, ctx: Context) -> None:
+        self._check_not_sealed()
+        if not self.channel.startswith("ONLINE"):
+            refuse("E_STATE", "SEC-7", channel=self.channel)
+        self.record(ctx, MessageToReporterSent(letter=str(ctx.facts["letter"])))

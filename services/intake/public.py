@@ -1,0 +1,189 @@
+"""The public face of intake: anybody may report, and read behind his code what became of it (SEC-6, SEC-7).
+
+No token is read, no cookie set, no address or agent looked at. Codes travel in bodies, never in paths.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.commands.reporting import SubmitReport, WriteToOrgan
+from services.intake.domain.complaint import Complaint
+from services.intake.reporting import code as codes
+from services.intake.reporting.flood import Flood
+from services.intake.vault.letters import Letters, SlowHash
+from shared.command import Command
+from shared.gate import Request as GateRequest
+from shared.refusal import refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.web.app import idempotency_key, json_response, object_id, parse
+from shared.web.problems import schema_problem
+
+STATUS = {
+    "RECEIVED": "RECEIVED",
+    "REGISTERED": "RECEIVED",
+    "ACCEPTED": "ACCEPTED",
+    "WITH_HANDLER": "IN_PROGRESS",
+    "RESULT_AVAILABLE": "IN_PROGRESS",
+    "DUPLICATE_FILED": "CLOSED",
+    "CLOSED": "CLOSED",
+    "NOT_ACCEPTED": "NOT_ACCEPTED",
+    "SENT_DOWN": "SENT_TO_COMPETENT_BODY",
+    "SENT_OUT": "SENT_TO_COMPETENT_BODY",
+    "SEALED_UPWARD": "SENT_TO_COMPETENT_BODY",
+}
+"""All that a query code tells of a state (SEC-7)."""
+NOTICE = {
+    "version": "1",
+    "zh": [
+        "请实事求是反映问题，不得捏造、歪曲事实，不得诬告陷害；捏造事实诬告他人的，依规依纪依法处理。",
+        "提倡实名举报：实名举报优先办理、给予答复；是否署名由您决定，匿名举报同样按程序受理。",
+        "您有权提出检举控告、申请有关人员回避、检举工作人员、申请保护。",
+        "请妥善保管查询码，它只显示一次；对反馈的处理结果请予保密。任何单位和个人不得擅自追查举报人。",
+    ],
+    "en": [
+        "Report truthfully. Do not invent or distort facts; framing others has consequences under the law.",
+        "Giving your name is welcome: it is handled first and answered. It is your choice; reports without a"
+        " name are handled by the same rules.",
+        "You may report, ask for somebody's recusal, report members of staff, and ask for protection.",
+        "Keep the query code: it is shown once. Keep what you are told to yourself. Nobody may trace you"
+        " without authority.",
+    ],
+}
+"""What is read and acknowledged before a report (R30, A33, A34, A81)."""
+
+
+class Behind(BaseModel):
+    """A query code, and what is to be done behind it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(min_length=1, max_length=60)
+
+
+class Written(Behind):
+    text: str
+
+
+class Reports:
+    """The routes that read no token."""
+
+    def __init__(self, parts: Parts, letters: Letters, flood: Flood, secret: bytes) -> None:
+        self.parts = parts
+        self.letters = letters
+        self.flood = flood
+        self.slow = SlowHash()
+        self._secret = secret
+
+    def add_to(self, app: FastAPI) -> None:
+        for method, path, endpoint, name in (
+            ("GET", "/v1/reporting-notice", self.notice, "ReportingNotice"),
+            ("GET", "/v1/reports/challenge", self.challenge, "ReportChallenge"),
+            ("POST", "/v1/reports", self.submit, "SubmitReport"),
+            ("POST", "/v1/reports/status", self.status, "ReportStatus"),
+            ("POST", "/v1/reports/messages", self.write, "WriteToOrgan"),
+            ("POST", "/v1/reports/mailbox", self.mailbox, "ReportMailbox"),
+            ("GET", "/v1/complaints/{id}/letters", self.read_letters, "ReadLetters"),
+        ):
+            app.add_api_route(
+                path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
+            )
+
+    async def notice(self, request: Request) -> Response:
+        """What is read before a report (R30): truthfulness, rights, duties, protection."""
+        return json_response(NOTICE)
+
+    async def challenge(self, request: Request) -> Response:
+        """A little work to be done before a submission, the same for everybody (SEC-6)."""
+        return json_response(self.flood.challenge())
+
+    async def submit(self, request: Request) -> Response:
+        """Reports without an account. The query code is shown in this answer and never again."""
+        key = idempotency_key(request.headers.get("idempotency-key")) or secrets.token_urlsafe(24)
+        command = await self._command(SubmitReport, request)
+        if isinstance(command, Response):
+            return command
+        self.flood.check(request.headers.get("proof-of-work", ""))
+        done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        code = codes.make(self._secret, key)
+        halves = codes.halves(code)
+        assert halves is not None
+        await self.letters.keep_code(UUID(done.answer["id"]), halves, self.slow)
+        return json_response({"query_code": codes.shown(code), "status": "RECEIVED"}, 201)
+
+    async def status(self, request: Request) -> Response:
+        """The coarse status behind a code; a wrong code and no code of ours are one and the same."""
+        complaint = await self._opened(await self._body(Behind, request))
+        return json_response({"status": coarse(complaint)})
+
+    async def write(self, request: Request) -> Response:
+        """A further letter to the organ: a supplement, an objection, an answer."""
+        body = await self._body(Written, request)
+        complaint = await self._opened(body)
+        self.flood.check(request.headers.get("proof-of-work", ""))
+        key = idempotency_key(request.headers.get("idempotency-key"))
+        try:
+            command = WriteToOrgan(text=body.text)
+        except ValidationError as error:
+            return schema_problem(error.errors(), request.headers.get("accept-language", ""))
+        await self.parts.gatekeeper.execute(GateRequest(command, None, complaint.id, idempotency_key=key))
+        return json_response({"status": coarse(complaint)}, 201)
+
+    async def mailbox(self, request: Request) -> Response:
+        """The letters to and fro behind a code."""
+        complaint = await self._opened(await self._body(Behind, request))
+        found = await self.letters.of(complaint.id, "FROM_REPORTER", "TO_REPORTER")
+        told = [{"direction": x.direction, "text": x.text} for x in found]
+        return json_response({"status": coarse(complaint), "letters": told})
+
+    async def read_letters(self, request: Request) -> Response:
+        """The report in the reporter's own words, and his letters: for assigned petition staff, recorded
+        (SEC-9). His wording is for no one else (SEC-2)."""
+        token = await self.parts.face.token(request)
+        complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
+        if complaint is None:
+            refuse("E_NOT_FOUND")
+        self.parts.gatekeeper.check_visible(token, complaint)
+        if not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
+            refuse("E_FORBIDDEN_ROLE", "SEC-2")
+        await self.parts.reads.note_reading(token, complaint, "letters", request)
+        found = await self.letters.of(complaint.id, "REPORT", "FROM_REPORTER", "TO_REPORTER")
+        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
+        return json_response({"letters": told})
+
+    async def _opened(self, body: Behind) -> Complaint:
+        """The complaint that a code opens. One slow hash is spent in any case, then 404 or not."""
+        halves = codes.halves(body.code)
+        id = await self.letters.complaint_of(halves or ("", ""), self.slow)
+        complaint = await self.parts.repository.get(Complaint, id) if id is not None else None
+        if complaint is None:
+            refuse("E_NOT_FOUND")
+        return complaint
+
+    @staticmethod
+    async def _command(kind: type[Command], request: Request) -> Command | Response:
+        try:
+            return parse(kind, await request.body())
+        except ValidationError as error:
+            return schema_problem(error.errors(), request.headers.get("accept-language", ""))
+
+    @staticmethod
+    async def _body(kind: type[Any], request: Request) -> Any:
+        try:
+            return kind.model_validate(orjson.loads(await request.body()), strict=True)
+        except (ValidationError, ValueError):
+            refuse("E_SCHEMA", "SEC-7", field="code")
+
+
+def coarse(complaint: Complaint) -> str:
+    """What the reporter may know of the state."""
+    return "NOT_ACCEPTED" if complaint.rejected_for else STATUS[complaint.state]

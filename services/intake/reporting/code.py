@@ -1,0 +1,33 @@
+"""Query codes (查询码): a hundred random bits, shown once, easy to copy by hand (SEC-7)."""
+
+from __future__ import annotations
+
+import re
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""No 0 and O, no 1 and I."""
+LENGTH = 20
+FORM = re.compile(rf"^[{ALPHABET}]{{{LENGTH}}}$")
+
+
+def make(secret: bytes, idempotency_key: str) -> str:
+    """The code of a submission. It follows from a secret of the server and the caller's own key, so a
+    repeated request is answered with the same code, and neither of the two is stored."""
+    stream = HKDF(SHA256(), LENGTH, secret, b"zhengming query code").derive(idempotency_key.encode())
+    return "".join(ALPHABET[b % 32] for b in stream)
+
+
+def shown(code: str) -> str:
+    """In groups of four, for a person to copy."""
+    return "-".join(code[i : i + 4] for i in range(0, LENGTH, 4))
+
+
+def halves(typed: str) -> tuple[str, str] | None:
+    """The two halves of a typed code, whatever was between the letters; None if it cannot be one."""
+    code = re.sub(r"[\s-]", "", typed).upper()
+    if not FORM.match(code):
+        return None
+    return code[: LENGTH // 2], code[LENGTH // 2 :]

@@ -1,0 +1,88 @@
+"""Defence against floods that asks nobody who he is: a little work before each submission (SEC-6).
+
+A challenge is a signed instant; whoever finds a number that makes the digest begin with enough zero bits
+has spent the time that the difficulty asks for. Spent challenges are remembered until they expire, in
+memory and nowhere else; under load the difficulty rises.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.refusal import refuse
+
+LIFE_SECONDS = 600
+MOST_SPENT = 100_000
+"""So many challenges are remembered; beyond it, the service asks to come back later."""
+BUSY = 50
+"""Submissions within ten seconds from which the work doubles, and doubles again."""
+
+
+def zero_bits(digest: bytes) -> int:
+    """How many bits of a digest are zero from its beginning."""
+    return len(digest) * 8 - int.from_bytes(digest, "big").bit_length()
+
+
+def solve(challenge: str, difficulty: int) -> int:
+    """Finds the number; what an app of a reporter does."""
+    number = 0
+    while zero_bits(hashlib.sha256(f"{challenge}.{number}".encode()).digest()) < difficulty:
+        number += 1
+    return number
+
+
+@dataclass
+class Flood:
+    """Gives out challenges and takes the proofs."""
+
+    secret: bytes
+    difficulty: int
+    now: Callable[[], float] = time.time
+    _spent: dict[str, float] = field(default_factory=dict)
+    _lately: list[float] = field(default_factory=list)
+
+    def challenge(self) -> dict[str, object]:
+        """A fresh challenge; nothing is stored for it."""
+        difficulty = self._difficulty_now()
+        body = f"{int(self.now()) + LIFE_SECONDS}.{difficulty}.{os.urandom(12).hex()}"
+        return {
+            "challenge": f"{body}.{self._sign(body)}",
+            "difficulty": difficulty,
+            "expires_in": LIFE_SECONDS,
+        }
+
+    def check(self, proof: str) -> None:
+        """Takes a proof `<challenge>.<number>`, once. Refuses with E_PROOF_OF_WORK (429)."""
+        challenge, _, number = proof.rpartition(".")
+        body, _, signature = challenge.rpartition(".")
+        parts = body.split(".")
+        if len(parts) != 3 or not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
+            refuse("E_PROOF_OF_WORK", "SEC-6", reason="no challenge of ours")
+        now = self.now()
+        if int(parts[0]) < now:
+            refuse("E_PROOF_OF_WORK", "SEC-6", reason="expired")
+        if zero_bits(hashlib.sha256(f"{challenge}.{number}".encode()).digest()) < int(parts[1]):
+            refuse("E_PROOF_OF_WORK", "SEC-6", reason="not solved")
+        while self._spent and next(iter(self._spent.values())) < now:
+            del self._spent[next(iter(self._spent))]
+        if challenge in self._spent:
+            refuse("E_PROOF_OF_WORK", "SEC-6", reason="used")
+        if len(self._spent) >= MOST_SPENT:
+            refuse("E_OVERLOADED")
+        self._spent[challenge] = float(parts[0])
+        self._lately.append(now)
+
+    def _difficulty_now(self) -> int:
+        now = self.now()
+        self._lately = [t for t in self._lately if t > now - 10]
+        return self.difficulty + (len(self._lately) // BUSY).bit_length()
+
+    def _sign(self, body: str) -> str:
+        digest = hmac.digest(self.secret, b"challenge " + body.encode(), "sha256")
+        return base64.urlsafe_b64encode(digest[:18]).decode()

@@ -1,0 +1,183 @@
+"""What anonymous reporters write, and what is written to them: sealed in the vault under a key for each
+letter. Their query codes lie here too, as slow hashes only (SEC-6, SEC-7)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID, uuid4
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake.vault.keys import IDENTITY, KeyWrapper
+from services.intake.vault.store import AWAY, ORPHAN_AGE
+from shared.store.types import StoreUnavailable
+
+metadata = MetaData()
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("complaint", Uuid, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+Index("letters_complaint_idx", letters.c.complaint, letters.c.written_at)
+codes = Table(
+    "codes",
+    metadata,
+    Column("selector", LargeBinary, primary_key=True),
+    Column("complaint", Uuid, nullable=False, unique=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("slow_hash", LargeBinary, nullable=False),
+)
+Direction = Literal["REPORT", "FROM_REPORTER", "TO_REPORTER"]
+PAD = 1024
+"""A sealed letter's length tells no more than its number of kilobytes."""
+SCRYPT = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}
+"""RFC 7914; about 16 MB and some 50 ms per try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One opened letter."""
+
+    id: UUID
+    direction: Direction
+    text: str
+    written_at: datetime
+
+
+class SlowHash:
+    """scrypt in a thread, few at a time: a flood of guesses cannot fill the memory."""
+
+    def __init__(self, at_once: int = 2) -> None:
+        self._turn = asyncio.Semaphore(at_once)
+
+    async def __call__(self, secret: str, salt: bytes) -> bytes:
+        async with self._turn:
+            return await asyncio.to_thread(hashlib.scrypt, secret.encode(), salt=salt, **SCRYPT)
+
+
+class Letters:
+    """Letters of a complaint, and the code that opens them to whoever wrote the first one."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyWrapper, pepper: bytes) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._pepper = pepper
+
+    async def put(self, complaint: UUID, direction: Direction, words: str, id: UUID | None = None) -> UUID:
+        """Seals a letter. Put again under the same id, the first one stands."""
+        id = id or uuid4()
+        key, nonce = AESGCM.generate_key(256), os.urandom(12)
+        body = words.encode()
+        body += b"\0" * (-len(body) % PAD)
+        row = {
+            "id": id,
+            "complaint": complaint,
+            "direction": direction,
+            "wrapped_key": await self._keys.wrap(IDENTITY, key),
+            "sealed": nonce + AESGCM(key).encrypt(nonce, body, id.bytes + complaint.bytes),
+        }
+        await self._write(insert(letters).values(row).on_conflict_do_nothing(index_elements=["id"]))
+        return id
+
+    async def of(self, complaint: UUID, *directions: Direction) -> list[Letter]:
+        """The letters of a complaint, oldest first."""
+        query = (
+            select(letters)
+            .where(letters.c.complaint == complaint, letters.c.direction.in_(directions))
+            .order_by(letters.c.written_at, letters.c.id)
+        )
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        opened = []
+        for row in rows:
+            key = await self._keys.unwrap(IDENTITY, row.wrapped_key)
+            bound = row.id.bytes + row.complaint.bytes
+            words = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).rstrip(b"\0").decode()
+            opened.append(Letter(row.id, row.direction, words, row.written_at))
+        return opened
+
+    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
+        """Erases the letters of complaints that were never written (a crash in between)."""
+        old = (
+            select(letters.c.complaint)
+            .distinct()
+            .where(
+                letters.c.written_at < func.now() - text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
+            )
+        )
+        try:
+            async with self._engine.connect() as connection:
+                candidates = list((await connection.execute(old)).scalars())
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        orphans = [c for c in candidates if not await exists(c)]
+        if orphans:
+            await self._write(delete(letters).where(letters.c.complaint.in_(orphans)))
+        return len(orphans)
+
+    # --- query codes ---
+
+    def selector(self, code_half: str) -> bytes:
+        """By this a code is found: a keyed digest of its first half, worthless without the key."""
+        return hmac.digest(self._pepper, b"query-code " + code_half.encode(), "sha256")
+
+    async def keep_code(self, complaint: UUID, halves: tuple[str, str], slow: SlowHash) -> None:
+        """Stores a code as a slow hash of its second half. Kept again for a complaint, the first stands."""
+        salt = os.urandom(16)
+        row = {
+            "selector": self.selector(halves[0]),
+            "complaint": complaint,
+            "salt": salt,
+            "slow_hash": await slow(halves[1], salt),
+        }
+        await self._write(insert(codes).values(row).on_conflict_do_nothing())
+
+    async def complaint_of(self, halves: tuple[str, str], slow: SlowHash) -> UUID | None:
+        """The complaint that a code opens. One slow hash is spent whether there is such a code or not."""
+        query = select(codes).where(codes.c.selector == self.selector(halves[0]))
+        try:
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(query)).one_or_none()
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        salt, expected = (row.salt, row.slow_hash) if row else (bytes(16), bytes(32))
+        found = hmac.compare_digest(await slow(halves[1], salt), expected)
+        return row.complaint if row is not None and found else None
+
+    async def _write(self, statement: object) -> None:
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(statement)  # type: ignore[call-overload]
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error

@@ -1,0 +1,188 @@
+"""Reporting without an account: one code, no trace (SEC-1, SEC-6, SEC-7, R29, R30, A1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from services.intake.reporting.flood import solve
+from tests.harness import CITY, COUNTY, TOWN, Case, World, done, hidden, refused
+
+CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
+WORDS = "本村书记去年截留了安置补偿款，我亲眼所见。"
+REPORT = {
+    "channel": "ONLINE_APP",
+    "acknowledged_notice_version": "1",
+    "unit_division": "990102100001",
+    "managed_by_level": "TOWNSHIP",
+    "text": WORDS,
+}
+
+
+def proof(world: World) -> str:
+    asked = world.get(None, "/intake/v1/reports/challenge").json()
+    return f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
+
+
+def report(world: World, key: str = "", **more: Any) -> httpx.Response:
+    headers = {"proof-of-work": proof(world)} | ({"idempotency-key": key} if key else {})
+    return world.client(None).post("/intake/v1/reports", json={**REPORT, **more}, headers=headers)
+
+
+def reported(world: World, **more: Any) -> tuple[str, Case]:
+    """A report's code, and the complaint as the clerk finds it."""
+    before = world.position("intake")
+    code = done(report(world, **more))["query_code"]
+    [event] = world.log("intake", before, "ComplaintReceived")
+    return code, Case("intake", event.stream)
+
+
+def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.Response:
+    headers = {"proof-of-work": proof(world)} if what == "messages" else {}
+    return world.client(None).post(f"/intake/v1/reports/{what}", json={"code": code, **more}, headers=headers)
+
+
+def test_r30_the_notice_is_read_before(world: World) -> None:
+    notice = world.get(None, "/intake/v1/reporting-notice").json()
+    assert notice["version"] == "1"
+    assert any("诬告" in line for line in notice["zh"])
+    assert len(notice["zh"]) == len(notice["en"])
+    refused(report(world, acknowledged_notice_version=""), "E_SCHEMA")
+
+
+def test_a1_anyone_reports_and_the_competent_organ_has_it(world: World) -> None:
+    for level, division, organ in (
+        ("TOWNSHIP", "990102100001", TOWN),
+        ("COUNTY", "990102100001", COUNTY),
+        ("CITY", "9901", CITY),
+    ):
+        _, case = reported(world, managed_by_level=level, unit_division=division)
+        [event] = world.entries("intake", case.id, "ComplaintReceived")
+        assert event.event["organ"] == organ.code
+        assert event.event["identity_status"] == "UNCLAIMED"
+
+
+def test_a1_a_place_that_there_is_not(world: World) -> None:
+    refused(report(world, unit_division="1234567"), "E_SCHEMA", "§5.4")
+
+
+def test_r29_a_name_may_be_given(world: World) -> None:
+    _, case = reported(world, reporter={"name": "虚某匿", "phone": "13900009001"})
+    [event] = world.entries("intake", case.id, "ComplaintReceived")
+    assert event.event["identity_status"] == "CLAIMED"
+
+
+def test_sec6_no_cookie_no_token_and_no_word_in_an_event(world: World) -> None:
+    before = world.position("intake")
+    answer = report(world)
+    assert "set-cookie" not in answer.headers
+    assert set(answer.json()) == {"query_code", "status"}
+    told = " ".join(str(e.event) + str(e.meta) for e in world.log("intake", before))
+    assert WORDS not in told
+    assert "补偿款" not in told
+
+
+def test_sec7_the_code_is_repeated_for_the_same_request_only(world: World) -> None:
+    first = done(report(world, key="anonymous-key-0001"))
+    again = done(report(world, key="anonymous-key-0001"))
+    other = done(report(world, key="anonymous-key-0002"))
+    assert first["query_code"] == again["query_code"] != other["query_code"]
+    refused(report(world, key="anonymous-key-0001", text="另外的内容。"), "E_IDEMPOTENCY_MISMATCH")
+
+
+def test_sec7_a_code_tells_the_coarse_status_and_nothing_else(world: World) -> None:
+    code, case = reported(world)
+    assert behind(world, code).json() == {"status": "RECEIVED"}
+    world.assign(case, CLERK, HEAD, by=HEAD)
+    world.do(case, "RegisterComplaint", CLERK)
+    assert behind(world, code.lower().replace("-", " ")).json() == {"status": "RECEIVED"}
+    world.do(case, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
+    assert behind(world, code).json() == {"status": "NOT_ACCEPTED"}
+
+
+def test_sec7_wrong_and_foreign_codes_are_the_same(world: World) -> None:
+    code, _ = reported(world)
+    letters = code.replace("-", "")
+    wrong_end = letters[:-1] + ("2" if letters[-1] != "2" else "3")
+    wrong_begin = ("2" if letters[0] != "2" else "3") + letters[1:]
+    answers = [behind(world, typed) for typed in (wrong_end, wrong_begin, "2" * 20, "not a code")]
+    for answer in answers:
+        hidden(answer)
+    assert len({a.content for a in answers}) == 1
+
+
+def test_sec7_letters_go_to_and_fro_behind_the_code(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+    world.do(case, "WriteToReporter", CLERK, {"text": "请补充事情发生的时间。"})
+    done(behind(world, code, "messages", text="是去年三月。"))
+    told = behind(world, code, "mailbox").json()["letters"]
+    assert [(x["direction"], x["text"]) for x in told] == [
+        ("TO_REPORTER", "请补充事情发生的时间。"),
+        ("FROM_REPORTER", "是去年三月。"),
+    ]
+    position = world.position("intake")
+    read = world.get(CLERK, f"{case.path}/letters").json()["letters"]
+    assert [x["direction"] for x in read] == ["REPORT", "TO_REPORTER", "FROM_REPORTER"]
+    assert read[0]["text"] == WORDS
+    [looked] = world.log("intake", position, "CaseRead")
+    assert looked.event["fields"] == "letters"
+
+
+def test_sec2_the_reporters_own_words_are_for_petition_staff_alone(world: World) -> None:
+    _, case = reported(world)
+    hidden(world.get(CLERK, f"{case.path}/letters"))
+    world.assign(case, HEAD, by=HEAD)
+    world.assign(case, TOWN.handler, by=HEAD)
+    refused(world.get(TOWN.handler, f"{case.path}/letters"), "E_FORBIDDEN_ROLE", "SEC-2")
+    hidden(world.get("subject-feng", f"{case.path}/letters"))
+    refused(world.client(None).get(f"{case.path}/letters"), "E_UNAUTHENTICATED")
+
+
+def test_sec6_every_submission_costs_a_little_work(world: World) -> None:
+    post = world.client(None).post
+    refused(post("/intake/v1/reports", json=REPORT), "E_PROOF_OF_WORK", "SEC-6")
+    spent = proof(world)
+    done(post("/intake/v1/reports", json=REPORT, headers={"proof-of-work": spent}))
+    again = post("/intake/v1/reports", json=REPORT, headers={"proof-of-work": spent})
+    assert refused(again, "E_PROOF_OF_WORK")["reason"] == "used"
+    forged = post("/intake/v1/reports", json=REPORT, headers={"proof-of-work": "9999999999.0.00.x.1"})
+    refused(forged, "E_PROOF_OF_WORK")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"text": "\\u0000"}',
+        b'{"text": "\\ud800"}',
+        b"{" * 5000,
+        b'{"code": 1}',
+        b'{"code": "' + b"A" * 5000 + b'"}',
+    ],
+)
+def test_sec6_bad_input_gets_a_problem_document(world: World, body: bytes) -> None:
+    for path in ("", "/status", "/messages", "/mailbox"):
+        headers = {"content-type": "application/json", "proof-of-work": proof(world)}
+        answer = world.client(None).post(f"/intake/v1/reports{path}", content=body, headers=headers)
+        assert 400 <= answer.status_code < 500, (path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_sec7_a_letter_only_where_somebody_can_read_it(world: World) -> None:
+    story = world.story().registered()
+    refused(world.give(story.complaint, "WriteToReporter", CLERK, {"text": "您好。"}), "E_STATE", "SEC-7")
+
+
+def test_sec3_the_code_lies_nowhere_in_clear(world: World) -> None:
+    code, _ = reported(world)
+    letters = code.replace("-", "")
+    for path in world.stack.data.root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            assert code.encode() not in content, path
+            assert letters.encode() not in content, path
+            assert WORDS.encode() not in content, path
