@@ -33,6 +33,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "E_IDEMPOTENCY_KEY": Entry(422, "Idempotency-Key 格式不正确。", "The Idempotency-Key is malformed."),
     "E_BODY_TOO_LARGE": Entry(413, "请求内容过大。", "The request body is too large."),
+    "E_MEDIA_TYPE": Entry(415, "不接收此类文件。", "Files of this kind are not taken."),
     "E_METHOD": Entry(405, "不支持此请求方法。", "This method is not supported here."),
     # access
     "E_UNAUTHENTICATED": Entry(401, "须先登录，或登录已失效。", "A valid access token is required."),

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +103,8 @@ class Service:
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
     screen: Callable[[Parts], Screen] | None = None
+    larger_bodies: Mapping[str, int] = field(default_factory=dict)
+    """Paths that take larger bodies than the rest, and how many bytes (attachments)."""
     migrations: Sequence[tuple[str, str]] = ()
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
 
@@ -167,6 +169,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         lifespan=lambda app: _life(service, parts, draining),
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
+        larger=service.larger_bodies,
     )
     reads.add_to(app, service.kinds)
     service.extend(app, parts)

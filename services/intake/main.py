@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.intake.api import IntakeRoutes
+from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
 from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
 from services.intake.commands.reporting import SubmitReport, WriteToOrgan, WriteToReporter
@@ -25,6 +26,7 @@ from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
 from services.intake.reporting.flood import Flood
+from services.intake.vault.blobs import Blobs
 from services.intake.vault.door import open_door
 from services.intake.vault.keys import FileKeys
 from services.intake.vault.letters import Direction, Letters
@@ -156,7 +158,10 @@ class Intake:
         IntakeRoutes(parts, self.accused).add_to(app)
         secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
         flood = Flood(secret, parts.settings.report_difficulty)
-        Reports(parts, self.letters_of(parts), flood, secret).add_to(app)
+        reports = Reports(parts, self.letters_of(parts), flood, secret)
+        reports.add_to(app)
+        keys = FileKeys(parts.settings.key("vault.key"))
+        Attachments(parts, Blobs(self.vault_of(parts).engine, keys), reports).add_to(app)
         vault, letters = self.vault_of(parts), self.letters_of(parts)
 
         async def door() -> None:
@@ -207,6 +212,7 @@ def service() -> Service:
         facts=own.facts,
         beside=own.beside,
         screen=own.screen,
+        larger_bodies=LARGER_BODIES,
         extend=own.extend,
         migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
     )

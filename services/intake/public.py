@@ -122,13 +122,13 @@ class Reports:
 
     async def status(self, request: Request) -> Response:
         """The coarse status behind a code; a wrong code and no code of ours are one and the same."""
-        complaint = await self._opened(await self._body(Behind, request))
+        complaint = await self.opened((await self._body(Behind, request)).code)
         return json_response({"status": coarse(complaint)})
 
     async def write(self, request: Request) -> Response:
         """A further letter to the organ: a supplement, an objection, an answer."""
         body = await self._body(Written, request)
-        complaint = await self._opened(body)
+        complaint = await self.opened(body.code)
         self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
@@ -140,7 +140,7 @@ class Reports:
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code."""
-        complaint = await self._opened(await self._body(Behind, request))
+        complaint = await self.opened((await self._body(Behind, request)).code)
         found = await self.letters.of(complaint.id, "FROM_REPORTER", "TO_REPORTER")
         told = [{"direction": x.direction, "text": x.text} for x in found]
         return json_response({"status": coarse(complaint), "letters": told})
@@ -160,9 +160,9 @@ class Reports:
         told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
         return json_response({"letters": told})
 
-    async def _opened(self, body: Behind) -> Complaint:
+    async def opened(self, code: str) -> Complaint:
         """The complaint that a code opens. One slow hash is spent in any case, then 404 or not."""
-        halves = codes.halves(body.code)
+        halves = codes.halves(code)
         id = await self.letters.complaint_of(halves or ("", ""), self.slow)
         complaint = await self.parts.repository.get(Complaint, id) if id is not None else None
         if complaint is None:

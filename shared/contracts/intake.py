@@ -36,6 +36,7 @@ Means = Literal["IN_PERSON", "PHONE", "SMS", "APP", "LETTER", "EMAIL"]
 VerifiedBy = Literal["PHONE", "INTERVIEW", "LETTER", "VIDEO"]
 PolicyPoint = Literal["HANDLING_POLICY", "CONFIDENTIALITY", "TRUTHFUL_REPORTING"]
 WaiverGround = Literal["REPORTER_WAIVED", "UNREACHABLE"]
+MediaType = Literal["image/jpeg", "image/png", "application/pdf", "text/plain"]
 Reaction = Literal["SATISFIED", "OBJECTS", "NONE"]
 
 
@@ -419,6 +420,14 @@ class MessageFromReporterReceived(IntakeEvent):
     """The reporter has written again behind his query code; the letter lies in the vault."""
 
     letter: L1[str]
+
+
+class AttachmentReceived(IntakeEvent):
+    """A file has come behind the query code; it lies sealed in the vault."""
+
+    attachment: L1[str]
+    media_type: L1[MediaType]
+    size: L1[int]
 
 
 class MessageToReporterSent(IntakeEvent):

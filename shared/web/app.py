@@ -189,6 +189,7 @@ def make_app(
     lifespan: LIFESPAN,
     max_body: int,
     max_in_flight: int,
+    larger: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """A FastAPI application with a route per command; services add what is special about theirs."""
     app = FastAPI(
@@ -210,7 +211,11 @@ def make_app(
     if routes:
         app.add_middleware(CommandRoutes, face=face, routes=routes)
     app.add_middleware(
-        Envelope, metrics=HttpMetrics(registry), max_body=max_body, max_in_flight=max_in_flight
+        Envelope,
+        metrics=HttpMetrics(registry),
+        max_body=max_body,
+        max_in_flight=max_in_flight,
+        larger=larger or {},
     )
     return app
 

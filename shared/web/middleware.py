@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -55,8 +56,18 @@ class Envelope:
     """One pure ASGI layer. Overload is answered by 503 with Retry-After before any work is done;
     what goes wrong unforeseen is logged by type and answered by a problem document."""
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: HttpMetrics,
+        max_body: int,
+        max_in_flight: int,
+        larger: Mapping[str, int],
+    ) -> None:
+        """`larger`: the paths whose bodies may be larger than `max_body` bytes, and how large."""
         self.app = app
+        self.larger = larger
         self.metrics = metrics
         self.max_body = max_body
         self.max_in_flight = max_in_flight
@@ -85,13 +96,13 @@ class Envelope:
                 ]
             await send(message)
 
-        received = 0
+        received, most = 0, self.larger.get(scope["path"], self.max_body)
 
         async def counting() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.max_body:
+            if received > most:
                 raise BodyTooLarge
             return message
 
@@ -105,14 +116,12 @@ class Envelope:
                 await answer(problem("E_OVERLOADED", accept_language=language))
             elif b"%00" in scope["query_string"]:
                 await answer(problem("E_SCHEMA", details={"field": "query"}, accept_language=language))
-            elif int(headers.get(b"content-length", b"0") or 0) > self.max_body:
+            elif int(headers.get(b"content-length", b"0") or 0) > most:
                 raise BodyTooLarge
             else:
                 await self.app(scope, counting, sending)
         except BodyTooLarge:
-            await answer(
-                problem("E_BODY_TOO_LARGE", details={"max_bytes": self.max_body}, accept_language=language)
-            )
+            await answer(problem("E_BODY_TOO_LARGE", details={"max_bytes": most}, accept_language=language))
         except Refusal as refusal:
             await answer(refusal_problem(refusal, language))
         except ValidationError as invalid:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
+from pypdf import PdfWriter
 
 from services.intake.reporting.flood import solve
 from tests.harness import CITY, COUNTY, TOWN, Case, World, done, hidden, refused
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 WORDS = "本村书记去年截留了安置补偿款，我亲眼所见。"
+CANARY = "拍摄者虚某摄4711"
 REPORT = {
     "channel": "ONLINE_APP",
     "acknowledged_notice_version": "1",
@@ -186,3 +191,112 @@ def test_sec3_the_code_lies_nowhere_in_clear(world: World) -> None:
             assert code.encode() not in content, path
             assert letters.encode() not in content, path
             assert WORDS.encode() not in content, path
+
+
+# --- attachments ---
+
+
+def picture(kind: str = "JPEG") -> bytes:
+    """A picture that tells in its metadata who took it."""
+    exif = Image.Exif()
+    exif[0x013B] = CANARY
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(out, kind, exif=exif)
+    return out.getvalue()
+
+
+def document() -> bytes:
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.add_metadata({"/Author": CANARY})
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def upload(world: World, code: str, content: Any, **headers: str) -> httpx.Response:
+    sent = {"report-code": code, "proof-of-work": proof(world), **headers}
+    return world.client(None).post("/intake/v1/reports/attachments", content=content, headers=sent)
+
+
+def files(world: World, case: Case) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = world.get(CLERK, f"{case.path}/attachments").json()["items"]
+    return items
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (picture("JPEG"), "image/jpeg"),
+        (picture("PNG"), "image/png"),
+        (document(), "application/pdf"),
+        ("时间地点见附。".encode() * 40_000, "text/plain"),
+    ],
+    ids=["jpeg", "png", "pdf", "text"],
+)
+def test_sec6_staff_see_a_copy_without_metadata(world: World, content: bytes, kind: str) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+    assert done(upload(world, code, content))["media_type"] == kind
+    [item] = files(world, case)
+    assert (item["media_type"], item["size"], item["copy"]) == (kind, len(content), True)
+    position = world.position("intake")
+    copy = world.get(CLERK, f"{case.path}/attachments/{item['id']}")
+    assert copy.headers["content-type"].startswith(kind)
+    assert CANARY.encode() not in copy.content
+    assert world.log("intake", position, "CaseRead")
+    hidden(world.get(CLERK, f"{case.path}/attachments/{case.id}"))
+
+
+def test_sec6_a_type_is_told_by_its_bytes(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+    for content in (b"MZ\x90\x00" * 300, b"", b"GIF89a\x00\x01", b"\x00" * 2000):
+        answer = upload(world, code, content, **{"content-type": "image/jpeg"})
+        refused(answer, "E_MEDIA_TYPE", "SEC-6")
+    assert files(world, case) == []
+
+
+def test_sec6_a_picture_that_is_none_has_no_copy(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+    done(upload(world, code, b"\xff\xd8\xff" + b"not a picture" * 100))
+    [item] = files(world, case)
+    assert item["copy"] is False
+    hidden(world.get(CLERK, f"{case.path}/attachments/{item['id']}"))
+
+
+def test_sec6_too_large_leaves_nothing(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+
+    def much() -> Iterator[bytes]:
+        for _ in range(330):
+            yield b"a" * 65536
+
+    refused(upload(world, code, much()), "E_BODY_TOO_LARGE")
+    assert files(world, case) == []
+
+
+def test_sec6_a_file_needs_the_code(world: World) -> None:
+    hidden(upload(world, "2" * 20, picture()))
+    hidden(upload(world, "", picture()))
+
+
+def test_sec6_no_log_knows_who_asked(world: World) -> None:
+    """Neither agent nor address nor the author of a file lies anywhere in clear."""
+    agent, address = "Distinctive-Agent-7711", "203.0.113.77"
+    headers = {"user-agent": agent, "x-forwarded-for": address, "cookie": f"who={agent}"}
+    sent = {**headers, "proof-of-work": proof(world)}
+    answer = world.client(None).post("/intake/v1/reports", json=REPORT, headers=sent)
+    code = done(answer)["query_code"]
+    done(upload(world, code, picture(), **headers))
+    behind(world, code)
+    looked = 0
+    for path in world.stack.data.root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            looked += 1
+            for canary in (agent, address, CANARY):
+                assert canary.encode() not in content, path
+    assert looked > 100

@@ -8,8 +8,9 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import ReporterBlock
-from shared.command import Command
+from shared.command import Command, Reference
 from shared.contracts.common import LevelName
+from shared.contracts.intake import MediaType
 from shared.event import L3
 from shared.security.roles import PETITION
 
@@ -38,12 +39,20 @@ class WriteToOrgan(Command, on=Complaint, rule="A31", anyone=True, organ=None, f
     text: L3[Letter]
 
 
+class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None):
+    """Notes that a file came behind the query code; the file itself lies in the vault."""
+
+    attachment: Reference
+    media_type: MediaType
+    size: Annotated[int, Field(ge=0)]
+
+
 class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("letter",)):
     """Writes to the reporter of an online complaint; he reads it behind his query code."""
 
     text: L3[Annotated[str, Field(min_length=1, max_length=4000)]]
 
 
-FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan]
+FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AddAttachment]
 """Without a route of their own: the public routes give them, once the code has opened the complaint."""
 REPORTING: list[type[Command]] = [WriteToReporter]

@@ -6,8 +6,10 @@ from services.intake.domain.answering import Answering
 from shared.aggregate import Context
 from shared.contracts.common import LevelName
 from shared.contracts.intake import (
+    AttachmentReceived,
     Channel,
     ComplaintReceived,
+    MediaType,
     MessageFromReporterReceived,
     MessageToReporterSent,
 )
@@ -59,3 +61,7 @@ class Reporting(Answering):
         if not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-7", channel=self.channel)
         self.record(ctx, MessageToReporterSent(letter=str(ctx.facts["letter"])))
+
+    def add_attachment(self, ctx: Context, attachment: str, media_type: MediaType, size: int) -> None:
+        self._check_not_sealed()
+        self.record(ctx, AttachmentReceived(attachment=attachment, media_type=media_type, size=size))

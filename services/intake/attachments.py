@@ -1,0 +1,130 @@
+"""Files behind a query code: taken as a stream, and shown to staff as copies without metadata (SEC-6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.commands.reporting import AddAttachment
+from services.intake.domain.complaint import Complaint
+from services.intake.public import Reports
+from services.intake.reporting.cleaning import cleaned, media_type
+from services.intake.vault.blobs import Blobs
+from shared.gate import Request as GateRequest
+from shared.refusal import refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.web.app import json_response, object_id
+
+MOST_BYTES = 20 * 1024 * 1024
+MOST_FILES = 20
+UPLOADS = "/v1/reports/attachments"
+LARGER_BODIES = {UPLOADS: MOST_BYTES + 1024}
+AT_ONCE = 4
+"""Uploads at one time; each holds a connection of the vault's database."""
+
+
+class Attachments:
+    """Upload behind a code; list and copy for assigned petition staff."""
+
+    def __init__(self, parts: Parts, blobs: Blobs, reports: Reports) -> None:
+        self.parts = parts
+        self.blobs = blobs
+        self.reports = reports
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    def add_to(self, app: FastAPI) -> None:
+        for method, path, endpoint, name in (
+            ("POST", UPLOADS, self.upload, "AddAttachment"),
+            ("GET", "/v1/complaints/{id}/attachments", self.list, "ListAttachments"),
+            ("GET", "/v1/complaints/{id}/attachments/{blob}", self.copy, "ReadAttachment"),
+        ):
+            app.add_api_route(
+                path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
+            )
+
+    async def upload(self, request: Request) -> Response:
+        """A file as the body: JPEG, PNG, PDF or plain text, 20 MB at most. The query code stands in the
+        header `Report-Code`; name and metadata of the file are not asked for, and not kept in the copy."""
+        self.reports.flood.check(request.headers.get("proof-of-work", ""))
+        complaint = await self.reports.opened(request.headers.get("report-code", ""))
+        async with self._turn:
+            if len([b for b in await self.blobs.of(complaint.id) if b.original is None]) >= MOST_FILES:
+                refuse("E_BODY_TOO_LARGE", "SEC-6", most_files=MOST_FILES)
+            stream = request.stream()
+            first = await _beginning(stream)
+            kind = media_type(first)
+            if kind is None:
+                refuse(
+                    "E_MEDIA_TYPE",
+                    "SEC-6",
+                    allowed=["image/jpeg", "image/png", "application/pdf", "text/plain"],
+                )
+            blob = await self.blobs.put(complaint.id, kind, _limited(first, stream))
+            content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)
+            if content is not None:
+                await self.blobs.put(complaint.id, kind, _whole(content), original=blob.id)
+        added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
+        await self.parts.gatekeeper.execute(GateRequest(added, None, complaint.id))
+        return json_response({"size": blob.size, "media_type": kind}, 201)
+
+    async def list(self, request: Request) -> Response:
+        """The files of a complaint; `copy` says whether there is one that can be read."""
+        complaint = await self._readable(request)
+        files = await self.blobs.of(complaint.id)
+        copies = {b.original: b for b in files if b.original is not None}
+        items = [
+            {"id": str(b.id), "media_type": b.media_type, "size": b.size, "copy": b.id in copies}
+            for b in files
+            if b.original is None
+        ]
+        return json_response({"items": items})
+
+    async def copy(self, request: Request) -> Response:
+        """The copy without metadata. The original stays sealed."""
+        complaint = await self._readable(request)
+        wanted = object_id(request.path_params["blob"])
+        found = [b for b in await self.blobs.of(complaint.id) if b.original == wanted]
+        if not found:
+            refuse("E_NOT_FOUND")
+        headers = {"content-disposition": "attachment", "content-security-policy": "sandbox"}
+        return Response(await self.blobs.open(found[0].id), 200, headers, found[0].media_type)
+
+    async def _readable(self, request: Request) -> Complaint:
+        token = await self.parts.face.token(request)
+        complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
+        if complaint is None:
+            refuse("E_NOT_FOUND")
+        self.parts.gatekeeper.check_visible(token, complaint)
+        if not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
+            refuse("E_FORBIDDEN_ROLE", "SEC-2")
+        await self.parts.reads.note_reading(token, complaint, "attachments", request)
+        return complaint
+
+
+async def _beginning(stream: AsyncIterator[bytes]) -> bytes:
+    first = b""
+    async for part in stream:
+        first += part
+        if len(first) >= 512:
+            break
+    return first
+
+
+async def _limited(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The whole file, as long as it is not too large: then nothing of it is kept."""
+    size = len(first)
+    yield first
+    async for part in rest:
+        size += len(part)
+        if size > MOST_BYTES:
+            refuse("E_BODY_TOO_LARGE", "SEC-6", max_bytes=MOST_BYTES)
+        yield part
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content

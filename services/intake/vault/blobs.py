@@ -1,0 +1,147 @@
+"""Attachments: the original sealed chunk by chunk under its own key, and beside it a copy without metadata.
+
+Chunks follow the STREAM construction: the nonce holds the chunk's number and whether it is the last, so
+none can be left out, moved or cut off. What was not uploaded to its end was never stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID, uuid4
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    insert,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.intake.vault.keys import IDENTITY, KeyWrapper
+from services.intake.vault.store import AWAY
+from shared.store.types import StoreUnavailable
+
+metadata = MetaData()
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("complaint", Uuid, nullable=False, index=True),
+    Column("original", Uuid),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+)
+chunks = Table(
+    "blob_chunks",
+    metadata,
+    Column("blob", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("last", Boolean, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+CHUNK = 64 * 1024
+Kind = Literal["ORIGINAL", "COPY"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is known of a stored file without opening it; a copy names its original."""
+
+    id: UUID
+    complaint: UUID
+    original: UUID | None
+    media_type: str
+    size: int
+
+
+def _nonce(number: int, last: bool) -> bytes:
+    """The key is fresh for each file, so number and end alone never repeat."""
+    return number.to_bytes(11, "big") + bytes([last])
+
+
+class Blobs:
+    """Files of a complaint in the vault."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
+        self._engine = engine
+        self._keys = keys
+
+    async def put(
+        self, complaint: UUID, media_type: str, parts: AsyncIterator[bytes], original: UUID | None = None
+    ) -> Blob:
+        """Seals a file as it comes. Whatever ends the stream early leaves nothing behind."""
+        id, key = uuid4(), AESGCM.generate_key(256)
+        wrapped = await self._keys.wrap(IDENTITY, key)
+        digest, size = hashlib.sha256(), 0
+        try:
+            async with self._engine.begin() as connection:
+                number, waiting = 0, b""
+                async for part in parts:
+                    digest.update(part)
+                    size += len(part)
+                    waiting += part
+                    while len(waiting) > CHUNK:
+                        await self._seal(connection, id, key, number, waiting[:CHUNK], last=False)
+                        number, waiting = number + 1, waiting[CHUNK:]
+                await self._seal(connection, id, key, number, waiting, last=True)
+                await connection.execute(
+                    insert(blobs).values(
+                        id=id,
+                        complaint=complaint,
+                        original=original,
+                        media_type=media_type,
+                        size=size,
+                        sha256=digest.digest(),
+                        wrapped_key=wrapped,
+                    )
+                )
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        return Blob(id, complaint, original, media_type, size)
+
+    async def of(self, complaint: UUID) -> list[Blob]:
+        """The files of a complaint, originals and copies."""
+        query = select(blobs).where(blobs.c.complaint == complaint).order_by(blobs.c.id)
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        return [Blob(r.id, r.complaint, r.original, r.media_type, r.size) for r in rows]
+
+    async def open(self, id: UUID) -> bytes:
+        """A file's content. Raises InvalidTag when anything of it was altered, and ValueError when it is
+        not whole."""
+        try:
+            async with self._engine.connect() as connection:
+                wrapped = (
+                    await connection.execute(select(blobs.c.wrapped_key).where(blobs.c.id == id))
+                ).scalar_one()
+                query = select(chunks).where(chunks.c.blob == id).order_by(chunks.c.number)
+                rows = (await connection.execute(query)).all()
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        sealer = AESGCM(await self._keys.unwrap(IDENTITY, wrapped))
+        if not rows or not rows[-1].last or [r.number for r in rows] != list(range(len(rows))):
+            raise ValueError("the file is not whole")
+        return b"".join(sealer.decrypt(_nonce(r.number, r.last), r.sealed, id.bytes) for r in rows)
+
+    @staticmethod
+    async def _seal(
+        connection: AsyncConnection, id: UUID, key: bytes, number: int, plain: bytes, *, last: bool
+    ) -> None:
+        sealed = AESGCM(key).encrypt(_nonce(number, last), plain, id.bytes)
+        await connection.execute(insert(chunks).values(blob=id, number=number, last=last, sealed=sealed))
