@@ -111,6 +111,8 @@ class Aggregate:
         self.duties: dict[str, set[str]] = {}
         self.assigned: dict[str, set[str]] = {}
         self.recused: set[str] = set()
+        self.addressees: set[str] = set()
+        """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
         self._composed_texts: tuple[str, ...] = ()

@@ -208,7 +208,10 @@ class Gatekeeper:
             if not aggregate.assigned.get(token.person):
                 refuse("E_NEED_TO_KNOW")
             return
-        if not token.organ or not self.law.organs.is_ancestor_or_self(token.organ, aggregate.organ):
+        addressed = token.organ in aggregate.addressees
+        if not addressed and not (
+            token.organ and self.law.organs.is_ancestor_or_self(token.organ, aggregate.organ)
+        ):
             refuse("E_JURISDICTION")
         if assigned and roles.AUDITOR not in token.roles and not aggregate.assigned.get(token.person):
             refuse("E_NEED_TO_KNOW")

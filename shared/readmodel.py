@@ -17,7 +17,7 @@ from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows
 from shared.store.types import RawEntry
 
-VERSION = 1
+VERSION = 2
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
@@ -37,6 +37,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         Column("opened_at", DateTime(timezone=True), nullable=False),
         Column("changed_at", DateTime(timezone=True), nullable=False),
         Column("priority", Text, nullable=False),
+        Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
         schema="view",
     )
@@ -104,6 +105,7 @@ class CaseBook:
                     "number": "",
                     "opened_at": occurred,
                     "priority": "NORMAL",
+                    "addressee": "",
                 }
             )
         row["number"] = row["number"] or event.get("number", "")
@@ -111,6 +113,7 @@ class CaseBook:
         row["version"] = entry.version
         row["changed_at"] = occurred
         row["priority"] = event.get("priority", row["priority"])
+        row["addressee"] = event.get("addressee", row["addressee"])
         row["position"] = entry.position
 
     async def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:

@@ -133,12 +133,10 @@ class IntakeRoutes:
 
     async def _looker(self, request: Request) -> Token:
         token = await self.parts.face.token(request)
+        await self.parts.reads.not_by_reporter(request, token)
         if not token.roles & LOOKERS or not token.organ:
             refuse("E_FORBIDDEN_ROLE")
         return token
 
     async def _caught_up(self, request: Request) -> None:
-        await self.parts.reads.caught_up(request)
-        position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
-        if position and not await self.parts.projector.wait_for(self.accused.name, position, 1.0):
-            refuse("E_NOT_YET", position=position)
+        await self.parts.reads.caught_up(request, self.accused.name)

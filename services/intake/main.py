@@ -18,7 +18,12 @@ from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
 from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
 from services.intake.commands.reporting import SubmitReport, WriteToOrgan, WriteToReporter
+from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.contract import LISTENS_TO, SERVICE
+from services.intake.desk.book import DeskBook
+from services.intake.desk.digest import DigestRoutes, DigestSender
+from services.intake.desk.queue import QueueRoutes
+from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
@@ -50,6 +55,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.accused = AccusedBook()
+        self.desk = DeskBook()
         self.vault: Vault | None = None
         self.letters: Letters | None = None
 
@@ -102,7 +108,18 @@ class Intake:
             assert isinstance(command, MarkDuplicate)
             return await repository.get(Complaint, command.of)
 
-        return {"vault": deposit, "letter": letter, "register": register, "original": original}
+        async def supervised(command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
+            """The item of an organ below that an order is about."""
+            assert isinstance(command, DraftSupervisionOrder)
+            return await repository.get(Complaint, command.complaint)
+
+        return {
+            "vault": deposit,
+            "letter": letter,
+            "register": register,
+            "original": original,
+            "supervised": supervised,
+        }
 
     def beside(self, parts: Parts) -> dict[str, Beside]:
         async def link(complaint: Complaint, ctx: Context) -> Sequence[Aggregate]:
@@ -162,6 +179,10 @@ class Intake:
         reports.add_to(app)
         keys = FileKeys(parts.settings.key("vault.key"))
         Attachments(parts, Blobs(self.vault_of(parts).engine, keys), reports).add_to(app)
+        QueueRoutes(parts, self.desk).add_to(app)
+        SearchRoutes(parts, self.desk).add_to(app)
+        DigestRoutes(parts, self.desk).add_to(app)
+        parts.workers.append(DigestSender(parts, self.desk).run)
         vault, letters = self.vault_of(parts), self.letters_of(parts)
 
         async def door() -> None:
@@ -208,7 +229,7 @@ def service() -> Service:
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
-        extra_projections=lambda: [own.accused],
+        extra_projections=lambda: [own.accused, own.desk],
         facts=own.facts,
         beside=own.beside,
         screen=own.screen,

@@ -22,6 +22,8 @@ Category = Literal["ACCUSATION", "APPEAL", "SUGGESTION", "OUT_OF_SCOPE"]
 RepeatKind = Literal["INITIAL", "DUPLICATE", "REPEAT_WITH_NEW_EVIDENCE", "RE_REPORT_AFTER_CONCLUSION"]
 IdentityStatus = Literal["UNCLAIMED", "CLAIMED", "CONFIRMED", "NOT_CONFIRMED"]
 Priority = Literal["URGENT", "REAL_NAME", "NORMAL"]
+SupervisionCause = Literal["OVERDUE", "POORLY_ORGANISED", "NEEDS_SUPPLEMENT", "OTHER"]
+SupervisionMethod = Literal["LETTER", "HEAR_REPORT", "REVIEW_FILE", "ON_SITE"]
 
 
 RejectionReason = Literal["LEGAL_REMEDY", "OTHER_ORGAN_DUTY", "NO_SUBSTANCE"]
@@ -460,3 +462,82 @@ class AccusedConclusionNoted(IntakeEvent):
     case_number: L1[str]
     unfounded: L1[tuple[str, ...]]
     complaints: L1[tuple[str, ...]]
+
+
+# --- supervision orders (督办, domain.md §4.7) ---------------------------------------------------------
+
+
+class SupervisionOrderDrafted(IntakeEvent):
+    """Pressure on an item of an organ below is proposed (A24, A25). Names the item, never who reported."""
+
+    to = "DRAFTED"
+
+    target: L1[str]
+    complaint: L1[str]
+    complaint_number: L1[str]
+    case_number: L1[str] = ""
+    cause: L1[SupervisionCause]
+    methods: L1[tuple[SupervisionMethod, ...]]
+    text: L2[str]
+    recused: L1[tuple[str, ...]] = ()
+    """Who stepped aside from the complaint; he neither presses nor answers here (SD10)."""
+
+
+class SupervisionOrderApproved(IntakeEvent):
+    """The deputy leader of the same organ approves it (A24)."""
+
+    to = "APPROVED"
+
+
+class SupervisionOrderIssued(IntakeEvent):
+    """Sent to the organ below, under a number; from now on it may see the order."""
+
+    to = "ISSUED"
+    numbered = "DB"
+
+    number: L1[str] = ""
+    addressee: L1[str]
+    cause: L1[SupervisionCause]
+    methods: L1[tuple[SupervisionMethod, ...]]
+
+
+class SupervisionOrderResponded(IntakeEvent):
+    """The organ below has answered."""
+
+    to = "RESPONDED"
+
+    response: L2[str]
+    documents: L1[tuple[str, ...]] = ()
+
+
+class SupervisionResponseReturned(IntakeEvent):
+    """The answer does not do: the organ below answers again."""
+
+    to = "RETURNED"
+
+    reason: L2[str]
+
+
+class SupervisionOrderClosed(IntakeEvent):
+    """Supervision of the item has ended."""
+
+    to = "CLOSED"
+
+    result: L2[str]
+
+
+# --- duplicates, told monthly (A12) -------------------------------------------------------------------
+
+
+class DuplicateDigest(IntakeEvent):
+    """What repeated complaints were filed in a month, told to the department that handles the originals
+    (规则 14). Numbers only (SEC-11); a later one of the same month tells what was entered later."""
+
+    to = "SENT"
+
+    month: L1[str]
+    handling_dept: L1[str]
+    count: L1[int]
+    duplicates: L1[tuple[str, ...]]
+    originals: L1[tuple[str, ...]]
+    """The numbers of what they repeat, in the same order."""

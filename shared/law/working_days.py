@@ -52,6 +52,16 @@ def subtract_working_days(end: date, n: int) -> Due:
     return _walk(end, n, -_ONE_DAY)
 
 
+def working_days_left(today: date, due: date) -> tuple[int, bool]:
+    """(working days after `today` up to and with `due`, is provisional): what a clerk still has. On the last
+    day itself 0; below 0 the working days that have passed since."""
+    if due < today:
+        late, provisional = working_days_left(due, today)
+        return -late, provisional
+    _refuse_misuse(today, 0)
+    return _between(today, due)
+
+
 def add_days(start: date, n: int) -> Due:
     """Calendar days: the last day counts even when it is a holiday, and is therefore never provisional."""
     _refuse_misuse(start, n)
@@ -96,6 +106,12 @@ def _walk(start: date, n: int, step: timedelta) -> Due:
         provisional |= assumed
         n -= working
     return Due(day, provisional)
+
+
+@lru_cache(maxsize=16_384)
+def _between(start: date, end: date) -> tuple[int, bool]:
+    days = [is_working_day(start + timedelta(days=i)) for i in range(1, (end - start).days + 1)]
+    return sum(working for working, _ in days), any(assumed for _, assumed in days)
 
 
 def _refuse_misuse(start: date, n: int) -> None:

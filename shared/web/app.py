@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -204,7 +205,8 @@ def make_app(
     )
     # What only the system may do has no route: it acts by itself (the scheduler), and never by a token.
     commands = [c for c in commands if c.gate.by != (SYSTEM,)]
-    routes = {command_path(c): (c, _document(app, c)) for c in commands}
+    names = Counter(c.__name__ for c in commands)
+    routes = {command_path(c): (c, _document(app, c, unique=names[c.__name__] == 1)) for c in commands}
     _add_operations(app, registry, ready, draining)
     _add_problem_handlers(app)
     app.openapi = lambda: _openapi(app, commands)  # type: ignore[method-assign]
@@ -282,8 +284,9 @@ class CommandRoutes:
         return (self.routes.get(f"{base}/{{id}}/{name}") if target else None), target
 
 
-def _document(app: FastAPI, command: type[Command]) -> BaseRoute:
-    """The route of a command as FastAPI knows it."""
+def _document(app: FastAPI, command: type[Command], *, unique: bool) -> BaseRoute:
+    """The route of a command as FastAPI knows it. What several kinds of case have (`AssignToCase`) is told
+    apart by the kind: an operation id names one operation."""
 
     async def elsewhere() -> Response:
         raise NotImplementedError("CommandRoutes answers")
@@ -293,7 +296,7 @@ def _document(app: FastAPI, command: type[Command]) -> BaseRoute:
         elsewhere,
         methods=["POST"],
         name=command.__name__,
-        operation_id=command.__name__,
+        operation_id=command.__name__ + ("" if unique else command.on.kind),
         summary=(command.__doc__ or "").strip().split("\n")[0],
         description=_describe(command),
         status_code=201 if command.creates else 200,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
-from uuid import uuid4
+from datetime import date
+from typing import Any, get_args
+from uuid import UUID, uuid4
 
 from fastapi import FastAPI
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, Table, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +20,8 @@ from shared.case import Case
 from shared.clock import Clock
 from shared.command import Token
 from shared.gate import OUTSIDE_ORGANS, AuditRecord, Gatekeeper
+from shared.law.colours import Colour, Colours
+from shared.law.working_days import local_date
 from shared.readmodel import CaseBook
 from shared.refusal import refuse
 from shared.security import roles
@@ -27,13 +30,23 @@ from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.types import Append
 from shared.view import fold_view
+from shared.web import query
 from shared.web.app import Face, instant, json_response, object_id, page_number, plain_rows
 
 WAIT_SECONDS = 1.0
 PAGE = 50
 PAGE_MAX = 200
+COLOURS: tuple[Colour, ...] = get_args(Colour)
+DEADLINE_PARAMETERS = {
+    "organ": "Only this organ and those below it.",
+    "colour": "GREEN, YELLOW, RED, or BLACK (breached).",
+    **query.PAGING,
+}
+DEADLINES: query.Cursor[tuple[date, UUID, str]] = query.Cursor(tuple[date, UUID, query.Key])
 NO_CASE_READERS = frozenset({roles.PLATFORM, roles.STATISTICS, roles.CUSTODIAN})
 """Accounts that work with contract fields, aggregates or the vault, and see no lists of cases (A80, SD8)."""
+ABOUT_REPORTERS = ("reporter", "informant", "phone", "mobile", "email", "address", "resident", "id_number")
+"""Names of parameters that only somebody who looks for a reporter would try; no read has one of these."""
 PURPOSE = re.compile(r"^[A-Za-z0-9._:/-]{0,60}$")
 
 
@@ -69,12 +82,18 @@ class Reads:
                 self._add(app, f"/v1/{kind.plural}/{{id}}", self._case(kind), f"Read{kind.kind}")
                 self._add(app, f"/v1/{kind.plural}", self._list(kind), f"List{kind.kind}s")
         self._add(app, "/v1/my-work", self.my_work, "MyWork")
-        self._add(app, "/v1/deadlines", self.deadlines, "RunningDeadlines")
+        self._add(app, "/v1/deadlines", self.deadlines, "RunningDeadlines", **DEADLINE_PARAMETERS)
 
     @staticmethod
-    def _add(app: FastAPI, path: str, endpoint: Callable[..., Any], name: str) -> None:
+    def _add(app: FastAPI, path: str, endpoint: Callable[..., Any], name: str, **parameters: str) -> None:
         app.add_api_route(
-            path, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=["reads"]
+            path,
+            endpoint,
+            methods=["GET"],
+            operation_id=name,
+            response_class=Response,
+            tags=["reads"],
+            openapi_extra=query.documented(**parameters),
         )
 
     def _case(self, kind: type[Aggregate]) -> Callable[..., Any]:
@@ -104,10 +123,10 @@ class Reads:
             """Cases of the organ and its descendants: numbers, states and dates, by cursor."""
             token = await self.staff(request)
             cases = self.book.cases
-            query = select(cases).where(cases.c.kind == kind.kind, self._within(cases.c.organ, token))
+            listed = select(cases).where(cases.c.kind == kind.kind, self.visible(cases, token))
             if (state := request.query_params.get("state")) is not None:
-                query = query.where(cases.c.state == state)
-            return await self._page(request, query, cases.c.position)
+                listed = listed.where(cases.c.state == state)
+            return await self._page(request, listed, cases.c.position)
 
         return list_cases
 
@@ -115,74 +134,121 @@ class Reads:
         """The cases that the caller is assigned to, or that are about him, by the last change."""
         token = await self.face.token(request)
         cases, work = self.book.cases, self.book.work
-        query = (
+        mine = (
             select(cases, work.c.roles)
             .join(work, work.c.stream == cases.c.stream)
             .where(work.c.person == token.person)
         )
-        return await self._page(request, query, cases.c.position)
+        return await self._page(request, mine, cases.c.position)
 
     async def deadlines(self, request: Request) -> Response:
-        """Running deadlines within jurisdiction, with case numbers only (SEC-11)."""
+        """Running deadlines within jurisdiction, the most urgent first, with case numbers only (SEC-11):
+        due day, working days left and colour. Filters: `organ` and below, `colour`; by `cursor`."""
         token = await self.staff(request)
+        query.only(request, DEADLINE_PARAMETERS)
         await self.caught_up(request)
-        d, cases = self.book.deadlines, self.book.cases
-        query = (
+        d, cases, colours = self.book.deadlines, self.book.cases, self.colours()
+        running = (
             select(
                 d.c.stream, cases.c.number, cases.c.kind, d.c.deadline, d.c.due, d.c.provisional, d.c.breached
             )
             .join(cases, cases.c.stream == d.c.stream)
-            .where(d.c.met.is_(False), self._within(d.c.organ, token))
+            .where(d.c.met.is_(False), self.visible(cases, token))
             .order_by(d.c.due, d.c.stream, d.c.deadline)
         )
+        if (organ := query.organ(request)) is not None:
+            running = running.where(func.starts_with(cases.c.organ, organ))
+        if (colour := query.choice(request, "colour", COLOURS)) is not None:
+            running = running.where(d.c.due.between(*colours.days(colour)))
+        if (behind := DEADLINES.read(request)) is not None:
+            running = running.where(tuple_(d.c.due, d.c.stream, d.c.deadline) > tuple_(*behind))
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        offset = page_number(request.query_params.get("after"), "after", 0, 1_000_000)
-        rows = await self._rows(query.limit(limit).offset(offset))
-        return json_response({"items": rows, "next": offset + len(rows) if len(rows) == limit else None})
+        rows = await self._rows(running.limit(limit))
+        items = [row | colours.told(row["due"], row["provisional"]) for row in rows]
+        more = len(rows) == limit
+        last = DEADLINES.write(*(rows[-1][k] for k in ("due", "stream", "deadline"))) if more else None
+        return json_response({"items": items, "next": last})
+
+    def colours(self) -> Colours:
+        """How urgent a due day is on today's legal date."""
+        return Colours.on(local_date(self.clock.now()), self.gatekeeper.law.policy)
 
     async def staff(self, request: Request) -> Token:
         """A member of an organ; persons outside see no lists."""
         token = await self.face.token(request)
+        await self.not_by_reporter(request, token)
         if token.roles & (OUTSIDE_ORGANS | NO_CASE_READERS) or not token.organ:
             refuse("E_FORBIDDEN_ROLE")
         return token
 
-    async def caught_up(self, request: Request) -> None:
-        """Waits until the read model holds what the caller has seen, at most a second (503 E_NOT_YET)."""
+    async def caught_up(self, request: Request, *others: str) -> None:
+        """Waits until the read model, and other projections that an answer is made of, hold what the caller
+        has seen, at most a second (503 E_NOT_YET)."""
         position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
-        if position and not await self.projector.wait_for(self.book.name, position, WAIT_SECONDS):
-            refuse("E_NOT_YET", position=position)
+        for name in (self.book.name, *others) if position else ():
+            if not await self.projector.wait_for(name, position, WAIT_SECONDS):
+                refuse("E_NOT_YET", position=position)
 
     async def note_reading(self, token: Token, aggregate: Aggregate, fields: str, request: Request) -> None:
         """The access record of one reading, durable before the answer is given (SEC-9)."""
-        now = self.clock.now()
+        await self.note_readings(token, [aggregate], fields, request)
+
+    async def note_readings(
+        self, token: Token, aggregates: Sequence[Aggregate], fields: str, request: Request
+    ) -> None:
+        """The same for several objects that one answer shows, in one transaction."""
+        purpose = _purpose(request.headers.get("purpose", ""))
+        records = [self._reading(token, aggregate, fields, purpose) for aggregate in aggregates]
+        if records:
+            await self.recorder.append(Append(events=[e for r in records for e in r.collect_events()]))
+
+    def _reading(self, token: Token, aggregate: Aggregate, fields: str, purpose: str) -> AuditRecord:
+        ctx = self._context(token, "ReadCase", "SEC-9", aggregate)
         record = AuditRecord(uuid4(), self.service)
-        role = next(iter(sorted(token.roles)), "")
-        ctx = Context(
-            actor=Actor(token.person, role, token.organ or aggregate.organ),
-            now=now,
-            occurred_at=now,
-            law=self.gatekeeper.law,
-            command="ReadCase",
-            rule="SEC-9",
-            correlation_id=aggregate.correlation_id,
-        )
         record.note(
             ctx,
             "CaseRead",
             who=token.person,
-            role=role,
+            role=ctx.actor.role,
             object=str(aggregate.id),
             fields=fields,
-            purpose=_purpose(request.headers.get("purpose", "")),
+            purpose=purpose,
         )
-        if objects := self._watch.saw(token.person, aggregate.id, now):
-            record.note(ctx, "BulkReadAlert", who=token.person, role=role, objects=objects)
-        await self.recorder.append(Append(events=record.collect_events()))
+        if objects := self._watch.saw(token.person, aggregate.id, ctx.now):
+            record.note(ctx, "BulkReadAlert", who=token.person, role=ctx.actor.role, objects=objects)
+        return record
 
-    def _within(self, column: Any, token: Token) -> Any:
-        """The organ's own and its descendants', by the prefix of the division code (§5.4)."""
-        return func.starts_with(column, token.organ)
+    async def not_by_reporter(self, request: Request, token: Token) -> None:
+        """R27, SEC-4: nothing is found by who reported. Whoever tries is recorded like a refused command,
+        and internal supervision hears of it."""
+        if not any(word in name.lower() for name in request.query_params for word in ABOUT_REPORTERS):
+            return
+        refusal = {"code": "E_TRACE_FORBIDDEN", "actor": token.person, "object": ""}
+        read = request.scope["route"].operation_id
+        ctx = self._context(token, read, "R27")
+        record = AuditRecord(uuid4(), self.service)
+        record.note(ctx, "CommandRefused", rule="R27", command=read, **refusal)
+        record.note(ctx, "SecurityAlertRaised", **refusal)
+        await self.recorder.append(Append(events=record.collect_events()))
+        refuse("E_TRACE_FORBIDDEN", "R27")
+
+    def _context(self, token: Token, read: str, rule: str, about: Aggregate | None = None) -> Context:
+        now = self.clock.now()
+        role = next(iter(sorted(token.roles)), "")
+        return Context(
+            actor=Actor(token.person, role, token.organ or (about.organ if about else "")),
+            now=now,
+            occurred_at=now,
+            law=self.gatekeeper.law,
+            command=read,
+            rule=rule,
+            correlation_id=about.correlation_id if about else None,
+        )
+
+    def visible(self, cases: Table, token: Token) -> ColumnElement[bool]:
+        """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
+        the prefix of the division code, and what a superior sent to this very organ."""
+        return or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
 
     async def _page(self, request: Request, query: Select[Any], cursor: Any) -> Response:
         await self.caught_up(request)

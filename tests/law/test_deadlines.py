@@ -286,14 +286,13 @@ def test_sec11_the_list_of_deadlines_holds_numbers_only(world: World) -> None:
 
     def rows(who: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        after = 0
-        while after is not None:
-            answer = world.get(
-                who, "/clarification/v1/deadlines", limit=200, after=after, min_position=position
-            )
+        page: dict[str, Any] = {"next": ""}
+        while page["next"] is not None:
+            behind = {"cursor": page["next"]} if page["next"] else {}
+            answer = world.get(who, "/clarification/v1/deadlines", limit=200, min_position=position, **behind)
             assert story.accused[0]["name"] not in answer.text
             page = answer.json()
-            found, after = found + page["items"], page["next"]
+            found += page["items"]
         return [r for r in found if r["stream"] == story.clarification.id]
 
     mine = rows(CHIEF)

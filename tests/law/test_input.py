@@ -416,9 +416,23 @@ def test_numbers_of_a_query_that_are_none(world: World, name: str, value: str) -
         bad(world.get(HANDLER, f"/{service}/v1/{plural}", **{name: value}))
 
 
-@pytest.mark.parametrize("value", ["-1", "1000001", "x", "9" * 19])
-def test_offsets_of_the_deadlines_that_are_none(world: World, value: str) -> None:
-    bad(world.get(HANDLER, "/verification/v1/deadlines", after=value))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cursor", "-1"),
+        ("cursor", ""),
+        ("cursor", "虚"),
+        ("cursor", "W10="),  # []
+        ("cursor", "x" * 5000),
+        ("organ", "DI-"),
+        ("organ", "%"),
+        ("colour", "PINK"),
+        ("limit", "0"),
+        ("after", "0"),
+    ],
+)
+def test_pages_and_filters_of_the_deadlines_that_are_none(world: World, name: str, value: str) -> None:
+    bad(world.get(HANDLER, "/verification/v1/deadlines", **{name: value}))
 
 
 def test_a_limit_of_nothing_shows_nothing_or_is_refused(world: World) -> None:

@@ -116,7 +116,8 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     )
     etag = call(head, "GET", at).headers["etag"]
     call(head, "POST", f"{at}/accept-complaint", json={"handling_dept": "dept"}, headers={"if-match": etag})
-    call(head, "POST", f"{at}/transfer-to-handler", json={})
+    handed = call(head, "POST", f"{at}/transfer-to-handler", json={})
+    known = {"min_position": handed.headers["position"]}
     dept = f"handling_dept_head@{TOWN}"
     client = httpx.Client(
         base_url=stack.front_url, headers={"authorization": f"Bearer {stack.token(dept)}"}, trust_env=False
@@ -131,6 +132,23 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     call("subject-feng", "GET", "/intake/v1/my-work")
     call(clerk, "GET", "/intake/v1/complaints")
     call(clerk, "GET", "/intake/v1/deadlines")
+    call(clerk, "GET", "/intake/v1/queue", params=known)
+    for word in ("冯虚七", "安置补偿款", *FIRST.values(), *SECOND.values()):
+        for name in ("accused", "text"):
+            call(clerk, "GET", "/intake/v1/search/complaints", params={name: word, **known})
+    call(clerk, "GET", f"{at}/likely-duplicates", params=known)
+    call(clerk, "GET", "/intake/v1/duplicate-digests", params=known)
+    order = {
+        "target": TOWN,
+        "complaint": id,
+        "cause": "OVERDUE",
+        "methods": ["LETTER"],
+        "text": "请抓紧办理。",
+    }
+    county = "petition_clerk@DI-990102"
+    drafted = call(county, "POST", "/intake/v1/supervision-orders", json=order)
+    known = {"min_position": drafted.headers["position"]}
+    call(county, "GET", "/intake/v1/supervision-orders", params=known)
     call(clerk, "GET", "/intake/v1/accused?name=冯虚七")
     call("platform", "GET", "/intake/v1/status-feed")
     call(clerk, "POST", "/intake/v1/complaints", json={**body, "channel": "PIGEON"})

@@ -7,6 +7,7 @@ from services.intake.commands.deciding import DECIDING
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
 from services.intake.commands.reporting import REPORTING
+from services.intake.commands.supervising import SUPERVISING
 from services.intake.domain.complaint import Complaint
 from shared.case_commands import case_commands
 from shared.command import Command
@@ -18,4 +19,5 @@ COMMANDS: list[type[Command]] = [
     *ANSWERING,
     *REPORTING,
     *case_commands(Complaint),
+    *SUPERVISING,
 ]

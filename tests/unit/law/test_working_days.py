@@ -17,6 +17,7 @@ from shared.law.working_days import (
     local_date,
     quarter_end_after,
     subtract_working_days,
+    working_days_left,
 )
 
 days = st.dates(date(2003, 1, 1), date(2032, 12, 31))
@@ -144,6 +145,39 @@ def test_the_end_of_a_day_is_its_first_instant_over(day: date) -> None:
     assert end.tzinfo is UTC
     assert local_date(end) == day + timedelta(days=1)
     assert local_date(end - timedelta(microseconds=1)) == day
+
+
+@pytest.mark.parametrize(
+    ("today", "due", "left"),
+    [
+        ("2020-09-21", "2020-09-27", 5),  # the vectors of §8.7, backwards: 27 September is a working Sunday
+        ("2021-01-20", "2021-02-09", 15),
+        ("2022-03-01", "2022-03-22", 15),
+        ("2025-09-26", "2025-10-10", 5),
+        ("2026-04-01", "2026-04-23", 15),
+        ("2020-09-26", "2020-09-27", 1),
+        ("2020-09-27", "2020-09-27", 0),
+        ("2020-09-28", "2020-09-27", -1),
+        ("2025-09-30", "2025-10-08", 0),  # eight days of holidays, and not one to work on
+        ("2025-10-10", "2025-09-26", -5),
+    ],
+)
+def test_working_days_left(today: str, due: str, left: int) -> None:
+    """How many working days a clerk still has, and how many have passed since."""
+    assert working_days_left(date.fromisoformat(today), date.fromisoformat(due)) == (left, False)
+
+
+def test_working_days_left_beyond_the_published_calendar() -> None:
+    assert working_days_left(date(2026, 12, 30), date(2026, 12, 31)) == (1, False)
+    assert working_days_left(date(2026, 12, 30), date(2027, 1, 4)) == (3, True)
+
+
+@given(days, st.integers(0, 60))
+def test_what_is_left_is_what_was_given(start: date, n: int) -> None:
+    """On the first day of a period of n working days, n are left; afterwards never more."""
+    due = add_working_days(start, n).date
+    assert working_days_left(start, due)[0] == n
+    assert working_days_left(start + timedelta(days=1), due)[0] <= n
 
 
 def test_misuse_is_an_error() -> None:

@@ -1,0 +1,212 @@
+"""What clerks work from, as tables: the queue, the searchable content of complaints, filed duplicates.
+
+Made from the log alone. `content` is L2: its routes show it to who needs to know and to nobody else, and
+every showing leaves a record (SEC-9). Nothing here comes from a reporter, so nothing can be found by one
+(SEC-4).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from shared.law.working_days import local_date
+from shared.store.rows import RowSet
+from shared.store.types import RawEntry
+
+RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
+"""A29: by priority, then by age."""
+DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED"})
+"""States in which this organ's petition department has nothing more to do by itself (§4.1)."""
+
+HANDED_DOWN = {
+    "ComplaintTransferredDown": False,
+    "ComplaintAssignedDown": False,
+    "AssignedResultNoted": True,
+    "AssignedResultReturned": False,
+}
+"""What was handed down waits below, until a result is reported that the superior accepts or returns (A26)."""
+
+
+def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
+    """The place in the queue after an event: as registered, and REAL_NAME while the name is confirmed."""
+    if name == "ReporterIdentityConfirmed":
+        return min(rank, RANKS["REAL_NAME"])
+    if name == "ReporterTreatedAsAnonymous" and rank == RANKS["REAL_NAME"]:
+        return RANKS["NORMAL"]
+    return RANKS.get(event.get("priority", ""), rank)
+
+
+def to_do_after(name: str, state: str, to_do: bool) -> bool:
+    """Whether it stands in the queue after an event."""
+    if state == "SENT_DOWN":
+        return HANDED_DOWN.get(name, to_do)
+    return state not in DONE
+
+
+def plain(words: str) -> str:
+    """Words as they are compared: one form for all widths, without spaces and punctuation."""
+    return "".join(c for c in unicodedata.normalize("NFKC", words).casefold() if c.isalnum())
+
+
+def grams(*words: str) -> list[str]:
+    """The pairs of neighbouring characters: an index of them finds any two characters of a text, which
+    word search cannot in a script without spaces, nor PostgreSQL's trigrams under the C locale."""
+    return sorted({w[i : i + 2] for w in words for i in range(len(w) - 1)})
+
+
+class DeskBook:
+    """Projection of intake's complaints for those who work on them."""
+
+    name = "deskbook"
+    version = 1
+
+    def __init__(self) -> None:
+        metadata = MetaData()
+        self.queue = Table(
+            "queue_v1",
+            metadata,
+            Column("stream", Uuid, primary_key=True),
+            Column("number", Text, nullable=False),
+            Column("rank", Integer, nullable=False),
+            Column("received_on", Date, nullable=False),
+            Column("channel", Text, nullable=False),
+            Column("handling_dept", Text, nullable=False),
+            Column("to_do", Boolean, nullable=False),
+            Index("queue_order", "to_do", "rank", "received_on", "stream"),
+            schema="view",
+        )
+        self.content = Table(
+            "content_v1",
+            metadata,
+            Column("stream", Uuid, primary_key=True),
+            Column("keys", ARRAY(Text), nullable=False),
+            Column("accused", Text, nullable=False),
+            Column("accused_grams", ARRAY(Text), nullable=False),
+            Column("text", Text, nullable=False),
+            Column("text_grams", ARRAY(Text), nullable=False),
+            Index("content_keys", "keys", postgresql_using="gin"),
+            Index("content_accused", "accused_grams", postgresql_using="gin"),
+            Index("content_text", "text_grams", postgresql_using="gin"),
+            schema="view",
+        )
+        self.duplicates = Table(
+            "duplicates_v1",
+            metadata,
+            Column("number", Text, primary_key=True),
+            Column("organ", Text, nullable=False),
+            Column("month", Text, nullable=False),
+            Column("original", Uuid, nullable=False),
+            Column("original_number", Text, nullable=False),
+            Column("told", Boolean, nullable=False, index=True),
+            schema="view",
+        )
+        self.digests = Table(
+            "digests_v1",
+            metadata,
+            Column("stream", Uuid, primary_key=True),
+            Column("version", Integer, primary_key=True),
+            Column("month", Text, nullable=False),
+            Column("handling_dept", Text, nullable=False),
+            Column("count", Integer, nullable=False),
+            Column("duplicates", ARRAY(Text), nullable=False),
+            Column("originals", ARRAY(Text), nullable=False),
+            schema="view",
+        )
+        self.tables = [self.queue, self.content, self.duplicates, self.digests]
+
+    async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
+        complaints = [e for e in batch if e.data["kind"] == "Complaint"]
+        digests = [e for e in batch if e.topic == "intake.DuplicateDigest"]
+        await rows[self.queue].fetch(e.stream for e in complaints)
+        for entry in complaints:
+            self._complaint(entry, entry.data["event"], rows)
+        await rows[self.duplicates].fetch(n for e in digests for n in e.data["event"]["duplicates"])
+        for entry in digests:
+            self._digest(entry, entry.data["event"], rows)
+
+    def _complaint(self, entry: RawEntry, event: dict[str, Any], rows: RowSet) -> None:
+        name, queue = entry.topic.rpartition(".")[2], rows[self.queue]
+        if name == "ComplaintReceived":
+            queue.put(
+                {
+                    "stream": entry.stream,
+                    "number": "",
+                    "rank": RANKS["NORMAL"],
+                    "received_on": date.fromisoformat(event["received_on"]),
+                    "channel": event["channel"],
+                    "handling_dept": "",
+                }
+            )
+        row = queue.get(entry.stream)
+        if row is None:
+            return
+        row["number"] = event.get("number") or row["number"]
+        row["rank"] = rank_after(name, event, row["rank"])
+        row["handling_dept"] = event.get("handling_dept", row["handling_dept"])
+        row["to_do"] = to_do_after(name, entry.data["state"], row.get("to_do", True))
+        if name == "AllegationsListed":
+            # What is split off later stays findable here too: it leads to where it came from (A18).
+            rows[self.content].put({"stream": entry.stream, **searchable(event)})
+        elif name == "DuplicateFiled":
+            happened = datetime.fromisoformat(entry.data["meta"]["occurred_at"])
+            rows[self.duplicates].put(
+                {
+                    "number": row["number"],
+                    "organ": entry.data["organ"],
+                    "month": f"{local_date(happened):%Y-%m}",
+                    "original": UUID(event["of"]),
+                    "original_number": event["of_number"],
+                    "told": False,
+                }
+            )
+
+    def _digest(self, entry: RawEntry, event: dict[str, Any], rows: RowSet) -> None:
+        names = ("month", "handling_dept", "count", "duplicates", "originals")
+        rows[self.digests].put(
+            {"stream": entry.stream, "version": entry.version, **{n: event[n] for n in names}}
+        )
+        for number in event["duplicates"]:
+            if (row := rows[self.duplicates].get(number)) is not None:
+                row["told"] = True
+
+
+def searchable(listed: dict[str, Any]) -> dict[str, Any]:
+    """What a list of allegations can be found by: its accused and its sanitised words."""
+    people, allegations = listed["accused"], listed["allegations"]
+    accused = [plain(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)]
+    texts = [plain(a["text"]) for a in allegations]
+    return {
+        "keys": accused_keys(people),
+        "accused": "\n".join(accused),
+        "accused_grams": grams(*accused),
+        "text": "\n".join(texts),
+        "text_grams": grams(*texts),
+    }
+
+
+def accused_keys(people: Iterable[dict[str, Any]]) -> list[str]:
+    """By what two complaints are about the same: the register's reference, the name, the unit."""
+    return sorted(
+        {
+            k
+            for p in people
+            for k in (f"ref:{p['ref']}", f"name:{plain(p['name'])}", f"unit:{plain(p['unit'])}")
+        }
+    )

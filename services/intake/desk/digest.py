@@ -1,0 +1,152 @@
+"""The monthly digest of repeated complaints (重复检举控告定期通报, A12): every department learns once a month
+what was filed without a new verification beside the complaints that it handles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.desk.book import DeskBook
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.digest import Digest
+from shared.aggregate import Actor, Context
+from shared.law.working_days import local_date
+from shared.reaction import derived_id
+from shared.security.roles import SYSTEM
+from shared.service import Parts
+from shared.store.types import Append, StoreError, VersionConflict
+from shared.web import query
+from shared.web.app import json_response, page_number, plain_rows
+from shared.web.reads import PAGE, PAGE_MAX
+
+log = structlog.get_logger("digest")
+TICK_SECONDS = 0.2
+PATIENCE_SECONDS = 5.0
+PARAMETERS = {
+    "organ": "Only this organ and those below it.",
+    "month": "Only this month, as 2026-03.",
+    "handling_dept": "Only what was told to this department.",
+    **query.PAGING,
+}
+PLACE: query.Cursor[tuple[str, UUID, int]] = query.Cursor(tuple[query.Key, UUID, query.Count])
+
+
+class DigestSender:
+    """Tells what was filed in the months that are over, once on every legal day."""
+
+    def __init__(self, parts: Parts, desk: DeskBook) -> None:
+        self.parts = parts
+        self.desk = desk
+
+    async def run(self) -> None:
+        """Until it is cancelled; what is away is tried again."""
+        looked: date | None = None
+        while True:
+            try:
+                today = local_date(self.parts.clock.now())
+                if today != looked and await self.send(today):
+                    looked = today
+            except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("digest_waits", error=type(error).__name__)
+                await asyncio.sleep(1)
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def send(self, today: date) -> bool:
+        """False where the read model was too far behind to look.
+
+        A duplicate whose original no department has yet waits for the day on which one has it."""
+        position = await self.parts.recorder.max_position()
+        if not await self.parts.projector.wait_for(self.desk.name, position, PATIENCE_SECONDS):
+            return False
+        filed = self.desk.duplicates
+        over = select(filed).where(filed.c.told.is_(False), filed.c.month < f"{today:%Y-%m}")
+        async with self.parts.engine.connect() as connection:
+            rows = (await connection.execute(over.order_by(filed.c.number))).mappings().all()
+        for (organ, month, dept), pairs in (await self._by_department(rows)).items():
+            await self._tell(organ, month, dept, pairs)
+        return True
+
+    async def _by_department(self, rows: Sequence[Any]) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
+        found: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
+        for row in rows:
+            original = await self.parts.repository.get(Complaint, row["original"])
+            if original is not None and original.handling_dept:
+                key = (row["organ"], row["month"], original.handling_dept)
+                found[key].append((row["number"], row["original_number"]))
+        return found
+
+    async def _tell(self, organ: str, month: str, dept: str, pairs: Sequence[tuple[str, str]]) -> None:
+        id = derived_id("duplicate-digest", organ, month, dept)
+        digest = await self.parts.repository.get(Digest, id) or Digest(id)
+        now = self.parts.clock.now()
+        ctx = Context(
+            actor=Actor(SYSTEM, SYSTEM, organ),
+            now=now,
+            occurred_at=now,
+            law=self.parts.law,
+            command="SendDuplicateDigest",
+            rule="A12",
+        )
+        digest.tell(ctx, month, dept, pairs)
+        if events := digest.collect_events():
+            try:
+                await self.parts.recorder.append(Append(events=events))
+            except VersionConflict:
+                return  # another worker was first; what it did not tell is there again tomorrow
+
+
+class DigestRoutes:
+    """`GET /v1/duplicate-digests`: what departments were told, by numbers (SEC-11)."""
+
+    def __init__(self, parts: Parts, desk: DeskBook) -> None:
+        self.parts = parts
+        self.desk = desk
+
+    def add_to(self, app: FastAPI) -> None:
+        app.add_api_route(
+            "/v1/duplicate-digests",
+            self.digests,
+            methods=["GET"],
+            operation_id="DuplicateDigests",
+            response_class=Response,
+            tags=["reads"],
+            openapi_extra=query.documented(**PARAMETERS),
+        )
+
+    async def digests(self, request: Request) -> Response:
+        """The monthly digests of repeated complaints within jurisdiction, the latest month first."""
+        reads, cases, told = self.parts.reads, self.parts.book.cases, self.desk.digests
+        token = await reads.staff(request)
+        query.only(request, PARAMETERS)
+        found = (
+            select(told, cases.c.organ)
+            .join(cases, cases.c.stream == told.c.stream)
+            .where(reads.visible(cases, token))
+            .order_by(told.c.month.desc(), told.c.stream.desc(), told.c.version.desc())
+        )
+        if (organ := query.organ(request)) is not None:
+            found = found.where(func.starts_with(cases.c.organ, organ))
+        if (month := query.code(request, "month")) is not None:
+            found = found.where(told.c.month == month)
+        if (dept := query.code(request, "handling_dept")) is not None:
+            found = found.where(told.c.handling_dept == dept)
+        if (behind := PLACE.read(request)) is not None:
+            found = found.where(tuple_(told.c.month, told.c.stream, told.c.version) < tuple_(*behind))
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        await reads.caught_up(request, self.desk.name)
+        async with self.parts.engine.connect() as connection:
+            rows = plain_rows((await connection.execute(found.limit(limit))).mappings())
+        end = rows[-1] if len(rows) == limit else None
+        last = PLACE.write(end["month"], end["stream"], end["version"]) if end else None
+        return json_response({"items": rows, "next": last})

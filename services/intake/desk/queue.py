@@ -1,0 +1,128 @@
+"""The clerk's queue: complaints to be worked on, by priority and then by age (A29, domain.md §8.4.1)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+from sqlalchemy import Select, func, select, true, tuple_
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.desk.book import RANKS, DeskBook
+from shared.service import Parts
+from shared.web import query
+from shared.web.app import json_response, page_number, plain_rows
+from shared.web.reads import COLOURS, PAGE, PAGE_MAX
+
+PARAMETERS = {
+    "state": "Only this state; without it, what is still to be worked on.",
+    "priority": "URGENT, REAL_NAME or NORMAL.",
+    "channel": "Only what came through this channel.",
+    "handling_dept": "Only what was handed to this department.",
+    "organ": "Only this organ and those below it.",
+    "colour": "Only where the most urgent deadline has this colour: GREEN, YELLOW, RED, BLACK (breached).",
+    "older_than": "Only what was received more than so many days ago.",
+    **query.PAGING,
+}
+PRIORITIES = {rank: name for name, rank in RANKS.items()}
+LONGEST_AGE = 36_500
+PLACE: query.Cursor[tuple[int, date, UUID]] = query.Cursor(tuple[query.Count, date, UUID])
+
+
+class QueueRoutes:
+    """`GET /v1/queue`: numbers, states and dates only (SEC-11); a case itself needs an assignment."""
+
+    def __init__(self, parts: Parts, desk: DeskBook) -> None:
+        self.parts = parts
+        self.desk = desk
+
+    def add_to(self, app: FastAPI) -> None:
+        app.add_api_route(
+            "/v1/queue",
+            self.queue,
+            methods=["GET"],
+            operation_id="WorkQueue",
+            response_class=Response,
+            tags=["reads"],
+            openapi_extra=query.documented(**PARAMETERS),
+        )
+
+    async def queue(self, request: Request) -> Response:
+        """Complaints to be worked on, within jurisdiction: urgent ones first, then real-name ones, then by
+        age; each with its most urgent running deadline."""
+        reads, cases, desk = self.parts.reads, self.parts.book.cases, self.desk.queue
+        token = await reads.staff(request)
+        query.only(request, PARAMETERS)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        waiting = self._filtered(request, self._rows()).where(reads.visible(cases, token))
+        if (behind := PLACE.read(request)) is not None:
+            waiting = waiting.where(tuple_(desk.c.rank, desk.c.received_on, desk.c.stream) > tuple_(*behind))
+        await reads.caught_up(request, self.desk.name)
+        waiting = waiting.order_by(desk.c.rank, desk.c.received_on, desk.c.stream).limit(limit)
+        async with self.parts.engine.connect() as connection:
+            rows = plain_rows((await connection.execute(waiting)).mappings())
+        last = rows[-1] if len(rows) == limit else None
+        return json_response(
+            {
+                "items": [self._item(row) for row in rows],
+                "next": PLACE.write(last["rank"], last["received_on"], last["stream"]) if last else None,
+            }
+        )
+
+    def _rows(self) -> Select[Any]:
+        """Complaints with the deadline that runs out first, if one runs."""
+        cases, clocks, desk = self.parts.book.cases, self.parts.book.deadlines, self.desk.queue
+        urgent = (
+            select(clocks.c.deadline, clocks.c.due, clocks.c.provisional)
+            .where(clocks.c.stream == desk.c.stream, clocks.c.met.is_(False))
+            .order_by(clocks.c.due, clocks.c.deadline)
+            .limit(1)
+            .lateral("urgent")
+        )
+        return select(
+            desk,
+            cases.c.state,
+            cases.c.organ,
+            cases.c.version,
+            urgent.c.deadline,
+            urgent.c.due,
+            urgent.c.provisional,
+        ).select_from(desk.join(cases, cases.c.stream == desk.c.stream).outerjoin(urgent, true()))
+
+    def _filtered(self, request: Request, rows: Select[Any]) -> Select[Any]:
+        reads, cases, desk = self.parts.reads, self.parts.book.cases, self.desk.queue
+        state = query.code(request, "state")
+        rows = rows.where(desk.c.to_do if state is None else cases.c.state == state)
+        if (priority := query.choice(request, "priority", tuple(RANKS))) is not None:
+            rows = rows.where(desk.c.rank == RANKS[priority])
+        if (channel := query.code(request, "channel")) is not None:
+            rows = rows.where(desk.c.channel == channel)
+        if (dept := query.code(request, "handling_dept")) is not None:
+            rows = rows.where(desk.c.handling_dept == dept)
+        if (organ := query.organ(request)) is not None:
+            rows = rows.where(func.starts_with(cases.c.organ, organ))
+        colours = reads.colours()
+        if (colour := query.choice(request, "colour", COLOURS)) is not None:
+            due = rows.selected_columns["due"]
+            rows = rows.where(due.between(*colours.days(colour)))
+        if (age := request.query_params.get("older_than")) is not None:
+            days = page_number(age, "older_than", 0, LONGEST_AGE)
+            rows = rows.where(desk.c.received_on < colours.today - timedelta(days=days))
+        return rows
+
+    def _item(self, row: dict[str, Any]) -> dict[str, Any]:
+        names = ("stream", "number", "state", "organ", "version", "received_on", "channel")
+        colours = self.parts.reads.colours()
+        deadline = None
+        if row["deadline"] is not None:
+            deadline = {"id": row["deadline"], **colours.told(row["due"], row["provisional"])}
+        return {
+            **{n: row[n] for n in names},
+            "priority": PRIORITIES[row["rank"]],
+            "handling_dept": row["handling_dept"],
+            "age_days": (colours.today - row["received_on"]).days,
+            "deadline": deadline,
+        }

@@ -1,0 +1,41 @@
+"""What a department is told of repeated complaints (重复检举控告定期通报, A12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shared.aggregate import Aggregate, Context
+from shared.contracts.intake import DuplicateDigest
+from shared.event import Meta
+
+
+class Digest(Aggregate):
+    """What one department of one organ was told about one month. Its id follows from these three, so two
+    workers, or one after a crash, tell it once."""
+
+    kind = "DuplicateDigest"
+    plural = "duplicate-digests"
+    service = "intake"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.told: set[str] = set()
+
+    def tell(self, ctx: Context, month: str, dept: str, filed: Sequence[tuple[str, str]]) -> None:
+        """Duplicates and their originals by number; what was told before is left out."""
+        new = sorted({pair for pair in filed if pair[0] not in self.told})
+        if new:
+            self.record(
+                ctx,
+                DuplicateDigest(
+                    month=month,
+                    handling_dept=dept,
+                    count=len(new),
+                    duplicates=tuple(duplicate for duplicate, _ in new),
+                    originals=tuple(original for _, original in new),
+                ),
+            )
+
+    def on_duplicate_digest(self, event: DuplicateDigest, meta: Meta) -> None:
+        self.told |= set(event.duplicates)

@@ -1,0 +1,136 @@
+"""Supervision order (督办): a superior presses an organ below to go on with an item (domain.md §4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.intake.domain.complaint import Complaint
+from shared.aggregate import Context, allowed_in
+from shared.case import Case
+from shared.contracts.common import AssignmentStarted
+from shared.contracts.intake import (
+    SupervisionCause,
+    SupervisionMethod,
+    SupervisionOrderApproved,
+    SupervisionOrderClosed,
+    SupervisionOrderDrafted,
+    SupervisionOrderIssued,
+    SupervisionOrderResponded,
+    SupervisionResponseReturned,
+)
+from shared.event import Meta
+from shared.refusal import refuse
+from shared.security.roles import LEADERS, PETITION
+
+
+class SupervisionOrder(Case):
+    """Owned by the superior; from its issue on the organ below sees it and answers it, and nobody beside.
+
+    It names a complaint by its number and never who reported: its texts are held against that complaint's
+    reporters by the vault's screen (`complaint_ids`)."""
+
+    kind = "SupervisionOrder"
+    plural = "supervision-orders"
+    service = "intake"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.target = ""
+        self.complaint_ids: tuple[str, ...] = ()
+        self.cause: SupervisionCause = "OTHER"
+        self.methods: tuple[SupervisionMethod, ...] = ()
+        self.assigned_by: dict[str, str] = {}
+
+    def draft_supervision_order(
+        self,
+        ctx: Context,
+        target: str,
+        complaint: UUID,
+        case_number: str,
+        cause: SupervisionCause,
+        methods: Sequence[SupervisionMethod],
+        text: str,
+    ) -> None:
+        """§4.7: the target is below; it has registered the item, or the item was handed down to it."""
+        own = ctx.actor.organ
+        if target == own or not ctx.law.organs.is_ancestor_or_self(own, target):
+            refuse("E_JURISDICTION", "§4.7")
+        item: Complaint | None = ctx.facts["supervised"]
+        with_target = item is not None and (
+            item.organ == target or (item.organ, item.sent_to) == (own, target)
+        )
+        if item is None or not with_target or not item.number:
+            # The same words for what is elsewhere, sealed or nowhere.
+            refuse("E_SCHEMA", "A24", field="complaint", reason="not a registered complaint of the target")
+        if case_number and case_number.split("-")[1] != target.removeprefix("DI-"):
+            refuse("E_SCHEMA", "A24", field="case_number", reason="not a case of the target")
+        if ctx.actor.person in item.recused:
+            refuse("E_RECUSAL", "SD10")
+        self.correlation_id = item.correlation_id
+        self.record(
+            ctx,
+            SupervisionOrderDrafted(
+                target=target,
+                complaint=str(item.id),
+                complaint_number=item.number,
+                case_number=case_number,
+                cause=cause,
+                methods=tuple(dict.fromkeys(methods)),
+                text=text,
+                recused=tuple(sorted(item.recused)),
+            ),
+        )
+
+    def on_supervision_order_drafted(self, event: SupervisionOrderDrafted, meta: Meta) -> None:
+        self.target = event.target
+        self.complaint_ids = (event.complaint,)
+        self.cause, self.methods = event.cause, event.methods
+        self.recused |= set(event.recused)
+        self.recused_before |= set(event.recused)
+
+    @allowed_in("DRAFTED")
+    def approve_supervision_order(self, ctx: Context) -> None:
+        self.record(ctx, SupervisionOrderApproved())
+
+    @allowed_in("APPROVED")
+    def issue_supervision_order(self, ctx: Context) -> None:
+        """A24: nothing goes out without the deputy leader's approval."""
+        if self.state == "DRAFTED":
+            refuse("E_APPROVAL_REQUIRED", "A24")
+        self.record(
+            ctx, SupervisionOrderIssued(addressee=self.target, cause=self.cause, methods=self.methods)
+        )
+
+    def on_supervision_order_issued(self, event: SupervisionOrderIssued, meta: Meta) -> None:
+        self.addressees.add(event.addressee)
+
+    @allowed_in("ISSUED", "RETURNED")
+    def respond_supervision(self, ctx: Context, response: str, documents: Sequence[str]) -> None:
+        """By the organ below; again after a return."""
+        self.record(ctx, SupervisionOrderResponded(response=response, documents=tuple(documents)))
+
+    @allowed_in("RESPONDED")
+    def return_supervision_response(self, ctx: Context, reason: str) -> None:
+        self.record(ctx, SupervisionResponseReturned(reason=reason))
+
+    @allowed_in("RESPONDED", "RETURNED")
+    def close_supervision(self, ctx: Context, result: str) -> None:
+        """After an answer; after a returned one too, where the superior has seen to it himself (A25)."""
+        self.record(ctx, SupervisionOrderClosed(result=result))
+
+    def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:
+        """Each of the two organs ends the need to know of its own people."""
+        if self.assigned_by.get(person, ctx.actor.organ) != ctx.actor.organ:
+            refuse("E_JURISDICTION", "§6.3")
+        super().end_assignment(ctx, person, role, reason)
+
+    def _may_assign(self, ctx: Context, role: str) -> None:
+        """§6.3: each of the two organs names its own people; the one below those who answer."""
+        below = ctx.actor.organ in self.addressees and role in {*PETITION, *LEADERS}
+        if not below:
+            super()._may_assign(ctx, role)
+
+    def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
+        super().on_assignment_started(event, meta)
+        self.assigned_by[event.person] = meta.organ

@@ -1,0 +1,103 @@
+"""Intake's desk in a real database: its lists of character pairs live, rebuilt, and searched."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+
+from services.intake.desk.book import DeskBook, grams
+from shared.contracts.common import Accused, Allegation
+from shared.contracts.intake import (
+    AllegationsListed,
+    ComplaintReceived,
+    ComplaintRegistered,
+    DuplicateDigest,
+    DuplicateFiled,
+)
+from shared.event import Event, Recorded
+from shared.store.projector import Projector
+from shared.store.recorder import Recorder
+from shared.store.types import Append
+from tests.store.conftest import Database, StepClock, engine_of
+from tests.store.examples import meta
+
+ORGAN = "DI-990102100"
+
+
+def recorded(stream: UUID, version: int, event: Event, kind: str = "Complaint") -> Recorded:
+    return Recorded(
+        originator_id=stream,
+        originator_version=version,
+        kind=kind,
+        stream_organ=ORGAN,
+        event=event,
+        state=event.leads_to() or "REGISTERED",
+        meta=meta(),
+    )
+
+
+def complaint(stream: UUID, words: str) -> list[Recorded]:
+    """Received, registered and listed."""
+    accused = Accused(
+        ref=f"acc-{stream}",
+        name="虚某甲",
+        unit="虚构水厂",
+        unit_division="990102100",
+        managed_by_level="TOWNSHIP",
+    )
+    claim = Allegation(id="a1", accused_ref=accused.ref, kind="INTEGRITY_DISCIPLINE", text=words)
+    received = ComplaintReceived(
+        organ=ORGAN,
+        channel="LETTER",
+        source="DIRECT",
+        received_on=date(2022, 3, 1),
+        pages=1,
+        competent_level="TOWNSHIP",
+    )
+    registered = ComplaintRegistered(category="ACCUSATION", priority="NORMAL", identity_status="UNCLAIMED")
+    listed = AllegationsListed(accused=(accused,), allegations=(claim,), approved_by="p-1")
+    return [recorded(stream, n, e) for n, e in enumerate((received, registered, listed), 1)]
+
+
+async def everything(database: Database, book: DeskBook) -> list[list[tuple[Any, ...]]]:
+    engine = engine_of(database)
+    async with engine.connect() as connection:
+        found = [
+            [tuple(row) for row in await connection.execute(select(t).order_by(*t.primary_key.columns))]
+            for t in book.tables
+        ]
+    await engine.dispose()
+    return found
+
+
+async def test_the_desk_rebuilt_is_the_desk_as_it_grew(
+    recorder: Recorder, fresh: Database, clock: StepClock
+) -> None:
+    first, second, digest = uuid4(), uuid4(), uuid4()
+    await recorder.append(Append(events=complaint(first, "反映其收受礼金。")))
+    await recorder.append(Append(events=complaint(second, "反映其收受礼金，违规操办婚宴。")))
+    filed = DuplicateFiled(of=str(first), of_number="XF-0", repeat_kind="DUPLICATE")
+    await recorder.append(Append(events=[recorded(second, 4, filed)]))
+    book, engine = DeskBook(), engine_of(fresh)
+    projector = Projector(engine, recorder, [book], clock)
+    await projector.start()
+    assert await projector.wait_for(book.name, 7, 30)
+    [duplicate] = (await everything(fresh, book))[2]
+    told = DuplicateDigest(
+        month="2022-03", handling_dept="d", count=1, duplicates=(duplicate[0],), originals=("XF-0",)
+    )
+    await recorder.append(Append(events=[recorded(digest, 1, told, "DuplicateDigest")]))
+    assert await projector.wait_for(book.name, 8, 30)
+    live = await everything(fresh, book)
+    assert [len(rows) for rows in live] == [2, 2, 1, 1]
+    assert live[2][0][-1] is True  # told
+    await projector.rebuild(book.name)
+    assert await everything(fresh, book) == live
+    found = select(book.content.c.stream).where(book.content.c.text_grams.contains(grams("婚宴")))
+    async with engine.connect() as connection:
+        assert [r[0] for r in await connection.execute(found)] == [second]
+    await projector.stop()
+    await engine.dispose()
