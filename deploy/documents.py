@@ -11,6 +11,8 @@ import importlib
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,12 @@ TARGET = ROOT / "docs" / "api"
 WRITING = ("intake", "verification", "clarification", "followup")
 
 
-def openapi(service: str) -> dict[str, Any]:
-    """The OpenAPI document of a writing service, without starting anything."""
+@contextmanager
+def _built(service: str) -> Iterator[FastAPI]:
+    """The application of a writing service, without starting anything."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder)
-        for name in (f"store-{service}.key", "bus.key", "vault.key"):
+        for name in (f"store-{service}.key", "store-vault.key", "bus.key", "vault.key"):
             (keys / name).write_bytes(bytes(32))
         settings = Settings.from_env(
             service,
@@ -41,8 +44,20 @@ def openapi(service: str) -> dict[str, Any]:
             },
         )
         module = importlib.import_module(f"services.{service}.main")
-        app: FastAPI = build(module.service(), settings)[0]
+        yield build(module.service(), settings)[0]
+
+
+def openapi(service: str) -> dict[str, Any]:
+    """The OpenAPI document of a writing service."""
+    with _built(service) as app:
         return app.openapi()
+
+
+def vault_openapi() -> dict[str, Any]:
+    """The same of the vault, which lives in intake's process under `/vault`."""
+    with _built("intake") as app:
+        found: FastAPI = app.state.vault
+        return {**found.openapi(), "servers": [{"url": "/intake/vault"}]}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -127,6 +142,7 @@ def _inlined(value: Any, definitions: dict[str, Any]) -> Any:
 def documents() -> dict[str, str]:
     """Every generated document by file name."""
     made = {f"{service}.openapi.json": openapi(service) for service in WRITING}
+    made["vault.openapi.json"] = vault_openapi()
     made["events.asyncapi.json"] = asyncapi()
     return {n: json.dumps(d, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for n, d in made.items()}
 

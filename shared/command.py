@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -124,6 +125,10 @@ class Command(BaseModel):
         cls.gate = Gate(rule=rule, by=by, **gate)
         cls.method = snake(cls.__name__)
         _check_method(cls)
+
+    def stream(self) -> UUID | None:
+        """The stream that a creating command opens, where that follows from what it says."""
+        return None
 
     def arguments(self) -> dict[str, Any]:
         """The fields as the aggregate's method takes them."""

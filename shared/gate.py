@@ -85,6 +85,8 @@ class Gatekeeper:
     screen: Screen
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
+    readers: frozenset[str] | None = None
+    """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
     positives: dict[tuple[UUID, date], int] = field(default_factory=dict)
 
     async def execute(self, request: Request) -> Appended:
@@ -161,6 +163,8 @@ class Gatekeeper:
 
     async def _load(self, request: Request, command_id: UUID) -> Aggregate:
         command = request.command
+        if command.creates and (own := command.stream()) is not None:
+            return await self.repository.get(command.on, own) or command.on(own)
         if command.creates:
             # A repeated command finds its own stream again, so it cannot open a second one.
             return command.on(derived_id("created", command_id))
@@ -200,6 +204,8 @@ class Gatekeeper:
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
         """Jurisdiction and need to know (§5.4, §6.3); auditors need no assignment. Refuses as 404."""
+        if self.readers is not None and not token.roles & self.readers:
+            refuse("E_NEED_TO_KNOW")
         if roles.SUBJECT in token.roles:
             if getattr(aggregate, "subject_account", "") != token.person:
                 refuse("E_NEED_TO_KNOW")

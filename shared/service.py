@@ -107,6 +107,8 @@ class Service:
     """Paths that take larger bodies than the rest, and how many bytes (attachments)."""
     migrations: Sequence[tuple[str, str]] = ()
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
+    readers: frozenset[str] | None = None
+    """The only roles that may know of these cases at all; None: every member of an organ."""
 
     @property
     def kinds(self) -> list[type[Aggregate]]:
@@ -136,6 +138,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, RemoteScreen(client))
     face = Face(gatekeeper, verifier)
     reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, book, clock)
+    gatekeeper.readers = service.readers
     parts = Parts(
         settings=settings,
         law=law,

@@ -27,6 +27,11 @@ class Settings:
     jwks_url: str
     issuer: str
     keys_dir: Path
+    transit_url: str
+    """The Transit engine that keeps the vault's key-encryption keys; empty where a file does."""
+    transit_token_file: str
+    transit_mount: str
+    transit_ca_file: str
     clock_file: str
     api: bool
     worker: bool
@@ -57,6 +62,10 @@ class Settings:
             jwks_url=e.get("ZM_JWKS_URL", ""),
             issuer=e.get("ZM_ISSUER", ""),
             keys_dir=Path(e.get("ZM_KEYS_DIR", "keys")),
+            transit_url=e.get("ZM_TRANSIT_URL", ""),
+            transit_token_file=e.get("ZM_TRANSIT_TOKEN_FILE", ""),
+            transit_mount=e.get("ZM_TRANSIT_MOUNT", "transit"),
+            transit_ca_file=e.get("ZM_TRANSIT_CA_FILE", ""),
             clock_file=e.get("ZM_CLOCK_FILE", ""),
             api="api" in e.get("ZM_ROLES", "api,worker"),
             worker="worker" in e.get("ZM_ROLES", "api,worker"),
@@ -81,6 +90,8 @@ class Settings:
             problems.append("ZM_ISSUER: the development issuer, or one without TLS")
         if (self.keys_dir / "DEVELOPMENT").exists():
             problems.append("ZM_KEYS_DIR: these keys were generated for development")
+        if self.transit_url and not self.transit_url.startswith("https://"):
+            problems.append("ZM_TRANSIT_URL: data keys travel there, so it needs TLS")
         if env.get("ZM_FAILPOINT"):
             problems.append("ZM_FAILPOINT: failpoints are for tests")
         if problems:

@@ -45,7 +45,7 @@ class DataFolder:
         """Make the private folders and the keys."""
         for folder in (self.keys, self.secrets, self.issuer, self.logs):
             secretfiles.private_folder(folder)
-        for service in services:
+        for service in (*services, "vault"):
             secretfiles.random_key(self.keys / f"store-{service}.key")
         for name in ("bus", "vault", "checkpoint-ed25519"):
             secretfiles.random_key(self.keys / f"{name}.key")

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from services.intake.api import IntakeRoutes
 from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
+from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
 from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
 from services.intake.commands.reporting import SubmitReport, WriteToOrgan, WriteToReporter
 from services.intake.commands.supervising import DraftSupervisionOrder
@@ -25,6 +26,7 @@ from services.intake.desk.digest import DigestRoutes, DigestSender
 from services.intake.desk.queue import QueueRoutes
 from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.disclosing import Asked, Forgettable, identity_key_id
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.public import Reports
@@ -33,21 +35,31 @@ from services.intake.readmodel import AccusedBook
 from services.intake.reporting.flood import Flood
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.door import open_door
-from services.intake.vault.keys import FileKeys
+from services.intake.vault.keys import FileKeys, open_keys
 from services.intake.vault.letters import Direction, Letters
+from services.intake.vault.letters import codes as codes_table
+from services.intake.vault.letters import letters as letters_table
+from services.intake.vault.reading import VaultRoutes
+from services.intake.vault.room import VaultRoom
 from services.intake.vault.screen import Concerned, VaultScreen
-from services.intake.vault.store import AWAY, Vault
+from services.intake.vault.store import AWAY, Destroyed, Vault
 from shared.aggregate import Aggregate, Context
 from shared.bus.connection import connect, disconnect
 from shared.command import Command
 from shared.contracts.common import Accused
+from shared.contracts.intake import IdentityKeyDestroyed
 from shared.gate import Beside, Facts
 from shared.reaction import derived_id
 from shared.service import Parts, Service, main
+from shared.store.recorder import Recorder
 from shared.store.types import StoreUnavailable
 
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
+FORGET_SECONDS = 1
+LETTERS = (letters_table.c.complaint, codes_table.c.complaint)
+"""What else of a reporter ends with the keys of his complaint."""
+IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
 
 
 class Intake:
@@ -62,13 +74,14 @@ class Intake:
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
             engine = create_async_engine(parts.settings.vault_database_url, pool_size=3, pool_timeout=3)
-            self.vault = Vault(engine, FileKeys(parts.settings.key("vault.key")))
+            self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), LETTERS)
         return self.vault
 
     def letters_of(self, parts: Parts) -> Letters:
         if self.letters is None:
-            keys = FileKeys(parts.settings.key("vault.key"))
-            self.letters = Letters(self.vault_of(parts).engine, keys, keys.secret_for("query-codes"))
+            pepper = FileKeys(parts.settings.key("vault.key")).secret_for("query-codes")
+            vault = self.vault_of(parts)
+            self.letters = Letters(vault.engine, open_keys(parts.settings), pepper, vault.ready)
         return self.letters
 
     def facts(self, parts: Parts) -> Facts:
@@ -113,12 +126,31 @@ class Intake:
             assert isinstance(command, DraftSupervisionOrder)
             return await repository.get(Complaint, command.complaint)
 
+        async def asked(command: Command, aggregate: Aggregate, ctx: Context) -> Asked:
+            """The complaint, and whether its reporter agreed to be contacted."""
+            assert isinstance(command, RequestIdentityDisclosure)
+            complaint = await repository.get(Complaint, command.complaint)
+            # The vault is asked only where the actor may know of the complaint at all.
+            if complaint is None or not complaint.assigned.get(ctx.actor.person):
+                return Asked(complaint, False)
+            reporter = await vault.reporter(complaint.id)
+            return Asked(complaint, reporter is not None and reporter.may_be_contacted)
+
+        async def forgettable(command: Command, aggregate: Aggregate, ctx: Context) -> Forgettable:
+            """Whether anything still needs the reporter of a complaint."""
+            assert isinstance(command, DestroyIdentityKey)
+            complaint = await repository.get(Complaint, command.complaint)
+            held = complaint is not None and await self.room.open_for(complaint)
+            return Forgettable(complaint, ctx.law.policy.int_of("retention.identity.years"), held)
+
         return {
-            "vault": deposit,
+            "asked": asked,
+            "supervised": supervised,
+            "forgettable": forgettable,
             "letter": letter,
+            "vault": deposit,
             "register": register,
             "original": original,
-            "supervised": supervised,
         }
 
     def beside(self, parts: Parts) -> dict[str, Beside]:
@@ -184,6 +216,9 @@ class Intake:
         DigestRoutes(parts, self.desk).add_to(app)
         parts.workers.append(DigestSender(parts, self.desk).run)
         vault, letters = self.vault_of(parts), self.letters_of(parts)
+        self.room = VaultRoom(vault, parts.repository, parts.settings)
+        self.room.mount(app)
+        VaultRoutes(parts, vault).add_to(app)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -212,12 +247,42 @@ class Intake:
                 if erased:
                     log.info("orphan_identities_erased", count=erased)
 
+        async def forget() -> None:
+            """Destroys what the record says is destroyed: at the start whatever a restore brought back, then
+            each key whose end is recorded."""
+            seen: int | None = None
+            while True:
+                try:
+                    position = await parts.recorder.max_position()
+                    if seen is None:
+                        if erased := await vault.settle():
+                            log.warning("destroyed_keys_had_come_back", count=erased)
+                    else:
+                        for stream in await parts.recorder.streams_with(IDENTITY_KEY_DESTROYED, seen):
+                            for recorded in await parts.recorder.load(stream):
+                                assert isinstance(recorded.event, IdentityKeyDestroyed)
+                                await vault.destroy(UUID(recorded.event.complaint))
+                    seen = position
+                except (StoreUnavailable, *AWAY) as error:
+                    log.warning("forgetting_waits", error=type(error).__name__)
+                await asyncio.sleep(FORGET_SECONDS)
+
         async def exists(complaint: UUID) -> bool:
             return bool(await parts.recorder.load(complaint, up_to_version=1))
 
         if parts.settings.nats_url:
             parts.workers.append(door)
-        parts.workers.append(sweep)
+        parts.workers += [sweep, forget]
+
+
+def destroyed_keys(recorder: Recorder) -> Destroyed:
+    """Intake's own log is the ledger of destroyed keys: it survives a restore of the vault's database."""
+
+    async def destroyed(complaints: Sequence[UUID]) -> set[UUID]:
+        by_stream = {identity_key_id(complaint): complaint for complaint in complaints}
+        return {by_stream[stream] for stream in await recorder.existing(list(by_stream))}
+
+    return destroyed
 
 
 def service() -> Service:

@@ -541,3 +541,62 @@ class DuplicateDigest(IntakeEvent):
     duplicates: L1[tuple[str, ...]]
     originals: L1[tuple[str, ...]]
     """The numbers of what they repeat, in the same order."""
+
+
+# --- the vault's door ---------------------------------------------------------------------------------
+
+IdentityField = Literal["NAME", "UNIT", "ADDRESS", "PHONE", "EMAIL"]
+
+
+class IdentityDisclosureRequested(IntakeEvent):
+    """Somebody asks to be told how to reach a reporter: for what, which fields, until when (SEC-5)."""
+
+    to = "REQUESTED"
+
+    organ: L1[str]
+    complaint: L1[str]
+    purpose: L2[str]
+    fields: L1[tuple[IdentityField, ...]]
+    until: L1[date]
+
+
+class IdentityDisclosureApproved(IntakeEvent):
+    """The organ's head agrees: these fields, until this day."""
+
+    to = "APPROVED"
+
+    fields: L1[tuple[IdentityField, ...]]
+    until: L1[date]
+    opinion: L2[str]
+
+
+class IdentityDisclosureDenied(IntakeEvent):
+    """The organ's head does not agree."""
+
+    to = "DENIED"
+
+    opinion: L2[str]
+
+
+class IdentityAccessed(IntakeEvent):
+    """Audit record: the vault opened something of a reporter, for whom and for what; never the value."""
+
+    who: L1[str]
+    role: L1[str]
+    object: L1[str]
+    fields: L1[str]
+    purpose: L1[str]
+    disclosure: L1[str] = ""
+    """The approved request that it rests on; empty for the clerk who serves the reporter."""
+
+
+class IdentityKeyDestroyed(IntakeEvent):
+    """The key of a complaint was destroyed: its reporter is forgotten for ever (§6.5). This record is the
+    ledger that the vault holds itself against after a restore."""
+
+    to = "DESTROYED"
+
+    organ: L1[str]
+    complaint: L1[str]
+    ground: L1[Literal["RETENTION_ENDED"]]
+    closed_on: L1[date]

@@ -47,7 +47,7 @@ class Deadline(BaseModel):
     id: Annotated[str, Field(pattern=r"^DL-[0-9]{2}$")]
     name_zh: str
     name_en: str
-    service: Literal["intake", "verification", "clarification", "followup"]
+    service: Literal["intake", "verification", "clarification", "followup", "vault"]
     starts_on: tuple[str, ...]
     when: tuple[str, ...] = ()
     """Conditions that must all hold; the aggregate that emits the starting event knows whether they do."""

@@ -100,6 +100,18 @@ class Recorder:
         rows = await self._fetch(self._sql.stream, stream, as_of, up_to_version)
         return [self._recorded(row) for row in rows]
 
+    async def streams_of(self, correlation: UUID) -> list[UUID]:
+        """The streams of one correlation."""
+        return [row[0] for row in await self._fetch(self._sql.correlated, correlation)]
+
+    async def existing(self, streams: Sequence[UUID]) -> set[UUID]:
+        """Of these streams, those that have begun."""
+        return {row[0] for row in await self._fetch(self._sql.existing, list(streams))}
+
+    async def streams_with(self, topic: str, after: int) -> list[UUID]:
+        """The streams with an event of a topic behind a position. Reads topics only."""
+        return [row[0] for row in await self._fetch(self._sql.with_topic, after, topic)]
+
     async def read(self, after: int, limit: int) -> list[LogEntry]:
         """The log after a position, with what relay and evidence need."""
         if fresh := await self._fresh(after, limit):
@@ -252,6 +264,11 @@ class _Queries:
             "SELECT notification_id, originator_id, originator_version, topic, recorded_at, state"
             f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
         )
+        self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"
+        self.existing = (
+            f"SELECT originator_id FROM {events} WHERE originator_id = ANY($1) AND originator_version = 1"
+        )
+        self.with_topic = f"SELECT originator_id FROM {events} WHERE notification_id > $1 AND topic = $2"
         self.last = f"SELECT max(notification_id) FROM {events}"
         self.tracked = f"SELECT notification_id FROM {tracking} WHERE application_name = $1"
         self.command = "SELECT request_hash, answer::text FROM commands WHERE id = $1"

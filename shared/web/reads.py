@@ -181,6 +181,8 @@ class Reads:
         await self.not_by_reporter(request, token)
         if token.roles & (OUTSIDE_ORGANS | NO_CASE_READERS) or not token.organ:
             refuse("E_FORBIDDEN_ROLE")
+        if self.gatekeeper.readers is not None and not token.roles & self.gatekeeper.readers:
+            refuse("E_FORBIDDEN_ROLE")
         return token
 
     async def caught_up(self, request: Request, *others: str) -> None:

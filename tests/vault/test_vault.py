@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,26 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
 from services.intake.domain.values import ReporterBlock
-from services.intake.vault.keys import FileKeys
+from services.intake.vault import letters
+from services.intake.vault.keys import FileKeys, TransitKeys
 from services.intake.vault.screen import VaultScreen
-from services.intake.vault.store import Vault
+from services.intake.vault.store import KeyDestroyed, Vault
 from shared.store.migrate import migrate
 from shared.store.types import StoreUnavailable
+from tests.vault.conftest import Bao
 
 REPORTER = ReporterBlock(name="郑虚六", phone="13900001234", address="虚构村三组十二号")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="zm-vault-"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
-    try:
-        postgres.start()
-        yield postgres
-    finally:
-        postgres.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -62,7 +48,7 @@ async def engines(server: Postgres) -> AsyncIterator[tuple[AsyncEngine, AsyncEng
     mine, theirs = create_async_engine(user), create_async_engine(owner)
     yield mine, theirs
     async with theirs.begin() as connection:
-        await connection.execute(text("TRUNCATE identities"))
+        await connection.execute(text("TRUNCATE identities, letters, codes"))
     await mine.dispose()
     await theirs.dispose()
 
@@ -161,3 +147,122 @@ async def test_a_vault_that_is_away_is_said_to_be_away() -> None:
     )
     with pytest.raises(StoreUnavailable):
         await vault.deposit(uuid4(), REPORTER)
+
+
+async def test_with_its_keys_in_transit_the_vault_fails_closed(
+    engines: tuple[AsyncEngine, AsyncEngine], bao: Bao
+) -> None:
+    """What was deposited with the key service opens with it; without it neither deposit nor answer."""
+    keys = TransitKeys(bao.url, bao.token_file)
+    vault, complaint = Vault(engines[0], keys), uuid4()
+    await vault.deposit(complaint, REPORTER)
+    assert await vault.reporter(complaint) == REPORTER
+    away = Vault(engines[0], TransitKeys("http://127.0.0.1:1", bao.token_file))
+    for attempt in (
+        away.deposit(uuid4(), REPORTER),
+        away.reporter(complaint),
+        VaultScreen(away).leaks([str(complaint)], ["文字"]),
+    ):
+        with pytest.raises(StoreUnavailable):
+            await attempt
+    await keys.close()
+
+
+async def test_what_is_sealed_opens_in_its_place_only(vault: Vault) -> None:
+    """Bound to the complaint and to where it stands; without an identity there is a key all the same."""
+    complaint, other, place = uuid4(), uuid4(), uuid4()
+    sealed = await vault.seal(complaint, place, "威胁".encode())
+    assert await vault.unseal(complaint, place, sealed) == "威胁".encode()
+    await vault.seal(other, place, b"-")
+    for wrong in ((other, place), (complaint, uuid4())):
+        with pytest.raises(InvalidTag):
+            await vault.unseal(*wrong, sealed)
+    assert await vault.copy(complaint, uuid4()) == ""
+
+
+async def test_s65_with_the_key_ends_what_was_sealed_under_it(
+    engines: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    """Identity and contents; and no new key comes into being for it."""
+    gone: set[UUID] = set()
+
+    async def destroyed(complaints: Sequence[UUID]) -> set[UUID]:
+        return gone.intersection(complaints)
+
+    vault, complaint, place = (
+        Vault(engines[0], FileKeys(secrets.token_bytes(32)), destroyed),
+        uuid4(),
+        uuid4(),
+    )
+    await vault.deposit(complaint, REPORTER)
+    sealed = await vault.seal(complaint, place, b"threat")
+    gone.add(complaint)
+    assert await vault.reporter(complaint) is None
+    await vault.destroy(complaint)
+    assert await vault.unseal(complaint, place, sealed) is None
+    assert await vault.holds([complaint]) == set()
+    with pytest.raises(KeyDestroyed):
+        await vault.seal(complaint, place, b"again")
+
+
+async def test_s65_the_letters_and_the_code_end_with_the_keys(
+    engines: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    """Also those of somebody who never gave a name; and after a restore before anything is answered."""
+    keys, gone = FileKeys(secrets.token_bytes(32)), set[UUID]()
+
+    async def destroyed(complaints: Sequence[UUID]) -> set[UUID]:
+        return gone.intersection(complaints)
+
+    further = (letters.letters.c.complaint, letters.codes.c.complaint)
+    kept, other, slow = uuid4(), uuid4(), letters.SlowHash()
+    before = letters.Letters(engines[0], keys, b"pepper")
+    for complaint in (kept, other):
+        await before.put(complaint, "REPORT", "虚述。")
+        await before.keep_code(complaint, (str(complaint), "half"), slow)
+    gone.add(other)
+    vault = Vault(engines[0], keys, destroyed, further)
+    assert await vault.holds([kept, other]) == {kept, other}
+    after = letters.Letters(engines[0], keys, b"pepper", vault.ready)
+    assert await after.of(other, "REPORT") == []
+    assert await after.complaint_of((str(other), "half"), slow) is None
+    assert await after.complaint_of((str(kept), "half"), slow) == kept
+    assert len(await after.of(kept, "REPORT")) == 1
+    await vault.destroy(kept)
+    assert await vault.holds([kept, other]) == set()
+
+
+async def test_s65_a_restored_vault_answers_nothing_before_it_has_forgotten_again(
+    engines: tuple[AsyncEngine, AsyncEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first question waits until every key was held against the record, page by page."""
+    monkeypatch.setattr("services.intake.vault.store.SETTLE_PAGE", 2)
+    keys = FileKeys(secrets.token_bytes(32))
+    before, complaints = Vault(engines[0], keys), [uuid4() for _ in range(7)]
+    for complaint in complaints:
+        await before.deposit(complaint, REPORTER)
+    gone = set(complaints[::2])
+    asked: list[UUID] = []
+
+    async def destroyed(page: Sequence[UUID]) -> set[UUID]:
+        asked.extend(page)
+        return gone.intersection(page)
+
+    restored = Vault(engines[0], keys, destroyed)
+    assert len(await restored.reporters(complaints)) == 3
+    assert set(asked) >= set(complaints)
+    assert await restored.holds(complaints) == set(complaints) - gone
+
+
+async def test_s65_without_the_record_a_vault_answers_nothing(
+    engines: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    """Intake's log is away: who is forgotten is not known, so nobody is told."""
+
+    async def away(page: Sequence[UUID]) -> set[UUID]:
+        raise StoreUnavailable("the log is away")
+
+    vault, complaint = Vault(engines[0], FileKeys(secrets.token_bytes(32)), away), uuid4()
+    await vault.deposit(complaint, REPORTER)
+    with pytest.raises(StoreUnavailable):
+        await vault.reporters([complaint])

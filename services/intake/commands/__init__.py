@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.intake.commands.answering import ANSWERING
 from services.intake.commands.deciding import DECIDING
+from services.intake.commands.disclosing import DISCLOSING
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
 from services.intake.commands.reporting import REPORTING
@@ -20,4 +21,5 @@ COMMANDS: list[type[Command]] = [
     *REPORTING,
     *case_commands(Complaint),
     *SUPERVISING,
+    *DISCLOSING,
 ]

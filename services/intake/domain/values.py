@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.command import FreeText, Reference, Screened, ShortText
 from shared.contracts.common import Accused, AllegationKind, LevelName, Outcome, SubjectType
 from shared.event import Value
-from shared.law.identifiers import is_resident_id
+from shared.law.identifiers import is_credit_code, is_resident_id
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
@@ -75,20 +75,44 @@ class AllegationEntry(Value):
     text: FreeText
 
 
+Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{0,24}$")]
+
+
+class CoSigner(Value):
+    """One of several who signed together (联名): protected like the first (L3)."""
+
+    name: Annotated[str, StringConstraints(max_length=60)] = ""
+    phone: Phone = ""
+    resident_id: Annotated[str, StringConstraints(max_length=18)] = ""
+
+    @model_validator(mode="after")
+    def plausible(self) -> CoSigner:
+        if self.resident_id and not is_resident_id(self.resident_id):
+            raise ValueError("resident_id does not satisfy GB 11643")
+        return self
+
+
 class ReporterBlock(Value):
     """Who reports and how to reach him: goes to the vault and nowhere else (L3)."""
 
     name: Annotated[str, StringConstraints(max_length=60)] = ""
     unit: Annotated[str, StringConstraints(max_length=120)] = ""
+    unit_code: Annotated[str, StringConstraints(max_length=18)] = ""
+    """Unified social credit code of the unit, where it has one."""
     address: Annotated[str, StringConstraints(max_length=200)] = ""
-    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{0,24}$")] = ""
+    phone: Phone = ""
     email: Annotated[str, StringConstraints(max_length=120)] = ""
     resident_id: Annotated[str, StringConstraints(max_length=18)] = ""
+    co_signers: Annotated[tuple[CoSigner, ...], Field(max_length=200)] = ()
+    may_be_contacted: bool = False
+    """He agrees that the handler himself may learn how to reach him (SEC-5)."""
 
     @model_validator(mode="after")
     def plausible(self) -> ReporterBlock:
         if self.resident_id and not is_resident_id(self.resident_id):
             raise ValueError("resident_id does not satisfy GB 11643")
+        if self.unit_code and not is_credit_code(self.unit_code):
+            raise ValueError("unit_code does not satisfy GB 32100")
         return self
 
     @property

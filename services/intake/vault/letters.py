@@ -83,11 +83,23 @@ class SlowHash:
             return await asyncio.to_thread(hashlib.scrypt, secret.encode(), salt=salt, **SCRYPT)
 
 
+async def _at_once() -> None:
+    return None
+
+
 class Letters:
     """Letters of a complaint, and the code that opens them to whoever wrote the first one."""
 
-    def __init__(self, engine: AsyncEngine, keys: KeyWrapper, pepper: bytes) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        keys: KeyWrapper,
+        pepper: bytes,
+        ready: Callable[[], Awaitable[None]] = _at_once,
+    ) -> None:
         self._engine = engine
+        self._ready = ready
+        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
         self._keys = keys
         self._pepper = pepper
 
@@ -109,6 +121,7 @@ class Letters:
 
     async def of(self, complaint: UUID, *directions: Direction) -> list[Letter]:
         """The letters of a complaint, oldest first."""
+        await self._ready()
         query = (
             select(letters)
             .where(letters.c.complaint == complaint, letters.c.direction.in_(directions))
@@ -165,6 +178,7 @@ class Letters:
 
     async def complaint_of(self, halves: tuple[str, str], slow: SlowHash) -> UUID | None:
         """The complaint that a code opens. One slow hash is spent whether there is such a code or not."""
+        await self._ready()
         query = select(codes).where(codes.c.selector == self.selector(halves[0]))
         try:
             async with self._engine.connect() as connection:

@@ -1,18 +1,16 @@
 """The narrow screen (SEC-12, SEC-16): would this text reveal who reported, or guess at it?
 
-It answers yes or no and stores nothing. Tokens of the reporters of the complaints concerned are
-compared in a normal form, so that spaces, full-width digits and dashes hide nothing.
+It answers yes or no and stores nothing. What it looks for, and in which spellings, stands in `spelling`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.intake.domain.values import ReporterBlock
+from services.intake.vault.spelling import normal, reveals
 from services.intake.vault.store import Vault
 
 REPORTER = r"(举报人|检举人|控告人|检举控告人|反映人|写信人|写信者|举报者|信访人)"
@@ -30,39 +28,10 @@ GUESSES = tuple(
 """Guesses about who reported must not be typed anywhere, right or wrong (SEC-16)."""
 
 
-def normal(text: str) -> str:
-    """NFKC, without case, spaces, dashes and invisible characters."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if c.isalnum() or c == "@")
-
-
 def guesses(text: str) -> bool:
     """Whether the text speculates about who reported."""
     plain = normal(text)
     return any(p.search(plain) for p in GUESSES)
-
-
-def tokens(reporter: ReporterBlock, places: Iterable[str] = ()) -> set[str]:
-    """What must not be found in a text: whole values, and the digits of phone and identity number.
-
-    `places` are the accused's own unit and the like: a reporter from there has no token in them, or
-    the screen would betray that he is a colleague.
-    """
-    known = [normal(p) for p in places if p]
-    whole = {normal(reporter.name), normal(reporter.email)} | {
-        token
-        for token in (normal(reporter.unit), normal(reporter.address))
-        if not any(token in place or place in token for place in known)
-    }
-    numbers = {normal(v) for v in (reporter.phone, reporter.resident_id)}
-    tails = {n[-11:] for n in numbers if len(n) >= 11} | {n[-6:] for n in numbers if len(n) >= 6}
-    return {t for t in whole | numbers | tails if len(t) >= 2}
-
-
-def reveals(text: str, reporters: Iterable[ReporterBlock], places: Sequence[str] = ()) -> bool:
-    """Whether a text holds a token of any of these reporters."""
-    plain = normal(text)
-    return any(token in plain for reporter in reporters for token in tokens(reporter, places))
 
 
 @dataclass(frozen=True)
@@ -95,4 +64,5 @@ class VaultScreen:
             return False
         concerned = await self._widen(frozenset(UUID(c) for c in complaints))
         reporters = await self._vault.reporters(sorted(concerned.complaints))
-        return any(reveals(t, reporters, concerned.places) for t in texts)
+        # All texts of one command as one: a name or number may be spread over its fields.
+        return reveals("\n".join(texts), reporters, concerned.places)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,7 +15,7 @@ from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Uuid, del
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.keys import IDENTITY, KeyWrapper
@@ -30,14 +33,92 @@ identities = Table(
 )
 AWAY = (DBAPIError, PoolTimeout, OSError)
 ORPHAN_AGE = timedelta(minutes=15)
+SETTLE_PAGE = 5000
+NOBODY = ReporterBlock()
+"""What lies with the key of a complaint whose reporter is unknown."""
+Destroyed = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
+"""Of these complaints, those whose key the record says was destroyed."""
+
+
+class KeyDestroyed(Exception):
+    """The key of this complaint was destroyed; nothing can be sealed for it any more."""
+
+
+async def nothing(complaints: Sequence[UUID]) -> set[UUID]:
+    """The record of a vault from which nothing was ever erased."""
+    return set()
 
 
 class Vault:
     """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5)."""
 
-    def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        keys: KeyWrapper,
+        destroyed: Destroyed = nothing,
+        further: Sequence[Column[UUID]] = (),
+    ) -> None:
         self.engine = self._engine = engine
         self._keys = keys
+        self._destroyed = destroyed
+        self._columns: tuple[Column[UUID], ...] = (identities.c.complaint, *further)
+        """Where a complaint's secrets lie: `further` names columns of other tables with keys of their own."""
+        self._settled = False
+        self._settling = asyncio.Lock()
+
+    async def settle(self) -> int:
+        """Holds what is here against the record of destroyed keys, and destroys again what a restored
+        database has brought back. Nothing is answered before that was done once (§6.5)."""
+        erased = 0
+        for column in self._columns:
+            last = UUID(int=0)
+            page = select(column).distinct().order_by(column).limit(SETTLE_PAGE)
+            while True:
+                async with self._connected() as connection:
+                    here = list((await connection.execute(page.where(column > last))).scalars())
+                if not here:
+                    break
+                last = here[-1]
+                if gone := await self._destroyed(here):
+                    erased += await self._erase(gone)
+        self._settled = True
+        return erased
+
+    async def destroy(self, complaint: UUID) -> None:
+        """Destroys every key of a complaint. What was sealed under them is noise from now on."""
+        await self._erase([complaint])
+
+    async def _erase(self, complaints: Iterable[UUID]) -> int:
+        gone, erased = list(complaints), 0
+        async with self._writing() as connection:
+            for column in self._columns:
+                done = await connection.execute(delete(column.table).where(column.in_(gone)))
+                erased += int(done.rowcount)
+        return erased
+
+    async def ready(self) -> None:
+        """Waits until the vault was held against the record once; whoever answers from it asks this first."""
+        if not self._settled:
+            async with self._settling:
+                if not self._settled:
+                    await self.settle()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
 
     async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> str:
         """Keeps an identity before the event that refers to it is written. The reference is random
@@ -55,28 +136,69 @@ class Vault:
             .values(row)
             .on_conflict_do_update(index_elements=["complaint"], set_={"complaint": identities.c.complaint})
         )
-        try:
-            async with self._engine.begin() as connection:
-                result = await connection.execute(keep_first.returning(identities.c.reporter_ref))
-                return str(result.scalar_one())
-        except AWAY as error:
-            raise StoreUnavailable("the identity vault is away") from error
+        async with self._writing() as connection:
+            result = await connection.execute(keep_first.returning(identities.c.reporter_ref))
+            return str(result.scalar_one())
 
     async def copy(self, origin: UUID, complaint: UUID) -> str:
         """The reporter of a complaint goes along to the one born of it: under a fresh key and a fresh
         reference (SEC-3). Empty where nobody is known."""
         known = await self.reporters([origin])
-        return await self.deposit(complaint, known[0]) if known else ""
+        return await self.deposit(complaint, known[0]) if known and known[0] != NOBODY else ""
 
     async def reporters(self, complaints: Sequence[UUID]) -> list[ReporterBlock]:
-        """The identities behind these complaints, for the screen alone."""
+        """The identities behind these complaints, for the screen and for what is answered on record."""
+        await self.ready()
         query = select(identities).where(identities.c.complaint.in_(complaints))
-        try:
-            async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).all()
-        except AWAY as error:
-            raise StoreUnavailable("the identity vault is away") from error
-        return [await self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows]
+        async with self._connected() as connection:
+            rows = (await connection.execute(query)).all()
+        opened = (self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows)
+        return list(await asyncio.gather(*opened))
+
+    async def reporter(self, complaint: UUID) -> ReporterBlock | None:
+        """The identity behind one complaint; None where there is none, or none any more."""
+        if await self._destroyed([complaint]):
+            return None
+        found = await self.reporters([complaint])
+        return found[0] if found else None
+
+    async def holds(self, complaints: Sequence[UUID]) -> set[UUID]:
+        """For which of these complaints there is a key."""
+        found: set[UUID] = set()
+        async with self._connected() as connection:
+            for column in self._columns:
+                query = select(column).distinct().where(column.in_(complaints))
+                found.update((await connection.execute(query)).scalars())
+        return found
+
+    async def seal(self, complaint: UUID, context: UUID, body: bytes) -> str:
+        """Seals something under the complaint's own key, bound to where it will stand. A complaint without
+        an identity gets its key with the first thing that needs one."""
+        key = await self._key(complaint)
+        if key is None and await self._destroyed([complaint]):
+            raise KeyDestroyed(str(complaint))
+        if key is None:
+            await self.deposit(complaint, NOBODY)
+            key = await self._key(complaint)
+            assert key is not None
+        nonce = os.urandom(12)
+        sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), complaint.bytes + context.bytes)
+        return b64encode(sealed).decode()
+
+    async def unseal(self, complaint: UUID, context: UUID, sealed: str) -> bytes | None:
+        """What was sealed; None where the key was destroyed."""
+        key = await self._key(complaint)
+        if key is None:
+            return None
+        raw = b64decode(sealed)
+        return AESGCM(key).decrypt(raw[:12], raw[12:], complaint.bytes + context.bytes).rstrip(b"\0")
+
+    async def _key(self, complaint: UUID) -> bytes | None:
+        await self.ready()
+        query = select(identities.c.wrapped_key).where(identities.c.complaint == complaint)
+        async with self._connected() as connection:
+            wrapped = (await connection.execute(query)).scalar()
+        return None if wrapped is None else await self._keys.unwrap(IDENTITY, wrapped)
 
     async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
         """Erases deposits whose complaint was never written (a crash in between)."""
@@ -86,10 +208,7 @@ class Vault:
         async with self._engine.connect() as connection:
             candidates = list((await connection.execute(old)).scalars())
         orphans = [c for c in candidates if not await exists(c)]
-        if orphans:
-            async with self._engine.begin() as connection:
-                await connection.execute(delete(identities).where(identities.c.complaint.in_(orphans)))
-        return len(orphans)
+        return await self._erase(orphans) if orphans else 0
 
     async def _open(self, complaint: UUID, wrapped: bytes, sealed: bytes) -> ReporterBlock:
         key = await self._keys.unwrap(IDENTITY, wrapped)

@@ -17,7 +17,9 @@ from typing import Any
 import shared.contracts
 from shared.event import Event, event_classes
 
-SERVICES = ("intake", "verification", "clarification", "followup", "audit")
+SERVICES = ("intake", "verification", "clarification", "followup", "audit", "vault")
+UNPUBLISHED = ("services.intake.vault.events",)
+"""Events that no contract holds, since they never leave their store; they too must load for ever."""
 SCHEMAS = Path(__file__).parent / "schemas"
 NOTES = frozenset({"title", "description", "examples"})
 """Keywords of a schema that bind nobody."""
@@ -30,6 +32,8 @@ def load_contracts() -> None:
     """Imports every published contract, so that its events are registered."""
     for module in pkgutil.iter_modules(shared.contracts.__path__, "shared.contracts."):
         importlib.import_module(module.name)
+    for name in UNPUBLISHED:
+        importlib.import_module(name)
 
 
 def describe(cls: type[Event]) -> Json:
@@ -51,7 +55,7 @@ def describe_service(service: str) -> Json:
     return {
         cls.__name__: describe(cls)
         for cls in event_classes(service)
-        if cls.__module__.startswith("shared.contracts.")
+        if cls.__module__.startswith(("shared.contracts.", *UNPUBLISHED))
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.intake.domain.values import ReporterBlock
-from services.intake.vault.screen import guesses, reveals
+from services.intake.vault.screen import guesses
+from services.intake.vault.spelling import reveals
 
 REPORTER = ReporterBlock(
     name="郑虚六",

@@ -26,6 +26,7 @@ def test_production_is_the_default(tmp_path: Path) -> None:
         {"ZM_CLOCK_FILE": "clock"},
         {"ZM_ISSUER": "http://127.0.0.1:8080/issuer"},
         {"ZM_ISSUER": "https://zm.example/issuer"},
+        {"ZM_TRANSIT_URL": "http://127.0.0.1:8200"},
         {"ZM_FAILPOINT": "store.after_commit:1"},
     ],
 )

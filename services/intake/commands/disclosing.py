@@ -1,0 +1,79 @@
+"""What may be asked about a reporter's identity: its disclosure, and its end (SEC-5, domain.md §6.5)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from services.intake.domain.disclosing import IdentityDisclosure, IdentityKey, identity_key_id
+from shared.case_commands import case_commands
+from shared.command import Command, Day, FreeText
+from shared.contracts.intake import IdentityField
+from shared.security.roles import CUSTODIAN, HANDLER, ORGAN_HEAD
+
+
+def _once(fields: tuple[IdentityField, ...]) -> tuple[IdentityField, ...]:
+    return tuple(sorted(set(fields)))
+
+
+class RequestIdentityDisclosure(
+    Command,
+    on=IdentityDisclosure,
+    creates=True,
+    rule="SEC-5",
+    by=(HANDLER,),
+    duty="requester",
+    facts=("asked",),
+):
+    """Asks to be told how to reach a real-name reporter who agreed to be contacted: as few fields as
+    the purpose needs, for thirty days at most."""
+
+    complaint: UUID
+    purpose: FreeText
+    fields: Annotated[tuple[IdentityField, ...], Field(min_length=1, max_length=5), AfterValidator(_once)]
+    until: Day
+
+
+class DecideIdentityDisclosure(
+    Command,
+    on=IdentityDisclosure,
+    rule="SEC-5",
+    by=(ORGAN_HEAD,),
+    duty="approver",
+    differs_from=("requester",),
+    decides=True,
+):
+    """Decision of the organ's head on a disclosure; he reads the purpose first, so he is assigned to it."""
+
+    decision: Literal["APPROVE", "DENY"]
+    opinion: FreeText
+
+
+class DestroyIdentityKey(
+    Command,
+    on=IdentityKey,
+    creates=True,
+    rule="§6.5",
+    by=(CUSTODIAN,),
+    organ=None,
+    need_to_know=False,
+    facts=("forgettable",),
+):
+    """Forgets a reporter for ever, by destroying the key of the complaint, once retention has ended. The
+    record of it comes first; the vault destroys what the record says. The custodian is that of the
+    complaint's organ, or of the county above it."""
+
+    complaint: UUID
+
+    def stream(self) -> UUID:
+        return identity_key_id(self.complaint)
+
+
+DISCLOSING: list[type[Command]] = [
+    RequestIdentityDisclosure,
+    DecideIdentityDisclosure,
+    *case_commands(IdentityDisclosure),
+    DestroyIdentityKey,
+]

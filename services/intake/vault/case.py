@@ -1,0 +1,36 @@
+"""What the vault's own cases have in common: the petition department's, and nobody else's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import StringConstraints
+
+from shared.aggregate import Context, Law
+from shared.case import Case
+from shared.refusal import refuse
+from shared.security.roles import PETITION, PETITION_HEAD
+
+Personal = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+"""Prose about a reporter (L3): sealed as it is, so no screen needs to read it."""
+
+
+class VaultCase(Case):
+    """A case about one complaint's reporter."""
+
+    service = "vault"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.complaint = ""
+
+    def assigners(self, law: Law) -> set[str]:
+        """The organs whose petition head may assign."""
+        return {self.organ}
+
+    def _may_assign(self, ctx: Context, role: str) -> None:
+        """The petition department's head assigns his own people. To everybody else there is nothing here."""
+        by_head = ctx.actor.role == PETITION_HEAD and ctx.actor.organ in self.assigners(ctx.law)
+        if not by_head or role not in PETITION:
+            refuse("E_NEED_TO_KNOW")

@@ -1,0 +1,105 @@
+"""What happens inside the vault: protection and rewards. Stored there and never published (L3).
+
+States, numbers and codes stand in clear; whatever is personal is sealed under the complaint's own key,
+and ends with that key.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from shared.contracts.common import common_events
+from shared.event import L1, L2, Event
+
+Authority = Literal["POLICE", "REPORTERS_UNIT", "OTHER_ORGAN"]
+
+
+class VaultEvent(Event):
+    """Base of the vault's own events."""
+
+    service = "vault"
+
+
+COMMON = common_events(VaultEvent)
+
+
+class ProtectionRequested(VaultEvent):
+    """A reporter, his relatives or a supposed reporter asks for protection (规则 49)."""
+
+    to = "REQUESTED"
+    numbered = "BH"
+
+    number: L1[str] = ""
+    organ: L1[str]
+    complaint: L1[str]
+    sealed: L2[str]
+    """The threat, under the complaint's key."""
+
+
+class OtherAuthorityAsked(VaultEvent):
+    """Another authority was asked to protect (商请有关机关)."""
+
+    authority: L1[Authority]
+    sealed: L2[str]
+
+
+class ProtectionProvided(VaultEvent):
+    """Measures are in force."""
+
+    to = "PROVIDED"
+
+    sealed: L2[str]
+
+
+class ProtectionDeclined(VaultEvent):
+    """Declined with reasons; the superior petition department reviews it."""
+
+    to = "DECLINED"
+
+    sealed: L2[str]
+
+
+class ProtectionDeclineUpheld(VaultEvent):
+    """The superior agrees: no protection."""
+
+    to = "ENDED"
+
+    sealed: L2[str]
+
+
+class ProtectionDeclineOverturned(VaultEvent):
+    """The superior does not agree: the request stands again, and so does its deadline."""
+
+    to = "REQUESTED"
+
+    sealed: L2[str]
+
+
+class ProtectionEnded(VaultEvent):
+    """The measures have ended."""
+
+    to = "ENDED"
+
+    sealed: L2[str]
+
+
+class RewardRecorded(VaultEvent):
+    """A reporter is rewarded (A32). Outside the vault the reward has this code and no name (SEC-14)."""
+
+    to = "RECORDED"
+
+    organ: L1[str]
+    complaint: L1[str]
+    code: L1[str]
+    amount_fen: L1[int]
+    decision_ref: L1[str]
+    sealed: L2[str]
+    """To whom and for what, under the complaint's key."""
+
+
+class RewardPaid(VaultEvent):
+    """Paid to the reporter through the vault."""
+
+    to = "PAID"
+
+    receipt_ref: L1[str]

@@ -1,0 +1,12 @@
+"""The kernel's tables for the vault's own events: requests for protection."""
+
+from alembic import op
+
+from shared.store.schema import create_kernel
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    create_kernel(op.get_bind(), "vault", "zm_vault")

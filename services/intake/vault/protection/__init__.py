@@ -1,0 +1,1 @@
+"""Protection of threatened reporters (A49, domain.md §4.8)."""

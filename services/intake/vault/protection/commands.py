@@ -1,0 +1,110 @@
+"""What may be asked of a request for protection (A49). Every text is class L3 and goes sealed."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from services.intake.vault.case import Personal
+from services.intake.vault.events import Authority
+from services.intake.vault.protection.request import ProtectionRequest, reviewing_organ
+from shared.aggregate import Law
+from shared.case_commands import case_commands
+from shared.command import Command
+from shared.event import L3
+from shared.security.roles import PETITION, PETITION_HEAD
+
+
+def above(request: Any, law: Law) -> str:
+    """Who reviews a refusal."""
+    return reviewing_organ(request.organ, law)
+
+
+class RequestProtection(
+    Command, on=ProtectionRequest, creates=True, rule="A49", by=PETITION, facts=("served", "sealed")
+):
+    """Asks for protection (保护申请) for the reporter whom the clerk serves, his relatives, or somebody
+    who is taken for him. Answered within one working day (DL-20)."""
+
+    complaint: UUID
+    threat: L3[Personal]
+    """Who is threatened, by whom, how, and what is asked for."""
+
+
+class AskOtherAuthority(
+    Command, on=ProtectionRequest, rule="A49", by=(PETITION_HEAD,), duty="protector", facts=("sealed",)
+):
+    """Asks police, unit or another organ to protect (商请有关机关)."""
+
+    authority: Authority
+    request: L3[Personal]
+
+
+class ProvideProtection(
+    Command,
+    on=ProtectionRequest,
+    rule="A49",
+    by=(PETITION_HEAD,),
+    duty="protector",
+    decides=True,
+    facts=("sealed",),
+):
+    """Grants protection and says by what measures."""
+
+    measures: L3[Personal]
+
+
+class DeclineProtection(
+    Command,
+    on=ProtectionRequest,
+    rule="A49",
+    by=(PETITION_HEAD,),
+    duty="decliner",
+    decides=True,
+    facts=("sealed",),
+):
+    """Declines protection with reasons; the superior reviews it."""
+
+    reason: L3[Personal]
+
+
+class ReviewDeclinedProtection(
+    Command,
+    on=ProtectionRequest,
+    rule="A49",
+    by=(PETITION_HEAD,),
+    organ=above,
+    duty="reviewer",
+    differs_from=("decliner",),
+    decides=True,
+    facts=("sealed",),
+):
+    """Review of a refusal by the superior petition department: upheld, or to be granted after all."""
+
+    upheld: bool
+    opinion: L3[Personal]
+
+
+class EndProtection(
+    Command,
+    on=ProtectionRequest,
+    rule="A49",
+    by=(PETITION_HEAD,),
+    duty="protector",
+    decides=True,
+    facts=("sealed",),
+):
+    """Ends the measures, since the threat is over."""
+
+    reason: L3[Personal]
+
+
+PROTECTION: list[type[Command]] = [
+    RequestProtection,
+    AskOtherAuthority,
+    ProvideProtection,
+    DeclineProtection,
+    ReviewDeclinedProtection,
+    EndProtection,
+    *case_commands(ProtectionRequest),
+]

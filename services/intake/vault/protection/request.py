@@ -1,0 +1,72 @@
+"""A request for protection: REQUESTED, then PROVIDED or DECLINED (and reviewed), then ENDED (§4.8)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from services.intake.vault.case import VaultCase
+from services.intake.vault.events import (
+    Authority,
+    OtherAuthorityAsked,
+    ProtectionDeclined,
+    ProtectionDeclineOverturned,
+    ProtectionDeclineUpheld,
+    ProtectionEnded,
+    ProtectionProvided,
+    ProtectionRequested,
+)
+from shared.aggregate import Context, Law, allowed_in
+from shared.event import Meta
+
+
+def reviewing_organ(organ: str, law: Law) -> str:
+    """The next organ above; the province's own head department reviews the province's refusals."""
+    return law.organs.get(organ).parent or organ
+
+
+class ProtectionRequest(VaultCase):
+    """L3 throughout: only the petition department that serves the reporter knows of it, and the
+    superior's where it reviews a refusal."""
+
+    kind = "ProtectionRequest"
+    plural: ClassVar[str] = "protection-requests"
+
+    def request_protection(self, ctx: Context, complaint: UUID) -> None:
+        """A49. The fact `served` refused already where the actor does not serve this complaint's reporter."""
+        self.correlation_id = ctx.facts["served"]
+        self.record(
+            ctx,
+            ProtectionRequested(organ=ctx.actor.organ, complaint=str(complaint), sealed=ctx.facts["sealed"]),
+        )
+
+    def on_protection_requested(self, event: ProtectionRequested, meta: Meta) -> None:
+        self.organ = event.organ
+        self.complaint = event.complaint
+
+    @allowed_in("REQUESTED", "PROVIDED")
+    def ask_other_authority(self, ctx: Context, authority: Authority) -> None:
+        self.record(ctx, OtherAuthorityAsked(authority=authority, sealed=ctx.facts["sealed"]))
+
+    @allowed_in("REQUESTED")
+    def provide_protection(self, ctx: Context) -> None:
+        self.record(ctx, ProtectionProvided(sealed=ctx.facts["sealed"]))
+
+    @allowed_in("REQUESTED")
+    def decline_protection(self, ctx: Context) -> None:
+        self.record(ctx, ProtectionDeclined(sealed=ctx.facts["sealed"]))
+
+    @allowed_in("DECLINED")
+    def review_declined_protection(self, ctx: Context, upheld: bool) -> None:
+        """Reviewed above, by somebody else than who declined."""
+        reviewed = ProtectionDeclineUpheld if upheld else ProtectionDeclineOverturned
+        self.record(ctx, reviewed(sealed=ctx.facts["sealed"]))
+
+    @allowed_in("PROVIDED")
+    def end_protection(self, ctx: Context) -> None:
+        self.record(ctx, ProtectionEnded(sealed=ctx.facts["sealed"]))
+
+    def assigners(self, law: Law) -> set[str]:
+        """The reviewing organ's head steps in himself once there is a refusal to review."""
+        reviewing = {reviewing_organ(self.organ, law)} if self.state == "DECLINED" else set()
+        return super().assigners(law) | reviewing

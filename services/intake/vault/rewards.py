@@ -1,0 +1,102 @@
+"""Rewards for reporters whose report proved true and mattered (A32): through the vault alone (SEC-14)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from services.intake.vault.case import Personal, VaultCase
+from services.intake.vault.events import RewardPaid, RewardRecorded
+from shared.aggregate import Context, allowed_in
+from shared.case_commands import case_commands
+from shared.command import Command, Reference
+from shared.event import L3, Meta
+from shared.refusal import refuse
+from shared.security.roles import PETITION, PETITION_HEAD
+
+PROVED = frozenset({"ALL_SUBSTANTIATED", "MIXED"})
+"""Verdicts on which something was found true (查证属实)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merits:
+    """What a reward rests on."""
+
+    correlation: UUID
+    identity_status: str
+    verdict: str
+    code: str
+
+
+class Reward(VaultCase):
+    """One reward: a code, an amount and a decision; to whom stands sealed."""
+
+    kind = "Reward"
+    plural: ClassVar[str] = "rewards"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.code = ""
+        self.amount_fen = 0
+        self.decision_ref = ""
+
+    def record_reward(self, ctx: Context, complaint: UUID, amount_fen: int, decision_ref: str) -> None:
+        """A32: a reporter of a verified name, whose report was found true."""
+        merits: Merits = ctx.facts["merits"]
+        if merits.identity_status != "CONFIRMED":
+            refuse("E_STATE", "A32", identity_status=merits.identity_status)
+        if merits.verdict not in PROVED:
+            refuse("E_NOT_CONCLUDED", "A32", verdict=merits.verdict)
+        self.correlation_id = merits.correlation
+        self.record(
+            ctx,
+            RewardRecorded(
+                organ=ctx.actor.organ,
+                complaint=str(complaint),
+                code=merits.code,
+                amount_fen=amount_fen,
+                decision_ref=decision_ref,
+                sealed=ctx.facts["sealed"],
+            ),
+        )
+
+    def on_reward_recorded(self, event: RewardRecorded, meta: Meta) -> None:
+        self.organ = event.organ
+        self.complaint = event.complaint
+        self.code = event.code
+        self.amount_fen = event.amount_fen
+        self.decision_ref = event.decision_ref
+
+    @allowed_in("RECORDED")
+    def confirm_reward_paid(self, ctx: Context, receipt_ref: str) -> None:
+        self.record(ctx, RewardPaid(receipt_ref=receipt_ref))
+
+
+class RecordReward(
+    Command,
+    on=Reward,
+    creates=True,
+    rule="A32",
+    by=(PETITION_HEAD,),
+    duty="rewarder",
+    facts=("merits", "sealed"),
+):
+    """Records a reward (奖励) that was decided for a reporter. Finance sees its code and amount only."""
+
+    complaint: UUID
+    amount_fen: Annotated[int, Field(ge=1, le=100_000_000)]
+    decision_ref: Reference
+    payee: L3[Personal]
+    """To whom, for what contribution, and how it is handed over."""
+
+
+class ConfirmRewardPaid(Command, on=Reward, rule="SEC-14", by=PETITION, differs_from=("rewarder",)):
+    """Confirms that the reporter has received it; not by who recorded it."""
+
+    receipt_ref: Reference
+
+
+REWARDS: list[type[Command]] = [RecordReward, ConfirmRewardPaid, *case_commands(Reward)]

@@ -1,0 +1,186 @@
+"""Protection of threatened reporters: only the petition department knows of it (A49, domain.md §4.8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness import (
+    COUNTY,
+    OTHER_TOWN,
+    TOWN,
+    Story,
+    World,
+    done,
+    hidden,
+    kebab,
+    refused,
+    sub,
+    working_days_after,
+)
+
+CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
+THREAT = "虚乙扬言报复其家人，请求保护。"
+BASE = "/intake/vault/v1/protection-requests"
+REPORTER = {"name": "郑虚护", "phone": "13972064816"}
+
+
+def ask(world: World, story: Story, who: str = CLERK, **more: Any) -> httpx.Response:
+    body = {"complaint": story.complaint.id, "threat": THREAT, **more}
+    return world.client(who).post(BASE, json=body)
+
+
+def give(world: World, id: str, command: str, who: str, **body: Any) -> httpx.Response:
+    """A command on a request, based on the version that its assignee reads."""
+    etag = world.get(who, f"{BASE}/{id}").headers.get("etag", "")
+    return world.client(who).post(f"{BASE}/{id}/{kebab(command)}", json=body, headers={"if-match": etag})
+
+
+def assign(world: World, id: str, who: str, role: str = "petition_head") -> httpx.Response:
+    body = {"person": sub(who), "role": role}
+    return world.client(who).post(f"{BASE}/{id}/assign-to-case", json=body)
+
+
+def contents(world: World, id: str, who: str, purpose: str = "protect") -> httpx.Response:
+    return world.client(who).get(f"{BASE}/{id}/contents", headers={"purpose": purpose} if purpose else {})
+
+
+@pytest.fixture(scope="module")
+def served(world: World) -> Story:
+    return world.story(reporter=REPORTER).received()
+
+
+def requested(world: World, story: Story) -> str:
+    """A request that the head has taken up."""
+    id = str(done(ask(world, story))["id"])
+    done(assign(world, id, HEAD))
+    return id
+
+
+def test_a49_a_request_has_a_number_and_a_day_to_be_answered(world: World, served: Story) -> None:
+    answer = done(ask(world, served))
+    assert answer["number"].startswith(f"BH-990102100-{world.today.year}-")
+    assert answer["state"] == "REQUESTED"
+    view = world.get(CLERK, f"{BASE}/{answer['id']}").json()
+    assert view["deadlines"] == {"DL-20": str(working_days_after(world.today, 1))}
+
+
+def test_a49_an_anonymous_reporter_is_protected_too(world: World) -> None:
+    """Also one of whom nothing is known: the request has a key of its complaint's own."""
+    id = str(done(ask(world, world.story().received()))["id"])
+    told = contents(world, id, CLERK).json()["items"]
+    assert [item["contents"] for item in told] == [{"threat": THREAT}]
+
+
+def test_a49_provided_with_measures_and_ended(world: World, served: Story) -> None:
+    id = requested(world, served)
+    done(give(world, id, "AskOtherAuthority", HEAD, authority="POLICE", request="请派出所巡护。"))
+    assert done(give(world, id, "ProvideProtection", HEAD, measures="专人联系。"))["state"] == "PROVIDED"
+    assert world.get(HEAD, f"{BASE}/{id}").json()["deadlines"] == {}
+    refused(give(world, id, "DeclineProtection", HEAD, reason="无"), "E_STATE", "A49")
+    assert done(give(world, id, "EndProtection", HEAD, reason="威胁消除。"))["state"] == "ENDED"
+    told = [item["contents"] for item in contents(world, id, HEAD).json()["items"]]
+    assert told == [
+        {"threat": THREAT},
+        {"request": "请派出所巡护。"},
+        {"measures": "专人联系。"},
+        {"reason": "威胁消除。"},
+    ]
+
+
+def test_a49_a_refusal_is_reviewed_above(world: World, served: Story) -> None:
+    """Only by the next organ's petition head, only after the refusal; overturned, the clock runs again."""
+    id = requested(world, served)
+    reviewer = COUNTY.petition_head
+    hidden(assign(world, id, reviewer))
+    done(give(world, id, "DeclineProtection", HEAD, reason="未见威胁。"))
+    refused(give(world, id, "ReviewDeclinedProtection", HEAD, upheld=True, opinion="同意"), "E_NOT_FOUND")
+    done(assign(world, id, reviewer))
+    assert contents(world, id, reviewer).status_code == 200
+    answer = give(world, id, "ReviewDeclinedProtection", reviewer, upheld=False, opinion="应予保护。")
+    assert done(answer)["state"] == "REQUESTED"
+    due = working_days_after(world.today, 1)
+    assert world.get(HEAD, f"{BASE}/{id}").json()["deadlines"] == {"DL-20": str(due)}
+    done(give(world, id, "DeclineProtection", HEAD, reason="仍未见威胁。"))
+    upheld = give(world, id, "ReviewDeclinedProtection", reviewer, upheld=True, opinion="同意。")
+    assert done(upheld)["state"] == "ENDED"
+
+
+def test_dl20_a_request_that_waits_is_told(world: World, served: Story) -> None:
+    """One working day; the breach is told within the vault, and nowhere else."""
+    before = world.position("intake")
+    id = str(done(ask(world, served))["id"])
+    world.morning_of(working_days_after(world.today, 1) + timedelta(days=1))
+
+    def breached() -> bool:
+        rows = world.get(CLERK, "/intake/vault/v1/deadlines", limit=200).json()["items"]
+        return any(row["stream"] == id and row["breached"] for row in rows)
+
+    world.patiently(breached, "the breach of DL-20")
+    assert id not in str([(e.stream, e.event) for e in world.log("intake", before)])
+
+
+@pytest.mark.parametrize(
+    "role",
+    ["handler", "handling_dept_head", "organ_head", "deputy_leader", "case_manager", "revisit_officer"],
+)
+def test_a49_nobody_else_knows_of_it(world: World, served: Story, role: str) -> None:
+    """Not even a count: L3 throughout."""
+    id, who = str(done(ask(world, served))["id"]), getattr(TOWN if role != "case_manager" else COUNTY, role)
+    refused(ask(world, served, who), "E_FORBIDDEN_ROLE", "A49")
+    hidden(world.get(who, f"{BASE}/{id}"))
+    hidden(contents(world, id, who))
+    refused(world.get(who, BASE), "E_FORBIDDEN_ROLE")
+    refused(world.get(who, "/intake/vault/v1/deadlines"), "E_FORBIDDEN_ROLE")
+
+
+def test_a49_organs_above_beside_and_below_do_not_see_it(world: World, served: Story) -> None:
+    """The superior steps in only where it has a refusal to review."""
+    id = str(done(ask(world, served))["id"])
+    for who in (COUNTY.petition_head, COUNTY.petition_clerk, OTHER_TOWN.petition_clerk):
+        hidden(world.get(who, f"{BASE}/{id}"))
+        hidden(contents(world, id, who))
+    hidden(assign(world, id, COUNTY.petition_head))
+    hidden(assign(world, id, TOWN.organ_head))
+
+
+@pytest.mark.parametrize("who", ["auditor", "identity_custodian", "internal_supervisor"])
+def test_sec1_auditor_custodian_and_supervisor_are_no_readers(world: World, served: Story, who: str) -> None:
+    """The auditor has no vault, the custodian no cases (SD8, SD9)."""
+    id, person = str(done(ask(world, served))["id"]), getattr(COUNTY, who)
+    hidden(world.get(person, f"{BASE}/{id}"))
+    hidden(contents(world, id, person))
+    refused(ask(world, served, person), "E_FORBIDDEN_ROLE")
+
+
+def test_a49_only_who_serves_the_reporter_asks(world: World, served: Story) -> None:
+    """Another clerk, another organ, a complaint that is none: all the same."""
+    hidden(ask(world, served, HEAD))
+    hidden(ask(world, served, OTHER_TOWN.petition_clerk))
+    hidden(ask(world, served, complaint="00000000-0000-4000-8000-000000000000"))
+
+
+def test_a49_the_head_assigns_petition_staff_only(world: World, served: Story) -> None:
+    id = requested(world, served)
+    body = {"person": sub(TOWN.handler), "role": "handler"}
+    hidden(world.client(HEAD).post(f"{BASE}/{id}/assign-to-case", json=body))
+
+
+def test_sec9_reading_the_contents_needs_a_purpose(world: World, served: Story) -> None:
+    id = requested(world, served)
+    refused(contents(world, id, CLERK, purpose=""), "E_SCHEMA", "SEC-9")
+
+
+def test_a49_nothing_of_it_is_published_or_lies_in_clear(world: World, served: Story) -> None:
+    """Not in intake's log, and in the vault's only sealed under the complaint's own key."""
+    before = world.position("intake")
+    id = requested(world, served)
+    assert not [e for e in world.log("intake", before) if id in str(e)]
+    stored = [e for e in world.log("vault") if e.stream == id]
+    assert [e.type for e in stored] == ["ProtectionRequested", "AssignmentStarted", "AssignmentStarted"]
+    assert "虚乙" not in str(stored)
+    streams = {e.topic.split(".")[0] for e in world.log("vault")}
+    assert streams == {"vault"}

@@ -1,0 +1,136 @@
+"""Key-encryption keys: one contract, held by the file of development and by a real OpenBao Transit engine."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.intake.vault.keys import (
+    IDENTITY,
+    FileKeys,
+    KeysUnavailable,
+    KeyWrapper,
+    TransitKeys,
+    open_keys,
+    organ_key,
+)
+from shared.settings import Settings, UnsafeForProduction
+from tests.vault.conftest import Bao
+
+KEY = secrets.token_bytes(32)
+
+
+@pytest.fixture(params=["file", "transit"])
+async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyWrapper]:
+    """Both adapters."""
+    if request.param == "file":
+        yield FileKeys(secrets.token_bytes(32))
+        return
+    bao: Bao = request.getfixturevalue("bao")
+    transit = TransitKeys(bao.url, bao.token_file)
+    yield transit
+    await transit.close()
+
+
+@pytest.mark.parametrize("name", [IDENTITY, organ_key("DI-990102100")])
+async def test_what_was_wrapped_unwraps_under_the_same_name(keys: KeyWrapper, name: str) -> None:
+    """And the key itself is nowhere in what is kept."""
+    wrapped = await keys.wrap(name, KEY)
+    assert KEY not in wrapped
+    assert await keys.unwrap(name, wrapped) == KEY
+
+
+async def test_a14_another_organs_key_does_not_open_it(keys: KeyWrapper) -> None:
+    """The name chooses the key: what is wrapped for the superior opens for nobody below."""
+    wrapped = await keys.wrap(organ_key("DI-9901"), KEY)
+    await keys.wrap(organ_key("DI-990102"), KEY)
+    with pytest.raises(KeysUnavailable):
+        await keys.unwrap(organ_key("DI-990102"), wrapped)
+
+
+async def test_what_was_altered_does_not_unwrap(keys: KeyWrapper) -> None:
+    """One bit of it changed, or bytes that no adapter ever made."""
+    wrapped = await keys.wrap(IDENTITY, KEY)
+    for broken in (wrapped[:-4] + b"AAAA", b"", b"\xff\x00", secrets.token_bytes(40)):
+        with pytest.raises(KeysUnavailable):
+            await keys.unwrap(IDENTITY, broken)
+
+
+async def test_transit_rotates_without_touching_what_was_wrapped(bao: Bao) -> None:
+    """The old version of the key still opens; the new one wraps."""
+    keys = TransitKeys(bao.url, bao.token_file)
+    before = await keys.wrap(IDENTITY, KEY)
+    assert bao.ask("POST", "transit/keys/zm-identity/rotate").is_success
+    after = await keys.wrap(IDENTITY, KEY)
+    assert before.startswith(b"vault:v1:")
+    assert after.startswith(b"vault:v2:")
+    assert [await keys.unwrap(IDENTITY, w) for w in (before, after)] == [KEY, KEY]
+    await keys.close()
+
+
+async def test_the_key_itself_cannot_be_had_from_transit(bao: Bao) -> None:
+    """The vault's token wraps and unwraps; it cannot read, export or destroy the key."""
+    keys = TransitKeys(bao.url, bao.token_file)
+    await keys.wrap(IDENTITY, KEY)
+    await keys.close()
+    mine = Bao(bao.url, bao.token_file, bao.token_file.read_text().strip())
+    for method, path in (
+        ("GET", "transit/keys/zm-identity"),
+        ("GET", "transit/export/encryption-key/zm-identity"),
+        ("DELETE", "transit/keys/zm-identity"),
+    ):
+        assert mine.ask(method, path).status_code == 403
+        assert not bao.ask("GET", "transit/export/encryption-key/zm-identity").is_success
+
+
+async def test_transit_takes_up_a_renewed_token(bao: Bao, tmp_path: Path) -> None:
+    """Without a token, or with a foreign one, nothing is wrapped; with the right one it is."""
+    keys = TransitKeys(bao.url, tmp_path / "token")
+    with pytest.raises(KeysUnavailable):
+        await keys.wrap(IDENTITY, KEY)
+    (tmp_path / "token").write_text("not-a-token")
+    with pytest.raises(KeysUnavailable):
+        await keys.wrap(IDENTITY, KEY)
+    (tmp_path / "token").write_text(bao.token_file.read_text())
+    assert await keys.unwrap(IDENTITY, await keys.wrap(IDENTITY, KEY)) == KEY
+    await keys.close()
+
+
+async def test_a_key_service_that_is_away_tells_nothing_of_what_was_asked(bao: Bao) -> None:
+    """Closed port, wrong mount: `KeysUnavailable`, which is a 503, and no key in its words."""
+    for keys in (
+        TransitKeys("http://127.0.0.1:1", bao.token_file),
+        TransitKeys(bao.url, bao.token_file, mount="elsewhere"),
+    ):
+        with pytest.raises(KeysUnavailable) as told:
+            await keys.wrap(IDENTITY, KEY)
+        assert KEY.hex() not in repr(told.value)
+        assert told.value.__cause__ is None
+        await keys.close()
+
+
+def test_the_name_of_a_key_is_no_path(bao: Bao) -> None:
+    """Nothing that stands in a name reaches another route of the key service."""
+    keys = TransitKeys(bao.url, bao.token_file)
+    assert keys.key_name(organ_key("DI-990102100")) == "zm-organ-DI-990102100"
+    for name in ("../sys/seal", "organ/a/b", "organ/..", "", "identity?x=1"):
+        with pytest.raises(ValueError, match="no name"):
+            keys.key_name(name)
+
+
+def test_configuration_chooses_the_keys(tmp_path: Path) -> None:
+    """A file in development only; the key service where one is named."""
+    (tmp_path / "vault.key").write_bytes(secrets.token_bytes(32))
+
+    def told(**env: str) -> KeyWrapper:
+        base = {"ZM_KEYS_DIR": str(tmp_path), "ZM_ISSUER": "https://id.example"}
+        return open_keys(Settings.from_env("intake", base | env))
+
+    assert isinstance(told(ZM_PROFILE="development"), FileKeys)
+    transit = told(ZM_TRANSIT_URL="https://bao.example", ZM_TRANSIT_TOKEN_FILE="token")
+    assert isinstance(transit, TransitKeys)
+    with pytest.raises(UnsafeForProduction):
+        told()
