@@ -34,6 +34,7 @@ from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
 from services.intake.reporting.flood import Flood
 from services.intake.vault.blobs import Blobs
+from services.intake.vault.blobs import blobs as blobs_table
 from services.intake.vault.door import open_door
 from services.intake.vault.keys import FileKeys, open_keys
 from services.intake.vault.letters import Direction, Letters
@@ -57,7 +58,7 @@ from shared.store.types import StoreUnavailable
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
 FORGET_SECONDS = 1
-LETTERS = (letters_table.c.complaint, codes_table.c.complaint)
+FURTHER = (letters_table.c.complaint, codes_table.c.complaint, blobs_table.c.complaint)
 """What else of a reporter ends with the keys of his complaint."""
 IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
 
@@ -74,7 +75,7 @@ class Intake:
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
             engine = create_async_engine(parts.settings.vault_database_url, pool_size=3, pool_timeout=3)
-            self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), LETTERS)
+            self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), FURTHER)
         return self.vault
 
     def letters_of(self, parts: Parts) -> Letters:
@@ -207,10 +208,6 @@ class Intake:
         IntakeRoutes(parts, self.accused).add_to(app)
         secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
         flood = Flood(secret, parts.settings.report_difficulty)
-        reports = Reports(parts, self.letters_of(parts), flood, secret)
-        reports.add_to(app)
-        keys = FileKeys(parts.settings.key("vault.key"))
-        Attachments(parts, Blobs(self.vault_of(parts).engine, keys), reports).add_to(app)
         QueueRoutes(parts, self.desk).add_to(app)
         SearchRoutes(parts, self.desk).add_to(app)
         DigestRoutes(parts, self.desk).add_to(app)
@@ -218,6 +215,10 @@ class Intake:
         vault, letters = self.vault_of(parts), self.letters_of(parts)
         self.room = VaultRoom(vault, parts.repository, parts.settings)
         self.room.mount(app)
+        reports = Reports(parts, letters, flood, secret, self.room.ask)
+        reports.add_to(app)
+        blobs = Blobs(vault.engine, open_keys(parts.settings), vault.ready)
+        Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
 
         async def door() -> None:

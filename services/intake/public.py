@@ -6,6 +6,7 @@ No token is read, no cookie set, no address or agent looked at. Codes travel in 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -74,11 +75,20 @@ class Written(Behind):
     text: str
 
 
+class Threatened(Behind):
+    text: str = Field(min_length=1, max_length=4000)
+
+
+Protect = Callable[[UUID, str, str | None], Awaitable[str]]
+"""Opens a request for protection in the vault; answers its number."""
+
+
 class Reports:
     """The routes that read no token."""
 
-    def __init__(self, parts: Parts, letters: Letters, flood: Flood, secret: bytes) -> None:
+    def __init__(self, parts: Parts, letters: Letters, flood: Flood, secret: bytes, protect: Protect) -> None:
         self.parts = parts
+        self.protect = protect
         self.letters = letters
         self.flood = flood
         self.slow = SlowHash()
@@ -91,6 +101,7 @@ class Reports:
             ("POST", "/v1/reports", self.submit, "SubmitReport"),
             ("POST", "/v1/reports/status", self.status, "ReportStatus"),
             ("POST", "/v1/reports/messages", self.write, "WriteToOrgan"),
+            ("POST", "/v1/reports/protection", self.ask_protection, "AskForProtection"),
             ("POST", "/v1/reports/mailbox", self.mailbox, "ReportMailbox"),
             ("GET", "/v1/complaints/{id}/letters", self.read_letters, "ReadLetters"),
         ):
@@ -137,6 +148,14 @@ class Reports:
             return schema_problem(error.errors(), request.headers.get("accept-language", ""))
         await self.parts.gatekeeper.execute(GateRequest(command, None, complaint.id, idempotency_key=key))
         return json_response({"status": coarse(complaint)}, 201)
+
+    async def ask_protection(self, request: Request) -> Response:
+        """Asks for protection (A33, A49): for himself, for his relatives, for who is taken for him."""
+        body = await self._body(Threatened, request)
+        complaint = await self.opened(body.code)
+        self.flood.check(request.headers.get("proof-of-work", ""))
+        key = idempotency_key(request.headers.get("idempotency-key"))
+        return json_response({"number": await self.protect(complaint.id, body.text, key)}, 201)
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code."""

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.intake.reporting.flood import solve
 from tests.harness import (
     COUNTY,
     OTHER_TOWN,
@@ -184,3 +185,33 @@ def test_a49_nothing_of_it_is_published_or_lies_in_clear(world: World, served: S
     assert "虚乙" not in str(stored)
     streams = {e.topic.split(".")[0] for e in world.log("vault")}
     assert streams == {"vault"}
+
+
+def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
+    """Without a name or an account; the petition head takes it up from his list."""
+    nobody = world.client(None)
+
+    def post(path: str, **body: Any) -> httpx.Response:
+        asked = world.get(None, "/intake/v1/reports/challenge").json()
+        proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
+        return nobody.post(f"/intake/v1/reports{path}", json=body, headers={"proof-of-work": proof})
+
+    report = {
+        "channel": "ONLINE_APP",
+        "acknowledged_notice_version": "1",
+        "unit_division": "990102100001",
+        "managed_by_level": "TOWNSHIP",
+        "text": "虚述一件。",
+    }
+    code = done(post("", **report))["query_code"]
+    number = done(post("/protection", code=code, text=THREAT))["number"]
+    assert number.startswith("BH-990102100-")
+    rows = world.get(HEAD, BASE, min_position=world.position("vault")).json()["items"]
+    [id] = [row["stream"] for row in rows if row["number"] == number]
+    done(assign(world, id, HEAD))
+    told = contents(world, id, HEAD).json()["items"]
+    assert [item["contents"] for item in told] == [{"threat": THREAT}]
+    assert "DL-20" in world.get(HEAD, f"{BASE}/{id}").json()["deadlines"]
+    hidden(post("/protection", code="0000-0000-0000-0000", text=THREAT))
+    refused(post("/protection", code=code, text="  "), "E_SCHEMA")
+    refused(nobody.post("/intake/v1/reports/protection", json={"code": code}), "E_SCHEMA")

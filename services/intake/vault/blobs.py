@@ -7,7 +7,7 @@ none can be left out, moved or cut off. What was not uploaded to its end was nev
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID, uuid4
@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY
+from services.intake.vault.store import AWAY, at_once
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -75,8 +75,12 @@ def _nonce(number: int, last: bool) -> bytes:
 class Blobs:
     """Files of a complaint in the vault."""
 
-    def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
+    def __init__(
+        self, engine: AsyncEngine, keys: KeyWrapper, ready: Callable[[], Awaitable[None]] = at_once
+    ) -> None:
         self._engine = engine
+        self._ready = ready
+        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
         self._keys = keys
 
     async def put(
@@ -114,6 +118,7 @@ class Blobs:
 
     async def of(self, complaint: UUID) -> list[Blob]:
         """The files of a complaint, originals and copies."""
+        await self._ready()
         query = select(blobs).where(blobs.c.complaint == complaint).order_by(blobs.c.id)
         try:
             async with self._engine.connect() as connection:
@@ -125,6 +130,7 @@ class Blobs:
     async def open(self, id: UUID) -> bytes:
         """A file's content. Raises InvalidTag when anything of it was altered, and ValueError when it is
         not whole."""
+        await self._ready()
         try:
             async with self._engine.connect() as connection:
                 wrapped = (

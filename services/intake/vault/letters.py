@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY, ORPHAN_AGE
+from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -83,10 +83,6 @@ class SlowHash:
             return await asyncio.to_thread(hashlib.scrypt, secret.encode(), salt=salt, **SCRYPT)
 
 
-async def _at_once() -> None:
-    return None
-
-
 class Letters:
     """Letters of a complaint, and the code that opens them to whoever wrote the first one."""
 
@@ -95,7 +91,7 @@ class Letters:
         engine: AsyncEngine,
         keys: KeyWrapper,
         pepper: bytes,
-        ready: Callable[[], Awaitable[None]] = _at_once,
+        ready: Callable[[], Awaitable[None]] = at_once,
     ) -> None:
         self._engine = engine
         self._ready = ready

@@ -21,13 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.intake.domain.complaint import Complaint
 from services.intake.vault.case import VaultCase
-from services.intake.vault.protection.commands import PROTECTION, RequestProtection
+from services.intake.vault.protection.commands import PROTECTION, AskForProtection, RequestProtection
 from services.intake.vault.protection.request import ProtectionRequest
 from services.intake.vault.rewards import REWARDS, Merits, RecordReward, Reward
 from services.intake.vault.store import KeyDestroyed, Vault
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
 from shared.gate import Facts
+from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts, Service, build
@@ -88,12 +89,25 @@ class VaultRoom:
                 return True
         return False
 
+    async def ask(self, complaint: UUID, threat: str, key: str | None) -> str:
+        """The reporter himself asks, behind his query code; returns the number of his request."""
+        command = AskForProtection(complaint=complaint, threat=threat)
+        done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        return str(done.answer["number"])
+
     def _facts(self, parts: Parts) -> Facts:
         async def served(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
             """The complaint's correlation, where the actor serves its reporter; otherwise there is none."""
             complaint = await reporters_complaint(command, ctx)
             assert complaint.correlation_id is not None
             return complaint.correlation_id
+
+        async def opened(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, UUID | None]:
+            """Organ and correlation of the complaint that the code has opened."""
+            assert isinstance(command, AskForProtection)
+            complaint = await self._complaints.get(Complaint, command.complaint)
+            assert complaint is not None
+            return complaint.organ, complaint.correlation_id
 
         async def merits(command: Command, aggregate: Aggregate, ctx: Context) -> Merits:
             """What came of the complaint, and a code for the reward that nothing can be told from."""
@@ -125,7 +139,7 @@ class VaultRoom:
             except KeyDestroyed:
                 refuse("E_STATE", "§6.5", state="DESTROYED")
 
-        return {"served": served, "merits": merits, "sealed": sealed}
+        return {"opened": opened, "served": served, "merits": merits, "sealed": sealed}
 
     def _extend(self, app: FastAPI, parts: Parts) -> None:
         for path, endpoint, name in (

@@ -49,6 +49,10 @@ async def nothing(complaints: Sequence[UUID]) -> set[UUID]:
     return set()
 
 
+async def at_once() -> None:
+    """Of something beside the vault that needs not wait for it."""
+
+
 class Vault:
     """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5)."""
 

@@ -31,6 +31,22 @@ class RequestProtection(
     """Who is threatened, by whom, how, and what is asked for."""
 
 
+class AskForProtection(
+    Command,
+    on=ProtectionRequest,
+    creates=True,
+    rule="A33",
+    anyone=True,
+    organ=None,
+    facts=("opened", "sealed"),
+):
+    """Asks for protection behind the query code. It has no route of its own: the public one gives it,
+    once the code has opened the complaint."""
+
+    complaint: UUID
+    threat: L3[Personal]
+
+
 class AskOtherAuthority(
     Command, on=ProtectionRequest, rule="A49", by=(PETITION_HEAD,), duty="protector", facts=("sealed",)
 ):

@@ -40,6 +40,14 @@ class ProtectionRequest(VaultCase):
             ProtectionRequested(organ=ctx.actor.organ, complaint=str(complaint), sealed=ctx.facts["sealed"]),
         )
 
+    def ask_for_protection(self, ctx: Context, complaint: UUID) -> None:
+        """A33: by the reporter himself, behind his query code."""
+        self.organ, self.correlation_id = ctx.facts["opened"]
+        self.record(
+            ctx,
+            ProtectionRequested(organ=self.organ, complaint=str(complaint), sealed=ctx.facts["sealed"]),
+        )
+
     def on_protection_requested(self, event: ProtectionRequested, meta: Meta) -> None:
         self.organ = event.organ
         self.complaint = event.complaint
