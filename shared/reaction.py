@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from shared.aggregate import Actor, Aggregate, Context, Law
+from shared.effect import Effect
 from shared.security.roles import SYSTEM
 
 A = TypeVar("A", bound=Aggregate)
@@ -54,6 +55,8 @@ class Desk:
         self.name = name
         self._loader = loader
         self.touched: dict[UUID, Aggregate] = {}
+        self.effects: list[Effect] = []
+        """What is to be done to the outside, stored in the transaction of the events."""
 
     async def get(self, cls: type[A], id: UUID) -> A | None:
         """The aggregate as it stands, or None."""
@@ -84,6 +87,7 @@ class Desk:
             rule=rule,
             correlation_id=self.published.correlation_id,
             causation_id=self.published.event_id,
+            facts={"effects": self.effects},
         )
 
     @staticmethod

@@ -38,6 +38,8 @@ from shared.gate import Beside, Facts, Gatekeeper, Screen
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
 from shared.organs.tree import OrganTree
+from shared.outgoing.dead import DeadLetters
+from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.reaction import Desk, Reactions
 from shared.readmodel import CaseBook
 from shared.scheduler import OnBreach, Scheduler
@@ -102,9 +104,11 @@ class Service:
     facts: Callable[[Parts], Facts] = lambda parts: {}
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
+    outgoing: Callable[[Parts], dict[str, Errand]] = lambda parts: {}
+    """How this service's effects on the outside are carried out, by kind."""
     screen: Callable[[Parts], Screen] | None = None
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
-    """Paths that take larger bodies than the rest, and how many bytes (attachments)."""
+    """Paths that take larger bodies than the rest, and how many bytes (attachments, batches)."""
     migrations: Sequence[tuple[str, str]] = ()
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
     readers: frozenset[str] | None = None
@@ -175,6 +179,10 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         larger=service.larger_bodies,
     )
     reads.add_to(app, service.kinds)
+    if errands := service.outgoing(parts):
+        DeadLetters(reads).add_to(app)
+        metrics = OutgoingMetrics(registry, errands)
+        parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
     service.extend(app, parts)
     return app, parts
 
@@ -268,7 +276,7 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         desk = Desk(published, parts.repository, parts.law, parts.clock.now(), reaction.__name__)
         await reaction(event, desk)
         events = [e for a in desk.touched.values() for e in a.collect_events()]
-        return Append(events=events) if events else None
+        return Append(events=events, effects=desk.effects) if events else None
 
     return handle
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+OUTGOING = "ZM_OUTGOING_"
+
 
 class UnsafeForProduction(SystemExit):
     """A production start met a development part; the process ends before it serves anything."""
@@ -32,6 +34,12 @@ class Settings:
     transit_token_file: str
     transit_mount: str
     transit_ca_file: str
+    outgoing: dict[str, str]
+    """Where messages of a kind go: a URL, or `files`; from ZM_OUTGOING_<KIND>."""
+    outgoing_dir: Path
+    """Where `files` are written."""
+    vault_dir: Path
+    """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
     clock_file: str
     api: bool
     worker: bool
@@ -66,6 +74,13 @@ class Settings:
             transit_token_file=e.get("ZM_TRANSIT_TOKEN_FILE", ""),
             transit_mount=e.get("ZM_TRANSIT_MOUNT", "transit"),
             transit_ca_file=e.get("ZM_TRANSIT_CA_FILE", ""),
+            outgoing={
+                name.removeprefix(OUTGOING).lower().replace("_", "-"): value
+                for name, value in e.items()
+                if name.startswith(OUTGOING) and name != "ZM_OUTGOING_DIR"
+            },
+            outgoing_dir=Path(e.get("ZM_OUTGOING_DIR", "outgoing")),
+            vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
             clock_file=e.get("ZM_CLOCK_FILE", ""),
             api="api" in e.get("ZM_ROLES", "api,worker"),
             worker="worker" in e.get("ZM_ROLES", "api,worker"),
@@ -92,10 +107,17 @@ class Settings:
             problems.append("ZM_KEYS_DIR: these keys were generated for development")
         if self.transit_url and not self.transit_url.startswith("https://"):
             problems.append("ZM_TRANSIT_URL: data keys travel there, so it needs TLS")
+        for kind, way in self.outgoing.items():
+            if not way.startswith("https://"):
+                problems.append(f"ZM_OUTGOING for {kind}: files are for development, and a URL needs TLS")
         if env.get("ZM_FAILPOINT"):
             problems.append("ZM_FAILPOINT: failpoints are for tests")
         if problems:
             raise UnsafeForProduction("refusing to start in production:\n  " + "\n  ".join(problems))
+
+    def way_out(self, kind: str) -> str:
+        """Where messages of a kind go. "": nobody has said so in production, and they wait until he does."""
+        return self.outgoing.get(kind, "" if self.production else "files")
 
     def key(self, name: str) -> bytes:
         """32 bytes of a key file in the keys folder."""

@@ -2,7 +2,9 @@
 
 lock              pid of the supervisor; held with flock by it and by what it started
 clock             the simulated clock (clockfile.py)
-keys/             keys of the services, 32 random bytes each: store-<service>, bus, vault, checkpoint
+keys/             keys of the services, 32 random bytes each: store-<service>, bus, vault, checkpoint;
+                  integration.jwks: what the petition platform encrypts for
+outgoing/         messages to the outside, a file each; vault/: those that hold a contact, sealed
 secrets/          passwords of the database roles, nkeys of the NATS users
 issuer/           signing key, password of the seeded people, secrets of the service accounts
 postgres/ nats/ caddy/    data of the servers
@@ -17,6 +19,7 @@ from pathlib import Path
 
 from deploy.local import secretfiles
 from deploy.local.process import ROOT
+from services.intake.integration.envelopes import new_keys
 
 
 class DataFolderInUse(RuntimeError):
@@ -49,6 +52,7 @@ class DataFolder:
             secretfiles.random_key(self.keys / f"store-{service}.key")
         for name in ("bus", "vault", "checkpoint-ed25519"):
             secretfiles.random_key(self.keys / f"{name}.key")
+        secretfiles.kept(self.keys / "integration.jwks", new_keys)
         # A service with the production profile refuses a folder of keys that is marked so.
         secretfiles.kept(self.keys / "DEVELOPMENT", lambda: b"made by deploy/local\n")
 

@@ -146,6 +146,8 @@ class Stack:
             "ZM_JWKS_URL": f"{self.direct_url('issuer')}/jwks.json",
             "ZM_KEYS_DIR": str(self.data.keys),
             "ZM_DATA_DIR": str(self.data.root),
+            "ZM_OUTGOING_DIR": str(self.data.root / "outgoing"),
+            "ZM_VAULT_DIR": str(self.data.root / "vault"),
         }
         if self.clock == "simulated":
             env["ZM_CLOCK_FILE"] = str(self.data.clock)

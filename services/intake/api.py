@@ -1,8 +1,6 @@
-"""What is special about intake's HTTP face: the register of accused, and the platform's status feed."""
+"""What is special about intake's HTTP face: the register of accused."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import func, select
@@ -15,24 +13,9 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import json_response, page_number, plain_rows
+from shared.web.app import json_response, plain_rows
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
-COARSE = {
-    "RECEIVED": "RECEIVED",
-    "SEALED_UPWARD": "RECEIVED",
-    "NOT_ACCEPTED": "RECEIVED",
-    "SENT_DOWN": "IN_PROGRESS",
-    "SENT_OUT": "IN_PROGRESS",
-    "CLOSED": "CLOSED",
-    "REGISTERED": "RECEIVED",
-    "ACCEPTED": "ACCEPTED",
-    "WITH_HANDLER": "IN_PROGRESS",
-    "RESULT_AVAILABLE": "CLOSED",
-    "DUPLICATE_FILED": "CLOSED",
-}
-"""What the platform may learn of a state (A80); nothing about accused, findings or reporter."""
-FEED_PAGE = 500
 
 
 class IntakeRoutes:
@@ -46,7 +29,6 @@ class IntakeRoutes:
         for path, endpoint, name in (
             ("/v1/accused", self.find_accused, "FindAccused"),
             ("/v1/accused/{ref}/history", self.accused_history, "AccusedHistory"),
-            ("/v1/status-feed", self.status_feed, "StatusFeed"),
         ):
             app.add_api_route(
                 path, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=["reads"]
@@ -102,34 +84,6 @@ class IntakeRoutes:
             rows = plain_rows((await connection.execute(query)).mappings())
         await self.parts.reads.note_reading(token, entry, "accused-history", request)
         return json_response({"ref": ref, "complaints": rows, "conclusions": sorted(entry.conclusions)})
-
-    async def status_feed(self, request: Request) -> Response:
-        """Coarse states, by cursor, of what the petition platform itself sent (client credentials, A80)."""
-        token = await self.parts.face.token(request)
-        if roles.PLATFORM not in token.roles:
-            refuse("E_FORBIDDEN_ROLE")
-        cases, outcomes = self.parts.book.cases, self.accused.outcomes
-        after = page_number(request.query_params.get("after"), "after", 0, 1 << 62)
-        limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
-        query = (
-            select(cases.c.number, cases.c.state, cases.c.position, outcomes.c.platform_no)
-            .join(outcomes, outcomes.c.complaint == cases.c.stream)
-            .where(
-                outcomes.c.platform_no != "",
-                cases.c.position > after,
-                func.starts_with(cases.c.organ, token.organ),
-            )
-            .order_by(cases.c.position)
-            .limit(limit)
-        )
-        await self._caught_up(request)
-        async with self.parts.engine.connect() as connection:
-            rows: list[Any] = list((await connection.execute(query)).mappings())
-        items = [
-            {"platform_no": r["platform_no"], "status": COARSE[r["state"]], "cursor": r["position"]}
-            for r in rows
-        ]
-        return json_response({"items": items, "next": items[-1]["cursor"] if items else after})
 
     async def _looker(self, request: Request) -> Token:
         token = await self.parts.face.token(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -27,8 +27,14 @@ from services.intake.desk.queue import QueueRoutes
 from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.disclosing import Asked, Forgettable, identity_key_id
+from services.intake.domain.integration import STATUS_KIND
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.integration.envelopes import KEYS_FILE, Envelopes
+from services.intake.integration.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing
+from services.intake.integration.messages import MESSAGE_KIND, ReporterMessages
+from services.intake.integration.platforms import PLATFORMS_FILE, Callbacks, Platforms
+from services.intake.integration.statuses import StatusBook
 from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
@@ -44,12 +50,15 @@ from services.intake.vault.reading import VaultRoutes
 from services.intake.vault.room import VaultRoom
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Destroyed, Vault
+from services.intake.vault.transfers import Transfers
 from shared.aggregate import Aggregate, Context
 from shared.bus.connection import connect, disconnect
 from shared.command import Command
 from shared.contracts.common import Accused
 from shared.contracts.intake import IdentityKeyDestroyed
 from shared.gate import Beside, Facts
+from shared.outgoing.adapters import Files, adapter_for
+from shared.outgoing.worker import Errand
 from shared.reaction import derived_id
 from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
@@ -69,6 +78,7 @@ class Intake:
     def __init__(self) -> None:
         self.accused = AccusedBook()
         self.desk = DeskBook()
+        self.statuses = StatusBook()
         self.vault: Vault | None = None
         self.letters: Letters | None = None
 
@@ -84,6 +94,28 @@ class Intake:
             vault = self.vault_of(parts)
             self.letters = Letters(vault.engine, open_keys(parts.settings), pepper, vault.ready)
         return self.letters
+
+    def envelopes_of(self, parts: Parts) -> Envelopes:
+        return Envelopes(parts.settings.keys_dir / KEYS_FILE)
+
+    def platforms_of(self, parts: Parts) -> Platforms:
+        platforms = Platforms(parts.settings.keys_dir / PLATFORMS_FILE, tls_only=parts.settings.production)
+        platforms.of("")  # what cannot be used is told at the start, and not at the first call
+        return platforms
+
+    def outgoing(self, parts: Parts) -> dict[str, Errand]:
+        """What leaves intake: statuses to the platform, and messages to reporters where there is a way."""
+        settings, vault = parts.settings, self.vault_of(parts)
+        files = None if settings.production else Files(settings.outgoing_dir / STATUS_KIND)
+        errands = {STATUS_KIND: Errand(Callbacks(self.platforms_of(parts), files))}
+        # As a file it holds a contact: so it lies with the vault, under the vault's key.
+        folder = settings.vault_dir / MESSAGE_KIND
+        way = adapter_for(settings.way_out(MESSAGE_KIND), folder, vault.seal_apart)
+        if way is None:
+            log.warning("no_way_out", kind=MESSAGE_KIND)
+        else:
+            errands[MESSAGE_KIND] = Errand(way, ReporterMessages(vault).prepare)
+        return errands
 
     def facts(self, parts: Parts) -> Facts:
         vault, repository = self.vault_of(parts), parts.repository
@@ -144,14 +176,16 @@ class Intake:
             held = complaint is not None and await self.room.open_for(complaint)
             return Forgettable(complaint, ctx.law.policy.int_of("retention.identity.years"), held)
 
+        transfer = depositing(vault, Transfers(vault.engine), self.envelopes_of(parts), exists_in(parts))
         return {
             "asked": asked,
             "supervised": supervised,
             "forgettable": forgettable,
-            "letter": letter,
             "vault": deposit,
+            "letter": letter,
             "register": register,
             "original": original,
+            "transfer": transfer,
         }
 
     def beside(self, parts: Parts) -> dict[str, Beside]:
@@ -220,6 +254,10 @@ class Intake:
         blobs = Blobs(vault.engine, open_keys(parts.settings), vault.ready)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
+        transfers, exists = Transfers(vault.engine), exists_in(parts)
+        PlatformRoutes(
+            parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
+        ).add_to(app)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -242,6 +280,7 @@ class Intake:
                 await asyncio.sleep(SWEEP_SECONDS)
                 try:
                     erased = await vault.sweep_orphans(exists) + await letters.sweep_orphans(exists)
+                    await transfers.sweep_orphans(exists)
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("sweep_waits", error=type(error).__name__)
                     continue
@@ -268,9 +307,6 @@ class Intake:
                     log.warning("forgetting_waits", error=type(error).__name__)
                 await asyncio.sleep(FORGET_SECONDS)
 
-        async def exists(complaint: UUID) -> bool:
-            return bool(await parts.recorder.load(complaint, up_to_version=1))
-
         if parts.settings.nats_url:
             parts.workers.append(door)
         parts.workers += [sweep, forget]
@@ -286,6 +322,15 @@ def destroyed_keys(recorder: Recorder) -> Destroyed:
     return destroyed
 
 
+def exists_in(parts: Parts) -> Callable[[UUID], Awaitable[bool]]:
+    """Whether a complaint was ever written."""
+
+    async def exists(complaint: UUID) -> bool:
+        return bool(await parts.recorder.load(complaint, up_to_version=1))
+
+    return exists
+
+
 def service() -> Service:
     """Intake, as the kernel assembles it."""
     own = Intake()
@@ -295,11 +340,12 @@ def service() -> Service:
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
-        extra_projections=lambda: [own.accused, own.desk],
+        extra_projections=lambda: [own.accused, own.desk, own.statuses],
         facts=own.facts,
         beside=own.beside,
         screen=own.screen,
-        larger_bodies=LARGER_BODIES,
+        outgoing=own.outgoing,
+        larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
         extend=own.extend,
         migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
     )

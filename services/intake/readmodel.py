@@ -46,7 +46,6 @@ class AccusedBook:
             Column("received_on", Text, nullable=False),
             Column("repeat_kind", Text, nullable=False),
             Column("verdict", Text, nullable=False),
-            Column("platform_no", Text, nullable=False),
             schema="view",
         )
         self.tables = [self.accused, self.links, self.outcomes]
@@ -82,7 +81,6 @@ class AccusedBook:
                     "received_on": event["received_on"],
                     "repeat_kind": "INITIAL",
                     "verdict": "",
-                    "platform_no": event.get("platform_no", ""),
                 }
             )
         elif (row := outcomes.get(entry.stream)) is not None:

@@ -168,6 +168,15 @@ class ReplayPerformed(Event):
     by: L1[str]
 
 
+class EffectReplayed(Event):
+    """Audit record: a message to the outside that was given up is tried again."""
+
+    who: L1[str]
+    role: L1[str]
+    key: L1[str]
+    kind: L1[str]
+
+
 class SecurityAlertRaised(Event):
     """Something that internal supervision must see (R27)."""
 
@@ -200,6 +209,7 @@ COMMON = (
     CaseRead,
     BulkReadAlert,
     ReplayPerformed,
+    EffectReplayed,
     SecurityAlertRaised,
     DeadlineApproaching,
     DeadlineBreached,

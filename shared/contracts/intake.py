@@ -438,6 +438,31 @@ class MessageToReporterSent(IntakeEvent):
     letter: L1[str]
 
 
+# --- integration ----------------------------------------------------------------------------------------
+
+
+class PlatformTransferReceived(IntakeEvent):
+    """The petition platform sent this complaint (A8). Whether it came late is information only (DL-12)."""
+
+    platform: L1[str]
+    """The platform's service account: who is told how it stands, and nobody else."""
+    platform_no: L1[str]
+    platform_received_on: L1[date]
+    transferred_on: L1[date]
+    platform_category: L1[Category]
+    """What the platform took it for; the clerk decides when he registers it."""
+    late_from_platform: L1[bool]
+
+
+class TransferObjected(IntakeEvent):
+    """Sent back to the platform: another organ is competent (条例 23, DL-13)."""
+
+    to = "RETURNED"
+
+    competent_organ: L1[str]
+    reason: L2[str]
+
+
 # --- the register of accused --------------------------------------------------------------------------
 
 

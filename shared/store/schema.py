@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -115,12 +116,14 @@ class KernelTables:
             Column("next_at", _time()),
             Column("done_at", _time()),
             Column("error", Text),
+            Column("seq", BigInteger, Identity(always=True), nullable=False),
         )
         Index(
             "effects_pending_idx",
             self.effects.c.created_at,
             postgresql_where=self.effects.c.state == "pending",
         )
+        Index("effects_dead_idx", self.effects.c.key, postgresql_where=self.effects.c.state == "dead")
 
     @property
     def lock_key(self) -> int:

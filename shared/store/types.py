@@ -10,6 +10,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Tracking
 
+from shared.effect import Effect as Effect
 from shared.event import Recorded
 
 
@@ -61,15 +62,6 @@ class CommandRecord:
     request_hash: bytes
     stream: UUID
     answer: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something to be done to the outside world, carried out later by a worker, once per key."""
-
-    key: str
-    kind: str
-    payload: dict[str, Any]
 
 
 @dataclass(slots=True)

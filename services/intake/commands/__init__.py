@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.intake.commands.answering import ANSWERING
 from services.intake.commands.deciding import DECIDING
 from services.intake.commands.disclosing import DISCLOSING
+from services.intake.commands.integration import INTEGRATION
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
 from services.intake.commands.reporting import REPORTING
@@ -19,6 +20,7 @@ COMMANDS: list[type[Command]] = [
     *PASSING_ON,
     *ANSWERING,
     *REPORTING,
+    *INTEGRATION,
     *case_commands(Complaint),
     *SUPERVISING,
     *DISCLOSING,

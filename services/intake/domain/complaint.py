@@ -1,17 +1,17 @@
 """Complaint (检举控告): an envelope, then registered, listed, accepted, handed over (domain.md §4.1).
 
-The phases stand in a row: `receiving`, `deciding`, `passing_on`, `meeting`, `answering`,
-`reporting`, and here what concerns all of them.
+The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `answering`, `reporting`,
+`integration`); here stands what concerns all of them.
 """
 
 from __future__ import annotations
 
-from services.intake.domain.reporting import Reporting
+from services.intake.domain.integration import Integration
 from shared.event import Event
 from shared.organs.tree import Level
 
 
-class Complaint(Reporting):
+class Complaint(Integration):
     """One registered item: a letter, a visit, a call, an online submission."""
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:

@@ -204,6 +204,18 @@ class Vault:
             wrapped = (await connection.execute(query)).scalar()
         return None if wrapped is None else await self._keys.unwrap(IDENTITY, wrapped)
 
+    async def seal_apart(self, body: bytes) -> bytes:
+        """Seals what lies outside the database (a message as a file) under a key of its own."""
+        key, nonce = AESGCM.generate_key(256), os.urandom(12)
+        wrapped = await self._keys.wrap(IDENTITY, key)
+        return len(wrapped).to_bytes(2, "big") + wrapped + nonce + AESGCM(key).encrypt(nonce, body, b"apart")
+
+    async def open_apart(self, sealed: bytes) -> bytes:
+        """What `seal_apart` sealed."""
+        at = 2 + int.from_bytes(sealed[:2], "big")
+        key = await self._keys.unwrap(IDENTITY, sealed[2:at])
+        return AESGCM(key).decrypt(sealed[at : at + 12], sealed[at + 12 :], b"apart")
+
     async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
         """Erases deposits whose complaint was never written (a crash in between)."""
         old = select(identities.c.complaint).where(

@@ -28,6 +28,8 @@ def test_production_is_the_default(tmp_path: Path) -> None:
         {"ZM_ISSUER": "https://zm.example/issuer"},
         {"ZM_TRANSIT_URL": "http://127.0.0.1:8200"},
         {"ZM_FAILPOINT": "store.after_commit:1"},
+        {"ZM_OUTGOING_REPORTER_MESSAGE": "files"},
+        {"ZM_OUTGOING_REPORTER_MESSAGE": "http://sms.example/send"},
     ],
 )
 def test_production_refuses_development_parts(tmp_path: Path, env: dict[str, str]) -> None:
@@ -52,3 +54,11 @@ def test_production_refuses_default_keys(tmp_path: Path) -> None:
     (tmp_path / "bus.key").write_bytes(b"short")
     with pytest.raises(ValueError, match="32 bytes"):
         settings(tmp_path).key("bus.key")
+
+
+def test_messages_wait_in_production_until_somebody_says_where_they_go(tmp_path: Path) -> None:
+    """In development they are files."""
+    way = "https://sms.example/send"
+    told = settings(tmp_path, ZM_OUTGOING_REPORTER_MESSAGE=way, ZM_OUTGOING_DIR="out")
+    assert (told.way_out("reporter-message"), told.way_out("other")) == (way, "")
+    assert settings(tmp_path, ZM_PROFILE="development").way_out("other") == "files"

@@ -1,0 +1,53 @@
+"""What the petition platform asks of intake, and how what it sent is sent back (§8.5, A8, DL-13)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from services.intake.domain.complaint import Complaint
+from shared.command import Command, Day, FreeText
+from shared.contracts.intake import Category, Channel
+from shared.event import L3
+from shared.security.roles import PETITION, PLATFORM
+
+OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,12}$")]
+Blob = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=900_000)]
+"""JWE in compact form (RFC 7516)."""
+
+
+class ReceivePlatformTransfer(
+    Command,
+    on=Complaint,
+    creates=True,
+    rule="A8",
+    by=(PLATFORM,),
+    need_to_know=False,
+    facts=("transfer",),
+):
+    """Receives what the provincial petition platform transfers (转送), for the organ that it names."""
+
+    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$")]
+    received_on: Day
+    """When the platform received it."""
+    transferred_on: Day
+    channel: Channel
+    category: Category
+    target_organ: OrganCode
+    content_blob: L3[Blob]
+    """The original, encrypted for us; kept as it came."""
+    reporter_blob: L3[Blob | None] = None
+    """The reporter block, encrypted for the vault; left out where the reporter is anonymous."""
+
+
+class ObjectToTransfer(Command, on=Complaint, rule="DL-13", by=PETITION, duty="registrar", decides=True):
+    """Sends a wrongly assigned complaint back to the petition platform (异议退回), within five working
+    days of its receipt."""
+
+    competent_organ: OrganCode
+    reason: FreeText
+
+
+INTEGRATION: list[type[Command]] = [ObjectToTransfer]
+"""`ReceivePlatformTransfer` has a route of its own, single and in batches."""

@@ -1,0 +1,147 @@
+"""What the petition platform sends, what is sent back to it, and what it is told (A8, A80, §8.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+from services.intake.domain.reporting import Reporting
+from shared.aggregate import Context, allowed_in
+from shared.contracts.intake import (
+    Category,
+    Channel,
+    ComplaintReceived,
+    PlatformTransferReceived,
+    TransferObjected,
+)
+from shared.effect import Effect
+from shared.event import Event, Meta
+from shared.law.working_days import local_date
+from shared.reaction import derived_id
+from shared.refusal import refuse
+
+STATUS_KIND = "platform-status"
+COARSE = {
+    "RECEIVED": "RECEIVED",
+    "SEALED_UPWARD": "RECEIVED",  # that it went upward is nobody's to know
+    "REGISTERED": "RECEIVED",
+    "NOT_ACCEPTED": "RECEIVED",  # how it ends follows, as CLOSED
+    "ACCEPTED": "ACCEPTED",
+    "WITH_HANDLER": "IN_PROGRESS",
+    "SENT_DOWN": "IN_PROGRESS",
+    "SENT_OUT": "IN_PROGRESS",  # it goes on elsewhere: to call it closed would be untrue
+    "RESULT_AVAILABLE": "IN_PROGRESS",
+    "DUPLICATE_FILED": "CLOSED",
+    "CLOSED": "CLOSED",
+    "RETURNED": "RETURNED",
+}
+LATE_DAYS = 15
+"""DL-12: 条例 22 gives the platform fifteen days."""
+
+
+def coarse(state: str) -> str:
+    """What the platform may learn of a state (A80): nothing about accused, findings or reporter. A state
+    that nobody decided about tells least."""
+    return COARSE.get(state, "RECEIVED")
+
+
+class Integration(Reporting):
+    """A complaint that may have come from the petition platform, and tells it how it stands."""
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.platform = ""
+        self.platform_no = ""
+        self.object_until: date | None = None
+        self.transferred_blob = ""
+
+    def receive_platform_transfer(
+        self,
+        ctx: Context,
+        platform_no: str,
+        received_on: date,
+        transferred_on: date,
+        channel: Channel,
+        category: Category,
+        target_organ: str,
+    ) -> None:
+        """A8: the target organ owns it from the start, and its clocks run from today (P11)."""
+        organs, today = ctx.law.organs, local_date(ctx.now)
+        if target_organ not in organs or not organs.is_ancestor_or_self(ctx.actor.organ, target_organ):
+            refuse("E_SCHEMA", "A8", field="target_organ", reason="no organ of this province")
+        if not received_on <= transferred_on <= today:
+            refuse("E_SCHEMA", "A8", field="transferred_on", reason="received, transferred, today")
+        reporter_ref, identity_status, blob_id = ctx.facts["transfer"]
+        self.record(
+            ctx,
+            ComplaintReceived(
+                organ=target_organ,
+                channel=channel,
+                source="PETITION_PLATFORM",
+                received_on=today,
+                pages=1,
+                competent_level=organs.get(target_organ).level.name,
+                blob_id=blob_id,
+                platform_no=platform_no,
+                reporter_ref=reporter_ref,
+                identity_status=identity_status,
+            ),
+        )
+        self.record(
+            ctx,
+            PlatformTransferReceived(
+                platform=ctx.actor.person,
+                platform_no=platform_no,
+                platform_received_on=received_on,
+                transferred_on=transferred_on,
+                platform_category=category,
+                late_from_platform=transferred_on - received_on > timedelta(days=LATE_DAYS),
+            ),
+        )
+
+    def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
+        super().on_complaint_received(event, meta)
+        self.transferred_blob = event.blob_id
+        due = [d.due for d in meta.deadlines if d.id == "DL-13"]
+        self.object_until = date.fromisoformat(due[0]) if due else None
+
+    def on_platform_transfer_received(self, event: PlatformTransferReceived, meta: Meta) -> None:
+        self.platform = event.platform
+        self.platform_no = event.platform_no
+
+    @allowed_in("RECEIVED", "REGISTERED")
+    def object_to_transfer(self, ctx: Context, competent_organ: str, reason: str) -> None:
+        """条例 23 ¶3: what the platform sent to the wrong organ goes back to it, within the time of DL-13.
+        Later the organ passes it on itself (A17)."""
+        if self.source != "PETITION_PLATFORM":
+            refuse("E_STATE", "DL-13", reason="did not come from the petition platform")
+        if competent_organ not in ctx.law.organs or competent_organ == self.organ:
+            refuse("E_SCHEMA", "DL-13", field="competent_organ", reason="no other organ")
+        if any(self._competent_organ(ctx, person) == self.organ for person in self.accused):
+            refuse("E_SCHEMA", "DL-13", field="competent_organ", competent=self.organ)
+        if self.object_until is not None and local_date(ctx.occurred_at) > self.object_until:
+            refuse("E_STATE", "DL-13", due=str(self.object_until))
+        self.record(ctx, TransferObjected(competent_organ=competent_organ, reason=reason))
+
+    def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
+        """Whatever changes what the platform may know is told to it: stored with the event, sent later."""
+        told = self._told()
+        super().record(ctx, event, links=links)
+        if (tell := self._told()) != told:
+            ctx.facts.setdefault("effects", []).append(
+                Effect(
+                    f"status-{derived_id(STATUS_KIND, self.id, self.version).hex}",
+                    STATUS_KIND,
+                    {
+                        "platform": self.platform,
+                        "platform_no": self.platform_no,
+                        "status": tell,
+                        "occurred_at": ctx.occurred_at.isoformat(),
+                    },
+                )
+            )
+
+    def _told(self) -> str:
+        """What the platform that sent this knows of it; nothing where none did."""
+        return coarse(self.state) if self.platform else ""

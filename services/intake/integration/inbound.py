@@ -1,0 +1,279 @@
+"""Transfers in: single or up to 500 at once, each by itself, once per platform and number (A8, §8.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from fastapi import FastAPI
+from pydantic import ValidationError
+from sqlalchemy import func, select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.commands.integration import ReceivePlatformTransfer
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import ReporterBlock
+from services.intake.integration.envelopes import Envelopes, NotForUs
+from services.intake.integration.platforms import Misconfigured, Platforms
+from services.intake.integration.statuses import StatusBook
+from services.intake.vault.store import Vault
+from services.intake.vault.transfers import Transfers
+from shared import gate as gates
+from shared.aggregate import Aggregate, Context
+from shared.command import Command, Token
+from shared.outgoing.webhooks import NotSigned, verify
+from shared.refusal import Refusal, refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.store.types import Appended, StoreUnavailable
+from shared.web.app import json_response, object_id, page_number, parse, plain_rows
+from shared.web.middleware import language_of
+from shared.web.problems import problem, refusal_problem, schema_problem
+
+log = structlog.get_logger("integration")
+SINGLE = "/v1/integration/petition-platform/complaints"
+BATCH = SINGLE + "/batch"
+BATCH_MAX = 500
+BATCH_BYTES = 16 << 20
+AT_ONCE = 8
+FEED_PAGE = 500
+Deposit = Callable[[Command, Aggregate, Context], Awaitable[tuple[str, str, str]]]
+
+
+def depositing(
+    vault: Vault, transfers: Transfers, envelopes: Envelopes, exists: Callable[[UUID], Awaitable[bool]]
+) -> Deposit:
+    """What a transfer brings goes into the vault before the event is written that refers to it. Only the
+    reporter block is opened, to be deposited as every other; the original stays as it came."""
+
+    async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str, str]:
+        assert isinstance(command, ReceivePlatformTransfer)
+        if await exists(aggregate.id):
+            return "", "UNCLAIMED", ""  # came before: the store answers as it did, or refuses other content
+        _checked("content_blob", lambda: envelopes.check(command.content_blob))
+        reporter = None
+        if (blob := command.reporter_blob) is not None:
+            opened = _checked("reporter_blob", lambda: envelopes.open(blob))
+            try:
+                reporter = ReporterBlock.model_validate_json(opened, strict=True)
+            except ValidationError:
+                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason="not a reporter block")
+        ref = await vault.deposit(aggregate.id, reporter) if reporter is not None else ""
+        name = await transfers.keep(aggregate.id, command.content_blob)
+        claimed = reporter is not None and reporter.claims_real_name
+        return ref, "CLAIMED" if claimed else "UNCLAIMED", name
+
+    return deposit
+
+
+def _checked(field: str, look: Callable[[], Any]) -> Any:
+    try:
+        return look()
+    except NotForUs as wrong:
+        refuse("E_SCHEMA", "§8.5", field=field, reason=str(wrong))
+
+
+class PlatformRoutes:
+    """What the platform calls, and what the clerk reads of what it sent."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        platforms: Platforms,
+        envelopes: Envelopes,
+        transfers: Transfers,
+        book: StatusBook,
+    ) -> None:
+        self.parts = parts
+        self.platforms = platforms
+        self.envelopes = envelopes
+        self.transfers = transfers
+        self.book = book
+
+    def add_to(self, app: FastAPI) -> None:
+        command = ReceivePlatformTransfer.model_json_schema(ref_template="#/components/schemas/{model}")
+        batch = {
+            "type": "object",
+            "required": ["items"],
+            "additionalProperties": False,
+            "properties": {
+                "items": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": command}
+            },
+        }
+        for method, path, endpoint, name, status, extra in (
+            ("POST", SINGLE, self.receive, "ReceivePlatformTransfer", 201, _body(command)),
+            ("POST", BATCH, self.receive_batch, "ReceivePlatformTransfers", 200, _body(batch)),
+            ("GET", "/v1/integration/keys", self.keys, "IntegrationKeys", 200, {"security": []}),
+            ("GET", "/v1/status-feed", self.status_feed, "StatusFeed", 200, {}),
+            (
+                "GET",
+                "/v1/complaints/{id}/transferred-content",
+                self.content,
+                "ReadTransferredContent",
+                200,
+                {},
+            ),
+        ):
+            app.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                operation_id=name,
+                status_code=status,
+                response_class=Response,
+                tags=["integration"],
+                openapi_extra=extra,
+            )
+
+    async def keys(self, request: Request) -> Response:
+        """The public keys to encrypt for, as a JWK set; the first one is the present one."""
+        return json_response(self.envelopes.published())
+
+    async def receive(self, request: Request) -> Response:
+        """Receives one complaint from the petition platform. Sent again, it is answered the same; sent again
+        with other content, it is refused (E_IDEMPOTENCY_MISMATCH)."""
+        token, body = await self._signed(request)
+        command, appended = await self._take(request, token, body)
+        told = {"platform_no": command.platform_no, "status": "RECEIVED"}
+        return json_response(told, 201, {"position": str(appended.position)})
+
+    async def receive_batch(self, request: Request) -> Response:
+        """Receives up to 500 complaints, each by itself: one that is refused stops no other. Results stand
+        in the order of the items."""
+        token, body = await self._signed(request)
+        items = _items(body)
+        several = asyncio.Semaphore(AT_ONCE)
+        # The same number twice: the first one counts, as if they had been sent one after the other.
+        one_by_one: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+        async def one(item: Any) -> dict[str, Any]:
+            number = item.get("platform_no") if isinstance(item, dict) else None
+            number = number if isinstance(number, str) else None
+            async with one_by_one[number or ""], several:
+                told = await self._attempt(request, token, orjson.dumps(item))
+            return {"platform_no": number, **told}
+
+        return json_response({"items": await asyncio.gather(*(one(i) for i in items))})
+
+    async def _attempt(self, request: Request, token: Token, body: bytes) -> dict[str, Any]:
+        language = language_of(request)
+        try:
+            await self._take(request, token, body)
+            return {"status": "RECEIVED"}
+        except Refusal as refusal:
+            answer = refusal_problem(refusal, language)
+        except ValidationError as invalid:
+            errors = invalid.errors(include_url=False, include_input=False, include_context=False)
+            answer = schema_problem(errors, language)
+        except StoreUnavailable:
+            answer = problem("E_UNAVAILABLE", accept_language=language)
+        except Exception as error:
+            log.error("transfer_failed", error=type(error).__name__)
+            answer = problem("E_DEFECT", accept_language=language)
+        return {"problem": orjson.loads(bytes(answer.body))}
+
+    async def _take(
+        self, request: Request, token: Token, body: bytes
+    ) -> tuple[ReceivePlatformTransfer, Appended]:
+        command = parse(ReceivePlatformTransfer, body)
+        assert isinstance(command, ReceivePlatformTransfer)
+        appended = await self.parts.gatekeeper.execute(
+            gates.Request(
+                command=command,
+                token=token,
+                object_id=None,
+                # Once per platform and number: the gate binds the key to the account. The hash of the
+                # request that it keeps is over ciphertext, so that a known number gives nothing away.
+                idempotency_key=f"platform-transfer:{command.platform_no}",
+                trace_id=request.scope["state"]["traceparent"].decode()[3:35],
+            )
+        )
+        return command, appended
+
+    async def _signed(self, request: Request) -> tuple[Token, bytes]:
+        """The caller and what he sent, signed where a secret was agreed on (§8.5)."""
+        token = await self._platform(request)
+        body = await request.body()
+        try:
+            secrets = self.platforms.of(token.person).inbound_secrets
+            if secrets:
+                verify(secrets, request.headers, body, time.time())
+        except NotSigned as wrong:
+            refuse("E_UNAUTHENTICATED", "§8.5", reason=str(wrong))
+        except Misconfigured as wrong:
+            log.error("platforms_misconfigured")
+            raise StoreUnavailable(str(wrong)) from wrong
+        return token, body
+
+    async def status_feed(self, request: Request) -> Response:
+        """Coarse states, by cursor, of what the platform itself sent (client credentials, A80). A line moves
+        to the end when its status changes."""
+        token = await self._platform(request)
+        after = page_number(request.query_params.get("after"), "after", 0, 1 << 62)
+        limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
+        position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
+        if position and not await self.parts.projector.wait_for(self.book.name, position, 1.0):
+            refuse("E_NOT_YET", position=position)
+        s = self.book.statuses.c
+        query = (
+            select(s.platform_no, s.status, s.occurred_at, s.position.label("cursor"))
+            .where(s.position > after, s.platform.in_(("", token.person)))
+            .where(func.starts_with(s.organ, token.organ))
+            .order_by(s.position)
+            .limit(limit)
+        )
+        async with self.parts.engine.connect() as connection:
+            items = plain_rows((await connection.execute(query)).mappings())
+        return json_response({"items": items, "next": items[-1]["cursor"] if items else after})
+
+    async def content(self, request: Request) -> Response:
+        """The original that the platform sent, opened for the petition department of the organ that owns it.
+        Every reading leaves a record (SEC-9)."""
+        token = await self.parts.face.token(request)
+        target = object_id(request.path_params["id"])
+        complaint = await self.parts.repository.get(Complaint, target)
+        if complaint is None or not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
+            refuse("E_NOT_FOUND")
+        self.parts.gatekeeper.check_visible(token, complaint)
+        sealed = await self._sealed(complaint)
+        if sealed is None:
+            refuse("E_NOT_FOUND")
+        await self.parts.reads.note_reading(token, complaint, "transferred-content", request)
+        try:
+            opened = self.envelopes.open(sealed)
+        except NotForUs as wrong:
+            refuse("E_RECORD_INCOMPLETE", "§8.5", reason=str(wrong))
+        return Response(opened, media_type="application/octet-stream")
+
+    async def _sealed(self, complaint: Complaint) -> str | None:
+        if not complaint.platform:
+            return None
+        return await self.transfers.sealed(complaint.id, complaint.transferred_blob)
+
+    async def _platform(self, request: Request) -> Token:
+        token = await self.parts.face.token(request)
+        if roles.PLATFORM not in token.roles:
+            refuse("E_FORBIDDEN_ROLE", "A80")
+        return token
+
+
+def _items(body: bytes) -> list[Any]:
+    try:
+        sent = orjson.loads(body)
+    except ValueError:
+        refuse("E_SCHEMA", "§8.5", field="body", reason="no JSON")
+    items = sent.get("items") if isinstance(sent, dict) and set(sent) == {"items"} else None
+    if not isinstance(items, list) or not 1 <= len(items) <= BATCH_MAX:
+        refuse("E_SCHEMA", "§8.5", field="items", minimum=1, maximum=BATCH_MAX)
+    return items
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,102 @@
+"""What we know of each petition platform: where to call it back, and the secrets that both sides sign with.
+
+`platforms.json` in the keys folder, by service account:
+
+    {"s-petition-platform": {"callback_url": "https://…", "callback_secrets": ["whsec_…"],
+                             "inbound_secrets": []}}
+
+It is read whenever it has changed, so that a secret can be replaced without a restart.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+
+from shared.effect import Effect
+from shared.outgoing.adapters import Adapter, HttpEndpoint, NotDelivered
+from shared.outgoing.webhooks import key_of, sign
+
+PLATFORMS_FILE = "platforms.json"
+
+
+class Platform(BaseModel):
+    """One platform. Without `callback_url` it pulls the feed; with `inbound_secrets` its calls are signed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    callback_url: str = ""
+    callback_secrets: tuple[str, ...] = ()
+    inbound_secrets: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def signed(self) -> Platform:
+        for secret in (*self.callback_secrets, *self.inbound_secrets):
+            key_of(secret)
+        if self.callback_url and not self.callback_secrets:
+            raise ValueError("callbacks are signed: callback_secrets is missing")
+        if self.callback_url and not self.callback_url.startswith(("https://", "http://")):
+            raise ValueError("callback_url is no URL")
+        return self
+
+
+class Misconfigured(Exception):
+    """`platforms.json` cannot be used as it stands."""
+
+
+class Platforms:
+    """The platforms file, as it stands now."""
+
+    def __init__(self, file: Path, *, tls_only: bool) -> None:
+        self._file = file
+        self._tls_only = tls_only
+        self._read: tuple[int, int] | None = None
+        self._platforms: dict[str, Platform] = {}
+
+    def of(self, account: str) -> Platform:
+        """What is configured for a service account; raises Misconfigured."""
+        try:
+            at = self._file.stat()
+        except FileNotFoundError:
+            return Platform()
+        if (seen := (at.st_mtime_ns, at.st_size)) != self._read:
+            try:
+                known = TypeAdapter(dict[str, Platform]).validate_json(self._file.read_bytes())
+            except (ValidationError, OSError):
+                raise Misconfigured(PLATFORMS_FILE) from None  # the cause would quote a secret
+            if self._tls_only and any(p.callback_url.startswith("http://") for p in known.values()):
+                raise Misconfigured("callback_url needs TLS in production")
+            self._platforms, self._read = known, seen
+        return self._platforms.get(account, Platform())
+
+
+class Callbacks:
+    """Tells a platform the status of what it sent: signed, at its own address, contract fields only (A80)."""
+
+    def __init__(self, platforms: Platforms, otherwise: Adapter | None) -> None:
+        """`otherwise`: where the messages go that no address is known for (files, in development)."""
+        self._platforms = platforms
+        self._otherwise = otherwise
+        self._endpoints: dict[Platform, HttpEndpoint] = {}
+
+    async def send(self, message: Effect) -> None:
+        told = {name: message.payload[name] for name in ("platform_no", "status", "occurred_at")}
+        try:
+            platform = self._platforms.of(message.payload["platform"])
+        except Misconfigured as error:
+            raise NotDelivered("CONFIGURATION") from error
+        told_so = Effect(message.key, message.kind, told)
+        if platform.callback_url:
+            await self._endpoint(platform).send(told_so)
+        elif self._otherwise is not None:
+            await self._otherwise.send(told_so)
+
+    def _endpoint(self, platform: Platform) -> HttpEndpoint:
+        if platform not in self._endpoints:
+            self._endpoints[platform] = HttpEndpoint(
+                platform.callback_url,
+                lambda key, body: sign(platform.callback_secrets, key, int(time.time()), body),
+            )
+        return self._endpoints[platform]

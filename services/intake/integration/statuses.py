@@ -1,0 +1,61 @@
+"""How complaints of the petition platform stand, for those that rather pull: a line moves when its coarse
+status changes, and not at every event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text, Uuid
+
+from services.intake.domain.integration import coarse
+from shared.store.rows import RowSet
+from shared.store.types import RawEntry
+
+
+class StatusBook:
+    """One line per complaint that a platform sent, by call or on paper."""
+
+    name = "statusbook"
+    version = 1
+
+    def __init__(self) -> None:
+        self.metadata = MetaData()
+        self.statuses = Table(
+            "platform_status_v1",
+            self.metadata,
+            Column("complaint", Uuid, primary_key=True),
+            Column("platform", Text, nullable=False),
+            Column("platform_no", Text, nullable=False),
+            Column("organ", Text, nullable=False),
+            Column("status", Text, nullable=False),
+            Column("occurred_at", Text, nullable=False),
+            Column("position", BigInteger, nullable=False, index=True),
+            schema="view",
+        )
+        self.tables = [self.statuses]
+
+    async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
+        complaints = [e for e in batch if e.data["kind"] == "Complaint"]
+        statuses = rows[self.statuses]
+        await statuses.fetch(e.stream for e in complaints)
+        for entry in complaints:
+            name, data = entry.topic.rpartition(".")[2], entry.data
+            row = statuses.get(entry.stream)
+            if name == "ComplaintReceived" and data["event"].get("platform_no"):
+                row = statuses.put(
+                    {
+                        "complaint": entry.stream,
+                        "platform": "",
+                        "platform_no": data["event"]["platform_no"],
+                        "organ": data["organ"],
+                        "status": "",
+                    }
+                )
+            if row is None:
+                continue
+            if name == "PlatformTransferReceived":
+                row["platform"] = data["event"]["platform"]
+            if (status := coarse(data["state"])) != row["status"]:
+                row["status"] = status
+                row["occurred_at"] = data["meta"]["occurred_at"]
+                row["position"] = entry.position

@@ -1,0 +1,70 @@
+"""What the petition platform sent, as it came: encrypted for us by the platform, opened when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake.vault.store import AWAY, ORPHAN_AGE
+from shared.store.types import StoreUnavailable
+
+metadata = MetaData()
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("complaint", Uuid, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("blob", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+
+class Transfers:
+    """Sealed originals by complaint. The event names the digest, so that it can mean no other bytes."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def keep(self, complaint: UUID, blob: str) -> str:
+        """Keeps it before the event is written that refers to it; returns its name."""
+        digest = sha256(blob.encode()).digest()
+        row = {"complaint": complaint, "digest": digest, "blob": blob}
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(transfers).values(row).on_conflict_do_nothing())
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        return f"transfer:{digest.hex()}"
+
+    async def sealed(self, complaint: UUID, name: str) -> str | None:
+        """What was kept under a name; None where there is nothing (any more)."""
+        digest = bytes.fromhex(name.removeprefix("transfer:"))
+        query = select(transfers.c.blob).where(
+            transfers.c.complaint == complaint, transfers.c.digest == digest
+        )
+        try:
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query)).scalar()
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+
+    async def erase(self, complaint: UUID) -> None:
+        """Forgets the originals of a complaint (§6.5)."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(transfers).where(transfers.c.complaint == complaint))
+
+    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
+        """Erases what was kept for a complaint that was never written."""
+        age = text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
+        old = select(transfers.c.complaint).where(transfers.c.received_at < func.now() - age).distinct()
+        async with self._engine.connect() as connection:
+            candidates = list((await connection.execute(old)).scalars())
+        orphans = [c for c in candidates if not await exists(c)]
+        for complaint in orphans:
+            await self.erase(complaint)
+        return len(orphans)

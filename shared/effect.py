@@ -1,0 +1,19 @@
+"""What is to be done to the outside world: asked for by the domain, carried out later by a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A message to the outside, stored in the transaction of its event and carried out once per key.
+
+    The key is visible ASCII: it travels as a header. The payload holds no identity (SEC-3): what only the
+    vault knows is asked for when it is sent.
+    """
+
+    key: str
+    kind: str
+    payload: dict[str, Any]
