@@ -100,6 +100,10 @@ class Aggregate:
     plural: ClassVar[str]
     """How its cases are called in paths: `/v1/<plural>/{id}`."""
     service: ClassVar[str]
+    unopened: ClassVar[frozenset[str]] = frozenset()
+    """States in which only the petition department of its own organ knows of a case (§4.1 note a)."""
+    sealed: ClassVar[frozenset[str]] = frozenset()
+    """States in which nobody knows of a case but the people assigned to it (A14, A15)."""
 
     def __init__(self, id: UUID) -> None:
         self.id = id
@@ -113,6 +117,8 @@ class Aggregate:
         self.recused: set[str] = set()
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
+        self.watched_by = ""
+        """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
         self._composed_texts: tuple[str, ...] = ()
@@ -132,6 +138,9 @@ class Aggregate:
         """Hands over the events recorded since the last call."""
         events, self._pending = self._pending, []
         return events
+
+    def check_open(self, ctx: Context) -> None:
+        """Refuses what no command may do to this case as it stands, before anything is looked up for it."""
 
     def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
         """Adds an event to the stream and applies it. Refuses with E_STATE where the command's

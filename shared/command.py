@@ -51,6 +51,7 @@ Instant = Annotated[AwareDatetime, AfterValidator(_in_bounds)]
 """An instant with its offset, in the same years."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
+VAULTED = frozenset({DataClass.L3, DataClass.L4})
 OrganRule = Callable[[Any, Law], str]
 """Which organ must act on an aggregate: own organ unless a command says otherwise."""
 LeakCode = Literal["E_TEXT_IDENTITY_LEAK", "E_TRACE_FORBIDDEN"]
@@ -99,7 +100,7 @@ class Command(BaseModel):
     method: ClassVar[str]
     screened: ClassVar[tuple[str, ...]]
     vaulted: ClassVar[frozenset[str]]
-    """Fields of class L3: they go to the vault and never to an aggregate."""
+    """Fields of class L3 and L4: they go to the vault and never to an aggregate."""
 
     def __init_subclass__(cls, **gate: Any) -> None:
         """Takes the gate's words; they are read in `__pydantic_init_subclass__`, when fields are known."""
@@ -117,7 +118,7 @@ class Command(BaseModel):
     ) -> None:
         super().__pydantic_init_subclass__()
         cls.screened = tuple(_screened_fields(cls))
-        cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if DataClass.L3 in f.metadata)
+        cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
         if on is None:
             return
         cls.on = on

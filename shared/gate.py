@@ -32,6 +32,8 @@ OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
 """Roles of persons outside the organs: what they may see hangs on their account, not on an organ."""
 ALERTS = frozenset({"E_TRACE_FORBIDDEN", "E_TRACE_EXECUTOR_LEVEL", "E_REPORTER_PENALTY_FORBIDDEN"})
 """Refusals that internal supervision must hear of (R27, A52)."""
+HIDING = frozenset({"E_JURISDICTION", "E_NEED_TO_KNOW"})
+"""Refusals that are answered as if there were nothing."""
 
 
 class Store(Protocol):
@@ -138,6 +140,7 @@ class Gatekeeper:
             legal_basis=request.legal_basis,
             trace_id=request.trace_id,
         )
+        aggregate.check_open(ctx)
         for name in gate.facts:
             ctx.facts[name] = await self.facts[name](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
@@ -219,8 +222,49 @@ class Gatekeeper:
             token.organ and self.law.organs.is_ancestor_or_self(token.organ, aggregate.organ)
         ):
             refuse("E_JURISDICTION")
+        if self._is_concealed(token, aggregate):
+            refuse("E_NEED_TO_KNOW")
         if assigned and roles.AUDITOR not in token.roles and not aggregate.assigned.get(token.person):
             refuse("E_NEED_TO_KNOW")
+
+    @staticmethod
+    def _is_concealed(token: Token, aggregate: Aggregate) -> bool:
+        """An envelope nobody has registered is the petition department's own; a sealed one is nobody's but
+        of the people assigned, whatever their rank (§4.1 note a, A14, A15)."""
+        if aggregate.assigned.get(token.person):
+            return False
+        if aggregate.state in aggregate.unopened:
+            return not (token.organ == aggregate.organ and token.roles.intersection(roles.PETITION))
+        return aggregate.state in aggregate.sealed
+
+    async def check_reading(self, token: Token, aggregate: Aggregate) -> None:
+        """The same for somebody who reads: refuses as 404, and watches what was sealed."""
+        try:
+            self.check_visible(token, aggregate)
+        except Refusal as refusal:
+            await self.watch(token, aggregate, refusal)
+            raise
+
+    async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
+        """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
+        supervision is (drill A)."""
+        if aggregate.watched_by and refusal.code in HIDING:
+            now = self.clock.now()
+            record = AuditRecord(uuid4(), self.service)
+            record.organ = aggregate.watched_by
+            ctx = Context(
+                actor=Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ),
+                now=now,
+                occurred_at=now,
+                law=self.law,
+                command="Watch",
+                rule="A15",
+                correlation_id=record.id,
+            )
+            record.note(
+                ctx, "SecurityAlertRaised", code=refusal.code, actor=token.person, object=str(aggregate.id)
+            )
+            await self.store.append(Append(events=record.collect_events()))
 
     def _level(self, organ: str) -> int:
         return int(self.law.organs.get(organ).level) if organ in self.law.organs else 0
@@ -336,6 +380,8 @@ class Gatekeeper:
         if refusal.code in ALERTS or refusal.details.get("alert"):
             record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
         await self.store.append(Append(events=record.collect_events()))
+        if target is not None and token is not None:
+            await self.watch(token, target, refusal)
 
 
 class AuditRecord(Aggregate):

@@ -130,6 +130,8 @@ class Entry:
     event: dict[str, Any]
     meta: dict[str, Any]
     recorded_at: datetime
+    organ: str = ""
+    """Whose stream it is."""
 
     @property
     def type(self) -> str:
@@ -340,7 +342,7 @@ class World:
             stream, version, topic = row.originator_id, row.originator_version, row.topic
             data = mapper.open(stream, version, topic, bytes(row.state))
             place = (row.notification_id, str(stream), version, topic)
-            entries.append(Entry(*place, data["event"], data["meta"], row.recorded_at))
+            entries.append(Entry(*place, data["event"], data["meta"], row.recorded_at, data["organ"]))
         return entries
 
     def entries(self, service: str, stream: str, *types: str) -> list[Entry]:

@@ -219,6 +219,8 @@ class Replays:
     def _outcome(self, token: Token, found: Found, streams: Sequence[Stream], subject: str | None) -> str:
         if not self.organs.is_ancestor_or_self(token.organ, found.asked.organ):
             return "E_JURISDICTION"
+        if found.asked not in visible(found.streams, token.organ, self.organs, None):
+            return "E_NEED_TO_KNOW"
         if subject is not None and not any(subject in stream.subjects for stream in streams):
             return "E_NOT_FOUND"
         return "ok"

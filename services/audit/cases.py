@@ -61,6 +61,9 @@ _STREAMS = """
                   AND numbers.{by}_at <= coalesce($2::timestamptz, 'infinity')), '') AS number,
         ARRAY(SELECT DISTINCT subject FROM subjects WHERE subjects.stream = s.stream
               AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity') ORDER BY subject) AS subjects,
+        s.kind = 'Complaint' AND (SELECT bool_or(type = 'ComplaintSealedUpward')
+            OR NOT bool_or(type = 'ComplaintRegistered') FROM ledger WHERE ledger.stream = s.stream)
+            AS concealed,
         (SELECT json_agg(json_build_array(who, role, organ, count, first, last))::text
          FROM ({looked}) AS looked) AS looked
     FROM streams s JOIN joined USING (correlation_id)
@@ -162,6 +165,7 @@ def _stream(row: Any) -> Stream:
         about=row["about"],
         number=row["number"],
         subjects=tuple(row["subjects"]),
+        concealed=bool(row["concealed"]),
         looked=tuple(Looked(*said) for said in orjson.loads(row["looked"] or b"[]")),
     )
 

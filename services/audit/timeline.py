@@ -50,6 +50,8 @@ class Stream:
     number: str
     subjects: tuple[str, ...]
     looked: tuple[Looked, ...] = ()
+    concealed: bool = False
+    """An envelope that nobody registered, or one that was sealed for a superior: no auditor's (A14, A15)."""
 
     @property
     def is_case(self) -> bool:
@@ -84,14 +86,15 @@ def until(events: Iterable[Told], as_of: datetime | None, by: By) -> list[Told]:
 def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: str | None) -> list[Stream]:
     """The streams within an organ's jurisdiction, of one subject where one is named.
 
-    What stands beside a case (a refusal, a reading, a reminder) is seen by whoever sees the case it is
-    about. A case that speaks of other subjects only is left out; one that speaks of nobody stays.
+    Envelopes that were never opened there are shown to nobody. What stands beside a case (a refusal, a
+    reading, a reminder) is seen by whoever sees the case it is about. A case that speaks of other subjects
+    only is left out; one that speaks of nobody stays.
     """
     by_id = {stream.id: stream for stream in streams}
 
     def sees(stream: Stream) -> bool:
         target = by_id.get(stream.about, stream) if stream.about is not None else stream
-        if not organs.is_ancestor_or_self(organ, target.organ):
+        if target.concealed or not organs.is_ancestor_or_self(organ, target.organ):
             return False
         return subject is None or not target.subjects or subject in target.subjects
 

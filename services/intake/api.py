@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.intake.domain.complaint import Complaint
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.readmodel import AccusedBook
+from services.intake.vault.parcels import Parcel, Parcels
 from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import json_response, plain_rows
+from shared.web.app import json_response, object_id, plain_rows
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
 
@@ -21,14 +25,17 @@ LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAG
 class IntakeRoutes:
     """Hand-written reads of intake."""
 
-    def __init__(self, parts: Parts, accused: AccusedBook) -> None:
+    def __init__(self, parts: Parts, accused: AccusedBook, parcels: Parcels) -> None:
         self.parts = parts
         self.accused = accused
+        self.parcels = parcels
 
     def add_to(self, app: FastAPI) -> None:
         for path, endpoint, name in (
             ("/v1/accused", self.find_accused, "FindAccused"),
             ("/v1/accused/{ref}/history", self.accused_history, "AccusedHistory"),
+            ("/v1/sealed-parcels", self.sealed_parcels, "ListSealedParcels"),
+            ("/v1/sealed-parcels/{id}", self.sealed_parcel, "ReadSealedParcel"),
         ):
             app.add_api_route(
                 path, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=["reads"]
@@ -61,7 +68,8 @@ class IntakeRoutes:
         token = await self._looker(request)
         ref = request.path_params["ref"]
         entry = await self.parts.repository.get(RegisterEntry, register_id(ref))
-        if entry is None or not self.parts.law.organs.is_ancestor_or_self(token.organ, entry.organ):
+        organs = self.parts.law.organs
+        if entry is None or not any(organs.is_ancestor_or_self(token.organ, o) for o in entry.organs):
             refuse("E_NOT_FOUND")
         await self._caught_up(request)
         book, cases = self.accused, self.parts.book.cases
@@ -77,13 +85,44 @@ class IntakeRoutes:
             )
             .join(book.links, book.links.c.complaint == cases.c.stream)
             .join(book.outcomes, book.outcomes.c.complaint == cases.c.stream)
-            .where(book.links.c.ref == ref)
+            .where(book.links.c.ref == ref, self.parts.reads.visible(cases, token))
             .order_by(book.outcomes.c.received_on, cases.c.number)
         )
         async with self.parts.engine.connect() as connection:
             rows = plain_rows((await connection.execute(query)).mappings())
         await self.parts.reads.note_reading(token, entry, "accused-history", request)
-        return json_response({"ref": ref, "complaints": rows, "conclusions": sorted(entry.conclusions)})
+        # A superior may have passed on what it knew already: its own conclusions are not told downwards.
+        own = [n for n in sorted(entry.conclusions) if f"DI-{n.split('-')[1]}".startswith(token.organ)]
+        return json_response({"ref": ref, "complaints": rows, "conclusions": own})
+
+    async def sealed_parcels(self, request: Request) -> Response:
+        """What lower organs sealed for this one (A14), for its petition department: envelopes only."""
+        token = await self._petition(request)
+        items = []
+        for parcel in await self.parcels.addressed_to(token.organ):
+            complaint = await self.parts.repository.get(Complaint, parcel.complaint)
+            if complaint is not None and complaint.parcel == str(parcel.id):
+                items.append(_label(parcel, complaint))
+        return json_response({"items": items})
+
+    async def sealed_parcel(self, request: Request) -> Response:
+        """One sealed parcel with its content, opened with the addressee's own key; leaves a record."""
+        token = await self._petition(request)
+        parcel = await self.parcels.find(object_id(request.path_params["id"]))
+        if parcel is None or parcel.addressee != token.organ:
+            refuse("E_NOT_FOUND")
+        complaint = await self.parts.repository.get(Complaint, parcel.complaint)
+        if complaint is None or complaint.parcel != str(parcel.id):
+            refuse("E_NOT_FOUND")
+        await self.parts.reads.note_reading(token, complaint, "sealed-parcel", request)
+        content = await self.parcels.open(parcel.id)
+        return json_response({**_label(parcel, complaint), "content": content})
+
+    async def _petition(self, request: Request) -> Token:
+        token = await self.parts.face.token(request)
+        if not token.roles.intersection(roles.PETITION) or not token.organ:
+            refuse("E_FORBIDDEN_ROLE", "A14", allowed=list(roles.PETITION))
+        return token
 
     async def _looker(self, request: Request) -> Token:
         token = await self.parts.face.token(request)
@@ -94,3 +133,16 @@ class IntakeRoutes:
 
     async def _caught_up(self, request: Request) -> None:
         await self.parts.reads.caught_up(request, self.accused.name)
+
+
+def _label(parcel: Parcel, complaint: Complaint) -> dict[str, Any]:
+    """The envelope of a sealed complaint as its addressee sees it."""
+    return {
+        "id": parcel.id,
+        "from_organ": complaint.organ,
+        "channel": complaint.channel,
+        "received_on": complaint.received_on,
+        "sent_on": complaint.sent_on,
+        "pages": complaint.pages,
+        "taken_in": complaint.parcel_received,
+    }

@@ -99,9 +99,11 @@ class Attachments:
         complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
         if complaint is None:
             refuse("E_NOT_FOUND")
-        self.parts.gatekeeper.check_visible(token, complaint)
+        await self.parts.gatekeeper.check_reading(token, complaint)
         if not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
             refuse("E_FORBIDDEN_ROLE", "SEC-2")
+        if complaint.state in complaint.sealed:
+            refuse("E_SEALED_UPWARD", "A14")
         await self.parts.reads.note_reading(token, complaint, "attachments", request)
         return complaint
 

@@ -17,7 +17,14 @@ from services.intake.api import IntakeRoutes
 from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
-from services.intake.commands.receiving import ListAllegations, MarkDuplicate, ReceiveComplaint
+from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension
+from services.intake.commands.receiving import (
+    ListAllegations,
+    MarkDuplicate,
+    MarkRepeat,
+    ReceiveComplaint,
+    SealAndEscalate,
+)
 from services.intake.commands.reporting import SubmitReport, WriteToOrgan, WriteToReporter
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.contract import LISTENS_TO, SERVICE
@@ -46,6 +53,7 @@ from services.intake.vault.keys import FileKeys, open_keys
 from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.letters import codes as codes_table
 from services.intake.vault.letters import letters as letters_table
+from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.reading import VaultRoutes
 from services.intake.vault.room import VaultRoom
 from services.intake.vault.screen import Concerned, VaultScreen
@@ -55,11 +63,17 @@ from shared.aggregate import Aggregate, Context
 from shared.bus.connection import connect, disconnect
 from shared.command import Command
 from shared.contracts.common import Accused
-from shared.contracts.intake import IdentityKeyDestroyed
+from shared.contracts.intake import (
+    ComplaintAssignedDown,
+    ComplaintTakenUp,
+    IdentityKeyDestroyed,
+    JurisdictionAssigned,
+)
 from shared.gate import Beside, Facts
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
 from shared.reaction import derived_id
+from shared.refusal import refuse
 from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
 from shared.store.types import StoreUnavailable
@@ -70,6 +84,15 @@ FORGET_SECONDS = 1
 FURTHER = (letters_table.c.complaint, codes_table.c.complaint, blobs_table.c.complaint)
 """What else of a reporter ends with the keys of his complaint."""
 IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
+PASSING = (
+    "SplitComplaint",
+    "TransferDown",
+    "AssignDown",
+    "TransferLateral",
+    "TakeUp",
+    "AssignJurisdiction",
+)
+"""Commands that make another organ's complaint out of this one."""
 
 
 class Intake:
@@ -81,12 +104,18 @@ class Intake:
         self.statuses = StatusBook()
         self.vault: Vault | None = None
         self.letters: Letters | None = None
+        self.parcels: Parcels | None = None
 
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
             engine = create_async_engine(parts.settings.vault_database_url, pool_size=3, pool_timeout=3)
             self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), FURTHER)
         return self.vault
+
+    def parcels_of(self, parts: Parts) -> Parcels:
+        if self.parcels is None:
+            self.parcels = Parcels(self.vault_of(parts).engine, open_keys(parts.settings))
+        return self.parcels
 
     def letters_of(self, parts: Parts) -> Letters:
         if self.letters is None:
@@ -120,13 +149,41 @@ class Intake:
     def facts(self, parts: Parts) -> Facts:
         vault, repository = self.vault_of(parts), parts.repository
 
+        async def sealed_with(parcel: UUID, organ: str) -> Complaint:
+            """What a lower organ sealed for this one."""
+            complaint = await self.sealed_complaint(parts, parcel, organ)
+            if complaint is None:
+                refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
+            return complaint
+
         async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str]:
             """The identity is in the vault before the event that refers to it is written."""
             assert isinstance(command, ReceiveComplaint | SubmitReport)
+            if isinstance(command, ReceiveComplaint) and command.parcel is not None:
+                if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
+                    refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
+                complaint = await sealed_with(command.parcel, ctx.actor.organ)
+                ref = await vault.copy(complaint.id, aggregate.id)
+                return ref, complaint.identity_status if ref else "UNCLAIMED"
             if command.reporter is None:
                 return "", "UNCLAIMED"
             ref = await vault.deposit(aggregate.id, command.reporter)
             return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED"
+
+        async def joint(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
+            """Whether others report with him: that is told, and nothing more (SEC-1)."""
+            assert isinstance(command, ReceiveComplaint)
+            if command.parcel is not None:
+                return (await sealed_with(command.parcel, ctx.actor.organ)).joint
+            return command.reporter is not None and bool(command.reporter.co_signers)
+
+        async def seal(command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
+            """The content is in the vault, shut for everybody but the addressee, before the event that
+            names the parcel is written."""
+            assert isinstance(command, SealAndEscalate)
+            if command.to not in ctx.law.organs:
+                return None
+            return await self.parcels_of(parts).seal(aggregate.id, command.to, command.content)
 
         letters = self.letters_of(parts)
 
@@ -145,13 +202,13 @@ class Intake:
             known = {}
             for match in {a.match for a in command.accused if a.match is not None}:
                 entry = await repository.get(RegisterEntry, register_id(match))
-                if entry is not None and entry.accused is not None and entry.organ == aggregate.organ:
+                if entry is not None and entry.accused is not None and aggregate.organ in entry.organs:
                     known[match] = entry.accused
             return known
 
         async def original(command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
             """The complaint that this one is said to repeat."""
-            assert isinstance(command, MarkDuplicate)
+            assert isinstance(command, MarkDuplicate | MarkRepeat)
             return await repository.get(Complaint, command.of)
 
         async def supervised(command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
@@ -182,11 +239,21 @@ class Intake:
             "supervised": supervised,
             "forgettable": forgettable,
             "vault": deposit,
+            "joint": joint,
+            "sealed": seal,
             "letter": letter,
             "register": register,
             "original": original,
             "transfer": transfer,
         }
+
+    async def sealed_complaint(self, parts: Parts, parcel: UUID, organ: str) -> Complaint | None:
+        """The sealed complaint of a parcel, if it is addressed to this organ; None for every other."""
+        label = await self.parcels_of(parts).find(parcel)
+        if label is None or label.addressee != organ:
+            return None
+        complaint = await parts.repository.get(Complaint, label.complaint)
+        return complaint if complaint is not None and complaint.parcel == str(parcel) else None
 
     def beside(self, parts: Parts) -> dict[str, Beside]:
         async def link(complaint: Complaint, ctx: Context) -> Sequence[Aggregate]:
@@ -195,7 +262,7 @@ class Intake:
                 id = register_id(person.ref)
                 entry = await parts.repository.get(RegisterEntry, id) or RegisterEntry(id)
                 kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
-                entry.link_complaint(ctx, person, complaint.id, kinds)
+                entry.link_complaint(ctx, person, complaint.id, kinds, complaint.organ)
                 entries.append(entry)
             return entries
 
@@ -209,17 +276,44 @@ class Intake:
             be lost on the way (A16, A17, A18, A22)."""
             assert isinstance(aggregate, Complaint)
             event = aggregate.pending_events[-1].event
+            if isinstance(event, JurisdictionAssigned):
+                return ()  # the dispute was decided for the organ itself
             assert isinstance(event, PassedOn)
             child = Complaint(UUID(event.born))
             reference = await self.vault_of(parts).copy(aggregate.id, child.id)
             below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
             # Above, the superior follows its complaint down; a sibling's is a case of its own.
             child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
-            child.be_born(child_ctx, aggregate, event, reference)
+            told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
+            designated = told_to or isinstance(command, AssignJurisdiction)
+            child.be_born(child_ctx, aggregate, event, reference, designated=designated)
             return [child, *await link(child, ctx)]
 
-        passing = dict.fromkeys(("SplitComplaint", "TransferDown", "AssignDown", "TransferLateral"), pass_on)
-        return {"ListAllegations": enter_register, **passing}
+        async def take_in(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
+            """The lower organ's sealed complaint learns that its parcel arrived, once."""
+            assert isinstance(command, ReceiveComplaint)
+            if command.parcel is None:
+                return ()
+            complaint = await self.sealed_complaint(parts, command.parcel, ctx.actor.organ)
+            assert complaint is not None
+            complaint.take_in_parcel(replace(ctx, duty=""))
+            return [complaint]
+
+        async def tell_superior(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
+            """That it takes longer is told to whoever assigned it (A23)."""
+            assert isinstance(command, RequestExtension)
+            assert isinstance(aggregate, Complaint)
+            superior = await parts.repository.get(Complaint, UUID(aggregate.origin))
+            assert superior is not None
+            superior.note_extension(replace(ctx, duty=""), command.reason)
+            return [superior]
+
+        return {
+            "ReceiveComplaint": take_in,
+            "ListAllegations": enter_register,
+            "RequestExtension": tell_superior,
+            **dict.fromkeys(PASSING, pass_on),
+        }
 
     def screen(self, parts: Parts) -> VaultScreen:
         """The screen, widened to every complaint about the same accused: who sent a duplicate is
@@ -239,7 +333,7 @@ class Intake:
         return VaultScreen(self.vault_of(parts), widen)
 
     def extend(self, app: FastAPI, parts: Parts) -> None:
-        IntakeRoutes(parts, self.accused).add_to(app)
+        IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)
         secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
         flood = Flood(secret, parts.settings.report_difficulty)
         QueueRoutes(parts, self.desk).add_to(app)
@@ -258,6 +352,7 @@ class Intake:
         PlatformRoutes(
             parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
         ).add_to(app)
+        parcels = self.parcels_of(parts)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -281,11 +376,12 @@ class Intake:
                 try:
                     erased = await vault.sweep_orphans(exists) + await letters.sweep_orphans(exists)
                     await transfers.sweep_orphans(exists)
+                    erased += await parcels.sweep_orphans(named)
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("sweep_waits", error=type(error).__name__)
                     continue
                 if erased:
-                    log.info("orphan_identities_erased", count=erased)
+                    log.info("orphans_erased", count=erased)
 
         async def forget() -> None:
             """Destroys what the record says is destroyed: at the start whatever a restore brought back, then
@@ -306,6 +402,9 @@ class Intake:
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("forgetting_waits", error=type(error).__name__)
                 await asyncio.sleep(FORGET_SECONDS)
+
+        async def named(parcel: Parcel) -> bool:
+            return await self.sealed_complaint(parts, parcel.id, parcel.addressee) is not None
 
         if parts.settings.nats_url:
             parts.workers.append(door)

@@ -171,9 +171,11 @@ class Reports:
         complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
         if complaint is None:
             refuse("E_NOT_FOUND")
-        self.parts.gatekeeper.check_visible(token, complaint)
+        await self.parts.gatekeeper.check_reading(token, complaint)
         if not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
             refuse("E_FORBIDDEN_ROLE", "SEC-2")
+        if complaint.state in complaint.sealed:
+            refuse("E_SEALED_UPWARD", "A14")
         await self.parts.reads.note_reading(token, complaint, "letters", request)
         found = await self.letters.of(complaint.id, "REPORT", "FROM_REPORTER", "TO_REPORTER")
         told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]

@@ -48,6 +48,8 @@ async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> Non
     """A26: the superior's own complaint learns what the lower organ reports on the one born of it."""
     for id in event.complaint_ids:
         complaint = await desk.get(Complaint, UUID(id))
+        if complaint is not None:
+            complaint.note_result_sent_up(desk.context(complaint.organ, rule="A26"), event.number)
         origin = await desk.get(Complaint, UUID(complaint.origin)) if complaint and complaint.origin else None
         if origin is not None:
             ctx = desk.context(origin.organ, rule="A26")

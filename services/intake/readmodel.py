@@ -84,7 +84,7 @@ class AccusedBook:
                 }
             )
         elif (row := outcomes.get(entry.stream)) is not None:
-            if name == "DuplicateFiled":
+            if name in ("DuplicateFiled", "RepeatMarked"):
                 row["repeat_kind"] = event["repeat_kind"]
-            elif name == "ResultBecameAvailable":
+            elif name in ("ResultBecameAvailable", "AssignedResultNoted"):
                 row["verdict"] = event["verdict"]

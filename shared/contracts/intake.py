@@ -78,7 +78,6 @@ class ComplaintReceived(IntakeEvent):
     """Several signed it; who and how many lies in the vault (SEC-1)."""
     received_by: L1[str] = ""
     """Who spoke with the reporter, alone (A5)."""
-    representatives: L1[int] = 0
     oral_record: L1[bool] = False
     reporter_confirmed: L1[bool] = False
     origin: L1[str] = ""
@@ -86,6 +85,8 @@ class ComplaintReceived(IntakeEvent):
     origin_number: L1[str] = ""
     parcel: L1[str] = ""
     """The sealed parcel of a lower organ in which it came (A14)."""
+    designated: L1[bool] = False
+    """This organ handles it because a superior said so, whoever would be competent (A9, A22, §5.4)."""
 
     @property
     def deadline_from(self) -> date:
@@ -106,6 +107,25 @@ class ComplaintRegistered(IntakeEvent):
     reporter_ref: L1[str] = ""
 
 
+class ComplaintSealedUpward(IntakeEvent):
+    """Sealed for a superior organ and taken out of every sight here (A14, A15). The content lies encrypted
+    for the addressee in a parcel; of it nothing stands in any event."""
+
+    to = "SEALED_UPWARD"
+
+    to_organ: L1[str]
+    bypass_organ_head: L1[bool]
+    competent_level: L1[LevelName]
+    sent_on: L1[date]
+    parcel: L1[str]
+
+
+class SealedParcelReceived(IntakeEvent):
+    """The addressee has taken the parcel in: it is his complaint from now on (scenario 1)."""
+
+    received_on: L1[date]
+
+
 class AllegationsListed(IntakeEvent):
     """The atomic allegations per accused, in sanitised words (R25, SEC-2)."""
 
@@ -124,7 +144,23 @@ class DuplicateFiled(IntakeEvent):
     repeat_kind: L1[RepeatKind]
 
 
+class RepeatMarked(IntakeEvent):
+    """It repeats an earlier complaint and brings new evidence: it goes on like an initial one (A12)."""
+
+    of: L1[str]
+    of_number: L1[str]
+    repeat_kind: L1[RepeatKind]
+    new_evidence: L2[str]
+
+
 # --- passing on ---------------------------------------------------------------------------------------
+
+
+class AcceptanceProposed(IntakeEvent):
+    """The clerk's proposal to accept; the department's head decides (§5.2)."""
+
+    handling_dept: L1[str]
+    opinion: L2[str]
 
 
 class ComplaintAccepted(IntakeEvent):
@@ -188,6 +224,9 @@ class ComplaintSplit(IntakeEvent):
     to_organ: L1[str]
     accused: L2[tuple[Accused, ...]]
     allegations: L2[tuple[Allegation, ...]]
+    """Whom and what this complaint is about from now on."""
+    moved_accused: L2[tuple[Accused, ...]]
+    moved_allegations: L2[tuple[Allegation, ...]]
 
 
 class ComplaintTransferredDown(IntakeEvent):
@@ -218,6 +257,44 @@ class ComplaintTransferredLateral(IntakeEvent):
 
     born: L1[str]
     to_organ: L1[str]
+
+
+class ComplaintTakenUp(IntakeEvent):
+    """A superior took it over, and it was received there in the same moment (§5.4)."""
+
+    to = "SENT_OUT"
+
+    born: L1[str]
+    to_organ: L1[str]
+    reason: L2[str]
+
+
+class JurisdictionDisputed(IntakeEvent):
+    """This organ holds that another is competent; their common superior decides (A9)."""
+
+    with_organ: L1[str]
+    decided_by: L1[str]
+    """The common superior."""
+    reason: L2[str]
+
+
+class JurisdictionAssigned(IntakeEvent):
+    """The common superior decided which of the two handles it (A9)."""
+
+    to_organ: L1[str]
+    reason: L2[str]
+
+
+class AssignedResultReported(IntakeEvent):
+    """This organ has reported the result of an assigned complaint to its superior (A26, DL-06)."""
+
+    case_number: L1[str]
+
+
+class PeriodExtensionNoted(IntakeEvent):
+    """The lower organ takes longer over an assigned complaint, and said why (A23)."""
+
+    reason: L2[str]
 
 
 class AssignedResultNoted(IntakeEvent):
@@ -479,6 +556,8 @@ class ComplaintLinkedToAccused(IntakeEvent):
 
     complaint: L1[str]
     allegation_kinds: L1[tuple[str, ...]]
+    complaint_organ: L1[str] = ""
+    """Whose complaint it is: that organ's register knows this accused too."""
 
 
 class AccusedConclusionNoted(IntakeEvent):

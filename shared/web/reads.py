@@ -9,7 +9,7 @@ from typing import Any, get_args
 from uuid import UUID, uuid4
 
 from fastapi import FastAPI
-from sqlalchemy import ColumnElement, Select, Table, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, func, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
@@ -76,9 +76,11 @@ class Reads:
         self.book = book
         self.clock = clock
         self._watch = BulkReadWatch()
+        self._kinds: Sequence[type[Aggregate]] = ()
 
     def add_to(self, app: FastAPI, kinds: Sequence[type[Aggregate]]) -> None:
         """Adds the routes."""
+        self._kinds = kinds
         for kind in kinds:
             if issubclass(kind, Case):
                 self._add(app, f"/v1/{kind.plural}/{{id}}", self._case(kind), f"Read{kind.kind}")
@@ -110,7 +112,7 @@ class Reads:
             aggregate = kind(target)
             for recorded in history:
                 aggregate.apply(recorded)
-            self.gatekeeper.check_visible(token, aggregate)
+            await self.gatekeeper.check_reading(token, aggregate)
             shown = [r for r in history if as_of is None or (r.recorded_at and r.recorded_at <= as_of)]
             view = fold_view(content(r) for r in shown)
             if view is None:
@@ -250,9 +252,22 @@ class Reads:
         )
 
     def visible(self, cases: Table, token: Token) -> ColumnElement[bool]:
-        """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
-        the prefix of the division code, and what a superior sent to this very organ."""
-        return or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
+        """The one rule by which a case may stand in a list, a search or a count (§5.4): the organ's own and
+        its descendants', by the prefix of the division code, and what a superior sent to this very organ.
+        Envelopes that nobody has registered are listed to the petition department that they came to, sealed
+        ones to nobody (A14, A15)."""
+        within = or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
+        shown: list[ColumnElement[bool]] = [within]
+        for kind in self._kinds:
+            hidden = kind.sealed
+            if not token.roles.intersection(roles.PETITION):
+                hidden |= kind.unopened
+            elif kind.unopened:
+                elsewhere = and_(cases.c.state.in_(kind.unopened), cases.c.organ != token.organ)
+                shown.append(not_(and_(cases.c.kind == kind.kind, elsewhere)))
+            if hidden:
+                shown.append(or_(cases.c.kind != kind.kind, cases.c.state.not_in(hidden)))
+        return and_(*shown)
 
     async def _page(self, request: Request, query: Select[Any], cursor: Any) -> Response:
         await self.caught_up(request)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from typing import Any
 
 import pytest
 
-from tests.harness import COUNTY, TOWN, Story, World, done, refused, sub
+from services.intake.commands import COMMANDS
+from services.intake.domain.complaint import Complaint
+from tests.harness import COUNTY, TOWN, Case, Story, World, allegation, done, refused, sub
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 BODY = "云湖县人民法院"
+REPORTER = {"name": "郑虚决", "phone": "19900000041"}
+SIGNER = {"name": "孙虚联", "phone": "19900000042"}
 ALONE = {"received_by": sub(CLERK), "others_present": False}
 
 
@@ -26,6 +32,11 @@ def rejected(world: World, reason: str, **envelope: Any) -> Story:
     story = headed(world, **envelope)
     world.do(story.complaint, "RejectComplaint", HEAD, {"reason": reason})
     return story
+
+
+def facts(world: World, case: Case) -> dict[str, Any]:
+    found: dict[str, Any] = world.read(case, CLERK)["facts"]
+    return found
 
 
 # --- receiving in person ---
@@ -66,6 +77,30 @@ def test_a29_what_threatens_safety_or_evidence_comes_first(world: World) -> None
     position = world.position("intake")
     rows = world.get(CLERK, "/intake/v1/complaints", limit=200, min_position=position).json()["items"]
     assert next(r for r in rows if r["stream"] == story.complaint.id)["priority"] == "URGENT"
+
+
+def test_sec1_that_several_report_is_told_and_never_how_many(world: World) -> None:
+    before = world.position("intake")
+    signers = [SIGNER, {"name": "李虚联", "phone": "19900000043"}]
+    joint = done(world.receive(CLERK, {"reporter": {**REPORTER, "co_signers": signers}}))
+    group = done(
+        world.receive(
+            CLERK, {"channel": "VISIT", "reception": {**ALONE, "group_size": 17, "representatives": 5}}
+        )
+    )
+    single = done(world.receive(CLERK, {"reporter": REPORTER}))
+    flags = [facts(world, Case("intake", a["id"]))["joint"] for a in (joint, group, single)]
+    assert flags == [True, True, False]
+    written = json.dumps([e.event for e in world.log("intake", before)], ensure_ascii=False)
+    for told in ("co_signers", "group_size", "representatives", "孙虚联", "19900000043"):
+        assert told not in written
+
+
+def test_sec12_co_signers_are_screened_like_the_first(world: World) -> None:
+    story = world.story(reporter={**REPORTER, "co_signers": [SIGNER]}).registered()  # type: ignore[dict-item]
+    body = {**story.listing(), "allegations": [allegation("a1") | {"text": "据孙虚联称，其收受礼金。"}]}
+    answer = world.give(story.complaint, "ListAllegations", CLERK, body)
+    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
 
 
 # --- not accepted ---
@@ -141,3 +176,118 @@ def test_c6_out_of_scope_is_another_organs_duty(world: World) -> None:
 
 def test_54_the_county_knows_its_own(world: World) -> None:
     assert world.story(COUNTY).accepted()
+
+
+# --- repeats (A12, R55) ---
+
+
+def repeating(world: World, original: Story, **more: Any) -> Story:
+    story = world.story(accused=[{"match": original.ref()}], **more).listed()
+    world.assign(story.complaint, HEAD, by=HEAD)
+    return story
+
+
+def test_a12_a_repeat_with_new_evidence_goes_on_marked(world: World, listed: Story) -> None:
+    story = repeating(world, listed)
+    body = {"of": listed.complaint.id, "new_evidence": "附有转账凭证一份。"}
+    assert world.do(story.complaint, "MarkRepeat", CLERK, body)["state"] == "REGISTERED"
+    told = facts(world, story.complaint)
+    assert (told["repeat_kind"], told["of"]) == ("REPEAT_WITH_NEW_EVIDENCE", listed.complaint.id)
+    refused(world.give(story.complaint, "MarkRepeat", CLERK, body), "E_STATE", "A12")
+    world.do(story.complaint, "AcceptComplaint", HEAD, {"handling_dept": "supervision_dept"})
+    world.do(story.complaint, "TransferToHandler", HEAD)
+    path = f"/intake/v1/accused/{listed.ref()}/history"
+    history = world.get(CLERK, path, min_position=world.position("intake")).json()["complaints"]
+    kinds = {c["stream"]: c["repeat_kind"] for c in history}
+    assert kinds[story.complaint.id] == "REPEAT_WITH_NEW_EVIDENCE"
+
+
+def test_a12_a_repeat_is_about_the_same_matter(world: World, listed: Story) -> None:
+    others = [
+        repeating(world, listed, allegations=[allegation("a1", kind="LIFE_DISCIPLINE")]),
+        world.story().listed(),
+    ]
+    for story in others:
+        body = {"of": listed.complaint.id, "new_evidence": "附有凭证。"}
+        refused(world.give(story.complaint, "MarkRepeat", CLERK, body), "E_CONTENT_MISMATCH", "A12")
+    body = {"of": others[0].complaint.id, "new_evidence": "附有凭证。"}
+    refused(world.give(others[0].complaint, "MarkRepeat", CLERK, body), "E_CONTENT_MISMATCH", "A12")
+    nothing = {"of": listed.complaint.id, "new_evidence": ""}
+    refused(world.give(others[1].complaint, "MarkRepeat", CLERK, nothing), "E_SCHEMA")
+
+
+def test_a12_what_was_sealed_upward_is_no_original_that_anybody_learns_of(world: World) -> None:
+    """The answer is the same as for a complaint that does not exist."""
+    sealed = world.story().received(competent_level="COUNTY").complaint
+    body = {"to": COUNTY.code, "content": "虚构内容。", "organ_head": sub(TOWN.organ_head)}
+    world.do(sealed, "SealAndEscalate", CLERK, body)
+    story = world.story().listed()
+    for command, more in (("MarkDuplicate", {}), ("MarkRepeat", {"new_evidence": "附有凭证。"})):
+        answers = [
+            world.give(story.complaint, command, CLERK, {"of": of, **more})
+            for of in (sealed.id, "00000000-0000-4000-8000-000000000000")
+        ]
+        assert answers[0].content == answers[1].content
+        refused(answers[0], "E_CONTENT_MISMATCH", "A12")
+
+
+# --- acceptance ---
+
+
+def test_52_the_clerk_proposes_and_the_head_decides(world: World) -> None:
+    story = headed(world)
+    body = {"handling_dept": "supervision_dept", "opinion": "属本机关管辖，拟受理。"}
+    answer = world.give(story.complaint, "ProposeAcceptance", CLERK, body)
+    refused(answer, "E_RECORD_INCOMPLETE", "R44")
+    world.do(story.complaint, "ListAllegations", CLERK, story.listing())
+    head = world.give(story.complaint, "ProposeAcceptance", HEAD, body)
+    refused(head, "E_FORBIDDEN_ROLE", "§5.2")
+    assert world.do(story.complaint, "ProposeAcceptance", CLERK, body)["state"] == "REGISTERED"
+    clerk = world.give(story.complaint, "AcceptComplaint", CLERK, {"handling_dept": "supervision_dept"})
+    refused(clerk, "E_FORBIDDEN_ROLE", "§5.4")
+    world.do(story.complaint, "AcceptComplaint", HEAD, {"handling_dept": "supervision_dept"})
+
+
+def test_r44_who_registered_decided_and_handed_over_is_recorded(world: World) -> None:
+    story = world.story().opened()
+    history = world.read(story.complaint, CLERK)["history"]
+    by = {h["type"]: h["by"]["actor"] for h in history}
+    for type, who in (
+        ("ComplaintReceived", CLERK),
+        ("ComplaintRegistered", CLERK),
+        ("AllegationsListed", CLERK),
+        ("ComplaintAccepted", HEAD),
+        ("ComplaintTransferredToHandler", HEAD),
+    ):
+        assert by[type] == sub(who)
+
+
+def test_r16_who_reported_is_no_input_of_any_decision() -> None:
+    """No command takes a reporter's reference, and no decision on acceptance reads one."""
+    for command in COMMANDS:
+        assert not {"reporter_ref", "reporter_id"} & set(command.model_fields), command
+    decisions = (
+        Complaint.propose_acceptance,
+        Complaint.accept_complaint,
+        Complaint._check_acceptable,
+        Complaint._check_listed,
+        Complaint.reject_complaint,
+        Complaint.mark_duplicate,
+        Complaint.transfer_to_handler,
+    )
+    for decision in decisions:
+        source = inspect.getsource(decision)
+        assert "reporter_ref" not in source
+    for decision in decisions[:-1]:
+        assert "identity_status" not in inspect.getsource(decision)
+
+
+def test_r16_an_unfounded_report_costs_the_reporter_nothing(world: World) -> None:
+    """Who reported something that was found untrue is received, accepted and handed over like anybody."""
+    first = world.story(reporter=REPORTER).concluded()
+    world.patiently(lambda: first.state("complaint") == "RESULT_AVAILABLE")
+    again = world.story(reporter=REPORTER).opened()
+    anonymous = world.story().opened()
+    told = [world.read(s.complaint, CLERK) for s in (again, anonymous)]
+    assert [t["state"] for t in told] == ["WITH_HANDLER"] * 2
+    assert [h["type"] for h in told[0]["history"]] == [h["type"] for h in told[1]["history"]]

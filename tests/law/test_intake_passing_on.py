@@ -22,6 +22,7 @@ from tests.harness import (
     hidden,
     person,
     refused,
+    sub,
     working_days_after,
 )
 
@@ -165,6 +166,8 @@ def test_a18_part_of_it_goes_to_the_other_organ(world: World) -> None:
     view = world.read(born, TOWN.petition_head)
     assert [a["id"] for a in view["facts"]["allegations"]] == [other]
     assert view["facts"]["origin_number"] == left["number"]
+    assert [a["id"] for a in left["facts"]["allegations"]] == [mine]
+    assert [a["ref"] for a in left["facts"]["accused"]] == [story.ref(0)]
     world.do(story.complaint, "AcceptComplaint", head, {"handling_dept": "dept"})
 
 
@@ -272,3 +275,241 @@ def test_a19_the_petition_department_decides_anew(world: World, returned: Story)
         return [e for e in opened if returned.complaint.id in e.event["complaint_ids"]]
 
     world.patiently(lambda: len(cases()) == 2, "a new case for the next round")
+
+
+# --- registers, audit and clocks of what was passed on ---
+
+
+def test_r55_the_accused_stands_in_both_registers(world: World) -> None:
+    """The lower organ may match him again; of the superior's complaints it learns nothing."""
+    story, born = transferred(world)
+    again = world.story(TOWN, accused=[{"match": story.ref()}]).listed()
+    assert again.ref() == story.ref()
+    world.assign(born, TOWN.petition_head, TOWN.petition_clerk, by=TOWN.petition_head)
+    world.do(born, "RegisterComplaint", TOWN.petition_clerk)
+    position = world.position("intake")
+    path = f"/intake/v1/accused/{story.ref()}/history"
+    below = world.get(TOWN.petition_clerk, path, min_position=position).json()["complaints"]
+    assert {c["stream"] for c in below} == {born.id, again.complaint.id}
+    above = world.get(COUNTY.petition_clerk, path, min_position=position).json()["complaints"]
+    assert {c["stream"] for c in above} == {story.complaint.id, born.id, again.complaint.id}
+    hidden(world.get(OTHER_TOWN.petition_clerk, path))
+
+
+def test_54_audit_shows_each_organ_its_own_part(world: World) -> None:
+    story = at(world, CITY, [COUNTY])
+    born = sent(world, story, "TransferDown", CITY.petition_head, COUNTY)
+    world.assign(born, COUNTY.petition_clerk, by=COUNTY.petition_head)
+    world.do(born, "RegisterComplaint", COUNTY.petition_clerk)
+
+    def told(who: str, case: Case) -> set[str]:
+        answer = world.get(who, f"/audit/v1/cases/{case.id}/timeline")
+        return {e["stream"] for e in answer.json()["events"]} if answer.status_code == 200 else set()
+
+    world.patiently(lambda: {story.complaint.id, born.id} <= told(CITY.auditor, born), "audit")
+    below = told(COUNTY.auditor, born)
+    assert born.id in below
+    assert story.complaint.id not in below
+    assert told(COUNTY.auditor, story.complaint) == set()
+    assert told(OTHER_COUNTY.auditor, born) == set()
+
+
+def test_a18_two_parts_may_go_to_the_same_organ(world: World) -> None:
+    story = at(world, COUNTY, [COUNTY, TOWN, TOWN])
+    head = COUNTY.petition_head
+    born = {
+        sent(world, story, "SplitComplaint", head, TOWN, allegation_ids=[story.allegation_ids[n]]).id
+        for n in (1, 2)
+    }
+    assert len(born) == 2
+
+
+def test_a18_a_part_does_not_go_up(world: World) -> None:
+    """Were an accused a superior's, the whole would have been sealed (note b)."""
+    story = at(world, COUNTY, [COUNTY, TOWN])
+    body = {"to_organ": CITY.code, "allegation_ids": [story.allegation_ids[1]]}
+    answer = world.give(story.complaint, "SplitComplaint", COUNTY.petition_head, body)
+    refused(answer, "E_NOT_COMPETENT", "§5.4")
+
+
+def test_dl05_dl13_run_where_another_organ_is_competent(world: World) -> None:
+    due = str(working_days_after(world.today, 5))
+
+    def running(**envelope: Any) -> dict[str, str]:
+        answer = done(world.receive(COUNTY.petition_clerk, envelope))
+        deadlines: dict[str, str] = world.read(Case("intake", answer["id"]), COUNTY.petition_clerk)[
+            "deadlines"
+        ]
+        return deadlines
+
+    other = {"competent_organ": OTHER_COUNTY.code}
+    platform = {"source": "PETITION_PLATFORM", "platform_no": "PP-13"}
+    assert running(**other) == {"DL-05": due}
+    assert running(**other, **platform) == {"DL-05": due, "DL-13": due}
+    assert running(**platform) == {}
+    assert running(competent_organ=COUNTY.code) == {}
+    assert running(competent_organ=TOWN.code) == {}
+    named = {"reporter": REPORTER}
+    assert set(running(**named)) == {"DL-01"}
+    assert set(running(**named, **other)) == {"DL-05"}
+    nowhere = {"competent_organ": "DI-123456"}
+    refused(world.receive(COUNTY.petition_clerk, nowhere), "E_SCHEMA", "§5.4")
+
+
+def test_dl05_ends_with_the_transfer(world: World) -> None:
+    story = world.story(COUNTY, accused=[person(OTHER_COUNTY)]).received(competent_organ=OTHER_COUNTY.code)
+    story.listed()
+    head = COUNTY.petition_head
+    world.assign(story.complaint, head, by=head)
+    sent(world, story, "TransferLateral", head, OTHER_COUNTY)
+    assert world.read(story.complaint, head)["deadlines"] == {}
+
+
+# --- told by a superior ---
+
+
+def received_by(world: World, born: Case, organ: Organ) -> Story:
+    """The receiving organ's own story of what it was sent."""
+    story = Story(world, organ)
+    story._done += ["received", "registered", "listed", "accepted"]
+    story._cases["complaint"] = born
+    world.assign(born, organ.petition_head, organ.petition_clerk, by=organ.petition_head)
+    world.do(born, "RegisterComplaint", organ.petition_clerk)
+    return story
+
+
+def accepts(world: World, born: Case, organ: Organ) -> None:
+    world.do(born, "AcceptComplaint", organ.petition_head, {"handling_dept": "supervision_dept"})
+
+
+def test_a22_the_lower_organ_handles_it_because_it_was_told_to(world: World) -> None:
+    """The accused is the county's; the township is competent by the assignment."""
+    story = at(world, COUNTY, [COUNTY])
+    body = {"ground": "LONG_DELAYED", "letter_ref": "letter-22"}
+    born = sent(world, story, "AssignDown", COUNTY.deputy_leader, TOWN, **body)
+    received_by(world, born, TOWN)
+    facts = world.read(born, TOWN.petition_clerk)["facts"]
+    assert (facts["source"], facts["designated"]) == ("SUPERIOR_ASSIGNED", True)
+    accepts(world, born, TOWN)
+
+
+def test_dl06_is_met_when_the_result_is_reported_and_not_before(world: World) -> None:
+    _, born = assigned(world)
+    lower = received_by(world, born, TOWN)
+    accepts(world, born, TOWN)
+    lower.concluded()
+    world.patiently(lambda: lower.state("complaint") == "RESULT_AVAILABLE")
+    assert "DL-06" in world.read(born, TOWN.petition_clerk)["deadlines"]
+    world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-26"})
+    world.patiently(lambda: "DL-06" not in world.read(born, TOWN.petition_clerk)["deadlines"], "DL-06")
+
+
+def test_a23_the_superior_is_told_that_it_takes_longer(world: World) -> None:
+    upper, born = assigned(world)
+    world.assign(born, TOWN.petition_head, by=TOWN.petition_head)
+    world.do(born, "RegisterComplaint", TOWN.petition_head)
+    world.assign(born, TOWN.organ_head, by=TOWN.petition_head)
+    head = world.give(born, "RequestExtension", TOWN.petition_head, {"reason": "须外地调证。"})
+    refused(head, "E_FORBIDDEN_ROLE", "A23")
+    world.do(born, "RequestExtension", TOWN.organ_head, {"reason": "须外地调证。"})
+    assert world.read(upper.complaint, COUNTY.petition_head)["facts"]["reason"] == "须外地调证。"
+    own = world.story().accepted()
+    world.assign(own.complaint, TOWN.organ_head, by=TOWN.petition_head)
+    answer = world.give(own.complaint, "RequestExtension", TOWN.organ_head, {"reason": "须外地调证。"})
+    refused(answer, "E_STATE", "A23")
+
+
+def test_54_a_superior_takes_a_complaint_over(world: World) -> None:
+    story = world.story(reporter=REPORTER).accepted()
+    reason = {"reason": "案情重大，提级办理。"}
+    version = world.read(story.complaint, TOWN.petition_clerk)["version"]
+    for who, code in (
+        (TOWN.petition_head, "E_NOT_COMPETENT"),
+        (COUNTY.petition_clerk, "E_FORBIDDEN_ROLE"),
+        (OTHER_COUNTY.petition_head, "E_NOT_FOUND"),
+    ):
+        refused(world.give(story.complaint, "TakeUp", who, reason, if_match=version), code)
+    world.do(story.complaint, "TakeUp", COUNTY.petition_head, reason, if_match=version)
+    view = world.read(story.complaint, TOWN.petition_clerk)
+    assert (view["state"], view["deadlines"]) == ("SENT_OUT", {})
+    [taken] = world.entries("intake", story.complaint.id, "ComplaintTakenUp")
+    born = Case("intake", taken.event["born"])
+    hidden(world.get(TOWN.petition_clerk, born.path))
+    received_by(world, born, COUNTY)
+    accepts(world, born, COUNTY)
+
+
+def test_54_what_is_being_verified_is_not_taken_up(world: World) -> None:
+    story = world.story().opened()
+    version = world.read(story.complaint, TOWN.petition_clerk)["version"]
+    reason = {"reason": "提级办理。"}
+    answer = world.give(story.complaint, "TakeUp", COUNTY.petition_head, reason, if_match=version)
+    refused(answer, "E_STATE")
+
+
+def disputed(world: World) -> tuple[Case, int]:
+    """Two counties each hold the other competent."""
+    story = at(world, COUNTY, [OTHER_COUNTY])
+    born = sent(world, story, "TransferLateral", COUNTY.petition_head, OTHER_COUNTY)
+    received_by(world, born, OTHER_COUNTY)
+    body = {"to_organ": COUNTY.code, "reason": "由其主管。"}
+    version = world.read(born, OTHER_COUNTY.petition_head)["version"]
+    # As long as there is no dispute, the city has no say.
+    hidden(world.give(born, "AssignJurisdiction", CITY.petition_head, body, if_match=version))
+    for no in (OTHER_COUNTY, OTHER_TOWN, CITY):
+        wrong = {"with_organ": no.code, "reason": "有争议。"}
+        refused(world.give(born, "DisputeJurisdiction", OTHER_COUNTY.petition_head, wrong), "E_SCHEMA", "A9")
+    dispute = {"with_organ": COUNTY.code, "reason": "该员已调任。"}
+    world.do(born, "DisputeJurisdiction", OTHER_COUNTY.petition_head, dispute)
+    view = world.read(born, OTHER_COUNTY.petition_head)
+    assert view["facts"]["decided_by"] == CITY.code
+    hidden(world.give(born, "AssignJurisdiction", OTHER_COUNTY.petition_head, body, if_match=view["version"]))
+    return born, view["version"]
+
+
+def test_a9_the_common_superior_decides_a_dispute(world: World) -> None:
+    born, version = disputed(world)
+    third = {"to_organ": TOWN.code, "reason": "由其主管。"}
+    refused(
+        world.give(born, "AssignJurisdiction", CITY.petition_head, third, if_match=version), "E_SCHEMA", "A9"
+    )
+    body = {"to_organ": COUNTY.code, "reason": "由其主管。"}
+    world.do(born, "AssignJurisdiction", CITY.petition_head, body, if_match=version)
+    assert world.read(born, OTHER_COUNTY.petition_clerk)["state"] == "SENT_OUT"
+    [moved] = world.entries("intake", born.id, "ComplaintTransferredLateral")
+    back = Case("intake", moved.event["born"])
+    received_by(world, back, COUNTY)
+    # Whoever would be competent by management: the county is, because the superior said so.
+    accepts(world, back, COUNTY)
+
+
+def test_a9_a_dispute_may_be_decided_for_the_organ_itself(world: World) -> None:
+    born, version = disputed(world)
+    body = {"to_organ": OTHER_COUNTY.code, "reason": "由你单位办理。"}
+    world.do(born, "AssignJurisdiction", CITY.organ_head, body, if_match=version)
+    again = world.give(born, "AssignJurisdiction", CITY.organ_head, body, if_match=version + 1)
+    hidden(again)
+    accepts(world, born, OTHER_COUNTY)
+
+
+def test_a19_who_steps_aside_from_it_steps_aside_from_the_case_that_is_open_now(
+    world: World, returned: Story
+) -> None:
+    head = TOWN.petition_head
+    world.patiently(lambda: world.read(returned.complaint, head)["state"] == "REGISTERED", "returned")
+    accepts(world, returned.complaint, TOWN)
+    before = world.position("verification")
+    world.do(returned.complaint, "TransferToHandler", head)
+    (opened,) = world.patiently(lambda: world.log("verification", before, "VerificationCaseOpened"))
+    case = Case("verification", opened.stream)
+    world.assign(case, TOWN.handling_dept_head, TOWN.handler, by=TOWN.handling_dept_head)
+    assert world.read(case, TOWN.handler)["state"] == "OPENED"
+    assert world.read(returned.case, TOWN.handler)["state"] == "RETURNED"
+    world.do(
+        returned.complaint,
+        "AssignToCase",
+        head,
+        {"person": sub(TOWN.handler), "role": "handler"},
+    )
+    world.do(returned.complaint, "DeclareRecusal", TOWN.handler, {"ground": "近亲属关系。"})
+    world.patiently(lambda: world.get(TOWN.handler, case.path).status_code == 404, "SD10")

@@ -7,11 +7,16 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import Code
-from shared.command import Command, Reference, ShortText
-from shared.security.roles import PETITION, PETITION_HEAD
+from services.intake.domain.values import Code, OrganCode
+from shared.command import Command, FreeText, Reference, ShortText
+from shared.security.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
-OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-\d{2,9}$")]
+
+class ProposeAcceptance(Command, on=Complaint, rule="§5.2", by=(PETITION_CLERK,), duty="registrar"):
+    """Proposes to accept a complaint (拟受理); the head of the department decides."""
+
+    handling_dept: Code
+    opinion: FreeText
 
 
 class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
@@ -58,6 +63,7 @@ class SplitComplaint(Command, on=Complaint, rule="A18", by=(PETITION_HEAD,), dut
 
 
 DECIDING: list[type[Command]] = [
+    ProposeAcceptance,
     AcceptComplaint,
     RejectComplaint,
     RedirectOut,

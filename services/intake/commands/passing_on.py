@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from services.intake.commands.deciding import OrganCode
+from typing import Any
+
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.values import OrganCode
+from shared.aggregate import Law
 from shared.command import Command, FreeText, Reference
 from shared.contracts.intake import AssignmentGround
 from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION_HEAD
+
+
+def common_superior(complaint: Any, law: Law) -> str:
+    """Who decides on a dispute; while there is none, nobody else is answered (A9)."""
+    decided_by: str = complaint.decided_by or complaint.organ
+    return decided_by
 
 
 class TransferToHandler(Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor"):
@@ -42,6 +51,37 @@ class TransferLateral(Command, on=Complaint, rule="A17", by=(PETITION_HEAD,), du
     to_organ: OrganCode
 
 
+class TakeUp(
+    Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), organ=None, need_to_know=False, decides=True
+):
+    """A superior organ takes a complaint over from a lower one (提级办理). It is received there in the same
+    moment; accused and allegations go with it."""
+
+    reason: FreeText
+
+
+class DisputeJurisdiction(Command, on=Complaint, rule="A9", by=(PETITION_HEAD,), duty="acceptor"):
+    """Says that another organ is competent, which says the same of this one (管辖争议)."""
+
+    with_organ: OrganCode
+    reason: FreeText
+
+
+class AssignJurisdiction(
+    Command,
+    on=Complaint,
+    rule="A9",
+    by=(PETITION_HEAD, ORGAN_HEAD),
+    organ=common_superior,
+    need_to_know=False,
+    decides=True,
+):
+    """The common superior of the two organs decides which of them handles the complaint (指定管辖)."""
+
+    to_organ: OrganCode
+    reason: FreeText
+
+
 class AcceptResult(Command, on=Complaint, rule="A26", by=(PETITION_HEAD, DEPUTY_LEADER), decides=True):
     """Accepts the result that the lower organ reports on an assigned complaint."""
 
@@ -65,6 +105,9 @@ PASSING_ON: list[type[Command]] = [
     TransferDown,
     AssignDown,
     TransferLateral,
+    TakeUp,
+    DisputeJurisdiction,
+    AssignJurisdiction,
     AcceptResult,
     ReturnResult,
     RequestExtension,

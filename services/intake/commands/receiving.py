@@ -8,19 +8,20 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception, ReporterBlock
-from shared.command import Command, Day, Reference
+from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
+from shared.command import Command, Day, Reference, ShortText
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
-from shared.event import L3
+from shared.event import L3, L4
 from shared.security.roles import PETITION, PETITION_CLERK
 
 
 class ReceiveComplaint(
-    Command, on=Complaint, creates=True, rule="A3", by=PETITION, duty="registrar", facts=("vault",)
+    Command, on=Complaint, creates=True, rule="A3", by=PETITION, duty="registrar", facts=("vault", "joint")
 ):
     """Receives a complaint through any channel (接收). Only the envelope is kept here; the reporter
-    block, if there is one, goes to the identity vault and never into an event."""
+    block, if there is one, goes to the identity vault and never into an event. What a lower organ sealed
+    for this one is received with its `parcel`: another complaint, under another reference."""
 
     channel: Channel
     source: Source = "DIRECT"
@@ -40,12 +41,27 @@ class ReceiveComplaint(
     reception: Reception | None = None
     """How a visit or a call was received."""
     reporter: L3[ReporterBlock | None] = None
+    parcel: UUID | None = None
 
 
 class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar"):
     """Registers a received complaint under a number without gaps (登记)."""
 
     category: Category = "ACCUSATION"
+
+
+class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar", facts=("sealed",)):
+    """Seals a complaint that belongs to a superior organ, or is about this organ's own head, and sends it up
+    (密封径送). The content is encrypted for the addressee; here nobody sees anything of it any more but who
+    opened it, and the organ's head unless he is passed over (A15)."""
+
+    to: OrganCode
+    content: L4[Annotated[str, StringConstraints(min_length=1, max_length=100_000)]]
+    bypass_organ_head: bool = False
+    organ_head: Reference | None = None
+    """The head to whom it is brought directly; nobody where he is passed over."""
+    competent_level: LevelName | None = None
+    """What a second look found, where the triage had been wrong."""
 
 
 class ListAllegations(
@@ -68,4 +84,20 @@ class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="regist
     new_evidence: bool = False
 
 
-RECEIVING: list[type[Command]] = [ReceiveComplaint, RegisterComplaint, ListAllegations, MarkDuplicate]
+class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)):
+    """Marks a complaint that repeats a registered one and brings new evidence; it goes on like an initial
+    one (重复但有新证据)."""
+
+    of: UUID
+    new_evidence: ShortText
+    """What is new, in sanitised words."""
+
+
+RECEIVING: list[type[Command]] = [
+    ReceiveComplaint,
+    SealAndEscalate,
+    RegisterComplaint,
+    ListAllegations,
+    MarkDuplicate,
+    MarkRepeat,
+]

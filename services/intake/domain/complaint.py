@@ -15,15 +15,26 @@ class Complaint(Integration):
     """One registered item: a letter, a visit, a call, an online submission."""
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
-        """Which clocks run: notices and feedback are owed to confirmed or claimed real names only."""
+        """Which clocks run: notices and feedback are owed to confirmed or claimed real names only, and
+        by the organ that the triage found competent."""
         holds = {"initial"}
+        own = getattr(event, "organ", "") or self.organ
         status = getattr(event, "identity_status", self.identity_status)
         level = Level[getattr(event, "competent_level", self.competent_level)]
         if status in ("CLAIMED", "CONFIRMED"):
             holds.add("real_name")
-        holds.add("above_own_level" if level > self._stream_level else "competent")
-        source = getattr(event, "source", self.source)
-        holds.add(source.lower())
-        if getattr(event, "competent_organ", self.other_competent) not in ("", self.organ):
+        competent = getattr(event, "competent_organ", self.other_competent) or own
+        if level > _level_of(own):
+            holds.add("above_own_level")
+        elif competent == own:
+            holds.add("competent")
+        elif not competent.startswith(own):
+            # What is a lower organ's goes down at once, by no clock of ours (A16).
             holds.add("other_organ")
+        holds.add(getattr(event, "source", self.source).lower())
         return frozenset(holds)
+
+
+def _level_of(organ: str) -> Level:
+    digits = len(organ.removeprefix("DI-"))
+    return {2: Level.PROVINCE, 4: Level.CITY, 6: Level.COUNTY}.get(digits, Level.TOWNSHIP)

@@ -10,6 +10,7 @@ from services.intake.domain.receiving import Receiving
 from shared.aggregate import Context, allowed_in
 from shared.contracts.common import Accused
 from shared.contracts.intake import (
+    AcceptanceProposed,
     AppealForwarded,
     ComplaintAccepted,
     ComplaintFiled,
@@ -39,21 +40,29 @@ class Deciding(Receiving):
         self.rejected_for = ""
 
     @allowed_in("REGISTERED")
+    def propose_acceptance(self, ctx: Context, handling_dept: str, opinion: str) -> None:
+        """§5.2: the clerk proposes, the head decides."""
+        self._check_acceptable(ctx)
+        self.record(ctx, AcceptanceProposed(handling_dept=handling_dept, opinion=opinion))
+
+    @allowed_in("REGISTERED")
     def accept_complaint(self, ctx: Context, handling_dept: str) -> None:
-        """Only what this organ is competent for by management authority and place (§5.4)."""
-        self._check_not_sealed()
+        """Only what this organ is competent for by management authority and place (§5.4), or what a superior
+        told it to handle (A9, A22)."""
+        self._check_acceptable(ctx)
+        self.record(ctx, ComplaintAccepted(handling_dept=handling_dept))
+
+    def _check_acceptable(self, ctx: Context) -> None:
+        """Nothing of this asks who reported (R16)."""
         if self.state == "DUPLICATE_FILED":
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
         if self.state == "REGISTERED" and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
         if self.category not in ("", "ACCUSATION"):
             refuse("E_NOT_COMPETENT", "C6", category=self.category)
-        if self.source != "SUPERIOR_ASSIGNED":
-            # The superior may assign what is not below by itself (A22).
-            for person in self.accused:
-                if self._competent_organ(ctx, person) != self.organ:
-                    refuse("E_NOT_COMPETENT", "§5.4", competent=self._competent_organ(ctx, person))
-        self.record(ctx, ComplaintAccepted(handling_dept=handling_dept))
+        for person in () if self.designated else self.accused:
+            if (competent := self._competent_organ(ctx, person)) != self.organ:
+                refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
 
     def on_complaint_accepted(self, event: ComplaintAccepted, meta: Meta) -> None:
         self.handling_dept = event.handling_dept
@@ -119,13 +128,25 @@ class Deciding(Receiving):
         self._check_competent(ctx, to_organ, people)
         if self.organ == to_organ:
             refuse("E_SCHEMA", "A18", field="to_organ")
-        born = str(self.born_at(to_organ))
-        self.record(ctx, ComplaintSplit(born=born, to_organ=to_organ, accused=people, allegations=claims))
+        if ctx.law.organs.is_ancestor_or_self(to_organ, self.organ):
+            refuse("E_SEALED_UPWARD", "A14", field="to_organ")
+        rest = tuple(a for a in self.allegations if a not in claims)
+        left = {a.accused_ref for a in rest}
+        self.record(
+            ctx,
+            ComplaintSplit(
+                born=str(self.born_at(to_organ)),
+                to_organ=to_organ,
+                accused=tuple(p for p in self.accused if p.ref in left),
+                allegations=rest,
+                moved_accused=people,
+                moved_allegations=claims,
+            ),
+        )
 
     def on_complaint_split(self, event: ComplaintSplit, meta: Meta) -> None:
-        self.allegations = tuple(a for a in self.allegations if a not in event.allegations)
-        left = {a.accused_ref for a in self.allegations}
-        self.accused = tuple(p for p in self.accused if p.ref in left)
+        self.accused = event.accused
+        self.allegations = event.allegations
 
     def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
         """Whom it goes to must be competent for every accused that goes along (§5.4)."""

@@ -11,24 +11,36 @@ from shared.contracts.intake import (
     AssignedPeriodExtended,
     AssignedResultAccepted,
     AssignedResultNoted,
+    AssignedResultReported,
     AssignedResultReturned,
     AssignmentGround,
     ComplaintAssignedDown,
     ComplaintReceived,
     ComplaintSplit,
+    ComplaintTakenUp,
     ComplaintTransferredDown,
     ComplaintTransferredLateral,
     ComplaintTransferredToHandler,
     IdentityStatus,
+    JurisdictionAssigned,
+    JurisdictionDisputed,
+    PeriodExtensionNoted,
     ReturnByHandlerNoted,
     ReturnReason,
     Source,
 )
 from shared.event import Meta
 from shared.law.working_days import local_date
+from shared.organs.tree import Organ, OrganTree
 from shared.refusal import refuse
 
-PassedOn = ComplaintSplit | ComplaintTransferredDown | ComplaintAssignedDown | ComplaintTransferredLateral
+PassedOn = (
+    ComplaintSplit
+    | ComplaintTransferredDown
+    | ComplaintAssignedDown
+    | ComplaintTransferredLateral
+    | ComplaintTakenUp
+)
 """What gives birth to a complaint at another organ."""
 
 
@@ -36,6 +48,8 @@ def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
     """How the receiving organ came by it."""
     if isinstance(event, ComplaintAssignedDown):
         return "SUPERIOR_ASSIGNED"
+    if isinstance(event, ComplaintTakenUp):
+        return "SUBORDINATE_ESCALATED"
     below = ctx.law.organs.is_ancestor_or_self(sender, event.to_organ)
     return "SUPERIOR_TRANSFERRED" if below else "OTHER_ORGAN"
 
@@ -47,7 +61,10 @@ class PassingOn(Deciding):
         super().__init__(id)
         self.return_count = 0
         self.returned_by: set[str] = set()
+        self.sent_as = ""
         self.sent_to = ""
+        self.disputed_with = ""
+        self.decided_by = ""
         self.assigned_down = False
         self.result_reported = False
         self.assigned_verdict = ""
@@ -117,6 +134,7 @@ class PassingOn(Deciding):
         )
 
     def on_complaint_assigned_down(self, event: ComplaintAssignedDown, meta: Meta) -> None:
+        self.sent_as = event.born
         self.sent_to = event.to_organ
         self.assigned_down = True
 
@@ -132,8 +150,16 @@ class PassingOn(Deciding):
         self._check_competent(ctx, to_organ, self.accused)
         self.record(ctx, ComplaintTransferredLateral(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
-    def on_complaint_transferred_lateral(self, event: ComplaintTransferredLateral, meta: Meta) -> None:
-        self.sent_to = event.to_organ
+    @allowed_in("REGISTERED", "ACCEPTED")
+    def take_up(self, ctx: Context, reason: str) -> None:
+        """§5.4: a superior may take over what a lower organ has, as long as nobody verifies it yet."""
+        superior = ctx.actor.organ
+        if superior == self.organ:
+            refuse("E_NOT_COMPETENT", "§5.4", competent=self.organ)
+        if not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        born = str(self.born_at(superior))
+        self.record(ctx, ComplaintTakenUp(born=born, to_organ=superior, reason=reason))
 
     def be_born(
         self,
@@ -141,11 +167,13 @@ class PassingOn(Deciding):
         of: PassingOn,
         event: PassedOn,
         reporter_ref: str,
+        *,
+        designated: bool = False,
     ) -> None:
         """The same complaint at the organ that goes on with it: with accused and allegations, without the
         number and the decisions of the organ from which it came."""
         status: IdentityStatus = of.identity_status if reporter_ref else "UNCLAIMED"
-        part = event if isinstance(event, ComplaintSplit) else of
+        split = event if isinstance(event, ComplaintSplit) else None
         self.record(
             ctx,
             ComplaintReceived(
@@ -153,7 +181,9 @@ class PassingOn(Deciding):
                 channel=of.channel,
                 source=_source(ctx, of.organ, event),
                 received_on=local_date(ctx.occurred_at),
-                pages=1,
+                pages=of.pages,
+                joint=of.joint,
+                designated=designated,
                 competent_level=ctx.law.organs.get(event.to_organ).level.name,
                 reporter_ref=reporter_ref,
                 identity_status=status,
@@ -165,8 +195,8 @@ class PassingOn(Deciding):
         self.record(
             ctx,
             AllegationsListed(
-                accused=part.accused,
-                allegations=part.allegations,
+                accused=split.moved_accused if split else of.accused,
+                allegations=split.moved_allegations if split else of.allegations,
                 approved_by=of.wording_approved_by,
             ),
         )
@@ -181,6 +211,11 @@ class PassingOn(Deciding):
         return organ in organs and organ != self.organ and organs.is_ancestor_or_self(self.organ, organ)
 
     # --- the result of an assigned item --------------------------------------------------------------
+
+    def note_result_sent_up(self, ctx: Context, case_number: str) -> None:
+        """A26: this organ has reported to its superior, and owes nothing more (DL-06)."""
+        if self.source == "SUPERIOR_ASSIGNED":
+            self.record(ctx, AssignedResultReported(case_number=case_number))
 
     def note_assigned_result(self, ctx: Context, case_number: str, verdict: str) -> None:
         """A26: the lower organ reports; while one report waits, it is not told twice."""
@@ -199,7 +234,7 @@ class PassingOn(Deciding):
     @allowed_in("SENT_DOWN")
     def return_result(self, ctx: Context, reason: str) -> None:
         self._check_reported()
-        self.record(ctx, AssignedResultReturned(born=str(self.born_at(self.sent_to)), reason=reason))
+        self.record(ctx, AssignedResultReturned(born=self.sent_as, reason=reason))
 
     def on_assigned_result_returned(self, event: AssignedResultReturned, meta: Meta) -> None:
         self.result_reported = False
@@ -219,3 +254,55 @@ class PassingOn(Deciding):
 
     def on_assigned_period_extended(self, event: AssignedPeriodExtended, meta: Meta) -> None:
         self.extended = True
+
+    def note_extension(self, ctx: Context, reason: str) -> None:
+        """A23: the organ that assigned it is told."""
+        self.record(ctx, PeriodExtensionNoted(reason=reason))
+
+    # --- who is competent ----------------------------------------------------------------------------
+
+    @allowed_in("REGISTERED")
+    def dispute_jurisdiction(self, ctx: Context, with_organ: str, reason: str) -> None:
+        """A9: two organs each hold the other competent; their common superior decides."""
+        superior = _common_superior(ctx.law.organs, self.organ, with_organ)
+        if superior is None:
+            refuse("E_SCHEMA", "A9", field="with_organ")
+        if self.state == "REGISTERED" and not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        self.record(ctx, JurisdictionDisputed(with_organ=with_organ, decided_by=superior.code, reason=reason))
+
+    def on_jurisdiction_disputed(self, event: JurisdictionDisputed, meta: Meta) -> None:
+        self.disputed_with = event.with_organ
+        self.decided_by = event.decided_by
+
+    @allowed_in("REGISTERED")
+    def assign_jurisdiction(self, ctx: Context, to_organ: str, reason: str) -> None:
+        """A9: the common superior says which of the two handles it; whom he names is competent by that."""
+        if not self.disputed_with:
+            refuse("E_STATE", "A9", missing="JurisdictionDisputed")
+        if to_organ not in (self.organ, self.disputed_with):
+            refuse("E_SCHEMA", "A9", field="to_organ", allowed=[self.organ, self.disputed_with])
+        self.record(ctx, JurisdictionAssigned(to_organ=to_organ, reason=reason))
+        if to_organ != self.organ:
+            born = str(self.born_at(to_organ))
+            self.record(ctx, ComplaintTransferredLateral(born=born, to_organ=to_organ))
+
+    def on_jurisdiction_assigned(self, event: JurisdictionAssigned, meta: Meta) -> None:
+        self.disputed_with = self.decided_by = ""
+        self.designated = self.designated or event.to_organ == self.organ
+
+
+def _common_superior(organs: OrganTree, one: str, other: str) -> Organ | None:
+    """The lowest organ above both; None where there is none, or where one is above the other."""
+    if (
+        other not in organs
+        or organs.is_ancestor_or_self(one, other)
+        or organs.is_ancestor_or_self(other, one)
+    ):
+        return None
+    at = organs.get(one)
+    while at.parent is not None:
+        at = organs.get(at.parent)
+        if organs.is_ancestor_or_self(at.code, other):
+            return at
+    return None

@@ -17,10 +17,13 @@ from shared.contracts.intake import (
     Channel,
     ComplaintReceived,
     ComplaintRegistered,
+    ComplaintSealedUpward,
     DuplicateFiled,
     IdentityStatus,
     Priority,
     RepeatKind,
+    RepeatMarked,
+    SealedParcelReceived,
     Source,
 )
 from shared.event import Meta
@@ -28,6 +31,7 @@ from shared.law.working_days import local_date
 from shared.organs.tree import Level
 from shared.reaction import derived_id
 from shared.refusal import refuse
+from shared.security.roles import ORGAN_HEAD
 from shared.security.wording import tells_channel
 
 CONCLUDED = frozenset({"RESULT_AVAILABLE", "CLOSED"})
@@ -39,6 +43,8 @@ class Receiving(Case):
     kind = "Complaint"
     plural: ClassVar[str] = "complaints"
     service = "intake"
+    unopened = frozenset({"RECEIVED"})
+    sealed = frozenset({"SEALED_UPWARD"})
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
@@ -54,6 +60,13 @@ class Receiving(Case):
         self.source = ""
         self.origin = ""
         self.origin_number = ""
+        self.repeat_of = ""
+        self.joint = False
+        self.pages = 0
+        self.designated = False
+        self.parcel = ""
+        self.parcel_received = False
+        self.sent_on: date | None = None
         self.urgent = False
         self.other_competent = ""
         self.wording_approved_by = ""
@@ -78,6 +91,7 @@ class Receiving(Case):
         urgent: bool,
         joint: bool,
         reception: Reception | None,
+        parcel: UUID | None,
     ) -> None:
         """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
         if received_on > local_date(ctx.occurred_at):
@@ -86,6 +100,8 @@ class Receiving(Case):
             refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
         if competent_organ and competent_organ not in ctx.law.organs:
             refuse("E_SCHEMA", "§5.4", field="competent_organ")
+        if source == "SUBORDINATE_ESCALATED" and platform_no:
+            refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
         _check_reception(channel, reception)
         reporter_ref, identity_status = ctx.facts.get("vault", ("", "UNCLAIMED"))
         self.record(
@@ -104,9 +120,10 @@ class Receiving(Case):
                 reporter_ref=reporter_ref,
                 identity_status=identity_status,
                 urgent=urgent,
-                joint=joint,
+                # That several report is told, and never how many (SEC-1).
+                joint=joint or bool(ctx.facts.get("joint")) or (reception is not None and reception.of_group),
+                parcel=str(parcel or ""),
                 received_by=reception.received_by if reception else "",
-                representatives=reception.representatives if reception else 0,
                 oral_record=reception.oral_record if reception else False,
                 reporter_confirmed=reception.reporter_confirmed if reception else False,
             ),
@@ -122,6 +139,9 @@ class Receiving(Case):
         self.identity_status = event.identity_status
         self.received_on = event.received_on
         self.urgent = event.urgent
+        self.joint = event.joint
+        self.pages = event.pages
+        self.designated = event.designated
         self.origin = event.origin
         self.origin_number = event.origin_number
 
@@ -200,10 +220,7 @@ class Receiving(Case):
     def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
         """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
         after a conclusion it is a re-report."""
-        original: Receiving | None = ctx.facts["original"]
-        standing = original is not None and original.state not in ("RECEIVED", "DUPLICATE_FILED")
-        if original is None or not standing or original.organ != self.organ or original.id == self.id:
-            refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        original = self._original(ctx)
         if new_evidence:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
         if not self._claims() or not self._claims() <= original._claims():
@@ -218,19 +235,116 @@ class Receiving(Case):
     def on_duplicate_filed(self, event: DuplicateFiled, meta: Meta) -> None:
         self.duplicate_of = event.of
 
+    @allowed_in("REGISTERED")
+    def mark_repeat(self, ctx: Context, of: UUID, new_evidence: str) -> None:
+        """A12: the same matter with new evidence is no duplicate; it goes on, marked as what it is."""
+        original = self._original(ctx)
+        if self.repeat_of:
+            refuse("E_STATE", "A12", of=self.repeat_of)
+        if not self._claims() & original._claims():
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        self.record(
+            ctx,
+            RepeatMarked(
+                of=str(original.id),
+                of_number=original.number,
+                repeat_kind="REPEAT_WITH_NEW_EVIDENCE",
+                new_evidence=new_evidence,
+            ),
+            links=(str(original.correlation_id),),
+        )
+
+    def on_repeat_marked(self, event: RepeatMarked, meta: Meta) -> None:
+        self.repeat_of = event.of
+
+    def _original(self, ctx: Context) -> Receiving:
+        """What this organ registered itself; of what it sealed upward nobody learns anything here."""
+        original: Receiving | None = ctx.facts["original"]
+        unknown = ("RECEIVED", "SEALED_UPWARD", "DUPLICATE_FILED")
+        if (
+            original is None
+            or original.state in unknown
+            or original.organ != self.organ
+            or original.id == self.id
+        ):
+            refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        return original
+
+    # --- what belongs to a superior organ ---
+
+    def check_open(self, ctx: Context) -> None:
+        """A14: what is sealed stays so. Nothing is registered, viewed, copied or pushed of it; only the
+        addressee takes it in, and who knows of it may step aside."""
+        if ctx.command != "DeclareRecusal":
+            self._check_not_sealed()
+
+    @allowed_in("RECEIVED", "REGISTERED")
+    def seal_and_escalate(
+        self,
+        ctx: Context,
+        to: str,
+        bypass_organ_head: bool,
+        organ_head: str | None,
+        competent_level: LevelName | None,
+    ) -> None:
+        """A14, A15: sealed whole (note b), within the knowledge of the opener and the organ's head; where he
+        is accused himself, not of the head. A triage that was wrong may be corrected, as long as nothing of
+        the content was entered here."""
+        above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
+        if not above or to == self.organ:
+            refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")
+        if bypass_organ_head == (organ_head is not None):
+            refuse("E_SCHEMA", "A15" if bypass_organ_head else "A14", field="organ_head")
+        level = competent_level or self.competent_level
+        if not bypass_organ_head and Level[level] <= self._own_level(ctx):
+            refuse("E_STATE", "A14", competent_level=level, reason="own level")
+        if self.allegations:
+            refuse("E_STATE", "A14", state=self.state, listed=len(self.allegations))
+        self.record(
+            ctx,
+            ComplaintSealedUpward(
+                to_organ=to,
+                bypass_organ_head=bypass_organ_head,
+                competent_level=level,
+                sent_on=local_date(ctx.occurred_at),
+                parcel=str(ctx.facts["sealed"]),
+            ),
+        )
+        self._only_these_know(ctx, organ_head)
+
+    def _only_these_know(self, ctx: Context, organ_head: str | None) -> None:
+        """Who opened it, and the head unless it is about him; whoever else was told is told no more."""
+        openers = self.duties.get("registrar", set())
+        for person, held in list(self.assigned.items()):
+            for role in sorted(held):
+                if person not in openers or role == ORGAN_HEAD:
+                    ended = self.own("AssignmentEnded")
+                    self.record(ctx, ended(person=person, role=role, reason="SEALED_UPWARD"))
+        if organ_head is not None:
+            self.record(ctx, self.own("AssignmentStarted")(person=organ_head, role=ORGAN_HEAD))
+
+    def on_complaint_sealed_upward(self, event: ComplaintSealedUpward, meta: Meta) -> None:
+        self.parcel = event.parcel
+        self.sent_on = event.sent_on
+        self.watched_by = event.to_organ
+
+    def take_in_parcel(self, ctx: Context) -> None:
+        """The addressee received what was sealed for him, once (scenario 1, row 4)."""
+        if self.parcel_received:
+            refuse("E_STATE", "A14", parcel=self.parcel)
+        self.record(ctx, SealedParcelReceived(received_on=local_date(ctx.occurred_at)))
+
+    def on_sealed_parcel_received(self, event: SealedParcelReceived, meta: Meta) -> None:
+        self.parcel_received = True
+
     def _check_not_sealed(self) -> None:
         """What was sealed upward is not registered, viewed, copied or passed on here any more (A14)."""
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")
 
     def born_at(self, organ: str) -> UUID:
-        """The stream under which this complaint goes on at another organ."""
-        return derived_id("passed-on", self.id, organ)
-
-    @property
-    def _stream_level(self) -> Level:
-        digits = len(self.organ.removeprefix("DI-"))
-        return {2: Level.PROVINCE, 4: Level.CITY, 6: Level.COUNTY}.get(digits, Level.TOWNSHIP)
+        """The stream under which this complaint, or one more part of it, goes on at another organ."""
+        return derived_id("passed-on", self.id, organ, self.version)
 
     def _own_level(self, ctx: Context) -> Level:
         return ctx.law.organs.get(self.organ).level

@@ -28,15 +28,26 @@ class RegisterEntry(Aggregate):
         super().__init__(id)
         self.accused: Accused | None = None
         self.complaints: list[str] = []
+        self.complaint_organs: set[str] = set()
         self.conclusions: set[str] = set()
 
-    def link_complaint(self, ctx: Context, accused: Accused, complaint: UUID, kinds: Sequence[str]) -> None:
+    @property
+    def organs(self) -> set[str]:
+        """Whose register this accused stands in: who entered him, and whom a complaint was passed on to."""
+        return {self.organ, *self.complaint_organs}
+
+    def link_complaint(
+        self, ctx: Context, accused: Accused, complaint: UUID, kinds: Sequence[str], organ: str
+    ) -> None:
         """Registers the accused at his first complaint, and adds this one to his history."""
         if self.accused is None:
             self.record(ctx, AccusedRegistered(accused=accused))
         if str(complaint) not in self.complaints:
             self.record(
-                ctx, ComplaintLinkedToAccused(complaint=str(complaint), allegation_kinds=tuple(kinds))
+                ctx,
+                ComplaintLinkedToAccused(
+                    complaint=str(complaint), allegation_kinds=tuple(kinds), complaint_organ=organ
+                ),
             )
 
     def note_conclusion(
@@ -56,6 +67,7 @@ class RegisterEntry(Aggregate):
 
     def on_complaint_linked_to_accused(self, event: ComplaintLinkedToAccused, meta: Meta) -> None:
         self.complaints.append(event.complaint)
+        self.complaint_organs.add(event.complaint_organ or self.organ)
 
     def on_accused_conclusion_noted(self, event: AccusedConclusionNoted, meta: Meta) -> None:
         self.conclusions.add(event.case_number)

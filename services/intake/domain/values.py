@@ -12,6 +12,7 @@ from shared.event import Value
 from shared.law.identifiers import is_credit_code, is_resident_id
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]
 
 
 class OutcomeTold(Value):
@@ -31,6 +32,10 @@ class Reception(Value):
     representatives: Annotated[int, Field(ge=1, le=100_000)] = 1
     oral_record: bool = False
     reporter_confirmed: bool = False
+
+    @property
+    def of_group(self) -> bool:
+        return self.group_size > 1
 
 
 class AccusedEntry(Value):

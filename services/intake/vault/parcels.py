@@ -1,0 +1,126 @@
+"""What a lower organ sealed for a superior (径送): encrypted for the addressee alone (A14, A15, L4).
+
+The parcel is here before the event that names it is written. A parcel that no event names, because the
+process died in between, is swept; until then it is listed to nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import (
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake.vault.keys import KeyWrapper, organ_key
+from services.intake.vault.store import AWAY
+from shared.store.types import StoreUnavailable
+
+metadata = MetaData()
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("complaint", Uuid, nullable=False),
+    Column("addressee", Text, nullable=False, index=True),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("deposited_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+LABEL = (parcels.c.id, parcels.c.complaint, parcels.c.addressee)
+ORPHAN_AGE = timedelta(minutes=15)
+PADDING = 4096
+
+
+class Parcel(NamedTuple):
+    """A parcel as its label tells it; the content stays shut."""
+
+    id: UUID
+    complaint: UUID
+    addressee: str
+
+
+class Parcels:
+    """The vault's table of parcels. Its rows are added, read and swept, never changed."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
+        self._engine = engine
+        self._keys = keys
+
+    async def seal(self, complaint: UUID, addressee: str, content: str) -> UUID:
+        """Encrypts the content under a fresh key, which only the addressee's key opens."""
+        id, key, nonce = uuid4(), AESGCM.generate_key(256), os.urandom(12)
+        body = content.encode()
+        body += b"\0" * (-len(body) % PADDING)
+        row = {
+            "id": id,
+            "complaint": complaint,
+            "addressee": addressee,
+            "wrapped_key": await self._keys.wrap(organ_key(addressee), key),
+            "sealed": nonce + AESGCM(key).encrypt(nonce, body, _place(id, complaint, addressee)),
+        }
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(parcels.insert().values(row))
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        return id
+
+    async def addressed_to(self, organ: str) -> list[Parcel]:
+        """The labels of what was sealed for this organ, newest first."""
+        query = select(*LABEL).where(parcels.c.addressee == organ).order_by(parcels.c.deposited_at.desc())
+        return [Parcel._make(row) for row in await self._rows(query)]
+
+    async def find(self, id: UUID) -> Parcel | None:
+        """The label of one parcel."""
+        rows = await self._rows(select(*LABEL).where(parcels.c.id == id))
+        return Parcel._make(rows[0]) if rows else None
+
+    async def open(self, id: UUID) -> str:
+        """The content, for the addressee: who asks was checked before."""
+        (row,) = await self._rows(select(parcels).where(parcels.c.id == id))
+        key = await self._keys.unwrap(organ_key(row.addressee), row.wrapped_key)
+        place = _place(row.id, row.complaint, row.addressee)
+        body = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], place)
+        return body.rstrip(b"\0").decode()
+
+    async def sweep_orphans(self, named: Callable[[Parcel], Awaitable[bool]]) -> int:
+        """Erases parcels that no event names (a crash or a refusal in between)."""
+        age = text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
+        rows = await self._rows(select(*LABEL).where(parcels.c.deposited_at < func.now() - age))
+        orphans = [p.id for p in (Parcel._make(row) for row in rows) if not await named(p)]
+        if orphans:
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(parcels).where(parcels.c.id.in_(orphans)))
+        return len(orphans)
+
+    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        try:
+            async with self._engine.connect() as connection:
+                rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+                return rows
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+
+
+def _place(id: UUID, complaint: UUID, addressee: str) -> bytes:
+    """A parcel opens in its own place only: not under another label."""
+    return b"parcel:%s:%s:%s" % (str(id).encode(), str(complaint).encode(), addressee.encode())

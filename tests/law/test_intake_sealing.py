@@ -1,0 +1,395 @@
+"""Intake: what belongs to a superior organ, or is about an organ's own head (A14, A15, C7, drill A)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from tests.harness import (
+    CITY,
+    COUNTY,
+    OTHER_COUNTY,
+    OTHER_TOWN,
+    PROVINCE,
+    TOWN,
+    Case,
+    Organ,
+    World,
+    allegation,
+    done,
+    hidden,
+    person,
+    refused,
+    sub,
+)
+
+CLERK = OTHER_TOWN.petition_clerk
+SUPERIOR = OTHER_COUNTY.petition_clerk
+CONTENT = "虚构信件全文：反映区执法中队有关人员收受红包、入股经营等问题。"
+REPORTER = {"name": "罗虚一举", "phone": "19900000021"}
+
+
+def envelope(world: World, who: str = CLERK, **more: Any) -> Case:
+    """A letter that the triage found to be a superior's."""
+    level = {OTHER_TOWN.petition_clerk: "COUNTY", TOWN.petition_clerk: "COUNTY"}.get(who, "CITY")
+    return Case("intake", done(world.receive(who, {"competent_level": level, **more}))["id"])
+
+
+def sealing(organ: Organ = OTHER_TOWN, to: Organ = OTHER_COUNTY, **more: Any) -> dict[str, Any]:
+    body = {"to": to.code, "content": CONTENT, "organ_head": sub(organ.organ_head), **more}
+    return {k: v for k, v in body.items() if v is not None}
+
+
+def sealed(world: World, **more: Any) -> Case:
+    case = envelope(world, **more)
+    world.do(case, "SealAndEscalate", CLERK, sealing())
+    return case
+
+
+def parcels(world: World, who: str = SUPERIOR) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = world.get(who, "/intake/v1/sealed-parcels").json()["items"]
+    return items
+
+
+def parcel_of(world: World, case: Case) -> str:
+    """The parcel of a sealed complaint, as the event names it."""
+    (event,) = [e for e in world.log("intake", 0, "ComplaintSealedUpward") if e.stream == case.id]
+    return str(event.event["parcel"])
+
+
+def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]:
+    """Every list, search, count and reading of intake and audit that this person could try."""
+    position = world.position("intake")
+    paths = [
+        "/intake/v1/complaints",
+        "/intake/v1/complaints?state=RECEIVED",
+        "/intake/v1/complaints?state=SEALED_UPWARD",
+        "/intake/v1/my-work",
+        "/intake/v1/deadlines",
+        "/intake/v1/sealed-parcels",
+        f"/intake/v1/sealed-parcels/{case.id}",
+        "/intake/v1/status-feed",
+        f"/audit/v1/cases/{case.id}/timeline",
+        f"/audit/v1/cases/{case.id}/state",
+        f"/audit/v1/cases/{case.id}/bundle",
+    ]
+    return [
+        world.client(who).get(p, params={"min_position": position} if "/intake" in p else {}) for p in paths
+    ]
+
+
+def test_scenario_1_rows_1_to_4(world: World) -> None:
+    """The street's letter reaches the county sealed, and is another complaint there."""
+    case = envelope(world, received_on="2020-09-21", reporter=REPORTER)
+    facts = world.read(case, CLERK)
+    assert facts["deadlines"] == {"DL-03": "2020-09-27"}  # a Sunday, and an adjusted working day
+    refused(world.give(case, "RegisterComplaint", CLERK), "E_SEALED_UPWARD", "A14")
+    world.do(case, "SealAndEscalate", CLERK, sealing())
+    view = world.read(case, CLERK)
+    assert (view["state"], view["deadlines"], view["number"]) == ("SEALED_UPWARD", {}, "")
+
+    parcel = next(p for p in parcels(world) if p["id"] == parcel_of(world, case))
+    assert (parcel["from_organ"], parcel["received_on"]) == (OTHER_TOWN.code, "2020-09-21")
+    read = world.get(SUPERIOR, f"/intake/v1/sealed-parcels/{parcel['id']}").json()
+    assert read["content"] == CONTENT
+
+    body = {"source": "SUBORDINATE_ESCALATED", "parcel": parcel["id"]}
+    there = Case("intake", done(world.receive(SUPERIOR, body))["id"])
+    world.do(there, "RegisterComplaint", SUPERIOR)
+    listing = {
+        "accused": [person(OTHER_COUNTY), person(OTHER_COUNTY)],
+        "allegations": [allegation("a1"), allegation("a2"), allegation("b1", 1)],
+        "approved_by": sub(OTHER_COUNTY.petition_head),
+    }
+    world.do(there, "ListAllegations", SUPERIOR, listing)
+    new = world.read(there, SUPERIOR)
+    assert new["number"].startswith("XF-990101-")
+    assert new["correlation_id"] == there.id
+    assert new["facts"]["identity_status"] == "CLAIMED"
+    assert new["facts"]["reporter_ref"] not in ("", view["facts"]["reporter_ref"])
+    assert next(p for p in parcels(world) if p["id"] == parcel["id"])["taken_in"] is True
+    # The identity went with it: it is screened there as well (SEC-12).
+    leak = {"of": there.id, "new_evidence": "据罗虚一举补充。"}
+    refused(world.give(there, "MarkRepeat", SUPERIOR, leak), "E_CONTENT_MISMATCH", "A12")
+    propose = {"handling_dept": "supervision_dept", "opinion": "据罗虚一举反映，拟受理。"}
+    refused(world.give(there, "ProposeAcceptance", SUPERIOR, propose), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
+def test_a14_the_content_is_nowhere_but_in_the_vault_and_shut_there(world: World) -> None:
+    before = world.position("intake")
+    case = sealed(world)
+    for entry in world.log("intake", before):
+        assert CONTENT not in json.dumps([entry.event, entry.meta], ensure_ascii=False)
+    url = world.stack.database_url("zm_vault", scheme="postgresql")
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT addressee, sealed, wrapped_key FROM parcels WHERE complaint = %s", [case.id]
+        ).fetchall()
+    ((addressee, content, key),) = rows
+    assert addressee == OTHER_COUNTY.code
+    assert CONTENT.encode() not in bytes(content)
+    assert len(bytes(content)) % 4096 == 12 + 16  # a nonce and a tag: the length tells nothing
+    assert len(bytes(key)) == 40  # wrapped (RFC 3394)
+
+
+def test_a14_nothing_more_is_done_with_what_is_sealed(world: World) -> None:
+    case = sealed(world)
+    head = OTHER_TOWN.organ_head
+    listing = {
+        "accused": [person()],
+        "allegations": [allegation("a1")],
+        "approved_by": sub(OTHER_TOWN.petition_head),
+    }
+    for command, body in (
+        ("RegisterComplaint", {}),
+        ("ListAllegations", listing),
+        ("MarkDuplicate", {"of": str(uuid4())}),
+        ("SealAndEscalate", sealing()),
+        ("RedirectOut", {"to_body": "区法院"}),
+        ("ForwardComplaint", {"to_body": "区法院"}),
+    ):
+        refused(world.give(case, command, CLERK, body), "E_SEALED_UPWARD", "A14")
+    widen = {"person": sub(OTHER_TOWN.handler), "role": "handler"}
+    refused(world.give(case, "AssignToCase", head, widen), "E_SEALED_UPWARD", "A14")
+
+
+def test_a14_the_opener_and_the_head_know_and_nobody_else(world: World) -> None:
+    case = envelope(world)
+    head, other = OTHER_TOWN.petition_head, OTHER_TOWN.deputy_leader
+    world.assign(case, other, by=head)
+    assert world.get(other, case.path).status_code == 200
+    world.do(case, "SealAndEscalate", CLERK, sealing())
+    for who in (CLERK, OTHER_TOWN.organ_head):
+        assert world.read(case, who)["state"] == "SEALED_UPWARD"
+        work = world.get(who, "/intake/v1/my-work", min_position=world.position("intake")).json()["items"]
+        assert case.id in {row["stream"] for row in work}
+    for who in (head, other, OTHER_TOWN.handler, OTHER_COUNTY.petition_head, CITY.auditor):
+        hidden(world.get(who, case.path))
+        for answer in everything_about(world, case, who):
+            assert case.id not in answer.text, (who, answer.url)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "rule"),
+    [
+        (sealing(to=COUNTY), "E_SCHEMA", "A14"),
+        (sealing(to=TOWN), "E_SCHEMA", "A14"),
+        (sealing(to=OTHER_TOWN), "E_SCHEMA", "A14"),
+        (sealing() | {"to": "DI-123456"}, "E_SCHEMA", "A14"),
+        (sealing(organ_head=None), "E_SCHEMA", "A14"),
+        (sealing(bypass_organ_head=True), "E_SCHEMA", "A15"),
+        (sealing() | {"content": ""}, "E_SCHEMA", ""),
+        (sealing(competent_level="TOWNSHIP"), "E_STATE", "A14"),
+    ],
+    ids=[
+        "another county",
+        "another town",
+        "itself",
+        "no organ",
+        "nobody told",
+        "the head told whom it passes over",
+        "nothing in it",
+        "of the own level",
+    ],
+)
+def test_a14_it_is_sealed_for_an_organ_above_and_by_the_rules(
+    world: World, body: dict[str, Any], code: str, rule: str
+) -> None:
+    case = envelope(world)
+    refused(world.give(case, "SealAndEscalate", CLERK, body), code, rule)
+    assert world.read(case, CLERK)["state"] == "RECEIVED"
+
+
+def test_a14_what_is_the_own_organs_is_not_sealed(world: World) -> None:
+    story = world.story(OTHER_TOWN).received()
+    answer = world.give(story.complaint, "SealAndEscalate", CLERK, sealing())
+    refused(answer, "E_STATE", "A14")
+
+
+def test_a14_note_b_one_accused_of_a_superior_takes_the_whole_with_him(world: World) -> None:
+    """It is seen when the accused are listed; nothing was entered then, so the whole can still be sealed."""
+    accused = [person(OTHER_TOWN), person(OTHER_TOWN, managed_by_level="COUNTY")]
+    story = world.story(
+        OTHER_TOWN, accused=accused, allegations=[allegation("a1"), allegation("a2", 1)]
+    ).registered()
+    answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
+    assert refused(answer, "E_SEALED_UPWARD", "A14") == {"competent_level": "COUNTY"}
+    world.do(story.complaint, "SealAndEscalate", CLERK, sealing(competent_level="COUNTY"))
+    for who in (OTHER_TOWN.petition_head, OTHER_COUNTY.petition_head, OTHER_COUNTY.auditor):
+        for answer in everything_about(world, story.complaint, who):
+            assert story.complaint.id not in answer.text
+    listed = world.story(OTHER_TOWN).listed()
+    answer = world.give(listed.complaint, "SealAndEscalate", CLERK, sealing(competent_level="COUNTY"))
+    refused(answer, "E_STATE", "A14")
+
+
+def test_a14_a_parcel_is_its_addressees_alone(world: World) -> None:
+    case = sealed(world)
+    parcel = parcel_of(world, case)
+    path = f"/intake/v1/sealed-parcels/{parcel}"
+    unknown = world.get(SUPERIOR, f"/intake/v1/sealed-parcels/{uuid4()}")
+    hidden(unknown)
+    for who in (CLERK, COUNTY.petition_clerk, CITY.petition_head, PROVINCE.petition_head):
+        foreign = world.get(who, path)
+        hidden(foreign)
+        assert foreign.content == unknown.content
+        assert parcel not in {p["id"] for p in parcels(world, who)}
+    for who in (OTHER_COUNTY.organ_head, OTHER_COUNTY.handler, OTHER_COUNTY.auditor):
+        refused(world.get(who, path), "E_FORBIDDEN_ROLE", "A14")
+        refused(world.get(who, "/intake/v1/sealed-parcels"), "E_FORBIDDEN_ROLE", "A14")
+    before = world.position("intake")
+    assert world.get(SUPERIOR, path).status_code == 200
+    (record,) = world.log("intake", before, "CaseRead")
+    assert (record.event["who"], record.event["fields"]) == (sub(SUPERIOR), "sealed-parcel")
+
+
+def test_a14_a_parcel_is_taken_in_once_and_by_its_addressee(world: World) -> None:
+    parcel = parcel_of(world, sealed(world, reporter=REPORTER))
+    body = {"source": "SUBORDINATE_ESCALATED", "parcel": parcel}
+    for who in (COUNTY.petition_clerk, CITY.petition_clerk, CLERK):
+        refused(world.receive(who, body), "E_SCHEMA", "A14")
+    refused(world.receive(SUPERIOR, body | {"parcel": str(uuid4())}), "E_SCHEMA", "A14")
+    refused(world.receive(SUPERIOR, {"parcel": parcel}), "E_SCHEMA", "A14")
+    refused(world.receive(SUPERIOR, body | {"reporter": REPORTER}), "E_SCHEMA", "A14")
+    done(world.receive(SUPERIOR, body))
+    refused(world.receive(SUPERIOR, body), "E_STATE", "A14")
+
+
+def test_c7_what_came_up_sealed_enters_no_platform(world: World) -> None:
+    """It carries no platform number, and a sealed one that the platform sent is not told back."""
+    parcel = parcel_of(world, sealed(world))
+    body = {"source": "SUBORDINATE_ESCALATED", "parcel": parcel, "platform_no": "PP-1"}
+    refused(world.receive(SUPERIOR, body), "E_PLATFORM_ENTRY_FORBIDDEN", "C7")
+    start = world.position("intake")
+    number = f"PP-S{start}"
+    case = envelope(world, source="PETITION_PLATFORM", platform_no=number)
+
+    def told() -> list[str]:
+        position = world.position("intake")
+        answer = world.get("petition-platform", "/intake/v1/status-feed", after=start, min_position=position)
+        return [r["status"] for r in answer.json()["items"] if r["platform_no"] == number]
+
+    assert told() == ["RECEIVED"]
+    world.do(case, "SealAndEscalate", CLERK, sealing())
+    assert told() == []
+
+
+# --- envelopes that nobody has opened ---
+
+
+def test_41_an_envelope_is_the_petition_departments_alone(world: World) -> None:
+    case = world.story(OTHER_TOWN).received().complaint
+    position = world.position("intake")
+
+    def listed(who: str, path: str = "/intake/v1/complaints") -> bool:
+        return case.id in world.get(who, path, min_position=position).text
+
+    for who in (CLERK, OTHER_TOWN.petition_head):
+        assert listed(who)
+    for who in (
+        OTHER_TOWN.organ_head,
+        OTHER_TOWN.handler,
+        SUPERIOR,
+        OTHER_COUNTY.auditor,
+        CITY.petition_head,
+    ):
+        assert not listed(who)
+        assert not listed(who, "/intake/v1/deadlines")
+        hidden(world.get(who, case.path))
+    widen = {"person": sub(OTHER_TOWN.organ_head), "role": "organ_head"}
+    hidden(world.give(case, "AssignToCase", OTHER_TOWN.organ_head, widen))
+    world.do(case, "RegisterComplaint", CLERK)
+    position = world.position("intake")
+    assert all(listed(who) for who in (OTHER_TOWN.organ_head, SUPERIOR, OTHER_COUNTY.auditor))
+
+
+def test_41_audit_tells_of_a_complaint_once_it_is_registered(world: World) -> None:
+    story = world.story(OTHER_TOWN).received()
+    path = f"/audit/v1/cases/{story.complaint.id}/timeline"
+    story.registered()
+    world.patiently(lambda: world.get(OTHER_COUNTY.auditor, path).status_code == 200, "audit")
+    case = envelope(world)
+    story.listed()
+
+    def has_arrived() -> bool:
+        events = world.get(OTHER_COUNTY.auditor, path).json()["events"]
+        return any(e["type"] == "AllegationsListed" for e in events)
+
+    world.patiently(has_arrived, "audit has what came after the envelope")
+    hidden(world.get(OTHER_COUNTY.auditor, f"/audit/v1/cases/{case.id}/timeline"))
+
+
+# --- drill A ---
+
+
+def test_drill_a_a_letter_about_the_organs_own_head(world: World) -> None:
+    clerk, head = OTHER_COUNTY.petition_clerk, OTHER_COUNTY.organ_head
+    before = [a.text for a in everything_about(world, Case("intake", str(uuid4())), head)]
+    case = envelope(world, clerk)
+    body = sealing(OTHER_COUNTY, CITY, bypass_organ_head=True, organ_head=None)
+    world.do(case, "SealAndEscalate", clerk, body)
+    parcel = parcel_of(world, case)
+
+    # Nothing that he can list, search or count has changed.
+    shown = everything_about(world, case, head)
+    assert [a.text for a in shown] == before
+    for who in (OTHER_COUNTY.petition_head, OTHER_COUNTY.auditor, OTHER_COUNTY.deputy_leader):
+        for answer in everything_about(world, case, who):
+            assert not any(id in answer.text for id in (case.id, parcel)), (who, answer.url)
+
+    # What he tries by its id is the same as for something that does not exist, to the byte.
+    start = world.position("intake")
+    nothing = Case("intake", str(uuid4()))
+    assign = {"person": sub(head), "role": "organ_head"}
+    for there, not_there in (
+        (world.get(head, case.path), world.get(head, nothing.path)),
+        (world.give(case, "AssignToCase", head, assign), world.give(nothing, "AssignToCase", head, assign)),
+        (world.get(head, case.path + "?as_of=2023-01-01T00:00:00Z"), world.get(head, nothing.path)),
+    ):
+        hidden(there)
+        assert there.content == not_there.content
+        assert set(there.headers) == set(not_there.headers)
+
+    # The city's internal supervision hears of each attempt; nobody of the county does.
+    alerts = world.log("intake", start, "SecurityAlertRaised")
+    assert [(a.organ, a.event["actor"], a.event["object"]) for a in alerts] == [
+        (CITY.code, sub(head), case.id)
+    ] * 3
+
+    # The city's petition department reads it and goes on with it.
+    assert parcel in {p["id"] for p in parcels(world, CITY.petition_clerk)}
+    taken = {"source": "SUBORDINATE_ESCALATED", "parcel": parcel, "competent_level": "CITY"}
+    there_ = Case("intake", done(world.receive(CITY.petition_clerk, taken))["id"])
+    world.do(there_, "RegisterComplaint", CITY.petition_clerk)
+    hidden(world.get(head, there_.path))
+
+
+def test_a15_a_head_who_was_told_before_is_told_no_more(world: World) -> None:
+    clerk, head = OTHER_COUNTY.petition_clerk, OTHER_COUNTY.organ_head
+    case = envelope(world, clerk)
+    world.assign(case, head, by=OTHER_COUNTY.petition_head)
+    assert world.get(head, case.path).status_code == 200
+    world.do(
+        case,
+        "SealAndEscalate",
+        clerk,
+        sealing(OTHER_COUNTY, CITY, bypass_organ_head=True, organ_head=None),
+    )
+    hidden(world.get(head, case.path))
+    work = world.get(head, "/intake/v1/my-work", min_position=world.position("intake"))
+    assert case.id not in work.text
+
+
+def test_a15_also_where_the_level_is_the_organs_own(world: World) -> None:
+    """Passing the head over needs no higher level: that it is about him is enough."""
+    clerk = OTHER_COUNTY.petition_clerk
+    case = Case("intake", done(world.receive(clerk))["id"])
+    refused(world.give(case, "SealAndEscalate", clerk, sealing(OTHER_COUNTY, CITY)), "E_STATE", "A14")
+    body = sealing(OTHER_COUNTY, CITY, bypass_organ_head=True, organ_head=None)
+    assert world.do(case, "SealAndEscalate", clerk, body)["state"] == "SEALED_UPWARD"
+    assert parcel_of(world, case) in {p["id"] for p in parcels(world, CITY.petition_clerk)}

@@ -1,0 +1,134 @@
+"""Parcels sealed for a superior, and identities that go along, on a real PostgreSQL (A14, SEC-3)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.intake.domain.values import Person, ReporterBlock
+from services.intake.vault.keys import FileKeys
+from services.intake.vault.parcels import Parcel, Parcels
+from services.intake.vault.store import Vault
+from shared.store.types import StoreUnavailable
+from tests.vault.test_vault import REPORTER, engines, server
+
+__all__ = ["engines", "server"]
+CITY, COUNTY = "DI-9901", "DI-990101"
+CONTENT = "虚构信件全文。"
+
+
+@pytest.fixture
+def keys() -> FileKeys:
+    return FileKeys(secrets.token_bytes(32))
+
+
+@pytest.fixture
+async def parcels(engines: tuple[AsyncEngine, AsyncEngine], keys: FileKeys) -> AsyncIterator[Parcels]:
+    yield Parcels(engines[0], keys)
+    async with engines[1].begin() as connection:
+        await connection.execute(text("TRUNCATE parcels"))
+
+
+async def test_a14_what_was_sealed_is_opened_whole(parcels: Parcels) -> None:
+    complaint = uuid4()
+    id = await parcels.seal(complaint, CITY, CONTENT)
+    assert await parcels.open(id) == CONTENT
+    assert await parcels.find(id) == Parcel(id, complaint, CITY)
+    assert await parcels.find(uuid4()) is None
+    assert await parcels.addressed_to(CITY) == [Parcel(id, complaint, CITY)]
+    assert await parcels.addressed_to(COUNTY) == []
+
+
+@pytest.mark.parametrize("change", ["addressee = 'DI-990101'", "complaint = gen_random_uuid()"])
+async def test_a14_a_parcel_under_another_label_does_not_open(
+    parcels: Parcels,
+    engines: tuple[AsyncEngine, AsyncEngine],
+    change: str,
+) -> None:
+    """Not for whom it was readdressed to by hand, and not as another complaint's."""
+    id = await parcels.seal(uuid4(), CITY, CONTENT)
+    async with engines[1].begin() as connection:
+        await connection.execute(text(f"UPDATE parcels SET {change} WHERE id = :id"), {"id": id})
+    with pytest.raises((InvalidTag, StoreUnavailable)):
+        await parcels.open(id)
+
+
+async def test_a14_the_vaults_user_cannot_readdress_a_parcel(
+    parcels: Parcels,
+    engines: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    await parcels.seal(uuid4(), CITY, CONTENT)
+    with pytest.raises(DBAPIError):
+        async with engines[0].begin() as connection:
+            await connection.execute(text("UPDATE parcels SET addressee = 'DI-990101'"))
+
+
+async def test_parcels_that_no_event_names_are_swept_and_nothing_else(
+    parcels: Parcels,
+    engines: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    orphan, kept, young = [await parcels.seal(uuid4(), CITY, CONTENT) for _ in range(3)]
+    async with engines[1].begin() as connection:
+        await connection.execute(
+            text("UPDATE parcels SET deposited_at = now() - interval '1 hour' WHERE id <> :y"), {"y": young}
+        )
+
+    async def named(parcel: Parcel) -> bool:
+        return parcel.id == kept
+
+    assert await parcels.sweep_orphans(named) == 1
+    assert {p.id for p in await parcels.addressed_to(CITY)} == {kept, young}
+    assert await parcels.find(orphan) is None
+
+
+async def test_a_vault_that_is_away_seals_nothing(keys: FileKeys) -> None:
+    away = create_async_engine("postgresql+asyncpg://zm_vault:x@127.0.0.1:1/zm_vault")
+    with pytest.raises(StoreUnavailable):
+        await Parcels(away, keys).seal(uuid4(), CITY, CONTENT)
+    with pytest.raises(StoreUnavailable):
+        await Parcels(away, keys).addressed_to(CITY)
+
+
+# --- identities that go with a complaint ---
+
+
+async def test_sec3_a_copied_identity_has_a_key_and_a_reference_of_its_own(
+    engines: tuple[AsyncEngine, AsyncEngine],
+    keys: FileKeys,
+) -> None:
+    vault, (here, there) = Vault(engines[0], keys), (uuid4(), uuid4())
+    first = await vault.deposit(here, REPORTER)
+    copied = await vault.copy(here, there)
+    assert copied not in ("", first)
+    assert await vault.copy(here, there) == copied
+    assert await vault.reporters([there]) == [REPORTER]
+    async with engines[1].connect() as connection:
+        rows = (await connection.execute(text("SELECT wrapped_key FROM identities"))).scalars().all()
+    assert len(set(rows)) == 2
+
+
+async def test_sec3_where_nobody_is_known_nothing_is_copied(
+    engines: tuple[AsyncEngine, AsyncEngine],
+    keys: FileKeys,
+) -> None:
+    vault, there = Vault(engines[0], keys), uuid4()
+    assert await vault.copy(uuid4(), there) == ""
+    assert await vault.reporters([there]) == []
+
+
+async def test_sec12_co_signers_are_among_the_reporters(
+    engines: tuple[AsyncEngine, AsyncEngine],
+    keys: FileKeys,
+) -> None:
+    vault, complaint = Vault(engines[0], keys), uuid4()
+    signer = Person(name="孙虚联", phone="13900005678")
+    joint = ReporterBlock(**REPORTER.model_dump(exclude={"co_signers"}), co_signers=(signer,))
+    await vault.deposit(complaint, joint)
+    assert await vault.reporters([complaint]) == [joint, signer]
