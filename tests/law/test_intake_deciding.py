@@ -270,7 +270,6 @@ def test_r16_who_reported_is_no_input_of_any_decision() -> None:
         Complaint.propose_acceptance,
         Complaint.accept_complaint,
         Complaint._check_acceptable,
-        Complaint._check_listed,
         Complaint.reject_complaint,
         Complaint.mark_duplicate,
         Complaint.transfer_to_handler,
