@@ -3,7 +3,7 @@
 A step is a command (`do`), a submission without account (`report`), a wait for what another service's
 reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`).
 `${name.facts.x.0}` is read from the case as the acting person sees it; `#name` is the SHA-256 of a made-up
-document.
+document, `${parcel}` the sealed parcel that waits for the acting person's organ.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from deploy.local.stack import Stack
+from services.intake.reporting.flood import solve
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -215,7 +216,10 @@ class Player:
         key = f"scenario-step-{self._count:05d}"
         self._count += 1
         with httpx.Client(base_url=self.stack.front_url, timeout=20, trust_env=False) as nobody:
-            answer = nobody.post("/intake/v1/reports", json=step["report"], headers={"idempotency-key": key})
+            asked = nobody.get("/intake/v1/reports/challenge").json()
+            proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
+            headers = {"idempotency-key": key, "proof-of-work": proof}
+            answer = nobody.post("/intake/v1/reports", json=step["report"], headers=headers)
         if answer.status_code != 201:
             raise Departure(f"report: {answer.status_code} {answer.text}")
         [case] = self.patiently(step, lambda: self._fresh("intake", "complaints", step))
@@ -305,9 +309,11 @@ class Player:
                 None,
             )
 
-        found = self.patiently(step, due)
-        if found != step["due"]:
-            raise Departure(f"{step['deadline']} is due {found}, expected {step['due']}")
+        try:
+            self.patiently(step, lambda: due() == step["due"])
+        except Departure as departure:
+            raise Departure(f"{step['deadline']} is due {due()}, expected {step['due']}") from departure
+        found = step["due"]
         self.tell(Happened(step, self.now, "due", number=case.number, words=f"{step['deadline']} {found}"))
 
     def _check_history(self, step: dict[str, Any]) -> None:
@@ -356,6 +362,9 @@ class Player:
     def _value(self, expression: str, who: str) -> str:
         if expression.startswith("at:"):
             return datetime.fromisoformat(f"{expression[3:]}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
+        if expression == "parcel":
+            parcels = self.client(who).get("/intake/v1/sealed-parcels").json()["items"]
+            return next(str(p["id"]) for p in parcels if not p["taken_in"])
         if expression.startswith("draft:"):
             name, *path = expression[6:].split(".")
             case = self.cases[name]

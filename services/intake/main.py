@@ -54,11 +54,13 @@ from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.letters import codes as codes_table
 from services.intake.vault.letters import letters as letters_table
 from services.intake.vault.parcels import Parcel, Parcels
+from services.intake.vault.parcels import parcels as parcels_table
 from services.intake.vault.reading import VaultRoutes
 from services.intake.vault.room import VaultRoom
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.transfers import Transfers
+from services.intake.vault.transfers import transfers as transfers_table
 from shared.aggregate import Aggregate, Context
 from shared.bus.connection import connect, disconnect
 from shared.command import Command
@@ -81,7 +83,9 @@ from shared.store.types import StoreUnavailable
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
 FORGET_SECONDS = 1
-FURTHER = (letters_table.c.complaint, codes_table.c.complaint, blobs_table.c.complaint)
+FURTHER = tuple(
+    table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
+)
 """What else of a reporter ends with the keys of his complaint."""
 IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
 PASSING = (

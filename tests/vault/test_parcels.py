@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.intake.domain.values import Person, ReporterBlock
 from services.intake.vault.keys import FileKeys
 from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.store import Vault
@@ -121,14 +120,3 @@ async def test_sec3_where_nobody_is_known_nothing_is_copied(
     vault, there = Vault(engines[0], keys), uuid4()
     assert await vault.copy(uuid4(), there) == ""
     assert await vault.reporters([there]) == []
-
-
-async def test_sec12_co_signers_are_among_the_reporters(
-    engines: tuple[AsyncEngine, AsyncEngine],
-    keys: FileKeys,
-) -> None:
-    vault, complaint = Vault(engines[0], keys), uuid4()
-    signer = Person(name="孙虚联", phone="13900005678")
-    joint = ReporterBlock(**REPORTER.model_dump(exclude={"co_signers"}), co_signers=(signer,))
-    await vault.deposit(complaint, joint)
-    assert await vault.reporters([complaint]) == [joint, signer]
