@@ -64,6 +64,8 @@ class Expected:
     service: str
     type: str
     day: str
+    case: str = ""
+    """The name that a step gave the case; for cases that stand apart from the story that is replayed."""
 
 
 PLURALS = {
@@ -203,7 +205,7 @@ class Player:
             self._seen.add(told["id"])
         assert case is not None
         case.number = told["number"] or case.number
-        self._promise(service, expect.get("events", ()))
+        self._promise(service, expect.get("events", ()), step.get("save") or step["at"])
         for name, value in expect.get("facts", {}).items():
             found = self.read(case, step["who"])["facts"].get(name)
             if found != value:
@@ -232,7 +234,7 @@ class Player:
         if answer.status_code < 400 or told["code"] != code:
             raise Departure(f"{step['do']}: {answer.status_code} {answer.text}, expected refusal {code}")
         service = step["do"].split(":")[0]
-        self._promise(service, ["CommandRefused"])
+        self._promise(service, ["CommandRefused"], step.get("at", ""))
         number = self.cases[step["at"]].number if "at" in step else ""
         words = f"{code}: {told['message_zh']}"
         self.tell(Happened(step, self.now, "refused", number=number, rule=told["rule"], words=words))
@@ -251,9 +253,9 @@ class Player:
         self.answers.append((self.now, case.service, view))
         return view
 
-    def _promise(self, service: str, types: Any) -> None:
+    def _promise(self, service: str, types: Any, case: str = "") -> None:
         day = self.now.date().isoformat()
-        self.expected += [Expected(service, t, day) for t in types]
+        self.expected += [Expected(service, t, day, case) for t in types]
 
     # --- waiting and looking -----------------------------------------------------------------------
 

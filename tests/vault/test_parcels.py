@@ -16,9 +16,8 @@ from services.intake.vault.keys import FileKeys
 from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.store import Vault
 from shared.store.types import StoreUnavailable
-from tests.vault.test_vault import REPORTER, engines, server
+from tests.vault.test_vault import REPORTER
 
-__all__ = ["engines", "server"]
 CITY, COUNTY = "DI-9901", "DI-990101"
 CONTENT = "虚构信件全文。"
 
