@@ -1,0 +1,40 @@
+"""Scenarios 1, 4 and 5, as far as they are built: every row as its table says, replayed and proved
+(domain.md §7). Drill A has its test among those of sealing upward."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from deploy.local.demo import main
+from deploy.local.player import expand, load
+
+DUE = {
+    1: {("DL-03", "2020-09-27"), ("DL-11", "2020-12-22"), ("DL-11", "2021-01-22"), ("DL-14", "2021-02-09"),
+        ("DL-16", "2021-02-09"), ("DL-17", "2021-02-23")},
+    4: {("DL-01", "2026-04-23"), ("DL-02", "2026-06-23"), ("DL-14", "2026-06-23"), ("DL-17", "2026-07-02")},
+    5: {("DL-01", "2026-03-23"), ("DL-02", "2026-05-26"), ("DL-14", "2026-05-26"), ("DL-16", "2026-05-28"),
+        ("DL-17", "2026-06-08")},
+}  # fmt: skip
+"""The days that the tables name."""
+REFUSED = {
+    1: ["E_SEALED_UPWARD"],
+    4: ["E_SPLIT_REQUIRED", "E_DISCIPLINE_LOOSENING", "E_ALLEGATION_INCONCLUSIVE", "E_TEXT_OVERALL_EVALUATION"],
+    5: [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [1, 4, 5])
+def test_the_file_has_the_days_and_refusals_of_its_table(number: int) -> None:
+    steps = list(expand(load(number)))
+    assert {(s["deadline"], s["due"]) for s in steps if "deadline" in s} == DUE[number]
+    assert [s["expect"]["refused"] for s in steps if "refused" in s.get("expect", {})] == REFUSED[number]
+
+
+@pytest.mark.parametrize("number", [1, 4, 5])
+def test_every_row_happens_and_is_proved(number: int) -> None:
+    """What `make demo SCENARIO=` does: it ends with 1 at the first answer that departs from the table."""
+    told = io.StringIO()
+    assert main([str(number)], out=lambda: Console(file=told, width=200)) == 0, told.getvalue()[-3000:]
