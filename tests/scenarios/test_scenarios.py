@@ -21,7 +21,12 @@ DUE = {
 """The days that the tables name."""
 REFUSED = {
     1: ["E_SEALED_UPWARD"],
-    4: ["E_SPLIT_REQUIRED", "E_DISCIPLINE_LOOSENING", "E_ALLEGATION_INCONCLUSIVE", "E_TEXT_OVERALL_EVALUATION"],
+    4: [
+        "E_SPLIT_REQUIRED",
+        "E_DISCIPLINE_LOOSENING",
+        "E_ALLEGATION_INCONCLUSIVE",
+        "E_TEXT_OVERALL_EVALUATION",
+    ],
     5: [],
 }  # fmt: skip
 
