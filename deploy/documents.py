@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from shared.event import DataClass, Event, event_classes
 from shared.service import build
 from shared.settings import Settings
+from shared.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "api"
@@ -118,9 +119,12 @@ def _cloudevent(cls: type[Event], address: str) -> dict[str, Any]:
                 "type": "object",
                 "properties": {
                     "event": {"type": "object", "properties": clear},
+                    "cipher": {"enum": [suite.cipher for suite in SUITES]},
+                    "key": {"type": "string", "description": "The id of the bus key."},
                     "sealed": {
                         "type": "string",
-                        "description": "AES-256-GCM of a JSON object: the L2 fields and the salt.",
+                        "description": "A JSON object, the L2 fields and the salt, sealed with `cipher` "
+                        "under the bus key `key`; base64.",
                         "x-fields": hidden,
                     },
                 },

@@ -52,7 +52,7 @@ from shared.store.migrate import migrate
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.repository import Repository
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Sealer
 from shared.store.types import Append
 from shared.web.app import Face, make_app
 from shared.web.metrics import BusMetrics
@@ -129,9 +129,9 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     law = load_law()
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
     engine = open_engine(settings.database_url, size=settings.pool_size)
-    mapper = EventMapper(
-        Sealer(Keyring.from_file(settings.keys_dir / f"store-{service.name}.key", service.name))
-    )
+    keys = settings.keys_dir
+    sealer = Sealer.from_files(keys / f"store-{service.name}.key", service.name, settings.suite)
+    mapper = EventMapper(sealer)
     recorder = Recorder(engine, service.name, mapper, clock, content)
     repository = Repository(recorder)
     registry = CollectorRegistry()
@@ -157,7 +157,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         face=face,
         gatekeeper=gatekeeper,
         reads=reads,
-        bus_key=BusKey.from_file(settings.keys_dir / "bus.key"),
+        bus_key=BusKey.from_files(keys / "bus.key", settings.suite),
         observer=BusMetrics(registry, service.listens_to),
     )
     gatekeeper.facts = service.facts(parts)

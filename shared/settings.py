@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.suites import INTERNATIONAL, Suite, suite_named
+
 OUTGOING = "ZM_OUTGOING_"
 
 
@@ -40,6 +42,7 @@ class Settings:
     """Where `files` are written."""
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
+    suite: Suite
     clock_file: str
     api: bool
     worker: bool
@@ -81,6 +84,7 @@ class Settings:
             },
             outgoing_dir=Path(e.get("ZM_OUTGOING_DIR", "outgoing")),
             vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
+            suite=_suite(e.get("ZM_SUITE", INTERNATIONAL.name)),
             clock_file=e.get("ZM_CLOCK_FILE", ""),
             api="api" in e.get("ZM_ROLES", "api,worker"),
             worker="worker" in e.get("ZM_ROLES", "api,worker"),
@@ -127,3 +131,11 @@ class Settings:
         if self.production and len(set(data)) < 8:
             raise UnsafeForProduction(f"{name} is not a random key")
         return data
+
+
+def _suite(name: str) -> Suite:
+    """A mistyped suite must not quietly become the default."""
+    try:
+        return suite_named(name)
+    except ValueError as error:
+        raise SystemExit(f"ZM_SUITE: {error}") from None

@@ -31,7 +31,7 @@ from deploy.local.people import people
 from deploy.local.stack import Stack
 from shared.refusals import CATALOGUE
 from shared.store.mapper import EventMapper
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Sealer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PATIENCE_SECONDS = 15
@@ -355,8 +355,8 @@ class World:
 
     def _mapper(self, service: str) -> EventMapper:
         if service not in self._mappers:
-            keyring = Keyring.from_file(self.stack.data.keys / f"store-{service}.key", service)
-            self._mappers[service] = EventMapper(Sealer(keyring))
+            sealer = Sealer.from_files(self.stack.data.keys / f"store-{service}.key", service)
+            self._mappers[service] = EventMapper(sealer)
         return self._mappers[service]
 
     def _database(self, service: str) -> psycopg.Connection[Any]:

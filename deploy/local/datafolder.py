@@ -2,7 +2,7 @@
 
 lock              pid of the supervisor; held with flock by it and by what it started
 clock             the simulated clock (clockfile.py)
-keys/             keys of the services, 32 random bytes each: store-<service>, bus, vault, checkpoint;
+keys/             keys of the services: store-<service> and bus (of either suite), vault, checkpoint;
                   integration.jwks: what the petition platform encrypts for
 outgoing/         messages to the outside, a file each; vault/: those that hold a contact, sealed
 secrets/          passwords of the database roles, nkeys of the NATS users
@@ -20,6 +20,7 @@ from pathlib import Path
 from deploy.local import secretfiles
 from deploy.local.process import ROOT
 from services.intake.integration.envelopes import new_keys
+from shared.suites import SUITES
 
 
 class DataFolderInUse(RuntimeError):
@@ -48,9 +49,10 @@ class DataFolder:
         """Make the private folders and the keys."""
         for folder in (self.keys, self.secrets, self.issuer, self.logs):
             secretfiles.private_folder(folder)
-        for service in (*services, "vault"):
-            secretfiles.random_key(self.keys / f"store-{service}.key")
-        for name in ("bus", "vault", "checkpoint-ed25519"):
+        for suite in SUITES:  # so that any service may be told the other one
+            for name in ("bus", *(f"store-{service}" for service in (*services, "vault"))):
+                secretfiles.random_key(self.keys / f"{name}{suite.mark}.key", suite.key_bytes)
+        for name in ("vault", "checkpoint-ed25519"):
             secretfiles.random_key(self.keys / f"{name}.key")
         secretfiles.kept(self.keys / "integration.jwks", new_keys)
         # A service with the production profile refuses a folder of keys that is marked so.

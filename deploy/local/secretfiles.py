@@ -36,6 +36,6 @@ def password(path: Path) -> str:
     return kept(path, lambda: secrets.token_urlsafe(24).encode()).decode()
 
 
-def random_key(path: Path) -> bytes:
-    """A kept key of 32 random bytes."""
-    return kept(path, lambda: secrets.token_bytes(32))
+def random_key(path: Path, size: int = 32) -> bytes:
+    """A kept key of random bytes."""
+    return kept(path, lambda: secrets.token_bytes(size))

@@ -10,6 +10,7 @@ from services.audit.cases import Cases
 from services.audit.proof import Trees
 from services.audit.record import salt_and_content
 from shared.evidence.bundle import Bundle, Entry, Shown
+from shared.suites import Digest
 
 Withhold = Literal["none", "L2"]
 
@@ -53,8 +54,9 @@ def _entry(cases: Cases, row: Any, inclusion: Sequence[bytes], withhold: Withhol
         version=row["version"],
         topic=row["topic"],
         recorded_at=row["recorded_at"],
-        state_sha256=row["state_sha256"],
+        state_digest=row["state_digest"],
         content_digest=row["content_digest"],
+        algorithm=Digest(row["algorithm"]),
         leaf_index=row["position"] - 1,
         inclusion=inclusion,
         shown=shown,

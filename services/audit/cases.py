@@ -72,8 +72,8 @@ _STREAMS = """
     ORDER BY s.service, s.stream
     """
 _ROWS = """
-    SELECT service, position, event_id, stream, version, topic, occurred_at, recorded_at, state_sha256,
-        content_digest, line, event_at, hidden, confidential, sealed
+    SELECT service, position, event_id, stream, version, topic, occurred_at, recorded_at, state_digest,
+        content_digest, algorithm, line, event_at, hidden, confidential, sealed
     FROM ledger
     WHERE stream = ANY($1::uuid[]) AND {by}_at <= coalesce($2::timestamptz, 'infinity')
       {of_subject} {after}

@@ -47,7 +47,7 @@ from shared.security.tokens import TokenVerifier
 from shared.service import SHUTDOWN_SECONDS, configure_logs
 from shared.settings import Settings
 from shared.store.migrate import migrate
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Sealer
 from shared.store.types import AlreadyTracked, StoreUnavailable
 from shared.web.app import make_app
 from shared.web.metrics import BusMetrics
@@ -149,7 +149,7 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     size = settings.pool_size
     engine = engine_for(settings.database_url, pool_size=size)
     readers = Readers(engine_for(settings.database_url, pool_size=size), size)
-    sealer = Sealer(Keyring.from_file(keys / f"store-{SERVICE}.key", SERVICE))
+    sealer = Sealer.from_files(keys / f"store-{SERVICE}.key", SERVICE, settings.suite)
     return Parts(
         settings=settings,
         engine=engine,
@@ -158,7 +158,7 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
         cases=Cases(readers, sealer),
         trees=Trees(engine, Signer.from_file(keys / "checkpoint-ed25519.key"), clock),
         access=AccessLog(engine, clock),
-        key=BusKey.from_file(keys / "bus.key"),
+        key=BusKey.from_files(keys / "bus.key", settings.suite),
         parked=PgParkedStore(engine),
         metrics=AuditMetrics(registry),
     )
@@ -238,7 +238,7 @@ async def _rebuild(settings: Settings, *, put_in_place: bool) -> int:
     parts = make_parts(settings, CollectorRegistry())
     owner = create_async_engine(settings.owner_database_url, poolclass=pool.NullPool)
     beside = engine_for(settings.database_url, search_path=f"{rebuild.SCHEMA},public")
-    sealer = Sealer(Keyring.from_file(settings.keys_dir / f"store-{SERVICE}.key", SERVICE))
+    sealer = Sealer.from_files(settings.keys_dir / f"store-{SERVICE}.key", SERVICE, settings.suite)
     try:
         await parts.connect(wait=True)
         await rebuild.prepare(owner)

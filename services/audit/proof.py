@@ -22,6 +22,7 @@ from shared.evidence.checkpoint import Checkpoint, sign
 from shared.evidence.leaf import leaf_data
 from shared.evidence.merkle import Node
 from shared.evidence.note import VerifierKey
+from shared.suites import Digest
 
 OPERATOR = "zhengming"
 _PAGE = 2000
@@ -31,7 +32,8 @@ _NODES = """
     WHERE service = $1 AND (level, idx) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
     """
 _LEAVES = """
-    SELECT position, stream, version, topic, recorded_at, state_sha256, content_digest FROM ledger
+    SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm
+    FROM ledger
     WHERE service = $1 AND position > $2 ORDER BY position LIMIT $3
     """
 _LAST = "SELECT size, root FROM checkpoints WHERE service = $1 ORDER BY size DESC LIMIT 1"
@@ -56,8 +58,9 @@ def leaf_of(service: str, row: Mapping[str, Any]) -> bytes:
             row["version"],
             row["topic"],
             row["recorded_at"],
-            row["state_sha256"],
+            row["state_digest"],
             row["content_digest"],
+            Digest(row["algorithm"]),
         )
     )
 

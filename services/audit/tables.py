@@ -81,8 +81,9 @@ LEDGER = Table(
     Column("about", Uuid),
     _time("occurred_at"),
     _time("recorded_at"),
-    _bytes("state_sha256"),
+    _bytes("state_digest"),
     _bytes("content_digest"),
+    _text("algorithm"),
     _bytes("line"),
     Column("event_at", Integer, nullable=False),
     Column("hidden", Boolean, nullable=False),
@@ -91,7 +92,8 @@ LEDGER = Table(
 )
 """`line` is the L1 part of the timeline's entry, ready to be sent; `event_at` says where in the sealed
 content the event begins; `hidden` marks an event with a field that nobody here has classified;
-`confidential` one with an L2 field; `about` names the case that a refusal, a reading or a reminder is of."""
+`confidential` one with an L2 field; `about` names the case that a refusal, a reading or a reminder is of;
+`algorithm` is what both digests were made with."""
 Index("ledger_stream_idx", LEDGER.c.stream, LEDGER.c.version)
 Index("ledger_readings_idx", LEDGER.c.about, postgresql_where=LEDGER.c.type.in_(READINGS))
 

@@ -30,15 +30,19 @@ from services.audit.tables import PUBLISHERS
 from shared.evidence import merkle
 from shared.evidence.checkpoint import Checkpoint, parse_and_verify
 from shared.evidence.verify import read_keys
+from shared.suites import SM
 
 SAME, CHANGED, UNREADABLE = 0, 1, 2
+# The second byte of a sealed state is its suite's number (shared/store/sealing.py). SHA-256 is computed where
+# the rows are; states under SM4 come here for their SM3.
 _STORE = """
     SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic,
-        recorded_at, sha256(state) AS state_sha256, content_digest
+        recorded_at, sha256(state) AS state_digest, content_digest, 'SHA-256' AS algorithm,
+        CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS state
     FROM {service}_events ORDER BY notification_id
     """
 _LEDGER = """
-    SELECT position, stream, version, topic, recorded_at, state_sha256, content_digest
+    SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm
     FROM ledger WHERE service = $1 ORDER BY position
     """
 Kind = Literal["altered", "moved", "deleted", "truncated", "added"]
@@ -59,8 +63,9 @@ class Row(NamedTuple):
     version: int
     topic: str
     recorded_at: datetime
-    state_sha256: bytes
+    state_digest: bytes
     content_digest: bytes
+    algorithm: str
 
     @property
     def identity(self) -> tuple[UUID, int]:
@@ -132,7 +137,7 @@ def compare(received: Iterable[Row], stored: Iterable[Row]) -> list[Finding]:
     store = {row.position: row for row in stored}
     changed = {p for p in ledger.keys() | store.keys() if ledger.get(p) != store.get(p)}
     by_identity = {ledger[p].identity: p for p in changed if p in ledger}
-    by_state = {ledger[p].state_sha256: p for p in changed if p in ledger}
+    by_state = {ledger[p].state_digest: p for p in changed if p in ledger}
     last = max(store, default=0)
     findings: list[Finding] = []
     found: set[int] = set()
@@ -140,7 +145,7 @@ def compare(received: Iterable[Row], stored: Iterable[Row]) -> list[Finding]:
         row = store[position]
         origin = by_identity.get(row.identity)
         if origin is None or origin == position:
-            origin = by_state.get(row.state_sha256, origin)
+            origin = by_state.get(row.state_digest, origin)
         if origin is None:
             findings.append(Finding("added", position))
         elif origin != position:
@@ -171,7 +176,7 @@ async def verify_store(
     The store is read first; then audit gets `patience` seconds to receive what is under way. What it
     still has not seen then was never published.
     """
-    store = await _read(store_url, _STORE.format(service=_known(service)))
+    store = await _read(store_url, _STORE.format(service=_known(service), sm=SM.number))
     last = max((row.position for row in store), default=0)
     connection = await asyncpg.connect(_plain(audit_url), server_settings={"search_path": schema})
     try:
@@ -188,7 +193,7 @@ async def verify_store(
 
 async def verify_checkpoint(service: str, store_url: str, checkpoint: Checkpoint) -> Comparison:
     """Whether the first events of a store are those that a checkpoint was signed over."""
-    store = await _read(store_url, _STORE.format(service=_known(service)))
+    store = await _read(store_url, _STORE.format(service=_known(service), sm=SM.number))
     first = [row for row in store if row.position <= checkpoint.size]
     return Comparison(service, checkpoint.size, len(first), checkpoint.root, _root(service, first))
 
@@ -219,7 +224,11 @@ async def _stream(url: str, query: str) -> AsyncIterator[Row]:
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    return Row(*(row[name] for name in Row._fields))
+    found = Row(*(row[name] for name in Row._fields))
+    state = row.get("state")
+    if state is None:
+        return found
+    return found._replace(state_digest=SM.digest.of(state), algorithm=SM.digest)
 
 
 def _root(service: str, rows: Iterable[Row]) -> bytes:

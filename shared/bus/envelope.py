@@ -2,7 +2,8 @@
 
 `content` is the event in clear, what the evidence digest covers. On the wire only fields of class
 L0 and L1 stand in clear; L2 fields and the digest's salt are sealed with the bus key. The seal is
-bound to all of the rest, so a message that was altered in any place does not open.
+bound to all of the rest, so a message that was altered in any place does not open. Cipher and key id stand
+beside the seal, and the digests bear their algorithm in their names: a reader needs no configuration.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from uuid import UUID
 
 import orjson
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.event import DataClass, Event, IdentityInEvent, Meta, Recorded, event_class
+from shared.evidence.leaf import MEMBERS, algorithm_of
 from shared.store.canonical import content_digest
-from shared.store.sealing import Keyring
+from shared.store.sealing import Keyring, keyrings
 from shared.store.types import LogEntry
-
-_NONCE = 12
+from shared.suites import INTERNATIONAL, NONCE_BYTES, Digest, Suite
 
 
 class BadEnvelope(Exception):
@@ -46,38 +46,46 @@ class Altered(BadEnvelope):
 
 
 class BusKey:
-    """The keys that services share for L2 fields on the wire; sealed with the active one, opened with any."""
+    """The keys that services share for L2 fields on the wire; the first ring's active one seals, all open."""
 
-    def __init__(self, keys: Mapping[str, bytes], active: str) -> None:
-        self.active = active
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        if active not in self._ciphers:
-            raise ValueError(f"the active bus key {active!r} is not among the keys")
+    def __init__(self, sealing: Keyring, *others: Keyring) -> None:
+        self.active = sealing.active
+        self.cipher = sealing.suite.cipher
+        self._ciphers = {
+            (ring.suite.cipher, key_id): ring.suite.aead(key)
+            for ring in (sealing, *others)
+            for key_id, key in ring.keys.items()
+        }
+        self._seal = self._ciphers[self.cipher, self.active]
+
+    @classmethod
+    def of(cls, keys: Mapping[str, bytes], active: str, suite: Suite = INTERNATIONAL) -> BusKey:
+        """Keys of one suite by id."""
+        return cls(Keyring("bus", keys, active, suite))
 
     @classmethod
     def single(cls, key: bytes) -> BusKey:
         """One key, under the id "1"."""
-        return cls({"1": key}, "1")
+        return cls.of({"1": key}, "1")
 
     @classmethod
-    def from_file(cls, path: Path) -> BusKey:
-        """As the store's keys: 32 raw bytes, or JSON {"active": id, "keys": {id: base64}}."""
-        ring = Keyring.from_file(path, "bus")
-        return cls(ring.keys, ring.active)
+    def from_files(cls, path: Path, suite: Suite = INTERNATIONAL) -> BusKey:
+        """With the keys of both suites, as the store's are (`keyrings`)."""
+        return cls(*keyrings(path, "bus", suite))
 
     def seal(self, plaintext: bytes, bound: bytes) -> str:
         """Encrypts for one envelope."""
-        nonce = os.urandom(_NONCE)
-        return b64encode(nonce + self._ciphers[self.active].encrypt(nonce, plaintext, bound)).decode()
+        nonce = os.urandom(NONCE_BYTES)
+        return b64encode(nonce + self._seal.encrypt(nonce, plaintext, bound)).decode()
 
-    def open(self, key_id: str, sealed: str, bound: bytes) -> bytes:
+    def open(self, cipher: str, key_id: str, sealed: str, bound: bytes) -> bytes:
         """Decrypts what was sealed for exactly this envelope."""
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
+        aead = self._ciphers.get((cipher, key_id))
+        if aead is None:
             raise UnknownKey("sealed with a bus key that is not known here")
         try:
             raw = b64decode(sealed, validate=True)
-            return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], bound)
+            return aead.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], bound)
         except (InvalidTag, ValueError):
             raise Altered("the seal does not fit the envelope") from None
 
@@ -94,19 +102,21 @@ def to_cloudevent(entry: LogEntry, bus_key: BusKey) -> bytes:
     published = entry.published or _content_as_proved(entry)
     sealed_names = _sealed_fields(type(recorded.event))
     event = published["event"]
+    state, digest = MEMBERS[entry.algorithm]
     assert recorded.recorded_at is not None
     data: dict[str, Any] = {
         "stream": published["stream"],
         "meta": published["meta"],
         "event": {name: value for name, value in event.items() if name not in sealed_names},
+        "cipher": bus_key.cipher,
         "key": bus_key.active,
         "evidence": {
             "position": recorded.position,
             "previous": entry.previous,
             "recorded_at": recorded.recorded_at.isoformat(),
             "topic": entry.topic,
-            "state_sha256": entry.state_sha256.hex(),
-            "content_digest": entry.content_digest.hex(),
+            state: entry.state_digest.hex(),
+            digest: entry.content_digest.hex(),
         },
     }
     envelope = {
@@ -132,13 +142,13 @@ def open(data: bytes, bus_key: BusKey) -> Published:
     try:
         envelope = orjson.loads(data)
         body = envelope["data"]
-        key_id, sealed = body["key"], body.pop("sealed")
-        if envelope["specversion"] != "1.0" or type(key_id) is not str or type(sealed) is not str:
+        cipher, key_id, sealed = body["cipher"], body["key"], body.pop("sealed")
+        if envelope["specversion"] != "1.0" or not type(cipher) is type(key_id) is type(sealed) is str:
             raise Malformed("not a sealed CloudEvent 1.0")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise Malformed("not a sealed CloudEvent 1.0") from None
     # From here on everything is as its producer wrote it.
-    secret = orjson.loads(bus_key.open(key_id, sealed, _bound(envelope)))
+    secret = orjson.loads(bus_key.open(cipher, key_id, sealed, _bound(envelope)))
     try:
         return _published(envelope, body, secret)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -174,8 +184,9 @@ class Published:
     previous: int
     recorded_at: datetime
     topic: str
-    state_sha256: bytes
+    state_digest: bytes
     content_digest: bytes
+    algorithm: Digest
 
     @property
     def type(self) -> str:
@@ -221,7 +232,7 @@ class Published:
 
     def is_proved(self) -> bool:
         """Whether the content is the one that its producer's evidence covers."""
-        return content_digest(self.salt, self.content()) == self.content_digest
+        return content_digest(self.salt, self.content(), self.algorithm) == self.content_digest
 
 
 def _content(recorded: Recorded, event: dict[str, Any]) -> dict[str, Any]:
@@ -251,13 +262,13 @@ def _content_as_proved(entry: LogEntry) -> dict[str, Any]:
     """
     recorded = entry.recorded
     present = content(recorded)
-    if content_digest(recorded.salt, present) == entry.content_digest:
+    if content_digest(recorded.salt, present, entry.algorithm) == entry.content_digest:
         return present
     event = recorded.event
     stored = _content(
         recorded, event.__pydantic_serializer__.to_python(event, mode="json", exclude_unset=True)
     )
-    if content_digest(recorded.salt, stored) == entry.content_digest:
+    if content_digest(recorded.salt, stored, entry.algorithm) == entry.content_digest:
         return stored
     # Published as it stands: hiding it would stop the log; whoever audits it sees that it is not proved.
     return present
@@ -321,6 +332,8 @@ def _bound(envelope: dict[str, Any]) -> bytes:
 def _published(envelope: dict[str, Any], body: dict[str, Any], secret: dict[str, Any]) -> Published:
     _, service, name, version = envelope["type"].split(".")
     stream, evidence = body["stream"], body["evidence"]
+    algorithm = algorithm_of(evidence)
+    state_digest, digest = MEMBERS[algorithm]
     UUID(body["meta"]["correlation_id"])
     return Published(
         service=service,
@@ -340,6 +353,7 @@ def _published(envelope: dict[str, Any], body: dict[str, Any], secret: dict[str,
         previous=evidence["previous"],
         recorded_at=datetime.fromisoformat(evidence["recorded_at"]),
         topic=evidence["topic"],
-        state_sha256=bytes.fromhex(evidence["state_sha256"]),
-        content_digest=bytes.fromhex(evidence["content_digest"]),
+        state_digest=bytes.fromhex(evidence[state_digest]),
+        content_digest=bytes.fromhex(evidence[digest]),
+        algorithm=algorithm,
     )

@@ -14,7 +14,8 @@
           "topic": "...",
           "recorded_at": "2026-03-01T08:30:00.000000Z",   always UTC, always microseconds
           "state_sha256": "...",         lower-case hex, 32 bytes
-          "content_digest": "...",       lower-case hex, 32 bytes
+          "content_digest": "...",       lower-case hex, 32 bytes; or, of an event recorded with SM3,
+                                         "state_sm3" and "content_sm3" instead of these two
           "leaf_index": 16,              a number, always position - 1
           "inclusion": ["...", ...],     base64 hashes, RFC 9162 §2.1.3, at the checkpoint's size
 
@@ -36,14 +37,23 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from shared.evidence.encoding import from_base64, from_decimal, from_hex, to_base64
-from shared.evidence.leaf import content_digest, format_instant, leaf_data, parse_instant
+from shared.evidence.leaf import (
+    MEMBERS,
+    algorithm_of,
+    content_digest,
+    format_instant,
+    leaf_data,
+    parse_instant,
+)
 from shared.evidence.merkle import leaf_hash
+from shared.suites import Digest
 
 FORMAT = "zhengming-bundle/1"
 _REQUIRED = {
     "service", "position", "stream", "version", "topic", "recorded_at",
-    "state_sha256", "content_digest", "leaf_index", "inclusion",
+    "leaf_index", "inclusion",
 }  # fmt: skip
+_DIGESTS = {name for names in MEMBERS.values() for name in names}
 _SHOWN = {"published", "salt"}
 _T = TypeVar("_T")
 
@@ -70,10 +80,11 @@ class Entry:
     version: int
     topic: str
     recorded_at: datetime
-    state_sha256: bytes
+    state_digest: bytes
     content_digest: bytes
     leaf_index: int
     inclusion: Sequence[bytes]
+    algorithm: Digest = Digest.SHA_256
     shown: Shown | None = None
 
     def leaf_hash(self) -> bytes:
@@ -86,13 +97,15 @@ class Entry:
                 self.version,
                 self.topic,
                 self.recorded_at,
-                self.state_sha256,
+                self.state_digest,
                 self.content_digest,
+                self.algorithm,
             )
         )
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a bundle."""
+        state, content = MEMBERS[self.algorithm]
         entry = {
             "service": self.service,
             "position": str(self.position),
@@ -100,8 +113,8 @@ class Entry:
             "version": str(self.version),
             "topic": self.topic,
             "recorded_at": format_instant(self.recorded_at),
-            "state_sha256": self.state_sha256.hex(),
-            "content_digest": self.content_digest.hex(),
+            state: self.state_digest.hex(),
+            content: self.content_digest.hex(),
             "leaf_index": self.leaf_index,
             "inclusion": [to_base64(hash_) for hash_ in self.inclusion],
         }
@@ -165,8 +178,14 @@ def _entry(value: Any) -> Entry:
     _require(isinstance(value, dict), "not a JSON object")
     keys = set(value)
     _require(keys >= _REQUIRED, f"lacks {', '.join(sorted(_REQUIRED - keys))}")
-    _require(keys <= _REQUIRED | _SHOWN, f"has unknown members {sorted(keys - _REQUIRED - _SHOWN)!a}")
+    unknown = keys - _REQUIRED - _DIGESTS - _SHOWN
+    _require(not unknown, f"has unknown members {sorted(unknown)!a}")
     _require(keys.isdisjoint(_SHOWN) or keys >= _SHOWN, "has one of published and salt without the other")
+    try:
+        algorithm = algorithm_of(keys)
+    except ValueError as error:
+        raise MalformedBundle(str(error)) from error
+    state, content = MEMBERS[algorithm]
     entry = Entry(
         service=_typed(value, "service", str),
         position=_read(value, "position", from_decimal),
@@ -174,12 +193,13 @@ def _entry(value: Any) -> Entry:
         version=_read(value, "version", from_decimal),
         topic=_typed(value, "topic", str),
         recorded_at=_read(value, "recorded_at", parse_instant),
-        state_sha256=_read(value, "state_sha256", from_hex),
-        content_digest=_read(value, "content_digest", from_hex),
+        state_digest=_read(value, state, from_hex),
+        content_digest=_read(value, content, from_hex),
         leaf_index=_typed(value, "leaf_index", int),
         inclusion=[
             from_base64(_of_type(hash_, str, "inclusion")) for hash_ in _typed(value, "inclusion", list)
         ],
+        algorithm=algorithm,
         shown=_shown(value) if keys >= _SHOWN else None,
     )
     _require(entry.position > 0, "position is not from 1")

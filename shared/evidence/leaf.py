@@ -1,19 +1,27 @@
 """What of an event goes into the tree: a leaf is the RFC 8785 (JCS) form of one row's identity and digests.
 
-The leaf covers the *stored* bytes (`state_sha256`), which are encrypted, so erasing a vault key breaks no
+The leaf covers the *stored* bytes (their digest), which are encrypted, so erasing a vault key breaks no
 proof; and through a salted digest the event as *published*, in clear, so a bundle may show it and be
 checked to the letter, or withhold it and reveal nothing.
+
+The names of the two members say what the digests were made with: `state_sha256` and `content_digest`, or
+`state_sm3` and `content_sm3` (docs/adr/0008). The tree over the leaves is SHA-256's in any case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from shared.evidence.encoding import canonical_json
+from shared.suites import Digest
 
 DIGEST_SIZE = 32
 MIN_SALT_SIZE = 16
+MEMBERS = {
+    Digest.SHA_256: ("state_sha256", "content_digest"),
+    Digest.SM3: ("state_sm3", "content_sm3"),
+}
+"""Under which names an event's digests stand in a leaf, a bundle and an envelope."""
 
 
 def leaf_data(
@@ -23,15 +31,17 @@ def leaf_data(
     version: int,
     topic: str,
     recorded_at: datetime,
-    state_sha256: bytes,
+    state_digest: bytes,
     content_digest: bytes,
+    algorithm: Digest = Digest.SHA_256,
 ) -> bytes:
     """The bytes of a leaf, an RFC 8785 object; its hash is `merkle.leaf_hash` of them (RFC 9162 §2.1.1).
 
     Numbers are written as strings, since RFC 8785 knows none above 2**53.
     """
-    if len(state_sha256) != DIGEST_SIZE or len(content_digest) != DIGEST_SIZE:
+    if len(state_digest) != DIGEST_SIZE or len(content_digest) != DIGEST_SIZE:
         raise ValueError(f"a digest has {DIGEST_SIZE} bytes")
+    state, content = MEMBERS[algorithm]
     return canonical_json(
         {
             "service": service,
@@ -40,20 +50,28 @@ def leaf_data(
             "version": str(version),
             "topic": topic,
             "recorded_at": format_instant(recorded_at),
-            "state_sha256": state_sha256.hex(),
-            "content_digest": content_digest.hex(),
+            state: state_digest.hex(),
+            content: content_digest.hex(),
         }
     )
 
 
-def content_digest(published: Mapping[str, Any], salt: bytes) -> bytes:
-    """SHA-256 over the RFC 8785 form of {"event": published, "salt": hex}.
+def content_digest(published: Mapping[str, Any], salt: bytes, algorithm: Digest = Digest.SHA_256) -> bytes:
+    """The digest over the RFC 8785 form of {"event": published, "salt": hex}.
 
     The salt is random and at least 16 bytes, else whoever can guess an event could confirm the guess.
     """
     if len(salt) < MIN_SALT_SIZE:
         raise ValueError(f"a salt has at least {MIN_SALT_SIZE} bytes")
-    return sha256(canonical_json({"event": published, "salt": salt.hex()})).digest()
+    return algorithm.of(canonical_json({"event": published, "salt": salt.hex()}))
+
+
+def algorithm_of(members: Container[str]) -> Digest:
+    """By the names under which digests stand: those of one algorithm, whole. ValueError otherwise."""
+    found = [algorithm for algorithm, names in MEMBERS.items() if any(name in members for name in names)]
+    if len(found) != 1 or not all(name in members for name in MEMBERS[found[0]]):
+        raise ValueError("digests of state and content, both by one algorithm, are needed")
+    return found[0]
 
 
 def format_instant(instant: datetime) -> str:

@@ -69,7 +69,8 @@ def _reasons_against(entry: Entry, checkpoint: Checkpoint | None) -> list[str]:
     reasons: list[str] = []
     if entry.leaf_index != entry.position - 1:
         reasons.append(f"leaf index {entry.leaf_index} is not position - 1")
-    if entry.shown and content_digest(entry.shown.published, entry.shown.salt) != entry.content_digest:
+    shown = entry.shown
+    if shown and content_digest(shown.published, shown.salt, entry.algorithm) != entry.content_digest:
         reasons.append("the event shown is not the event recorded (content digest differs)")
     if checkpoint is None:
         reasons.append("its service has no checkpoint to be trusted")

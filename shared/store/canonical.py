@@ -7,11 +7,12 @@ the two over random values). Everything else goes the long way through `rfc8785`
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 import orjson
 import rfc8785
+
+from shared.suites import Digest
 
 _SAFE_INTEGER = 2**53 - 1
 
@@ -23,9 +24,9 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def content_digest(salt: bytes, published: dict[str, Any]) -> bytes:
+def content_digest(salt: bytes, published: dict[str, Any], algorithm: Digest = Digest.SHA_256) -> bytes:
     """What the proof covers of an event: its published content in clear, unguessable by its salt."""
-    return sha256(canonical({"salt": salt.hex(), "event": published})).digest()
+    return algorithm.of(canonical({"salt": salt.hex(), "event": published}))
 
 
 def _plain(value: Any) -> bool:

@@ -32,6 +32,8 @@ class EventMapper(Mapper[UUID]):
     def __init__(self, sealer: Sealer) -> None:
         super().__init__(JSONTranscoder())
         self.sealer = sealer
+        self.digest = sealer.suite.digest
+        """What the digests of new events are made with."""
 
     def to_stored_event(self, domain_event: Recorded) -> StoredEvent:  # type: ignore[override]
         """Seals an event for its place."""

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -29,6 +28,7 @@ from shared.store.driver import away, borrowed
 from shared.store.mapper import EventMapper
 from shared.store.recent import Fresh, Recent
 from shared.store.schema import KernelTables
+from shared.store.sealing import digest_of
 from shared.store.statements import Statements
 from shared.store.types import (
     Append,
@@ -120,13 +120,15 @@ class Recorder:
         previous = rows[0]["before"] if rows else 0
         entries = []
         for row in rows:
+            algorithm = digest_of(row["state"])
             entries.append(
                 LogEntry(
                     recorded=self._recorded(row),
                     topic=row["topic"],
                     previous=previous,
-                    state_sha256=sha256(row["state"]).digest(),
+                    state_digest=algorithm.of(row["state"]),
                     content_digest=row["content_digest"],
+                    algorithm=algorithm,
                 )
             )
             previous = row["notification_id"]
@@ -337,8 +339,9 @@ class _Unit:
         row, recorded = rendered.row, rendered.recorded
         assert recorded is not None
         placed = replace(recorded, position=position, recorded_at=recorded_at)
-        state_sha256 = sha256(row.state).digest()
-        entry = LogEntry(placed, row.topic, position - 1, state_sha256, row.digest, rendered.published)
+        algorithm = self.mapper.digest
+        digest = algorithm.of(row.state)
+        entry = LogEntry(placed, row.topic, position - 1, digest, row.digest, algorithm, rendered.published)
         return Fresh(entry, row.state)
 
     def _render(self, recorded: Recorded, number: str = "") -> Rendered:
@@ -349,7 +352,7 @@ class _Unit:
             recorded.originator_version,
             stored.topic,
             stored.state,
-            content_digest(recorded.salt, published),
+            content_digest(recorded.salt, published, self.mapper.digest),
             recorded.meta.correlation_id,
             recorded.event_id,
         )

@@ -3,8 +3,8 @@
 Layout of the sealed bytes: format (1 byte), suite (1 byte), length of the key id (1 byte), key id,
 nonce (12 bytes), ciphertext with its tag. The associated data binds the header and the place
 (service, stream, version, topic), so a state that was altered, moved to another row or relabelled with
-another algorithm or key does not open. Stored bytes are never rewritten: rotation only changes which
-key seals new records, and a suite may be added beside the first.
+another algorithm or key does not open. Stored bytes are never rewritten: rotation, and a change of suite,
+only change what seals new records.
 """
 
 from __future__ import annotations
@@ -13,78 +13,97 @@ import json
 import os
 import struct
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.store.types import StoreTampered
+from shared.suites import BY_NUMBER, INTERNATIONAL, NONCE_BYTES, SUITES, Digest, Suite
 
 FORMAT = 1
-SUITE_AES_256_GCM = 1
-SUITE_SM4_GCM = 2
-"""Reserved for the commercial-cryptography suite; nothing is sealed with it yet."""
-
-KEY_BYTES = 32
-NONCE_BYTES = 12
 _VERSION = struct.Struct(">q")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """The keys of one service by id. New records are sealed with the active one, all may open."""
+    """A service's keys of one suite by id. New records are sealed with the active one, all may open."""
 
     service: str
-    keys: dict[str, bytes]
+    keys: Mapping[str, bytes]
     active: str
+    suite: Suite = INTERNATIONAL
 
     def __post_init__(self) -> None:
         if self.active not in self.keys:
             raise ValueError(f"the active key {self.active!r} is not in the keyring")
+        size = self.suite.key_bytes
         for key_id, key in self.keys.items():
-            if len(key) != KEY_BYTES:
-                raise ValueError(f"key {key_id!r} has {len(key)} bytes, not {KEY_BYTES}")
+            if len(key) != size:
+                raise ValueError(f"key {key_id!r} has {len(key)} bytes, not {size} for {self.suite.cipher}")
             if not 0 < len(key_id.encode()) < 256:
                 raise ValueError("a key id has 1 to 255 bytes")
 
     @classmethod
-    def from_file(cls, path: Path | str, service: str | None = None) -> Keyring:
-        """Reads 32 raw bytes (key id "1"), or JSON {"active": id, "keys": {id: base64}}.
+    def from_file(cls, path: Path | str, service: str | None = None, suite: Suite = INTERNATIONAL) -> Keyring:
+        """Reads one key's raw bytes (key id "1"), or JSON {"active": id, "keys": {id: base64}}.
 
         Where no service is named, the file's stem names it (`intake.key`).
         """
         path = Path(path)
+        service = service or path.stem
         content = path.read_bytes()
-        if len(content) == KEY_BYTES:
-            return cls(service or path.stem, {"1": content}, "1")
+        if len(content) == suite.key_bytes:
+            return cls(service, {"1": content}, "1", suite)
         try:
             parsed = json.loads(content)
             keys = {str(key_id): b64decode(text, validate=True) for key_id, text in parsed["keys"].items()}
             active = str(parsed["active"])
         except (ValueError, KeyError, TypeError, AttributeError):
             # Without the cause: its message would quote the file.
-            raise ValueError(f"{path.name} is neither a key of 32 bytes nor a keyring in JSON") from None
-        return cls(service or path.stem, keys, active)
+            raise ValueError(
+                f"{path.name} is neither a key of {suite.key_bytes} bytes nor a keyring in JSON"
+            ) from None
+        return cls(service, keys, active, suite)
 
     def __repr__(self) -> str:
-        return f"Keyring({self.service!r}, {sorted(self.keys)}, active={self.active!r})"
+        return f"Keyring({self.service!r}, {self.suite.name}, {sorted(self.keys)}, active={self.active!r})"
+
+
+def keyrings(path: Path, service: str, suite: Suite = INTERNATIONAL) -> list[Keyring]:
+    """The keys of both suites, those that seal first: `store-intake.key`, and `store-intake.sm.key` for SM4.
+
+    The file of the other suite is read where it is there; records under it do not open where it is not.
+    """
+    others = [other for other in SUITES if other is not suite and _key_file(path, other).exists()]
+    return [Keyring.from_file(_key_file(path, each), service, each) for each in (suite, *others)]
+
+
+def _key_file(path: Path, suite: Suite) -> Path:
+    return path.with_name(path.stem + suite.mark + path.suffix)
 
 
 class Sealer:
-    """Seals and opens the states of one service."""
+    """Seals and opens the states of one service; the first keyring seals, all may open."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        service = _prefixed(keyring.service.encode())
+    def __init__(self, sealing: Keyring, *others: Keyring) -> None:
+        self.suite = sealing.suite
         # By header: the cipher, and the part of the associated data that every record under it shares.
-        self._suites = {
-            header: (AESGCM(key), header + service)
-            for key_id, key in keyring.keys.items()
-            for header in [bytes((FORMAT, SUITE_AES_256_GCM)) + _prefixed(key_id.encode())]
+        self._ciphers = {
+            header: (ring.suite.aead(key), header + _prefixed(ring.service.encode()))
+            for ring in (sealing, *others)
+            for key_id, key in ring.keys.items()
+            for header in [_header(ring.suite, key_id)]
         }
-        self._header = bytes((FORMAT, SUITE_AES_256_GCM)) + _prefixed(keyring.active.encode())
-        self._active, self._shared = self._suites[self._header]
+        self._header = _header(sealing.suite, sealing.active)
+        self._active, self._shared = self._ciphers[self._header]
+
+    @classmethod
+    def from_files(cls, path: Path, service: str, suite: Suite = INTERNATIONAL) -> Sealer:
+        """With the keys of both suites (`keyrings`)."""
+        return cls(*keyrings(path, service, suite))
 
     def seal(self, plaintext: bytes, stream: UUID, version: int, topic: str) -> bytes:
         """Encrypts a state for exactly one place."""
@@ -96,7 +115,7 @@ class Sealer:
         """Decrypts a state in its place. Raises `StoreTampered` for any other."""
         try:
             start = 3 + sealed[2]
-            cipher, shared = self._suites[sealed[:start]]
+            cipher, shared = self._ciphers[sealed[:start]]
         except (IndexError, KeyError):
             raise StoreTampered(f"{stream} version {version}: unknown format, suite or key") from None
         end = start + NONCE_BYTES
@@ -104,6 +123,16 @@ class Sealer:
             return cipher.decrypt(sealed[start:end], sealed[end:], shared + _place(stream, version, topic))
         except (InvalidTag, ValueError):
             raise StoreTampered(f"{stream} version {version}: does not open in its place") from None
+
+
+def digest_of(sealed: bytes) -> Digest:
+    """The algorithm that a record's digests are made with: its suite's, and so fixed with its bytes."""
+    suite = BY_NUMBER.get(sealed[1]) if len(sealed) > 1 else None
+    return INTERNATIONAL.digest if suite is None else suite.digest
+
+
+def _header(suite: Suite, key_id: str) -> bytes:
+    return bytes((FORMAT, suite.number)) + _prefixed(key_id.encode())
 
 
 def _place(stream: UUID, version: int, topic: str) -> bytes:

@@ -12,6 +12,7 @@ from eventsourcing.persistence import Tracking
 
 from shared.effect import Effect as Effect
 from shared.event import Recorded
+from shared.suites import Digest
 
 
 class StoreError(Exception):
@@ -108,7 +109,9 @@ class LogEntry:
     recorded: Recorded
     topic: str
     previous: int
-    state_sha256: bytes
+    state_digest: bytes
     content_digest: bytes
+    algorithm: Digest = Digest.SHA_256
+    """What both digests were made with."""
     published: dict[str, Any] | None = None
     """The content that the digest was made of, where it is still at hand."""

@@ -37,7 +37,7 @@ def leaves_of(producer: Producer) -> list[bytes]:
             r.originator_version,
             entry.topic,
             r.recorded_at,
-            entry.state_sha256,
+            entry.state_digest,
             entry.content_digest,
         )
         leaves.append(merkle.leaf_hash(data))

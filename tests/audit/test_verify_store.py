@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
 from services.audit.verify_store import Comparison, Finding, main, verify_checkpoint, verify_store
@@ -23,15 +24,19 @@ from shared.store.mapper import EventMapper
 from shared.store.migrate import migrate
 from shared.store.recorder import Recorder
 from shared.store.sealing import Keyring, Sealer
-from shared.store.types import Append
+from shared.store.types import Append, LogEntry
+from shared.suites import SUITES, Digest
 from tests.audit.conftest import Audit, Database, make_database
 from tests.audit.world import KEY, TOWNSHIP
 
 SIZE = 9
 
 
+KEYRINGS = [Keyring("intake", {"1": b"s" * suite.key_bytes}, "1", suite) for suite in SUITES]
+
+
 class Store:
-    """Intake's real store, and the means to break it."""
+    """Intake's real store, whose suite was changed after four events, and the means to break it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -40,12 +45,19 @@ class Store:
     async def fill(self, count: int) -> None:
         """Streams of two events each, as intake records them."""
         engine = create_async_engine(self.database.service_url)
-        mapper = EventMapper(Sealer(Keyring("intake", {"1": b"s" * 32}, "1")))
+        await self._record(engine, range(4), KEYRINGS)
+        self.entries = await self._record(engine, range(4, count), KEYRINGS[::-1])
+        await engine.dispose()
+
+    async def _record(
+        self, engine: AsyncEngine, numbers: Iterable[int], keyrings: list[Keyring]
+    ) -> list[LogEntry]:
+        mapper = EventMapper(Sealer(*keyrings))
         clock = FixedClock(datetime(2022, 3, 1, tzinfo=UTC))
-        self.recorder = Recorder(engine, "intake", mapper, clock, content)
-        await self.recorder.start()
+        recorder = Recorder(engine, "intake", mapper, clock, content)
+        await recorder.start()
         stream = uuid4()
-        for n in range(count):
+        for n in numbers:
             if n % 2 == 0:
                 stream = uuid4()
             received = intake.ComplaintReceived(
@@ -74,10 +86,10 @@ class Store:
                 meta=meta,
                 state="RECEIVED",
             )
-            await self.recorder.append(Append(events=[recorded]))
-        self.entries = await self.recorder.read(0, 1000)
-        await self.recorder.stop()
-        await engine.dispose()
+            await recorder.append(Append(events=[recorded]))
+        entries = await recorder.read(0, 1000)
+        await recorder.stop()
+        return entries
 
     async def break_by(self, *statements: str) -> None:
         """What somebody with all rights over the database may do."""
@@ -111,6 +123,7 @@ async def test_an_untouched_store_is_what_was_recorded(store: Store, database: D
     comparison = await check(store, database)
     assert comparison.same
     assert comparison.size == comparison.stored == SIZE
+    assert [entry.algorithm for entry in store.entries] == [Digest.SHA_256] * 4 + [Digest.SM3] * 5
     assert "一致" in comparison.report()
 
 
@@ -142,7 +155,19 @@ ADD = """
     [
         (
             "UPDATE intake_events SET state = state || 'x' WHERE notification_id = 3",
-            [Finding("altered", 3, ("state_sha256",))],
+            [Finding("altered", 3, ("state_digest",))],
+        ),
+        (
+            "UPDATE intake_events SET state = state || 'x' WHERE notification_id = 8",
+            [Finding("altered", 8, ("state_digest",))],
+        ),
+        (
+            "UPDATE intake_events SET state = set_byte(state, 1, 2) WHERE notification_id = 3",
+            [Finding("altered", 3, ("state_digest", "algorithm"))],
+        ),
+        (
+            "UPDATE intake_events SET state = substring(state FOR 1) WHERE notification_id = 7",
+            [Finding("altered", 7, ("state_digest", "algorithm"))],
         ),
         (
             "UPDATE intake_events SET recorded_at = recorded_at - interval '1 day' WHERE notification_id = 9",
@@ -194,7 +219,7 @@ async def test_a_changed_ledger_convicts_nobody(store: Store, database: Database
     connection = await asyncpg.connect(database.plain_admin_url)
     try:
         await connection.execute("ALTER TABLE ledger DISABLE TRIGGER ALL")
-        await connection.execute("UPDATE ledger SET state_sha256 = sha256(state_sha256) WHERE position = 4")
+        await connection.execute("UPDATE ledger SET state_digest = sha256(state_digest) WHERE position = 4")
     finally:
         await connection.close()
     comparison = await check(store, database)

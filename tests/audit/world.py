@@ -82,7 +82,7 @@ class Producer:
                 recorded=recorded,
                 topic=event.topic,
                 previous=position - 1,
-                state_sha256=sha256(b"state of %d" % position).digest(),
+                state_digest=sha256(b"state of %d" % position).digest(),
                 content_digest=content_digest(recorded.salt, content(recorded)),
             )
         )

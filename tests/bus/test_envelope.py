@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +25,10 @@ from shared.bus.envelope import (
     to_cloudevent,
 )
 from shared.event import L1, DataClass, IdentityInEvent, Recorded
-from shared.store.canonical import canonical
+from shared.store.canonical import canonical, content_digest
+from shared.store.sealing import Keyring
 from shared.store.types import Append, LogEntry
+from shared.suites import SUITES, Digest, Suite
 from tests.bus.events import BORN, CANARY, FULL_META, AlphaEvent, Happened, happened, recorded
 from tests.bus.memory_store import MemoryStore
 
@@ -105,19 +108,56 @@ async def test_whitespace_and_key_order_do_not_matter() -> None:
     assert open(rewritten, KEY).as_event() == Happened(n=5)
 
 
+async def test_both_suites_travel_side_by_side() -> None:
+    """Who seals with SM4 is read by who seals with AES, and the other way round."""
+    rings = [Keyring("bus", {"1": os.urandom(suite.key_bytes)}, "1", suite) for suite in SUITES]
+    entry = await entry_of(happened(5, **FULL_META))
+    recorded = entry.recorded
+    sm3 = content_digest(recorded.salt, content(recorded), Digest.SM3)
+    entry = replace(entry, content_digest=sm3, algorithm=Digest.SM3)
+    for keys in (BusKey(*rings), BusKey(*rings[::-1])):
+        data = to_cloudevent(entry, keys)
+        told = orjson.loads(data)["data"]
+        assert told["cipher"] == keys.cipher
+        assert {"state_sm3", "content_sm3"} < told["evidence"].keys()
+        for reader in (BusKey(*rings), BusKey(*rings[::-1])):
+            published = open(data, reader)
+            assert published.event["name"] == CANARY
+            assert published.algorithm is Digest.SM3
+            assert published.is_proved()
+            assert not replace(published, algorithm=Digest.SHA_256).is_proved()
+    with pytest.raises(UnknownKey):
+        open(to_cloudevent(entry, BusKey(rings[1])), BusKey(rings[0]))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+async def test_neither_suite_opens_what_was_altered(suite: Suite) -> None:
+    """Any byte of the sealed part changed, cut off, or taken from another message."""
+    key = BusKey.of({"1": os.urandom(suite.key_bytes)}, "1", suite)
+    data = orjson.loads(to_cloudevent(await entry_of(happened(5)), key))
+    other = orjson.loads(to_cloudevent(await entry_of(happened(5)), key))
+    sealed = b64decode(data["data"]["sealed"])
+    wrong = [sealed[:n] for n in (0, 5, 12, 20, len(sealed) - 1)] + [b64decode(other["data"]["sealed"])]
+    wrong += [sealed[:n] + bytes((sealed[n] ^ 1,)) + sealed[n + 1 :] for n in range(len(sealed))]
+    for altered in wrong:
+        data["data"]["sealed"] = b64encode(altered).decode()
+        with pytest.raises(Altered):
+            open(orjson.dumps(data), key)
+
+
 async def test_keys_rotate() -> None:
     old, new = os.urandom(32), os.urandom(32)
     entry = await entry_of(happened(5))
-    before = to_cloudevent(entry, BusKey({"old": old}, "old"))
-    rotated = BusKey({"old": old, "new": new}, "new")
+    before = to_cloudevent(entry, BusKey.of({"old": old}, "old"))
+    rotated = BusKey.of({"old": old, "new": new}, "new")
     assert open(before, rotated).event["n"] == 5
     assert open(to_cloudevent(entry, rotated), rotated).event["n"] == 5
     with pytest.raises(UnknownKey):
-        open(before, BusKey({"new": new}, "new"))
+        open(before, BusKey.of({"new": new}, "new"))
     with pytest.raises(Altered):
-        open(before, BusKey({"old": new}, "old"))
+        open(before, BusKey.of({"old": new}, "old"))
     with pytest.raises(ValueError, match="active"):
-        BusKey({"old": old}, "new")
+        BusKey.of({"old": old}, "new")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from shared.clock import FileClock
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
 from shared.store.recorder import Recorder
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Sealer
 from shared.store.types import LogEntry
 
 
@@ -31,10 +31,10 @@ class Forger:
     def __init__(self, stack: Stack, service: str) -> None:
         self.service = service
         keys = stack.data.keys
-        self.bus_key = BusKey.from_file(keys / "bus.key")
-        self.wrong_key = BusKey({self.bus_key.active: secrets.token_bytes(32)}, self.bus_key.active)
+        self.bus_key = BusKey.from_files(keys / "bus.key")
+        self.wrong_key = BusKey.of({self.bus_key.active: secrets.token_bytes(32)}, self.bus_key.active)
         self._engine = open_engine(stack.database_url(f"zm_{service}"), size=2)
-        sealer = Sealer(Keyring.from_file(keys / f"store-{service}.key", service))
+        sealer = Sealer.from_files(keys / f"store-{service}.key", service)
         self.clock = FileClock(Path(stack.data.clock))
         self.recorder = Recorder(self._engine, service, EventMapper(sealer), self.clock, content)
         self._url, self._seed = stack.nats.url, stack.nats.seed_file(service)

@@ -24,7 +24,7 @@ from services.intake.contract import LISTENS_TO as INTAKE_SOURCES
 from services.verification.contract import LISTENS_TO as VERIFICATION_SOURCES
 from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, stream_name
 from shared.store.mapper import EventMapper
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Sealer
 
 SOURCES = {
     "intake": INTAKE_SOURCES,
@@ -132,7 +132,7 @@ class Observatory:
         self._stack = stack
         self._opened: dict[tuple[str, bytes], dict[str, Any]] = {}
         self._mappers = {
-            name: EventMapper(Sealer(Keyring.from_file(stack.data.keys / f"store-{name}.key", name)))
+            name: EventMapper(Sealer.from_files(stack.data.keys / f"store-{name}.key", name))
             for name in PUBLISHERS
         }
 

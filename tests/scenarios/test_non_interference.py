@@ -21,7 +21,7 @@ import pytest
 
 from deploy.local.player import SHANGHAI
 from deploy.local.stack import Stack
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Sealer
 
 TOWN = "DI-990102100"
 FIRST = {
@@ -259,7 +259,7 @@ async def test_sec3_sealed_records_hold_no_canary_either(worlds: tuple[Played, P
             if service == "audit":
                 continue
             key = Path(stack.data.keys) / f"store-{service}.key"
-            sealer = Sealer(Keyring.from_file(key, service))
+            sealer = Sealer.from_files(key, service)
             for row in await connection.fetch(f"SELECT * FROM {service}_events"):
                 plain = sealer.open(
                     row["state"], row["originator_id"], row["originator_version"], row["topic"]

@@ -65,7 +65,7 @@ async def test_the_log_holds_what_evidence_needs(recorder: Recorder) -> None:
     assert [(e.recorded.position, e.previous) for e in await recorder.read(1, 1)] == [(2, 1)]
     rows = await recorder.read_rows(0, 10)
     for entry, row in zip(entries, rows, strict=True):
-        assert entry.state_sha256 == sha256(row["state"]).digest()
+        assert entry.state_digest == sha256(row["state"]).digest()
         assert entry.content_digest == content_digest(entry.recorded.salt, published(entry.recorded))
     raw = await recorder.read_raw(1, 10)
     assert [(r.position, r.version, r.topic) for r in raw] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from itertools import product
 from pathlib import Path
 from uuid import UUID
 
@@ -11,27 +12,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Keyring, Sealer, digest_of, keyrings
 from shared.store.types import StoreTampered
+from shared.suites import INTERNATIONAL, SM, SUITES
 
 KEYS = {"k1": bytes(range(32)), "k2": bytes(range(1, 33))}
-sealer = Sealer(Keyring("intake", KEYS, "k1"))
+RINGS = [
+    Keyring("intake", {id: key[: suite.key_bytes] for id, key in KEYS.items()}, "k1", suite)
+    for suite in SUITES
+]
+SEALERS = [Sealer(*RINGS), Sealer(*RINGS[::-1])]
+PLACE = (UUID(int=1), 1, "intake.X")
 
+sealers = st.sampled_from(SEALERS)
 plaintexts = st.binary(max_size=200)
 places = st.tuples(st.uuids(), st.integers(0, 2**62), st.text(max_size=40))
 
 
-@given(plaintexts, places)
-def test_seal_and_open_are_inverse(plaintext: bytes, place: tuple[UUID, int, str]) -> None:
+@given(sealers, plaintexts, places)
+def test_seal_and_open_are_inverse(sealer: Sealer, plaintext: bytes, place: tuple[UUID, int, str]) -> None:
     """In its own place; the plaintext does not show."""
     sealed = sealer.seal(plaintext, *place)
     assert sealer.open(sealed, *place) == plaintext
     assert len(plaintext) < 8 or plaintext not in sealed
 
 
-@given(plaintexts, places, places)
+@given(sealers, plaintexts, places, places)
 def test_moved_is_detected(
-    plaintext: bytes, place: tuple[UUID, int, str], other: tuple[UUID, int, str]
+    sealer: Sealer, plaintext: bytes, place: tuple[UUID, int, str], other: tuple[UUID, int, str]
 ) -> None:
     """Every part of the place is bound: stream, version and topic, one by one and together."""
     sealed = sealer.seal(plaintext, *place)
@@ -42,8 +50,10 @@ def test_moved_is_detected(
                 sealer.open(sealed, *moved)
 
 
-@given(plaintexts, places, st.data())
-def test_altered_is_detected(plaintext: bytes, place: tuple[UUID, int, str], data: st.DataObject) -> None:
+@given(sealers, plaintexts, places, st.data())
+def test_altered_is_detected(
+    sealer: Sealer, plaintext: bytes, place: tuple[UUID, int, str], data: st.DataObject
+) -> None:
     """Any bit of any byte, header included; cut short or made longer."""
     sealed = sealer.seal(plaintext, *place)
     at = data.draw(st.integers(0, len(sealed) - 1))
@@ -54,9 +64,9 @@ def test_altered_is_detected(plaintext: bytes, place: tuple[UUID, int, str], dat
             sealer.open(altered, *place)
 
 
-@given(plaintexts, plaintexts, places, places)
+@given(sealers, plaintexts, plaintexts, places, places)
 def test_swapped_is_detected(
-    one: bytes, two: bytes, place: tuple[UUID, int, str], other: tuple[UUID, int, str]
+    sealer: Sealer, one: bytes, two: bytes, place: tuple[UUID, int, str], other: tuple[UUID, int, str]
 ) -> None:
     """Two rows that exchange their states open neither."""
     if place == other:
@@ -67,32 +77,62 @@ def test_swapped_is_detected(
             sealer.open(sealed, *where)
 
 
-def test_another_service_or_key_is_detected() -> None:
+@pytest.mark.parametrize("ring", RINGS)
+def test_another_service_or_key_is_detected(ring: Keyring) -> None:
     """Also with the same key bytes: the service and the key id are bound."""
-    place = (UUID(int=1), 1, "intake.X")
-    sealed = sealer.seal(b"state", *place)
+    keys, suite = ring.keys, ring.suite
+    sealed = Sealer(ring).seal(b"state", *PLACE)
     for other in (
-        Keyring("followup", KEYS, "k1"),
-        Keyring("intake", {"k2": KEYS["k2"]}, "k2"),
-        Keyring("intake", {"k1": KEYS["k2"]}, "k1"),
+        Keyring("followup", keys, "k1", suite),
+        Keyring("intake", {"k2": keys["k2"]}, "k2", suite),
+        Keyring("intake", {"k1": keys["k2"]}, "k1", suite),
     ):
         with pytest.raises(StoreTampered):
-            Sealer(other).open(sealed, *place)
+            Sealer(other).open(sealed, *PLACE)
     relabelled = sealed.replace(b"k1", b"k2", 1)
     with pytest.raises(StoreTampered):
-        Sealer(Keyring("intake", {"k1": KEYS["k1"], "k2": KEYS["k1"]}, "k1")).open(relabelled, *place)
+        Sealer(Keyring("intake", {"k1": keys["k1"], "k2": keys["k1"]}, "k1", suite)).open(relabelled, *PLACE)
 
 
-def test_rotation_seals_new_records_only() -> None:
+@pytest.mark.parametrize("ring", RINGS)
+def test_rotation_seals_new_records_only(ring: Keyring) -> None:
     """What the old key sealed still opens; the new one seals."""
-    place = (UUID(int=1), 1, "intake.X")
-    old = sealer.seal(b"state", *place)
-    rotated = Sealer(Keyring("intake", KEYS, "k2"))
-    assert rotated.open(old, *place) == b"state"
-    new = rotated.seal(b"state", *place)
+    old = Sealer(ring).seal(b"state", *PLACE)
+    rotated = Sealer(Keyring("intake", ring.keys, "k2", ring.suite))
+    assert rotated.open(old, *PLACE) == b"state"
+    new = rotated.seal(b"state", *PLACE)
     assert new[3:5] == b"k2"
     with pytest.raises(StoreTampered):
-        Sealer(Keyring("intake", {"k1": KEYS["k1"]}, "k1")).open(new, *place)
+        Sealer(Keyring("intake", {"k1": ring.keys["k1"]}, "k1", ring.suite)).open(new, *PLACE)
+
+
+def test_records_of_both_suites_open_whichever_seals() -> None:
+    """Reading needs no configuration; the suite stands in the record, and cannot be relabelled."""
+    for sealing, reading in product(SEALERS, SEALERS):
+        sealed = sealing.seal(b"state", *PLACE)
+        assert sealed[1] == sealing.suite.number
+        assert digest_of(sealed) is sealing.suite.digest
+        assert reading.open(sealed, *PLACE) == b"state"
+        for number in (0, 3, 3 - sealing.suite.number):
+            with pytest.raises(StoreTampered):
+                reading.open(sealed[:1] + bytes((number,)) + sealed[2:], *PLACE)
+    with pytest.raises(StoreTampered):
+        Sealer(RINGS[0]).open(SEALERS[1].seal(b"state", *PLACE), *PLACE)
+
+
+def test_the_keys_of_each_suite_have_a_file(tmp_path: Path) -> None:
+    """The other suite's file may be missing, that of the suite that seals may not."""
+    path = tmp_path / "store-intake.key"
+    path.write_bytes(bytes(32))
+    assert [ring.suite for ring in keyrings(path, "intake")] == [INTERNATIONAL]
+    with pytest.raises(FileNotFoundError):
+        keyrings(path, "intake", SM)
+    (tmp_path / "store-intake.sm.key").write_bytes(bytes(16))
+    for suite in SUITES:
+        assert Sealer.from_files(path, "intake", suite).suite is suite
+        assert {ring.suite for ring in keyrings(path, "intake", suite)} == set(SUITES)
+    with pytest.raises(ValueError, match="neither a key of 16 bytes"):
+        Keyring.from_file(path, "intake", SM)
 
 
 def test_a_keyring_comes_from_a_file(tmp_path: Path) -> None:

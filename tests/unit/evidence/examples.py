@@ -11,6 +11,7 @@ from shared.evidence.checkpoint import Checkpoint, sign
 from shared.evidence.leaf import content_digest, leaf_data
 from shared.evidence.merkle import DictStore, MerkleLog, leaf_hash
 from shared.evidence.note import VerifierKey
+from shared.suites import Digest
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 SIZES = {"intake": 11, "audit-of-正名": 6}
@@ -32,6 +33,8 @@ def salt(position: int) -> bytes:
 
 
 def fields(service: str, position: int) -> dict[str, Any]:
+    """Every third event was recorded with SM3."""
+    algorithm = Digest.SM3 if position % 3 == 2 else Digest.SHA_256
     return {
         "service": service,
         "position": position,
@@ -39,8 +42,9 @@ def fields(service: str, position: int) -> dict[str, Any]:
         "version": 1 + position // 3,
         "topic": "Opened",
         "recorded_at": START + timedelta(seconds=position),
-        "state_sha256": sha256(b"state %d" % position).digest(),
-        "content_digest": content_digest(published(service, position), salt(position)),
+        "state_digest": algorithm.of(b"state %d" % position),
+        "content_digest": content_digest(published(service, position), salt(position), algorithm),
+        "algorithm": algorithm,
     }
 
 

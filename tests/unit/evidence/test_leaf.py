@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.evidence.leaf import content_digest, format_instant, leaf_data, parse_instant
+from shared.evidence.leaf import algorithm_of, content_digest, format_instant, leaf_data, parse_instant
+from shared.suites import Digest
 
 AT = datetime(2026, 3, 1, 16, 30, tzinfo=timezone(timedelta(hours=8)))
 SALT = bytes(range(16))
@@ -29,6 +30,32 @@ def test_a_leaf_to_the_letter():
     )
 
 
+def test_a_leaf_with_sm3_says_so():
+    """The names of the two members are all that tells the algorithms apart: both give 32 bytes."""
+    arguments = ("intake", 17, "正名-1", 3, "Opened", AT, b"\x01" * 32, b"\x02" * 32)
+    sha, sm3 = leaf_data(*arguments), leaf_data(*arguments, Digest.SM3)
+    told = json.loads(sm3)
+    assert (told.pop("state_sm3"), told.pop("content_sm3")) == ("01" * 32, "02" * 32)
+    assert told.items() <= json.loads(sha).items()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"state_sha256"},
+        {"state_sha256", "content_sm3"},
+        {"state_sm3", "content_digest"},
+        {"state_sha256", "content_digest", "state_sm3"},
+        set(),
+    ],
+)
+def test_digests_of_one_event_are_by_one_algorithm(members: set[str]):
+    """Neither half of each, nor both whole."""
+    with pytest.raises(ValueError, match="one algorithm"):
+        algorithm_of(members)
+    assert algorithm_of({"state_sm3", "content_sm3", "other"}) is Digest.SM3
+
+
 def test_a_leaf_takes_positions_beyond_what_json_numbers_hold():
     """Positions above 2**53, which RFC 8785 does not know as numbers, are exact."""
     assert b'"position":"9007199254740993"' in leaf_data("a", 2**53 + 1, "s", 1, "t", AT, SALT * 2, SALT * 2)
@@ -39,6 +66,8 @@ def test_a_content_digest_to_the_letter():
     expected = sha256(b'{"event":{"a":[1,"\xe5\x86\xa4"],"b":null},"salt":"' + SALT.hex().encode() + b'"}')
     assert content_digest({"b": None, "a": [1, "冤"]}, SALT) == expected.digest()
     assert content_digest({"a": [1.0, "冤"], "b": None}, SALT) == expected.digest()
+    text = b'{"event":{"a":1},"salt":"' + SALT.hex().encode() + b'"}'
+    assert content_digest({"a": 1}, SALT, Digest.SM3) == Digest.SM3.of(text)
 
 
 def test_salt_hides_equal_events():

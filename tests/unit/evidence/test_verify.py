@@ -148,6 +148,18 @@ def test_an_altered_event_is_refuted():
     )
 
 
+def test_an_entry_under_the_names_of_another_algorithm_is_refuted():
+    """A digest by SHA-256 is none by SM3, and the other way round."""
+
+    def relabel(bundle: Any) -> None:
+        first, last = bundle["entries"][0], bundle["entries"][-1]
+        first["state_sm3"], first["content_sm3"] = first.pop("state_sha256"), first.pop("content_digest")
+        last["state_sha256"], last["content_digest"] = last.pop("state_sm3"), last.pop("content_sm3")
+
+    failures = failures_of(altered(relabel))
+    assert failures.count("content digest differs") == failures.count("inclusion proof fails") == 2
+
+
 def test_an_event_with_another_salt_is_refuted():
     """The salt belongs to the event shown."""
     document = altered(lambda bundle: bundle["entries"][0].update(salt="00" * 16))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings import Settings, UnsafeForProduction
+from shared.suites import INTERNATIONAL, SM
 
 SAFE = {"ZM_ISSUER": "https://id.example", "ZM_JWKS_URL": "https://id.example/jwks"}
 
@@ -37,6 +38,14 @@ def test_production_refuses_development_parts(tmp_path: Path, env: dict[str, str
     with pytest.raises(UnsafeForProduction):
         settings(tmp_path, **env)
     assert not settings(tmp_path, **env, ZM_PROFILE="development").production
+
+
+def test_the_suite_is_chosen_by_name(tmp_path: Path) -> None:
+    """A mistyped name does not quietly become the default."""
+    assert settings(tmp_path).suite is INTERNATIONAL
+    assert settings(tmp_path, ZM_SUITE="sm").suite is SM
+    with pytest.raises(SystemExit, match="ZM_SUITE"):
+        settings(tmp_path, ZM_SUITE="SM4")
 
 
 def test_production_refuses_development_keys(tmp_path: Path) -> None:
