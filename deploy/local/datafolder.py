@@ -19,7 +19,6 @@ from pathlib import Path
 
 from deploy.local import secretfiles
 from deploy.local.process import ROOT
-from services.intake.integration.envelopes import new_keys
 from shared.suites import SUITES
 
 
@@ -54,7 +53,7 @@ class DataFolder:
                 secretfiles.random_key(self.keys / f"{name}{suite.mark}.key", suite.key_bytes)
         for name in ("vault", "checkpoint-ed25519"):
             secretfiles.random_key(self.keys / f"{name}.key")
-        secretfiles.kept(self.keys / "integration.jwks", new_keys)
+        secretfiles.kept(self.keys / "integration.jwks", _integration_keys)
         # A service with the production profile refuses a folder of keys that is marked so.
         secretfiles.kept(self.keys / "DEVELOPMENT", lambda: b"made by deploy/local\n")
 
@@ -86,6 +85,13 @@ class DataFolder:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
+
+
+def _integration_keys() -> bytes:
+    # Imported only once it is needed: a start must be ready for a signal as soon as it can.
+    from services.intake.integration.envelopes import new_keys
+
+    return new_keys()
 
 
 def _alive(pid: str) -> bool:
