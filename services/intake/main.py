@@ -147,7 +147,7 @@ class Intake:
         if way is None:
             log.warning("no_way_out", kind=MESSAGE_KIND)
         else:
-            errands[MESSAGE_KIND] = Errand(way, ReporterMessages(vault).prepare)
+            errands[MESSAGE_KIND] = Errand(way, ReporterMessages(parts, vault).prepare)
         return errands
 
     def facts(self, parts: Parts) -> Facts:

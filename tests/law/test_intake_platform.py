@@ -579,6 +579,7 @@ async def test_sec10_a_message_meets_its_contact_only_on_its_way(world: World) -
     phone = "19900008888"
     story = world.story(reporter={"name": "虚信举", "phone": phone}).received()
     nobody = world.story().received()
+    start = world.position("intake")
     folder = world.stack.data.root / "vault" / "reporter-message"
     before = set(folder.glob("*"))
     database = world._database("intake")
@@ -603,6 +604,12 @@ async def test_sec10_a_message_meets_its_contact_only_on_its_way(world: World) -
     engine = open_engine(world.stack.database_url("zm_vault"))
     opened = json.loads(await Vault(engine, keys).open_apart(sealed))
     await engine.dispose()
+    looked = [
+        e.event for e in world.log("intake", start, "CaseRead") if e.event["object"] == story.complaint.id
+    ]
+    assert [(r["who"], r["fields"], r["purpose"]) for r in looked] == [
+        ("system", "contact", "reporter-message")
+    ]
     assert opened["payload"] == {"to": {"phone": phone}, "text": "您反映的事项已受理。"}
     assert story.complaint.id not in json.dumps(opened), "who carries it learns no id of ours"
     log = world.stack.data.log("intake").read_text()

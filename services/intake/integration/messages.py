@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from services.intake.domain.complaint import Complaint
 from services.intake.vault.store import Vault
+from shared.aggregate import Actor, Context
 from shared.effect import Effect
+from shared.gate import AuditRecord
 from shared.outgoing.adapters import NotDelivered
+from shared.security.roles import SYSTEM
+from shared.service import Parts
+from shared.store.types import Append
 
 MESSAGE_KIND = "reporter-message"
 NEWS = "您反映的事项有新的进展，请登录查询。"
@@ -25,15 +31,18 @@ TEXTS: Mapping[str, str] = {
 
 
 class ReporterMessages:
-    """Addresses a message when it is sent."""
+    """Addresses a message when it is sent; every look at a contact leaves a record (SEC-9)."""
 
-    def __init__(self, vault: Vault, texts: Mapping[str, str] = TEXTS) -> None:
+    def __init__(self, parts: Parts, vault: Vault, texts: Mapping[str, str] = TEXTS) -> None:
+        self._parts = parts
         self._vault = vault
         self._texts = texts
 
     async def prepare(self, effect: Effect) -> Effect:
         """The message with its contact. What carries it learns no id of ours: its key is a digest."""
-        reporters = await self._vault.reporters([UUID(effect.payload["complaint"])])
+        complaint = UUID(effect.payload["complaint"])
+        await self._note(complaint)
+        reporters = await self._vault.reporters([complaint])
         contact = {
             name: value
             for r in reporters
@@ -45,3 +54,24 @@ class ReporterMessages:
         text = self._texts.get(effect.payload["template"], NEWS)
         key = sha256(effect.key.encode()).hexdigest()
         return Effect(key, effect.kind, {"to": contact, "text": text})
+
+    async def _note(self, id: UUID) -> None:
+        """Durable before the vault is asked."""
+        complaint = await self._parts.repository.get(Complaint, id)
+        if complaint is None:
+            raise NotDelivered("NO_COMPLAINT", final=True)
+        now = self._parts.clock.now()
+        ctx = Context(
+            actor=Actor(SYSTEM, SYSTEM, complaint.organ),
+            now=now,
+            occurred_at=now,
+            law=self._parts.law,
+            command="SendReporterMessage",
+            rule="SEC-10",
+            correlation_id=complaint.correlation_id,
+        )
+        record = AuditRecord(uuid4(), Complaint.service)
+        record.note(
+            ctx, "CaseRead", who=SYSTEM, role=SYSTEM, object=str(id), fields="contact", purpose=MESSAGE_KIND
+        )
+        await self._parts.recorder.append(Append(events=record.collect_events()))
