@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any, get_args
 from uuid import UUID, uuid4
@@ -252,22 +252,21 @@ class Reads:
         )
 
     def visible(self, cases: Table, token: Token) -> ColumnElement[bool]:
-        """The one rule by which a case may stand in a list, a search or a count (§5.4): the organ's own and
-        its descendants', by the prefix of the division code, and what a superior sent to this very organ.
-        Envelopes that nobody has registered are listed to the petition department that they came to, sealed
-        ones to nobody (A14, A15)."""
+        """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
+        the prefix of the division code, and what a superior sent to this very organ. Envelopes that nobody
+        has registered stand only in those of the petition department that they came to, and what was
+        sealed upward in none (§4.1 note a, A14, A15)."""
         within = or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
-        shown: list[ColumnElement[bool]] = [within]
+        return and_(within, *(not_(hidden) for hidden in self._concealed(cases, token)))
+
+    def _concealed(self, cases: Table, token: Token) -> Iterator[ColumnElement[bool]]:
         for kind in self._kinds:
-            hidden = kind.sealed
-            if not token.roles.intersection(roles.PETITION):
-                hidden |= kind.unopened
-            elif kind.unopened:
-                elsewhere = and_(cases.c.state.in_(kind.unopened), cases.c.organ != token.organ)
-                shown.append(not_(and_(cases.c.kind == kind.kind, elsewhere)))
-            if hidden:
-                shown.append(or_(cases.c.kind != kind.kind, cases.c.state.not_in(hidden)))
-        return and_(*shown)
+            if kind.sealed:
+                yield and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.sealed))
+            if kind.unopened:
+                envelopes = and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.unopened))
+                petition = bool(token.roles.intersection(roles.PETITION))
+                yield and_(envelopes, cases.c.organ != token.organ) if petition else envelopes
 
     async def _page(self, request: Request, query: Select[Any], cursor: Any) -> Response:
         await self.caught_up(request)

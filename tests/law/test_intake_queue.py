@@ -249,7 +249,7 @@ def test_dl_the_list_of_deadlines_page_by_page(world: World) -> None:
 
 
 def test_54_the_list_of_deadlines_narrowed_to_an_organ(world: World) -> None:
-    story = world.story(reporter=REPORTER).received()
+    story = world.story(reporter=REPORTER).registered()
 
     def seen(who: str, **filters: str) -> bool:
         rows = paged(world, who, "/intake/v1/deadlines", **filters)

@@ -71,6 +71,14 @@ def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]
         "/intake/v1/complaints?state=SEALED_UPWARD",
         "/intake/v1/my-work",
         "/intake/v1/deadlines",
+        "/intake/v1/queue",
+        "/intake/v1/queue?state=RECEIVED",
+        "/intake/v1/queue?state=SEALED_UPWARD",
+        "/intake/v1/search/complaints?text=红包",
+        "/intake/v1/duplicate-digests",
+        f"/intake/v1/complaints/{case.id}/likely-duplicates",
+        f"/intake/v1/complaints/{case.id}/letters",
+        f"/intake/v1/complaints/{case.id}/attachments",
         "/intake/v1/sealed-parcels",
         f"/intake/v1/sealed-parcels/{case.id}",
         "/intake/v1/status-feed",
@@ -78,9 +86,11 @@ def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]
         f"/audit/v1/cases/{case.id}/state",
         f"/audit/v1/cases/{case.id}/bundle",
     ]
-    return [
-        world.client(who).get(p, params={"min_position": position} if "/intake" in p else {}) for p in paths
-    ]
+    seen = [f"{p}{'&' if '?' in p else '?'}min_position={position}" for p in paths if "/audit" not in p]
+    answers = [world.client(who).get(p) for p in (*seen, *(p for p in paths if "/audit" in p))]
+    # Each was asked rightly: seen, not his to see, or not there.
+    assert {a.status_code for a in answers} <= {200, 403, 404}, [a.text for a in answers]
+    return answers
 
 
 def test_scenario_1_rows_1_to_4(world: World) -> None:

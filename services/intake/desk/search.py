@@ -128,7 +128,7 @@ class SearchRoutes:
         complaint = await self.parts.repository.get(Complaint, target)
         if complaint is None:
             refuse("E_NOT_FOUND")
-        self.parts.gatekeeper.check_visible(token, complaint)
+        await self.parts.gatekeeper.check_reading(token, complaint)
         if not token.roles & frozenset(roles.PETITION):
             refuse("E_FORBIDDEN_ROLE", "A12")
         await self.parts.reads.caught_up(request, self.desk.name)

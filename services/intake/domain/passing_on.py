@@ -150,6 +150,9 @@ class PassingOn(Deciding):
         self._check_competent(ctx, to_organ, self.accused)
         self.record(ctx, ComplaintTransferredLateral(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
+    def on_complaint_transferred_lateral(self, event: ComplaintTransferredLateral, meta: Meta) -> None:
+        self.sent_to = event.to_organ
+
     @allowed_in("REGISTERED", "ACCEPTED")
     def take_up(self, ctx: Context, reason: str) -> None:
         """§5.4: a superior may take over what a lower organ has, as long as nobody verifies it yet."""
