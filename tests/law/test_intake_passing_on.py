@@ -333,6 +333,7 @@ def test_a18_a_part_does_not_go_up(world: World) -> None:
 
 
 def test_dl05_dl13_run_where_another_organ_is_competent(world: World) -> None:
+    """DL-13 runs for whatever the platform sent: only who looks at it can tell whose it is."""
     due = str(working_days_after(world.today, 5))
 
     def running(**envelope: Any) -> dict[str, str]:
@@ -346,7 +347,7 @@ def test_dl05_dl13_run_where_another_organ_is_competent(world: World) -> None:
     platform = {"source": "PETITION_PLATFORM", "platform_no": "PP-13"}
     assert running(**other) == {"DL-05": due}
     assert running(**other, **platform) == {"DL-05": due, "DL-13": due}
-    assert running(**platform) == {}
+    assert running(**platform) == {"DL-13": due}
     assert running(competent_organ=COUNTY.code) == {}
     assert running(competent_organ=TOWN.code) == {}
     named = {"reporter": REPORTER}
