@@ -121,6 +121,18 @@ def test_a30_the_notice_is_given_once(world: World) -> None:
     refused(world.give(story.complaint, "NotifyAcceptance", CLERK, told), "E_NOTICE_NOT_DUE", "A30")
 
 
+def test_sec10_a_notice_leaves_as_a_neutral_message(world: World) -> None:
+    """What is said in person sends nothing; the row of the other names a complaint and a template alone."""
+    said, sent = confirmed(world).accepted(), confirmed(world).accepted()
+    world.do(said.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
+    world.do(sent.complaint, "NotifyAcceptance", CLERK, {"means": "SMS"})
+    query = "SELECT payload FROM effects WHERE kind = 'reporter-message' AND payload->>'complaint' = %s"
+    database = world._database("intake")
+    assert database.execute(query, [said.complaint.id]).fetchall() == []
+    [row] = database.execute(query, [sent.complaint.id]).fetchall()
+    assert row.payload == {"complaint": sent.complaint.id, "template": "ACCEPTED"}
+
+
 def test_a30_no_notice_for_a_duplicate(world: World) -> None:
     first = world.story().listed()
     second = world.story(accused=[{"match": first.ref()}], reporter=REPORTER).listed()
