@@ -1,7 +1,7 @@
 """Two suites of algorithms: the international one, and Chinese commercial cryptography (商用密码).
 
 `ZM_SUITE` says which one a service seals and digests new records with. Reading asks for no configuration:
-every record says what it was made with, so one store may hold records of both (docs/adr/0008).
+every record says what it was made with, so one store may hold records of both (docs/adr/0009).
 """
 
 from __future__ import annotations

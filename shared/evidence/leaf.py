@@ -5,7 +5,7 @@ proof; and through a salted digest the event as *published*, in clear, so a bund
 checked to the letter, or withhold it and reveal nothing.
 
 The names of the two members say what the digests were made with: `state_sha256` and `content_digest`, or
-`state_sm3` and `content_sm3` (docs/adr/0008). The tree over the leaves is SHA-256's in any case.
+`state_sm3` and `content_sm3` (docs/adr/0009). The tree over the leaves is SHA-256's in any case.
 """
 
 from collections.abc import Container, Mapping
