@@ -301,14 +301,15 @@ class World:
 
         def found() -> Case | None:
             if (service, key) not in self._arrived:
-                self._look_for_new(service, leader)
+                self._look_for_new(service, leader, key)
             return self._arrived.get((service, key))
 
         case: Case = self.patiently(found, f"{service} for {key}")
         return case
 
-    def _look_for_new(self, service: str, leader: str) -> None:
-        rows = self.get(leader, f"/{service}/v1/{PLURALS[service]}", limit=8).json()["items"]
+    def _look_for_new(self, service: str, leader: str, wanted: str) -> None:
+        """Newest change first; an assignment is a change too, so a short page might never show the rest."""
+        rows = self.get(leader, f"/{service}/v1/{PLURALS[service]}", limit=100).json()["items"]
         known = {case.id for case in self._arrived.values()}
         for row in rows:
             if row["stream"] in known or row["organ"] != people()[leader].organ:
@@ -321,6 +322,8 @@ class World:
             facts = answer.json()["facts"]
             for key in _keys(service, facts):
                 self._arrived.setdefault((service, key), case)
+            if (service, wanted) in self._arrived:
+                return
 
     # --- the stores, for what no route tells ---
 
