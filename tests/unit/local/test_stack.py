@@ -196,8 +196,9 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> No
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_in_the_middle_of_the_start(tmp_path: Path, sig: int) -> None:
     console = Console(tmp_path)
-    time.sleep(1.2)
-    family = console.family()
+    until = time.monotonic() + 60
+    while len(family := console.family()) < 2 and time.monotonic() < until:
+        time.sleep(0.02)  # until its first servers are on their way
     console.popen.send_signal(sig)
     output, _ = console.popen.communicate(timeout=40)
     assert console.popen.returncode == 0, output
