@@ -8,9 +8,10 @@ SCENARIO ?=
 PORT     ?= 8080
 CLOCK    ?= system
 ARGS     ?=
+EXAMPLES ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test check format bench docs lock clean
+.PHONY: help install linters demo run test fuzz check format bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,14 +36,21 @@ demo: install ## play a case through the public API and prove it (SCENARIO=2)
 run: install ## the whole stack, left running (PORT=8080 CLOCK=system|simulated)
 	@exec $(BIN)/python -m deploy.local.stack run --port $(PORT) --clock $(CLOCK) $(ARGS)
 
-test: install ## every test, on the real parts (ARGS="tests/unit -k clock")
+linters: install
+	@$(BIN)/python -m tests.linters
+
+test: linters ## every test, on the real parts (ARGS="tests/unit -k clock")
 	$(BIN)/python -m pytest $(ARGS)
 
-check: install ## formatting, lint, types and the direction of imports
+fuzz: install ## ask the services much more than `make test` does, and anew each time (EXAMPLES=100)
+	ZM_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+
+check: install ## formatting, lint, types, the direction of imports, and that every rule has its test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.conformance --check
 
 format: install ## put the code in form
 	$(BIN)/ruff format .
@@ -51,8 +59,9 @@ format: install ## put the code in form
 bench: install ## measure
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-docs: install ## write the generated API documents
+docs: install ## write the generated documents: the APIs, and which rule is carried out where
 	$(BIN)/python -m deploy.documents $(ARGS)
+	$(BIN)/python -m deploy.conformance $(ARGS)
 
 lock: install ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -19,21 +19,31 @@ from typing import Any
 from fastapi import FastAPI
 
 from shared.event import DataClass, Event, event_classes
-from shared.service import build
+from shared.service import Service, build
 from shared.settings import Settings
 from shared.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "api"
 WRITING = ("intake", "verification", "clarification", "followup")
+AUDIT = "audit"
+
+
+def service_of(name: str) -> Service:
+    """A writing service as its composition root describes it."""
+    made: Service = importlib.import_module(f"services.{name}.main").service()
+    return made
 
 
 @contextmanager
 def _built(service: str) -> Iterator[FastAPI]:
-    """The application of a writing service, without starting anything."""
+    """The application of a service, without starting anything."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder)
-        for name in (f"store-{service}.key", "store-vault.key", "bus.key", "vault.key"):
+        for name in (
+            *(f"store-{service}.key", "store-vault.key", "bus.key", "vault.key"),
+            "checkpoint-ed25519.key",
+        ):
             (keys / name).write_bytes(bytes(32))
         settings = Settings.from_env(
             service,
@@ -44,12 +54,14 @@ def _built(service: str) -> Iterator[FastAPI]:
                 "ZM_KEYS_DIR": folder,
             },
         )
-        module = importlib.import_module(f"services.{service}.main")
-        yield build(module.service(), settings)[0]
+        if service == AUDIT:
+            yield importlib.import_module(f"services.{AUDIT}.main").build(settings)[0]
+        else:
+            yield build(service_of(service), settings)[0]
 
 
 def openapi(service: str) -> dict[str, Any]:
-    """The OpenAPI document of a writing service."""
+    """The OpenAPI document of a service."""
     with _built(service) as app:
         return app.openapi()
 
@@ -58,7 +70,7 @@ def vault_openapi() -> dict[str, Any]:
     """The same of the vault, which lives in intake's process under `/vault`."""
     with _built("intake") as app:
         found: FastAPI = app.state.vault
-        return {**found.openapi(), "servers": [{"url": "/intake/vault"}]}
+        return found.openapi()
 
 
 def asyncapi() -> dict[str, Any]:
@@ -80,9 +92,15 @@ def asyncapi() -> dict[str, Any]:
             }
             channels[key] = {
                 "address": address,
+                "description": f"Subject {address} of the stream of {service}.",
                 "messages": {cls.__name__: {"$ref": f"#/components/messages/{key}"}},
             }
-            operations[f"send.{key}"] = {"action": "send", "channel": {"$ref": f"#/channels/{key}"}}
+            operations[f"send.{key}"] = {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{key}"},
+                "summary": f"{cls.__name__} is published",
+                "description": messages[key]["summary"],
+            }
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -90,6 +108,17 @@ def asyncapi() -> dict[str, Any]:
             "version": "1",
             "description": "CloudEvents 1.0 (structured JSON) on NATS JetStream, one stream per service. "
             "Fields of class L2 travel sealed in `data.sealed`; L3 and L4 never travel.",
+            "contact": {"name": "zhengming"},
+            "license": {"name": "Proprietary"},
+            "tags": [{"name": service} for service in WRITING],
+        },
+        "servers": {
+            "broker": {
+                "host": "{broker}",
+                "protocol": "nats",
+                "description": "NATS JetStream; every service has a key of its own.",
+                "variables": {"broker": {"default": "localhost:4222", "description": "Host and port."}},
+            }
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": channels,
@@ -145,7 +174,7 @@ def _inlined(value: Any, definitions: dict[str, Any]) -> Any:
 
 def documents() -> dict[str, str]:
     """Every generated document by file name."""
-    made = {f"{service}.openapi.json": openapi(service) for service in WRITING}
+    made = {f"{service}.openapi.json": openapi(service) for service in (*WRITING, AUDIT)}
     made["vault.openapi.json"] = vault_openapi()
     made["events.asyncapi.json"] = asyncapi()
     return {n: json.dumps(d, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for n, d in made.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from shared.aggregate import Aggregate, Law
 from shared.command import Command, Reference, ShortText
@@ -20,7 +20,7 @@ def _known(role: str) -> str:
     return role
 
 
-Role = Annotated[str, AfterValidator(_known)]
+Role = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(ROLES)})]
 
 
 class _AssignToCase(Command):

@@ -37,7 +37,9 @@ FreeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Screened()]
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$")]
 """A reference to a document, study or person: an identifier, not prose."""
-Day = Annotated[date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31))]
+Day = Annotated[
+    date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31), description="From 1949-10-01 to 2099-12-31.")
+]
 """A civil day; bounded, so that no period added to it leaves the calendar."""
 
 
@@ -47,7 +49,9 @@ def _in_bounds(instant: datetime) -> datetime:
     return instant
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_bounds)]
+Instant = Annotated[
+    AwareDatetime, AfterValidator(_in_bounds), Field(description="RFC 3339 with offset, of 1949 to 2099.")
+]
 """An instant with its offset, in the same years."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 

@@ -113,6 +113,8 @@ class Service:
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases at all; None: every member of an organ."""
+    within: str = ""
+    """The service in whose process and package this one lives (intake's vault)."""
 
     @property
     def kinds(self) -> list[type[Aggregate]]:
@@ -166,6 +168,8 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         gatekeeper.screen = service.screen(parts)
     draining = [False]
     app = make_app(
+        name=service.name,
+        within=service.within,
         title=service.title,
         description=f"{service.title}. Problems are RFC 9457 documents in Chinese and English.",
         face=face,

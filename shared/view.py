@@ -62,6 +62,61 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 PEOPLE = frozenset({"AssignmentStarted", "AssignmentEnded", "RecusalDeclared"})
 
 
+_TEXT = {"type": "string"}
+_TIME = {"type": "string", "format": "date-time"}
+VIEW: dict[str, Any] = {
+    "type": "object",
+    "description": "A case as its published events tell it.",
+    "required": [
+        *("id", "kind", "organ", "number", "correlation_id", "opened_at", "version", "state"),
+        *("assigned", "deadlines", "facts", "history"),
+    ],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "kind": _TEXT,
+        "organ": _TEXT,
+        "number": _TEXT,
+        "correlation_id": {"type": "string", "format": "uuid"},
+        "opened_at": _TIME,
+        "version": {"type": "integer", "minimum": 1},
+        "state": _TEXT,
+        "assigned": {
+            "description": "Who works on it, in which roles.",
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": _TEXT},
+        },
+        "deadlines": {
+            "description": "What runs, and until when.",
+            "type": "object",
+            "additionalProperties": {"type": "string", "format": "date"},
+        },
+        "facts": {"description": "The latest value of every published field.", "type": "object"},
+        "history": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["version", "type", "state", "occurred_at", "by", "rule", "command", "policy"],
+                "properties": {
+                    "version": {"type": "integer", "minimum": 1},
+                    "type": _TEXT,
+                    "state": _TEXT,
+                    "occurred_at": _TIME,
+                    "by": {
+                        "type": "object",
+                        "required": ["actor", "role", "organ"],
+                        "properties": {"actor": _TEXT, "role": _TEXT, "organ": _TEXT},
+                    },
+                    "rule": _TEXT,
+                    "command": _TEXT,
+                    "policy": _TEXT,
+                },
+            },
+        },
+    },
+}
+"""The document as JSON Schema."""
+
+
 def type_name(content: Mapping[str, Any]) -> str:
     """`zm.intake.ComplaintReceived.v1` -> `ComplaintReceived`."""
     return str(content["type"]).split(".")[2]

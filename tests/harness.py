@@ -280,8 +280,7 @@ class World:
                 operation["operationId"]
                 for path in document["paths"].values()
                 for operation in path.values()
-                for parameter in operation.get("parameters", ())
-                if parameter["name"] == "If-Match" and parameter["required"]
+                if "428" in operation["responses"]
             }
         return self._decides[service]
 
@@ -351,6 +350,11 @@ class World:
     def entries(self, service: str, stream: str, *types: str) -> list[Entry]:
         """One stream's stored events."""
         return [e for e in self.log(service, 0, *types) if e.stream == stream]
+
+    def version(self, case: Case) -> int:
+        """The present version of a case."""
+        query = f"SELECT max(originator_version) AS v FROM {case.service}_events WHERE originator_id = %s"
+        return int(self._database(case.service).execute(query, [case.id]).fetchone().v or 0)
 
     def refusals(self, service: str, after: int) -> list[dict[str, Any]]:
         """The audit records of refusals behind a position."""
@@ -464,6 +468,11 @@ class Story:
     @property
     def plan(self) -> Case:
         return self._cases["plan"]
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        """Every object that the story has come to, by what it is."""
+        return self._cases
 
     @property
     def approving(self) -> Organ:

@@ -44,7 +44,9 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
+from shared.view import VIEW
 from shared.web.app import Face, instant, json_response, page_number
+from shared.web.openapi import Schema, answer, array, describe, in_path, in_query
 
 PAGE = 200
 PAGE_MAX = 1000
@@ -404,60 +406,93 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
     """Adds every route with its parameters, so that the OpenAPI document tells what may be asked."""
-    case = [_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
-    service = [_path("service", "A publishing service.", enum=list(PUBLISHERS))]
-    by = _query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
-    as_of = _query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
-    subject = _query("subject", "Only what concerns this accused, by his reference.")
-    limit = _query("limit", "Events on a page.", type="integer", minimum=1, maximum=PAGE_MAX)
-    cursor = _query("cursor", "`next` of the page before.")
-    since = _query("from", "After this instant.", required=True, format="date-time")
-    to = _query("to", "Up to this instant; now, if left out.", format="date-time")
-    withhold = _query("withhold", "What is proved without being shown.", enum=list(get_args(Withhold)))
-    position = _query("position", "Of the event in its log.", required=True, type="integer", minimum=1)
-    size = _query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0)
-    old = _query("from", "The earlier size.", required=True, type="integer", minimum=0)
-    new = _query("to", "The later size; as it is now, if left out.", type="integer", minimum=0)
+    case = [in_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
+    service = [in_path("service", "A publishing service.", enum=list(PUBLISHERS))]
+    by = in_query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
+    as_of = in_query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
+    subject = in_query(
+        "subject", "Only what concerns this accused, by his reference.", pattern=SUBJECT.pattern
+    )
+    limit = in_query("limit", "Events on a page.", type="integer", minimum=1, maximum=PAGE_MAX)
+    cursor = in_query("cursor", "`next` of the page before.")
+    since = in_query("from", "After this instant.", required=True, format="date-time")
+    to = in_query("to", "Up to this instant; now, if left out.", format="date-time")
+    withhold = in_query("withhold", "What is proved without being shown.", enum=list(get_args(Withhold)))
+    position = in_query("position", "Of the event in its log.", required=True, type="integer", minimum=1)
+    size = in_query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0)
+    old = in_query("from", "The earlier size.", required=True, type="integer", minimum=0)
+    new = in_query("to", "The later size; as it is now, if left out.", type="integer", minimum=0)
 
-    def add(path: str, endpoint: Endpoint, name: str, tag: str, parameters: list[dict[str, Any]]) -> None:
+    def add(
+        where: str, endpoint: Endpoint, name: str, tag: str, parameters: list[Any], **answered: Any
+    ) -> None:
         app.add_api_route(
-            path,
-            endpoint,
-            methods=["GET"],
-            operation_id=name,
-            response_class=Response,
-            tags=[tag],
-            openapi_extra={"parameters": parameters},
+            where, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=[tag]
         )
+        describe(app, name, parameters=parameters, **answered)
 
     base = "/v1/cases/{number}"
     asked = [*case, as_of, by, subject]
-    add(f"{base}/timeline", replays.timeline, "Timeline", "replay", [*asked, limit, cursor])
-    add(f"{base}/state", replays.state, "State", "replay", asked)
-    add(f"{base}/difference", replays.difference, "Difference", "replay", [*case, since, to, by, subject])
-    add(f"{base}/bundle", replays.bundle, "Bundle", "replay", [*asked, withhold])
-    add("/v1/logs/key", logs.key, "LogKeys", "proof", [])
+
+    def replay(where: str, endpoint: Endpoint, name: str, parameters: list[Any], body: Schema) -> None:
+        add(f"{base}/{where}", endpoint, name, "replay", parameters, answer=body, headers=["Access-Record"])
+
+    replay("timeline", replays.timeline, "Timeline", [*asked, limit, cursor], TIMELINE)
+    replay("state", replays.state, "State", asked, told_with(streams=array(VIEW)))
+    replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
+    replay("bundle", replays.bundle, "Bundle", [*asked, withhold], {"type": "object"})
+    add("/v1/logs/key", logs.key, "LogKeys", "proof", [], answer=TEXT, media_type="text/plain")
     log = "/v1/logs/{service}"
-    add(f"{log}/checkpoint", logs.checkpoint, "Checkpoint", "proof", service)
-    add(f"{log}/proof/inclusion", logs.inclusion, "InclusionProof", "proof", [*service, position, size])
-    add(f"{log}/proof/consistency", logs.consistency, "ConsistencyProof", "proof", [*service, old, new])
+    checkpoint = {"answer": TEXT, "media_type": "text/plain"}
+    add(f"{log}/checkpoint", logs.checkpoint, "Checkpoint", "proof", service, **checkpoint)
+    add(
+        f"{log}/proof/inclusion",
+        logs.inclusion,
+        "InclusionProof",
+        "proof",
+        [*service, position, size],
+        answer=answer(leaf_index=WHOLE, size=WHOLE, inclusion=array(TEXT)),
+    )
+    add(
+        f"{log}/proof/consistency",
+        logs.consistency,
+        "ConsistencyProof",
+        "proof",
+        [*service, old, new],
+        answer=answer({"from": WHOLE}, to=WHOLE, consistency=array(TEXT)),
+    )
 
 
-def _path(name: str, words: str, **schema: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": words,
-        "schema": {"type": "string", **schema},
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
+OBJECT: Schema = {"type": "object"}
+STREAM = answer(
+    stream={"type": "string", "format": "uuid"},
+    service=TEXT,
+    kind=TEXT,
+    organ=TEXT,
+    number=TEXT,
+    subjects=array(TEXT),
+)
+LOOKED = answer(who=TEXT, role=TEXT, organ=TEXT, count=WHOLE, first=INSTANT, last=INSTANT)
+
+
+def told_with(*more: Schema, **properties: Schema) -> Schema:
+    """What every answer about a case repeats, and what is its own."""
+    asked = {
+        "case": TEXT,
+        "as_of": INSTANT,
+        "by": {"enum": list(BYS)},
+        "subject": {"type": ["string", "null"]},
     }
+    return answer(asked, *more, subjects=array(TEXT), **properties)
 
 
-def _query(name: str, words: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": required,
-        "description": words,
-        "schema": {"type": "string", **schema},
-    }
+TIMELINE = told_with(
+    streams=array(STREAM),
+    events=array(OBJECT),
+    accesses={"anyOf": [array(LOOKED), {"type": "null"}]},
+    next={"type": ["string", "null"]},
+)
+DIFFERENCE = told_with({"from": INSTANT, "to": INSTANT}, events=array(OBJECT), streams=array(OBJECT))

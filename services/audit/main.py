@@ -171,6 +171,7 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Fa
     face = ReadingFace(verifier or TokenVerifier(settings.jwks_url, settings.issuer))
     draining = [False]
     app = make_app(
+        name=SERVICE,
         title=TITLE,
         description="What happened in a case, as it was known on any day, and the proof of it. Reads only.",
         face=face,

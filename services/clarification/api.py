@@ -7,10 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.draft_view import DraftView
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id
+from shared.web.openapi import describe, in_path
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
@@ -35,4 +37,11 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
         operation_id="ReadOwnDraft",
         response_class=Response,
         tags=["reads"],
+    )
+    describe(
+        app,
+        "ReadOwnDraft",
+        parameters=[in_path("id", "The clarification.", format="uuid")],
+        answer=DraftView,
+        headers=["ETag"],
     )

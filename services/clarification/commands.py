@@ -66,6 +66,7 @@ class AssessClarification(
 
     adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)]
     trigger: Trigger | None = None
+    """What makes clearing due (A73)."""
     reputation: FreeText
     integrity_file_checked: bool
     social_effect: FreeText

@@ -18,6 +18,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id, plain_rows
+from shared.web.openapi import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
 
@@ -40,6 +41,50 @@ class IntakeRoutes:
             app.add_api_route(
                 path, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=["reads"]
             )
+        self._describe(app)
+
+    def _describe(self, app: FastAPI) -> None:
+        """What the OpenAPI document says of these reads."""
+        cases, outcomes = self.parts.book.cases.c, self.accused.outcomes.c
+        earlier = (outcomes.received_on, outcomes.repeat_kind, outcomes.verdict)
+        text: dict[str, Any] = {"type": "string"}
+        uuid, day = {**text, "format": "uuid"}, {**text, "format": "date"}
+        describe(
+            app,
+            "FindAccused",
+            parameters=[
+                in_query("name", "The whole name.", required=True, maxLength=60, pattern=r"\S"),
+                MIN_POSITION,
+            ],
+            answer=answer(items=array(row_of(*self.accused.accused.c))),
+        )
+        describe(
+            app,
+            "AccusedHistory",
+            parameters=[in_path("ref", "The accused's reference in the register."), MIN_POSITION],
+            answer=answer(
+                ref=text,
+                complaints=array(row_of(cases.stream, cases.number, cases.state, cases.organ, *earlier)),
+                conclusions=array(text),
+            ),
+        )
+        label = answer(
+            id=uuid,
+            from_organ=text,
+            channel=text,
+            received_on=day,
+            sent_on={**day, "type": ["string", "null"]},
+            pages={"type": "integer"},
+            taken_in={"type": "boolean"},
+        )
+        describe(app, "ListSealedParcels", answer=answer(items=array(label)))
+        content = answer(content=text)
+        describe(
+            app,
+            "ReadSealedParcel",
+            parameters=[in_path("id", "The parcel.", format="uuid")],
+            answer={"allOf": [label, content]},
+        )
 
     async def find_accused(self, request: Request) -> Response:
         """Candidates of the register by name and unit, for the clerk to confirm a match (R55)."""

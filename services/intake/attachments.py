@@ -19,11 +19,13 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id
+from shared.web.openapi import BINARY, answer, array, describe, in_header, in_path
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 20
 UPLOADS = "/v1/reports/attachments"
 LARGER_BODIES = {UPLOADS: MOST_BYTES + 1024}
+MEDIA_TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain")
 AT_ONCE = 4
 """Uploads at one time; each holds a connection of the vault's database."""
 
@@ -46,6 +48,38 @@ class Attachments:
             app.add_api_route(
                 path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
             )
+        self._describe(app)
+
+    def _describe(self, app: FastAPI) -> None:
+        """What the OpenAPI document says of these routes."""
+        text, size = {"type": "string"}, {"type": "integer", "minimum": 0}
+        complaint = in_path("id", "The complaint.", format="uuid")
+        describe(
+            app,
+            "AddAttachment",
+            anyone=True,
+            parameters=[
+                in_header("Proof-Of-Work", "The challenge with what solves it."),
+                in_header("Report-Code", "The query code."),
+            ],
+            body={"application/octet-stream": BINARY},
+            gives=[AddAttachment],
+            status=201,
+            answer=answer(size=size, media_type=text),
+        )
+        describe(
+            app,
+            "ListAttachments",
+            parameters=[complaint],
+            answer=answer(items=array(answer(id=text, media_type=text, size=size, copy={"type": "boolean"}))),
+        )
+        describe(
+            app,
+            "ReadAttachment",
+            parameters=[complaint, in_path("blob", "The file.", format="uuid")],
+            answer=BINARY,
+            media_type=MEDIA_TYPES,
+        )
 
     async def upload(self, request: Request) -> Response:
         """A file as the body: JPEG, PNG, PDF or plain text, 20 MB at most. The query code stands in the
@@ -62,7 +96,7 @@ class Attachments:
                 refuse(
                     "E_MEDIA_TYPE",
                     "SEC-6",
-                    allowed=["image/jpeg", "image/png", "application/pdf", "text/plain"],
+                    allowed=list(MEDIA_TYPES),
                 )
             blob = await self.blobs.put(complaint.id, kind, _limited(first, stream))
             content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)

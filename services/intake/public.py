@@ -27,6 +27,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import idempotency_key, json_response, object_id, parse
+from shared.web.openapi import KEY, answer, array, describe, in_header, in_path
 from shared.web.problems import schema_problem
 
 STATUS = {
@@ -108,6 +109,57 @@ class Reports:
             app.add_api_route(
                 path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
             )
+        self._describe(app)
+
+    def _describe(self, app: FastAPI) -> None:
+        """What the OpenAPI document says of these routes."""
+        text = {"type": "string"}
+        status = {"enum": sorted({*STATUS.values()})}
+        proof = in_header("Proof-Of-Work", "The challenge with what solves it.")
+        key = in_header(
+            "Idempotency-Key", "Sent again with the same key, it is carried out once.", pattern=KEY
+        )
+        lines = array(text)
+        letter = answer(direction=text, text=text)
+
+        def public(name: str, **told: Any) -> None:
+            describe(app, name, anyone=True, **told)
+
+        public("ReportingNotice", answer=answer(version=text, zh=lines, en=lines))
+        whole = {"type": "integer", "minimum": 0}
+        public("ReportChallenge", answer=answer(challenge=text, difficulty=whole, expires_in=whole))
+        public(
+            "SubmitReport",
+            parameters=[proof, key],
+            body=SubmitReport,
+            gives=[SubmitReport],
+            status=201,
+            answer=answer(query_code=text, status=status),
+        )
+        public("ReportStatus", body=Behind, answer=answer(status=status))
+        public(
+            "WriteToOrgan",
+            parameters=[proof, key],
+            body=Written,
+            gives=[WriteToOrgan],
+            status=201,
+            answer=answer(status=status),
+        )
+        public(
+            "AskForProtection",
+            parameters=[proof, key],
+            body=Threatened,
+            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION"],
+            status=201,
+            answer=answer(number=text),
+        )
+        public("ReportMailbox", body=Behind, answer=answer(status=status, letters=array(letter)))
+        describe(
+            app,
+            "ReadLetters",
+            parameters=[in_path("id", "The complaint.", format="uuid")],
+            answer=answer(letters=array(answer(id=text, direction=text, text=text))),
+        )
 
     async def notice(self, request: Request) -> Response:
         """What is read before a report (R30): truthfulness, rights, duties, protection."""

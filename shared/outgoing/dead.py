@@ -19,6 +19,7 @@ from shared.store.driver import borrowed
 from shared.store.schema import KernelTables
 from shared.store.types import Append
 from shared.web.app import json_response, page_number, plain_rows
+from shared.web.openapi import answer, describe, in_path, in_query, page, row_of, whole
 from shared.web.reads import Reads
 
 WATCHERS = frozenset({roles.CASE_MANAGER, roles.PETITION_HEAD})
@@ -49,6 +50,24 @@ class DeadLetters:
             operation_id="ReplayDeadEffect",
             response_class=Response,
             tags=["outgoing"],
+        )
+        e, text = self._effects.c, {"type": "string"}
+        describe(
+            app,
+            "ListDeadEffects",
+            parameters=[
+                in_query("after", "`next` of the page before."),
+                whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE),
+            ],
+            answer=page(
+                row_of(e.key, e.kind, e.attempts, e.error, e.created_at), {"type": ["string", "null"]}
+            ),
+        )
+        describe(
+            app,
+            "ReplayDeadEffect",
+            parameters=[in_path("key", "The key of the message.")],
+            answer=answer(key=text, kind=text, state=text),
         )
 
     async def dead(self, request: Request) -> Response:

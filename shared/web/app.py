@@ -6,9 +6,9 @@ case is `POST /v1/<plural>`. Conditional headers follow RFC 9110; `Idempotency-K
 
 from __future__ import annotations
 
+import functools
 import gc
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -18,7 +18,6 @@ from uuid import UUID
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
@@ -28,14 +27,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared import gate as gates
-from shared.aggregate import snake
 from shared.command import Command, Token
 from shared.contracts.common import LegalBasis
 from shared.refusal import Refusal, refuse
-from shared.security.roles import SYSTEM
 from shared.security.tokens import TokenVerifier
 from shared.store.types import Appended
 from shared.web.middleware import Envelope, HttpMetrics, language_of
+from shared.web.openapi import command_path, document, operation_ids, posted
 from shared.web.problems import problem, refusal_problem, schema_problem
 
 Ready = Callable[[], Awaitable[dict[str, bool]]]
@@ -173,13 +171,9 @@ def page_number(value: str | None, field: str, default: int, maximum: int, *, mi
     return int(value)
 
 
-def command_path(command: type[Command]) -> str:
-    base = f"/v1/{command.on.plural}"
-    return base if command.creates else f"{base}/{{id}}/{snake(command.__name__).replace('_', '-')}"
-
-
 def make_app(
     *,
+    name: str,
     title: str,
     description: str,
     face: Face,
@@ -191,6 +185,7 @@ def make_app(
     max_body: int,
     max_in_flight: int,
     larger: Mapping[str, int] | None = None,
+    within: str = "",
 ) -> FastAPI:
     """A FastAPI application with a route per command; services add what is special about theirs."""
     app = FastAPI(
@@ -203,13 +198,13 @@ def make_app(
         # FastAPI's own would tell an exporter messages and stack traces, which may hold somebody's data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    # What only the system may do has no route: it acts by itself (the scheduler), and never by a token.
-    commands = [c for c in commands if c.gate.by != (SYSTEM,)]
-    names = Counter(c.__name__ for c in commands)
-    routes = {command_path(c): (c, _document(app, c, unique=names[c.__name__] == 1)) for c in commands}
+    commands = posted(commands)
+    names = operation_ids(commands)
+    routes = {command_path(c): (c, _document(app, c, names[c])) for c in commands}
     _add_operations(app, registry, ready, draining)
     _add_problem_handlers(app)
-    app.openapi = lambda: _openapi(app, commands)  # type: ignore[method-assign]
+    package, server = (f"services.{within or name}", f"/{within}/{name}" if within else f"/{name}")
+    app.openapi = functools.cache(lambda: document(app, commands, package, server))  # type: ignore[method-assign]
     if routes:
         app.add_middleware(CommandRoutes, face=face, routes=routes)
     app.add_middleware(
@@ -284,9 +279,8 @@ class CommandRoutes:
         return (self.routes.get(f"{base}/{{id}}/{name}") if target else None), target
 
 
-def _document(app: FastAPI, command: type[Command], *, unique: bool) -> BaseRoute:
-    """The route of a command as FastAPI knows it. What several kinds of case have (`AssignToCase`) is told
-    apart by the kind: an operation id names one operation."""
+def _document(app: FastAPI, command: type[Command], operation_id: str) -> BaseRoute:
+    """The route of a command as FastAPI knows it."""
 
     async def elsewhere() -> Response:
         raise NotImplementedError("CommandRoutes answers")
@@ -296,21 +290,13 @@ def _document(app: FastAPI, command: type[Command], *, unique: bool) -> BaseRout
         elsewhere,
         methods=["POST"],
         name=command.__name__,
-        operation_id=command.__name__ + ("" if unique else command.on.kind),
-        summary=(command.__doc__ or "").strip().split("\n")[0],
-        description=_describe(command),
+        operation_id=operation_id,
+        summary=" ".join((command.__doc__ or "").split()).split(". ")[0].removesuffix("."),
         status_code=201 if command.creates else 200,
         response_class=Response,
         tags=[command.on.kind],
     )
     return app.routes[-1]
-
-
-def _describe(command: type[Command]) -> str:
-    gate = command.gate
-    text = " ".join((command.__doc__ or "").split())
-    by = ", ".join(gate.by) or "anyone"
-    return f"{text}\n\nRule {gate.rule}. Roles: {by}." + (" Needs `If-Match`." if gate.decides else "")
 
 
 def _add_operations(app: FastAPI, registry: CollectorRegistry, ready: Ready, draining: list[bool]) -> None:
@@ -352,104 +338,3 @@ def _add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-
-
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "code", "rule", "message_zh", "message_en", "details"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "rule": {"type": "string"},
-        "message_zh": {"type": "string"},
-        "message_en": {"type": "string"},
-        "details": {"type": "object"},
-    },
-}
-ANSWER = {
-    "type": "object",
-    "required": ["id", "version", "position", "number", "state"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "version": {"type": "integer"},
-        "position": {"type": "integer"},
-        "number": {"type": "string"},
-        "state": {"type": "string"},
-    },
-}
-HEADERS = (
-    ("Idempotency-Key", "Sent again with the same key, a command is carried out once."),
-    ("If-Match", "The version of the case that the decision is based on."),
-    ("Occurred-At", "When it happened (RFC 3339), if earlier than now."),
-    ("Legal-Basis", "JSON list of {instrument, version_date, article} (R2)."),
-)
-
-
-def _openapi(app: FastAPI, commands: Sequence[type[Command]]) -> dict[str, Any]:
-    """OpenAPI 3.1, completed by the bodies, headers and problems that all commands share."""
-    if app.openapi_schema:
-        return app.openapi_schema
-    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    components = schema.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
-    schemas["Problem"], schemas["Answer"] = PROBLEM, ANSWER
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    refusal = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    for path in schema["paths"].values():
-        for operation in path.values():
-            responses = operation.setdefault("responses", {})
-            for status, words in ERRORS.items():
-                responses.setdefault(status, {"description": words, **refusal})
-            operation.setdefault("security", [{"bearer": []}])
-    for command in commands:
-        operation = schema["paths"][command_path(command)]["post"]
-        body = command.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(body.pop("$defs", {}))
-        schemas[command.__name__] = body
-        operation["requestBody"] = {
-            "required": bool(body.get("required")),
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{command.__name__}"}}},
-        }
-        operation["security"] = [] if command.gate.anyone else [{"bearer": []}]
-        success = "201" if command.creates else "200"
-        operation["responses"][success] = {
-            "description": "Done; the events are durable.",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
-        }
-        operation["parameters"] = _parameters(command)
-    app.openapi_schema = schema
-    return schema
-
-
-ERRORS = {
-    "401": "No valid token.",
-    "403": "Not this role, organ or person.",
-    "404": "Not found, or not yours to know of.",
-    "409": "A rule, the state or a race forbids it.",
-    "412": "The version named is no longer current.",
-    "413": "Too large.",
-    "422": "The form is wrong, or a text did not pass its screen.",
-    "428": "This decision needs If-Match.",
-    "503": "Overloaded or a part is away; see Retry-After.",
-}
-
-
-def _parameters(command: type[Command]) -> list[dict[str, Any]]:
-    path = (
-        []
-        if command.creates
-        else [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
-    )
-    headers = [
-        {
-            "name": name,
-            "in": "header",
-            "required": name == "If-Match" and command.gate.decides,
-            "description": words,
-            "schema": {"type": "string"},
-        }
-        for name, words in HEADERS
-    ]
-    return [*path, *headers]

@@ -6,12 +6,13 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection
 from datetime import date
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import orjson
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from starlette.requests import Request
 
+from shared.law.colours import Colour
 from shared.refusal import refuse
 
 T = TypeVar("T")
@@ -30,10 +31,22 @@ def documented(**parameters: str) -> dict[str, Any]:
     """The parameters of a route for its OpenAPI document."""
     return {
         "parameters": [
-            {"name": n, "in": "query", "required": False, "description": words, "schema": {"type": "string"}}
+            {"name": n, "in": "query", "required": False, "description": words, "schema": FORMS.get(n, TEXT)}
             for n, words in parameters.items()
         ]
     }
+
+
+TEXT = {"type": "string"}
+FORMS: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 200},
+    "min_position": {"type": "integer", "minimum": 0, "maximum": 1 << 62},
+    "organ": {"type": "string", "pattern": "^DI-[0-9]{2,9}$"},
+    "colour": {"type": "string", "enum": list(get_args(Colour))},
+    "from": {"type": "string", "format": "date"},
+    "to": {"type": "string", "format": "date"},
+}
+"""What parameters of these names must be, on whatever route."""
 
 
 def only(request: Request, known: Collection[str]) -> None:

@@ -29,9 +29,10 @@ from shared.security.bulk import BulkReadWatch
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.types import Append
-from shared.view import fold_view
+from shared.view import VIEW, fold_view
 from shared.web import query
 from shared.web.app import Face, instant, json_response, object_id, page_number, plain_rows
+from shared.web.openapi import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
 
 WAIT_SECONDS = 1.0
 PAGE = 50
@@ -50,6 +51,15 @@ ABOUT_REPORTERS = re.compile(
 )
 """Names of parameters that only somebody who looks for a reporter would try; no read has one of these."""
 PURPOSE = re.compile(r"^[A-Za-z0-9._:/-]{0,60}$")
+COLOURED: dict[str, dict[str, Any]] = {
+    "due": {"type": "string", "format": "date"},
+    "working_days_left": {"type": "integer"},
+    "colour": {"type": "string", "enum": list(COLOURS)},
+    "provisional": {"type": "boolean"},
+}
+"""How urgent a due day is, as the lists tell it."""
+LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
+PAGING = [LIMIT, whole("before", "`next` of the page before."), MIN_POSITION]
 
 
 class Reads:
@@ -85,8 +95,38 @@ class Reads:
             if issubclass(kind, Case):
                 self._add(app, f"/v1/{kind.plural}/{{id}}", self._case(kind), f"Read{kind.kind}")
                 self._add(app, f"/v1/{kind.plural}", self._list(kind), f"List{kind.kind}s")
+                self._describe(app, kind)
         self._add(app, "/v1/my-work", self.my_work, "MyWork")
         self._add(app, "/v1/deadlines", self.deadlines, "RunningDeadlines", **DEADLINE_PARAMETERS)
+        cases, d = self.book.cases.c, self.book.deadlines.c
+        describe(app, "MyWork", parameters=PAGING, answer=page(row_of(*cases, self.book.work.c.roles)))
+        describe(
+            app,
+            "RunningDeadlines",
+            answer=page(
+                row_of(d.stream, cases.number, cases.kind, d.deadline, d.breached, **COLOURED),
+                {"type": ["string", "null"]},
+            ),
+        )
+
+    def _describe(self, app: FastAPI, kind: type[Aggregate]) -> None:
+        describe(
+            app,
+            f"Read{kind.kind}",
+            parameters=[
+                in_path("id", "The case.", format="uuid"),
+                in_query("as_of", "As it was recorded at this instant.", format="date-time"),
+                in_header("Purpose", "Why it is read: a short code for the record.", pattern=PURPOSE.pattern),
+            ],
+            answer=VIEW,
+            headers=["ETag"],
+        )
+        describe(
+            app,
+            f"List{kind.kind}s",
+            parameters=[in_query("state", "In this state only."), *PAGING],
+            answer=page(row_of(*self.book.cases.c)),
+        )
 
     @staticmethod
     def _add(app: FastAPI, path: str, endpoint: Callable[..., Any], name: str, **parameters: str) -> None:

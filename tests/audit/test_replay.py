@@ -34,7 +34,7 @@ async def timeline(audit: Audit, case: str = FIRST, **params: str) -> dict[str, 
     return body
 
 
-async def test_the_timeline_joins_all_services(told: Audit) -> None:
+async def test_66_the_timeline_joins_all_services(told: Audit) -> None:
     """Refusals are in it, readings are counted, and the duplicate that came later is linked."""
     body = await timeline(told)
     assert types(body) == [
@@ -76,7 +76,7 @@ async def test_order_of_taking_in_does_not_matter(audit: Audit, world: World, to
     assert len(types(await timeline(told, HC))) == 11
 
 
-async def test_as_of_by_recorded_time_is_a_prefix(told: Audit) -> None:
+async def test_66_as_of_by_recorded_time_is_a_prefix(told: Audit) -> None:
     """What was linked later is not there, and the number given an hour later is not shown."""
     whole = await timeline(told)
     for moment in (MORNING, MORNING + timedelta(hours=3), MORNING + timedelta(days=30)):
@@ -90,7 +90,7 @@ async def test_as_of_by_recorded_time_is_a_prefix(told: Audit) -> None:
     assert [s["number"] for s in early["streams"]] == [""]
 
 
-async def test_as_of_answers_stay_the_same(audit: Audit, world: World) -> None:
+async def test_r54_66_as_of_answers_stay_the_same(audit: Audit, world: World) -> None:
     """What is recorded and linked afterwards changes no earlier day."""
     moment = (MORNING + timedelta(days=30)).isoformat()
     published = world.intake.published()
@@ -191,7 +191,7 @@ async def test_superiors_see_what_is_below_them(told: Audit, organ: str) -> None
 
 
 @pytest.mark.parametrize("role", ["petition_clerk", "organ_head", "statistics_viewer", "reporter_mobile"])
-async def test_only_auditors_replay(told: Audit, role: str) -> None:
+async def test_66_only_auditors_replay(told: Audit, role: str) -> None:
     """Whatever the case; so nothing can be learnt about it."""
     for case in (FIRST, "/v1/cases/XF-990102100-2022-999999"):
         answer = await told.get(f"{case}/timeline", role=role)
@@ -208,7 +208,7 @@ async def test_without_a_token_nothing(told: Audit) -> None:
     assert (await told.client.get("/v1/logs/intake/checkpoint")).status_code == 401
 
 
-async def test_every_replay_is_recorded(told: Audit) -> None:
+async def test_66_every_replay_is_recorded(told: Audit) -> None:
     """The next timeline counts the one before; refusals stand in the chained log with their true code."""
     await timeline(told)
     await told.get(f"{FIRST}/state", organ=OTHER_COUNTY)

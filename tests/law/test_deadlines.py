@@ -135,6 +135,17 @@ def test_dl11_runs_again_when_the_report_is_returned(world: World) -> None:
     assert running(world, story.case, CHIEF)["DL-11"] == due
 
 
+def test_dl11_the_organs_head_gives_one_further_month(world: World) -> None:
+    story = world.story().verifying()
+    due = date.fromisoformat(running(world, story.case, CHIEF)["DL-11"])
+    body = {"reason": "需调取外地账目。"}
+    refused(world.give(story.case, "ExtendVerification", HANDLER, body), "E_FORBIDDEN_ROLE", "DL-11")
+    world.do(story.case, "ExtendVerification", TOWN.organ_head, body)
+    extended = date.fromisoformat(running(world, story.case, CHIEF)["DL-11"])
+    assert (extended.year - due.year) * 12 + extended.month - due.month == 1
+    refused(world.give(story.case, "ExtendVerification", TOWN.organ_head, body), "E_STATE", "DL-11")
+
+
 def test_dl14_the_assessment_in_fifteen_working_days(world: World) -> None:
     story = world.story().assessing()
     due = str(working_days_after(world.today, 15))

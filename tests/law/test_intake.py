@@ -479,6 +479,6 @@ def test_r27_no_route_returns_or_searches_a_reporter(world: World) -> None:
     assert not any("reporter" in str(o.get("parameters", "")).lower() for o in reads)
 
 
-def test_23_an_unknown_id_in_a_path_is_simply_not_found(world: World) -> None:
+def test_54_an_unknown_id_in_a_path_is_simply_not_found(world: World) -> None:
     hidden(world.get(CLERK, "/intake/v1/complaints/no-such-id"))
     hidden(world.give(Case("intake", "no-such-id"), "RegisterComplaint", CLERK))

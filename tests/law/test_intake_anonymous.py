@@ -45,6 +45,7 @@ def reported(world: World, **more: Any) -> tuple[str, Case]:
 
 
 def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.Response:
+    """What the public routes answer behind a code: `messages` gives WriteToOrgan."""
     headers = {"proof-of-work": proof(world)} if what == "messages" else {}
     return world.client(None).post(f"/intake/v1/reports/{what}", json={"code": code, **more}, headers=headers)
 

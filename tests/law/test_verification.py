@@ -115,7 +115,7 @@ def test_a20_nothing_is_approved_that_was_not_proposed(world: World, opened: Sto
     refused(answer, "E_STATE")
 
 
-def test_a65_what_is_held_is_reviewed_and_taken_up_again(world: World) -> None:
+def test_a65_dl21_what_is_held_is_reviewed_and_taken_up_again(world: World) -> None:
     """Every 180 days; the leader who may hold it ends it, and another disposition follows (DL-21)."""
     story = world.story().proposed_disposition("HELD_FOR_LATER", "CONDITIONS_LACKING")
     refused(world.give(story.case, "ReviewHeld", HANDLER, {"result": "条件仍不具备。"}), "E_STATE", "A65")
@@ -228,7 +228,7 @@ def test_r56_the_accused_hears_his_duties_at_the_first_talk(world: World) -> Non
         "We asked who wrote the letter.",
     ],
 )
-def test_r27_nobody_is_asked_who_reported(world: World, verifying: Story, note: str) -> None:
+def test_r27_a52_nobody_is_asked_who_reported(world: World, verifying: Story, note: str) -> None:
     before = world.position("verification")
     talk = verifying.talk(talked_with="WITNESS", accused_ref=None, note=note)
     answer = world.give(verifying.case, "HoldTalk", HANDLER, talk)

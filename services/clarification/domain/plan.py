@@ -1,5 +1,5 @@
 """What a plan of clarification must be: its forms, how far they reach, and when they need consent
-(R5, R7, R47, A69, A70)."""
+(R5, R7, R47, A69, A70, C4)."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from shared.service import Parts
 from shared.store.types import Append, StoreError, VersionConflict
 from shared.web import query
 from shared.web.app import json_response, page_number, plain_rows
+from shared.web.openapi import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX
 
 log = structlog.get_logger("digest")
@@ -123,6 +124,8 @@ class DigestRoutes:
             tags=["reads"],
             openapi_extra=query.documented(**PARAMETERS),
         )
+        row = row_of(*self.desk.digests.c, self.parts.book.cases.c.organ)
+        describe(app, "DuplicateDigests", answer=page(row, {"type": ["string", "null"]}))
 
     async def digests(self, request: Request) -> Response:
         """The monthly digests of repeated complaints within jurisdiction, the latest month first."""

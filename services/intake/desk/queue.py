@@ -15,7 +15,8 @@ from services.intake.desk.book import RANKS, DeskBook
 from shared.service import Parts
 from shared.web import query
 from shared.web.app import json_response, page_number, plain_rows
-from shared.web.reads import COLOURS, PAGE, PAGE_MAX
+from shared.web.openapi import answer, describe, page, row_of
+from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX
 
 PARAMETERS = {
     "state": "Only this state; without it, what is still to be worked on.",
@@ -49,6 +50,15 @@ class QueueRoutes:
             tags=["reads"],
             openapi_extra=query.documented(**PARAMETERS),
         )
+        cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
+        row = row_of(
+            *(desk.stream, desk.number, cases.state, cases.organ, cases.version),
+            *(desk.received_on, desk.channel, desk.handling_dept),
+            priority={"type": "string", "enum": [*RANKS]},
+            age_days={"type": "integer"},
+            deadline={"anyOf": [answer(id=text, **COLOURED), {"type": "null"}]},
+        )
+        describe(app, "WorkQueue", answer=page(row, {"type": ["string", "null"]}))
 
     async def queue(self, request: Request) -> Response:
         """Complaints to be worked on, within jurisdiction: urgent ones first, then real-name ones, then by

@@ -26,6 +26,7 @@ from shared.security import roles
 from shared.service import Parts
 from shared.web import query
 from shared.web.app import json_response, object_id, page_number, plain_rows
+from shared.web.openapi import answer, array, describe, page, row_of
 
 PARAMETERS = {
     "accused": "Part of the name, unit or position of an accused; at least two characters.",
@@ -69,6 +70,16 @@ class SearchRoutes:
                 tags=["reads"],
                 openapi_extra=query.documented(**parameters),
             )
+        cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
+        columns = (desk.stream, desk.number, desk.received_on, cases.state, cases.organ)
+        hit = row_of(*columns)
+        hit["properties"] |= {
+            "accused": array(answer(ref=text, name=text, unit=text, position=text)),
+            "allegations": array(answer(kind=text, text=text)),
+        }
+        describe(app, "SearchComplaints", answer=page(hit, {"type": ["string", "null"]}))
+        alike = row_of(*columns, same=array(text), similarity={"type": "number"})
+        describe(app, "LikelyDuplicates", answer=answer(items=array(alike)))
 
     async def search(self, request: Request) -> Response:
         """Complaints by accused and by content, within jurisdiction, the latest first."""

@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 import structlog
 from fastapi import FastAPI
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +35,19 @@ from shared.service import Parts
 from shared.store.types import Appended, StoreUnavailable
 from shared.web.app import json_response, object_id, page_number, parse, plain_rows
 from shared.web.middleware import language_of
+from shared.web.openapi import (
+    BINARY,
+    MIN_POSITION,
+    PROBLEM,
+    answer,
+    array,
+    describe,
+    in_header,
+    in_path,
+    page,
+    row_of,
+    whole,
+)
 from shared.web.problems import problem, refusal_problem, schema_problem
 
 log = structlog.get_logger("integration")
@@ -44,6 +57,11 @@ BATCH_MAX = 500
 BATCH_BYTES = 16 << 20
 AT_ONCE = 8
 FEED_PAGE = 500
+SIGNATURE = [
+    in_header("webhook-id", "Standard Webhooks; needed where a secret was agreed on."),
+    in_header("webhook-timestamp", "When it was signed, in seconds."),
+    in_header("webhook-signature", "`v1,` and the HMAC of id, timestamp and body."),
+]
 Deposit = Callable[[Command, Aggregate, Context], Awaitable[tuple[str, str, str]]]
 
 
@@ -80,6 +98,14 @@ def _checked(field: str, look: Callable[[], Any]) -> Any:
         refuse("E_SCHEMA", "§8.5", field=field, reason=str(wrong))
 
 
+class Batch(BaseModel):
+    """Several transfers at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: Annotated[list[ReceivePlatformTransfer], Field(min_length=1, max_length=BATCH_MAX)]
+
+
 class PlatformRoutes:
     """What the platform calls, and what the clerk reads of what it sent."""
 
@@ -98,39 +124,69 @@ class PlatformRoutes:
         self.book = book
 
     def add_to(self, app: FastAPI) -> None:
-        command = ReceivePlatformTransfer.model_json_schema(ref_template="#/components/schemas/{model}")
-        batch = {
-            "type": "object",
-            "required": ["items"],
-            "additionalProperties": False,
-            "properties": {
-                "items": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": command}
-            },
-        }
-        for method, path, endpoint, name, status, extra in (
-            ("POST", SINGLE, self.receive, "ReceivePlatformTransfer", 201, _body(command)),
-            ("POST", BATCH, self.receive_batch, "ReceivePlatformTransfers", 200, _body(batch)),
-            ("GET", "/v1/integration/keys", self.keys, "IntegrationKeys", 200, {"security": []}),
-            ("GET", "/v1/status-feed", self.status_feed, "StatusFeed", 200, {}),
-            (
-                "GET",
-                "/v1/complaints/{id}/transferred-content",
-                self.content,
-                "ReadTransferredContent",
-                200,
-                {},
-            ),
+        for method, path, endpoint, name in (
+            ("POST", SINGLE, self.receive, "ReceivePlatformTransfer"),
+            ("POST", BATCH, self.receive_batch, "ReceivePlatformTransfers"),
+            ("GET", "/v1/integration/keys", self.keys, "IntegrationKeys"),
+            ("GET", "/v1/status-feed", self.status_feed, "StatusFeed"),
+            ("GET", "/v1/complaints/{id}/transferred-content", self.content, "ReadTransferredContent"),
         ):
             app.add_api_route(
                 path,
                 endpoint,
                 methods=[method],
                 operation_id=name,
-                status_code=status,
                 response_class=Response,
                 tags=["integration"],
-                openapi_extra=extra,
             )
+        self._describe(app)
+
+    def _describe(self, app: FastAPI) -> None:
+        """What the OpenAPI document says of these routes."""
+        text = {"type": "string"}
+        taken = answer(platform_no=text, status={"enum": ["RECEIVED"]})
+        describe(
+            app,
+            "ReceivePlatformTransfer",
+            parameters=SIGNATURE,
+            body=ReceivePlatformTransfer,
+            gives=[ReceivePlatformTransfer],
+            status=201,
+            answer=taken,
+            headers=["Position"],
+        )
+        one = {"oneOf": [answer(status=text), answer(problem=PROBLEM)]}
+        result = {"allOf": [answer(platform_no={"type": ["string", "null"]}), one]}
+        describe(
+            app,
+            "ReceivePlatformTransfers",
+            parameters=SIGNATURE,
+            body=Batch,
+            answer=answer(items=array(result)),
+        )
+        describe(app, "IntegrationKeys", anyone=True, answer=answer(keys=array({"type": "object"})))
+        s = self.book.statuses.c
+        describe(
+            app,
+            "StatusFeed",
+            parameters=[
+                whole("after", "`next` of the answer before."),
+                whole("limit", "Items in an answer.", minimum=1, maximum=FEED_PAGE, default=FEED_PAGE),
+                MIN_POSITION,
+            ],
+            answer=page(
+                row_of(s.platform_no, s.status, s.occurred_at, cursor={"type": "integer"}),
+                {"type": "integer"},
+            ),
+        )
+        describe(
+            app,
+            "ReadTransferredContent",
+            parameters=[in_path("id", "The complaint.", format="uuid")],
+            answer=BINARY,
+            media_type="application/octet-stream",
+            codes=["E_RECORD_INCOMPLETE"],
+        )
 
     async def keys(self, request: Request) -> Response:
         """The public keys to encrypt for, as a JWK set; the first one is the present one."""
@@ -273,7 +329,3 @@ def _items(body: bytes) -> list[Any]:
     if not isinstance(items, list) or not 1 <= len(items) <= BATCH_MAX:
         refuse("E_SCHEMA", "§8.5", field="items", minimum=1, maximum=BATCH_MAX)
     return items
-
-
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,6 +32,17 @@ from shared.security.bulk import BulkReadWatch
 from shared.service import Parts
 from shared.store.types import Append
 from shared.web.app import json_response, object_id, page_number
+from shared.web.openapi import (
+    MIN_POSITION,
+    answer,
+    array,
+    describe,
+    in_header,
+    in_path,
+    in_query,
+    row_of,
+    whole,
+)
 
 PURPOSE = re.compile(r"[A-Za-z0-9._:/-]{1,60}")
 PAGE = 200
@@ -66,6 +78,54 @@ class VaultRoutes:
             app.add_api_route(
                 path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["vault"]
             )
+        self._describe(app)
+
+    def _describe(self, app: FastAPI) -> None:
+        """What the OpenAPI document says of these routes."""
+        complaint = in_path("id", "The complaint.", format="uuid")
+        purpose = in_header(
+            "Purpose",
+            "Why it is read: a short code for the record.",
+            required=True,
+            pattern=f"^{PURPOSE.pattern}$",
+        )
+        fields = in_query("fields", f"Names out of {', '.join(FIELDS)}, with commas.", required=True)
+        of = TypeAdapter(ReporterBlock).json_schema(
+            mode="serialization", ref_template="#/components/schemas/{model}"
+        )
+        told = {"type": "object", "properties": of["properties"], "$defs": of.get("$defs", {})}
+        same = in_query("as", "The other complaint.", required=True, format="uuid")
+        describe(app, "ReadReporter", parameters=[complaint, fields, purpose], answer=told)
+        describe(
+            app,
+            "SameReporter",
+            parameters=[complaint, same, purpose],
+            answer=answer(same={"enum": ["YES", "NO", "UNKNOWN"]}),
+        )
+        describe(
+            app,
+            "ReadDisclosedIdentity",
+            parameters=[in_path("id", "The approved request.", format="uuid")],
+            answer=told,
+        )
+        cases = self.parts.book.cases.c
+        due = row_of(
+            cases.number,
+            cases.state,
+            id={"type": "string", "format": "uuid"},
+            due={"type": "string", "format": "date"},
+        )
+        describe(
+            app,
+            "IdentityRetention",
+            parameters=[
+                whole("limit", "Items in an answer.", minimum=1, maximum=PAGE, default=PAGE),
+                MIN_POSITION,
+            ],
+            answer=answer(items=array(due)),
+        )
+        for name in ("ReadTracingArtefacts", "DepositTracingArtefact"):
+            describe(app, name, parameters=[complaint])
 
     async def reporter(self, request: Request) -> Response:
         """Named fields of the reporter whom a petition clerk serves: `?fields=NAME,PHONE`, with a

@@ -35,6 +35,8 @@ from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
 from shared.web.app import json_response, object_id
+from shared.web.openapi import answer, array, describe, in_header, in_path
+from shared.web.reads import PURPOSE
 
 NAME = "vault"
 PREFIX = "/vault"
@@ -64,6 +66,7 @@ class VaultRoom:
             screen=lambda parts: NoTexts(),
             extend=self._extend,
             readers=frozenset(roles.PETITION),
+            within="intake",
         )
         self.app, self.parts = build(service, of_the_vault(settings))
 
@@ -161,6 +164,30 @@ class VaultRoom:
             operation_id="ReadPaymentOrder",
             response_class=Response,
             tags=["reads"],
+        )
+        self._describe(app)
+
+    @staticmethod
+    def _describe(app: FastAPI) -> None:
+        """What the OpenAPI document says of these reads."""
+        text, id = {"type": "string"}, in_path("id", "The case.", format="uuid")
+        purpose = in_header(
+            "Purpose", "Why it is read: a short code for the record.", required=True, pattern=PURPOSE.pattern
+        )
+        said = answer(version={"type": "integer"}, type=text, contents={"type": ["object", "null"]})
+        for name in ("ReadProtectionContents", "ReadRewardContents"):
+            contents = answer(id=text, number=text, items=array(said))
+            describe(app, name, parameters=[id, purpose], answer=contents)
+        describe(
+            app,
+            "ReadPaymentOrder",
+            parameters=[id],
+            answer=answer(
+                code=text,
+                amount_fen={"type": "integer"},
+                decision_ref=text,
+                paid={"type": "boolean"},
+            ),
         )
 
     def contents(self, kind: type[VaultCase]) -> Callable[[Request], Awaitable[Response]]:

@@ -31,12 +31,12 @@ CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
         ("990101190001010018\n", False),
     ],
 )
-def test_resident_id(value: str, valid: bool) -> None:
+def test_86_resident_id(value: str, valid: bool) -> None:
     """The vectors of §8.6, and what is no id at all."""
     assert is_resident_id(value) is valid
 
 
-def test_resident_id_needs_a_real_birth_date() -> None:
+def test_86_resident_id_needs_a_real_birth_date() -> None:
     """30 February has a check character, but is no birthday."""
     first17 = "99010119000230001"
     assert not is_resident_id(first17 + resident_id_check(first17))
@@ -54,7 +54,7 @@ def test_resident_id_needs_a_real_birth_date() -> None:
         ("", False),
     ],
 )
-def test_credit_code(value: str, valid: bool) -> None:
+def test_86_credit_code(value: str, valid: bool) -> None:
     """The vectors of §8.6, with the check digit 0 that a published package gets wrong."""
     assert is_credit_code(value) is valid
 
@@ -70,7 +70,7 @@ def test_credit_code_finds_every_single_error(first17: str, at: int, wrong: str)
 
 
 @pytest.mark.parametrize("organ_code", ["DI-990102100", "990102100"])
-def test_human_number(organ_code: str) -> None:
+def test_86_human_number(organ_code: str) -> None:
     """The number carries the organ's own code, without its DI-."""
     assert human_number("XF", organ_code, 2022, 1) == "XF-990102100-2022-000001"
     assert human_number(NumberPrefix.TRACING_ORDER, "DI-9901", 2021, 417) == "ZC-9901-2021-000417"

@@ -48,12 +48,12 @@ lengths = st.integers(0, 40)
         ("2026-06-17", 10, "2026-07-02"),
     ],
 )
-def test_vectors_of_the_specification(start: str, n: int, due: str) -> None:
+def test_87_vectors_of_the_specification(start: str, n: int, due: str) -> None:
     """Every date that §7 and §8.7 compute comes out, and is certain."""
     assert add_working_days(date.fromisoformat(start), n) == Due(date.fromisoformat(due), provisional=False)
 
 
-def test_beyond_the_published_calendar_is_provisional() -> None:
+def test_87_beyond_the_published_calendar_is_provisional() -> None:
     """A missing table gives Monday to Friday, marked, instead of an exception."""
     assert add_working_days(date(2026, 12, 30), 1) == Due(date(2026, 12, 31), provisional=False)
     assert add_working_days(date(2026, 12, 30), 2) == Due(date(2027, 1, 1), provisional=True)
@@ -61,7 +61,7 @@ def test_beyond_the_published_calendar_is_provisional() -> None:
 
 
 @given(known_days)
-def test_agrees_with_the_library(day: date) -> None:
+def test_87_agrees_with_the_library(day: date) -> None:
     """Reading its tables directly gives the answer of the library itself."""
     assert is_working_day(day) == (chinese_calendar.is_workday(day), False)
 

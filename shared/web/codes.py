@@ -1,0 +1,81 @@
+"""Which refusals a piece of code can end in, read from the source.
+
+A code counts for a function that names it, or that uses something (a function, a table) by a name under
+which a code is found. Names are not told apart by what they belong to, so the answer may hold too much,
+and is complete as long as codes are written out where they are used.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from shared.refusals import CATALOGUE
+
+KERNEL = (
+    "shared.case",
+    "shared.aggregate",
+    "shared.law",
+    "shared.organs",
+    "shared.evidence",
+    "shared.security",
+)
+FACE = ("shared.web.app", "shared.web.reads", "shared.web.query", "shared.outgoing.dead")
+"""Not the gate: what it refuses with hangs on the command, and is known from its class."""
+
+
+def codes_of(package: str, names: Iterable[str]) -> set[str]:
+    """The codes that functions of these names in a service's package can be refused with."""
+    uses = _uses(package)
+    seen: set[str] = set()
+    left = list(names)
+    codes: set[str] = set()
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        found, used = uses.get(name, (set(), set()))
+        codes |= found
+        left += [u for u in used if u in uses]
+    return codes
+
+
+@functools.cache
+def _uses(package: str) -> dict[str, tuple[set[str], set[str]]]:
+    """What stands under each name that is defined in the service or the kernel: codes, and names used."""
+    uses: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for path in (p for module in (package, *KERNEL, *FACE) for p in _files(module)):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [node.name]
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and node.col_offset == 0:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = [t.id for t in targets if isinstance(t, ast.Name)]
+            else:
+                continue
+            for name in names:
+                _note(node, *uses[name])
+    return dict(uses)
+
+
+def _note(node: ast.AST, codes: set[str], used: set[str]) -> None:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and inner.value in CATALOGUE:
+            codes.add(str(inner.value))
+        elif isinstance(inner, ast.Name):
+            used.add(inner.id)
+        elif isinstance(inner, ast.Attribute):
+            used.add(inner.attr)
+
+
+def _files(module: str) -> list[Path]:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    origin = Path(spec.origin)
+    return sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]

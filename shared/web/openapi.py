@@ -1,0 +1,471 @@
+"""The OpenAPI document of a service, made from its commands, its routes and the code that refuses.
+
+A command is documented by its class: body, roles, headers, answer, and every code that it can be refused
+with (read from the code, `shared.web.codes`). A hand-written route says with `describe` what is special
+about it; what it does not say is filled in: path parameters, a JSON answer, the problems of every read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, Uuid
+
+from shared.aggregate import snake
+from shared.command import Command
+from shared.contracts.common import LegalBasis
+from shared.refusals import CATALOGUE
+from shared.security.roles import SYSTEM
+from shared.web.codes import codes_of
+from shared.web.problems import MEDIA_TYPE
+
+Schema = dict[str, Any]
+KEY = '^"?[!-~]{8,126}"?$'
+"""An idempotency key: 8 to 128 visible characters."""
+Parameter = dict[str, Any]
+METHODS = ("get", "post", "put", "patch", "delete")
+
+ANY_REQUEST = ("E_SCHEMA", "E_OVERLOADED", "E_UNAVAILABLE")
+READ = ("E_FORBIDDEN_ROLE",)
+COMMAND = (
+    *("E_FORBIDDEN_ROLE", "E_CONFLICT_VERSION", "E_IDEMPOTENCY_KEY", "E_IDEMPOTENCY_MISMATCH"),
+    *("E_BODY_TOO_LARGE", "E_CALENDAR_UNAVAILABLE"),
+)
+MEANINGS = {
+    401: "No valid token.",
+    403: "Not this role, organ or person.",
+    404: "Not found, or not yours to know of.",
+    409: "A rule, the state or a race forbids it.",
+    412: "The version named is no longer current; `ETag` names the current one.",
+    413: "Too large.",
+    415: "Not a type that is taken here.",
+    422: "The form is wrong, or a text did not pass its screen.",
+    428: "This decision needs `If-Match`; `ETag` names the current version.",
+    429: "Too many for now, or the work that was asked for is not done.",
+    503: "Overloaded, or a part is away; see `Retry-After`.",
+}
+
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "RFC 9457: why it was not done, in Chinese and English, with the rule.",
+    "required": ["type", "title", "status", "code", "rule", "message_zh", "message_en", "details"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "rule": {"type": "string"},
+        "message_zh": {"type": "string"},
+        "message_en": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}
+ANSWER: Schema = {
+    "type": "object",
+    "description": "What became of a command: the case, and the version and position of its last event.",
+    "required": ["id", "version", "position", "number", "state"],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "version": {"type": "integer", "minimum": 1},
+        "position": {"type": "integer", "minimum": 1},
+        "number": {"type": "string"},
+        "state": {"type": "string"},
+    },
+}
+HEADERS: dict[str, dict[str, Any]] = {
+    "ETag": {
+        "description": 'The version of the case, as `If-Match` takes it: `"7"`.',
+        "schema": {"type": "string"},
+    },
+    "Position": {
+        "description": "The position of the last event in the service's log: `min_position` of a read that "
+        "must hold it.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "Location": {
+        "description": "The new case, relative to the request's own address.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "Content-Language": {
+        "description": "The language of `title`, as `Accept-Language` asked for.",
+        "schema": {"type": "string", "enum": ["zh-CN", "en"]},
+    },
+    "Access-Record": {
+        "description": "The hash of the record that this reading left.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
+}
+OF_STATUS = {401: ("WWW-Authenticate",), 412: ("ETag",), 428: ("ETag",), 503: ("Retry-After",)}
+
+
+# --- What hand-written routes say of themselves ---
+
+
+def in_query(name: str, words: str, *, required: bool = False, **schema: Any) -> Parameter:
+    """A parameter of the query string; `schema` says what it must be, a string if nothing else."""
+    return {**_parameter("query", name, words, required), "schema": {"type": "string", **schema}}
+
+
+def in_header(name: str, words: str, *, required: bool = False, **schema: Any) -> Parameter:
+    """A request header."""
+    return {**_parameter("header", name, words, required), "schema": {"type": "string", **schema}}
+
+
+def in_path(name: str, words: str, **schema: Any) -> Parameter:
+    """A parameter of the path."""
+    return {**_parameter("path", name, words, True), "schema": {"type": "string", **schema}}
+
+
+def _parameter(place: str, name: str, words: str, required: bool) -> Parameter:
+    return {"name": name, "in": place, "required": required, "description": words}
+
+
+def whole(name: str, words: str, *, minimum: int = 0, maximum: int = 1 << 62, **more: Any) -> Parameter:
+    """A whole number of the query string."""
+    return in_query(name, words, type="integer", minimum=minimum, maximum=maximum, **more)
+
+
+BINARY: Schema = {"type": "string", "format": "binary"}
+"""Bytes, as the body of a request or an answer."""
+MIN_POSITION = whole("min_position", "Waits until the read model holds this position; 503 after a second.")
+
+
+def row_of(*columns: Column[Any], **more: Schema) -> Schema:
+    """A row of a read model as JSON, by the types of its columns."""
+    properties = {c.name: _of_column(c) for c in columns} | more
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _of_column(column: Column[Any]) -> Schema:
+    kinds: tuple[tuple[type[Any], Schema], ...] = (
+        (ARRAY, {"type": "array", "items": {"type": "string"}}),
+        (Uuid, {"type": "string", "format": "uuid"}),
+        (Boolean, {"type": "boolean"}),
+        (BigInteger, {"type": "integer"}),
+        (Integer, {"type": "integer"}),
+        (DateTime, {"type": "string", "format": "date-time"}),
+        (Date, {"type": "string", "format": "date"}),
+    )
+    schema = next((s for kind, s in kinds if isinstance(column.type, kind)), {"type": "string"})
+    return {**schema, "type": [schema["type"], "null"]} if column.nullable else dict(schema)
+
+
+def page(item: Schema, next: Schema | None = None) -> Schema:
+    """A page of items; `next` is null on the last one."""
+    return answer(items=array(item), next=next or {"type": ["integer", "null"]})
+
+
+def answer(*named: dict[str, Schema], **more: Schema) -> Schema:
+    """An object that always has these properties; `named` holds those whose name Python cannot write."""
+    properties = {name: schema for part in (*named, more) for name, schema in part.items()}
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def describe(
+    app: FastAPI,
+    operation: str,
+    *,
+    parameters: Sequence[Parameter] = (),
+    body: type[Any] | Mapping[str, Schema] | None = None,
+    answer: type[BaseModel] | Schema | None = None,
+    status: int = 200,
+    media_type: str | Sequence[str] = "application/json",
+    headers: Iterable[str] = (),
+    codes: Collection[str] = (),
+    gives: Sequence[type[Command]] = (),
+    anyone: bool = False,
+) -> None:
+    """Completes what the document says of a route that was added before.
+
+    `body` is a model, or a schema per media type. `codes` are further refusals; those that stand in the
+    code of the route are found without being named here. `gives` are the commands that the route passes
+    through the gate, whose refusals are its own too. `anyone` reads no token.
+    """
+    if gives:
+        app.state.gives = {**getattr(app.state, "gives", {}), operation: tuple(gives)}
+    route = next(r for r in app.routes if isinstance(r, APIRoute) and r.operation_id == operation)
+    named = list(parameters) or (route.openapi_extra or {}).get("parameters", [])
+    told: dict[str, Any] = {"x-codes": sorted(codes), "parameters": named}
+    if anyone:
+        told["security"] = []
+    if body is not None:
+        content = body if isinstance(body, Mapping) else {"application/json": _schema(body)}
+        told["requestBody"] = {"required": True, "content": {m: {"schema": s} for m, s in content.items()}}
+    types = [media_type] if isinstance(media_type, str) else media_type
+    shown = _schema(answer, mode="serialization") if isinstance(answer, type) else answer
+    told["responses"] = {
+        str(status): {
+            "description": "Done." if route.methods != {"GET"} else "As asked.",
+            "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
+            "content": {m: {"schema": shown if shown is not None else {}} for m in types},
+        }
+    }
+    if status == 204:
+        del told["responses"]["204"]["content"]
+    route.openapi_extra = told
+    route.status_code = status
+
+
+def _schema(of: Any, mode: Literal["validation", "serialization"] = "validation") -> Schema:
+    return TypeAdapter(of).json_schema(mode=mode, ref_template="#/components/schemas/{model}")
+
+
+# --- The document ---
+
+
+def document(app: FastAPI, commands: Sequence[type[Command]], package: str, server: str) -> dict[str, Any]:
+    """OpenAPI 3.1 of everything that the service answers. `package` is where its code lies."""
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        contact={"name": "zhengming"},
+        servers=[{"url": server, "description": "Behind the front door."}],
+    )
+    by_path = {(command_path(c), "post"): c for c in commands}
+    endpoints = {
+        (r.path_format, m.lower()): r for r in app.routes if isinstance(r, APIRoute) for m in r.methods or ()
+    }
+    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Answer": ANSWER}
+    tags = set()
+    for where, operations in made["paths"].items():
+        for method, operation in operations.items():
+            tags |= set(operation.get("tags", ()))
+            command = by_path.get((where, method))
+            if command is not None:
+                _command(operation, command, commands, _codes(command, package))
+            else:
+                endpoint = endpoints[where, method].endpoint
+                found = codes_of(package, [endpoint.__name__])
+                if method == "get":  # a read is refused by no state, whatever it shares with commands
+                    found = {c for c in found if CATALOGUE[c].status not in (409, 412, 428)}
+                    found -= {"E_IDEMPOTENCY_KEY"}
+                for given in getattr(app.state, "gives", {}).get(operation["operationId"], ()):
+                    found |= _codes(given, package)
+                _route(operation, where, found)
+            _hoist(operation, schemas)
+    made["tags"] = [{"name": t} for t in sorted(tags)]
+    components = made.setdefault("components", {})
+    components.setdefault("schemas", {}).update(schemas)
+    components["headers"] = dict(HEADERS)
+    components["parameters"] = {p["name"]: p for p in COMMAND_HEADERS}
+    components["securitySchemes"] = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token of the identity provider: who, in which roles, of which organ.",
+        }
+    }
+    _hoist(components["parameters"], components["schemas"])
+    # FastAPI's own, which nothing here answers with.
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
+    _prune(made)
+    return made
+
+
+def _prune(made: dict[str, Any]) -> None:
+    """Leaves out components that nothing in the document refers to."""
+    told = json.dumps(made)
+    for kind in ("headers", "parameters", "schemas"):
+        of_kind = made["components"][kind]
+        for name in [n for n in of_kind if f'"#/components/{kind}/{n}"' not in told]:
+            del of_kind[name]
+        if not of_kind:
+            del made["components"][kind]
+
+
+COMMAND_HEADERS = (
+    in_header(
+        "Idempotency-Key",
+        "Sent again with the same key, a command is carried out once; 8 to 128 visible characters.",
+        pattern=KEY,
+    ),
+    in_header(
+        "Occurred-At",
+        "When it happened, if earlier than now (RFC 3339 with offset, of 1900 to 2999).",
+        format="date-time",
+    ),
+    {
+        **_parameter("header", "Legal-Basis", "The instruments cited (R2), as JSON in ASCII.", False),
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "maxItems": 20, "items": _schema(LegalBasis)},
+                "example": [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}],
+            }
+        },
+    },
+)
+
+
+def command_path(command: type[Command]) -> str:
+    """Where a command is posted to."""
+    base = f"/v1/{command.on.plural}"
+    return base if command.creates else f"{base}/{{id}}/{snake(command.__name__).replace('_', '-')}"
+
+
+def operation_ids(commands: Iterable[type[Command]]) -> dict[type[Command], str]:
+    """The operation id of every command: its name. What several kinds of case have (`AssignToCase`) is told
+    apart by the kind, since an operation id names one operation."""
+    commands = list(commands)
+    names = Counter(c.__name__ for c in commands)
+    return {c: c.__name__ + ("" if names[c.__name__] == 1 else c.on.kind) for c in commands}
+
+
+def posted(commands: Iterable[type[Command]]) -> list[type[Command]]:
+    """The commands that have a route. What only the system may do has none: it acts by itself (the
+    scheduler), and never by a token."""
+    return [c for c in commands if c.gate.by != (SYSTEM,)]
+
+
+def _sources(command: type[Command]) -> list[str]:
+    """Where refusals of a command can come from: its method, and what it wants looked up or written
+    beside, which the service's `main` holds."""
+    return [command.method, "facts", "beside"] if command.gate.facts else [command.method, "beside"]
+
+
+def _codes(command: type[Command], package: str) -> set[str]:
+    """Every code that a command can be refused with."""
+    gate = command.gate
+    codes = {*ANY_REQUEST, *COMMAND, *codes_of(package, _sources(command)), gate.wrong_organ} - {"E_NOT_YET"}
+    if not gate.anyone:
+        codes |= {"E_UNAUTHENTICATED", "E_RECUSAL"}
+    if gate.level is not None:
+        codes.add(gate.level_code)
+    if gate.differs_from:
+        codes.add("E_SOD_CONFLICT")
+    if not command.creates:
+        codes |= {"E_NOT_FOUND", "E_STALE_VERSION"}
+    if gate.decides:
+        codes.add("E_VERSION_REQUIRED")
+    # Texts may also be composed by the aggregate itself, so the screen may be asked for any command.
+    return codes | {gate.leak, "E_SCREEN_UNAVAILABLE"}
+
+
+def _command(
+    operation: dict[str, Any], command: type[Command], all: Sequence[type[Command]], codes: set[str]
+) -> None:
+    gate = command.gate
+    operation["description"] = _describe(command)
+    body = command.model_json_schema(ref_template="#/components/schemas/{model}")
+    operation["requestBody"] = {
+        "required": bool(body.get("required")),
+        "content": {"application/json": {"schema": body}},
+    }
+    operation["security"] = [] if gate.anyone else [{"bearer": []}]
+    id = [] if command.creates else [in_path("id", "The case.", format="uuid")]
+    match = in_header("If-Match", "The version that the decision is based on.", required=gate.decides)
+    match["schema"]["examples"] = ['"7"']
+    shared = [{"$ref": f"#/components/parameters/{p['name']}"} for p in COMMAND_HEADERS]
+    operation["parameters"] = [*id, *([] if command.creates else [match]), *shared]
+    headers = ["ETag", "Position", *(["Location"] if command.creates else [])]
+    success = {
+        "description": "Done; the events are durable.",
+        "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
+    }
+    if command.creates:
+        success["links"] = _links(command, all)
+    operation["responses"] = {"201" if command.creates else "200": success, **_problems(codes)}
+
+
+def _links(opening: type[Command], commands: Sequence[type[Command]]) -> dict[str, Any]:
+    """What can follow once a case is opened: reading it, and every command on it."""
+    id = {"path.id": "$response.body#/id"}
+    links: dict[str, Any] = {
+        f"Read{opening.on.kind}": {"operationId": f"Read{opening.on.kind}", "parameters": id}
+    }
+    for command, name in operation_ids(commands).items():
+        if command.on is opening.on and not command.creates:
+            parameters = {**id, "header.If-Match": "$response.header.ETag"} if command.gate.decides else id
+            links[name] = {"operationId": name, "parameters": parameters}
+    return links
+
+
+def _describe(command: type[Command]) -> str:
+    gate = command.gate
+    text = " ".join((command.__doc__ or "").split())
+    by = ", ".join(gate.by) or "anyone"
+    return f"{text}\n\nRule {gate.rule}. Roles: {by}." + (" Needs `If-Match`." if gate.decides else "")
+
+
+def _route(operation: dict[str, Any], where: str, found: set[str]) -> None:
+    """What every hand-written route has, unless it says otherwise."""
+    codes = {*ANY_REQUEST, *found, *operation.pop("x-codes", ())}
+    if operation.setdefault("security", [{"bearer": []}]):
+        codes |= {"E_UNAUTHENTICATED", *READ}
+    parameters = operation.setdefault("parameters", [])
+    known = {p.get("name") for p in parameters}
+    for name in re.findall(r"{(\w+)}", where):
+        codes.add("E_NOT_FOUND")
+        if name not in known:
+            parameters.append(in_path(name, "The case." if name == "id" else f"Which {name}."))
+    if "requestBody" in operation:
+        codes.add("E_BODY_TOO_LARGE")
+    if not parameters:
+        del operation["parameters"]
+    responses = operation.setdefault("responses", {})
+    responses.pop("422", None)
+    for status, response in responses.items():
+        if status.startswith("2") and status != "204":
+            response.setdefault("content", {"application/json": {"schema": {}}})
+    for status, problem in _problems(codes).items():
+        responses.setdefault(status, problem)
+
+
+def _problems(codes: Iterable[str]) -> dict[str, Any]:
+    """The problem responses of some codes, by status. Whatever lies behind a 404 is E_NOT_FOUND."""
+    by_status = defaultdict(set)
+    for code in codes:
+        status = CATALOGUE[code].status
+        by_status[status].add("E_NOT_FOUND" if status == 404 else code)
+    return {
+        str(status): {
+            "description": f"{MEANINGS.get(status, 'Refused.')} {', '.join(sorted(found))}.",
+            "headers": {
+                h: {"$ref": f"#/components/headers/{h}"}
+                for h in ("Content-Language", *OF_STATUS.get(status, ()))
+            },
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {
+                        "allOf": [
+                            {"$ref": "#/components/schemas/Problem"},
+                            {"properties": {"code": {"enum": sorted(found)}}},
+                        ]
+                    }
+                }
+            },
+        }
+        for status, found in sorted(by_status.items())
+        if status != 500
+    }
+
+
+def _hoist(value: Any, schemas: dict[str, Schema]) -> None:
+    """Moves the definitions that pydantic puts beside a schema to the document's components."""
+    if isinstance(value, dict):
+        for name, schema in value.pop("$defs", {}).items():
+            _hoist(schema, schemas)
+            schemas[name] = schema
+        for inner in value.values():
+            _hoist(inner, schemas)
+    elif isinstance(value, list):
+        for inner in value:
+            _hoist(inner, schemas)

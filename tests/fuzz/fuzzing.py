@@ -1,0 +1,213 @@
+"""What is asked, by whom, on which cases, and what every answer must be.
+
+Requests are generated from the published documents; half of them are on real cases in many states, given
+by people who may do so, so that more than the doors of the services is tried.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode, Response
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.schemas import APIOperation, BaseSchema
+from schemathesis.specs.openapi import checks
+
+from deploy.documents import AUDIT, TARGET, WRITING, service_of
+from deploy.local.people import people
+from shared.web.openapi import operation_ids, posted
+from tests.harness import COUNTY, OTHER_COUNTY, PROBLEM, SHANGHAI, SUBJECT, TOWN, Case, Story, World, sub
+
+EXAMPLES = int(os.environ.get("ZM_FUZZ_EXAMPLES", "8"))
+"""Of every operation. Unless told otherwise the same ones every time."""
+SERVICES = (*WRITING, AUDIT)
+REJECTED = ("401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
+"""What is no acceptance: who asks, and for what, is often looked at before the form."""
+ALLOWED_503 = ("E_NOT_YET",)
+"""The only 503 of a healthy service: a read that asks for a position which has not come about."""
+CHECKS = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+]
+
+
+def bounded(examples: int = EXAMPLES, **more: Any) -> settings:
+    """The same few examples every time; with ZM_FUZZ_EXAMPLES other ones every time."""
+    return settings(
+        max_examples=examples,
+        derandomize="ZM_FUZZ_EXAMPLES" not in os.environ,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+        **more,
+    )
+
+
+@cache
+def schema_of(service: str) -> BaseSchema:
+    """The published document of a service, with days and instants of which something comes: most of the
+    calendar lies before the law or after today, and is tried in tests/law/test_input.py."""
+    schema = schemathesis.openapi.from_path(TARGET / f"{service}.openapi.json")
+    schema.config.checks.negative_data_rejection.expected_statuses = [*REJECTED]
+    schema.config.generation.update(
+        modes=[GenerationMode.POSITIVE], allow_x00=False, with_security_parameters=False
+    )
+    return schema
+
+
+schemathesis.openapi.format("date", st.dates(date(2022, 6, 1), date(2023, 1, 2)).map(str))
+schemathesis.openapi.format(
+    "date-time",
+    st.datetimes(datetime(2022, 6, 1), datetime(2023, 1, 2), timezones=st.just(SHANGHAI)).map(
+        datetime.isoformat
+    ),
+)
+
+
+@cache
+def operations() -> dict[tuple[str, str], APIOperation[Any, Any, Any, Any]]:
+    """Every operation by service and operation id; last those that take people away from their cases."""
+    found = {}
+    for service in SERVICES:
+        for result in schema_of(service).get_all_operations():
+            operation = result.ok()
+            found[service, operation.definition.raw["operationId"]] = operation
+    return dict(
+        sorted(found.items(), key=lambda item: item[0][1].startswith(("EndAssignment", "DeclareRecusal")))
+    )
+
+
+def operation_id(case: schemathesis.Case) -> str:
+    return str(case.operation.definition.raw["operationId"])
+
+
+@cache
+def roles_of(service: str, operation: str) -> frozenset[str]:
+    """The roles that may give a command; none for a read."""
+    if service == AUDIT:
+        return frozenset({"auditor"})
+    ids = operation_ids(posted(service_of(service).commands))
+    commands = {id: command.gate.by for command, id in ids.items()}
+    return frozenset(commands.get(operation, ()))
+
+
+def askers(service: str, operation: str) -> list[str | None]:
+    """Mostly people of the township and its county who may, and some who may not, and nobody."""
+    may = roles_of(service, operation)
+    home, above = (
+        [w for w, i in people().items() if i.organ == o.code and may & set(i.role)] for o in (TOWN, COUNTY)
+    )
+    near = [*([SUBJECT] if "subject_mobile" in may else []), *home[:4], *above[:1]] or [TOWN.handler]
+    return [*(near * 8)[:16], TOWN.handler, COUNTY.auditor, SUBJECT, OTHER_COUNTY.petition_head, None]
+
+
+KNOWN = {
+    "allegation_id": "a1",
+    "person": sub(TOWN.handler_second),
+    "role": "handler",
+    "team": [sub(TOWN.handler), sub(TOWN.handler_second)],
+    "staff": [sub(TOWN.handler), sub(TOWN.handler_second)],
+    "items": ["a1"],
+}
+"""Values that there are in every story, put in for what could hardly be guessed."""
+GOOD = {
+    "ReceiveComplaint": {
+        **{"channel": "LETTER", "received_on": "2023-01-02", "competent_level": "TOWNSHIP"},
+        **{"pages": 1, "reporter": None},
+    }
+}
+"""What opens a case for certain."""
+STORIES: tuple[Callable[[Story], Story], ...] = (
+    lambda story: story.received(),
+    lambda story: story.registered(),
+    lambda story: story.listed(),
+    lambda story: story.opened(),
+    lambda story: story.with_evidence(),
+    lambda story: story.reported(),
+    lambda story: story.assessed(),
+    lambda story: story.asked(),
+    lambda story: story.submitted(),
+    lambda story: story.approved(),
+    lambda story: story.plan_opened(),
+    lambda story: story.active(),
+)
+
+
+@dataclass
+class Fuzz:
+    """A running stack with cases in many states."""
+
+    world: World
+    cases: dict[str, list[Case]] = field(default_factory=dict)
+    session: requests.Session = field(default_factory=requests.Session)
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _assigned: set[tuple[str, str]] = field(default_factory=set)
+
+    def prepare(self) -> Fuzz:
+        """Cases that have come as far as their stories tell."""
+        for tell in STORIES:
+            for case in tell(self.world.story()).cases.values():
+                self.cases.setdefault(case.service, []).append(case)
+        return self
+
+    def base(self, service: str) -> str:
+        return f"{self.world.stack.front_url}/{service}"
+
+    def headers(self, who: str | None) -> dict[str, str]:
+        return {} if who is None else {"authorization": self.world.client(who).headers["authorization"]}
+
+    def aim(self, asked: schemathesis.Case, case: Case, who: str | None) -> None:
+        """At a case that there is, in its present version, by somebody who works on it."""
+        if asked.meta.components[ParameterLocation.PATH].mode.is_negative:
+            return  # what is wrong about it must stay wrong
+        asked.path_parameters = {**asked.path_parameters, "id": case.id}
+        if "If-Match" in asked.headers and not asked.meta.generation.mode.is_negative:
+            asked.headers = {**asked.headers, "If-Match": f'"{self.world.version(case)}"'}
+        if isinstance(asked.body, dict) and not asked.meta.generation.mode.is_negative:
+            asked.body = {name: KNOWN.get(name, value) for name, value in asked.body.items()}
+        if who is not None and people()[who].organ is not None:
+            self.let_in(case, who)
+
+    def let_in(self, case: Case, who: str) -> None:
+        """Assigns somebody to a case, in each role that may be."""
+        if (case.id, who) not in self._assigned:
+            self._assigned.add((case.id, who))
+            for role in people()[who].role:
+                self.world.give(case, "AssignToCase", TOWN.organ_head, {"person": sub(who), "role": role})
+
+    def clerk(self, service: str, operation: str) -> str:
+        """Somebody of the township who may give this command, or read."""
+        may = roles_of(service, operation)
+        return next(
+            (w for w in askers(service, operation) if w and may & set(people()[w].role)), TOWN.handler
+        )
+
+    def ask(self, asked: schemathesis.Case, service: str, who: str | None) -> Response:
+        """Sends a request and looks at the answer."""
+        if asked.query.get("min_position", "") != "" and not asked.meta.generation.mode.is_negative:
+            asked.query = {**asked.query, "min_position": 1}  # a later one is waited for
+        answer = asked.call(self.base(service), session=self.session, headers=self.headers(who))
+        self.judge(asked, answer)
+        return answer
+
+    def judge(self, asked: schemathesis.Case, answer: Response) -> None:
+        """Looks at an answer with every check."""
+        told = answer.json() if answer.headers["content-type"] == [PROBLEM] else {}
+        assert answer.status_code < 500 or told.get("code") in ALLOWED_503, (answer.status_code, told)
+        asked.validate_response(answer, checks=CHECKS)
+        service = asked.operation.schema.raw_schema["servers"][0]["url"].strip("/")
+        self.answers[f"{service}.{operation_id(asked)}", answer.status_code] += 1

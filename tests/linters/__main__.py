@@ -1,0 +1,5 @@
+"""Installs the linters."""
+
+from tests.linters import install
+
+install()
