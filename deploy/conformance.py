@@ -156,7 +156,7 @@ def _is_given(command: type[Command], route: str, tests: str) -> bool:
     name = command.__name__
     if re.search(rf"\b{name}\b|/{snake(name).replace('_', '-')}\b", tests):
         return True
-    return bool(route) and route in tests
+    return bool(route) and (route in tests or f'"/{route.rpartition("/")[2]}"' in tests)
 
 
 def all_tests() -> Iterator[tuple[str, str]]:

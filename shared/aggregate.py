@@ -22,6 +22,7 @@ from shared.law.policy import Policy
 from shared.law.working_days import end_of_local_day
 from shared.organs.tree import OrganTree
 from shared.refusal import refuse
+from shared.security.roles import PETITION
 
 P = ParamSpec("P")
 A = TypeVar("A", bound="Aggregate")
@@ -102,6 +103,8 @@ class Aggregate:
     service: ClassVar[str]
     unopened: ClassVar[frozenset[str]] = frozenset()
     """States in which only the petition department of its own organ knows of a case (§4.1 note a)."""
+    openers: ClassVar[frozenset[str]] = frozenset(PETITION)
+    """Who of its own organ may assign people to what is `unopened`; lists show it to petition staff."""
     sealed: ClassVar[frozenset[str]] = frozenset()
     """States in which nobody knows of a case but the people assigned to it (A14, A15)."""
 
@@ -117,6 +120,8 @@ class Aggregate:
         self.recused: set[str] = set()
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
+        self.kept_from: set[str] = set()
+        """People to whom there is nothing here, whatever their rank: whom a report is about (A33)."""
         self.watched_by = ""
         """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None

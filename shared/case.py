@@ -6,15 +6,26 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.aggregate import Aggregate, Context
-from shared.contracts.common import AssignmentEnded, AssignmentStarted, RecusalDeclared
+from shared.aggregate import Aggregate, Context, Law
+from shared.contracts.common import (
+    AssignmentEnded,
+    AssignmentStarted,
+    RecusalAskedBy,
+    RecusalDecided,
+    RecusalDeclared,
+    RecusalGround,
+    RecusalRequested,
+)
 from shared.event import Event, Meta, event_class
 from shared.refusal import refuse
-from shared.security.roles import CLARIFICATION_APPROVER, UNIT_CONTACT
+from shared.security.roles import CLARIFICATION_APPROVER, DEPUTY_LEADER, ORGAN_HEAD, SUBJECT, UNIT_CONTACT
+
+RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
+"""Who decides in an organ that somebody else steps aside (A48)."""
 
 
 class Case(Aggregate):
-    """An aggregate that people are assigned to. Commands of all services include these three.
+    """An aggregate that people are assigned to. Commands of all services include these five.
 
     Whoever acts on a case that he opened himself is assigned by that act (`assigns_actor`).
     """
@@ -25,6 +36,8 @@ class Case(Aggregate):
         super().__init__(id)
         self.recused_before: set[str] = set()
         """Of the recused, those who stepped aside in another service's case (SD10)."""
+        self.recusals_asked: dict[str, RecusalRequested] = {}
+        """Requests for recusal that wait for a decision."""
 
     def own(self, name: str) -> type[Event]:
         """This service's own class of a common event."""
@@ -49,10 +62,13 @@ class Case(Aggregate):
 
     def _may_assign(self, ctx: Context, role: str) -> None:
         """§5.4: the organ that owns the case assigns its people; from above, the organ that must approve
-        a clarification names its own approver and nobody else. The unit is told of revisits only."""
+        a clarification names its own approver, and the one that must decide on the recusal of a head its own
+        leader; nobody else. The unit is told of revisits only."""
         if role == UNIT_CONTACT and not self.tells_unit:
             refuse("E_SCHEMA", "§6.3", field="role")
         if ctx.actor.organ == self.organ:
+            return
+        if role in RECUSAL_DECIDERS and ctx.actor.organ in self._recusal_deciders(ctx.law):
             return
         approving = ctx.law.organs.clarification_approving_organ(self.organ).code
         if ctx.actor.organ != approving or role != CLARIFICATION_APPROVER:
@@ -61,6 +77,89 @@ class Case(Aggregate):
     def declare_recusal(self, ctx: Context, ground: str) -> None:
         declared = self.own("RecusalDeclared")
         self.record(ctx, declared(person=ctx.actor.person, ground=ground, **self.recusal_reach()))
+
+    def request_recusal(
+        self,
+        ctx: Context,
+        person: str | None,
+        role: str,
+        ground: RecusalGround,
+        reason: str,
+        on_behalf_of: RecusalAskedBy,
+    ) -> None:
+        """A33, A36: by staff, for themselves or for a reporter or accused who asked them to; by the accused
+        from his own account. Whom it concerns goes on working until it is decided."""
+        asked_by: RecusalAskedBy = "ACCUSED" if ctx.actor.role == SUBJECT else on_behalf_of
+        self._ask_recusal(ctx, person or "", role, ground, asked_by, reason)
+
+    def _ask_recusal(
+        self,
+        ctx: Context,
+        person: str,
+        role: str,
+        ground: RecusalGround,
+        asked_by: RecusalAskedBy,
+        reason: str = "",
+        letter: str = "",
+    ) -> None:
+        """Who has stepped aside already cannot be asked to."""
+        if person in self.recused:
+            refuse("E_STATE", "A48", person=person)
+        self.record(
+            ctx,
+            self.own("RecusalRequested")(
+                request=f"R{self.version + 1}",
+                person=person,
+                role=role,
+                ground=ground,
+                reason=reason,
+                asked_by=asked_by,
+                letter=letter,
+            ),
+        )
+
+    def decide_recusal(self, ctx: Context, request: str, person: str, granted: bool, opinion: str) -> None:
+        """A48: the organ decides, on its head the superior organ (the province, which has none here, by
+        another of its leaders); nobody on himself. Granted, it reaches whatever follows from the case."""
+        asked = self.recusals_asked.get(request)
+        if asked is None:
+            refuse("E_STATE", "A48", request=request)
+        if asked.person not in ("", person):
+            refuse("E_SCHEMA", "A48", field="person")
+        if ctx.actor.person == person:
+            refuse("E_RECUSAL", "A48")
+        if ctx.actor.organ != (deciding := self._decides_recusal(ctx.law, asked, person)):
+            refuse("E_JURISDICTION", "A48", required_organ=deciding)
+        decided = self.own("RecusalDecided")
+        self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
+        if granted:
+            self.take_over_recusals(ctx, [person], "", asked.ground)
+        if ctx.actor.organ != self.organ:
+            # The superior came for this alone.
+            for role in sorted(self.assigned.get(ctx.actor.person, ())):
+                ended = self.own("AssignmentEnded")
+                self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
+
+    def recusal_letters_for(self, law: Law, roles: frozenset[str], organ: str) -> set[str]:
+        """The reporters' letters on which this person decides; none that may be about himself."""
+        if not roles.intersection(RECUSAL_DECIDERS):
+            return set()
+        return {
+            asked.letter
+            for asked in self.recusals_asked.values()
+            if asked.letter
+            and organ == self._decides_recusal(law, asked, asked.person)
+            and not (organ == self.organ and asked.role in roles)
+        }
+
+    def _decides_recusal(self, law: Law, asked: RecusalRequested, person: str) -> str:
+        """Which organ decides on this person."""
+        head = asked.role == ORGAN_HEAD or ORGAN_HEAD in self.assigned.get(person, ())
+        return (law.organs.get(self.organ).parent or self.organ) if head else self.organ
+
+    def _recusal_deciders(self, law: Law) -> set[str]:
+        """The organs that have a request to decide on."""
+        return {self._decides_recusal(law, asked, asked.person) for asked in self.recusals_asked.values()}
 
     def recusal_reach(self) -> dict[str, Any]:
         """What the next service finds its own cases by, when somebody steps aside from this one (SD10)."""
@@ -86,6 +185,12 @@ class Case(Aggregate):
 
     def on_assignment_ended(self, event: AssignmentEnded, meta: Meta) -> None:
         self.assigned.get(event.person, set()).discard(event.role)
+
+    def on_recusal_requested(self, event: RecusalRequested, meta: Meta) -> None:
+        self.recusals_asked[event.request] = event
+
+    def on_recusal_decided(self, event: RecusalDecided, meta: Meta) -> None:
+        self.recusals_asked.pop(event.request, None)
 
     def on_recusal_declared(self, event: RecusalDeclared, meta: Meta) -> None:
         self.recused.add(event.person)

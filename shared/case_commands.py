@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, create_model
 
 from shared.aggregate import Aggregate, Law
-from shared.command import Command, Reference, ShortText
-from shared.security.roles import CUSTODIAN, INTERNAL_SUPERVISOR, LEADERS, STAFF, UNIT_CONTACT
+from shared.case import RECUSAL_DECIDERS
+from shared.command import Command, FreeText, Reference, ShortText
+from shared.contracts.common import RecusalAskedBy, RecusalGround
+from shared.security.roles import CUSTODIAN, INTERNAL_SUPERVISOR, LEADERS, STAFF, SUBJECT, UNIT_CONTACT
 
 ROLES = frozenset({*STAFF, UNIT_CONTACT}) - {CUSTODIAN, INTERNAL_SUPERVISOR}
 """Custodians hold no case role (SD8), supervisors none at all (SD9)."""
@@ -45,8 +47,34 @@ class _DeclareRecusal(Command):
     ground: ShortText
 
 
-def case_commands(on: type[Aggregate], *approvers: str) -> list[type[Command]]:
-    """`AssignToCase`, `EndAssignment` and `DeclareRecusal` for one kind of case."""
+class _RequestRecusal(Command):
+    """Asks that a member of staff stay away from this case (申请回避): by staff, for themselves or for a
+    reporter or accused who asks them to; by the accused from his own account. A tie to the reporter is asked
+    for as OTHER, and never spelled out (A33, A36, A48)."""
+
+    person: Reference | None = None
+    """His account; left out where it is not known, and described by role and reason."""
+    role: Role
+    """In which role he acts: on the head of an organ the superior organ decides."""
+    ground: RecusalGround
+    reason: FreeText
+    on_behalf_of: RecusalAskedBy = "STAFF"
+
+
+class _DecideRecusal(Command):
+    """Decides on a request for recusal (回避决定): a leader of the organ, on its head one of the superior
+    organ. Granted, the person is out of this case at once and of all that follows from it (SD10)."""
+
+    request: Reference
+    """As the case tells it under `recusals`."""
+    person: Reference
+    granted: bool
+    opinion: FreeText
+
+
+def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
+    """`AssignToCase`, `EndAssignment` and what concerns recusal, for one kind of case. Where nothing may be
+    stored in clear nobody can give reasons, so recusal cannot be asked for (`recusal_asked`)."""
     leaders = (*LEADERS, *approvers)
 
     def any_organ(aggregate: Aggregate, law: Law) -> str:
@@ -62,8 +90,13 @@ def case_commands(on: type[Aggregate], *approvers: str) -> list[type[Command]]:
         )
         return made
 
+    asked = [
+        make(_RequestRecusal, "A33", by=(*STAFF, SUBJECT), organ=any_organ),
+        make(_DecideRecusal, "A48", by=RECUSAL_DECIDERS, organ=any_organ, decides=True),
+    ]
     return [
         make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
         make(_EndAssignment, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
         make(_DeclareRecusal, "A48", by=STAFF, organ=any_organ),
+        *(asked if recusal_asked else ()),
     ]

@@ -131,8 +131,9 @@ class Command(BaseModel):
         cls.method = snake(cls.__name__)
         _check_method(cls)
 
-    def stream(self) -> UUID | None:
-        """The stream that a creating command opens, where that follows from what it says."""
+    def stream(self, organ: str) -> UUID | None:
+        """The stream that a creating command opens, where that follows from what it says and from the organ
+        of who gives it; a second one finds it again."""
         return None
 
     def arguments(self) -> dict[str, Any]:

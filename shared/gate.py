@@ -166,7 +166,8 @@ class Gatekeeper:
 
     async def _load(self, request: Request, command_id: UUID) -> Aggregate:
         command = request.command
-        if command.creates and (own := command.stream()) is not None:
+        organ = request.token.organ if request.token else ""
+        if command.creates and (own := command.stream(organ)) is not None:
             return await self.repository.get(command.on, own) or command.on(own)
         if command.creates:
             # A repeated command finds its own stream again, so it cannot open a second one.
@@ -207,6 +208,8 @@ class Gatekeeper:
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
         """Jurisdiction and need to know (§5.4, §6.3); auditors need no assignment. Refuses as 404."""
+        if token.person in aggregate.kept_from:
+            refuse("E_NEED_TO_KNOW")
         if self.readers is not None and not token.roles & self.readers:
             refuse("E_NEED_TO_KNOW")
         if roles.SUBJECT in token.roles:
@@ -234,7 +237,7 @@ class Gatekeeper:
         if aggregate.assigned.get(token.person):
             return False
         if aggregate.state in aggregate.unopened:
-            return not (token.organ == aggregate.organ and token.roles.intersection(roles.PETITION))
+            return not (token.organ == aggregate.organ and token.roles & aggregate.openers)
         return aggregate.state in aggregate.sealed
 
     async def check_reading(self, token: Token, aggregate: Aggregate) -> None:

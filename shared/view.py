@@ -14,7 +14,7 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Folds published contents of one stream, in order. None when there are none.
 
     `facts` holds the latest value of every published field; `history` one line per event; `open`
-    the deadlines that run.
+    the deadlines that run; `recusals`, where somebody asked for one, the requests with their decisions.
     """
     view: dict[str, Any] | None = None
     for content in contents:
@@ -37,6 +37,8 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
         view["version"] = stream["version"]
         view["state"] = stream["state"]
         _fold_people(view["assigned"], name, event)
+        if name in REQUESTS:
+            view.setdefault("recusals", {}).setdefault(event["request"], {}).update(event)
         for met in meta.get("deadlines_met", ()):
             view["deadlines"].pop(met, None)
         for deadline in meta.get("deadlines", ()):
@@ -59,7 +61,9 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     return view
 
 
-PEOPLE = frozenset({"AssignmentStarted", "AssignmentEnded", "RecusalDeclared"})
+REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})
+PEOPLE = REQUESTS | {"AssignmentStarted", "AssignmentEnded", "RecusalDeclared"}
+"""Events about who works on a case, not about what it is about."""
 
 
 _TEXT = {"type": "string"}

@@ -246,9 +246,17 @@ class ApproveClarification(
 
 
 class ImplementForm(
-    Command, on=Clarification, rule="R6", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
+    Command,
+    on=Clarification,
+    rule="R6",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=DECIDERS,
+    in_order=True,
+    facts=("retaliation",),
 ):
-    """Records that one approved form was carried out (实施), with the evidence of that form."""
+    """Records that one approved form was carried out (实施), with the evidence of that form. Refused as long
+    as a report of retaliation around the subject is open (A44); the refusal says nothing else of it."""
 
     evidence: Evidence
 

@@ -1,4 +1,5 @@
-"""Every event of clarification leaves it as it was recorded; it listens to verification's conclusions."""
+"""Every event of clarification leaves it as it was recorded; it listens to verification's conclusions, and to
+intake for what holds them up (A44)."""
 
 SERVICE = "clarification"
-LISTENS_TO = ("verification",)
+LISTENS_TO = ("verification", "intake")

@@ -8,8 +8,11 @@ from services.clarification.api import add_routes
 from services.clarification.commands import COMMANDS
 from services.clarification.contract import LISTENS_TO, SERVICE
 from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from services.clarification.reactions import REACTIONS
-from shared.aggregate import Context
+from shared.aggregate import Aggregate, Context
+from shared.command import Command
+from shared.gate import Facts
 from shared.scheduler import OnBreach
 from shared.service import Parts, Service, main
 from shared.store.types import Append, VersionConflict
@@ -34,6 +37,16 @@ def lapses(parts: Parts) -> OnBreach:
     return {"DL-15": lapse}
 
 
+def facts(parts: Parts) -> Facts:
+    async def retaliation(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
+        """Whether retaliation around the subject is open, as far as this service has heard (A44)."""
+        assert isinstance(aggregate, Clarification)
+        watch = await parts.repository.get(RetaliationWatch, watch_id(aggregate.subject.ref))
+        return watch is not None and watch.open
+
+    return {"retaliation": retaliation}
+
+
 def service() -> Service:
     """Clarification, as the kernel assembles it."""
     return Service(
@@ -43,6 +56,7 @@ def service() -> Service:
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
         extend=add_routes,
+        facts=facts,
         on_breach=lapses,
     )
 

@@ -1,10 +1,13 @@
-"""What clarification does when verification concludes, and when it disposes (domain.md §8.3, P3, R9)."""
+"""What clarification does when verification concludes or disposes, and when intake tells of retaliation
+(domain.md §8.3, P3, P12, R9)."""
 
 from __future__ import annotations
 
 from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from shared.contracts.clarification import Disposition
 from shared.contracts.common import RecusalDeclared
+from shared.contracts.intake import RetaliationReported, RetaliationSettled
 from shared.contracts.verification import AllegationsVerifiedUnfounded, SubstantiatedDispositionRecorded
 from shared.reaction import Desk, Reactions
 
@@ -45,7 +48,21 @@ async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) 
         )
 
 
+async def note_retaliation(event: RetaliationReported, desk: Desk) -> None:
+    """P12: known before there is anything to clear, or after; whoever clears."""
+    watch = await desk.get_or_new(RetaliationWatch, watch_id(event.subject_ref))
+    watch.note_report(desk.context(rule="A44"), event.subject_ref, str(desk.published.stream_id))
+
+
+async def note_settlement(event: RetaliationSettled, desk: Desk) -> None:
+    """P12: this report holds nothing up any more."""
+    watch = await desk.get_or_new(RetaliationWatch, watch_id(event.subject_ref))
+    watch.note_settlement(desk.context(rule="A44"), event.subject_ref, str(desk.published.stream_id))
+
+
 REACTIONS: Reactions = {
+    "intake.RetaliationReported": note_retaliation,
+    "intake.RetaliationSettled": note_settlement,
     "verification.AllegationsVerifiedUnfounded": take_up_unfounded,
     "verification.SubstantiatedDispositionRecorded": note_disposition,
     "verification.RecusalDeclared": take_over_recusal,

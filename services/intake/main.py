@@ -17,6 +17,11 @@ from services.intake.api import IntakeRoutes
 from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
+from services.intake.commands.overseeing import (
+    RecordRetaliationReport,
+    ReportStaffMisconduct,
+    TellOfStaffMisconduct,
+)
 from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension
 from services.intake.commands.receiving import (
     ListAllegations,
@@ -25,11 +30,13 @@ from services.intake.commands.receiving import (
     ReceiveComplaint,
     SealAndEscalate,
 )
-from services.intake.commands.reporting import SubmitReport, WriteToOrgan, WriteToReporter
+from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.desk.book import DeskBook
 from services.intake.desk.digest import DigestRoutes, DigestSender
+from services.intake.desk.oversight import OversightRoutes
+from services.intake.desk.quarterly import QuarterlyRoutes
 from services.intake.desk.queue import QueueRoutes
 from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
@@ -37,6 +44,7 @@ from services.intake.domain.disclosing import Asked, Forgettable, identity_key_i
 from services.intake.domain.integration import STATUS_KIND
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.domain.retaliation import Retaliated
 from services.intake.integration.envelopes import KEYS_FILE, Envelopes
 from services.intake.integration.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing
 from services.intake.integration.messages import MESSAGE_KIND, ReporterMessages
@@ -87,6 +95,12 @@ FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
 """What else of a reporter ends with the keys of his complaint."""
+DIRECTIONS: dict[type[Command], Direction] = {
+    SubmitReport: "REPORT",
+    WriteToOrgan: "FROM_REPORTER",
+    WriteToReporter: "TO_REPORTER",
+    AskForRecusal: "RECUSAL",
+}
 IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
 PASSING = (
     "SplitComplaint",
@@ -193,12 +207,37 @@ class Intake:
 
         async def letter(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
             """Free words of or to a reporter: sealed before the event that refers to them is written."""
-            assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter)
-            direction: Direction = "TO_REPORTER" if isinstance(command, WriteToReporter) else "FROM_REPORTER"
-            if isinstance(command, SubmitReport):
-                direction = "REPORT"
+            assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal)
+            direction = DIRECTIONS[type(command)]
             id = derived_id("letter", ctx.command_id)
             return await letters.put(aggregate.id, direction, command.text, id)
+
+        async def retaliated(command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
+            """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
+            account is in the vault before the event that refers to it is written."""
+            assert isinstance(command, RecordRetaliationReport)
+            complaint = await repository.get(Complaint, command.complaint)
+            if complaint is None or complaint.organ != ctx.actor.organ:
+                refuse("E_JURISDICTION")
+            if not complaint.assigned.get(ctx.actor.person):
+                refuse("E_NEED_TO_KNOW")
+            if command.subject not in {a.ref for a in complaint.accused}:
+                return Retaliated(complaint, None)
+            id = derived_id("account", ctx.command_id)
+            return Retaliated(complaint, await letters.put(complaint.id, "ACCOUNT", command.account, id))
+
+        async def handled_by(command: Command, aggregate: Aggregate, ctx: Context) -> str:
+            """The organ of the complaint that the code has opened."""
+            assert isinstance(command, TellOfStaffMisconduct)
+            complaint = await repository.get(Complaint, command.complaint)
+            assert complaint is not None
+            return complaint.organ
+
+        async def account(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
+            """What is said of a member of the staff: with the complaint that it came with, or by itself."""
+            assert isinstance(command, ReportStaffMisconduct | TellOfStaffMisconduct)
+            key = getattr(command, "complaint", aggregate.id)
+            return await letters.put(key, "ACCOUNT", command.account, derived_id("account", ctx.command_id))
 
         async def register(command: Command, aggregate: Aggregate, ctx: Context) -> dict[str, Accused]:
             """The accused that the clerk says are known already."""
@@ -248,6 +287,9 @@ class Intake:
             "letter": letter,
             "register": register,
             "original": original,
+            "retaliated": retaliated,
+            "handled_by": handled_by,
+            "account": account,
             "transfer": transfer,
         }
 
@@ -349,6 +391,8 @@ class Intake:
         self.room.mount(app)
         reports = Reports(parts, letters, flood, secret, self.room.ask)
         reports.add_to(app)
+        OversightRoutes(parts, letters).add_to(app)
+        QuarterlyRoutes(parts).add_to(app)
         blobs = Blobs(vault.engine, open_keys(parts.settings), vault.ready)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.intake.commands.reporting import SubmitReport, WriteToOrgan
+from services.intake.commands.overseeing import TellOfStaffMisconduct
+from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan
 from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
@@ -76,6 +77,12 @@ class Written(Behind):
     text: str
 
 
+class Biased(Behind):
+    role: str
+    ground: str
+    text: str
+
+
 class Threatened(Behind):
     text: str = Field(min_length=1, max_length=4000)
 
@@ -103,8 +110,11 @@ class Reports:
             ("POST", "/v1/reports/status", self.status, "ReportStatus"),
             ("POST", "/v1/reports/messages", self.write, "WriteToOrgan"),
             ("POST", "/v1/reports/protection", self.ask_protection, "AskForProtection"),
+            ("POST", "/v1/reports/recusal", self.ask_recusal, "AskForRecusal"),
+            ("POST", "/v1/reports/staff-misconduct", self.report_staff, "TellOfStaffMisconduct"),
             ("POST", "/v1/reports/mailbox", self.mailbox, "ReportMailbox"),
             ("GET", "/v1/complaints/{id}/letters", self.read_letters, "ReadLetters"),
+            ("GET", "/v1/complaints/{id}/recusal-letters", self.read_recusals, "ReadRecusalLetters"),
         ):
             app.add_api_route(
                 path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
@@ -146,6 +156,22 @@ class Reports:
             answer=answer(status=status),
         )
         public(
+            "AskForRecusal",
+            parameters=[proof, key],
+            body=Biased,
+            gives=[AskForRecusal],
+            status=201,
+            answer=answer(status=status),
+        )
+        public(
+            "TellOfStaffMisconduct",
+            parameters=[proof, key],
+            body=Threatened,
+            gives=[TellOfStaffMisconduct],
+            status=201,
+            answer=answer(number=text),
+        )
+        public(
             "AskForProtection",
             parameters=[proof, key],
             body=Threatened,
@@ -159,6 +185,12 @@ class Reports:
             "ReadLetters",
             parameters=[in_path("id", "The complaint.", format="uuid")],
             answer=answer(letters=array(answer(id=text, direction=text, text=text))),
+        )
+        describe(
+            app,
+            "ReadRecusalLetters",
+            parameters=[in_path("id", "The complaint.", format="uuid")],
+            answer=answer(letters=array(answer(id=text, text=text))),
         )
 
     async def notice(self, request: Request) -> Response:
@@ -190,12 +222,21 @@ class Reports:
 
     async def write(self, request: Request) -> Response:
         """A further letter to the organ: a supplement, an objection, an answer."""
-        body = await self._body(Written, request)
+        return await self._behind(WriteToOrgan, Written, request)
+
+    async def ask_recusal(self, request: Request) -> Response:
+        """Asks that somebody of the organ stay away from the matter (A33, A48): `role` in which he acts,
+        `ground` (ACCUSED_OR_RELATIVE, INTEREST, OTHER), and in words whom and why."""
+        return await self._behind(AskForRecusal, Biased, request)
+
+    async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
+        """A command on the complaint that the code opens; answered by the coarse status alone."""
+        body = await self._body(form, request)
         complaint = await self.opened(body.code)
         self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
-            command = WriteToOrgan(text=body.text)
+            command = kind(**body.model_dump(exclude={"code"}))
         except ValidationError as error:
             return schema_problem(error.errors(), request.headers.get("accept-language", ""))
         await self.parts.gatekeeper.execute(GateRequest(command, None, complaint.id, idempotency_key=key))
@@ -208,6 +249,20 @@ class Reports:
         self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
         return json_response({"number": await self.protect(complaint.id, body.text, key)}, 201)
+
+    async def report_staff(self, request: Request) -> Response:
+        """Reports a member of the organ that handles the matter (检举工作人员, A33): to the organ above it
+        and to internal supervision, past the organ itself."""
+        body = await self._body(Threatened, request)
+        complaint = await self.opened(body.code)
+        self.flood.check(request.headers.get("proof-of-work", ""))
+        key = idempotency_key(request.headers.get("idempotency-key"))
+        try:
+            command = TellOfStaffMisconduct(complaint=complaint.id, account=body.text)
+        except ValidationError as error:
+            return schema_problem(error.errors(), request.headers.get("accept-language", ""))
+        done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        return json_response({"number": done.answer["number"]}, 201)
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code."""
@@ -231,6 +286,23 @@ class Reports:
         await self.parts.reads.note_reading(token, complaint, "letters", request)
         found = await self.letters.of(complaint.id, "REPORT", "FROM_REPORTER", "TO_REPORTER")
         told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
+        return json_response({"letters": told})
+
+    async def read_recusals(self, request: Request) -> Response:
+        """What a reporter wrote about somebody's recusal: for the leaders who decide on it and are assigned,
+        recorded (SEC-9); none that may be about the reader. The case tells under `recusals` which letter
+        belongs to which request."""
+        token = await self.parts.face.token(request)
+        complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
+        if complaint is None:
+            refuse("E_NOT_FOUND")
+        await self.parts.gatekeeper.check_reading(token, complaint)
+        own = complaint.recusal_letters_for(self.parts.law, token.roles, token.organ)
+        if not own:
+            refuse("E_FORBIDDEN_ROLE", "A48")
+        await self.parts.reads.note_reading(token, complaint, "recusal-letters", request)
+        found = await self.letters.of(complaint.id, "RECUSAL")
+        told = [{"id": str(x.id), "text": x.text} for x in found if str(x.id) in own]
         return json_response({"letters": told})
 
     async def opened(self, code: str) -> Complaint:

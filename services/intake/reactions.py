@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.quarter import ReceivedFeedback, received_id
 from services.intake.domain.register import RegisterEntry, register_id
 from shared.contracts.verification import (
     AllegationsVerifiedUnfounded,
@@ -12,6 +13,7 @@ from shared.contracts.verification import (
     CaseClosedWithoutVerification,
     ComplaintReturnedByHandler,
     NewEvidenceAssessedImmaterial,
+    QuarterlyFeedbackSent,
     VerificationCaseReopened,
     VerificationConcluded,
 )
@@ -84,7 +86,14 @@ async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> No
         )
 
 
+async def note_quarter(event: QuarterlyFeedbackSent, desk: Desk) -> None:
+    """A21: the petition department has been told what became of what it handed over."""
+    received = await desk.get_or_new(ReceivedFeedback, received_id(event.organ, event.quarter))
+    received.note(desk.context(event.organ, rule="A21"), event)
+
+
 REACTIONS: Reactions = {
+    "verification.QuarterlyFeedbackSent": note_quarter,
     "verification.ComplaintReturnedByHandler": note_returned,
     "verification.AssignedResultReported": note_assigned_result,
     "verification.VerificationConcluded": note_result,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import StringConstraints
 
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart, FoundOutcome, ThreeDistinction
+from services.verification.domain.quarter import QuarterlyFeedback, feedback_id
 from shared.case_commands import case_commands
 from shared.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
 from shared.contracts.verification import (
@@ -35,6 +37,10 @@ TraceMeans = Literal[
     "INTERVIEW",
     "OTHER",
 ]
+
+
+Quarter = Annotated[str, StringConstraints(pattern=r"^(19[5-9]|20[0-9])[0-9]-Q[1-4]$")]
+"""A calendar quarter, as 2026-Q1."""
 
 
 class RequestReturn(
@@ -361,6 +367,25 @@ class RequestTracing(
     less_intrusive_means_tried: FreeText
 
 
+class SendQuarterlyFeedback(
+    Command,
+    on=QuarterlyFeedback,
+    creates=True,
+    rule="A21",
+    by=HANDLERS,
+    need_to_know=False,
+    facts=("results",),
+):
+    """Tells the petition department what was concluded in a quarter that is over (每季度反馈): way of
+    disposition, whether it was true, whether the reporter was told, what followed. Once per organ and
+    quarter; again only if more was entered since, else E_STATE. Owed within ten working days (DL-07)."""
+
+    quarter: Quarter
+
+    def stream(self, organ: str) -> UUID:
+        return feedback_id(organ, self.quarter)
+
+
 COMMANDS: list[type[Command]] = [
     RequestReturn,
     ReturnToPetitionDept,
@@ -388,5 +413,6 @@ COMMANDS: list[type[Command]] = [
     ReopenCase,
     CloseWithoutVerification,
     RequestTracing,
+    SendQuarterlyFeedback,
     *case_commands(VerificationCase),
 ]

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
-from services.verification.commands import COMMANDS
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from services.verification.commands import COMMANDS, SendQuarterlyFeedback
 from services.verification.contract import LISTENS_TO, SERVICE
+from services.verification.domain.case import VerificationCase
 from services.verification.reactions import REACTIONS
-from shared.service import Service, main
+from shared.aggregate import Aggregate, Context
+from shared.command import Command
+from shared.gate import Beside, Facts
+from shared.law.working_days import quarter_of
+from shared.refusal import refuse
+from shared.service import Parts, Service, main
+
+PATIENCE_SECONDS = 5.0
+
+
+def facts(parts: Parts) -> Facts:
+    async def results(command: Command, aggregate: Aggregate, ctx: Context) -> list[VerificationCase]:
+        """What this organ concluded in the quarter and has not told yet: the cases on which DL-07 runs."""
+        assert isinstance(command, SendQuarterlyFeedback)
+        position = await parts.recorder.max_position()
+        if not await parts.projector.wait_for(parts.book.name, position, PATIENCE_SECONDS):
+            refuse("E_NOT_YET", position=position)
+        owed = parts.book.deadlines
+        query = select(owed.c.stream).where(
+            owed.c.deadline == "DL-07", owed.c.met.is_(False), owed.c.organ == ctx.actor.organ
+        )
+        async with parts.engine.connect() as connection:
+            streams = (await connection.execute(query.order_by(owed.c.stream))).scalars().all()
+        found = [await parts.repository.get(VerificationCase, stream) for stream in streams]
+        concluded = [
+            c for c in found if c and c.concluded_on and quarter_of(c.concluded_on) == command.quarter
+        ]
+        return sorted(concluded, key=lambda c: c.number)
+
+    return {"results": results}
+
+
+def beside(parts: Parts) -> dict[str, Beside]:
+    async def note_told(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
+        """Every case that was told of knows it, in the same transaction: none is told twice or forgotten."""
+        assert isinstance(command, SendQuarterlyFeedback)
+        told: list[VerificationCase] = ctx.facts["results"]
+        for case in told:
+            case.note_quarterly_feedback(replace(ctx, duty=""), command.quarter)
+        return told
+
+    return {"SendQuarterlyFeedback": note_told}
 
 
 def service() -> Service:
@@ -16,6 +63,8 @@ def service() -> Service:
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
+        facts=facts,
+        beside=beside,
     )
 
 

@@ -416,3 +416,18 @@ class ClarificationCompleted(ClarificationEvent):
     completed_on: L1[date]
     recused: L1[tuple[str, ...]] = ()
     """Who stepped aside so far; he is recused from what follows too (SD10)."""
+
+
+class RetaliationReportNoted(ClarificationEvent):
+    """A report of retaliation around the subject is open: nothing of his clarification may be carried out
+    until it is settled (A44, P12). It tells nothing of the report."""
+
+    subject_ref: L1[str]
+    report: L1[str]
+
+
+class RetaliationSettlementNoted(ClarificationEvent):
+    """One report of retaliation is settled; another may still be open."""
+
+    subject_ref: L1[str]
+    report: L1[str]

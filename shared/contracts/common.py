@@ -117,9 +117,38 @@ class AssignmentEnded(Event):
     reason: L2[str]
 
 
+RecusalGround = Literal["ACCUSED_OR_RELATIVE", "INTEREST", "OTHER"]
+"""规则 48. Any tie to the reporter is OTHER: a ground that named it would tell who he is."""
+RecusalAskedBy = Literal["REPORTER", "ACCUSED", "STAFF"]
+
+
+class RecusalRequested(Event):
+    """Somebody asks that a member of staff stay away from this case (申请回避, A33, A48)."""
+
+    request: L1[str]
+    person: L1[str] = ""
+    """Empty where who asks knows no account: then `role` and the reason say whom he means."""
+    role: L1[str]
+    ground: L1[RecusalGround]
+    reason: L2[str] = ""
+    asked_by: L1[RecusalAskedBy]
+    letter: L1[str] = ""
+    """The words of a reporter lie in the vault under this id."""
+
+
+class RecusalDecided(Event):
+    """The organ has decided on a request for recusal; on the head of an organ its superior has (A48). Where
+    it is granted, `RecusalDeclared` follows and carries it on (SD10)."""
+
+    request: L1[str]
+    person: L1[str]
+    granted: L1[bool]
+    opinion: L2[str]
+
+
 class RecusalDeclared(Event):
-    """The actor steps aside from this case (A48); later commands by him are refused, here and in the
-    services that follow (SD10)."""
+    """A person steps aside from this case, by himself or because it was decided (A48); later commands by
+    him are refused, here and in the services that follow (SD10)."""
 
     person: L1[str]
     ground: L2[str]
@@ -204,6 +233,8 @@ class DeadlineBreached(Event):
 COMMON = (
     AssignmentStarted,
     AssignmentEnded,
+    RecusalRequested,
+    RecusalDecided,
     RecusalDeclared,
     CommandRefused,
     CaseRead,

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Literal
 
 from shared.contracts.common import Accused, Allegation, Finding, LevelName, common_events
+from shared.contracts.verification import QuarterResult
 from shared.event import L1, L2, Event
 
 Channel = Literal["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
@@ -630,6 +631,72 @@ class SupervisionOrderClosed(IntakeEvent):
     result: L2[str]
 
 
+# --- retaliation (打击报复, A44) ------------------------------------------------------------------------
+
+RetaliationFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
+
+
+class RetaliationReported(IntakeEvent):
+    """Somebody is said to suffer for a report: the reporter, a relative, or who is taken for him (A44). Which
+    of them, and what happened, lies in the vault: this says nothing of who reported. Until
+    `RetaliationSettled` no clarification of the subject is carried out (P12)."""
+
+    to = "REPORTED"
+    numbered = "BF"
+
+    number: L1[str] = ""
+    organ: L1[str]
+    """The superior organ, which handles it."""
+    complaint: L1[str]
+    subject_ref: L1[str]
+    letter: L1[str]
+    """The account of it in the vault."""
+
+
+class RetaliationSettled(IntakeEvent):
+    """The superior organ has dealt with it."""
+
+    to = "SETTLED"
+
+    subject_ref: L1[str]
+    finding: L2[RetaliationFinding]
+    measures: L2[str]
+
+
+# --- misconduct of staff (检举工作人员, A33) -------------------------------------------------------------
+
+MisconductFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
+
+
+class StaffMisconductReported(IntakeEvent):
+    """A member of the staff is reported (A33, A36). It goes to the organ above his and to internal
+    supervision; what is said of him lies in the vault."""
+
+    to = "REPORTED"
+    numbered = "JG"
+
+    number: L1[str] = ""
+    organ: L1[str]
+    """The superior organ, which handles it."""
+    staff_organ: L1[str]
+    staff: L2[str] = ""
+    """His account, where who reports him knows it."""
+    addressee: L1[str] = ""
+    """The organ whose internal supervision watches over it besides that of the superior."""
+    complaint: L1[str] = ""
+    letter: L1[str]
+    """The account of it in the vault."""
+
+
+class StaffMisconductSettled(IntakeEvent):
+    """The superior organ has dealt with it."""
+
+    to = "SETTLED"
+
+    finding: L2[MisconductFinding]
+    measures: L2[str]
+
+
 # --- duplicates, told monthly (A12) -------------------------------------------------------------------
 
 
@@ -645,6 +712,16 @@ class DuplicateDigest(IntakeEvent):
     duplicates: L1[tuple[str, ...]]
     originals: L1[tuple[str, ...]]
     """The numbers of what they repeat, in the same order."""
+
+
+class QuarterlyFeedbackReceived(IntakeEvent):
+    """What the handling department finished in a quarter, as the petition department was told it (A21)."""
+
+    to = "RECEIVED"
+
+    organ: L1[str]
+    quarter: L1[str]
+    results: L2[tuple[QuarterResult, ...]]
 
 
 # --- the vault's door ---------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from shared.contracts.common import Accused, Allegation, Finding, Outcome, common_events
+from shared.contracts.common import Accused, Allegation, Finding, Outcome, Read, common_events
 from shared.event import L1, L2, Event
-from shared.law.working_days import local_date
+from shared.law.working_days import local_date, quarter_begin
 
 Verdict = Literal["ALL_UNFOUNDED", "MIXED", "ALL_SUBSTANTIATED", "HAS_INCONCLUSIVE"]
 Way = Literal[
@@ -307,6 +307,11 @@ class VerificationConcluded(VerificationEvent):
     concluded_on: L1[date]
     study_ref: L1[str] = ""
 
+    @property
+    def deadline_from(self) -> date:
+        """DL-07 counts from the end of the quarter, also for its last day."""
+        return quarter_begin(self.concluded_on)
+
 
 class AllegationsVerifiedUnfounded(VerificationEvent):
     """One subject's unfounded allegations in one conclusion (R25): clarification starts from here (P3)."""
@@ -361,6 +366,11 @@ class CaseClosedWithoutVerification(VerificationEvent):
     findings: L2[tuple[Finding, ...]]
     opinion: L2[str]
     closed_on: L1[date]
+
+    @property
+    def deadline_from(self) -> date:
+        """DL-07 counts from the end of the quarter, also for its last day."""
+        return quarter_begin(self.closed_on)
 
 
 class FalseAccusationAssessed(VerificationEvent):
@@ -423,3 +433,39 @@ class CaseClosed(VerificationEvent):
 
     number: L1[str]
     closed_on: L1[date]
+
+
+class QuarterResult(Read):
+    """One concluded case in a quarterly feedback (A21): the way of disposition, whether it was true, whether
+    its reporter was told, and what followed. It names nobody."""
+
+    case_number: str
+    complaint_numbers: tuple[str, ...]
+    handling_dept: str
+    concluded_on: date
+    way: Way | None
+    verdict: Verdict
+    reporter_told: Literal["TOLD", "OWED", "NOT_OWED"]
+    """NOT_OWED: no confirmed real-name reporter (规则 27)."""
+    disposition_refs: tuple[str, ...] = ()
+    """What was decided on substantiated allegations."""
+    undisposed: int = 0
+    """Substantiated allegations on which nothing was decided yet."""
+
+
+class QuarterlyFeedbackSent(VerificationEvent):
+    """The handling department tells the petition department what it finished in a quarter (规则 18, A21). A
+    later one of the same quarter tells what was entered later."""
+
+    to = "SENT"
+
+    organ: L1[str]
+    quarter: L1[str]
+    """As 2026-Q1."""
+    results: L2[tuple[QuarterResult, ...]]
+
+
+class QuarterlyFeedbackNoted(VerificationEvent):
+    """This case's result was told in the feedback of its quarter (DL-07)."""
+
+    quarter: L1[str]

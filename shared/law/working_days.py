@@ -6,6 +6,7 @@ assumed and the answer is marked provisional, so that a missing table delays a r
 """
 
 import calendar
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -17,6 +18,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
+_QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 # The tables are read directly: the library scans all of its keys to validate each single question.
 _HOLIDAYS: frozenset[date] = frozenset(chinese_calendar.holidays)
 _ADJUSTED_WORKDAYS: frozenset[date] = frozenset(chinese_calendar.workdays)
@@ -82,6 +84,23 @@ def quarter_end_after(start: date) -> date:
     following = start + _ONE_DAY
     month = (following.month + 2) // 3 * 3
     return date(following.year, month, calendar.monthrange(following.year, month)[1])
+
+
+def quarter_of(day: date) -> str:
+    """The calendar quarter of a day, as `2026-Q1`."""
+    return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def quarter_begin(day: date) -> date:
+    """The first day of a day's calendar quarter."""
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+
+
+def quarter_end(quarter: str) -> date:
+    """The last day of a quarter that is written as `2026-Q1`. Raises ValueError for anything else."""
+    if _QUARTER.fullmatch(quarter) is None:
+        raise ValueError("a quarter is written as 2026-Q1")
+    return quarter_end_after(date(int(quarter[:4]), int(quarter[-1]) * 3 - 2, 1))
 
 
 def local_date(instant: datetime) -> date:

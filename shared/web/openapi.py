@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, Uuid
 
 from shared.aggregate import snake
+from shared.case import Case
 from shared.command import Command
 from shared.contracts.common import LegalBasis
 from shared.refusals import CATALOGUE
@@ -380,17 +381,18 @@ def _command(
         "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
     }
-    if command.creates:
-        success["links"] = _links(command, all)
+    if command.creates and (links := _links(command, all)):
+        success["links"] = links
     operation["responses"] = {"201" if command.creates else "200": success, **_problems(codes)}
 
 
 def _links(opening: type[Command], commands: Sequence[type[Command]]) -> dict[str, Any]:
     """What can follow once a case is opened: reading it, and every command on it."""
     id = {"path.id": "$response.body#/id"}
-    links: dict[str, Any] = {
-        f"Read{opening.on.kind}": {"operationId": f"Read{opening.on.kind}", "parameters": id}
-    }
+    links: dict[str, Any] = {}
+    if issubclass(opening.on, Case):
+        reading = f"Read{opening.on.kind}"
+        links[reading] = {"operationId": reading, "parameters": id}
     for command, name in operation_ids(commands).items():
         if command.on is opening.on and not command.creates:
             parameters = {**id, "header.If-Match": "$response.header.ETag"} if command.gate.decides else id

@@ -58,6 +58,10 @@ COLOURED: dict[str, dict[str, Any]] = {
     "provisional": {"type": "boolean"},
 }
 """How urgent a due day is, as the lists tell it."""
+ASKED_FOR = in_header(
+    "Purpose", "Why it is read: a short code for the record.", required=True, pattern=PURPOSE.pattern
+)
+"""The header of a reading that is recorded with its purpose (SEC-9)."""
 LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
 PAGING = [LIMIT, whole("before", "`next` of the page before."), MIN_POSITION]
 

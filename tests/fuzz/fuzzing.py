@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -25,12 +25,27 @@ from schemathesis.specs.openapi import checks
 
 from deploy.documents import AUDIT, TARGET, WRITING, service_of
 from deploy.local.people import people
+from services.intake.vault.protection.commands import PROTECTION
+from services.intake.vault.rewards import REWARDS
 from shared.web.openapi import operation_ids, posted
-from tests.harness import COUNTY, OTHER_COUNTY, PROBLEM, SHANGHAI, SUBJECT, TOWN, Case, Story, World, sub
+from tests.harness import (
+    COUNTY,
+    OTHER_COUNTY,
+    PROBLEM,
+    SHANGHAI,
+    SUBJECT,
+    TOWN,
+    Case,
+    Organ,
+    Story,
+    World,
+    sub,
+)
 
 EXAMPLES = int(os.environ.get("ZM_FUZZ_EXAMPLES", "8"))
 """Of every operation. Unless told otherwise the same ones every time."""
-SERVICES = (*WRITING, AUDIT)
+VAULT = "vault"
+SERVICES = (*WRITING, AUDIT, VAULT)
 REJECTED = ("401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
 """What is no acceptance: who asks, and for what, is often looked at before the form."""
 ALLOWED_503 = ("E_NOT_YET",)
@@ -100,7 +115,8 @@ def roles_of(service: str, operation: str) -> frozenset[str]:
     """The roles that may give a command; none for a read."""
     if service == AUDIT:
         return frozenset({"auditor"})
-    ids = operation_ids(posted(service_of(service).commands))
+    given = [*PROTECTION, *REWARDS] if service == VAULT else service_of(service).commands
+    ids = operation_ids(posted(given))
     commands = {id: command.gate.by for command, id in ids.items()}
     return frozenset(commands.get(operation, ()))
 
@@ -124,13 +140,52 @@ KNOWN = {
     "items": ["a1"],
 }
 """Values that there are in every story, put in for what could hardly be guessed."""
-GOOD = {
-    "ReceiveComplaint": {
-        **{"channel": "LETTER", "received_on": "2023-01-02", "competent_level": "TOWNSHIP"},
-        **{"pages": 1, "reporter": None},
-    }
+REPORTER = {"name": "郑虚测", "phone": "13972064819", "may_be_contacted": True}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What opens a case for certain: who gives it with which values, and whose people act on it."""
+
+    who: str
+    body: Callable[[Fuzz], dict[str, Any]]
+    acting: Organ = TOWN
+
+
+OPENINGS = {
+    "ReceiveComplaint": Opening(
+        TOWN.petition_clerk,
+        lambda _: {
+            **{"channel": "LETTER", "received_on": "2023-01-02", "competent_level": "TOWNSHIP"},
+            **{"pages": 1, "reporter": None},
+        },
+    ),
+    "RequestIdentityDisclosure": Opening(
+        TOWN.handler,
+        lambda fuzz: {
+            **{"complaint": fuzz.named.complaint.id, "purpose": "核实来历。"},
+            **{"fields": ["PHONE"], "until": str(fuzz.world.today + timedelta(days=10))},
+        },
+    ),
+    "RecordRetaliationReport": Opening(
+        TOWN.petition_clerk,
+        lambda fuzz: {"complaint": fuzz.named.complaint.id, "subject": fuzz.named.ref()},
+        COUNTY,
+    ),
+    "ReportStaffMisconduct": Opening(
+        TOWN.handler, lambda _: {"staff_organ": TOWN.code, "staff": sub(TOWN.handler_second)}, COUNTY
+    ),
+    "DraftSupervisionOrder": Opening(
+        COUNTY.petition_clerk,
+        lambda fuzz: {"target": TOWN.code, "complaint": fuzz.named.complaint.id, "case_number": ""},
+        COUNTY,
+    ),
+    "RequestProtection": Opening(TOWN.petition_clerk, lambda fuzz: {"complaint": fuzz.named.complaint.id}),
+    "RecordReward": Opening(
+        TOWN.petition_clerk,
+        lambda fuzz: {"complaint": fuzz.proved.complaint.id, "amount_fen": 100_000},
+    ),
 }
-"""What opens a case for certain."""
 STORIES: tuple[Callable[[Story], Story], ...] = (
     lambda story: story.received(),
     lambda story: story.registered(),
@@ -147,11 +202,24 @@ STORIES: tuple[Callable[[Story], Story], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Opened(Case):
+    """A case that a fuzzed request opened."""
+
+    under: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.under}/{self.id}"
+
+
 @dataclass
 class Fuzz:
-    """A running stack with cases in many states."""
+    """A running stack with cases in many states, two of them of a reporter who gave his name."""
 
     world: World
+    named: Story = field(init=False)
+    proved: Story = field(init=False)
     cases: dict[str, list[Case]] = field(default_factory=dict)
     session: requests.Session = field(default_factory=requests.Session)
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -162,10 +230,26 @@ class Fuzz:
         for tell in STORIES:
             for case in tell(self.world.story()).cases.values():
                 self.cases.setdefault(case.service, []).append(case)
+        self.named = self._verified(self.world.story(reporter=REPORTER).listed())
+        self.proved = self._verified(
+            self.world.story(reporter=REPORTER, outcomes={"a1": "SUBSTANTIATED"}).listed()
+        )
+        self.proved.concluded()
         return self
 
+    def _verified(self, story: Story) -> Story:
+        told = {"verified_by": "PHONE", "result": "CONFIRMED"}
+        self.world.do(story.complaint, "VerifyReporterIdentity", TOWN.petition_clerk, told)
+        self.world.assign(story.complaint, TOWN.handler, by=TOWN.organ_head)
+        return story
+
     def base(self, service: str) -> str:
-        return f"{self.world.stack.front_url}/{service}"
+        return f"{self.world.stack.front_url}{schema_of(service).raw_schema['servers'][0]['url']}"
+
+    def opened(self, opening: str, service: str, id: str) -> Opened:
+        """The case that an operation opened."""
+        server = schema_of(service).raw_schema["servers"][0]["url"]
+        return Opened(server.split("/")[1], id, server + operations()[service, opening].path)
 
     def headers(self, who: str | None) -> dict[str, str]:
         return {} if who is None else {"authorization": self.world.client(who).headers["authorization"]}
@@ -182,19 +266,20 @@ class Fuzz:
         if who is not None and people()[who].organ is not None:
             self.let_in(case, who)
 
-    def let_in(self, case: Case, who: str) -> None:
+    def let_in(self, case: Case, who: str, organ: Organ = TOWN) -> None:
         """Assigns somebody to a case, in each role that may be."""
         if (case.id, who) not in self._assigned:
             self._assigned.add((case.id, who))
             for role in people()[who].role:
-                self.world.give(case, "AssignToCase", TOWN.organ_head, {"person": sub(who), "role": role})
+                body = {"person": sub(who), "role": role}
+                self.world.give(case, "AssignToCase", organ.organ_head, body)
+                self.world.give(case, "AssignToCase", organ.petition_head, body)
 
-    def clerk(self, service: str, operation: str) -> str:
-        """Somebody of the township who may give this command, or read."""
+    def clerk(self, service: str, operation: str, organ: Organ) -> str:
+        """Somebody of the organ who may give this command, or read."""
         may = roles_of(service, operation)
-        return next(
-            (w for w in askers(service, operation) if w and may & set(people()[w].role)), TOWN.handler
-        )
+        home = (w for w, i in people().items() if i.organ == organ.code and may & set(i.role))
+        return next(home, organ.handler)
 
     def ask(self, asked: schemathesis.Case, service: str, who: str | None) -> Response:
         """Sends a request and looks at the answer."""

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import Case, GenerationMode, Response
 
 from tests import harness
-from tests.fuzz.fuzzing import EXAMPLES, GOOD, Fuzz, askers, bounded, operation_id, operations, schema_of
+from tests.fuzz.fuzzing import EXAMPLES, OPENINGS, Fuzz, askers, bounded, operation_id, operations, schema_of
 from tests.harness import World
 
 MODES = (GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
@@ -60,17 +60,21 @@ def test_what_follows_an_opened_case_is_documented_too(
     """Cases are opened and then acted on, in whatever order the links allow."""
     linked = schema_of(service).include(operation_id=[opening, *following])
     opened: dict[str, harness.Case] = {}
+    known = OPENINGS[opening]
     acted: set[str] = set()
 
     class Following(linked.as_state_machine()):  # type: ignore[misc]
         def before_call(self, case: Case) -> None:
             if operation_id(case) == opening and isinstance(case.body, dict):
-                case.body = {**case.body, **GOOD.get(opening, {})}
+                case.body = {**case.body, **known.body(fuzz)}
 
         def get_call_kwargs(self, case: Case) -> dict[str, Any]:
-            who = fuzz.clerk(service, operation_id(case))
+            if operation_id(case) == opening:
+                who = known.who
+            else:
+                who = fuzz.clerk(service, operation_id(case), known.acting)
             if (target := opened.get(case.path_parameters.get("id", ""))) is not None:
-                fuzz.let_in(target, who)
+                fuzz.let_in(target, who, known.acting)
             return {"base_url": fuzz.base(service), "headers": fuzz.headers(who), "session": fuzz.session}
 
         def validate_response(self, response: Response, case: Case, **_: Any) -> None:
@@ -79,7 +83,7 @@ def test_what_follows_an_opened_case_is_documented_too(
         def after_call(self, response: Response, case: Case) -> None:
             if response.status_code == 201:
                 id = response.json()["id"]
-                opened[id] = harness.Case(service, id)
+                opened[id] = fuzz.opened(opening, service, id)
             elif response.status_code == 200 and case.path_parameters.get("id") in opened:
                 acted.add(operation_id(case))
 

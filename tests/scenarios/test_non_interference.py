@@ -150,6 +150,22 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     known = {"min_position": drafted.headers["position"]}
     call(county, "GET", "/intake/v1/supervision-orders", params=known)
     call(clerk, "GET", "/intake/v1/accused?name=冯虚七")
+    # Retaliation hits this reporter, misconduct is reported, recusal asked for: in his own words (A33, A44).
+    subject = call(clerk, "GET", at).json()["facts"]["accused"][0]["ref"]
+    words = f"{reporter['name']}（{reporter['phone']}）家门被泼漆。"
+    harm = {"complaint": id, "subject": subject, "account": words}
+    held = call(clerk, "POST", "/intake/v1/retaliation-reports", json=harm).json()["id"]
+    staff = {"staff_organ": TOWN, "staff": "p-990102100-handler", "account": words}
+    told_of = call(clerk, "POST", "/intake/v1/staff-misconduct-reports", json=staff).json()["id"]
+    away = {"role": "handler", "ground": "OTHER", "reason": "应当回避。", "on_behalf_of": "REPORTER"}
+    asked = call(clerk, "POST", f"{at}/request-recusal", json=away)
+    known = {"min_position": asked.headers["position"]}
+    watcher = "internal_supervisor@DI-990102"
+    for who in (clerk, head, county, watcher, f"handler@{TOWN}", "subject-feng"):
+        call(who, "GET", "/intake/v1/retaliation-reports", params=known)
+        call(who, "GET", "/intake/v1/internal-supervision", params=known)
+        call(who, "GET", f"/intake/v1/retaliation-reports/{held}")
+        call(who, "GET", f"/intake/v1/staff-misconduct-reports/{told_of}")
     call("platform", "GET", "/intake/v1/status-feed")
     call(clerk, "POST", "/intake/v1/complaints", json={**body, "channel": "PIGEON"})
     auditor = "auditor@DI-990102"

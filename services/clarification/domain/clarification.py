@@ -130,6 +130,9 @@ class Clarification(Consenting):
         if evidence.form not in terms.forms or evidence.begun_on < self.approval.begins_on:
             refuse("E_APPROVAL_REQUIRED", "R4", form=evidence.form)
         self._ready(ctx)
+        if ctx.facts["retaliation"]:
+            # Without a word of when, where or how often: that would tell whom it hit.
+            refuse("E_RETALIATION_OPEN", "A44")
         if evidence.done_on > local_date(ctx.now):
             refuse("E_SCHEMA", "R6", field="evidence", reason="in the future")
         if isinstance(evidence, FaceToFaceEvidence):

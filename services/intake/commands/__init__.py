@@ -6,6 +6,7 @@ from services.intake.commands.answering import ANSWERING
 from services.intake.commands.deciding import DECIDING
 from services.intake.commands.disclosing import DISCLOSING
 from services.intake.commands.integration import INTEGRATION
+from services.intake.commands.overseeing import OVERSEEING
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
 from services.intake.commands.reporting import REPORTING
@@ -24,4 +25,5 @@ COMMANDS: list[type[Command]] = [
     *case_commands(Complaint),
     *SUPERVISING,
     *DISCLOSING,
+    *OVERSEEING,
 ]

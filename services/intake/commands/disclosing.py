@@ -67,7 +67,7 @@ class DestroyIdentityKey(
 
     complaint: UUID
 
-    def stream(self) -> UUID:
+    def stream(self, organ: str) -> UUID:
         return identity_key_id(self.complaint)
 
 

@@ -8,8 +8,9 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import ReporterBlock
+from shared.case_commands import Role
 from shared.command import Command, Reference
-from shared.contracts.common import LevelName
+from shared.contracts.common import LevelName, RecusalGround
 from shared.contracts.intake import MediaType
 from shared.event import L3
 from shared.security.roles import PETITION
@@ -39,6 +40,15 @@ class WriteToOrgan(Command, on=Complaint, rule="A31", anyone=True, organ=None, f
     text: L3[Letter]
 
 
+class AskForRecusal(Command, on=Complaint, rule="A33", anyone=True, organ=None, facts=("letter",)):
+    """Asks behind the query code that a member of staff stay away (申请回避)."""
+
+    role: Role
+    ground: RecusalGround
+    text: L3[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]]
+    """Whom, and why."""
+
+
 class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None):
     """Notes that a file came behind the query code; the file itself lies in the vault."""
 
@@ -53,6 +63,6 @@ class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("
     text: L3[Annotated[str, Field(min_length=1, max_length=4000)]]
 
 
-FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AddAttachment]
+FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AskForRecusal, AddAttachment]
 """Without a route of their own: the public routes give them, once the code has opened the complaint."""
 REPORTING: list[type[Command]] = [WriteToReporter]

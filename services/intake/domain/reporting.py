@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.intake.domain.answering import Answering
 from shared.aggregate import Context
-from shared.contracts.common import LevelName
+from shared.contracts.common import LevelName, RecusalGround
 from shared.contracts.intake import (
     AttachmentReceived,
     Channel,
@@ -61,6 +61,12 @@ class Reporting(Answering):
         if not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-7", channel=self.channel)
         self.record(ctx, MessageToReporterSent(letter=str(ctx.facts["letter"])))
+
+    def ask_for_recusal(self, ctx: Context, role: str, ground: RecusalGround) -> None:
+        """A33: the reporter asks himself, behind his code. His words are for those who decide, and not for
+        the person whom they are about."""
+        self._check_not_sealed()
+        self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=str(ctx.facts["letter"]))
 
     def add_attachment(self, ctx: Context, attachment: str, media_type: MediaType, size: int) -> None:
         self._check_not_sealed()

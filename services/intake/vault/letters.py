@@ -55,7 +55,9 @@ codes = Table(
     Column("salt", LargeBinary, nullable=False),
     Column("slow_hash", LargeBinary, nullable=False),
 )
-Direction = Literal["REPORT", "FROM_REPORTER", "TO_REPORTER"]
+Direction = Literal["REPORT", "FROM_REPORTER", "TO_REPORTER", "RECUSAL", "ACCOUNT"]
+"""Words about a recusal, and accounts of retaliation or misconduct, are for those who decide on them, and
+stand in no mailbox."""
 PAD = 1024
 """A sealed letter's length tells no more than its number of kilobytes."""
 SCRYPT = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}

@@ -99,4 +99,4 @@ class ConfirmRewardPaid(Command, on=Reward, rule="SEC-14", by=PETITION, differs_
     receipt_ref: Reference
 
 
-REWARDS: list[type[Command]] = [RecordReward, ConfirmRewardPaid, *case_commands(Reward)]
+REWARDS: list[type[Command]] = [RecordReward, ConfirmRewardPaid, *case_commands(Reward, recusal_asked=False)]

@@ -35,8 +35,8 @@ from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
 from shared.web.app import json_response, object_id
-from shared.web.openapi import answer, array, describe, in_header, in_path
-from shared.web.reads import PURPOSE
+from shared.web.openapi import answer, array, describe, in_path
+from shared.web.reads import ASKED_FOR
 
 NAME = "vault"
 PREFIX = "/vault"
@@ -171,13 +171,10 @@ class VaultRoom:
     def _describe(app: FastAPI) -> None:
         """What the OpenAPI document says of these reads."""
         text, id = {"type": "string"}, in_path("id", "The case.", format="uuid")
-        purpose = in_header(
-            "Purpose", "Why it is read: a short code for the record.", required=True, pattern=PURPOSE.pattern
-        )
         said = answer(version={"type": "integer"}, type=text, contents={"type": ["object", "null"]})
         for name in ("ReadProtectionContents", "ReadRewardContents"):
             contents = answer(id=text, number=text, items=array(said))
-            describe(app, name, parameters=[id, purpose], answer=contents)
+            describe(app, name, parameters=[id, ASKED_FOR], answer=contents)
         describe(
             app,
             "ReadPaymentOrder",

@@ -38,6 +38,8 @@ from shared.contracts.verification import (
     HeldReviewed,
     NewEvidenceAssessedImmaterial,
     NewEvidenceNoted,
+    QuarterlyFeedbackNoted,
+    QuarterResult,
     ResultFeedbackNoted,
     ReturnProposed,
     ReturnReason,
@@ -94,6 +96,8 @@ class VerificationCase(Case):
         self.new_evidence: dict[str, str] = {}
         """Evidence that came later and waits for an answer, with its complaint."""
         self.seen_evidence: set[str] = set()
+        self.concluded_on: date | None = None
+        """The day of the conclusion, or of the closing without verification; None while neither stands."""
 
     # --- opening ---
 
@@ -471,6 +475,9 @@ class VerificationCase(Case):
         for subject in self.accused.values():
             self._conclude_for(ctx, subject)
 
+    def on_verification_concluded(self, event: VerificationConcluded, meta: Meta) -> None:
+        self.concluded_on = event.concluded_on
+
     @allowed_in("CLOSING")
     def close_without_verification(self, ctx: Context, opinion: str) -> None:
         if self.proposed is None:
@@ -501,6 +508,9 @@ class VerificationCase(Case):
                     concluded_on=closed_on,
                 ),
             )
+
+    def on_case_closed_without_verification(self, event: CaseClosedWithoutVerification, meta: Meta) -> None:
+        self.concluded_on = event.closed_on
 
     def _is_about(self, finding: Finding, subject: Accused) -> bool:
         return self.findings.allegations[finding.allegation_id].accused_ref == subject.ref
@@ -630,6 +640,29 @@ class VerificationCase(Case):
     def on_result_feedback_noted(self, event: ResultFeedbackNoted, meta: Meta) -> None:
         self.told.add(event.complaint_id)
 
+    # --- quarterly feedback ---
+
+    def quarterly_result(self) -> QuarterResult:
+        """What the petition department is told of a concluded case (A21)."""
+        assert self.concluded_on is not None
+        undisposed = self.findings.undisposed()
+        told = self.told.issuperset(self.complaint_ids)
+        return QuarterResult(
+            case_number=self.number,
+            complaint_numbers=self.complaint_numbers,
+            handling_dept=self.handling_dept,
+            concluded_on=self.concluded_on,
+            way=self.way,
+            verdict=self.findings.verdict() if self.findings.found else "HAS_INCONCLUSIVE",
+            reporter_told=("TOLD" if told else "OWED") if self.real_name else "NOT_OWED",
+            disposition_refs=tuple(sorted(set(self.findings.dispositions.values()))),
+            undisposed=len(undisposed),
+        )
+
+    def note_quarterly_feedback(self, ctx: Context, quarter: str) -> None:
+        """DL-07 is met for this case."""
+        self.record(ctx, QuarterlyFeedbackNoted(quarter=quarter))
+
     # --- new evidence ---
 
     def note_new_evidence(
@@ -685,6 +718,7 @@ class VerificationCase(Case):
         self.new_evidence.pop(event.evidence_id, None)
         self.told.clear()
         self.started_on, self.extended = None, False
+        self.concluded_on = None
 
     def _waiting(self, evidence_id: str) -> str:
         """The complaint to which a piece of evidence came that nobody has answered yet."""

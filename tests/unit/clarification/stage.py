@@ -170,6 +170,8 @@ class Stage:
         self.subject = subject
         self.day = date(2022, 3, 1)
         self.history: list[Recorded] = []
+        self.retaliation = False
+        """Whether a report of retaliation around the subject is open."""
 
     # when
 
@@ -360,7 +362,14 @@ class Stage:
     def _context(self, actor: Actor, command: str, rule: str, duty: str) -> Context:
         noon = datetime.combine(self.day, time(12), SHANGHAI)
         return Context(
-            actor=actor, now=noon, occurred_at=noon, law=LAW, command=command, rule=rule, duty=duty
+            actor=actor,
+            now=noon,
+            occurred_at=noon,
+            law=LAW,
+            command=command,
+            rule=rule,
+            duty=duty,
+            facts={"retaliation": self.retaliation},
         )
 
     def _collect(self) -> list[str]:

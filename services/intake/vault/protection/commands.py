@@ -122,5 +122,5 @@ PROTECTION: list[type[Command]] = [
     DeclineProtection,
     ReviewDeclinedProtection,
     EndProtection,
-    *case_commands(ProtectionRequest),
+    *case_commands(ProtectionRequest, recusal_asked=False),
 ]

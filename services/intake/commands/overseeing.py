@@ -1,0 +1,103 @@
+"""What may be asked about retaliation and about misconduct of staff (A33, A44): reported to the superior
+organ, settled there. SD9: internal supervision watches and never decides."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.intake.domain.misconduct import StaffMisconductReport
+from services.intake.domain.retaliation import RetaliationReport
+from services.intake.domain.values import OrganCode
+from services.intake.vault.case import Personal
+from shared.case_commands import case_commands
+from shared.command import Command, FreeText, Reference
+from shared.contracts.intake import MisconductFinding, RetaliationFinding
+from shared.event import L3
+from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION, STAFF, SUBJECT
+
+LEADERSHIP = (ORGAN_HEAD, DEPUTY_LEADER)
+
+
+class RecordRetaliationReport(
+    Command,
+    on=RetaliationReport,
+    creates=True,
+    rule="A44",
+    by=PETITION,
+    need_to_know=False,
+    facts=("retaliated",),
+):
+    """Records that somebody suffers for a report (打击报复): the reporter, a relative, or a person who is
+    merely taken for him. It goes to the superior organ and to internal supervision; until it is settled
+    there, no clarification of the accused is carried out."""
+
+    complaint: UUID
+    """By the petition department that serves its reporter."""
+    subject: Reference
+    """The accused, as the complaint lists him."""
+    account: L3[Personal]
+    """Who is harmed, by whom, at whose instigation, and how. To the vault, and nowhere else."""
+
+
+class SettleRetaliation(Command, on=RetaliationReport, rule="A44", by=LEADERSHIP, decides=True):
+    """Settles a report of retaliation (办结): what was found, and what was done about it. Decided by a leader
+    of the superior organ; from now on the accused may be cleared of what he is cleared of."""
+
+    finding: RetaliationFinding
+    measures: FreeText
+
+
+class ReportStaffMisconduct(
+    Command,
+    on=StaffMisconductReport,
+    creates=True,
+    rule="A33",
+    by=(*STAFF, SUBJECT),
+    organ=None,
+    need_to_know=False,
+    facts=("account",),
+):
+    """Reports a member of the staff (检举工作人员): by staff, or by the accused from his own account. It goes
+    to the organ above his and to internal supervision; he himself sees nothing of it."""
+
+    staff_organ: OrganCode
+    """The organ that he belongs to."""
+    staff: Reference | None = None
+    """His account, where it is known."""
+    account: L3[Personal]
+    """Who, what, when. To the vault, and nowhere else."""
+
+
+class TellOfStaffMisconduct(
+    Command,
+    on=StaffMisconductReport,
+    creates=True,
+    rule="A33",
+    anyone=True,
+    organ=None,
+    need_to_know=False,
+    facts=("handled_by", "account"),
+):
+    """Reports behind the query code a member of the organ that handles the complaint. It has no route of its
+    own: the public one gives it, once the code has opened the complaint."""
+
+    complaint: UUID
+    account: L3[Personal]
+
+
+class SettleStaffMisconduct(Command, on=StaffMisconductReport, rule="A33", by=LEADERSHIP, decides=True):
+    """Settles a report on a member of the staff: what was found, and what was done. Decided by a leader of
+    the superior organ."""
+
+    finding: MisconductFinding
+    measures: FreeText
+
+
+OVERSEEING: list[type[Command]] = [
+    RecordRetaliationReport,
+    SettleRetaliation,
+    *case_commands(RetaliationReport),
+    ReportStaffMisconduct,
+    SettleStaffMisconduct,
+    *case_commands(StaffMisconductReport),
+]

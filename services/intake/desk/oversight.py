@@ -1,0 +1,108 @@
+"""The reads of internal supervision (干部监督), and of those who handle what was reported past an organ."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI
+from sqlalchemy import or_, select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.domain.misconduct import StaffMisconductReport
+from services.intake.domain.overseen import Overseen
+from services.intake.domain.retaliation import RetaliationReport
+from services.intake.vault.letters import Letters
+from shared.command import Token
+from shared.refusal import refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.web.app import json_response, object_id, page_number, plain_rows
+from shared.web.openapi import answer, describe, in_path, page, row_of
+from shared.web.reads import ASKED_FOR, PAGE, PAGE_MAX, PAGING
+
+KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)
+
+
+class OversightRoutes:
+    """What internal supervision watches over, and the accounts that lie in the vault."""
+
+    def __init__(self, parts: Parts, letters: Letters) -> None:
+        self.parts = parts
+        self.letters = letters
+
+    def add_to(self, app: FastAPI) -> None:
+        routes: list[tuple[str, Callable[[Request], Awaitable[Response]], str]] = [
+            ("/v1/internal-supervision", self.watched, "InternalSupervision"),
+            *(
+                (f"/v1/{kind.plural}/{{id}}/account", self._account(kind), f"Read{kind.kind}Account")
+                for kind in KINDS
+            ),
+        ]
+        for path, endpoint, name in routes:
+            app.add_api_route(
+                path, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=["reads"]
+            )
+        describe(app, "InternalSupervision", parameters=PAGING, answer=page(row_of(*self.parts.book.cases.c)))
+        for kind in KINDS:
+            describe(
+                app,
+                f"Read{kind.kind}Account",
+                parameters=[in_path("id", "The report.", format="uuid"), ASKED_FOR],
+                answer=answer(number={"type": "string"}, account={"type": ["string", "null"]}),
+            )
+
+    async def watched(self, request: Request) -> Response:
+        """Reports of retaliation and of misconduct that the caller's internal supervision watches over, by
+        the last change (A33, A44): numbers, states and days; none that names himself."""
+        token = await self.parts.reads.staff(request)
+        if roles.INTERNAL_SUPERVISOR not in token.roles:
+            refuse("E_FORBIDDEN_ROLE", "A33")
+        await self.parts.reads.caught_up(request)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
+        cases = self.parts.book.cases
+        query = (
+            select(cases)
+            .where(
+                cases.c.kind.in_([kind.kind for kind in KINDS]),
+                or_(cases.c.organ == token.organ, cases.c.addressee == token.organ),
+                cases.c.position < before,
+            )
+            .order_by(cases.c.position.desc())
+            .limit(limit)
+        )
+        async with self.parts.engine.connect() as connection:
+            rows = plain_rows((await connection.execute(query)).mappings())
+        kinds = {kind.kind: kind for kind in KINDS}
+        items = []
+        for row in rows:
+            report = await self.parts.repository.get(kinds[row["kind"]], row["stream"])
+            if report is not None and report.watched_in(token.organ, token.person):
+                items.append(row)
+        return json_response({"items": items, "next": rows[-1]["position"] if len(rows) == limit else None})
+
+    def _account(self, kind: type[Overseen]) -> Callable[[Request], Awaitable[Response]]:
+        async def read_account(request: Request) -> Response:
+            """What was reported, in the words it was told in: for who is assigned at the superior organ and
+            for its internal supervision, with a purpose (`Purpose` header), on record (SEC-9)."""
+            token = await self.parts.face.token(request)
+            report = await self.parts.repository.get(kind, object_id(request.path_params["id"]))
+            if report is None:
+                refuse("E_NOT_FOUND")
+            if not self._watches(token, report):
+                await self.parts.gatekeeper.check_reading(token, report)
+                if not report.assigned.get(token.person):
+                    refuse("E_NEED_TO_KNOW")  # an auditor reads no accounts (§5.1)
+            if not request.headers.get("purpose"):
+                refuse("E_SCHEMA", "SEC-9", field="Purpose")
+            await self.parts.reads.note_reading(token, report, "account", request)
+            found = await self.letters.of(report.letter_key, "ACCOUNT")
+            told = [letter.text for letter in found if str(letter.id) == report.letter]
+            return json_response({"number": report.number, "account": told[0] if told else None})
+
+        return read_account
+
+    @staticmethod
+    def _watches(token: Token, report: Overseen) -> bool:
+        return roles.INTERNAL_SUPERVISOR in token.roles and report.watched_in(token.organ, token.person)

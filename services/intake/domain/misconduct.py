@@ -1,0 +1,63 @@
+"""Misconduct of discipline staff (检举工作人员): reported past their organ, settled above (A33, A36)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from services.intake.domain.overseen import REPORTED, Overseen, superior_of
+from shared.aggregate import Context, allowed_in
+from shared.contracts.intake import MisconductFinding, StaffMisconductReported, StaffMisconductSettled
+from shared.event import Meta
+from shared.organs.tree import Level
+from shared.refusal import refuse
+
+
+class StaffMisconductReport(Overseen):
+    """A report on a member of staff. The organ above his owns it. To him there is nothing here, in whatever
+    role he comes (`kept_from`).
+
+    Internal supervision of the organ above watches over it; that of his own only where he was named by his
+    account: otherwise it might be the very person whom the words describe. It stands on a correlation of its
+    own, so that no case in which he works leads here.
+    """
+
+    kind = "StaffMisconductReport"
+    plural: ClassVar[str] = "staff-misconduct-reports"
+
+    def report_staff_misconduct(self, ctx: Context, staff_organ: str, staff: str | None) -> None:
+        """A33, A36: by staff, and by the accused from his own account."""
+        self._report(ctx, staff_organ, staff or "")
+
+    def tell_of_staff_misconduct(self, ctx: Context, complaint: UUID) -> None:
+        """A33: by a reporter behind his query code, about the organ that handles his complaint."""
+        self._report(ctx, ctx.facts["handled_by"], "", str(complaint))
+
+    def _report(self, ctx: Context, staff_organ: str, staff: str, complaint: str = "") -> None:
+        if staff_organ not in ctx.law.organs:
+            refuse("E_SCHEMA", "A33", field="staff_organ")
+        if staff and staff == ctx.actor.person:
+            refuse("E_SCHEMA", "A33", field="staff", reason="oneself")
+        superior = superior_of(staff_organ, ctx.law)
+        supervised = ctx.law.organs.get(staff_organ).level >= Level.COUNTY
+        self.record(
+            ctx,
+            StaffMisconductReported(
+                organ=superior,
+                staff_organ=staff_organ,
+                staff=staff,
+                addressee=staff_organ if staff and supervised and staff_organ != superior else "",
+                complaint=complaint,
+                letter=str(ctx.facts["account"]),
+            ),
+        )
+
+    def on_staff_misconduct_reported(self, event: StaffMisconductReported, meta: Meta) -> None:
+        self._take_in(event)
+        self.addressees |= {event.addressee} - {""}
+        self.kept_from |= {event.staff} - {""}
+        self.recused |= self.kept_from
+
+    @allowed_in(REPORTED)
+    def settle_staff_misconduct(self, ctx: Context, finding: MisconductFinding, measures: str) -> None:
+        self.record(ctx, StaffMisconductSettled(finding=finding, measures=measures))

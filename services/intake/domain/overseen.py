@@ -1,0 +1,56 @@
+"""What goes past the organ that it concerns: to its superior's petition department and to internal
+supervision (retaliation A44, misconduct of staff A33)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from shared.aggregate import Law
+from shared.case import Case
+from shared.security.roles import ORGAN_HEAD, PETITION
+
+REPORTED, SETTLED = "REPORTED", "SETTLED"
+
+
+def superior_of(organ: str, law: Law) -> str:
+    """The next organ above; the province, above which there is none here, handles its own."""
+    return law.organs.get(organ).parent or organ
+
+
+class Overseen(Case):
+    """A report owned by the superior organ. Nobody below sees it; above, its petition department and whom
+    that assigns (`unopened` in every state), and internal supervision by a route of its own.
+
+    Of who was harmed and what he said nothing stands here: that lies in the vault as a letter.
+    """
+
+    service = "intake"
+    unopened: ClassVar[frozenset[str]] = frozenset({REPORTED, SETTLED})
+
+    openers: ClassVar[frozenset[str]] = frozenset({*PETITION, ORGAN_HEAD})
+    """The head too, told by internal supervision: it may be the petition head who is named."""
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.complaint = ""
+        """The complaint that it came with; empty where there was none."""
+        self.letter = ""
+
+    @property
+    def complaint_ids(self) -> tuple[str, ...]:
+        """Whose reporter a text about it could reveal."""
+        return (self.complaint,) if self.complaint else ()
+
+    @property
+    def letter_key(self) -> UUID:
+        """Under what the letter lies in the vault: it ends with the keys of the complaint."""
+        return UUID(self.complaint) if self.complaint else self.id
+
+    def watched_in(self, organ: str, person: str) -> bool:
+        """Whether this organ's internal supervision, by this person, watches over it."""
+        return organ in {self.organ, *self.addressees} and person not in self.kept_from
+
+    def _take_in(self, event: Any) -> None:
+        self.organ = event.organ
+        self.complaint, self.letter = event.complaint, event.letter

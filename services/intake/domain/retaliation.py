@@ -1,0 +1,59 @@
+"""Retaliation (打击报复): reported, handled above, and settled (A44, P12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.overseen import REPORTED, Overseen, superior_of
+from shared.aggregate import Context, allowed_in
+from shared.contracts.intake import RetaliationFinding, RetaliationReported, RetaliationSettled
+from shared.event import Meta
+from shared.refusal import refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Retaliated:
+    """The complaint over which somebody suffers, and where the account of it lies in the vault: nowhere, if
+    it is about nobody who is accused there."""
+
+    complaint: Complaint
+    letter: UUID | None
+
+
+class RetaliationReport(Overseen):
+    """One report of retaliation by (or for) one accused. It counts for the reporter, his relatives and who is
+    merely taken for him alike, and says of nobody which he is: so nothing follows from it about who reported.
+
+    From the report until it is settled no clarification of that accused is carried out
+    (E_RETALIATION_OPEN)."""
+
+    kind = "RetaliationReport"
+    plural: ClassVar[str] = "retaliation-reports"
+
+    def record_retaliation_report(self, ctx: Context, complaint: UUID, subject: str) -> None:
+        """A44. Several reports on one accused stand side by side; each is settled by itself."""
+        found: Retaliated = ctx.facts["retaliated"]
+        if found.letter is None:
+            refuse("E_SCHEMA", "A44", field="subject", reason="not accused in this complaint")
+        self.correlation_id = found.complaint.correlation_id
+        self.record(
+            ctx,
+            RetaliationReported(
+                organ=superior_of(found.complaint.organ, ctx.law),
+                complaint=str(complaint),
+                subject_ref=subject,
+                letter=str(found.letter),
+            ),
+        )
+
+    def on_retaliation_reported(self, event: RetaliationReported, meta: Meta) -> None:
+        self._take_in(event)
+        self.subject_ref = event.subject_ref
+
+    @allowed_in(REPORTED)
+    def settle_retaliation(self, ctx: Context, finding: RetaliationFinding, measures: str) -> None:
+        """Whatever was found, it no longer holds up the clarification: that is about other facts (R9)."""
+        self.record(ctx, RetaliationSettled(subject_ref=self.subject_ref, finding=finding, measures=measures))

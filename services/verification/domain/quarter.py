@@ -1,0 +1,58 @@
+"""Quarterly feedback (每季度反馈): the handling department tells the petition department what it finished
+(A21, DL-07)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.verification.domain.case import VerificationCase
+from shared.aggregate import Aggregate, Context
+from shared.contracts.verification import QuarterlyFeedbackSent
+from shared.event import Meta
+from shared.law.working_days import local_date, quarter_end
+from shared.reaction import derived_id
+from shared.refusal import refuse
+
+
+def feedback_id(organ: str, quarter: str) -> UUID:
+    """The stream follows from organ and quarter: two clerks, or one twice, send the same one."""
+    return derived_id("quarterly-feedback", organ, quarter)
+
+
+class QuarterlyFeedback(Aggregate):
+    """What one organ told its petition department of one quarter: a stream of its own per organ and quarter,
+    in verification, which knows the results (A21 [V→I]); intake keeps what it hears.
+
+    The duty itself hangs on the cases: each conclusion starts DL-07 on its case, ten working days after the
+    end of that quarter, and the feedback that tells it meets it. So nobody has to open a quarter, conclusions
+    do not contend for one stream, and what was entered after a feedback is told by the next one.
+    """
+
+    kind = "QuarterlyFeedback"
+    plural = "quarterly-feedback"
+    service = "verification"
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.sent = 0
+
+    def send_quarterly_feedback(self, ctx: Context, quarter: str) -> None:
+        """A21. Of a quarter that is over; a quarter without results is told once, as such."""
+        ends = quarter_end(quarter)
+        if local_date(ctx.occurred_at) <= ends:
+            refuse("E_STATE", "A21", quarter_ends=ends.isoformat())
+        results: Sequence[VerificationCase] = ctx.facts["results"]
+        if self.sent and not results:
+            refuse("E_STATE", "A21", sent=self.sent)
+        self.record(
+            ctx,
+            QuarterlyFeedbackSent(
+                organ=ctx.actor.organ,
+                quarter=quarter,
+                results=tuple(case.quarterly_result() for case in results),
+            ),
+        )
+
+    def on_quarterly_feedback_sent(self, event: QuarterlyFeedbackSent, meta: Meta) -> None:
+        self.sent += 1
