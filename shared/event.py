@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 
 class DataClass(IntEnum):
-    """The classes of data of domain.md §6.1, from public to sealed upward."""
+    """The classes of data of domain.md §6.1, from public to sealed upward: who reported and what is said stay
+    with those whose work it is (A46, A93)."""
 
     L0 = 0
     L1 = 1

@@ -43,6 +43,8 @@ class Settings:
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
     suite: Suite
+    contacts_file: str
+    """Where and when organs can be reached (A4); the packaged example if empty."""
     clock_file: str
     api: bool
     worker: bool
@@ -85,6 +87,7 @@ class Settings:
             outgoing_dir=Path(e.get("ZM_OUTGOING_DIR", "outgoing")),
             vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
             suite=_suite(e.get("ZM_SUITE", INTERNATIONAL.name)),
+            contacts_file=e.get("ZM_CONTACTS_FILE", ""),
             clock_file=e.get("ZM_CLOCK_FILE", ""),
             api="api" in e.get("ZM_ROLES", "api,worker"),
             worker="worker" in e.get("ZM_ROLES", "api,worker"),

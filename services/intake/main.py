@@ -32,6 +32,7 @@ from services.intake.commands.receiving import (
 )
 from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
 from services.intake.commands.supervising import DraftSupervisionOrder
+from services.intake.contacts import ContactRoutes
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.desk.book import DeskBook
 from services.intake.desk.digest import DigestRoutes, DigestSender
@@ -391,6 +392,7 @@ class Intake:
         self.room.mount(app)
         reports = Reports(parts, letters, flood, secret, self.room.ask)
         reports.add_to(app)
+        ContactRoutes(parts).add_to(app)
         OversightRoutes(parts, letters).add_to(app)
         QuarterlyRoutes(parts).add_to(app)
         blobs = Blobs(vault.engine, open_keys(parts.settings), vault.ready)

@@ -1,4 +1,4 @@
-"""The organ tree and the organ functions of §5.4.
+"""The organ tree and the organ functions of §5.4: every organ for its own part (A2).
 
 One discipline organ per division (GB/T 2260 with the statistical township codes): province 2 digits, city 4,
 county 6, township 9. Two worlds are loaded, Zhejiang and the synthetic province 99 of §7, which no real

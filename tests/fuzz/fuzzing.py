@@ -182,7 +182,7 @@ OPENINGS = {
     ),
     "RequestProtection": Opening(TOWN.petition_clerk, lambda fuzz: {"complaint": fuzz.named.complaint.id}),
     "RecordReward": Opening(
-        TOWN.petition_clerk,
+        TOWN.petition_head,
         lambda fuzz: {"complaint": fuzz.proved.complaint.id, "amount_fen": 100_000},
     ),
 }
@@ -235,6 +235,9 @@ class Fuzz:
             self.world.story(reporter=REPORTER, outcomes={"a1": "SUBSTANTIATED"}).listed()
         )
         self.proved.concluded()
+        result = self.proved.complaint
+        told = lambda: self.world.read(result, TOWN.petition_head)["state"] == "RESULT_AVAILABLE"  # noqa: E731
+        self.world.patiently(told, "the result")
         return self
 
     def _verified(self, story: Story) -> Story:

@@ -345,7 +345,7 @@ def test_r8_the_subject_reads_his_own_draft_and_nobody_elses(world: World, plann
     hidden(world.get(SUBJECT, uninvited.clarification.path + "/draft"))
 
 
-def test_sec1_the_draft_tells_nothing_about_the_reporter(world: World) -> None:
+def test_sec1_a46_the_draft_tells_nothing_about_the_reporter(world: World) -> None:
     reporter = {"name": "虚隐举", "phone": "19955556666", "address": "虚路五号"}
     story = world.story(reporter=reporter).invited()
     told = world.get(SUBJECT, story.clarification.path + "/draft").text

@@ -161,7 +161,7 @@ def test_54_lists_show_the_organ_and_its_descendants(world: World, service: str)
         refused(world.get(outsider, path), "E_FORBIDDEN_ROLE")
 
 
-def test_54_lists_hold_no_confidential_word(world: World, verifying: Story) -> None:
+def test_54_a93_lists_hold_no_confidential_word(world: World, verifying: Story) -> None:
     verifying.accused_listed  # noqa: B018 - the names are known, so that they could be told
     for service, plural in PLURALS.items():
         told = world.get(COUNTY.case_manager, f"/{service}/v1/{plural}", limit=200).text

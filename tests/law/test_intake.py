@@ -378,7 +378,7 @@ def test_r44_nothing_is_accepted_without_its_allegations(world: World) -> None:
     [{"unit_division": "990101001001"}, {"unit_division": "990102"}],
     ids=["another place", "the county's own place"],
 )
-def test_54_only_the_competent_organ_accepts(world: World, accused: dict[str, object]) -> None:
+def test_54_a2_only_the_competent_organ_accepts(world: World, accused: dict[str, object]) -> None:
     story = world.story(accused=[person(**accused)]).registered()
     answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
     if answer.status_code != 200:

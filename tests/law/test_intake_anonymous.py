@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from PIL import Image
 from pypdf import PdfWriter
 
 from services.intake.reporting.flood import solve
+from shared.law.working_days import is_working_day
 from tests.harness import CITY, COUNTY, TOWN, Case, World, done, hidden, refused
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
@@ -50,12 +52,30 @@ def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.
     return world.client(None).post(f"/intake/v1/reports/{what}", json={"code": code, **more}, headers=headers)
 
 
-def test_r30_the_notice_is_read_before(world: World) -> None:
+def test_r30_a34_a81_the_notice_is_read_before(world: World) -> None:
     notice = world.get(None, "/intake/v1/reporting-notice").json()
     assert notice["version"] == "1"
-    assert any("诬告" in line for line in notice["zh"])
+    words = "".join(notice["zh"])
+    for duty in ("实事求是", "不得捏造、歪曲", "诬告", "保密"):
+        assert duty in words
     assert len(notice["zh"]) == len(notice["en"])
     refused(report(world, acknowledged_notice_version=""), "E_SCHEMA")
+
+
+def test_a4_where_and_when_an_organ_is_reached_is_public(world: World) -> None:
+    """Of county level and above: address, telephone, site and the next days on which its head receives."""
+    told = world.get(None, f"/intake/v1/organs/{COUNTY.code}/contact").json()
+    assert (told["organ"], told["telephone"]) == (COUNTY.code, "12388")
+    assert told["address"]
+    days = [date.fromisoformat(day["date"]) for day in told["reception"]]
+    assert days == sorted(set(days))
+    assert len(days) == 3
+    assert all(day >= world.today and is_working_day(day)[0] for day in days)
+    assert {day["held_by"] for day in told["reception"]} == {"organ_head"}
+    other = world.get(None, "/intake/v1/organs/DI-330102/contact").json()
+    assert (other["telephone"], other["address"], other["reception"]) == ("12388", "", [])
+    for code in (TOWN.code, "DI-12", "x"):
+        hidden(world.get(None, f"/intake/v1/organs/{code}/contact"))
 
 
 def test_a1_anyone_reports_and_the_competent_organ_has_it(world: World) -> None:
@@ -137,7 +157,7 @@ def test_sec7_letters_go_to_and_fro_behind_the_code(world: World) -> None:
     assert looked.event["fields"] == "letters"
 
 
-def test_sec2_the_reporters_own_words_are_for_petition_staff_alone(world: World) -> None:
+def test_sec2_a46_the_reporters_own_words_are_for_petition_staff_alone(world: World) -> None:
     _, case = reported(world)
     hidden(world.get(CLERK, f"{case.path}/letters"))
     world.assign(case, HEAD, by=HEAD)
@@ -284,7 +304,7 @@ def test_sec6_a_file_needs_the_code(world: World) -> None:
     hidden(upload(world, "", picture()))
 
 
-def test_sec6_no_log_knows_who_asked(world: World) -> None:
+def test_sec6_a35_no_log_knows_who_asked(world: World) -> None:
     """Neither agent nor address nor the author of a file lies anywhere in clear."""
     agent, address = "Distinctive-Agent-7711", "203.0.113.77"
     headers = {"user-agent": agent, "x-forwarded-for": address, "cookie": f"who={agent}"}

@@ -229,7 +229,7 @@ def test_a31_the_result_is_told_within_fifteen_working_days(world: World) -> Non
     assert told.meta["deadlines_met"] == ["DL-02"]
 
 
-def test_r40_policy_is_explained_and_a34_secrecy_told(world: World) -> None:
+def test_r40_a34_policy_is_explained_and_secrecy_told(world: World) -> None:
     story = concluded(world)
     give = lambda **more: world.give(  # noqa: E731
         story.complaint, "RecordResultFeedback", HANDLER, feedback(story, **more)

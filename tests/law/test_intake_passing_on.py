@@ -65,7 +65,7 @@ def test_a16_what_is_a_lower_organs_is_born_there_with_its_content(world: World)
     assert world.do(born, "TransferToHandler", TOWN.petition_head)["state"] == "WITH_HANDLER"
 
 
-def test_a16_the_receiver_decides_within_five_working_days(world: World) -> None:
+def test_a16_dl04_the_receiver_decides_within_five_working_days(world: World) -> None:
     _, born = transferred(world)
     due = working_days_after(world.today, 5)
     [received] = world.entries("intake", born.id, "ComplaintReceived")

@@ -328,7 +328,7 @@ def test_sec4_both_complaints_must_be_the_clerks_own(world: World, served: Story
 
 
 @pytest.mark.parametrize("who", [COUNTY.handler, COUNTY.identity_custodian, CITY.city_approver])
-def test_r28_no_tracing_artefact_without_an_order(world: World, served: Story, who: str) -> None:
+def test_r28_sec8_no_tracing_artefact_without_an_order(world: World, served: Story, who: str) -> None:
     """Verification approves no order yet: neither deposit nor reading, and both are told (SEC-8)."""
     before = world.position("intake")
     path = f"{served.complaint.path}/tracing-artefacts"

@@ -76,7 +76,7 @@ def test_a49_an_anonymous_reporter_is_protected_too(world: World) -> None:
     assert [item["contents"] for item in told] == [{"threat": THREAT}]
 
 
-def test_a49_provided_with_measures_and_ended(world: World, served: Story) -> None:
+def test_48_a49_provided_with_measures_and_ended(world: World, served: Story) -> None:
     id = requested(world, served)
     done(give(world, id, "AskOtherAuthority", HEAD, authority="POLICE", request="请派出所巡护。"))
     assert done(give(world, id, "ProvideProtection", HEAD, measures="专人联系。"))["state"] == "PROVIDED"
@@ -92,7 +92,7 @@ def test_a49_provided_with_measures_and_ended(world: World, served: Story) -> No
     ]
 
 
-def test_a49_a_refusal_is_reviewed_above(world: World, served: Story) -> None:
+def test_48_a49_a_refusal_is_reviewed_above(world: World, served: Story) -> None:
     """Only by the next organ's petition head, only after the refusal; overturned, the clock runs again."""
     id = requested(world, served)
     reviewer = COUNTY.petition_head

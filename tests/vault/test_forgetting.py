@@ -119,7 +119,9 @@ def test_s65_while_protection_is_open_nobody_is_forgotten(world: World, filed: d
     refused(world.client(CLERK).post(PROTECTION, json=again), "E_STATE", "§6.5")
 
 
-def test_s65_a_destroyed_key_stays_destroyed_after_a_restore(world: World, filed: dict[str, Story]) -> None:
+def test_s65_a92_a_destroyed_key_stays_destroyed_after_a_restore(
+    world: World, filed: dict[str, Story]
+) -> None:
     """The record comes first and is published; what a backup brings back is destroyed before any answer."""
     story = filed["forgotten"]
     backup = vault_rows(world, story)

@@ -1,0 +1,123 @@
+"""Where an organ can be reached, and when its head receives visitors: public (A4)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.law.working_days import add_working_days, is_working_day, local_date
+from shared.organs.tree import Level
+from shared.refusal import refuse
+from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
+from shared.service import Parts
+from shared.web.app import json_response
+from shared.web.openapi import answer, array, describe, in_path
+
+EVERY_OTHER = "*"
+"""What holds for organs that have no entry of their own."""
+DAYS_AHEAD = 3
+Time = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class Reception(BaseModel):
+    """When a leader receives visitors (负责人定期接访): once a month, in the so-manieth week on a weekday."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    week: Annotated[int, Field(ge=1, le=4)]
+    weekday: Annotated[int, Field(ge=1, le=5)]
+    """1 is Monday."""
+    begins: Time
+    ends: Time
+    held_by: Literal["organ_head", "deputy_leader"]
+
+    def days(self, today: date) -> list[date]:
+        """The next few, the present day included; one that is free moves to the next working day."""
+        found: list[date] = []
+        month = date(today.year, today.month, 1)
+        while len(found) < DAYS_AHEAD:
+            first = month + timedelta(days=(self.weekday - 1 - month.weekday()) % 7)
+            day = first + timedelta(weeks=self.week - 1)
+            if not is_working_day(day)[0]:
+                day = add_working_days(day, 1).date
+            if day >= today:
+                found.append(day)
+            month = (month + timedelta(days=31)).replace(day=1)
+        return found
+
+
+class Contact(BaseModel):
+    """How an organ can be reached."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str = ""
+    telephone: str
+    site: str
+    reception: Reception | None = None
+
+
+class ContactRoutes:
+    """`GET /v1/organs/{organ}/contact`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._contacts = load(parts.settings.contacts_file)
+
+    def add_to(self, app: FastAPI) -> None:
+        app.add_api_route(
+            "/v1/organs/{organ}/contact",
+            self.contact,
+            methods=["GET"],
+            operation_id="OrganContact",
+            response_class=Response,
+            tags=["reports"],
+        )
+        text = {"type": "string"}
+        day = answer(
+            date={**text, "format": "date"},
+            begins=text,
+            ends=text,
+            held_by={"enum": [ORGAN_HEAD, DEPUTY_LEADER]},
+        )
+        describe(
+            app,
+            "OrganContact",
+            anyone=True,
+            parameters=[in_path("organ", "Its code, as DI-990102.")],
+            answer=answer(
+                organ=text, name=text, address=text, telephone=text, site=text, reception=array(day)
+            ),
+        )
+
+    async def contact(self, request: Request) -> Response:
+        """Address, telephone, site and the next days of reception of an organ of county level or above (A4).
+        Nothing is kept of who asked (SEC-6)."""
+        organs, code = self.parts.law.organs, request.path_params["organ"]
+        if code not in organs or organs.get(code).level < Level.COUNTY:
+            refuse("E_NOT_FOUND", "A4")
+        found = self._contacts.get(code) or self._contacts[EVERY_OTHER]
+        told: dict[str, Any] = found.model_dump(exclude={"reception"})
+        days = []
+        if (reception := found.reception) is not None:
+            hours = reception.model_dump(include={"begins", "ends", "held_by"})
+            today = local_date(self.parts.clock.now())
+            days = [{"date": day, **hours} for day in reception.days(today)]
+        return json_response({"organ": code, "name": organs.get(code).name_zh, **told, "reception": days})
+
+
+def load(path: str) -> dict[str, Contact]:
+    """The contacts by organ; without a file of the deployment, the packaged ones. Raises ValueError for a
+    file that has not the form, or tells nothing of the organs that it does not name."""
+    source = Path(path) if path else files("shared.organs") / "data" / "contacts.json"
+    contacts = TypeAdapter(dict[str, Contact]).validate_json(source.read_text("utf-8"))
+    if EVERY_OTHER not in contacts:
+        raise ValueError(f"contacts: an entry {EVERY_OTHER!r} is needed for the organs that are not named")
+    return contacts
