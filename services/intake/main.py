@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -16,22 +15,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from services.intake.api import IntakeRoutes
 from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
-from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
-from services.intake.commands.overseeing import (
-    RecordRetaliationReport,
-    ReportStaffMisconduct,
-    TellOfStaffMisconduct,
-)
-from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension
-from services.intake.commands.receiving import (
-    ListAllegations,
-    MarkDuplicate,
-    MarkRepeat,
-    ReceiveComplaint,
-    SealAndEscalate,
-)
-from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
-from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.contacts import ContactRoutes
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.desk.book import DeskBook
@@ -41,16 +24,15 @@ from services.intake.desk.quarterly import QuarterlyRoutes
 from services.intake.desk.queue import QueueRoutes
 from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.disclosing import Asked, Forgettable, identity_key_id
+from services.intake.domain.disclosing import identity_key_id
 from services.intake.domain.integration import STATUS_KIND
-from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
-from services.intake.domain.retaliation import Retaliated
 from services.intake.integration.envelopes import KEYS_FILE, Envelopes
 from services.intake.integration.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing
 from services.intake.integration.messages import MESSAGE_KIND, ReporterMessages
 from services.intake.integration.platforms import PLATFORMS_FILE, Callbacks, Platforms
 from services.intake.integration.statuses import StatusBook
+from services.intake.lookups import Lookups
 from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
@@ -59,7 +41,7 @@ from services.intake.vault.blobs import Blobs
 from services.intake.vault.blobs import blobs as blobs_table
 from services.intake.vault.door import open_door
 from services.intake.vault.keys import FileKeys, open_keys
-from services.intake.vault.letters import Direction, Letters
+from services.intake.vault.letters import Letters
 from services.intake.vault.letters import codes as codes_table
 from services.intake.vault.letters import letters as letters_table
 from services.intake.vault.parcels import Parcel, Parcels
@@ -70,21 +52,12 @@ from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
-from shared.aggregate import Aggregate, Context
 from shared.bus.connection import connect, disconnect
-from shared.command import Command
-from shared.contracts.common import Accused
 from shared.contracts.intake import (
-    ComplaintAssignedDown,
-    ComplaintTakenUp,
     IdentityKeyDestroyed,
-    JurisdictionAssigned,
 )
-from shared.gate import Beside, Facts
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
-from shared.reaction import derived_id
-from shared.refusal import refuse
 from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
 from shared.store.types import StoreUnavailable
@@ -96,22 +69,7 @@ FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
 """What else of a reporter ends with the keys of his complaint."""
-DIRECTIONS: dict[type[Command], Direction] = {
-    SubmitReport: "REPORT",
-    WriteToOrgan: "FROM_REPORTER",
-    WriteToReporter: "TO_REPORTER",
-    AskForRecusal: "RECUSAL",
-}
 IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
-PASSING = (
-    "SplitComplaint",
-    "TransferDown",
-    "AssignDown",
-    "TransferLateral",
-    "TakeUp",
-    "AssignJurisdiction",
-)
-"""Commands that make another organ's complaint out of this one."""
 
 
 class Intake:
@@ -165,202 +123,14 @@ class Intake:
             errands[MESSAGE_KIND] = Errand(way, ReporterMessages(parts, vault).prepare)
         return errands
 
-    def facts(self, parts: Parts) -> Facts:
-        vault, repository = self.vault_of(parts), parts.repository
-
-        async def sealed_with(parcel: UUID, organ: str) -> Complaint:
-            """What a lower organ sealed for this one."""
-            complaint = await self.sealed_complaint(parts, parcel, organ)
-            if complaint is None:
-                refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
-            return complaint
-
-        async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str]:
-            """The identity is in the vault before the event that refers to it is written."""
-            assert isinstance(command, ReceiveComplaint | SubmitReport)
-            if isinstance(command, ReceiveComplaint) and command.parcel is not None:
-                if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
-                    refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
-                complaint = await sealed_with(command.parcel, ctx.actor.organ)
-                ref = await vault.copy(complaint.id, aggregate.id)
-                return ref, complaint.identity_status if ref else "UNCLAIMED"
-            if command.reporter is None:
-                return "", "UNCLAIMED"
-            ref = await vault.deposit(aggregate.id, command.reporter)
-            return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED"
-
-        async def joint(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
-            """Whether others report with him: that is told, and nothing more (SEC-1)."""
-            assert isinstance(command, ReceiveComplaint)
-            if command.parcel is not None:
-                return (await sealed_with(command.parcel, ctx.actor.organ)).joint
-            return command.reporter is not None and bool(command.reporter.co_signers)
-
-        async def seal(command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
-            """The content is in the vault, shut for everybody but the addressee, before the event that
-            names the parcel is written."""
-            assert isinstance(command, SealAndEscalate)
-            if command.to not in ctx.law.organs:
-                return None
-            return await self.parcels_of(parts).seal(aggregate.id, command.to, command.content)
-
-        letters = self.letters_of(parts)
-
-        async def letter(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
-            """Free words of or to a reporter: sealed before the event that refers to them is written."""
-            assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal)
-            direction = DIRECTIONS[type(command)]
-            id = derived_id("letter", ctx.command_id)
-            return await letters.put(aggregate.id, direction, command.text, id)
-
-        async def retaliated(command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
-            """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
-            account is in the vault before the event that refers to it is written."""
-            assert isinstance(command, RecordRetaliationReport)
-            complaint = await repository.get(Complaint, command.complaint)
-            if complaint is None or complaint.organ != ctx.actor.organ:
-                refuse("E_JURISDICTION")
-            if not complaint.assigned.get(ctx.actor.person):
-                refuse("E_NEED_TO_KNOW")
-            if command.subject not in {a.ref for a in complaint.accused}:
-                return Retaliated(complaint, None)
-            id = derived_id("account", ctx.command_id)
-            return Retaliated(complaint, await letters.put(complaint.id, "ACCOUNT", command.account, id))
-
-        async def handled_by(command: Command, aggregate: Aggregate, ctx: Context) -> str:
-            """The organ of the complaint that the code has opened."""
-            assert isinstance(command, TellOfStaffMisconduct)
-            complaint = await repository.get(Complaint, command.complaint)
-            assert complaint is not None
-            return complaint.organ
-
-        async def account(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
-            """What is said of a member of the staff: with the complaint that it came with, or by itself."""
-            assert isinstance(command, ReportStaffMisconduct | TellOfStaffMisconduct)
-            key = getattr(command, "complaint", aggregate.id)
-            return await letters.put(key, "ACCOUNT", command.account, derived_id("account", ctx.command_id))
-
-        async def register(command: Command, aggregate: Aggregate, ctx: Context) -> dict[str, Accused]:
-            """The accused that the clerk says are known already."""
-            assert isinstance(command, ListAllegations)
-            known = {}
-            for match in {a.match for a in command.accused if a.match is not None}:
-                entry = await repository.get(RegisterEntry, register_id(match))
-                if entry is not None and entry.accused is not None and aggregate.organ in entry.organs:
-                    known[match] = entry.accused
-            return known
-
-        async def original(command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
-            """The complaint that this one is said to repeat."""
-            assert isinstance(command, MarkDuplicate | MarkRepeat)
-            return await repository.get(Complaint, command.of)
-
-        async def supervised(command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
-            """The item of an organ below that an order is about."""
-            assert isinstance(command, DraftSupervisionOrder)
-            return await repository.get(Complaint, command.complaint)
-
-        async def asked(command: Command, aggregate: Aggregate, ctx: Context) -> Asked:
-            """The complaint, and whether its reporter agreed to be contacted."""
-            assert isinstance(command, RequestIdentityDisclosure)
-            complaint = await repository.get(Complaint, command.complaint)
-            # The vault is asked only where the actor may know of the complaint at all.
-            if complaint is None or not complaint.assigned.get(ctx.actor.person):
-                return Asked(complaint, False)
-            reporter = await vault.reporter(complaint.id)
-            return Asked(complaint, reporter is not None and reporter.may_be_contacted)
-
-        async def forgettable(command: Command, aggregate: Aggregate, ctx: Context) -> Forgettable:
-            """Whether anything still needs the reporter of a complaint."""
-            assert isinstance(command, DestroyIdentityKey)
-            complaint = await repository.get(Complaint, command.complaint)
-            held = complaint is not None and await self.room.open_for(complaint)
-            return Forgettable(complaint, ctx.law.policy.int_of("retention.identity.years"), held)
-
+    def lookups(self, parts: Parts) -> Lookups:
+        vault = self.vault_of(parts)
         transfer = depositing(vault, Transfers(vault.engine), self.envelopes_of(parts), exists_in(parts))
-        return {
-            "asked": asked,
-            "supervised": supervised,
-            "forgettable": forgettable,
-            "vault": deposit,
-            "joint": joint,
-            "sealed": seal,
-            "letter": letter,
-            "register": register,
-            "original": original,
-            "retaliated": retaliated,
-            "handled_by": handled_by,
-            "account": account,
-            "transfer": transfer,
-        }
+        letters, parcels = self.letters_of(parts), self.parcels_of(parts)
+        return Lookups(parts.repository, vault, letters, parcels, transfer, self._held)
 
-    async def sealed_complaint(self, parts: Parts, parcel: UUID, organ: str) -> Complaint | None:
-        """The sealed complaint of a parcel, if it is addressed to this organ; None for every other."""
-        label = await self.parcels_of(parts).find(parcel)
-        if label is None or label.addressee != organ:
-            return None
-        complaint = await parts.repository.get(Complaint, label.complaint)
-        return complaint if complaint is not None and complaint.parcel == str(parcel) else None
-
-    def beside(self, parts: Parts) -> dict[str, Beside]:
-        async def link(complaint: Complaint, ctx: Context) -> Sequence[Aggregate]:
-            entries = []
-            for person in complaint.accused:
-                id = register_id(person.ref)
-                entry = await parts.repository.get(RegisterEntry, id) or RegisterEntry(id)
-                kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
-                entry.link_complaint(ctx, person, complaint.id, kinds, complaint.organ)
-                entries.append(entry)
-            return entries
-
-        async def enter_register(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
-            """Every accused's own stream is written in the transaction of the list (R55)."""
-            assert isinstance(aggregate, Complaint)
-            return await link(aggregate, ctx)
-
-        async def pass_on(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
-            """At the organ that goes on with it, the complaint is born in the same transaction: it cannot
-            be lost on the way (A16, A17, A18, A22)."""
-            assert isinstance(aggregate, Complaint)
-            event = aggregate.pending_events[-1].event
-            if isinstance(event, JurisdictionAssigned):
-                return ()  # the dispute was decided for the organ itself
-            assert isinstance(event, PassedOn)
-            child = Complaint(UUID(event.born))
-            reference = await self.vault_of(parts).copy(aggregate.id, child.id)
-            below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
-            # Above, the superior follows its complaint down; a sibling's is a case of its own.
-            child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
-            told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
-            designated = told_to or isinstance(command, AssignJurisdiction)
-            child.be_born(child_ctx, aggregate, event, reference, designated=designated)
-            return [child, *await link(child, ctx)]
-
-        async def take_in(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
-            """The lower organ's sealed complaint learns that its parcel arrived, once."""
-            assert isinstance(command, ReceiveComplaint)
-            if command.parcel is None:
-                return ()
-            complaint = await self.sealed_complaint(parts, command.parcel, ctx.actor.organ)
-            assert complaint is not None
-            complaint.take_in_parcel(replace(ctx, duty=""))
-            return [complaint]
-
-        async def tell_superior(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
-            """That it takes longer is told to whoever assigned it (A23)."""
-            assert isinstance(command, RequestExtension)
-            assert isinstance(aggregate, Complaint)
-            superior = await parts.repository.get(Complaint, UUID(aggregate.origin))
-            assert superior is not None
-            superior.note_extension(replace(ctx, duty=""), command.reason)
-            return [superior]
-
-        return {
-            "ReceiveComplaint": take_in,
-            "ListAllegations": enter_register,
-            "RequestExtension": tell_superior,
-            **dict.fromkeys(PASSING, pass_on),
-        }
+    async def _held(self, complaint: Complaint) -> bool:
+        return await self.room.open_for(complaint)
 
     def screen(self, parts: Parts) -> VaultScreen:
         """The screen, widened to every complaint about the same accused: who sent a duplicate is
@@ -402,7 +172,7 @@ class Intake:
         PlatformRoutes(
             parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
         ).add_to(app)
-        parcels = self.parcels_of(parts)
+        parcels, lookups = self.parcels_of(parts), self.lookups(parts)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -454,7 +224,7 @@ class Intake:
                 await asyncio.sleep(FORGET_SECONDS)
 
         async def named(parcel: Parcel) -> bool:
-            return await self.sealed_complaint(parts, parcel.id, parcel.addressee) is not None
+            return await lookups.sealed_complaint(parcel.id, parcel.addressee) is not None
 
         if parts.settings.nats_url:
             parts.workers.append(door)
@@ -490,8 +260,8 @@ def service() -> Service:
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
         extra_projections=lambda: [own.accused, own.desk, own.statuses],
-        facts=own.facts,
-        beside=own.beside,
+        facts=lambda parts: own.lookups(parts).facts(),
+        beside=lambda parts: own.lookups(parts).beside(),
         screen=own.screen,
         outgoing=own.outgoing,
         larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},

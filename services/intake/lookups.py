@@ -1,0 +1,281 @@
+"""What intake's commands want looked up before they are decided, and what is written beside them.
+
+Whatever goes into the vault (identities, letters, parcels) is there before the event that refers to it is
+written; what nothing refers to in the end is swept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
+from services.intake.commands.overseeing import (
+    RecordRetaliationReport,
+    ReportStaffMisconduct,
+    TellOfStaffMisconduct,
+)
+from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension
+from services.intake.commands.receiving import (
+    ListAllegations,
+    MarkDuplicate,
+    MarkRepeat,
+    ReceiveComplaint,
+    SealAndEscalate,
+)
+from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
+from services.intake.commands.supervising import DraftSupervisionOrder
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.disclosing import Asked, Forgettable
+from services.intake.domain.passing_on import PassedOn
+from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.domain.retaliation import Retaliated
+from services.intake.integration.inbound import Deposit
+from services.intake.vault.letters import Direction, Letters
+from services.intake.vault.parcels import Parcels
+from services.intake.vault.store import Vault
+from shared.aggregate import Aggregate, Context
+from shared.command import Command
+from shared.contracts.common import Accused
+from shared.contracts.intake import (
+    ComplaintAssignedDown,
+    ComplaintTakenUp,
+    JurisdictionAssigned,
+)
+from shared.gate import Beside, Facts
+from shared.reaction import derived_id
+from shared.refusal import refuse
+from shared.store.repository import Repository
+
+Written = Sequence[Aggregate]
+DIRECTIONS: dict[type[Command], Direction] = {
+    SubmitReport: "REPORT",
+    WriteToOrgan: "FROM_REPORTER",
+    WriteToReporter: "TO_REPORTER",
+    AskForRecusal: "RECUSAL",
+}
+PASSING = (
+    "SplitComplaint",
+    "TransferDown",
+    "AssignDown",
+    "TransferLateral",
+    "TakeUp",
+    "AssignJurisdiction",
+)
+"""Commands that make another organ's complaint out of this one."""
+
+
+class Lookups:
+    """Answers by the names that the commands ask under."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        vault: Vault,
+        letters: Letters,
+        parcels: Parcels,
+        transfer: Deposit,
+        held: Callable[[Complaint], Awaitable[bool]],
+    ) -> None:
+        self.repository = repository
+        self.vault = vault
+        self.letters = letters
+        self.parcels = parcels
+        self.transfer = transfer
+        self.held = held
+        """Whether something still needs the reporter of a complaint."""
+
+    def facts(self) -> Facts:
+        """What is asked before a command is decided."""
+        return {
+            "asked": self.asked,
+            "supervised": self.supervised,
+            "forgettable": self.forgettable,
+            "vault": self.deposit,
+            "joint": self.joint,
+            "sealed": self.seal,
+            "letter": self.letter,
+            "register": self.register,
+            "original": self.original,
+            "retaliated": self.retaliated,
+            "handled_by": self.handled_by,
+            "account": self.account,
+            "transfer": self.transfer,
+        }
+
+    def beside(self) -> dict[str, Beside]:
+        """What is written in the transaction of a command, beside its own case."""
+        return {
+            "ReceiveComplaint": self.take_in,
+            "ListAllegations": self.enter_register,
+            "RequestExtension": self.tell_superior,
+            **dict.fromkeys(PASSING, self.pass_on),
+        }
+
+    async def sealed_complaint(self, parcel: UUID, organ: str) -> Complaint | None:
+        """The sealed complaint of a parcel, if it is addressed to this organ; None for every other."""
+        label = await self.parcels.find(parcel)
+        if label is None or label.addressee != organ:
+            return None
+        complaint = await self.repository.get(Complaint, label.complaint)
+        return complaint if complaint is not None and complaint.parcel == str(parcel) else None
+
+    async def _sealed_with(self, parcel: UUID, organ: str) -> Complaint:
+        """What a lower organ sealed for this one."""
+        complaint = await self.sealed_complaint(parcel, organ)
+        if complaint is None:
+            refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
+        return complaint
+
+    async def deposit(self, command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str]:
+        """The identity is in the vault before the event that refers to it is written."""
+        assert isinstance(command, ReceiveComplaint | SubmitReport)
+        if isinstance(command, ReceiveComplaint) and command.parcel is not None:
+            if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
+                refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
+            complaint = await self._sealed_with(command.parcel, ctx.actor.organ)
+            ref = await self.vault.copy(complaint.id, aggregate.id)
+            return ref, complaint.identity_status if ref else "UNCLAIMED"
+        if command.reporter is None:
+            return "", "UNCLAIMED"
+        ref = await self.vault.deposit(aggregate.id, command.reporter)
+        return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED"
+
+    async def joint(self, command: Command, aggregate: Aggregate, ctx: Context) -> bool:
+        """Whether others report with him: that is told, and nothing more (SEC-1)."""
+        assert isinstance(command, ReceiveComplaint)
+        if command.parcel is not None:
+            return (await self._sealed_with(command.parcel, ctx.actor.organ)).joint
+        return command.reporter is not None and bool(command.reporter.co_signers)
+
+    async def seal(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
+        """The content is in the vault, shut for everybody but the addressee, before the event that
+        names the parcel is written."""
+        assert isinstance(command, SealAndEscalate)
+        if command.to not in ctx.law.organs:
+            return None
+        return await self.parcels.seal(aggregate.id, command.to, command.content)
+
+    async def letter(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
+        """Free words of or to a reporter: sealed before the event that refers to them is written."""
+        assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal)
+        direction = DIRECTIONS[type(command)]
+        id = derived_id("letter", ctx.command_id)
+        return await self.letters.put(aggregate.id, direction, command.text, id)
+
+    async def retaliated(self, command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
+        """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
+        account is in the vault before the event that refers to it is written."""
+        assert isinstance(command, RecordRetaliationReport)
+        complaint = await self.repository.get(Complaint, command.complaint)
+        if complaint is None or complaint.organ != ctx.actor.organ:
+            refuse("E_JURISDICTION")
+        if not complaint.assigned.get(ctx.actor.person):
+            refuse("E_NEED_TO_KNOW")
+        if command.subject not in {a.ref for a in complaint.accused}:
+            return Retaliated(complaint, None)
+        id = derived_id("account", ctx.command_id)
+        return Retaliated(complaint, await self.letters.put(complaint.id, "ACCOUNT", command.account, id))
+
+    async def handled_by(self, command: Command, aggregate: Aggregate, ctx: Context) -> str:
+        """The organ of the complaint that the code has opened."""
+        assert isinstance(command, TellOfStaffMisconduct)
+        complaint = await self.repository.get(Complaint, command.complaint)
+        assert complaint is not None
+        return complaint.organ
+
+    async def account(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
+        """What is said of a member of the staff: with the complaint that it came with, or by itself."""
+        assert isinstance(command, ReportStaffMisconduct | TellOfStaffMisconduct)
+        key = getattr(command, "complaint", aggregate.id)
+        return await self.letters.put(key, "ACCOUNT", command.account, derived_id("account", ctx.command_id))
+
+    async def register(self, command: Command, aggregate: Aggregate, ctx: Context) -> dict[str, Accused]:
+        """The accused that the clerk says are known already."""
+        assert isinstance(command, ListAllegations)
+        known = {}
+        for match in {a.match for a in command.accused if a.match is not None}:
+            entry = await self.repository.get(RegisterEntry, register_id(match))
+            if entry is not None and entry.accused is not None and aggregate.organ in entry.organs:
+                known[match] = entry.accused
+        return known
+
+    async def original(self, command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
+        """The complaint that this one is said to repeat."""
+        assert isinstance(command, MarkDuplicate | MarkRepeat)
+        return await self.repository.get(Complaint, command.of)
+
+    async def supervised(self, command: Command, aggregate: Aggregate, ctx: Context) -> Complaint | None:
+        """The item of an organ below that an order is about."""
+        assert isinstance(command, DraftSupervisionOrder)
+        return await self.repository.get(Complaint, command.complaint)
+
+    async def asked(self, command: Command, aggregate: Aggregate, ctx: Context) -> Asked:
+        """The complaint, and whether its reporter agreed to be contacted."""
+        assert isinstance(command, RequestIdentityDisclosure)
+        complaint = await self.repository.get(Complaint, command.complaint)
+        # The vault is asked only where the actor may know of the complaint at all.
+        if complaint is None or not complaint.assigned.get(ctx.actor.person):
+            return Asked(complaint, False)
+        reporter = await self.vault.reporter(complaint.id)
+        return Asked(complaint, reporter is not None and reporter.may_be_contacted)
+
+    async def forgettable(self, command: Command, aggregate: Aggregate, ctx: Context) -> Forgettable:
+        """Whether anything still needs the reporter of a complaint."""
+        assert isinstance(command, DestroyIdentityKey)
+        complaint = await self.repository.get(Complaint, command.complaint)
+        held = complaint is not None and await self.held(complaint)
+        return Forgettable(complaint, ctx.law.policy.int_of("retention.identity.years"), held)
+
+    async def _link(self, complaint: Complaint, ctx: Context) -> Written:
+        entries = []
+        for person in complaint.accused:
+            id = register_id(person.ref)
+            entry = await self.repository.get(RegisterEntry, id) or RegisterEntry(id)
+            kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
+            entry.link_complaint(ctx, person, complaint.id, kinds, complaint.organ)
+            entries.append(entry)
+        return entries
+
+    async def enter_register(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Every accused's own stream is written in the transaction of the list (R55)."""
+        assert isinstance(aggregate, Complaint)
+        return await self._link(aggregate, ctx)
+
+    async def pass_on(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """At the organ that goes on with it, the complaint is born in the same transaction: it cannot
+        be lost on the way (A16, A17, A18, A22)."""
+        assert isinstance(aggregate, Complaint)
+        event = aggregate.pending_events[-1].event
+        if isinstance(event, JurisdictionAssigned):
+            return ()  # the dispute was decided for the organ itself
+        assert isinstance(event, PassedOn)
+        child = Complaint(UUID(event.born))
+        reference = await self.vault.copy(aggregate.id, child.id)
+        below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
+        # Above, the superior follows its complaint down; a sibling's is a case of its own.
+        child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
+        told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
+        designated = told_to or isinstance(command, AssignJurisdiction)
+        child.be_born(child_ctx, aggregate, event, reference, designated=designated)
+        return [child, *await self._link(child, ctx)]
+
+    async def take_in(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """The lower organ's sealed complaint learns that its parcel arrived, once."""
+        assert isinstance(command, ReceiveComplaint)
+        if command.parcel is None:
+            return ()
+        complaint = await self.sealed_complaint(command.parcel, ctx.actor.organ)
+        assert complaint is not None
+        complaint.take_in_parcel(replace(ctx, duty=""))
+        return [complaint]
+
+    async def tell_superior(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """That it takes longer is told to whoever assigned it (A23)."""
+        assert isinstance(command, RequestExtension)
+        assert isinstance(aggregate, Complaint)
+        superior = await self.repository.get(Complaint, UUID(aggregate.origin))
+        assert superior is not None
+        superior.note_extension(replace(ctx, duty=""), command.reason)
+        return [superior]
