@@ -13,7 +13,7 @@ from services.intake.commands.reporting import AddAttachment
 from services.intake.domain.complaint import Complaint
 from services.intake.public import Reports
 from services.intake.reporting.cleaning import cleaned, media_type
-from services.intake.vault.blobs import Blobs
+from services.intake.vault.blobs import Blobs, whole
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
@@ -101,7 +101,7 @@ class Attachments:
             blob = await self.blobs.put(complaint.id, kind, _limited(first, stream))
             content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)
             if content is not None:
-                await self.blobs.put(complaint.id, kind, _whole(content), original=blob.id)
+                await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
         added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
         await self.parts.gatekeeper.execute(GateRequest(added, None, complaint.id))
         return json_response({"size": blob.size, "media_type": kind}, 201)
@@ -160,7 +160,3 @@ async def _limited(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         if size > MOST_BYTES:
             refuse("E_BODY_TOO_LARGE", "SEC-6", max_bytes=MOST_BYTES)
         yield part
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content

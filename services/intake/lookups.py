@@ -32,6 +32,7 @@ from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.domain.retaliation import Retaliated
 from services.intake.integration.inbound import Deposit
+from services.intake.vault.blobs import Blobs
 from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
@@ -40,6 +41,7 @@ from shared.command import Command
 from shared.contracts.common import Accused
 from shared.contracts.intake import (
     ComplaintAssignedDown,
+    ComplaintSplit,
     ComplaintTakenUp,
     JurisdictionAssigned,
 )
@@ -74,6 +76,7 @@ class Lookups:
         repository: Repository,
         vault: Vault,
         letters: Letters,
+        blobs: Blobs,
         parcels: Parcels,
         transfer: Deposit,
         held: Callable[[Complaint], Awaitable[bool]],
@@ -81,6 +84,7 @@ class Lookups:
         self.repository = repository
         self.vault = vault
         self.letters = letters
+        self.blobs = blobs
         self.parcels = parcels
         self.transfer = transfer
         self.held = held
@@ -253,6 +257,9 @@ class Lookups:
         assert isinstance(event, PassedOn)
         child = Complaint(UUID(event.born))
         reference = await self.vault.copy(aggregate.id, child.id)
+        if not isinstance(event, ComplaintSplit):  # his own words tell of the other parts too (A18)
+            await self.letters.copy(aggregate.id, child.id)
+            await self.blobs.copy(aggregate.id, child.id)
         below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
         # Above, the superior follows its complaint down; a sibling's is a case of its own.
         child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")

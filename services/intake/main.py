@@ -101,6 +101,10 @@ class Intake:
             self.letters = Letters(vault.engine, open_keys(parts.settings), pepper, vault.ready)
         return self.letters
 
+    def blobs_of(self, parts: Parts) -> Blobs:
+        vault = self.vault_of(parts)
+        return Blobs(vault.engine, open_keys(parts.settings), vault.ready)
+
     def envelopes_of(self, parts: Parts) -> Envelopes:
         return Envelopes(parts.settings.keys_dir / KEYS_FILE)
 
@@ -126,8 +130,8 @@ class Intake:
     def lookups(self, parts: Parts) -> Lookups:
         vault = self.vault_of(parts)
         transfer = depositing(vault, Transfers(vault.engine), self.envelopes_of(parts), exists_in(parts))
-        letters, parcels = self.letters_of(parts), self.parcels_of(parts)
-        return Lookups(parts.repository, vault, letters, parcels, transfer, self._held)
+        letters, blobs, parcels = self.letters_of(parts), self.blobs_of(parts), self.parcels_of(parts)
+        return Lookups(parts.repository, vault, letters, blobs, parcels, transfer, self._held)
 
     async def _held(self, complaint: Complaint) -> bool:
         return await self.room.open_for(complaint)
@@ -165,7 +169,7 @@ class Intake:
         ContactRoutes(parts).add_to(app)
         OversightRoutes(parts, letters).add_to(app)
         QuarterlyRoutes(parts).add_to(app)
-        blobs = Blobs(vault.engine, open_keys(parts.settings), vault.ready)
+        blobs = self.blobs_of(parts)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
         transfers, exists = Transfers(vault.engine), exists_in(parts)
@@ -196,6 +200,7 @@ class Intake:
                 try:
                     erased = await vault.sweep_orphans(exists) + await letters.sweep_orphans(exists)
                     await transfers.sweep_orphans(exists)
+                    erased += await blobs.sweep_orphans(exists)
                     erased += await parcels.sweep_orphans(named)
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("sweep_waits", error=type(error).__name__)

@@ -14,7 +14,7 @@ from pypdf import PdfWriter
 
 from services.intake.reporting.flood import solve
 from shared.law.working_days import is_working_day
-from tests.harness import CITY, COUNTY, TOWN, Case, World, done, hidden, refused
+from tests.harness import CITY, COUNTY, TOWN, Case, World, done, hidden, person, refused
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 WORDS = "本村书记去年截留了安置补偿款，我亲眼所见。"
@@ -321,3 +321,25 @@ def test_sec6_a35_no_log_knows_who_asked(world: World) -> None:
             for canary in (agent, address, CANARY):
                 assert canary.encode() not in content, path
     assert looked > 100
+
+
+def test_a16_the_reporters_words_and_files_go_along(world: World) -> None:
+    """The organ that goes on with it reads what was written here before; the code tells no more than that."""
+    code, case = reported(world, managed_by_level="COUNTY")
+    attached = picture("PNG")
+    done(upload(world, code, attached))
+    head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
+    world.assign(case, head, clerk, by=head)
+    world.do(case, "RegisterComplaint", clerk)
+    world.do(case, "ListAllegations", clerk, world.story(COUNTY, accused=[person(TOWN)]).listing())
+    world.do(case, "TransferDown", head, {"to_organ": TOWN.code})
+    born = Case("intake", world.entries("intake", case.id)[-1].event["born"])
+    world.assign(born, HEAD, CLERK, by=HEAD)
+    [letter] = world.get(CLERK, f"{born.path}/letters").json()["letters"]
+    assert letter["text"] == WORDS
+    [item] = files(world, born)
+    copy = world.get(CLERK, f"{born.path}/attachments/{item['id']}")
+    assert copy.headers["content-type"] == "image/png"
+    assert CANARY.encode() not in copy.content
+    hidden(world.get(CLERK, f"{case.path}/letters"))
+    assert behind(world, code).json() == {"status": "SENT_TO_COMPETENT_BODY"}

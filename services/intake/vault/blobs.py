@@ -17,19 +17,24 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    DateTime,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
     Uuid,
+    delete,
+    func,
     insert,
     select,
+    text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY, at_once
+from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
+from shared.reaction import derived_id
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -43,6 +48,7 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
+    Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 chunks = Table(
     "blob_chunks",
@@ -67,6 +73,11 @@ class Blob:
     size: int
 
 
+async def whole(content: bytes) -> AsyncIterator[bytes]:
+    """A content that is there already, as a stream."""
+    yield content
+
+
 def _nonce(number: int, last: bool) -> bytes:
     """The key is fresh for each file, so number and end alone never repeat."""
     return number.to_bytes(11, "big") + bytes([last])
@@ -84,10 +95,15 @@ class Blobs:
         self._keys = keys
 
     async def put(
-        self, complaint: UUID, media_type: str, parts: AsyncIterator[bytes], original: UUID | None = None
+        self,
+        complaint: UUID,
+        media_type: str,
+        parts: AsyncIterator[bytes],
+        original: UUID | None = None,
+        id: UUID | None = None,
     ) -> Blob:
         """Seals a file as it comes. Whatever ends the stream early leaves nothing behind."""
-        id, key = uuid4(), AESGCM.generate_key(256)
+        id, key = id or uuid4(), AESGCM.generate_key(256)
         wrapped = await self._keys.wrap(IDENTITY, key)
         digest, size = hashlib.sha256(), 0
         try:
@@ -115,6 +131,35 @@ class Blobs:
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
         return Blob(id, complaint, original, media_type, size)
+
+    async def copy(self, origin: UUID, complaint: UUID) -> None:
+        """The files of a complaint go along to the one born of it: under fresh keys. Copied again, the first
+        copies stand."""
+
+        def of_the_copy(id: UUID) -> UUID:
+            return derived_id("blob", str(complaint), str(id))
+
+        there = {blob.id for blob in await self.of(complaint)}
+        for blob in await self.of(origin):
+            if (id := of_the_copy(blob.id)) not in there:
+                original = None if blob.original is None else of_the_copy(blob.original)
+                await self.put(complaint, blob.media_type, whole(await self.open(blob.id)), original, id)
+
+    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
+        """Erases files of complaints that were never written (a crash in between)."""
+        age = text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
+        old = select(blobs.c.complaint).distinct().where(blobs.c.stored_at < func.now() - age)
+        try:
+            async with self._engine.connect() as connection:
+                candidates = list((await connection.execute(old)).scalars())
+            orphans = [c for c in candidates if not await exists(c)]
+            of_orphans = select(blobs.c.id).where(blobs.c.complaint.in_(orphans))
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(chunks).where(chunks.c.blob.in_(of_orphans)))
+                await connection.execute(delete(blobs).where(blobs.c.complaint.in_(orphans)))
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
+        return len(orphans)
 
     async def of(self, complaint: UUID) -> list[Blob]:
         """The files of a complaint, originals and copies."""

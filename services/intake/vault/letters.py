@@ -33,6 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
 from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
+from shared.reaction import derived_id
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -116,6 +117,13 @@ class Letters:
         }
         await self._write(insert(letters).values(row).on_conflict_do_nothing(index_elements=["id"]))
         return id
+
+    async def copy(self, origin: UUID, complaint: UUID) -> None:
+        """What a reporter wrote goes along to the complaint born of his: under fresh keys. Copied again,
+        the first copies stand."""
+        for letter in await self.of(origin, "REPORT", "FROM_REPORTER"):
+            id = derived_id("letter", str(complaint), str(letter.id))
+            await self.put(complaint, letter.direction, letter.text, id)
 
     async def of(self, complaint: UUID, *directions: Direction) -> list[Letter]:
         """The letters of a complaint, oldest first."""

@@ -1,0 +1,99 @@
+"""Letters, codes and files in the vault, on a real PostgreSQL: what goes along, is swept, and a guess costs."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake.vault.blobs import Blobs, whole
+from services.intake.vault.keys import FileKeys
+from services.intake.vault.letters import Letters, SlowHash
+
+Engines = tuple[AsyncEngine, AsyncEngine]
+
+
+class Counting(SlowHash):
+    """A slow hash that counts how often it is asked."""
+
+    asked = 0
+
+    async def __call__(self, secret: str, salt: bytes) -> bytes:
+        self.asked += 1
+        return await super().__call__(secret, salt)
+
+
+@pytest.fixture
+def keys() -> FileKeys:
+    return FileKeys(secrets.token_bytes(32))
+
+
+@pytest.fixture
+def letters(engines: Engines, keys: FileKeys) -> Letters:
+    return Letters(engines[0], keys, b"pepper")
+
+
+@pytest.fixture
+def blobs(engines: Engines, keys: FileKeys) -> Blobs:
+    return Blobs(engines[0], keys)
+
+
+@pytest.mark.parametrize("halves", [("there", "right"), ("there", "wrong"), ("nowhere", "right")])
+async def test_sec7_every_try_costs_one_slow_hash(letters: Letters, halves: tuple[str, str]) -> None:
+    """Whether there is such a code or not; only both halves together open anything."""
+    complaint, slow = uuid4(), Counting()
+    there, right = f"there-{complaint}", f"right-{complaint}"
+    await letters.keep_code(complaint, (there, right), slow)
+    slow.asked = 0
+    asked = (halves[0].replace("there", there), halves[1].replace("right", right))
+    found = await letters.complaint_of(asked, slow)
+    assert slow.asked == 1
+    assert found == (complaint if halves == ("there", "right") else None)
+
+
+async def test_what_goes_along_is_copied_once_under_keys_of_its_own(
+    letters: Letters, blobs: Blobs, engines: Engines
+) -> None:
+    origin, born = uuid4(), uuid4()
+    await letters.put(origin, "REPORT", "虚述。")
+    await letters.put(origin, "TO_REPORTER", "收悉。")
+    await letters.put(origin, "RECUSAL", "请回避。")
+    original = await blobs.put(origin, "text/plain", whole(b"page"))
+    await blobs.put(origin, "text/plain", whole(b"clean"), original=original.id)
+    for _ in range(2):
+        await letters.copy(origin, born)
+        await blobs.copy(origin, born)
+    assert [x.text for x in await letters.of(born, "REPORT", "TO_REPORTER", "RECUSAL")] == ["虚述。"]
+    files = {blob.original: blob for blob in await blobs.of(born)}
+    assert set(files) == {None, files[None].id}
+    assert await blobs.open(files[None].id) == b"page"
+    assert await blobs.open(files[files[None].id].id) == b"clean"
+    assert not {blob.id for blob in await blobs.of(origin)} & {blob.id for blob in files.values()}
+    async with engines[1].connect() as connection:
+        query = text("SELECT wrapped_key FROM blobs WHERE complaint IN (:a, :b)")
+        wrapped = (await connection.execute(query, {"a": origin, "b": born})).scalars().all()
+    assert len(set(wrapped)) == 4
+
+
+async def test_files_of_complaints_that_never_were_are_swept_and_nothing_else(
+    blobs: Blobs, engines: Engines
+) -> None:
+    kept, orphan, fresh = uuid4(), uuid4(), uuid4()
+    for complaint in (kept, orphan, fresh):
+        await blobs.put(complaint, "text/plain", whole(b"page"))
+    async with engines[1].begin() as connection:
+        older = text("UPDATE blobs SET stored_at = stored_at - interval '1 day' WHERE complaint IN (:a, :b)")
+        await connection.execute(older, {"a": kept, "b": orphan})
+
+    async def exists(complaint: UUID) -> bool:
+        return complaint == kept
+
+    lost = [blob.id for blob in await blobs.of(orphan)]
+    assert await blobs.sweep_orphans(exists) >= 1
+    assert [len(await blobs.of(c)) for c in (kept, orphan, fresh)] == [1, 0, 1]
+    async with engines[1].connect() as connection:
+        left = text("SELECT count(*) FROM blob_chunks WHERE blob = :id")
+        assert (await connection.execute(left, {"id": lost[0]})).scalar_one() == 0
