@@ -17,13 +17,15 @@ from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows
 from shared.store.types import RawEntry
 
-VERSION = 2
+VERSION = 3
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
+KEPT_FROM = {"StaffMisconductReported": "staff"}
+"""Events that are about somebody who is to find nothing of them, and the field that names him (A33)."""
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
 
 
-def case_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
+def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table]:
     """Tables of the common projection, in the schema that the service owns."""
     cases = Table(
         f"cases_v{VERSION}",
@@ -65,7 +67,14 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         Column("met", Boolean, nullable=False, index=True),
         schema="view",
     )
-    return cases, work, deadlines
+    kept_from = Table(
+        f"kept_from_v{VERSION}",
+        metadata,
+        Column("stream", Uuid, primary_key=True),
+        Column("person", Text, primary_key=True),
+        schema="view",
+    )
+    return cases, work, deadlines, kept_from
 
 
 class CaseBook:
@@ -76,8 +85,8 @@ class CaseBook:
 
     def __init__(self) -> None:
         self.metadata = MetaData()
-        self.cases, self.work, self.deadlines = case_tables(self.metadata)
-        self.tables = [self.cases, self.work, self.deadlines]
+        self.cases, self.work, self.deadlines, self.kept_from = case_tables(self.metadata)
+        self.tables = [self.cases, self.work, self.deadlines, self.kept_from]
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         await rows[self.cases].fetch(e.stream for e in batch)
@@ -90,6 +99,8 @@ class CaseBook:
             elif kind != "AuditRecord":
                 self._case(entry, rows[self.cases])
                 await self._people(entry, name, rows[self.work])
+                if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
+                    rows[self.kept_from].put({"stream": entry.stream, "person": person})
                 self._clocks(entry, rows[self.deadlines])
 
     def _case(self, entry: RawEntry, cases: TableRows) -> None:

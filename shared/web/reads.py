@@ -9,7 +9,7 @@ from typing import Any, get_args
 from uuid import UUID, uuid4
 
 from fastapi import FastAPI
-from sqlalchemy import ColumnElement, Select, Table, and_, func, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
@@ -299,11 +299,13 @@ class Reads:
         """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
         the prefix of the division code, and what a superior sent to this very organ. Envelopes that nobody
         has registered stand only in those of the petition department that they came to, and what was
-        sealed upward in none (§4.1 note a, A14, A15)."""
+        sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33)."""
         within = or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
         return and_(within, *(not_(hidden) for hidden in self._concealed(cases, token)))
 
     def _concealed(self, cases: Table, token: Token) -> Iterator[ColumnElement[bool]]:
+        kept = self.book.kept_from.c
+        yield exists().where(kept.stream == cases.c.stream, kept.person == token.person)
         for kind in self._kinds:
             if kind.sealed:
                 yield and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.sealed))

@@ -76,6 +76,8 @@ def test_a33_in_whatever_rank_the_named_one_comes(world: World) -> None:
     hidden(account(world, id, WATCHER))
     own = str(done(report(world, staff=sub(ABOVE)))["id"])
     hidden(assign(world, own, ABOVE, DECIDER, "organ_head"))
+    assert own not in listed(world, ABOVE)
+    assert own in listed(world, CITY.petition_clerk)
     his = str(done(report(world, staff=sub(DECIDER)))["id"])
     refused(assign(world, his, ABOVE, DECIDER, "organ_head"), "E_RECUSAL", "A48")
 
@@ -99,6 +101,7 @@ def test_a33_the_province_handles_its_own_and_the_named_one_is_left_out(world: W
     named = PROVINCE.petition_head
     id = str(done(report(world, TOWN.handler, staff_organ=PROVINCE.code, staff=sub(named)))["id"])
     hidden(assign(world, id, named, PROVINCE.organ_head, "organ_head"))
+    assert id not in listed(world, named)
     hidden(account(world, id, named))
     hidden(account(world, id, PROVINCE.organ_head))
     done(assign(world, id, PROVINCE.organ_head, PROVINCE.organ_head, "organ_head"))

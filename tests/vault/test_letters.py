@@ -1,4 +1,4 @@
-"""Letters, codes and files in the vault, on PostgreSQL: what goes along, what is swept, what a guess costs."""
+"""Letters, codes and files in the vault, on PostgreSQL: what goes along, is swept, and a guess costs."""
 
 from __future__ import annotations
 
