@@ -29,6 +29,7 @@ from psycopg.rows import namedtuple_row
 
 from deploy.local.people import people
 from deploy.local.stack import Stack
+from services.intake.reporting.flood import solve
 from shared.refusals import CATALOGUE
 from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer
@@ -105,6 +106,16 @@ def working_days_after(day: date, n: int) -> date:
         day += timedelta(days=1)
         n -= chinese_calendar.is_workday(day)
     return day
+
+
+ANONYMOUS = {
+    "channel": "ONLINE_APP",
+    "acknowledged_notice_version": "1",
+    "unit_division": "990102100001",
+    "managed_by_level": "TOWNSHIP",
+    "text": "虚述一件。",
+}
+"""A report without account about somebody of TOWN."""
 
 
 @dataclass(frozen=True)
@@ -373,6 +384,18 @@ class World:
         return self._connections[service]
 
     # --- stories ---
+
+    def proof(self) -> str:
+        """A fresh proof of work (SEC-6)."""
+        asked = self.get(None, "/intake/v1/reports/challenge").json()
+        return f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
+
+    def anonymously(
+        self, path: str = "", headers: Mapping[str, str] | None = None, **body: Any
+    ) -> httpx.Response:
+        """What somebody without an account sends: a report (`ANONYMOUS`), or something behind its code."""
+        sent = {"proof-of-work": self.proof(), **(headers or {})}
+        return self.client(None).post(f"/intake/v1/reports{path}", json=body, headers=sent)
 
     def story(self, organ: Organ = TOWN, **more: Any) -> Story:
         """A new story: nobody has heard of its accused before."""

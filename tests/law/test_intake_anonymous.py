@@ -12,30 +12,17 @@ import pytest
 from PIL import Image
 from pypdf import PdfWriter
 
-from services.intake.reporting.flood import solve
 from shared.law.working_days import is_working_day
-from tests.harness import CITY, COUNTY, TOWN, Case, World, done, hidden, person, refused
+from tests.harness import ANONYMOUS, CITY, COUNTY, TOWN, Case, World, done, hidden, person, refused
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 WORDS = "本村书记去年截留了安置补偿款，我亲眼所见。"
 CANARY = "拍摄者虚某摄4711"
-REPORT = {
-    "channel": "ONLINE_APP",
-    "acknowledged_notice_version": "1",
-    "unit_division": "990102100001",
-    "managed_by_level": "TOWNSHIP",
-    "text": WORDS,
-}
-
-
-def proof(world: World) -> str:
-    asked = world.get(None, "/intake/v1/reports/challenge").json()
-    return f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
+REPORT = {**ANONYMOUS, "text": WORDS}
 
 
 def report(world: World, key: str = "", **more: Any) -> httpx.Response:
-    headers = {"proof-of-work": proof(world)} | ({"idempotency-key": key} if key else {})
-    return world.client(None).post("/intake/v1/reports", json={**REPORT, **more}, headers=headers)
+    return world.anonymously(headers={"idempotency-key": key} if key else {}, **{**REPORT, **more})
 
 
 def reported(world: World, **more: Any) -> tuple[str, Case]:
@@ -48,7 +35,7 @@ def reported(world: World, **more: Any) -> tuple[str, Case]:
 
 def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.Response:
     """What the public routes answer behind a code: `messages` gives WriteToOrgan."""
-    headers = {"proof-of-work": proof(world)} if what == "messages" else {}
+    headers = {"proof-of-work": world.proof()} if what == "messages" else {}
     return world.client(None).post(f"/intake/v1/reports/{what}", json={"code": code, **more}, headers=headers)
 
 
@@ -170,7 +157,7 @@ def test_sec2_a46_the_reporters_own_words_are_for_petition_staff_alone(world: Wo
 def test_sec6_every_submission_costs_a_little_work(world: World) -> None:
     post = world.client(None).post
     refused(post("/intake/v1/reports", json=REPORT), "E_PROOF_OF_WORK", "SEC-6")
-    spent = proof(world)
+    spent = world.proof()
     done(post("/intake/v1/reports", json=REPORT, headers={"proof-of-work": spent}))
     again = post("/intake/v1/reports", json=REPORT, headers={"proof-of-work": spent})
     assert refused(again, "E_PROOF_OF_WORK")["reason"] == "used"
@@ -192,7 +179,7 @@ def test_sec6_every_submission_costs_a_little_work(world: World) -> None:
 )
 def test_sec6_bad_input_gets_a_problem_document(world: World, body: bytes) -> None:
     for path in ("", "/status", "/messages", "/mailbox"):
-        headers = {"content-type": "application/json", "proof-of-work": proof(world)}
+        headers = {"content-type": "application/json", "proof-of-work": world.proof()}
         answer = world.client(None).post(f"/intake/v1/reports{path}", content=body, headers=headers)
         assert 400 <= answer.status_code < 500, (path, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
@@ -236,7 +223,7 @@ def document() -> bytes:
 
 
 def upload(world: World, code: str, content: Any, **headers: str) -> httpx.Response:
-    sent = {"report-code": code, "proof-of-work": proof(world), **headers}
+    sent = {"report-code": code, "proof-of-work": world.proof(), **headers}
     return world.client(None).post("/intake/v1/reports/attachments", content=content, headers=sent)
 
 
@@ -308,7 +295,7 @@ def test_sec6_a35_no_log_knows_who_asked(world: World) -> None:
     """Neither agent nor address nor the author of a file lies anywhere in clear."""
     agent, address = "Distinctive-Agent-7711", "203.0.113.77"
     headers = {"user-agent": agent, "x-forwarded-for": address, "cookie": f"who={agent}"}
-    sent = {**headers, "proof-of-work": proof(world)}
+    sent = {**headers, "proof-of-work": world.proof()}
     answer = world.client(None).post("/intake/v1/reports", json=REPORT, headers=sent)
     code = done(answer)["query_code"]
     done(upload(world, code, picture(), **headers))

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.reporting.flood import solve
 from tests.harness import (
+    ANONYMOUS,
     CITY,
     COUNTY,
     OTHER_SUBJECT,
@@ -163,22 +163,9 @@ def test_a48_only_who_knows_of_the_case_asks(world: World, verifying: Story) -> 
 
 def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     """His words lie in the vault; they are told to who decides, and not to whom they are about."""
-    nobody = world.client(None)
-
-    def post(path: str, **body: Any) -> httpx.Response:
-        asked = world.get(None, "/intake/v1/reports/challenge").json()
-        proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
-        return nobody.post(f"/intake/v1/reports{path}", json=body, headers={"proof-of-work": proof})
-
-    report = {
-        "channel": "ONLINE_APP",
-        "acknowledged_notice_version": "1",
-        "unit_division": "990102100001",
-        "managed_by_level": "TOWNSHIP",
-        "text": "虚述一件。",
-    }
+    post = world.anonymously
     before = world.position("intake")
-    code = done(post("", **report))["query_code"]
+    code = done(post(**ANONYMOUS))["query_code"]
     words = "贵单位信访干部虚某系其表亲，请求回避。"
     body = {"code": code, "role": "petition_clerk", "ground": "OTHER", "text": words}
     assert done(post("/recusal", **body)) == {"status": "RECEIVED"}
@@ -194,7 +181,7 @@ def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     for who in (CLERK, HEAD):
         refused(world.get(who, letters), "E_FORBIDDEN_ROLE", "A48")
         assert "表亲" not in world.get(who, f"{case.path}/letters").text
-    assert "表亲" not in nobody.post("/intake/v1/reports/mailbox", json={"code": code}).text
+    assert "表亲" not in post("/mailbox", code=code).text
     done(decide(world, case, LEADER, decision(f"R{event.version}", CLERK)))
     hidden(world.get(CLERK, case.path))
     hidden(post("/recusal", **{**body, "code": "0000-0000-0000-0000"}))

@@ -6,8 +6,20 @@ from typing import Any
 
 import httpx
 
-from services.intake.reporting.flood import solve
-from tests.harness import CITY, COUNTY, PROVINCE, SUBJECT, TOWN, World, done, hidden, kebab, refused, sub
+from tests.harness import (
+    ANONYMOUS,
+    CITY,
+    COUNTY,
+    PROVINCE,
+    SUBJECT,
+    TOWN,
+    World,
+    done,
+    hidden,
+    kebab,
+    refused,
+    sub,
+)
 
 NAMED = COUNTY.handler
 ABOVE, DECIDER, WATCHER = CITY.petition_head, CITY.organ_head, CITY.internal_supervisor
@@ -120,22 +132,9 @@ def test_a36_the_accused_reports_from_his_own_account(world: World) -> None:
 
 def test_a33_a_reporter_does_behind_his_query_code(world: World) -> None:
     """Past the organ that handles his complaint: nothing of it hangs on that complaint."""
-    nobody = world.client(None)
-
-    def post(path: str, **body: Any) -> httpx.Response:
-        asked = world.get(None, "/intake/v1/reports/challenge").json()
-        proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
-        return nobody.post(f"/intake/v1/reports{path}", json=body, headers={"proof-of-work": proof})
-
-    sent = {
-        "channel": "ONLINE_APP",
-        "acknowledged_notice_version": "1",
-        "unit_division": "990102100001",
-        "managed_by_level": "TOWNSHIP",
-        "text": "虚述一件。",
-    }
+    post = world.anonymously
     before = world.position("intake")
-    code = done(post("", **sent))["query_code"]
+    code = done(post(**ANONYMOUS))["query_code"]
     number = done(post("/staff-misconduct", code=code, text=ACCOUNT))["number"]
     assert number.startswith("JG-990102-")
     [received] = world.log("intake", before, "ComplaintReceived")

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.reporting.flood import solve
 from tests.harness import (
+    ANONYMOUS,
     COUNTY,
     OTHER_TOWN,
     TOWN,
@@ -189,21 +189,8 @@ def test_a49_nothing_of_it_is_published_or_lies_in_clear(world: World, served: S
 
 def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     """Without a name or an account; the petition head takes it up from his list."""
-    nobody = world.client(None)
-
-    def post(path: str, **body: Any) -> httpx.Response:
-        asked = world.get(None, "/intake/v1/reports/challenge").json()
-        proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
-        return nobody.post(f"/intake/v1/reports{path}", json=body, headers={"proof-of-work": proof})
-
-    report = {
-        "channel": "ONLINE_APP",
-        "acknowledged_notice_version": "1",
-        "unit_division": "990102100001",
-        "managed_by_level": "TOWNSHIP",
-        "text": "虚述一件。",
-    }
-    code = done(post("", **report))["query_code"]
+    post = world.anonymously
+    code = done(post(**ANONYMOUS))["query_code"]
     number = done(post("/protection", code=code, text=THREAT))["number"]
     assert number.startswith("BH-990102100-")
     rows = world.get(HEAD, BASE, min_position=world.position("vault")).json()["items"]
@@ -214,4 +201,4 @@ def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     assert "DL-20" in world.get(HEAD, f"{BASE}/{id}").json()["deadlines"]
     hidden(post("/protection", code="0000-0000-0000-0000", text=THREAT))
     refused(post("/protection", code=code, text="  "), "E_SCHEMA")
-    refused(nobody.post("/intake/v1/reports/protection", json={"code": code}), "E_SCHEMA")
+    refused(post("/protection", code=code), "E_SCHEMA")
