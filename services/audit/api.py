@@ -46,7 +46,7 @@ from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
 from shared.view import VIEW
 from shared.web.app import Face, instant, json_response, page_number
-from shared.web.openapi import Schema, answer, array, describe, in_path, in_query
+from shared.web.describe import Schema, answer, array, describe, in_path, in_query
 
 PAGE = 200
 PAGE_MAX = 1000

@@ -12,7 +12,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id
-from shared.web.openapi import describe, in_path
+from shared.web.describe import describe, in_path
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:

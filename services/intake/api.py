@@ -18,7 +18,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id, plain_rows
-from shared.web.openapi import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
+from shared.web.describe import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
 

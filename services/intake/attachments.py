@@ -19,7 +19,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id
-from shared.web.openapi import BINARY, answer, array, describe, in_header, in_path
+from shared.web.describe import BINARY, answer, array, describe, in_header, in_path
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 20

@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, Uuid
 
 from shared.aggregate import snake
 from shared.case import Case
@@ -26,13 +24,8 @@ from shared.contracts.common import LegalBasis
 from shared.refusals import CATALOGUE
 from shared.security.roles import SYSTEM
 from shared.web.codes import codes_of
+from shared.web.describe import KEY, PROBLEM, Schema, in_header, in_path, parameter, schema_of
 from shared.web.problems import MEDIA_TYPE
-
-Schema = dict[str, Any]
-KEY = '^"?[!-~]{8,126}"?$'
-"""An idempotency key: 8 to 128 visible characters."""
-Parameter = dict[str, Any]
-METHODS = ("get", "post", "put", "patch", "delete")
 
 ANY_REQUEST = ("E_SCHEMA", "E_OVERLOADED", "E_UNAVAILABLE")
 READ = ("E_FORBIDDEN_ROLE",)
@@ -54,21 +47,6 @@ MEANINGS = {
     503: "Overloaded, or a part is away; see `Retry-After`.",
 }
 
-PROBLEM: Schema = {
-    "type": "object",
-    "description": "RFC 9457: why it was not done, in Chinese and English, with the rule.",
-    "required": ["type", "title", "status", "code", "rule", "message_zh", "message_en", "details"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "rule": {"type": "string"},
-        "message_zh": {"type": "string"},
-        "message_en": {"type": "string"},
-        "details": {"type": "object"},
-    },
-}
 ANSWER: Schema = {
     "type": "object",
     "description": "What became of a command: the case, and the version and position of its last event.",
@@ -107,125 +85,6 @@ HEADERS: dict[str, dict[str, Any]] = {
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
 }
 OF_STATUS = {401: ("WWW-Authenticate",), 412: ("ETag",), 428: ("ETag",), 503: ("Retry-After",)}
-
-
-# --- What hand-written routes say of themselves ---
-
-
-def in_query(name: str, words: str, *, required: bool = False, **schema: Any) -> Parameter:
-    """A parameter of the query string; `schema` says what it must be, a string if nothing else."""
-    return {**_parameter("query", name, words, required), "schema": {"type": "string", **schema}}
-
-
-def in_header(name: str, words: str, *, required: bool = False, **schema: Any) -> Parameter:
-    """A request header."""
-    return {**_parameter("header", name, words, required), "schema": {"type": "string", **schema}}
-
-
-def in_path(name: str, words: str, **schema: Any) -> Parameter:
-    """A parameter of the path."""
-    return {**_parameter("path", name, words, True), "schema": {"type": "string", **schema}}
-
-
-def _parameter(place: str, name: str, words: str, required: bool) -> Parameter:
-    return {"name": name, "in": place, "required": required, "description": words}
-
-
-def whole(name: str, words: str, *, minimum: int = 0, maximum: int = 1 << 62, **more: Any) -> Parameter:
-    """A whole number of the query string."""
-    return in_query(name, words, type="integer", minimum=minimum, maximum=maximum, **more)
-
-
-BINARY: Schema = {"type": "string", "format": "binary"}
-"""Bytes, as the body of a request or an answer."""
-MIN_POSITION = whole("min_position", "Waits until the read model holds this position; 503 after a second.")
-
-
-def row_of(*columns: Column[Any], **more: Schema) -> Schema:
-    """A row of a read model as JSON, by the types of its columns."""
-    properties = {c.name: _of_column(c) for c in columns} | more
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _of_column(column: Column[Any]) -> Schema:
-    kinds: tuple[tuple[type[Any], Schema], ...] = (
-        (ARRAY, {"type": "array", "items": {"type": "string"}}),
-        (Uuid, {"type": "string", "format": "uuid"}),
-        (Boolean, {"type": "boolean"}),
-        (BigInteger, {"type": "integer"}),
-        (Integer, {"type": "integer"}),
-        (DateTime, {"type": "string", "format": "date-time"}),
-        (Date, {"type": "string", "format": "date"}),
-    )
-    schema = next((s for kind, s in kinds if isinstance(column.type, kind)), {"type": "string"})
-    return {**schema, "type": [schema["type"], "null"]} if column.nullable else dict(schema)
-
-
-def page(item: Schema, next: Schema | None = None) -> Schema:
-    """A page of items; `next` is null on the last one."""
-    return answer(items=array(item), next=next or {"type": ["integer", "null"]})
-
-
-def answer(*named: dict[str, Schema], **more: Schema) -> Schema:
-    """An object that always has these properties; `named` holds those whose name Python cannot write."""
-    properties = {name: schema for part in (*named, more) for name, schema in part.items()}
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def array(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def describe(
-    app: FastAPI,
-    operation: str,
-    *,
-    parameters: Sequence[Parameter] = (),
-    body: type[Any] | Mapping[str, Schema] | None = None,
-    answer: type[BaseModel] | Schema | None = None,
-    status: int = 200,
-    media_type: str | Sequence[str] = "application/json",
-    headers: Iterable[str] = (),
-    codes: Collection[str] = (),
-    gives: Sequence[type[Command]] = (),
-    anyone: bool = False,
-) -> None:
-    """Completes what the document says of a route that was added before.
-
-    `body` is a model, or a schema per media type. `codes` are further refusals; those that stand in the
-    code of the route are found without being named here. `gives` are the commands that the route passes
-    through the gate, whose refusals are its own too. `anyone` reads no token.
-    """
-    if gives:
-        app.state.gives = {**getattr(app.state, "gives", {}), operation: tuple(gives)}
-    route = next(r for r in app.routes if isinstance(r, APIRoute) and r.operation_id == operation)
-    named = list(parameters) or (route.openapi_extra or {}).get("parameters", [])
-    told: dict[str, Any] = {"x-codes": sorted(codes), "parameters": named}
-    if anyone:
-        told["security"] = []
-    if body is not None:
-        content = body if isinstance(body, Mapping) else {"application/json": _schema(body)}
-        told["requestBody"] = {"required": True, "content": {m: {"schema": s} for m, s in content.items()}}
-    types = [media_type] if isinstance(media_type, str) else media_type
-    shown = _schema(answer, mode="serialization") if isinstance(answer, type) else answer
-    told["responses"] = {
-        str(status): {
-            "description": "Done." if route.methods != {"GET"} else "As asked.",
-            "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
-            "content": {m: {"schema": shown if shown is not None else {}} for m in types},
-        }
-    }
-    if status == 204:
-        del told["responses"]["204"]["content"]
-    route.openapi_extra = told
-    route.status_code = status
-
-
-def _schema(of: Any, mode: Literal["validation", "serialization"] = "validation") -> Schema:
-    return TypeAdapter(of).json_schema(mode=mode, ref_template="#/components/schemas/{model}")
-
-
-# --- The document ---
 
 
 def document(app: FastAPI, commands: Sequence[type[Command]], package: str, server: str) -> dict[str, Any]:
@@ -304,10 +163,10 @@ COMMAND_HEADERS = (
         format="date-time",
     ),
     {
-        **_parameter("header", "Legal-Basis", "The instruments cited (R2), as JSON in ASCII.", False),
+        **parameter("header", "Legal-Basis", "The instruments cited (R2), as JSON in ASCII.", False),
         "content": {
             "application/json": {
-                "schema": {"type": "array", "maxItems": 20, "items": _schema(LegalBasis)},
+                "schema": {"type": "array", "maxItems": 20, "items": schema_of(LegalBasis)},
                 "example": [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}],
             }
         },

@@ -32,7 +32,7 @@ from shared.store.types import Append
 from shared.view import VIEW, fold_view
 from shared.web import query
 from shared.web.app import Face, instant, json_response, object_id, page_number, plain_rows
-from shared.web.openapi import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
+from shared.web.describe import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
 
 WAIT_SECONDS = 1.0
 PAGE = 50

@@ -28,7 +28,7 @@ from shared.service import Parts
 from shared.store.types import Append, StoreError, VersionConflict
 from shared.web import query
 from shared.web.app import json_response, page_number, plain_rows
-from shared.web.openapi import describe, page, row_of
+from shared.web.describe import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX
 
 log = structlog.get_logger("digest")

@@ -18,7 +18,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id, page_number, plain_rows
-from shared.web.openapi import answer, describe, in_path, page, row_of
+from shared.web.describe import answer, describe, in_path, page, row_of
 from shared.web.reads import ASKED_FOR, PAGE, PAGE_MAX, PAGING
 
 KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)

@@ -15,7 +15,7 @@ from shared.security import roles
 from shared.service import Parts
 from shared.web import query
 from shared.web.app import json_response
-from shared.web.openapi import answer, array, describe
+from shared.web.describe import answer, array, describe
 
 READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {

@@ -15,7 +15,7 @@ from services.intake.desk.book import RANKS, DeskBook
 from shared.service import Parts
 from shared.web import query
 from shared.web.app import json_response, page_number, plain_rows
-from shared.web.openapi import answer, describe, page, row_of
+from shared.web.describe import answer, describe, page, row_of
 from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX
 
 PARAMETERS = {

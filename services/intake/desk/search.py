@@ -26,7 +26,7 @@ from shared.security import roles
 from shared.service import Parts
 from shared.web import query
 from shared.web.app import json_response, object_id, page_number, plain_rows
-from shared.web.openapi import answer, array, describe, page, row_of
+from shared.web.describe import answer, array, describe, page, row_of
 
 PARAMETERS = {
     "accused": "Part of the name, unit or position of an accused; at least two characters.",

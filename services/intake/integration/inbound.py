@@ -34,8 +34,7 @@ from shared.security import roles
 from shared.service import Parts
 from shared.store.types import Appended, StoreUnavailable
 from shared.web.app import json_response, object_id, page_number, parse, plain_rows
-from shared.web.middleware import language_of
-from shared.web.openapi import (
+from shared.web.describe import (
     BINARY,
     MIN_POSITION,
     PROBLEM,
@@ -48,6 +47,7 @@ from shared.web.openapi import (
     row_of,
     whole,
 )
+from shared.web.middleware import language_of
 from shared.web.problems import problem, refusal_problem, schema_problem
 
 log = structlog.get_logger("integration")

@@ -32,7 +32,7 @@ from shared.security.bulk import BulkReadWatch
 from shared.service import Parts
 from shared.store.types import Append
 from shared.web.app import json_response, object_id, page_number
-from shared.web.openapi import (
+from shared.web.describe import (
     MIN_POSITION,
     answer,
     array,

@@ -35,7 +35,7 @@ from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
 from shared.web.app import json_response, object_id
-from shared.web.openapi import answer, array, describe, in_path
+from shared.web.describe import answer, array, describe, in_path
 from shared.web.reads import ASKED_FOR
 
 NAME = "vault"

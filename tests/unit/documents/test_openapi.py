@@ -14,7 +14,8 @@ from deploy.documents import AUDIT, WRITING, openapi, service_of
 from shared.command import Command
 from shared.refusal import refuse
 from shared.web.codes import codes_of
-from shared.web.openapi import answer, array, command_path, describe, document, in_query, posted
+from shared.web.describe import answer, array, describe, in_query
+from shared.web.openapi import command_path, document, posted
 
 COMMANDS = [(s, c) for s in WRITING for c in posted(service_of(s).commands)]
 
