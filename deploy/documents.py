@@ -36,7 +36,7 @@ def service_of(name: str) -> Service:
 
 
 @contextmanager
-def _built(service: str) -> Iterator[FastAPI]:
+def built(service: str) -> Iterator[FastAPI]:
     """The application of a service, without starting anything."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder)
@@ -62,13 +62,13 @@ def _built(service: str) -> Iterator[FastAPI]:
 
 def openapi(service: str) -> dict[str, Any]:
     """The OpenAPI document of a service."""
-    with _built(service) as app:
+    with built(service) as app:
         return app.openapi()
 
 
 def vault_openapi() -> dict[str, Any]:
     """The same of the vault, which lives in intake's process under `/vault`."""
-    with _built("intake") as app:
+    with built("intake") as app:
         found: FastAPI = app.state.vault
         return found.openapi()
 

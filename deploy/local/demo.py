@@ -46,6 +46,10 @@ class Demo:
         """Everything in order; raises Departure."""
         self._headline(f"{self.scenario['title_zh']}  ·  {self.scenario['title_en']}")
         self.player.play(self.scenario)
+        self.prove()
+
+    def prove(self) -> None:
+        """The history of what was played, and its proof."""
         number = self.player.cases[self.scenario["replay"]["number"]].number
         self._timeline(number)
         for day in self.scenario["replay"]["days"]:

@@ -130,8 +130,10 @@ class Player:
             self._step(step)
 
     def close(self) -> None:
+        """Ends the connections; whoever acts again signs in again."""
         for client in self._clients.values():
             client.close()
+        self._clients.clear()
 
     def _step(self, step: dict[str, Any]) -> None:
         if "do" in step:

@@ -75,6 +75,7 @@ class Stack:
         services: Sequence[str] = SERVICES,
         module: str = "services.{name}.main",
         env: Mapping[str, str] | None = None,
+        suites: Mapping[str, str] | None = None,
     ) -> None:
         ports = ports or Ports()
         self.data = DataFolder(data_dir)
@@ -83,6 +84,8 @@ class Stack:
         self.started_in = 0.0
         self._module = module
         self._extra_env = dict(env or {})
+        self.suites = dict(suites or {})
+        """ZM_SUITE of a service from its next start on, where it is not the default."""
         self._ports = {name: free_port() for name in self.services}
         self._ports |= {"front": ports.front or free_port(), "issuer": ports.issuer or free_port()}
         self._wanted = ports
@@ -149,6 +152,8 @@ class Stack:
             "ZM_OUTGOING_DIR": str(self.data.root / "outgoing"),
             "ZM_VAULT_DIR": str(self.data.root / "vault"),
         }
+        if service in self.suites:
+            env["ZM_SUITE"] = self.suites[service]
         if self.clock == "simulated":
             env["ZM_CLOCK_FILE"] = str(self.data.clock)
         if service == "intake":

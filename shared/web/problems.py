@@ -59,11 +59,15 @@ def refusal_problem(refusal: Refusal, accept_language: str = "") -> Response:
 
 def schema_problem(errors: Sequence[Any], accept_language: str = "") -> Response:
     """A body that has not the required form: names every field, and never echoes what was sent."""
-    fields = [
-        {"field": ".".join(str(p) for p in e["loc"]) or "body", "reason": e["type"], "message_en": e["msg"]}
-        for e in errors
-    ]
+    fields = [{"field": _place(e), "reason": e["type"], "message_en": e["msg"]} for e in errors]
     return problem("E_SCHEMA", "", {"fields": fields}, accept_language=accept_language)
+
+
+def _place(error: Any) -> str:
+    """Where it is. A member that is not known has the caller's own name, which may be anybody's: then what
+    it stands in is named."""
+    known = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    return ".".join(str(part) for part in known) or "body"
 
 
 def prefers_english(accept_language: str) -> bool:

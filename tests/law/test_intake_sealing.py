@@ -168,6 +168,21 @@ def test_a14_nothing_more_is_done_with_what_is_sealed(world: World) -> None:
     refused(world.give(case, "AssignToCase", head, widen), "E_SEALED_UPWARD", "A14")
 
 
+def test_a14_sec5_its_reporter_is_no_longer_read_here(world: World) -> None:
+    """He went up with it: whoever served him until then asks in vain, on record."""
+    case = envelope(world, reporter=REPORTER)
+    read = f"{case.path}/reporter?fields=NAME,PHONE"
+    purpose = {"purpose": "verify-identity"}
+    assert world.client(CLERK).get(read, headers=purpose).json()["name"] == REPORTER["name"]
+    world.do(case, "SealAndEscalate", CLERK, sealing())
+    before = world.position("intake")
+    refused(world.client(CLERK).get(read, headers=purpose), "E_SEALED_UPWARD", "A14")
+    same = f"{case.path}/same-reporter?as={case.id}"
+    refused(world.client(CLERK).get(same, headers=purpose), "E_SEALED_UPWARD", "A14")
+    assert world.log("intake", before, "IdentityAccessed") == []
+    assert len(world.log("intake", before, "SecurityAlertRaised")) == 2
+
+
 def test_a14_the_opener_and_the_head_know_and_nobody_else(world: World) -> None:
     case = envelope(world)
     head, other = OTHER_TOWN.petition_head, OTHER_TOWN.deputy_leader

@@ -220,12 +220,15 @@ class VaultRoutes:
         return token, target
 
     async def _served(self, token: Token, target: UUID) -> Complaint:
-        """A complaint of the clerk's own organ that he is assigned to as a clerk."""
+        """A complaint of the clerk's own organ that he is assigned to as a clerk. What was sealed upward is
+        no longer his to serve: its reporter went with it (A14)."""
         complaint = await self.parts.repository.get(Complaint, target)
         if complaint is None or complaint.organ != token.organ:
             await self._deny(token, "E_JURISDICTION", "§6.1", target)
         if not complaint.assigned.get(token.person, set()) & set(roles.PETITION):
             await self._deny(token, "E_NEED_TO_KNOW", "§6.1", target, complaint.correlation_id)
+        if complaint.state in complaint.sealed:
+            await self._deny(token, "E_SEALED_UPWARD", "A14", target, complaint.correlation_id)
         return complaint
 
     async def _note(

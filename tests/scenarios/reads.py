@@ -1,0 +1,286 @@
+"""Every GET of intake and of its vault, asked by everybody about everything: who was answered what.
+
+The routes are those of the applications' own documents; what to ask of each stands in `READS`. A route that
+is not listed there fails a test, so that none is added without a thought of who learns what by it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.documents import openapi, vault_openapi
+from tests.harness import CITY, COUNTY, OTHER_COUNTY, OTHER_TOWN, PROVINCE, SUBJECT, TOWN
+from tests.scenarios.doors import CANARY, PLATFORM, QUARTER, Doors, values_of
+
+READERS: Mapping[str, str | None] = {
+    "clerk": TOWN.petition_clerk,
+    "head": TOWN.petition_head,
+    "handler": TOWN.handler,
+    "dept": TOWN.handling_dept_head,
+    "leader": TOWN.organ_head,
+    "deputy": TOWN.deputy_leader,
+    "officer": TOWN.revisit_officer,
+    "county-clerk": COUNTY.petition_clerk,
+    "county-head": COUNTY.petition_head,
+    "county-leader": COUNTY.organ_head,
+    "county-handler": COUNTY.handler,
+    "manager": COUNTY.case_manager,
+    "auditor": COUNTY.auditor,
+    "supervisor": COUNTY.internal_supervisor,
+    "custodian": COUNTY.identity_custodian,
+    "approver": COUNTY.clarification_approver,
+    "other-clerk": OTHER_TOWN.petition_clerk,
+    "other-leader": OTHER_TOWN.organ_head,
+    "other-county-clerk": OTHER_COUNTY.petition_clerk,
+    "province-head": PROVINCE.petition_head,
+    "city-head": CITY.petition_head,
+    "city-supervisor": CITY.internal_supervisor,
+    "subject": SUBJECT,
+    "platform": PLATFORM,
+    "nobody": None,
+}
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+"""There is nothing of this id."""
+RANDOM = re.compile(
+    r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|\b[0-9a-f]{8}(?=-[ab]\d\b)"
+)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is asked of one route, and who is told something of a reporter there, because the law says so."""
+
+    of: str = ""
+    """What its id names: a kind of object that the walk has met."""
+    asked: tuple[str, ...] = ("",)
+    """Queries."""
+    only: tuple[str, ...] = ()
+    """Of those, the ones that matter here; all of them where nothing is said."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Reader: of which objects, by name, something of the reporter is told to him."""
+    rule: str = ""
+    """By which rule."""
+    random: tuple[str, ...] = ()
+    """Members that are made at random."""
+
+
+_SEARCHED = tuple(
+    f"{by}={word}" for word in ("冯虚门", "礼金", *values_of(CANARY)) for by in ("accused", "text")
+)
+_CASE = Read("complaint", ("", "as_of=2999-01-01T00:00:00%2B08:00"))
+READS: Mapping[str, Read] = {
+    "intake FindAccused": Read(asked=tuple(f"name={w}" for w in ("冯虚门", "蒋虚阶", *values_of(CANARY)))),
+    "intake AccusedHistory": Read("accused"),
+    "intake ListComplaints": Read(asked=("limit=200",)),
+    "intake ReadComplaint": _CASE,
+    "intake ListAttachments": Read("complaint"),
+    "intake ReadAttachment": Read(
+        "complaint blob",
+        only=("online", "letter", "jpeg", "pdf", "plain", "nowhere"),
+        told={"clerk": "online/plain", "head": "online/plain"},
+        rule="SEC-2: his own words, for assigned petition staff; the metadata of files for nobody (SEC-6)",
+    ),
+    "intake ReadLetters": Read(
+        "complaint", told={"clerk": "online", "head": "online"}, rule="SEC-2: for assigned petition staff"
+    ),
+    "intake LikelyDuplicates": Read("complaint"),
+    "intake ReadRecusalLetters": Read(
+        "complaint", told={"leader": "online"}, rule="A48: for the leader who decides on it"
+    ),
+    "intake ReadReporter": Read(
+        "complaint",
+        ("fields=NAME,PHONE,ADDRESS,RESIDENT_ID,CO_SIGNERS",),
+        told={
+            "clerk": "letter second-letter online platform platform-returned born-below pasted keyed",
+            "head": "letter online",
+            "county-clerk": "sent-down",
+            "county-head": "sent-down",
+            "other-county-clerk": "taken-in",
+        },
+        rule="§6.1: for the clerk who serves the reporter; not any more once it is sealed upward (A14)",
+    ),
+    "intake SameReporter": Read(
+        "complaint",
+        ("as={letter}", "as={second-letter}", "as={sealed}"),
+        told={
+            "clerk": "letter second-letter online platform platform-returned born-below pasted keyed",
+            "head": "online",
+        },
+        rule="SEC-4: for a clerk who serves both",
+    ),
+    "intake ReadTracingArtefacts": Read("complaint"),
+    "intake ReadTransferredContent": Read(
+        "complaint",
+        told={"clerk": "platform platform-returned"},
+        rule="A8: the original, for the owning clerk",
+    ),
+    "intake RunningDeadlines": Read(asked=("limit=200",)),
+    "intake ListIdentityDisclosures": Read(asked=("limit=200",)),
+    "intake ReadIdentityDisclosure": Read("disclosure"),
+    "intake ReadDisclosedIdentity": Read(
+        "disclosure",
+        told={"handler": "approved", "custodian": "approved"},
+        rule="SEC-5: the approved fields, for requester and custodian",
+    ),
+    "intake DuplicateDigests": Read(asked=("limit=200",)),
+    "intake IdentityRetention": Read(),
+    "intake IntegrationKeys": Read(random=("kid", "x", "y")),
+    "intake InternalSupervision": Read(asked=("limit=200",)),
+    "intake MyWork": Read(asked=("limit=200",)),
+    "intake OrganContact": Read("organ"),
+    "intake ListDeadEffects": Read(),
+    "intake ReadQuarterlyFeedback": Read(asked=(f"quarter={QUARTER}",)),
+    "intake WorkQueue": Read(asked=("limit=200", "priority=REAL_NAME&limit=200")),
+    "intake ReportingNotice": Read(),
+    "intake ReportChallenge": Read(random=("challenge",)),
+    "intake ListRetaliationReports": Read(asked=("limit=200",)),
+    "intake ReadRetaliationReport": Read("retaliation"),
+    "intake ReadRetaliationReportAccount": Read(
+        "retaliation",
+        told={"county-leader": "by-clerk", "supervisor": "by-clerk"},
+        rule="A44: for the superior's leader and internal supervision",
+    ),
+    "intake ListSealedParcels": Read(),
+    "intake ReadSealedParcel": Read(
+        "parcel", told={"other-county-clerk": "parcel"}, rule="A14: for the addressee"
+    ),
+    "intake SearchComplaints": Read(asked=_SEARCHED),
+    "intake ListStaffMisconductReports": Read(asked=("limit=200",)),
+    "intake ReadStaffMisconductReport": Read("misconduct"),
+    "intake ReadStaffMisconductReportAccount": Read(
+        "misconduct",
+        told={"county-leader": "by-clerk", "supervisor": "by-clerk online"},
+        rule="A33: for the superior's leader and internal supervision",
+    ),
+    "intake StatusFeed": Read(asked=("limit=200",)),
+    "intake ListSupervisionOrders": Read(asked=("limit=200",)),
+    "intake ReadSupervisionOrder": Read("order"),
+    "vault RunningDeadlines": Read(asked=("limit=200",)),
+    "vault MyWork": Read(asked=("limit=200",)),
+    "vault ListProtectionRequests": Read(asked=("limit=200",)),
+    "vault ReadProtectionRequest": Read("protection"),
+    "vault ReadProtectionContents": Read(
+        "protection",
+        told={"clerk": "by-clerk", "head": "by-clerk"},
+        rule="A49: for the petition staff assigned",
+    ),
+    "vault ListRewards": Read(asked=("limit=200",)),
+    "vault ReadReward": Read("reward", random=("code",)),
+    "vault ReadRewardContents": Read(
+        "reward", told={"head": "reward"}, rule="A32, SEC-14: for who recorded it"
+    ),
+    "vault ReadPaymentOrder": Read("reward", random=("code",)),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One GET as its document has it."""
+
+    name: str
+    path: str
+    parameters: frozenset[str]
+
+
+def routes() -> list[Route]:
+    """Every GET of both documents; what has no operation id (health, metrics) has no place there."""
+    found = []
+    for service, prefix, document in (
+        ("intake", "/intake", openapi("intake")),
+        ("vault", "/intake/vault", vault_openapi()),
+    ):
+        for path, operations in document["paths"].items():
+            if (get := operations.get("get")) is not None:
+                parameters = [_resolved(p, document) for p in get.get("parameters", ())]
+                names = frozenset(p["name"] for p in parameters)
+                found.append(Route(f"{service} {get['operationId']}", prefix + path, names))
+    return found
+
+
+def _resolved(parameter: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in parameter:
+        return parameter
+    found: dict[str, Any] = document["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
+    return found
+
+
+def told() -> set[tuple[str, str, str]]:
+    """Route, reader and object, where the law has somebody told."""
+    return {
+        (route, reader, object)
+        for route, read in READS.items()
+        for reader, objects in read.told.items()
+        for object in objects.split()
+    }
+
+
+Asked = tuple[str, str, str]
+"""Route, reader, and what was asked with names in the place of ids."""
+
+
+def survey(doors: Doors) -> dict[Asked, str]:
+    """What everybody was answered everywhere: status, version and body, ids replaced by their names."""
+    world, found = doors.world, {}
+    ends = {service: world.position(service) for service in ("intake", "vault")}
+    names = {id: f"<{kind} {name}>" for kind, ids in doors.found.items() for name, id in ids.items()}
+    for route in routes():
+        read = READS[route.name]
+        end = ends[route.name.partition(" ")[0]]
+        fresh = f"&min_position={end}" if "min_position" in route.parameters else ""
+        for place, url in _places(route, read, doors):
+            for reader, who in READERS.items():
+                headers = {"purpose": "survey"} if "Purpose" in route.parameters else {}
+                answer = world.client(who).get(url + fresh, headers=headers)
+                told = _neutral(answer.text, names, read.random)
+                found[route.name, reader, place] = (
+                    f"{answer.status_code} {answer.headers.get('etag', '')} {told}"
+                )
+    return found
+
+
+def _places(route: Route, read: Read, doors: Doors) -> Iterator[tuple[str, str]]:
+    """What is asked of a route: for people, and as a URL."""
+    kinds = read.of.split()
+    objects: list[dict[str, str]] = [{}]
+    holes = re.findall(r"{(\w+)}", route.path)
+    assert len(holes) == len(kinds), route
+    for hole, kind in zip(holes, kinds, strict=True):
+        known = {"county": COUNTY.code, "town": TOWN.code} if kind == "organ" else doors.found[kind]
+        ids = {**known, "nowhere": NOWHERE}
+        ids = {name: id for name, id in ids.items() if not read.only or name in read.only}
+        objects = [{**o, hole: id, f"{hole} name": name} for o in objects for name, id in ids.items()]
+    for chosen in objects:
+        path = re.sub(r"{(\w+)}", lambda hole: chosen[hole.group(1)], route.path)  # noqa: B023
+        place = "/".join(chosen[f"{hole} name"] for hole in holes)
+        for query in read.asked:
+            filled = re.sub(r"{([\w-]+)}", lambda m: doors.found["complaint"][m.group(1)], query)
+            yield f"{place}?{query}", f"{path}?{filled}"
+
+
+def _neutral(text: str, names: Mapping[str, str], random: tuple[str, ...]) -> str:
+    """Ids by their names, what is random left out, lists in the order of what they hold."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+
+    def member(name: str, value: Any) -> Any:
+        """Of what is sealed the length is left; the position in a log is the order of what came at once."""
+        if name == "sealed":
+            return len(value)
+        return None if name == "position" else plain(value)
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {plain(k): "random" if k in random else member(k, v) for k, v in value.items()}
+        if isinstance(value, list):
+            return sorted((plain(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
+        if isinstance(value, str):
+            return RANDOM.sub(lambda m: names.get(m.group(0), "<id>"), value)
+        return value
+
+    return json.dumps(plain(value), ensure_ascii=False, sort_keys=True)
