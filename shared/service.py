@@ -226,7 +226,8 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.projector.stop()
         await parts.recorder.stop()
-        await disconnect(parts.nats)
+        if settings.nats_url or parts.nats.is_connected:  # the vault's own application has no broker
+            await disconnect(parts.nats)
         await parts.engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [write] [hop] [rebuild]`: all of them, or those that are named."""
+"""`python -m tests.benchmarks [write] [hop] [rebuild] [growth]`: all of them, or those that are named."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import Stack
-from tests.benchmarks import hop, rebuild, write
+from tests.benchmarks import growth, hop, rebuild, write
 from tests.benchmarks.ratio import Ratio
 
 REPORT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
 Measure = Callable[[Stack], Awaitable[list[Ratio]]]
-BENCHES: dict[str, Measure] = {"hop": hop.ratios, "write": write.ratios, "rebuild": rebuild.ratios}
+BENCHES: dict[str, Measure] = {
+    "hop": hop.ratios,
+    "write": write.ratios,
+    "rebuild": rebuild.ratios,
+    "growth": growth.ratios,
+}
 
 
 async def measured(stack: Stack, names: list[str], console: Console) -> list[Ratio]:

@@ -5,33 +5,27 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import islice
 from statistics import median
 from time import perf_counter
-from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import orjson
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.stack import Stack
-from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import AccusedEntry, AllegationEntry
-from shared.aggregate import Actor, Context
 from shared.bus.envelope import content
 from shared.clock import SystemClock
-from shared.event import Recorded
 from shared.readmodel import CaseBook
-from shared.service import load_law
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper, encode
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.schema import create_kernel
 from shared.store.sealing import Keyring, Sealer
+from tests.benchmarks.life import log_of
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import POOL, checkpoint, database
 
@@ -43,57 +37,6 @@ COLUMNS = ["position", "stream", "version", "topic", "kind", "organ", "state", "
 TOWNSHIP = "DI-990102100"
 
 
-def _case() -> list[Recorded]:
-    """The life of one complaint, as its commands record it."""
-    law, now = load_law(), datetime(2022, 3, 1, 2, tzinfo=UTC)
-    complaint = Complaint(uuid4())
-
-    def at(days: int, role: str = "petition_clerk") -> Context:
-        moment = now + timedelta(days=days)
-        return Context(
-            actor=Actor(f"p-990102100-{role}", role, TOWNSHIP),
-            now=moment,
-            occurred_at=moment,
-            law=law,
-            command="Benchmark",
-            rule="A3",
-            duty="registrar",
-            command_id=uuid4(),
-            trace_id="0123456789abcdef" * 2,
-        )
-
-    complaint.receive_complaint(
-        at(0), "LETTER", "DIRECT", date(2022, 3, 1), 3, "TOWNSHIP", "scan-2022-0001", "", ""
-    )
-    complaint.assign_to_case(at(0), "p-990102100-petition_clerk", "petition_clerk")
-    complaint.register_complaint(at(1), "ACCUSATION")
-    accused = AccusedEntry(
-        name="王虚清", unit="虚构镇政府", unit_division="990102100", managed_by_level="TOWNSHIP"
-    )
-    claim = AllegationEntry(id="a1", accused=0, kind="INTEGRITY_DISCIPLINE", text="收受红包")
-    complaint.list_allegations(at(2), (accused,), (claim,), "p-990102100-petition_head")
-    complaint.accept_complaint(at(3, "petition_head"), "supervision_dept")
-    complaint.transfer_to_handler(at(4, "petition_head"))
-    return list(complaint.collect_events())
-
-
-def _log(count: int) -> Iterator[Recorded]:
-    """So many events: ever new complaints with the same life."""
-    life = _case()
-    position = 0
-    while position < count:
-        stream = uuid4()
-        for pattern in life[: count - position]:
-            position += 1
-            event: Any = pattern.event
-            if event.numbered:
-                event = event.model_copy(update={"number": f"XF-990102100-2022-{position:06d}"})
-            meta = replace(pattern.meta, correlation_id=stream)
-            yield replace(
-                pattern, originator_id=stream, event=event, meta=meta, event_id=uuid4(), position=position
-            )
-
-
 async def _fill(dsn: str, mapper: EventMapper, count: int) -> None:
     """The service's log, and the same events unsealed for the reference."""
     at = datetime(2022, 3, 1, 2, tzinfo=UTC)
@@ -103,8 +46,8 @@ async def _fill(dsn: str, mapper: EventMapper, count: int) -> None:
             "CREATE TABLE plain (position bigint PRIMARY KEY, stream uuid NOT NULL, version bigint NOT NULL,"
             " topic text NOT NULL, recorded_at timestamptz NOT NULL, state bytea NOT NULL)"
         )
-        log = _log(count)
-        while page := [r for r, _ in zip(log, range(20_000), strict=False)]:
+        log = log_of(count)
+        while page := list(islice(log, 20_000)):
             sealed, plain = [], []
             for recorded in page:
                 row = mapper.to_stored_event(recorded)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.local.player import Player, expand, load
-from deploy.local.stack import Stack
+from deploy.local.stack import SERVICES, Stack
 
 AUDITOR = "auditor@DI-990102"
 SCENARIO = load(2)
@@ -139,6 +139,8 @@ def test_a_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
         player.play({"steps": steps, "macros": {}})
         case = player.cases["letter1"]
         player.close()
+    for service in SERVICES:
+        assert "failed" not in stack.data.log(service).read_text(), f"{service} did not end in good order"
     with Stack(tmp_path / "data") as stack:
         again = Player(stack)
         path = f"/intake/v1/complaints/{case.id}"

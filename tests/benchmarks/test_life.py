@@ -1,0 +1,46 @@
+"""The stores that benchmarks fill hold what the aggregate records today."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+from shared.store.mapper import EventMapper
+from shared.store.sealing import Keyring, Sealer
+from tests.benchmarks.growth import decisions
+from tests.benchmarks.life import life, log_of
+
+
+def test_a_life_goes_from_the_receipt_to_the_handler() -> None:
+    assert [e.type for e in life()] == [
+        "ComplaintReceived",
+        "AssignmentStarted",
+        "ComplaintRegistered",
+        "AllegationsListed",
+        "ComplaintAccepted",
+        "ComplaintTransferredToHandler",
+    ]
+
+
+def test_a_log_has_no_holes_and_every_stream_its_own_number() -> None:
+    """Taken page by page, as it is written."""
+    length, log = len(life()), log_of(100)
+    pages = [list(islice(log, 30)) for _ in range(4)]
+    assert [e.position for page in pages for e in page] == list(range(1, 101))
+    streams = Counter(e.originator_id for page in pages for e in page)
+    assert sorted(streams.values(), reverse=True) == [length] * (100 // length) + [100 % length]
+    numbers = [e.event.number for page in pages for e in page if e.type == "ComplaintRegistered"]
+    assert len(set(numbers)) == len(numbers) == len(streams)
+
+
+def test_its_events_seal_and_open_in_their_places() -> None:
+    mapper = EventMapper(Sealer(Keyring("intake", {"1": b"k" * 32}, "1")))
+    for event in log_of(len(life())):
+        assert mapper.to_domain_event(mapper.to_stored_event(event)).event == event.event
+
+
+def test_every_decision_is_another_one() -> None:
+    cases = [e.originator_id for e in log_of(len(life()) * 2) if e.originator_version == 1]
+    sent = list(islice(decisions(cases, "t"), 4))
+    assert len(set(sent)) == 4
+    assert [str(cases[n % 2]).encode() in request for n, request in enumerate(sent)] == [True] * 4
