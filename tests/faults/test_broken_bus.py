@@ -98,11 +98,12 @@ async def test_a_message_that_does_not_open(
         await acknowledged(BEFORE + UNPUBLISHED)
         await refill(stack, spoil_one)
         position = spoilt[0].recorded.position
-        await parked(stack, "verification", "intake", position)
-        await parked(stack, "audit", "intake", position)
+        for listener in ("verification", "clarification", "audit"):
+            await parked(stack, listener, "intake", position)
         await asyncio.to_thread(stack.start_service, "intake")
         await acknowledged(AFTER)
-    assert await retry_parked(stack, "verification", "intake") > 0
+    for listener in ("verification", "clarification"):
+        assert await retry_parked(stack, listener, "intake") > 0
     await asyncio.to_thread(retry_audit, stack)
     await account()
 
