@@ -126,7 +126,9 @@ class Case(Aggregate):
             refuse("E_STATE", "A48", request=request)
         if asked.person not in ("", person):
             refuse("E_SCHEMA", "A48", field="person")
-        if ctx.actor.person == person:
+        # Where nobody is named it may be anybody who acts in that role, whomever the decider takes it for.
+        unnamed = not asked.person and ctx.actor.organ == self.organ and ctx.actor.role == asked.role
+        if ctx.actor.person == person or unnamed:
             refuse("E_RECUSAL", "A48")
         if ctx.actor.organ != (deciding := self._decides_recusal(ctx.law, asked, person)):
             refuse("E_JURISDICTION", "A48", required_organ=deciding)

@@ -61,7 +61,8 @@ _STREAMS = """
                   AND numbers.{by}_at <= coalesce($2::timestamptz, 'infinity')), '') AS number,
         ARRAY(SELECT DISTINCT subject FROM subjects WHERE subjects.stream = s.stream
               AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity') ORDER BY subject) AS subjects,
-        s.kind = 'Complaint' AND (SELECT bool_or(type = 'ComplaintSealedUpward')
+        s.kind IN ('StaffMisconductReport', 'RetaliationReport', 'RetaliationWatch')
+            OR s.kind = 'Complaint' AND (SELECT bool_or(type = 'ComplaintSealedUpward')
             OR NOT bool_or(type = 'ComplaintRegistered') FROM ledger WHERE ledger.stream = s.stream)
             AS concealed,
         (SELECT json_agg(json_build_array(who, role, organ, count, first, last))::text

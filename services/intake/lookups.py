@@ -140,6 +140,8 @@ class Lookups:
                 refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
             complaint = await self._sealed_with(command.parcel, ctx.actor.organ)
             ref = await self.vault.copy(complaint.id, aggregate.id)
+            await self.letters.copy(complaint.id, aggregate.id)
+            await self.blobs.copy(complaint.id, aggregate.id)
             return ref, complaint.identity_status if ref else "UNCLAIMED"
         if command.reporter is None:
             return "", "UNCLAIMED"

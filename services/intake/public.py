@@ -175,7 +175,7 @@ class Reports:
             "AskForProtection",
             parameters=[proof, key],
             body=Threatened,
-            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION"],
+            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION", "E_SEALED_UPWARD"],
             status=201,
             answer=answer(number=text),
         )

@@ -13,7 +13,7 @@ from PIL import Image
 from pypdf import PdfWriter
 
 from shared.law.working_days import is_working_day
-from tests.harness import ANONYMOUS, CITY, COUNTY, TOWN, Case, World, done, hidden, person, refused
+from tests.harness import ANONYMOUS, CITY, COUNTY, TOWN, Case, World, done, hidden, person, refused, sub
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 WORDS = "本村书记去年截留了安置补偿款，我亲眼所见。"
@@ -330,3 +330,54 @@ def test_a16_the_reporters_words_and_files_go_along(world: World) -> None:
     assert CANARY.encode() not in copy.content
     hidden(world.get(CLERK, f"{case.path}/letters"))
     assert behind(world, code).json() == {"status": "SENT_TO_COMPETENT_BODY"}
+
+
+def sealed_report(world: World) -> tuple[str, Case]:
+    """A report with a file that the county has sealed for the city."""
+    code, case = reported(world, managed_by_level="COUNTY")
+    done(upload(world, code, picture("PNG")))
+    head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
+    world.assign(case, clerk, by=head)
+    world.do(case, "RegisterComplaint", clerk)
+    up = {"competent_level": "CITY", "to": CITY.code, "content": "虚述。"}
+    world.do(case, "SealAndEscalate", clerk, {**up, "organ_head": sub(COUNTY.organ_head)})
+    return code, case
+
+
+def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> None:
+    """The organ above reads them; here nobody can, and nobody here is asked for protection by the code."""
+    code, case = sealed_report(world)
+    refused(behind(world, code, "protection", text="有人威胁。"), "E_PROOF_OF_WORK")
+    refused(world.anonymously("/protection", code=code, text="有人威胁。"), "E_SEALED_UPWARD", "A14")
+    [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
+    body = {
+        **{"channel": "ONLINE_APP", "received_on": str(world.today), "competent_level": "CITY"},
+        **{"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "pages": 1},
+        "acknowledged_notice_version": "1",
+    }
+    clerk = CITY.petition_clerk
+    taken = Case("intake", done(world.client(clerk).post("/intake/v1/complaints", json=body))["id"])
+    [letter] = world.get(clerk, f"{taken.path}/letters").json()["letters"]
+    assert letter["text"] == WORDS
+    [item] = world.get(clerk, f"{taken.path}/attachments").json()["items"]
+    assert item["copy"] is True
+
+
+def test_41_what_was_revived_is_no_longer_not_accepted(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, HEAD, by=HEAD)
+    world.do(case, "RegisterComplaint", CLERK)
+    world.do(case, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
+    world.do(case, "FileNotAccepted", CLERK)
+    assert behind(world, code).json() == {"status": "NOT_ACCEPTED"}
+    added = {"from_reporter": True, "description": "新账页。", "document_ref": "DOC-1"}
+    world.do(case, "SubmitNewEvidence", CLERK, added)
+    assert behind(world, code).json() == {"status": "RECEIVED"}
+
+
+@pytest.mark.parametrize(("kind", "where"), [("PNG", 60), ("JPEG", 200)])
+def test_sec6_a_damaged_file_has_no_copy_and_no_defect(world: World, kind: str, where: int) -> None:
+    code, _ = reported(world)
+    whole = picture(kind)
+    for cut in (whole[:where], whole[:where] + bytes(40) + whole[where + 40 :]):
+        done(upload(world, code, cut))

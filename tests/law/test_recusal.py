@@ -187,3 +187,19 @@ def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     hidden(post("/recusal", **{**body, "code": "0000-0000-0000-0000"}))
     refused(post("/recusal", **{**body, "ground": "REPORTERS_COUSIN"}), "E_SCHEMA")
     refused(post("/recusal", code=code, text=words), "E_SCHEMA")
+
+
+def test_a48_who_may_be_meant_does_not_decide_whom_it_meant(world: World) -> None:
+    """A reporter names a role only: whoever acts in it does not turn the request on somebody else."""
+    code = done(world.anonymously(**ANONYMOUS))["query_code"]
+    before = world.position("intake")
+    asked = {"code": code, "role": "deputy_leader", "ground": "OTHER", "text": "分管领导系其表亲。"}
+    done(world.anonymously("/recusal", **asked))
+    [event] = world.log("intake", before, "RecusalRequested")
+    case = Case("intake", event.stream)
+    world.assign(case, CLERK, HEAD, by=HEAD)
+    world.do(case, "RegisterComplaint", CLERK)
+    deputy = TOWN.deputy_leader
+    world.assign(case, deputy, by=HEAD)
+    body = {**decision(f"R{event.version}", CLERK), "granted": False}
+    refused(decide(world, case, deputy, body), "E_RECUSAL", "A48")

@@ -150,3 +150,18 @@ def test_a33_a_reporter_does_behind_his_query_code(world: World) -> None:
     assert "虚戊" not in world.get(TOWN.petition_head, letters).text
     hidden(post("/staff-misconduct", code="0000-0000-0000-0000", text=ACCOUNT))
     refused(post("/staff-misconduct", code=code, text="  "), "E_SCHEMA")
+
+
+def test_a33_nobody_settles_what_he_reported(world: World) -> None:
+    reporter = CITY.deputy_leader
+    id = str(done(report(world, reporter))["id"])
+    done(assign(world, id, ABOVE, reporter, "deputy_leader"))
+    refused(give(world, id, "SettleStaffMisconduct", reporter, **SETTLED), "E_SOD_CONFLICT")
+
+
+def test_a33_audit_shows_nothing_of_it(world: World) -> None:
+    """Neither to whom it names nor to any other auditor: its number runs in sequence."""
+    answer = done(report(world, staff=sub(COUNTY.auditor)))
+    world.patiently(lambda: world.log("intake", 0, "StaffMisconductReported"), "recorded")
+    for who in (COUNTY.auditor, CITY.auditor):
+        hidden(world.get(who, f"/audit/v1/cases/{answer['number']}/timeline"))

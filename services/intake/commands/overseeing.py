@@ -25,6 +25,7 @@ class RecordRetaliationReport(
     rule="A44",
     by=PETITION,
     need_to_know=False,
+    duty="reporter",
     facts=("retaliated",),
 ):
     """Records that somebody suffers for a report (打击报复): the reporter, a relative, or a person who is
@@ -39,7 +40,14 @@ class RecordRetaliationReport(
     """Who is harmed, by whom, at whose instigation, and how. To the vault, and nowhere else."""
 
 
-class SettleRetaliation(Command, on=RetaliationReport, rule="A44", by=LEADERSHIP, decides=True):
+class SettleRetaliation(
+    Command,
+    on=RetaliationReport,
+    rule="A44",
+    by=LEADERSHIP,
+    differs_from=("reporter",),
+    decides=True,
+):
     """Settles a report of retaliation (办结): what was found, and what was done about it. Decided by a leader
     of the superior organ; from now on the accused may be cleared of what he is cleared of."""
 
@@ -55,6 +63,7 @@ class ReportStaffMisconduct(
     by=(*STAFF, SUBJECT),
     organ=None,
     need_to_know=False,
+    duty="reporter",
     facts=("account",),
 ):
     """Reports a member of the staff (检举工作人员): by staff, or by the accused from his own account. It goes
@@ -85,7 +94,14 @@ class TellOfStaffMisconduct(
     account: L3[Personal]
 
 
-class SettleStaffMisconduct(Command, on=StaffMisconductReport, rule="A33", by=LEADERSHIP, decides=True):
+class SettleStaffMisconduct(
+    Command,
+    on=StaffMisconductReport,
+    rule="A33",
+    by=LEADERSHIP,
+    differs_from=("reporter",),
+    decides=True,
+):
     """Settles a report on a member of the staff: what was found, and what was done. Decided by a leader of
     the superior organ."""
 

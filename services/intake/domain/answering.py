@@ -153,6 +153,9 @@ class Answering(Meeting):
         if revives:
             self.record(ctx, ComplaintRevived(repeat_kind="REPEAT_WITH_NEW_EVIDENCE"))
 
+    def on_complaint_revived(self, event: ComplaintRevived, meta: Meta) -> None:
+        self.rejected_for = ""
+
     def on_new_evidence_received(self, event: NewEvidenceReceived, meta: Meta) -> None:
         self.evidence[event.evidence_id] = set()
 
@@ -173,7 +176,7 @@ class Answering(Meeting):
         self.verdict = ""
         self.feedback_given = False
 
-    @allowed_in("RECEIVED", "SENT_DOWN", *HERE)
+    @allowed_in("RECEIVED", "SENT_DOWN", "NOT_ACCEPTED", *HERE)
     def withdraw_report(self, ctx: Context, means: Means) -> None:
         """Recorded; it never stops what the organ owes to the truth."""
         self._check_not_sealed()

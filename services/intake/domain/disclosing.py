@@ -78,6 +78,7 @@ class IdentityDisclosure(Case):
                 organ=case.organ, complaint=str(complaint), purpose=purpose, fields=fields, until=until
             ),
         )
+        self.take_over_recusals(ctx, sorted(case.recused), str(complaint))
 
     def on_identity_disclosure_requested(self, event: IdentityDisclosureRequested, meta: Meta) -> None:
         self.organ = event.organ

@@ -321,6 +321,7 @@ class Receiving(Case):
                     ended = self.own("AssignmentEnded")
                     self.record(ctx, ended(person=person, role=role, reason="SEALED_UPWARD"))
         if organ_head is not None:
+            self.check_not_recused([organ_head])
             self.record(ctx, self.own("AssignmentStarted")(person=organ_head, role=ORGAN_HEAD))
 
     def on_complaint_sealed_upward(self, event: ComplaintSealedUpward, meta: Meta) -> None:
@@ -356,12 +357,16 @@ class Receiving(Case):
             refuse("E_SEALED_UPWARD", "A14", competent_level=competent.name)
 
     def _competent_organ(self, ctx: Context, person: Accused) -> str:
-        return ctx.law.organs.competent(
-            Level[person.managed_by_level],
-            person.unit_division,
-            is_discipline_staff=person.is_discipline_staff,
-            subject_type=person.subject_type,
-        ).organ.code
+        try:
+            competence = ctx.law.organs.competent(
+                Level[person.managed_by_level],
+                person.unit_division,
+                is_discipline_staff=person.is_discipline_staff,
+                subject_type=person.subject_type,
+            )
+        except KeyError:
+            refuse("E_SCHEMA", "§5.4", field="unit_division", reason="no such place", accused=person.ref)
+        return competence.organ.code
 
     def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
         if entry.match is not None:

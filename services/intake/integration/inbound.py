@@ -297,7 +297,9 @@ class PlatformRoutes:
         complaint = await self.parts.repository.get(Complaint, target)
         if complaint is None or not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
             refuse("E_NOT_FOUND")
-        self.parts.gatekeeper.check_visible(token, complaint)
+        await self.parts.gatekeeper.check_reading(token, complaint)
+        if complaint.state in complaint.sealed:
+            refuse("E_SEALED_UPWARD", "A14")
         sealed = await self._sealed(complaint)
         if sealed is None:
             refuse("E_NOT_FOUND")

@@ -110,6 +110,8 @@ class VaultRoom:
             assert isinstance(command, AskForProtection)
             complaint = await self._complaints.get(Complaint, command.complaint)
             assert complaint is not None
+            if complaint.state in complaint.sealed:
+                refuse("E_SEALED_UPWARD", "A14")  # nobody here may learn of it; the organ above is asked
             return complaint.organ, complaint.correlation_id
 
         async def merits(command: Command, aggregate: Aggregate, ctx: Context) -> Merits:
