@@ -59,7 +59,10 @@ COLOURED: dict[str, dict[str, Any]] = {
 }
 """How urgent a due day is, as the lists tell it."""
 ASKED_FOR = in_header(
-    "Purpose", "Why it is read: a short code for the record.", required=True, pattern=PURPOSE.pattern
+    "Purpose",
+    "Why it is read: a short code for the record.",
+    required=True,
+    pattern=r"^[A-Za-z0-9._:/-]{1,60}$",
 )
 """The header of a reading that is recorded with its purpose (SEC-9)."""
 LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
@@ -247,7 +250,7 @@ class Reads:
         self, token: Token, aggregates: Sequence[Aggregate], fields: str, request: Request
     ) -> None:
         """The same for several objects that one answer shows, in one transaction."""
-        purpose = _purpose(request.headers.get("purpose", ""))
+        purpose = purpose_of(request)
         records = [self._reading(token, aggregate, fields, purpose) for aggregate in aggregates]
         if records:
             await self.recorder.append(Append(events=[e for r in records for e in r.collect_events()]))
@@ -326,8 +329,9 @@ class Reads:
             return plain_rows((await connection.execute(query)).mappings())
 
 
-def _purpose(value: str) -> str:
-    """Why a case is read: a short code, since prose might hold what belongs in no log."""
-    if not PURPOSE.match(value):
+def purpose_of(request: Request, *, required: bool = False) -> str:
+    """Why something is read: a short code, since prose might hold what belongs in no log (SEC-9)."""
+    value = request.headers.get("purpose", "")
+    if not PURPOSE.match(value) or (required and not value):
         refuse("E_SCHEMA", "SEC-9", field="Purpose")
     return value

@@ -482,3 +482,9 @@ def test_r27_no_route_returns_or_searches_a_reporter(world: World) -> None:
 def test_54_an_unknown_id_in_a_path_is_simply_not_found(world: World) -> None:
     hidden(world.get(CLERK, "/intake/v1/complaints/no-such-id"))
     hidden(world.give(Case("intake", "no-such-id"), "RegisterComplaint", CLERK))
+
+
+@pytest.mark.parametrize("place", ["11", "98", "440101"])
+def test_54_an_accused_of_a_place_that_there_is_not(world: World, registered: Story, place: str) -> None:
+    listing = {**registered.listing(), "accused": [person(unit_division=place)]}
+    refused(world.give(registered.complaint, "ListAllegations", CLERK, listing), "E_SCHEMA", "§5.4")

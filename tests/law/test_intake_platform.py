@@ -172,6 +172,14 @@ def test_a8_the_original_is_kept_sealed_and_read_by_the_owning_clerk_only(world:
     assert "19900007777" not in blob
 
 
+def test_a14_the_original_of_what_was_sealed_is_not_opened_here(world: World) -> None:
+    case = sent(world)
+    story_of(world, case)
+    up = {"to": COUNTY.code, "competent_level": "COUNTY", "content": "虚述。"}
+    world.do(case, "SealAndEscalate", CLERK, {**up, "organ_head": sub(TOWN.organ_head)})
+    refused(world.get(CLERK, f"{case.path}/transferred-content"), "E_SEALED_UPWARD", "A14")
+
+
 def test_a8_a_complaint_that_was_not_transferred_has_no_transferred_content(world: World) -> None:
     hidden(world.get(CLERK, f"{world.story().received().complaint.path}/transferred-content"))
 

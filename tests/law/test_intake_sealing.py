@@ -418,3 +418,12 @@ def test_a15_also_where_the_level_is_the_organs_own(world: World) -> None:
     body = sealing(OTHER_COUNTY, CITY, bypass_organ_head=True, organ_head=None)
     assert world.do(case, "SealAndEscalate", clerk, body)["state"] == "SEALED_UPWARD"
     assert parcel_of(world, case) in {p["id"] for p in parcels(world, CITY.petition_clerk)}
+
+
+def test_a48_sealing_does_not_let_in_again_who_stepped_aside(world: World) -> None:
+    case = envelope(world)
+    head = OTHER_TOWN.organ_head
+    world.assign(case, head, by=OTHER_TOWN.petition_head)
+    world.do(case, "DeclareRecusal", head, {"ground": "系亲属。"})
+    refused(world.give(case, "SealAndEscalate", CLERK, sealing()), "E_RECUSAL", "A48")
+    assert world.read(case, CLERK)["state"] == "RECEIVED"

@@ -185,6 +185,15 @@ def disclosed(world: World, id: str, who: str) -> httpx.Response:
     return world.get(who, f"/intake/v1/disclosures/{id}/identity")
 
 
+def test_a48_who_stepped_aside_from_the_complaint_decides_on_no_disclosure(world: World) -> None:
+    story = claimed(world)
+    world.assign(story.complaint, HEAD, by=HEAD)
+    world.do(story.complaint, "DeclareRecusal", HEAD, {"ground": "系亲属。"})
+    id = str(done(ask(world, story))["id"])
+    assert decide(world, id).status_code in (403, 404, 409)
+    refused(disclosed(world, id, HANDLER), "E_APPROVAL_REQUIRED")
+
+
 def test_sec5_the_handler_learns_exactly_what_was_approved(world: World, served: Story) -> None:
     """By request, decided by the organ's head, for these fields and days; each reading is on record."""
     id = str(done(ask(world, served))["id"])

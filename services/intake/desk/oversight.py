@@ -19,7 +19,7 @@ from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id, page_number, plain_rows
 from shared.web.describe import answer, describe, in_path, page, row_of
-from shared.web.reads import ASKED_FOR, PAGE, PAGE_MAX, PAGING
+from shared.web.reads import ASKED_FOR, PAGE, PAGE_MAX, PAGING, purpose_of
 
 KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)
 
@@ -94,8 +94,7 @@ class OversightRoutes:
                 await self.parts.gatekeeper.check_reading(token, report)
                 if not report.assigned.get(token.person):
                     refuse("E_NEED_TO_KNOW")  # an auditor reads no accounts (§5.1)
-            if not request.headers.get("purpose"):
-                refuse("E_SCHEMA", "SEC-9", field="Purpose")
+            purpose_of(request, required=True)
             await self.parts.reads.note_reading(token, report, "account", request)
             found = await self.letters.of(report.letter_key, "ACCOUNT")
             told = [letter.text for letter in found if str(letter.id) == report.letter]

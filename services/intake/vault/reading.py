@@ -6,7 +6,6 @@ role that has no business here the answer is the same whether or not there is an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -37,14 +36,13 @@ from shared.web.describe import (
     answer,
     array,
     describe,
-    in_header,
     in_path,
     in_query,
     row_of,
     whole,
 )
+from shared.web.reads import ASKED_FOR, purpose_of
 
-PURPOSE = re.compile(r"[A-Za-z0-9._:/-]{1,60}")
 PAGE = 200
 FIELDS = {
     "NAME": "name",
@@ -83,23 +81,17 @@ class VaultRoutes:
     def _describe(self, app: FastAPI) -> None:
         """What the OpenAPI document says of these routes."""
         complaint = in_path("id", "The complaint.", format="uuid")
-        purpose = in_header(
-            "Purpose",
-            "Why it is read: a short code for the record.",
-            required=True,
-            pattern=f"^{PURPOSE.pattern}$",
-        )
         fields = in_query("fields", f"Names out of {', '.join(FIELDS)}, with commas.", required=True)
         of = TypeAdapter(ReporterBlock).json_schema(
             mode="serialization", ref_template="#/components/schemas/{model}"
         )
         told = {"type": "object", "properties": of["properties"], "$defs": of.get("$defs", {})}
         same = in_query("as", "The other complaint.", required=True, format="uuid")
-        describe(app, "ReadReporter", parameters=[complaint, fields, purpose], answer=told)
+        describe(app, "ReadReporter", parameters=[complaint, fields, ASKED_FOR], answer=told)
         describe(
             app,
             "SameReporter",
-            parameters=[complaint, same, purpose],
+            parameters=[complaint, same, ASKED_FOR],
             answer=answer(same={"enum": ["YES", "NO", "UNKNOWN"]}),
         )
         describe(
@@ -133,7 +125,7 @@ class VaultRoutes:
         token, target = await self._asker(request, set(roles.PETITION))
         complaint = await self._served(token, target)
         wanted = _fields(request, frozenset(FIELDS))
-        purpose = _purpose(request)
+        purpose = purpose_of(request, required=True)
         await self._note(token, complaint, ",".join(wanted), purpose)
         return _told(await self.vault.reporter(complaint.id), wanted)
 
@@ -166,7 +158,7 @@ class VaultRoutes:
         token, target = await self._asker(request, set(roles.PETITION))
         complaint = await self._served(token, target)
         other = await self._served(token, object_id(request.query_params.get("as", "")))
-        purpose = _purpose(request)
+        purpose = purpose_of(request, required=True)
         await self._note(token, complaint, f"SAME_REPORTER:{other.id}", purpose)
         first, second = await self.vault.reporter(complaint.id), await self.vault.reporter(other.id)
         return json_response({"same": same(first, second)})
@@ -309,14 +301,6 @@ def _fields(request: Request, allowed: frozenset[str]) -> tuple[str, ...]:
     if not wanted or not allowed.issuperset(wanted):
         refuse("E_SCHEMA", "SEC-5", field="fields", allowed=sorted(allowed))
     return wanted
-
-
-def _purpose(request: Request) -> str:
-    """A short code, since prose might hold what belongs in no log."""
-    value = request.headers.get("purpose", "")
-    if not PURPOSE.fullmatch(value):
-        refuse("E_SCHEMA", "SEC-9", field="Purpose")
-    return value
 
 
 def _told(reporter: ReporterBlock | None, wanted: Sequence[str]) -> Response:

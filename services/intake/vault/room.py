@@ -36,7 +36,7 @@ from shared.settings import Settings
 from shared.store.repository import Repository
 from shared.web.app import json_response, object_id
 from shared.web.describe import answer, array, describe, in_path
-from shared.web.reads import ASKED_FOR
+from shared.web.reads import ASKED_FOR, purpose_of
 
 NAME = "vault"
 PREFIX = "/vault"
@@ -223,8 +223,7 @@ class VaultRoom:
         if case is None:
             refuse("E_NOT_FOUND")
         parts.gatekeeper.check_visible(token, case)
-        if not request.headers.get("purpose"):
-            refuse("E_SCHEMA", "SEC-9", field="Purpose")
+        purpose_of(request, required=True)
         await parts.reads.note_reading(token, case, "contents", request)
         contents = []
         for recorded in history:
