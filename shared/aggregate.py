@@ -107,6 +107,10 @@ class Aggregate:
     """Who of its own organ may assign people to what is `unopened`; lists show it to petition staff."""
     sealed: ClassVar[frozenset[str]] = frozenset()
     """States in which nobody knows of a case but the people assigned to it (A14, A15)."""
+    kept_within: ClassVar[bool] = False
+    """Whether it stands in the lists of its own organ only, and in none of a superior's."""
+    reviewed_above: ClassVar[frozenset[str]] = frozenset()
+    """Of what is kept within its organ, the states that the next organ above reviews and so finds."""
 
     def __init__(self, id: UUID) -> None:
         self.id = id

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from services.intake.commands.reporting import AddAttachment
 from services.intake.domain.complaint import Complaint
-from services.intake.public import Reports
+from services.intake.public import Reports, living
 from services.intake.reporting.cleaning import cleaned, media_type
 from services.intake.vault.blobs import Blobs, whole
 from shared.gate import Request as GateRequest
-from shared.refusal import refuse
+from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.app import json_response, object_id
@@ -85,7 +85,8 @@ class Attachments:
         """A file as the body: JPEG, PNG, PDF or plain text, 20 MB at most. The query code stands in the
         header `Report-Code`; name and metadata of the file are not asked for, and not kept in the copy."""
         self.reports.flood.check(request.headers.get("proof-of-work", ""))
-        complaint = await self.reports.opened(request.headers.get("report-code", ""))
+        complaint = living(await self.reports.opened(request.headers.get("report-code", "")))
+        complaint.check_not_sealed()
         async with self._turn:
             if len([b for b in await self.blobs.of(complaint.id) if b.original is None]) >= MOST_FILES:
                 refuse("E_BODY_TOO_LARGE", "SEC-6", most_files=MOST_FILES)
@@ -103,7 +104,11 @@ class Attachments:
             if content is not None:
                 await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
         added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
-        await self.parts.gatekeeper.execute(GateRequest(added, None, complaint.id))
+        try:
+            await self.parts.gatekeeper.execute(GateRequest(added, None, complaint.id))
+        except Refusal:
+            await self.blobs.erase(blob.id)  # sealed upward in the meantime: nothing names the file
+            raise
         return json_response({"size": blob.size, "media_type": kind}, 201)
 
     async def list(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from services.intake.commands.overseeing import TellOfStaffMisconduct
 from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.passing_on import AWAY
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
 from services.intake.vault.letters import Letters, SlowHash
@@ -217,8 +218,8 @@ class Reports:
 
     async def status(self, request: Request) -> Response:
         """The coarse status behind a code; a wrong code and no code of ours are one and the same."""
-        complaint = await self.opened((await self._body(Behind, request)).code)
-        return json_response({"status": coarse(complaint)})
+        trail = await self.opened((await self._body(Behind, request)).code)
+        return json_response({"status": coarse(trail[0])})
 
     async def write(self, request: Request) -> Response:
         """A further letter to the organ: a supplement, an objection, an answer."""
@@ -230,31 +231,34 @@ class Reports:
         return await self._behind(AskForRecusal, Biased, request)
 
     async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
-        """A command on the complaint that the code opens; answered by the coarse status alone."""
+        """A command on the complaint behind the code, where it is now; answered by the coarse status."""
         body = await self._body(form, request)
-        complaint = await self.opened(body.code)
+        trail = await self.opened(body.code)
         self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
             command = kind(**body.model_dump(exclude={"code"}))
         except ValidationError as error:
             return schema_problem(error.errors(), request.headers.get("accept-language", ""))
-        await self.parts.gatekeeper.execute(GateRequest(command, None, complaint.id, idempotency_key=key))
-        return json_response({"status": coarse(complaint)}, 201)
+        await self.parts.gatekeeper.execute(GateRequest(command, None, living(trail).id, idempotency_key=key))
+        return json_response({"status": coarse(trail[0])}, 201)
 
     async def ask_protection(self, request: Request) -> Response:
         """Asks for protection (A33, A49): for himself, for his relatives, for who is taken for him."""
         body = await self._body(Threatened, request)
-        complaint = await self.opened(body.code)
+        trail = await self.opened(body.code)
         self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
-        return json_response({"number": await self.protect(complaint.id, body.text, key)}, 201)
+        return json_response({"number": await self.protect(living(trail).id, body.text, key)}, 201)
 
     async def report_staff(self, request: Request) -> Response:
         """Reports a member of the organ that handles the matter (检举工作人员, A33): to the organ above it
-        and to internal supervision, past the organ itself."""
+        and to internal supervision, past the organ itself; where several organs have had the matter, past
+        all of them, since only the words tell whose staff is meant."""
         body = await self._body(Threatened, request)
-        complaint = await self.opened(body.code)
+        trail = await self.opened(body.code)
+        organs = self.parts.law.organs
+        complaint = max(reversed(trail), key=lambda c: organs.get(c.organ).level)
         self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
@@ -265,11 +269,11 @@ class Reports:
         return json_response({"number": done.answer["number"]}, 201)
 
     async def mailbox(self, request: Request) -> Response:
-        """The letters to and fro behind a code."""
-        complaint = await self.opened((await self._body(Behind, request)).code)
-        found = await self.letters.of(complaint.id, "FROM_REPORTER", "TO_REPORTER")
+        """The letters to and fro behind a code, whichever organ wrote or received them."""
+        trail = await self.opened((await self._body(Behind, request)).code)
+        found = await self.letters.to_and_fro([complaint.id for complaint in trail])
         told = [{"direction": x.direction, "text": x.text} for x in found]
-        return json_response({"status": coarse(complaint), "letters": told})
+        return json_response({"status": coarse(trail[0]), "letters": told})
 
     async def read_letters(self, request: Request) -> Response:
         """The report in the reporter's own words, and his letters: for assigned petition staff, recorded
@@ -305,14 +309,20 @@ class Reports:
         told = [{"id": str(x.id), "text": x.text} for x in found if str(x.id) in own]
         return json_response({"letters": told})
 
-    async def opened(self, code: str) -> Complaint:
-        """The complaint that a code opens. One slow hash is spent in any case, then 404 or not."""
+    async def opened(self, code: str) -> list[Complaint]:
+        """The complaint that a code opens, and those that were born of it as it went from organ to organ,
+        in this order. One slow hash is spent in any case, then 404 or not."""
         halves = codes.halves(code)
         id = await self.letters.complaint_of(halves or ("", ""), self.slow)
         complaint = await self.parts.repository.get(Complaint, id) if id is not None else None
         if complaint is None:
             refuse("E_NOT_FOUND")
-        return complaint
+        trail = [complaint]
+        while trail[-1].sent_as:
+            born = await self.parts.repository.get(Complaint, UUID(trail[-1].sent_as))
+            assert born is not None, "it is written in the transaction of what sends it"
+            trail.append(born)
+        return trail
 
     @staticmethod
     async def _command(kind: type[Command], request: Request) -> Command | Response:
@@ -327,6 +337,11 @@ class Reports:
             return kind.model_validate(orjson.loads(await request.body()), strict=True)
         except (ValidationError, ValueError):
             refuse("E_SCHEMA", "SEC-7", field="code")
+
+
+def living(trail: list[Complaint]) -> Complaint:
+    """The complaint with the organ that goes on with it now (A16, A17, A22): there letters are read."""
+    return next(complaint for complaint in trail if complaint.state not in AWAY)
 
 
 def coarse(complaint: Complaint) -> str:

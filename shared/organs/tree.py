@@ -103,6 +103,10 @@ class OrganTree:
             at = organ.parent
         return False
 
+    def directly_below(self, code: str) -> list[str]:
+        """The organs whose next superior this one is."""
+        return [organ.code for organ in self._organs.values() if organ.parent == code]
+
     def covering(self, division: str) -> Organ:
         """The lowest organ whose division contains this one.
 

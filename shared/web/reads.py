@@ -302,12 +302,14 @@ class Reads:
         """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
         the prefix of the division code, and what a superior sent to this very organ. Envelopes that nobody
         has registered stand only in those of the petition department that they came to, and what was
-        sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33)."""
+        sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33). What
+        is kept within its organ stands above only while it is reviewed there (A49)."""
         within = or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
         return and_(within, *(not_(hidden) for hidden in self._concealed(cases, token)))
 
     def _concealed(self, cases: Table, token: Token) -> Iterator[ColumnElement[bool]]:
         kept = self.book.kept_from.c
+        below = self.gatekeeper.law.organs.directly_below(token.organ)
         yield exists().where(kept.stream == cases.c.stream, kept.person == token.person)
         for kind in self._kinds:
             if kind.sealed:
@@ -316,6 +318,10 @@ class Reads:
                 envelopes = and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.unopened))
                 petition = bool(token.roles.intersection(roles.PETITION))
                 yield and_(envelopes, cases.c.organ != token.organ) if petition else envelopes
+            if kind.kept_within:
+                reviewed = and_(cases.c.organ.in_(below), cases.c.state.in_(kind.reviewed_above))
+                elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != token.organ)
+                yield and_(elsewhere, not_(reviewed))
 
     async def _page(self, request: Request, query: Select[Any], cursor: Any) -> Response:
         await self.caught_up(request)

@@ -13,7 +13,20 @@ from PIL import Image
 from pypdf import PdfWriter
 
 from shared.law.working_days import is_working_day
-from tests.harness import ANONYMOUS, CITY, COUNTY, TOWN, Case, World, done, hidden, person, refused, sub
+from tests.harness import (
+    ANONYMOUS,
+    CITY,
+    COUNTY,
+    TOWN,
+    Case,
+    Story,
+    World,
+    done,
+    hidden,
+    person,
+    refused,
+    sub,
+)
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 WORDS = "本村书记去年截留了安置补偿款，我亲眼所见。"
@@ -310,18 +323,25 @@ def test_sec6_a35_no_log_knows_who_asked(world: World) -> None:
     assert looked > 100
 
 
+def handed_on(world: World, case: Case, command: str = "TransferDown", **more: Any) -> Case:
+    """The county's complaint handed down to the township; as it is there, with its people."""
+    head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
+    by = head if command == "TransferDown" else COUNTY.deputy_leader
+    world.assign(case, *{head, clerk, by}, by=head)
+    world.do(case, "RegisterComplaint", clerk)
+    world.do(case, "ListAllegations", clerk, world.story(COUNTY, accused=[person(TOWN)]).listing())
+    world.do(case, command, by, {"to_organ": TOWN.code, **more})
+    born = Case("intake", world.entries("intake", case.id)[-1].event["born"])
+    world.assign(born, HEAD, CLERK, by=HEAD)
+    return born
+
+
 def test_a16_the_reporters_words_and_files_go_along(world: World) -> None:
     """The organ that goes on with it reads what was written here before; the code tells no more than that."""
     code, case = reported(world, managed_by_level="COUNTY")
     attached = picture("PNG")
     done(upload(world, code, attached))
-    head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
-    world.assign(case, head, clerk, by=head)
-    world.do(case, "RegisterComplaint", clerk)
-    world.do(case, "ListAllegations", clerk, world.story(COUNTY, accused=[person(TOWN)]).listing())
-    world.do(case, "TransferDown", head, {"to_organ": TOWN.code})
-    born = Case("intake", world.entries("intake", case.id)[-1].event["born"])
-    world.assign(born, HEAD, CLERK, by=HEAD)
+    born = handed_on(world, case)
     [letter] = world.get(CLERK, f"{born.path}/letters").json()["letters"]
     assert letter["text"] == WORDS
     [item] = files(world, born)
@@ -330,6 +350,72 @@ def test_a16_the_reporters_words_and_files_go_along(world: World) -> None:
     assert CANARY.encode() not in copy.content
     hidden(world.get(CLERK, f"{case.path}/letters"))
     assert behind(world, code).json() == {"status": "SENT_TO_COMPETENT_BODY"}
+
+
+def protected(world: World, who: str) -> set[str]:
+    """The numbers of the requests for protection that this person finds."""
+    listed = world.get(who, "/intake/vault/v1/protection-requests", limit=200).json()["items"]
+    return {item["number"] for item in listed}
+
+
+def test_a16_the_code_leads_to_the_organ_that_goes_on_with_it(world: World) -> None:
+    """What is written, sent, asked behind the code after it was handed on is read there, and answered."""
+    code, case = reported(world, managed_by_level="COUNTY")
+    done(behind(world, code, "messages", text="补充一。"))
+    born = handed_on(world, case)
+    before = len(world.entries("intake", case.id))
+    world.do(born, "WriteToReporter", CLERK, {"text": "请补充时间。"})
+    done(behind(world, code, "messages", text="是去年三月。"))
+    done(upload(world, code, picture("PNG")))
+    asked = {"role": "petition_clerk", "ground": "INTEREST", "text": "他与被举报人合伙。"}
+    done(world.anonymously("/recusal", code=code, **asked))
+    number = done(world.anonymously("/protection", code=code, text="有人威胁。"))["number"]
+    told = behind(world, code, "mailbox").json()
+    assert told["status"] == "SENT_TO_COMPETENT_BODY"
+    assert [x["text"] for x in told["letters"]] == ["补充一。", "请补充时间。", "是去年三月。"]
+    read = world.get(CLERK, f"{born.path}/letters").json()["letters"]
+    assert [x["text"] for x in read] == [WORDS, "补充一。", "请补充时间。", "是去年三月。"]
+    assert len(files(world, born)) == 1
+    assert world.read(born, CLERK)["recusals"]
+    world.patiently(lambda: number in protected(world, HEAD), "the request is listed")
+    assert number not in protected(world, COUNTY.petition_head)
+    assert len(world.entries("intake", case.id)) == before
+
+
+def test_a33_staff_are_reported_past_every_organ_that_had_the_matter(world: World) -> None:
+    """Only the words tell whose staff is meant: so neither the township nor the county reads them."""
+    code, case = reported(world, managed_by_level="COUNTY")
+    handed_on(world, case)
+    before = world.position("intake")
+    done(world.anonymously("/staff-misconduct", code=code, text="他泄露了我的信。"))
+    [event] = world.log("intake", before, "StaffMisconductReported")
+    assert event.event["organ"] == CITY.code
+
+
+def test_a26_what_was_assigned_is_followed_down_and_up_again(world: World) -> None:
+    """While the lower organ has it, letters go there; with its result they come here again."""
+    code, case = reported(world, managed_by_level="COUNTY")
+    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
+    born = handed_on(world, case, "AssignDown", **letter)
+    done(behind(world, code, "messages", text="补充一。"))
+    world.do(born, "RegisterComplaint", CLERK)
+    world.do(born, "AcceptComplaint", HEAD, {"handling_dept": "supervision_dept"})
+    lower = Story(world, TOWN)
+    lower._done += ["received", "registered", "listed", "accepted"]
+    lower._cases["complaint"] = born
+    lower.concluded()
+    world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-26"})
+    noted = lambda: world.entries("intake", case.id, "AssignedResultNoted")  # noqa: E731
+    world.patiently(noted, "the superior hears of the result")
+    world.do(case, "AcceptResult", COUNTY.petition_head, {"opinion": "同意。"})
+    done(behind(world, code, "messages", text="补充二。"))
+    above, below = (
+        world.get(*at).json()["letters"]
+        for at in ((COUNTY.petition_clerk, f"{case.path}/letters"), (CLERK, f"{born.path}/letters"))
+    )
+    assert [x["text"] for x in above] == [WORDS, "补充二。"]
+    assert [x["text"] for x in below] == [WORDS, "补充一。"]
+    assert [x["text"] for x in behind(world, code, "mailbox").json()["letters"]] == ["补充一。", "补充二。"]
 
 
 def sealed_report(world: World) -> tuple[str, Case]:

@@ -10,8 +10,10 @@ import pytest
 
 from tests.harness import (
     ANONYMOUS,
+    CITY,
     COUNTY,
     OTHER_TOWN,
+    PROVINCE,
     TOWN,
     Story,
     World,
@@ -108,6 +110,31 @@ def test_48_a49_a_refusal_is_reviewed_above(world: World, served: Story) -> None
     done(give(world, id, "DeclineProtection", HEAD, reason="仍未见威胁。"))
     upheld = give(world, id, "ReviewDeclinedProtection", reviewer, upheld=True, opinion="同意。")
     assert done(upheld)["state"] == "ENDED"
+
+
+def listed(world: World, who: str) -> set[str]:
+    """The requests that somebody finds, with their clocks: in the list and among the deadlines."""
+    cases, clocks = (
+        world.get(who, path, limit=200, min_position=world.position("vault")).json()["items"]
+        for path in (BASE, "/intake/vault/v1/deadlines")
+    )
+    found = {item["stream"] for item in cases}
+    assert {item["stream"] for item in clocks} <= found
+    return found
+
+
+def test_a49_lists_above_hold_what_is_reviewed_there_and_nothing_else(world: World, served: Story) -> None:
+    """A township's request is its own; when it declines, the next organ above finds it, and none beyond."""
+    id = requested(world, served)
+    above = (COUNTY.petition_head, CITY.petition_head, PROVINCE.petition_head)
+    assert id in listed(world, HEAD)
+    assert [id in listed(world, who) for who in above] == [False, False, False]
+    done(give(world, id, "DeclineProtection", HEAD, reason="未见威胁。"))
+    assert [id in listed(world, who) for who in above] == [True, False, False]
+    done(assign(world, id, COUNTY.petition_head))
+    answer = give(world, id, "ReviewDeclinedProtection", COUNTY.petition_head, upheld=True, opinion="同意。")
+    assert done(answer)["state"] == "ENDED"
+    assert [id in listed(world, who) for who in above] == [False, False, False]
 
 
 def test_dl20_a_request_that_waits_is_told(world: World, served: Story) -> None:

@@ -179,7 +179,7 @@ class Answering(Meeting):
     @allowed_in("RECEIVED", "SENT_DOWN", "NOT_ACCEPTED", *HERE)
     def withdraw_report(self, ctx: Context, means: Means) -> None:
         """Recorded; it never stops what the organ owes to the truth."""
-        self._check_not_sealed()
+        self.check_not_sealed()
         self.record(ctx, ReportWithdrawn(means=means))
 
     # --- the end -----------------------------------------------------------------------------------

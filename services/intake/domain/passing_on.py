@@ -44,6 +44,10 @@ PassedOn = (
 """What gives birth to a complaint at another organ."""
 
 
+AWAY = frozenset({"SENT_DOWN", "SENT_OUT"})
+"""Another organ goes on with it. What was assigned comes back with its result (A26)."""
+
+
 def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
     """How the receiving organ came by it."""
     if isinstance(event, ComplaintAssignedDown):
@@ -62,6 +66,7 @@ class PassingOn(Deciding):
         self.return_count = 0
         self.returned_by: set[str] = set()
         self.sent_as = ""
+        """The complaint that was born of it at the organ it went to."""
         self.sent_to = ""
         self.disputed_with = ""
         self.decided_by = ""
@@ -111,7 +116,7 @@ class PassingOn(Deciding):
         self.record(ctx, ComplaintTransferredDown(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
     def on_complaint_transferred_down(self, event: ComplaintTransferredDown, meta: Meta) -> None:
-        self.sent_to = event.to_organ
+        self.sent_as, self.sent_to = event.born, event.to_organ
 
     @allowed_in("REGISTERED")
     def assign_down(self, ctx: Context, to_organ: str, ground: AssignmentGround, letter_ref: str) -> None:
@@ -134,8 +139,7 @@ class PassingOn(Deciding):
         )
 
     def on_complaint_assigned_down(self, event: ComplaintAssignedDown, meta: Meta) -> None:
-        self.sent_as = event.born
-        self.sent_to = event.to_organ
+        self.sent_as, self.sent_to = event.born, event.to_organ
         self.assigned_down = True
 
     @allowed_in("REGISTERED")
@@ -151,7 +155,7 @@ class PassingOn(Deciding):
         self.record(ctx, ComplaintTransferredLateral(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
     def on_complaint_transferred_lateral(self, event: ComplaintTransferredLateral, meta: Meta) -> None:
-        self.sent_to = event.to_organ
+        self.sent_as, self.sent_to = event.born, event.to_organ
 
     @allowed_in("REGISTERED", "ACCEPTED")
     def take_up(self, ctx: Context, reason: str) -> None:
@@ -163,6 +167,9 @@ class PassingOn(Deciding):
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
         born = str(self.born_at(superior))
         self.record(ctx, ComplaintTakenUp(born=born, to_organ=superior, reason=reason))
+
+    def on_complaint_taken_up(self, event: ComplaintTakenUp, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
 
     def be_born(
         self,
@@ -205,7 +212,7 @@ class PassingOn(Deciding):
         )
 
     def _check_leaves(self) -> None:
-        self._check_not_sealed()
+        self.check_not_sealed()
         if self.state == "DUPLICATE_FILED":
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
 

@@ -148,7 +148,7 @@ class Receiving(Case):
     @allowed_in("RECEIVED")
     def register_complaint(self, ctx: Context, category: Category) -> None:
         """A14: what belongs to a superior organ is sealed and escalated, never registered here."""
-        self._check_not_sealed()
+        self.check_not_sealed()
         if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
             refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
         priority: Priority = "REAL_NAME" if self.identity_status == "CONFIRMED" else "NORMAL"
@@ -276,7 +276,7 @@ class Receiving(Case):
         """A14: what is sealed stays so. Nothing is registered, viewed, copied or pushed of it; only the
         addressee takes it in, and who knows of it may step aside."""
         if ctx.command != "DeclareRecusal":
-            self._check_not_sealed()
+            self.check_not_sealed()
 
     @allowed_in("RECEIVED", "REGISTERED")
     def seal_and_escalate(
@@ -338,7 +338,7 @@ class Receiving(Case):
     def on_sealed_parcel_received(self, event: SealedParcelReceived, meta: Meta) -> None:
         self.parcel_received = True
 
-    def _check_not_sealed(self) -> None:
+    def check_not_sealed(self) -> None:
         """What was sealed upward is not registered, viewed, copied or passed on here any more (A14)."""
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")

@@ -53,11 +53,11 @@ class Reporting(Answering):
 
     def write_to_organ(self, ctx: Context) -> None:
         """The reporter adds something; what was sealed upward is answered by the organ above."""
-        self._check_not_sealed()
+        self.check_not_sealed()
         self.record(ctx, MessageFromReporterReceived(letter=str(ctx.facts["letter"])))
 
     def write_to_reporter(self, ctx: Context) -> None:
-        self._check_not_sealed()
+        self.check_not_sealed()
         if not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-7", channel=self.channel)
         self.record(ctx, MessageToReporterSent(letter=str(ctx.facts["letter"])))
@@ -65,9 +65,9 @@ class Reporting(Answering):
     def ask_for_recusal(self, ctx: Context, role: str, ground: RecusalGround) -> None:
         """A33: the reporter asks himself, behind his code. His words are for those who decide, and not for
         the person whom they are about."""
-        self._check_not_sealed()
+        self.check_not_sealed()
         self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=str(ctx.facts["letter"]))
 
     def add_attachment(self, ctx: Context, attachment: str, media_type: MediaType, size: int) -> None:
-        self._check_not_sealed()
+        self.check_not_sealed()
         self.record(ctx, AttachmentReceived(attachment=attachment, media_type=media_type, size=size))

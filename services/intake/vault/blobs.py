@@ -27,6 +27,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     text,
 )
@@ -144,6 +145,16 @@ class Blobs:
             if (id := of_the_copy(blob.id)) not in there:
                 original = None if blob.original is None else of_the_copy(blob.original)
                 await self.put(complaint, blob.media_type, whole(await self.open(blob.id)), original, id)
+
+    async def erase(self, id: UUID) -> None:
+        """Forgets a file and its copy."""
+        both = select(blobs.c.id).where(or_(blobs.c.id == id, blobs.c.original == id))
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(chunks).where(chunks.c.blob.in_(both)))
+                await connection.execute(delete(blobs).where(or_(blobs.c.id == id, blobs.c.original == id)))
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
 
     async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
         """Erases files of complaints that were never written (a crash in between)."""

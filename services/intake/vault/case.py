@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -20,6 +20,7 @@ class VaultCase(Case):
     """A case about one complaint's reporter."""
 
     service = "vault"
+    kept_within: ClassVar[bool] = True
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)

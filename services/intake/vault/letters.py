@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -75,6 +75,11 @@ class Letter:
     written_at: datetime
 
 
+def _of_the_copy(complaint: UUID, letter: Letter) -> UUID:
+    """The id of a letter at the complaint that it went along to."""
+    return derived_id("letter", str(complaint), str(letter.id))
+
+
 class SlowHash:
     """scrypt in a thread, few at a time: a flood of guesses cannot fill the memory."""
 
@@ -122,8 +127,7 @@ class Letters:
         """What a reporter wrote goes along to the complaint born of his: under fresh keys. Copied again,
         the first copies stand."""
         for letter in await self.of(origin, "REPORT", "FROM_REPORTER"):
-            id = derived_id("letter", str(complaint), str(letter.id))
-            await self.put(complaint, letter.direction, letter.text, id)
+            await self.put(complaint, letter.direction, letter.text, _of_the_copy(complaint, letter))
 
     async def of(self, complaint: UUID, *directions: Direction) -> list[Letter]:
         """The letters of a complaint, oldest first."""
@@ -145,6 +149,17 @@ class Letters:
             words = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).rstrip(b"\0").decode()
             opened.append(Letter(row.id, row.direction, words, row.written_at))
         return opened
+
+    async def to_and_fro(self, trail: Sequence[UUID]) -> list[Letter]:
+        """What was written between a reporter and the organs that his complaint went through, oldest first;
+        what went along with it stands there once."""
+        found: list[Letter] = []
+        before: list[Letter] = []
+        for complaint in trail:
+            came_along = {_of_the_copy(complaint, letter) for letter in before}
+            before = await self.of(complaint, "FROM_REPORTER", "TO_REPORTER")
+            found += [letter for letter in before if letter.id not in came_along]
+        return sorted(found, key=lambda letter: (letter.written_at, letter.id))
 
     async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
         """Erases the letters of complaints that were never written (a crash in between)."""

@@ -31,6 +31,7 @@ class ProtectionRequest(VaultCase):
 
     kind = "ProtectionRequest"
     plural: ClassVar[str] = "protection-requests"
+    reviewed_above: ClassVar[frozenset[str]] = frozenset({"DECLINED"})
 
     def request_protection(self, ctx: Context, complaint: UUID) -> None:
         """A49. The fact `served` refused already where the actor does not serve this complaint's reporter."""
