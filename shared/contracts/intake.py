@@ -201,6 +201,9 @@ class ComplaintFiled(IntakeEvent):
 
     to = "CLOSED"
 
+    means: L1[Means | None] = None
+    """How a reporter with a confirmed name was told."""
+
 
 class AppealForwarded(IntakeEvent):
     """An appeal is no accusation: it went to the body that hears appeals (C6)."""

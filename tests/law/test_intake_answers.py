@@ -126,11 +126,37 @@ def test_sec10_a_notice_leaves_as_a_neutral_message(world: World) -> None:
     said, sent = confirmed(world).accepted(), confirmed(world).accepted()
     world.do(said.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
     world.do(sent.complaint, "NotifyAcceptance", CLERK, {"means": "SMS"})
+    assert messages(world, said) == []
+    assert messages(world, sent) == [{"complaint": sent.complaint.id, "template": "ACCEPTED"}]
+
+
+def messages(world: World, story: Story) -> list[dict[str, Any]]:
+    """What was written down to be sent to a complaint's reporter."""
     query = "SELECT payload FROM effects WHERE kind = 'reporter-message' AND payload->>'complaint' = %s"
-    database = world._database("intake")
-    assert database.execute(query, [said.complaint.id]).fetchall() == []
-    [row] = database.execute(query, [sent.complaint.id]).fetchall()
-    assert row.payload == {"complaint": sent.complaint.id, "template": "ACCEPTED"}
+    return [row.payload for row in world._database("intake").execute(query, [story.complaint.id]).fetchall()]
+
+
+def test_41_whose_report_lacks_substance_is_told_and_invited_to_add_some(world: World) -> None:
+    """A reporter with a confirmed name; to whoever did not give his nothing is sent."""
+    named, unnamed = confirmed(world), world.story().listed()
+    for story in (named, unnamed):
+        world.assign(story.complaint, HEAD, by=HEAD)
+        world.do(story.complaint, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
+    missing = refused(world.give(named.complaint, "FileNotAccepted", CLERK), "E_RECORD_INCOMPLETE", "§4.1")
+    assert missing["missing"] == "means"
+    not_due = world.give(unnamed.complaint, "FileNotAccepted", CLERK, {"means": "SMS"})
+    refused(not_due, "E_NOTICE_NOT_DUE", "§4.1")
+    world.do(named.complaint, "FileNotAccepted", CLERK, {"means": "SMS"})
+    world.do(unnamed.complaint, "FileNotAccepted", CLERK)
+    assert messages(world, named) == [{"complaint": named.complaint.id, "template": "NOT_ACCEPTED"}]
+    assert messages(world, unnamed) == []
+
+
+def test_41_what_was_not_accepted_can_be_withdrawn(world: World) -> None:
+    story = confirmed(world)
+    world.assign(story.complaint, HEAD, by=HEAD)
+    world.do(story.complaint, "RejectComplaint", HEAD, {"reason": "OTHER_ORGAN_DUTY"})
+    assert world.do(story.complaint, "WithdrawReport", CLERK, {"means": "PHONE"})["state"] == "NOT_ACCEPTED"
 
 
 def test_a30_no_notice_for_a_duplicate(world: World) -> None:

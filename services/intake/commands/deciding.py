@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import Code, OrganCode
 from shared.command import Command, FreeText, Reference, ShortText
+from shared.contracts.intake import Means
 from shared.security.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
 
@@ -46,6 +47,9 @@ class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION):
 
 class FileNotAccepted(Command, on=Complaint, rule="A10", by=PETITION):
     """Files a complaint without substance; evidence added later revives it."""
+
+    means: Means | None = None
+    """How a reporter with a confirmed name was told and invited to add substance; to nobody else."""
 
 
 class ForwardComplaint(Command, on=Complaint, rule="C6", by=PETITION):

@@ -27,12 +27,9 @@ from shared.contracts.intake import (
     ResultBecameAvailable,
     ResultFeedbackGiven,
 )
-from shared.effect import Effect
 from shared.event import Meta
 from shared.refusal import refuse
 
-SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
-"""By these means a message leaves the house; the others are a person's word."""
 POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
 
 
@@ -60,14 +57,6 @@ class Answering(Meeting):
 
     def on_acceptance_notified(self, event: AcceptanceNotified, meta: Meta) -> None:
         self.notified = True
-
-    def _send(self, ctx: Context, template: str, means: Means) -> None:
-        """What is not said in person goes out as a message in neutral words (SEC-10). The row names the
-        complaint and a template; the vault gives the contact when it is sent."""
-        if means in SENT:
-            payload = {"complaint": str(self.id), "template": template}
-            key = f"reporter-message:{self.id}:{self.version}"
-            ctx.facts.setdefault("effects", []).append(Effect(key, "reporter-message", payload))
 
     # --- the result --------------------------------------------------------------------------------
 

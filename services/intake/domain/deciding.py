@@ -17,10 +17,12 @@ from shared.contracts.intake import (
     ComplaintNotAccepted,
     ComplaintRedirected,
     ComplaintSplit,
+    Means,
     RejectionReason,
     ReporterAdvised,
     SuggestionForwarded,
 )
+from shared.effect import Effect
 from shared.event import Meta
 from shared.refusal import refuse
 
@@ -29,6 +31,10 @@ FORWARDED: dict[str, type[AppealForwarded] | type[SuggestionForwarded]] = {
     "APPEAL": AppealForwarded,
     "SUGGESTION": SuggestionForwarded,
 }
+
+
+SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
+"""By these means a message leaves the house; the others are a person's word."""
 
 
 class Deciding(Receiving):
@@ -100,11 +106,27 @@ class Deciding(Receiving):
             refuse("E_SCHEMA", "A11", channel=self.channel)
 
     @allowed_in("NOT_ACCEPTED")
-    def file_not_accepted(self, ctx: Context) -> None:
-        """A10: only what has no substance is filed; the two other grounds lead to another body."""
+    def file_not_accepted(self, ctx: Context, means: Means | None) -> None:
+        """A10: only what has no substance is filed; the two other grounds lead to another body. Whoever
+        reported by his confirmed name is told, and invited to add substance (§4.1)."""
         if self.state == "NOT_ACCEPTED" and self.rejected_for != "NO_SUBSTANCE":
             refuse("E_RECORD_INCOMPLETE", "A11", missing="RedirectOut or AdviseReporter")
-        self.record(ctx, ComplaintFiled())
+        told = self.identity_status == "CONFIRMED"
+        if told and means is None:
+            refuse("E_RECORD_INCOMPLETE", "§4.1", missing="means")
+        if not told and means is not None:
+            refuse("E_NOTICE_NOT_DUE", "§4.1", identity_status=self.identity_status)
+        self.record(ctx, ComplaintFiled(means=means))
+        if means is not None:
+            self._send(ctx, "NOT_ACCEPTED", means)
+
+    def _send(self, ctx: Context, template: str, means: Means) -> None:
+        """What is not said in person goes out as a message in neutral words (SEC-10). The row names the
+        complaint and a template; the vault gives the contact when it is sent."""
+        if means in SENT:
+            payload = {"complaint": str(self.id), "template": template}
+            key = f"reporter-message:{self.id}:{self.version}"
+            ctx.facts.setdefault("effects", []).append(Effect(key, "reporter-message", payload))
 
     @allowed_in("REGISTERED")
     def forward_complaint(self, ctx: Context, to_body: str) -> None:

@@ -25,6 +25,7 @@ NEWS = "您反映的事项有新的进展，请登录查询。"
 """What fits every message: it names nobody and nothing."""
 TEXTS: Mapping[str, str] = {
     "RECEIVED": "您反映的事项已收到。",
+    "NOT_ACCEPTED": "您反映的事项已有答复，可登录查询并补充具体情况。",
     "ACCEPTED": "您反映的事项已受理。",
     "CONCLUDED": "您反映的事项已办结，请登录查询。",
 }
