@@ -68,6 +68,21 @@ def feedback(story: Story, **more: Any) -> dict[str, Any]:
     }
 
 
+def test_a31_he_is_told_about_his_own_allegations_and_their_parts(world: World) -> None:
+    """A part that verification split off is his too (§4.2); any other is somebody else's."""
+    story = concluded(world)
+    own = story.allegation_ids[0]
+
+    def give(id: str) -> Any:
+        outcomes = [{"allegation_id": id, "outcome": "UNFOUNDED"}]
+        told = feedback(story, outcomes=outcomes)
+        return world.give(story.complaint, "RecordResultFeedback", HANDLER, told)
+
+    assert refused(give("other-a1"), "E_SCHEMA", "A31")["unknown"] == ["other-a1"]
+    refused(give(f"{own}1"), "E_SCHEMA", "A31")
+    done(give(f"{own}b"))
+
+
 # --- identity ---
 
 

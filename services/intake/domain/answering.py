@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import get_args
@@ -96,6 +97,8 @@ class Answering(Meeting):
             refuse("E_STATE", "A31", done="RecordResultFeedback")
         if self.state == "RESULT_AVAILABLE" and not self.verdict:
             refuse("E_NOT_CONCLUDED", "A31")
+        if unknown := [told.allegation_id for told in outcomes if not self._is_his(told.allegation_id)]:
+            refuse("E_SCHEMA", "A31", field="outcomes", unknown=unknown)
         self.record(
             ctx,
             ResultFeedbackGiven(
@@ -107,6 +110,11 @@ class Answering(Meeting):
             ),
         )
         self._send(ctx, "CONCLUDED", means)
+
+    def _is_his(self, allegation_id: str) -> bool:
+        """One of this complaint's allegations, or a part into which verification split it (§4.2)."""
+        own = "|".join(re.escape(a.id) for a in self.allegations)
+        return re.fullmatch(f"({own})[a-z]*", allegation_id) is not None
 
     def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
         self.feedback_given = True
