@@ -11,6 +11,7 @@ from tests.harness import (
     CITY,
     COUNTY,
     OTHER_TOWN,
+    PROVINCE,
     SUBJECT,
     TOWN,
     Story,
@@ -179,3 +180,14 @@ def test_a44_nothing_tells_who_was_hit_and_the_subject_notices_nothing(world: Wo
     assert REPORTER["name"] not in written
     rows = world.get(TOWN.handler, "/clarification/v1/clarifications", limit=200).text
     assert id not in rows
+
+
+def test_a48_who_stepped_aside_from_the_complaint_settles_nothing_of_it(world: World) -> None:
+    """The province handles its own reports; whoever stepped aside from the matter stays aside from them."""
+    story = world.story(PROVINCE, reporter=REPORTER).listed()
+    leader = PROVINCE.organ_head
+    world.assign(story.complaint, leader, by=PROVINCE.petition_head)
+    world.do(story.complaint, "DeclareRecusal", leader, {"ground": "系亲属。"})
+    id = str(done(report(world, story, PROVINCE.petition_clerk))["id"])
+    refused(assign(world, id, PROVINCE.petition_head, leader, "organ_head"), "E_RECUSAL", "SD10")
+    done(assign(world, id, PROVINCE.petition_head, PROVINCE.deputy_leader, "deputy_leader"))

@@ -48,6 +48,7 @@ class RetaliationReport(Overseen):
                 letter=str(found.letter),
             ),
         )
+        self.take_over_recusals(ctx, sorted(found.complaint.recused), str(complaint))
 
     def on_retaliation_reported(self, event: RetaliationReported, meta: Meta) -> None:
         self._take_in(event)
