@@ -474,6 +474,12 @@ class Story:
     def __post_init__(self) -> None:
         self.accused = self.accused or [person(self.organ)]
 
+    @classmethod
+    def of(cls, world: World, complaint: Case, organ: Organ, *done: str) -> Story:
+        """The story of a complaint that came by itself, from another organ or the platform; of its steps
+        those named are done, or are not this organ's to do."""
+        return cls(world, organ, _done=list(done), _cases={"complaint": complaint})
+
     # --- who and what ---
 
     @property

@@ -50,7 +50,8 @@ ABOUT_REPORTERS = re.compile(
     r"reporter|informant|phone|mobile|e-?mail|^address$|resident|id_number", re.IGNORECASE
 )
 """Names of parameters that only somebody who looks for a reporter would try; no read has one of these."""
-PURPOSE = re.compile(r"^[A-Za-z0-9._:/-]{0,60}$")
+_CODE = "[A-Za-z0-9._:/-]"
+PURPOSE = re.compile(f"^{_CODE}{{0,60}}$")
 COLOURED: dict[str, dict[str, Any]] = {
     "due": {"type": "string", "format": "date"},
     "working_days_left": {"type": "integer"},
@@ -62,7 +63,7 @@ ASKED_FOR = in_header(
     "Purpose",
     "Why it is read: a short code for the record.",
     required=True,
-    pattern=r"^[A-Za-z0-9._:/-]{1,60}$",
+    pattern=f"^{_CODE}{{1,60}}$",
 )
 """The header of a reading that is recorded with its purpose (SEC-9)."""
 LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
@@ -309,7 +310,6 @@ class Reads:
 
     def _concealed(self, cases: Table, token: Token) -> Iterator[ColumnElement[bool]]:
         kept = self.book.kept_from.c
-        below = self.gatekeeper.law.organs.directly_below(token.organ)
         yield exists().where(kept.stream == cases.c.stream, kept.person == token.person)
         for kind in self._kinds:
             if kind.sealed:
@@ -319,6 +319,7 @@ class Reads:
                 petition = bool(token.roles.intersection(roles.PETITION))
                 yield and_(envelopes, cases.c.organ != token.organ) if petition else envelopes
             if kind.kept_within:
+                below = self.gatekeeper.law.organs.directly_below(token.organ)
                 reviewed = and_(cases.c.organ.in_(below), cases.c.state.in_(kind.reviewed_above))
                 elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != token.organ)
                 yield and_(elsewhere, not_(reviewed))
@@ -338,6 +339,6 @@ class Reads:
 def purpose_of(request: Request, *, required: bool = False) -> str:
     """Why something is read: a short code, since prose might hold what belongs in no log (SEC-9)."""
     value = request.headers.get("purpose", "")
-    if not PURPOSE.match(value) or (required and not value):
+    if not PURPOSE.fullmatch(value) or (required and not value):
         refuse("E_SCHEMA", "SEC-9", field="Purpose")
     return value

@@ -400,9 +400,7 @@ def test_a26_what_was_assigned_is_followed_down_and_up_again(world: World) -> No
     done(behind(world, code, "messages", text="补充一。"))
     world.do(born, "RegisterComplaint", CLERK)
     world.do(born, "AcceptComplaint", HEAD, {"handling_dept": "supervision_dept"})
-    lower = Story(world, TOWN)
-    lower._done += ["received", "registered", "listed", "accepted"]
-    lower._cases["complaint"] = born
+    lower = Story.of(world, born, TOWN, "received", "registered", "listed", "accepted")
     lower.concluded()
     world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-26"})
     noted = lambda: world.entries("intake", case.id, "AssignedResultNoted")  # noqa: E731
@@ -430,6 +428,13 @@ def sealed_report(world: World) -> tuple[str, Case]:
     return code, case
 
 
+def files_held(world: World, case: Case) -> int:
+    """How many files of a complaint lie in the vault, originals and copies."""
+    query = "SELECT count(*) FROM blobs WHERE complaint = %s"
+    [row] = world._database("vault").execute(query, [case.id]).fetchall()
+    return int(row[0])
+
+
 def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> None:
     """The organ above reads them; here nobody can, and nobody here is asked for protection by the code."""
     code, case = sealed_report(world)
@@ -441,6 +446,9 @@ def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> Non
         **{"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "pages": 1},
         "acknowledged_notice_version": "1",
     }
+    held = files_held(world, case)
+    refused(upload(world, code, picture("PNG")), "E_SEALED_UPWARD", "A14")
+    assert files_held(world, case) == held == 2
     clerk = CITY.petition_clerk
     taken = Case("intake", done(world.client(clerk).post("/intake/v1/complaints", json=body))["id"])
     [letter] = world.get(clerk, f"{taken.path}/letters").json()["letters"]

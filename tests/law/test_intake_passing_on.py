@@ -207,9 +207,7 @@ def _days(a: str, b: str) -> timedelta:
 
 def test_a26_the_result_goes_up_and_is_accepted_or_returned(world: World) -> None:
     upper, born = assigned(world)
-    lower = Story(world, TOWN)
-    lower._done += ["received", "registered", "listed", "accepted"]
-    lower._cases["complaint"] = born
+    lower = Story.of(world, born, TOWN, "received", "registered", "listed", "accepted")
     world.assign(born, TOWN.petition_head, TOWN.petition_clerk, by=TOWN.petition_head)
     world.do(born, "RegisterComplaint", TOWN.petition_clerk)
     world.do(born, "AcceptComplaint", TOWN.petition_head, {"handling_dept": "supervision_dept"})
@@ -371,9 +369,7 @@ def test_dl05_ends_with_the_transfer(world: World) -> None:
 
 def received_by(world: World, born: Case, organ: Organ) -> Story:
     """The receiving organ's own story of what it was sent."""
-    story = Story(world, organ)
-    story._done += ["received", "registered", "listed", "accepted"]
-    story._cases["complaint"] = born
+    story = Story.of(world, born, organ, "received", "registered", "listed", "accepted")
     world.assign(born, organ.petition_head, organ.petition_clerk, by=organ.petition_head)
     world.do(born, "RegisterComplaint", organ.petition_clerk)
     return story

@@ -101,7 +101,7 @@ def sent(world: World, **more: Any) -> Case:
 def story_of(world: World, case: Case) -> Story:
     """The transferred complaint in the hands of the township's clerk."""
     world.assign(case, CLERK, by=HEAD)
-    return Story(world, TOWN, _done=["received"], _cases={"complaint": case})
+    return Story.of(world, case, TOWN, "received")
 
 
 # --- transfers in ---

@@ -97,3 +97,17 @@ async def test_files_of_complaints_that_never_were_are_swept_and_nothing_else(
     async with engines[1].connect() as connection:
         left = text("SELECT count(*) FROM blob_chunks WHERE blob = :id")
         assert (await connection.execute(left, {"id": lost[0]})).scalar_one() == 0
+
+
+async def test_a_file_that_was_refused_is_erased_with_its_copy_and_nothing_else(
+    blobs: Blobs, engines: Engines
+) -> None:
+    complaint = uuid4()
+    kept, refused = [await blobs.put(complaint, "text/plain", whole(b"page")) for _ in range(2)]
+    copy = await blobs.put(complaint, "text/plain", whole(b"clean"), original=refused.id)
+    await blobs.erase(refused.id)
+    assert [blob.id for blob in await blobs.of(complaint)] == [kept.id]
+    async with engines[1].connect() as connection:
+        left = text("SELECT count(*) FROM blob_chunks WHERE blob IN (:a, :b)")
+        found = await connection.execute(left, {"a": refused.id, "b": copy.id})
+        assert found.scalar_one() == 0

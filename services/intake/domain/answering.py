@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from string import ascii_lowercase
 from typing import get_args
 from uuid import UUID
 
@@ -97,7 +97,7 @@ class Answering(Meeting):
             refuse("E_STATE", "A31", done="RecordResultFeedback")
         if self.state == "RESULT_AVAILABLE" and not self.verdict:
             refuse("E_NOT_CONCLUDED", "A31")
-        if unknown := [told.allegation_id for told in outcomes if not self._is_his(told.allegation_id)]:
+        if unknown := self._not_his(told.allegation_id for told in outcomes):
             refuse("E_SCHEMA", "A31", field="outcomes", unknown=unknown)
         self.record(
             ctx,
@@ -111,10 +111,11 @@ class Answering(Meeting):
         )
         self._send(ctx, "CONCLUDED", means)
 
-    def _is_his(self, allegation_id: str) -> bool:
-        """One of this complaint's allegations, or a part into which verification split it (§4.2)."""
-        own = "|".join(re.escape(a.id) for a in self.allegations)
-        return re.fullmatch(f"({own})[a-z]*", allegation_id) is not None
+    def _not_his(self, ids: Iterable[str]) -> list[str]:
+        """Which are none of this complaint's allegations, nor a part into which verification split one: its
+        id is that of the whole with a letter behind (§4.2)."""
+        own = {allegation.id for allegation in self.allegations}
+        return [id for id in ids if id not in own and id.rstrip(ascii_lowercase) not in own]
 
     def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
         self.feedback_given = True

@@ -31,8 +31,6 @@ FORWARDED: dict[str, type[AppealForwarded] | type[SuggestionForwarded]] = {
     "APPEAL": AppealForwarded,
     "SUGGESTION": SuggestionForwarded,
 }
-
-
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
 """By these means a message leaves the house; the others are a person's word."""
 

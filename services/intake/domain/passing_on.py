@@ -42,8 +42,6 @@ PassedOn = (
     | ComplaintTakenUp
 )
 """What gives birth to a complaint at another organ."""
-
-
 AWAY = frozenset({"SENT_DOWN", "SENT_OUT"})
 """Another organ goes on with it. What was assigned comes back with its result (A26)."""
 

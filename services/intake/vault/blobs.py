@@ -148,11 +148,12 @@ class Blobs:
 
     async def erase(self, id: UUID) -> None:
         """Forgets a file and its copy."""
-        both = select(blobs.c.id).where(or_(blobs.c.id == id, blobs.c.original == id))
+        both = or_(blobs.c.id == id, blobs.c.original == id)
+        ids = select(blobs.c.id).where(both)
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(delete(chunks).where(chunks.c.blob.in_(both)))
-                await connection.execute(delete(blobs).where(or_(blobs.c.id == id, blobs.c.original == id)))
+                await connection.execute(delete(chunks).where(chunks.c.blob.in_(ids)))
+                await connection.execute(delete(blobs).where(both))
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
