@@ -17,10 +17,12 @@ from typing import Any
 
 import asyncpg
 import httpx
+import psycopg
 import pytest
 
 from deploy.local.player import SHANGHAI
 from deploy.local.stack import Stack
+from services.audit.tables import PUBLISHERS
 from shared.store.sealing import Sealer
 
 TOWN = "DI-990102100"
@@ -174,14 +176,8 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
         base_url=stack.front_url, headers={"authorization": f"Bearer {stack.token(auditor)}"}, trust_env=False
     )
 
-    def story() -> list[dict[str, Any]]:
-        """The whole timeline, once the last act and the last refusal have arrived at audit."""
-        answer = reading.get(f"/audit/v1/cases/{number}/timeline", params={"limit": 1000})
-        events: list[dict[str, Any]] = answer.json().get("events", []) if answer.status_code == 200 else []
-        assigned = [e for e in events if (e["service"], e["type"]) == ("verification", "AssignmentStarted")]
-        return events if len(assigned) == 2 else []
-
-    told = {"events": until(story)}
+    until(lambda: caught_up(stack))
+    told = reading.get(f"/audit/v1/cases/{number}/timeline", params={"limit": 1000}).json()
     reading.close()
     order = sorted(told["events"], key=lambda e: (e["service"], e["position"]))
     timeless = [{k: v for k, v in e.items() if k not in ("recorded_at", "command_id")} for e in order]
@@ -193,6 +189,21 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     for each in (*clients.values(), client):
         each.close()
     return played
+
+
+def caught_up(stack: Stack) -> bool:
+    """Whether audit has taken in every service's log to its end; each is followed in its own time."""
+
+    def asked(database: str, query: str) -> dict[str, int]:
+        with psycopg.connect(stack.database_url(database, scheme="postgresql")) as connection:
+            return dict(connection.execute(query).fetchall())
+
+    ends: dict[str, int] = {}
+    for service in PUBLISHERS:
+        end = f"SELECT '{service}', max(notification_id) FROM {service}_events HAVING count(*) > 0"
+        ends |= asked(f"zm_{service}", end)
+    known = asked("zm_audit", "SELECT source, position FROM tracking")
+    return all(known.get(service, 0) >= end for service, end in ends.items())
 
 
 def neutral(texts: list[str]) -> list[str]:
