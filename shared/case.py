@@ -16,7 +16,7 @@ from shared.contracts.common import (
     RecusalGround,
     RecusalRequested,
 )
-from shared.event import Event, Meta, event_class
+from shared.event import Event, Meta, Recorded, event_class
 from shared.refusal import refuse
 from shared.security.roles import CLARIFICATION_APPROVER, DEPUTY_LEADER, ORGAN_HEAD, SUBJECT, UNIT_CONTACT
 
@@ -38,6 +38,13 @@ class Case(Aggregate):
         """Of the recused, those who stepped aside in another service's case (SD10)."""
         self.recusals_asked: dict[str, RecusalRequested] = {}
         """Requests for recusal that wait for a decision."""
+        self.heads: set[str] = set()
+        """Who has acted here, or was assigned here by his own organ, as its head."""
+
+    def apply(self, recorded: Recorded) -> None:
+        super().apply(recorded)
+        if recorded.meta.role == ORGAN_HEAD and recorded.meta.organ == self.organ:
+            self.heads.add(recorded.meta.actor)
 
     def own(self, name: str) -> type[Event]:
         """This service's own class of a common event."""
@@ -130,8 +137,10 @@ class Case(Aggregate):
         unnamed = not asked.person and ctx.actor.organ == self.organ and ctx.actor.role == asked.role
         if ctx.actor.person == person or unnamed:
             refuse("E_RECUSAL", "A48")
-        if ctx.actor.organ != (deciding := self._decides_recusal(ctx.law, asked, person)):
-            refuse("E_JURISDICTION", "A48", required_organ=deciding)
+        if ctx.actor.organ not in (deciding := self._decides_recusal(ctx.law, asked, person)):
+            refuse("E_JURISDICTION", "A48", required_organ=min(deciding))
+        if len(deciding) > 1 and ctx.actor.organ == self.organ and ctx.actor.role != ORGAN_HEAD:
+            refuse("E_FORBIDDEN_ROLE", "A48", allowed=[ORGAN_HEAD])
         decided = self.own("RecusalDecided")
         self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
         if granted:
@@ -142,26 +151,38 @@ class Case(Aggregate):
                 ended = self.own("AssignmentEnded")
                 self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
 
-    def recusal_letters_for(self, law: Law, roles: frozenset[str], organ: str) -> set[str]:
-        """The reporters' letters on which this person decides; none that may be about himself."""
-        if not roles.intersection(RECUSAL_DECIDERS):
-            return set()
-        return {
-            asked.letter
-            for asked in self.recusals_asked.values()
-            if asked.letter
-            and organ == self._decides_recusal(law, asked, asked.person)
-            and not (organ == self.organ and asked.role in roles)
-        }
+    def recusal_letters_for(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
+        """The reporters' letters on which this person decides."""
+        deciding = self.recusals_to_decide(law, person, roles, organ)
+        return {self.recusals_asked[request].letter for request in deciding} - {""}
 
-    def _decides_recusal(self, law: Law, asked: RecusalRequested, person: str) -> str:
-        """Which organ decides on this person."""
-        head = asked.role == ORGAN_HEAD or ORGAN_HEAD in self.assigned.get(person, ())
-        return (law.organs.get(self.organ).parent or self.organ) if head else self.organ
+    def recusals_to_decide(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
+        """The requests that this person decides on: none that is about himself, or may be."""
+        if not roles.intersection(RECUSAL_DECIDERS) or person in self.recused | self.kept_from:
+            return set()
+        found = set()
+        for asked in self.recusals_asked.values():
+            deciding = self._decides_recusal(law, asked, asked.person)
+            within = organ == self.organ
+            meant = asked.person == person or (not asked.person and within and asked.role in roles)
+            heads_only = len(deciding) > 1 and within and ORGAN_HEAD not in roles
+            if organ in deciding and not meant and not heads_only:
+                found.add(asked.request)
+        return found
+
+    def _decides_recusal(self, law: Law, asked: RecusalRequested, person: str) -> set[str]:
+        """Which organs may decide on this person. Whom nobody here knows yet may be the organ's head, under
+        whatever role he is named: his deputy does not decide on him, and the superior organ may."""
+        superior = law.organs.get(self.organ).parent or self.organ
+        if asked.role == ORGAN_HEAD or person in self.heads:
+            return {superior}
+        known = not person or self.assigned.get(person) or any(person in p for p in self.duties.values())
+        return {self.organ} if known else {self.organ, superior}
 
     def _recusal_deciders(self, law: Law) -> set[str]:
         """The organs that have a request to decide on."""
-        return {self._decides_recusal(law, asked, asked.person) for asked in self.recusals_asked.values()}
+        waiting = self.recusals_asked.values()
+        return {organ for asked in waiting for organ in self._decides_recusal(law, asked, asked.person)}
 
     def recusal_reach(self) -> dict[str, Any]:
         """What the next service finds its own cases by, when somebody steps aside from this one (SD10)."""
@@ -184,6 +205,8 @@ class Case(Aggregate):
 
     def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
         self.assigned.setdefault(event.person, set()).add(event.role)
+        if event.role == ORGAN_HEAD and meta.organ == self.organ:
+            self.heads.add(event.person)
 
     def on_assignment_ended(self, event: AssignmentEnded, meta: Meta) -> None:
         self.assigned.get(event.person, set()).discard(event.role)

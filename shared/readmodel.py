@@ -1,4 +1,5 @@
-"""The read models that every service has: the list of its cases, who works on them, running deadlines.
+"""The read models that every service has: the list of its cases, who works on them, running deadlines,
+whose recusal was asked for.
 
 Made from the log alone, so they can be rebuilt at any time. They hold numbers, states and dates (L1);
 what is confidential is read from the case itself.
@@ -17,7 +18,7 @@ from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows
 from shared.store.types import RawEntry
 
-VERSION = 3
+VERSION = 4
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
@@ -25,7 +26,7 @@ KEPT_FROM = {"StaffMisconductReported": "staff"}
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
 
 
-def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table]:
+def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
     """Tables of the common projection, in the schema that the service owns."""
     cases = Table(
         f"cases_v{VERSION}",
@@ -74,7 +75,17 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table]:
         Column("person", Text, primary_key=True),
         schema="view",
     )
-    return cases, work, deadlines, kept_from
+    recusals = Table(
+        f"recusals_v{VERSION}",
+        metadata,
+        Column("stream", Uuid, primary_key=True),
+        Column("request", Text, primary_key=True),
+        Column("role", Text, nullable=False),
+        Column("asked_at", DateTime(timezone=True), nullable=False),
+        Column("position", BigInteger, nullable=False, index=True),
+        schema="view",
+    )
+    return cases, work, deadlines, kept_from, recusals
 
 
 class CaseBook:
@@ -85,8 +96,9 @@ class CaseBook:
 
     def __init__(self) -> None:
         self.metadata = MetaData()
-        self.cases, self.work, self.deadlines, self.kept_from = case_tables(self.metadata)
-        self.tables = [self.cases, self.work, self.deadlines, self.kept_from]
+        tables = case_tables(self.metadata)
+        self.cases, self.work, self.deadlines, self.kept_from, self.recusals = tables
+        self.tables = list(tables)
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         await rows[self.cases].fetch(e.stream for e in batch)
@@ -101,6 +113,7 @@ class CaseBook:
                 await self._people(entry, name, rows[self.work])
                 if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
                     rows[self.kept_from].put({"stream": entry.stream, "person": person})
+                self._recusals(entry, name, rows[self.recusals])
                 self._clocks(entry, rows[self.deadlines])
 
     def _case(self, entry: RawEntry, cases: TableRows) -> None:
@@ -148,6 +161,22 @@ class CaseBook:
             work.put({"stream": key[0], "person": key[1], "roles": ",".join(sorted(held))})
         else:
             work.delete(key)
+
+    def _recusals(self, entry: RawEntry, name: str, recusals: TableRows) -> None:
+        """Requests that wait for a decision."""
+        event = entry.data["event"]
+        if name == "RecusalDecided":
+            recusals.delete((entry.stream, event["request"]))
+        elif name == "RecusalRequested":
+            recusals.put(
+                {
+                    "stream": entry.stream,
+                    "request": event["request"],
+                    "role": event["role"],
+                    "asked_at": datetime.fromisoformat(entry.data["meta"]["occurred_at"]),
+                    "position": entry.position,
+                }
+            )
 
     def _clocks(self, entry: RawEntry, deadlines: TableRows) -> None:
         """What an event meets ends before what it starts begins: one event may do both."""

@@ -57,6 +57,7 @@ from shared.store.types import Append
 from shared.web.app import Face, make_app
 from shared.web.metrics import BusMetrics
 from shared.web.reads import Reads
+from shared.web.recusals import RecusalRequests
 
 log = structlog.get_logger("service")
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -183,6 +184,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         larger=service.larger_bodies,
     )
     reads.add_to(app, service.kinds)
+    RecusalRequests(reads, service.commands).add_to(app)
     if errands := service.outgoing(parts):
         DeadLetters(reads).add_to(app)
         metrics = OutgoingMetrics(registry, errands)

@@ -11,6 +11,7 @@ from tests.harness import (
     ANONYMOUS,
     CITY,
     COUNTY,
+    OTHER_COUNTY,
     OTHER_SUBJECT,
     PROVINCE,
     SUBJECT,
@@ -44,6 +45,14 @@ def decide(world: World, case: Case, who: str, body: dict[str, Any]) -> httpx.Re
     """On the version that he reads."""
     etag = world.get(who, case.path).headers.get("etag", '"1"')
     return world.give(case, "DecideRecusal", who, body, if_match=etag)
+
+
+def waiting(world: World, case: Case, who: str) -> set[str]:
+    """The requests of a case that somebody's list shows."""
+    known = {"min_position": world.position(case.service), "limit": 200}
+    answer = world.get(who, f"/{case.service}/v1/recusal-requests", **known)
+    assert answer.status_code == 200, answer.text
+    return {row["request"] for row in answer.json()["items"] if row["stream"] == case.id}
 
 
 @pytest.mark.parametrize("service", ["intake", "verification", "clarification", "followup"])
@@ -114,6 +123,16 @@ def test_a48_on_the_head_of_an_organ_the_superior_decides(world: World) -> None:
     hidden(world.get(superior, case.path))
 
 
+def test_a48_the_head_stays_the_head_when_his_assignment_has_ended(world: World) -> None:
+    story = world.story().verifying()
+    case, superior = story.case, COUNTY.organ_head
+    world.do(case, "EndAssignment", CHIEF, {"person": sub(LEADER), "role": "organ_head", "reason": "虚事。"})
+    request = asked(world, case, CHIEF, LEADER)
+    hidden(decide(world, case, DEPUTY, decision(request, LEADER)))
+    world.do(case, "AssignToCase", superior, {"person": sub(superior), "role": "organ_head"})
+    done(decide(world, case, superior, decision(request, LEADER)))
+
+
 def test_a48_on_the_head_of_the_province_another_of_its_leaders_decides(world: World) -> None:
     complaint = world.story(PROVINCE).accepted().complaint
     world.assign(complaint, PROVINCE.organ_head, PROVINCE.deputy_leader, by=PROVINCE.petition_head)
@@ -122,6 +141,62 @@ def test_a48_on_the_head_of_the_province_another_of_its_leaders_decides(world: W
     refused(decide(world, complaint, PROVINCE.organ_head, body), "E_RECUSAL", "A48")
     done(decide(world, complaint, PROVINCE.deputy_leader, body))
     hidden(world.get(PROVINCE.organ_head, complaint.path))
+
+
+def test_a48_whoever_may_be_the_head_is_not_decided_on_by_his_deputy(world: World) -> None:
+    """Named as a handler, and never seen here: nobody can tell that he is the head. The superior may decide,
+    and so does the head on somebody else whom the case does not know."""
+    case, superior = world.story().accepted().complaint, COUNTY.organ_head
+    world.assign(case, DEPUTY, by=HEAD)
+    request = asked(world, case, HEAD, LEADER)
+    refused(decide(world, case, DEPUTY, decision(request, LEADER)), "E_FORBIDDEN_ROLE", "A48")
+    assert request not in waiting(world, case, DEPUTY)
+    assert request in waiting(world, case, superior)
+    world.do(case, "AssignToCase", superior, {"person": sub(superior), "role": "organ_head"})
+    done(decide(world, case, superior, decision(request, LEADER)))
+    refused(
+        world.give(case, "AssignToCase", HEAD, {"person": sub(LEADER), "role": "organ_head"}), "E_RECUSAL"
+    )
+    stranger = TOWN.revisit_officer
+    other = world.story().verifying()
+    request = asked(world, other.case, CHIEF, stranger)
+    refused(decide(world, other.case, DEPUTY, decision(request, stranger)), "E_FORBIDDEN_ROLE", "A48")
+    done(decide(world, other.case, LEADER, decision(request, stranger)))
+
+
+@pytest.mark.parametrize("service", ["intake", "verification", "clarification", "followup"])
+def test_a48_who_decides_finds_what_waits(world: World, service: str) -> None:
+    """Leaders see what they decide on, internal supervision what waits; it goes when it is decided."""
+    story = world.story()
+    steps = {"intake": "accepted", "verification": "verifying", "clarification": "assessing"}
+    getattr(story, steps.get(service, "plan_opened"))()
+    names = {"intake": "complaint", "verification": "case", "clarification": "clarification"}
+    case: Case = getattr(story, names.get(service, "plan"))
+    leaders = [LEADER, DEPUTY]
+    clerk = HEAD if service == "intake" else CHIEF
+    for leader in leaders:
+        if sub(leader) not in world.read(case, clerk)["assigned"]:
+            world.assign(case, leader, by=clerk)
+    if sub(HANDLER) not in world.read(case, clerk)["assigned"]:
+        world.assign(case, HANDLER, by=clerk)
+    request = asked(world, case, clerk)
+    watcher = COUNTY.internal_supervisor
+    for who in (*leaders, watcher):
+        assert request in waiting(world, case, who)
+    assert request not in waiting(world, case, COUNTY.organ_head), "the organ itself decides"
+    for who in (HANDLER, CLERK, COUNTY.auditor):
+        refused(world.get(who, f"/{service}/v1/recusal-requests"), "E_FORBIDDEN_ROLE", "A48")
+    done(decide(world, case, LEADER, decision(request, granted=False)))
+    for who in (*leaders, watcher):
+        assert request not in waiting(world, case, who)
+
+
+def test_a48_no_list_shows_a_leader_what_is_about_himself(world: World) -> None:
+    story = world.story().verifying()
+    request = asked(world, story.case, CHIEF, DEPUTY, role="deputy_leader")
+    assert request not in waiting(world, story.case, DEPUTY)
+    assert request in waiting(world, story.case, LEADER)
+    assert waiting(world, story.case, OTHER_COUNTY.organ_head) == set(), "siblings see nothing (§5.4)"
 
 
 def test_sd10_a_decided_recusal_travels_to_what_follows(world: World) -> None:

@@ -1,0 +1,78 @@
+"""Requests for recusal that wait for a decision (A33, A48): without a list nobody would learn of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.case import RECUSAL_DECIDERS, Case
+from shared.command import Command
+from shared.refusal import refuse
+from shared.security.roles import INTERNAL_SUPERVISOR
+from shared.web.app import json_response, page_number, plain_rows
+from shared.web.describe import describe, page, row_of
+from shared.web.reads import PAGE, PAGE_MAX, PAGING, Reads
+
+
+class RecusalRequests:
+    """The list for the leaders who decide, and for the internal supervision that watches over it (§5.1)."""
+
+    def __init__(self, reads: Reads, commands: Sequence[type[Command]]) -> None:
+        self.reads = reads
+        asked_of = [c.on for c in commands if c.__name__ == "DecideRecusal" and issubclass(c.on, Case)]
+        self._kinds = {kind.kind: kind for kind in asked_of}
+
+    def add_to(self, app: FastAPI) -> None:
+        """Adds the route, where recusal can be asked for at all."""
+        if not self._kinds:
+            return
+        app.add_api_route(
+            "/v1/recusal-requests",
+            self.waiting,
+            methods=["GET"],
+            operation_id="RecusalRequests",
+            response_class=Response,
+            tags=["reads"],
+        )
+        cases, asked = self.reads.book.cases.c, self.reads.book.recusals.c
+        describe(
+            app,
+            "RecusalRequests",
+            parameters=PAGING,
+            answer=page(row_of(cases.kind, cases.organ, cases.number, *asked)),
+        )
+
+    async def waiting(self, request: Request) -> Response:
+        """Requests for recusal that wait, the newest first: for a leader those that he decides on and that
+        are not about him; for internal supervision those of its organ and below. Whom they name and why
+        stands in the case."""
+        token = await self.reads.staff(request)
+        watching = INTERNAL_SUPERVISOR in token.roles
+        if not watching and not token.roles.intersection(RECUSAL_DECIDERS):
+            refuse("E_FORBIDDEN_ROLE", "A48")
+        await self.reads.caught_up(request)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
+        cases, asked = self.reads.book.cases, self.reads.book.recusals
+        query = (
+            select(cases.c.kind, cases.c.organ, cases.c.number, asked)
+            .join(cases, cases.c.stream == asked.c.stream)
+            .where(self.reads.visible(cases, token), asked.c.position < before)
+            .order_by(asked.c.position.desc())
+            .limit(limit)
+        )
+        async with self.reads.engine.connect() as connection:
+            rows = plain_rows((await connection.execute(query)).mappings())
+        gatekeeper, items = self.reads.gatekeeper, []
+        for row in rows:
+            case = await gatekeeper.repository.get(self._kinds[row["kind"]], row["stream"])
+            if case is None:
+                continue
+            about = (gatekeeper.law, token.person, token.roles, token.organ)
+            if watching or row["request"] in case.recusals_to_decide(*about):
+                items.append(row)
+        return json_response({"items": items, "next": rows[-1]["position"] if len(rows) == limit else None})
