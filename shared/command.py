@@ -25,6 +25,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.aggregate import Actor, Aggregate, Law, snake
 from shared.event import DataClass
+from shared.law.identifiers import holds_personal_number
 from shared.organs.tree import Level
 
 
@@ -35,8 +36,20 @@ class Screened:
 FreeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Screened()]
 """Free text typed by a person; screened for the identity of reporters before it is stored."""
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Screened()]
-Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$")]
-"""A reference to a document, study or person: an identifier, not prose."""
+
+
+def _impersonal(reference: str) -> str:
+    if holds_personal_number(reference):
+        raise ValueError("a telephone or identity number is no reference")
+    return reference
+
+
+Reference = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"),
+    AfterValidator(_impersonal),
+]
+"""A reference to a document, study or person: an identifier, not prose, and nobody's number (SEC-12)."""
 Day = Annotated[
     date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31), description="From 1949-10-01 to 2099-12-31.")
 ]
@@ -142,7 +155,7 @@ class Command(BaseModel):
 
     def texts(self) -> list[str]:
         """Every free text that must be screened before it is stored."""
-        return [t for name in self.screened for t in _texts(getattr(self, name))]
+        return [t for name in self.screened for t in _texts(getattr(self, name)) if t]
 
 
 def _screened_fields(model: type[BaseModel]) -> list[str]:

@@ -11,6 +11,9 @@ _RESIDENT_ID = re.compile(r"[0-9]{17}[0-9X]")
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_CHECKS = "10X98765432"
 
+_RUNS = re.compile("[0-9]+X?")
+_MOBILE = re.compile(r"(?:(?:00)?86)?1[3-9][0-9]{9}")
+
 _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # no I, O, S, V, Z
 _CREDIT_CODE = re.compile(f"[{_CREDIT_ALPHABET}]{{18}}")
 _CREDIT_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
@@ -47,6 +50,15 @@ def is_resident_id(value: str) -> bool:
     except ValueError:
         return False
     return resident_id_check(value[:17]) == value[17]
+
+
+def holds_personal_number(reference: str) -> bool:
+    """Is a mobile number or a resident id typed where a document or an account should be named (SEC-12)?
+    By itself between other signs, or set apart by signs with nothing else in the reference."""
+    runs = _RUNS.findall(reference.upper())
+    if not any(char.isalpha() for char in reference.rstrip("Xx")):
+        runs.append("".join(runs))
+    return any(_MOBILE.fullmatch(run) or is_resident_id(run) for run in runs)
 
 
 def credit_code_check(first17: str) -> str:

@@ -257,6 +257,27 @@ def test_sec12_what_was_heard_is_screened(world: World) -> None:
     refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
 
 
+def test_sec12_no_reference_is_somebodys_number(world: World) -> None:
+    """Where a document or an account is named, nobody pastes a telephone or an identity number; nothing of it
+    is repeated in the answer."""
+    story = confirmed(world)
+    evidence = {"from_reporter": True, "description": "新账页。"}
+    for number in (REPORTER["phone"], "139-0000-4321", "99010119000107007X"):
+        answer = world.give(story.complaint, "SubmitNewEvidence", CLERK, {**evidence, "document_ref": number})
+        refused(answer, "E_SCHEMA")
+        assert number not in answer.text
+        staff = meeting("ACCEPTANCE", staff=[number])
+        refused(world.give(story.complaint, "RecordStageMeeting", CLERK, staff), "E_SCHEMA")
+    pasted = {"reporter": REPORTER, "blob_id": f"scan-{REPORTER['phone']}"}
+    refused(world.receive(CLERK, pasted), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+    pasted = {
+        "reporter": REPORTER,
+        "source": "PETITION_PLATFORM",
+        "platform_no": f"PT{REPORTER['phone'][-7:]}",
+    }
+    refused(world.receive(CLERK, pasted), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
 # --- the result ---
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from shared.law.identifiers import (
     NumberPrefix,
     credit_code_check,
+    holds_personal_number,
     human_number,
     is_credit_code,
     is_resident_id,
@@ -89,3 +90,41 @@ def test_impossible_numbers(arguments: tuple[str, str, int, int]) -> None:
     """An unknown prefix, organ, year or sequence gives no number."""
     with pytest.raises(ValueError, match=r"not an organ code|no such number|not a valid"):
         human_number(*arguments)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "13900004321",
+        "139-0000-4321",
+        "DOC-13900004321",
+        "tel:8613900004321#2",
+        "0086.139.0000.4321",
+        "99010119000107007X",
+        "id/99010119000107007x",
+        "990101-19000101-0018",
+    ],
+)
+def test_sec12_a_reference_that_is_somebodys_number(reference: str) -> None:
+    """By itself, set apart by signs, or between words."""
+    assert holds_personal_number(reference)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "DOC-2026-1",
+        "XF-990102100-2026-000001",
+        "p-990102100-handler",
+        "study-26",
+        "990101190001070070",  # wrong check digit
+        "20261390000",
+        "139000043210",
+        "no139-2026-0001",
+        "b8cbcd0b-0def-5abe-be62-afc149da7a0a",
+        "transfer:13900004321" + "0" * 53,
+    ],
+)
+def test_sec12_a_reference_that_is_a_reference(reference: str) -> None:
+    """Numbers of documents, accounts and digests."""
+    assert not holds_personal_number(reference)
