@@ -36,6 +36,7 @@ from services.intake.vault.blobs import Blobs
 from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
+from services.intake.vault.transfers import Transfers
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
 from shared.contracts.common import Accused
@@ -78,6 +79,7 @@ class Lookups:
         letters: Letters,
         blobs: Blobs,
         parcels: Parcels,
+        transfers: Transfers,
         transfer: Deposit,
         held: Callable[[Complaint], Awaitable[bool]],
     ) -> None:
@@ -86,6 +88,7 @@ class Lookups:
         self.letters = letters
         self.blobs = blobs
         self.parcels = parcels
+        self.transfers = transfers
         self.transfer = transfer
         self.held = held
         """Whether something still needs the reporter of a complaint."""
@@ -132,21 +135,28 @@ class Lookups:
             refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
         return complaint
 
-    async def deposit(self, command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str]:
-        """The identity is in the vault before the event that refers to it is written."""
+    async def deposit(self, command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str, str]:
+        """The identity is in the vault before the event that refers to it is written. With a parcel come the
+        reporter, his words and files, and the platform's original."""
         assert isinstance(command, ReceiveComplaint | SubmitReport)
         if isinstance(command, ReceiveComplaint) and command.parcel is not None:
             if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
                 refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
             complaint = await self._sealed_with(command.parcel, ctx.actor.organ)
             ref = await self.vault.copy(complaint.id, aggregate.id)
-            await self.letters.copy(complaint.id, aggregate.id)
-            await self.blobs.copy(complaint.id, aggregate.id)
-            return ref, complaint.identity_status if ref else "UNCLAIMED"
+            original = await self._send_along(complaint, aggregate.id)
+            return ref, complaint.identity_status if ref else "UNCLAIMED", original
         if command.reporter is None:
-            return "", "UNCLAIMED"
+            return "", "UNCLAIMED", ""
         ref = await self.vault.deposit(aggregate.id, command.reporter)
-        return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED"
+        return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED", ""
+
+    async def _send_along(self, complaint: Complaint, born: UUID) -> str:
+        """What the reporter wrote and attached, and what the platform sent, goes along to the complaint born
+        of his; returns the name of the latter."""
+        await self.letters.copy(complaint.id, born)
+        await self.blobs.copy(complaint.id, born)
+        return await self.transfers.copy(complaint.id, born, complaint.original)
 
     async def joint(self, command: Command, aggregate: Aggregate, ctx: Context) -> bool:
         """Whether others report with him: that is told, and nothing more (SEC-1)."""
@@ -260,8 +270,7 @@ class Lookups:
         child = Complaint(UUID(event.born))
         reference = await self.vault.copy(aggregate.id, child.id)
         if not isinstance(event, ComplaintSplit):  # his own words tell of the other parts too (A18)
-            await self.letters.copy(aggregate.id, child.id)
-            await self.blobs.copy(aggregate.id, child.id)
+            await self._send_along(aggregate, child.id)
         below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
         # Above, the superior follows its complaint down; a sibling's is a case of its own.
         child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")

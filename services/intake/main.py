@@ -129,9 +129,10 @@ class Intake:
 
     def lookups(self, parts: Parts) -> Lookups:
         vault = self.vault_of(parts)
-        transfer = depositing(vault, Transfers(vault.engine), self.envelopes_of(parts), exists_in(parts))
+        transfers = Transfers(vault.engine)
+        deposit = depositing(vault, transfers, self.envelopes_of(parts), exists_in(parts))
         letters, blobs, parcels = self.letters_of(parts), self.blobs_of(parts), self.parcels_of(parts)
-        return Lookups(parts.repository, vault, letters, blobs, parcels, transfer, self._held)
+        return Lookups(parts.repository, vault, letters, blobs, parcels, transfers, deposit, self._held)
 
     async def _held(self, complaint: Complaint) -> bool:
         return await self.room.open_for(complaint)

@@ -19,7 +19,6 @@ from starlette.responses import Response
 from services.intake.commands.overseeing import TellOfStaffMisconduct
 from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.passing_on import AWAY
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
 from services.intake.vault.letters import Letters, SlowHash
@@ -301,7 +300,7 @@ class Reports:
         if complaint is None:
             refuse("E_NOT_FOUND")
         await self.parts.gatekeeper.check_reading(token, complaint)
-        own = complaint.recusal_letters_for(self.parts.law, token.roles, token.organ)
+        own = complaint.recusal_letters_for(self.parts.law, token.person, token.roles, token.organ)
         if not own:
             refuse("E_FORBIDDEN_ROLE", "A48")
         await self.parts.reads.note_reading(token, complaint, "recusal-letters", request)
@@ -340,8 +339,8 @@ class Reports:
 
 
 def living(trail: list[Complaint]) -> Complaint:
-    """The complaint with the organ that goes on with it now (A16, A17, A22): there letters are read."""
-    return next(complaint for complaint in trail if complaint.state not in AWAY)
+    """The complaint with the organ that goes on with it now (A14, A16, A17, A22): there letters are read."""
+    return next(complaint for complaint in trail if not complaint.is_away)
 
 
 def coarse(complaint: Complaint) -> str:

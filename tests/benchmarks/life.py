@@ -36,6 +36,7 @@ def life() -> list[Recorded]:
             duty="registrar",
             command_id=uuid4(),
             trace_id="0123456789abcdef" * 2,
+            facts={"vault": ("", "UNCLAIMED", "")},
         )
 
     complaint.receive_complaint(

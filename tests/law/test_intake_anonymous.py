@@ -457,6 +457,41 @@ def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> Non
     assert item["copy"] is True
 
 
+def test_a14_the_code_of_what_was_sealed_leads_to_the_organ_above(world: World) -> None:
+    """From the moment that the organ above has received it: letters, files, protection. The code goes on
+    telling the same, and the organ below sees nothing of it."""
+    code, case = sealed_report(world)
+    refused(behind(world, code, "messages", text="早了。"), "E_SEALED_UPWARD", "A14")
+    [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
+    body = {
+        **{"channel": "ONLINE_APP", "received_on": str(world.today), "competent_level": "CITY"},
+        **{"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "pages": 1},
+        "acknowledged_notice_version": "1",
+    }
+    clerk = CITY.petition_clerk
+    key = {"idempotency-key": f"taken-{case.id}"}
+    answers = [world.client(clerk).post("/intake/v1/complaints", json=body, headers=key) for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+    refused(world.client(clerk).post("/intake/v1/complaints", json=body), "E_STATE", "A14")
+    taken = Case("intake", done(answers[0])["id"])
+    below = world.version(case)
+
+    assert done(behind(world, code, "messages", text="补充一。")) == {"status": "SENT_TO_COMPETENT_BODY"}
+    done(upload(world, code, picture("JPEG")))
+    done(world.anonymously("/protection", code=code, text="有人威胁。"))
+    asked = {"role": "handler", "ground": "OTHER", "text": "请其回避。"}
+    done(world.anonymously("/recusal", code=code, **asked))
+    world.do(taken, "WriteToReporter", clerk, {"text": "已收到。"})
+    letters = world.get(clerk, f"{taken.path}/letters").json()["letters"]
+    assert [x["text"] for x in letters] == [WORDS, "补充一。", "已收到。"]
+    assert len(world.get(clerk, f"{taken.path}/attachments").json()["items"]) == 2
+    mailbox = behind(world, code, "mailbox").json()
+    assert [x["text"] for x in mailbox["letters"]] == ["补充一。", "已收到。"]
+    assert mailbox["status"] == behind(world, code).json()["status"] == "SENT_TO_COMPETENT_BODY"
+    assert world.version(case) == below, "nothing more is written of it below"
+    refused(world.get(COUNTY.petition_clerk, f"{case.path}/letters"), "E_SEALED_UPWARD", "A14")
+
+
 def test_41_what_was_revived_is_no_longer_not_accepted(world: World) -> None:
     code, case = reported(world)
     world.assign(case, CLERK, HEAD, by=HEAD)

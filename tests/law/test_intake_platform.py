@@ -30,6 +30,8 @@ from tests.harness import (
     Case,
     Story,
     World,
+    allegation,
+    done,
     hidden,
     person,
     refused,
@@ -178,6 +180,70 @@ def test_a14_the_original_of_what_was_sealed_is_not_opened_here(world: World) ->
     up = {"to": COUNTY.code, "competent_level": "COUNTY", "content": "虚述。"}
     world.do(case, "SealAndEscalate", CLERK, {**up, "organ_head": sub(TOWN.organ_head)})
     refused(world.get(CLERK, f"{case.path}/transferred-content"), "E_SEALED_UPWARD", "A14")
+
+
+def test_a14_the_original_of_what_was_sealed_goes_up_with_it(world: World) -> None:
+    """The organ above opens what the platform sent; nobody named it in the parcel."""
+    case = sent(world, reporter=REPORTER)
+    story_of(world, case)
+    up = {"to": COUNTY.code, "competent_level": "COUNTY", "content": "虚述。"}
+    world.do(case, "SealAndEscalate", CLERK, {**up, "organ_head": sub(TOWN.organ_head)})
+    [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
+    body = {"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "competent_level": "COUNTY"}
+    above = Case("intake", done(world.receive(COUNTY.petition_clerk, body))["id"])
+    read = world.get(COUNTY.petition_clerk, f"{above.path}/transferred-content")
+    assert read.content.decode() == ORIGINAL
+    for who in (CLERK, TOWN.organ_head, OTHER_TOWN.petition_clerk):
+        hidden(world.get(who, f"{above.path}/transferred-content"))
+
+
+def test_a16_the_original_goes_along_with_what_is_handed_down(world: World) -> None:
+    """Down and further; the organ that handed it on reads its own, the platform's number stays behind."""
+    case = sent(world, target_organ=COUNTY.code)
+    clerk, head = COUNTY.petition_clerk, COUNTY.petition_head
+    world.assign(case, clerk, head, by=head)
+    Story.of(world, case, COUNTY, "received")
+    world.do(case, "RegisterComplaint", clerk)
+    listing = {"accused": [person()], "allegations": [allegation("a1")], "approved_by": sub(head)}
+    world.do(case, "ListAllegations", clerk, listing)
+    world.do(case, "TransferDown", head, {"to_organ": TOWN.code})
+    [event] = world.entries("intake", case.id, "ComplaintTransferredDown")
+    born = Case("intake", event.event["born"])
+    hidden(world.get(CLERK, f"{born.path}/transferred-content"))
+    world.assign(born, CLERK, by=HEAD)
+    assert world.get(CLERK, f"{born.path}/transferred-content").content.decode() == ORIGINAL
+    assert world.get(clerk, f"{case.path}/transferred-content").content.decode() == ORIGINAL
+
+
+def test_a18_the_original_stays_behind_when_a_part_is_split_off(world: World) -> None:
+    """Its words tell of the other parts too."""
+    case = sent(world, target_organ=COUNTY.code)
+    clerk, head = COUNTY.petition_clerk, COUNTY.petition_head
+    world.assign(case, clerk, head, by=head)
+    world.do(case, "RegisterComplaint", clerk)
+    accused = [person(COUNTY), person()]
+    claims = [allegation("a1"), allegation("b1", 1)]
+    world.do(
+        case,
+        "ListAllegations",
+        clerk,
+        {"accused": accused, "allegations": claims, "approved_by": sub(head)},
+    )
+    part = {"to_organ": TOWN.code, "allegation_ids": [f"{case.id[:8]}-b1"]}
+    world.do(case, "SplitComplaint", head, part)
+    [event] = world.entries("intake", case.id, "ComplaintSplit")
+    born = Case("intake", event.event["born"])
+    world.assign(born, CLERK, by=HEAD)
+    hidden(world.get(CLERK, f"{born.path}/transferred-content"))
+
+
+def test_a8_no_blob_id_opens_what_the_platform_sent_to_another(world: World) -> None:
+    """A clerk who types the name of an original finds nothing under it."""
+    case = sent(world)
+    [event] = world.entries("intake", case.id, "ComplaintReceived")
+    for blob in (event.event["blob_id"], "transfer:00", "transfer:xyz"):
+        typed = Case("intake", done(world.receive(CLERK, {"blob_id": blob}))["id"])
+        hidden(world.get(CLERK, f"{typed.path}/transferred-content"))
 
 
 def test_a8_a_complaint_that_was_not_transferred_has_no_transferred_content(world: World) -> None:

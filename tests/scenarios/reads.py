@@ -88,6 +88,7 @@ READS: Mapping[str, Read] = {
         "complaint", told={"clerk": "online", "head": "online"}, rule="SEC-2: for assigned petition staff"
     ),
     "intake LikelyDuplicates": Read("complaint"),
+    "intake RecusalRequests": Read(asked=("limit=200",)),
     "intake ReadRecusalLetters": Read(
         "complaint", told={"leader": "online"}, rule="A48: for the leader who decides on it"
     ),

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.receiving import received_as
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
-from shared.command import Command, Day, Reference, ShortText
+from shared.command import Command, Day, Reference, Screened, ShortText
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
 from shared.event import L3, L4
@@ -31,8 +32,8 @@ class ReceiveComplaint(
     """The level that the triage found competent for the accused."""
     competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-\d{2,9})?$")] = ""
     """Another organ of no higher level that the triage found competent (A17)."""
-    blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
-    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
+    blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$"), Screened()] = ""
+    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$"), Screened()] = ""
     acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = ""
     urgent: bool = False
     """A threat to safety or to evidence: it is worked on first."""
@@ -42,6 +43,9 @@ class ReceiveComplaint(
     """How a visit or a call was received."""
     reporter: L3[ReporterBlock | None] = None
     parcel: UUID | None = None
+
+    def stream(self, organ: str) -> UUID | None:
+        return received_as(self.parcel, organ) if self.parcel is not None else None
 
 
 class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar"):

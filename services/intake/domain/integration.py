@@ -54,7 +54,6 @@ class Integration(Reporting):
         self.platform = ""
         self.platform_no = ""
         self.object_until: date | None = None
-        self.transferred_blob = ""
 
     def receive_platform_transfer(
         self,
@@ -102,7 +101,6 @@ class Integration(Reporting):
 
     def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
         super().on_complaint_received(event, meta)
-        self.transferred_blob = event.blob_id
         due = [d.due for d in meta.deadlines if d.id == "DL-13"]
         self.object_until = date.fromisoformat(due[0]) if due else None
 

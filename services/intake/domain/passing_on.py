@@ -42,8 +42,6 @@ PassedOn = (
     | ComplaintTakenUp
 )
 """What gives birth to a complaint at another organ."""
-AWAY = frozenset({"SENT_DOWN", "SENT_OUT"})
-"""Another organ goes on with it. What was assigned comes back with its result (A26)."""
 
 
 def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
@@ -63,15 +61,18 @@ class PassingOn(Deciding):
         super().__init__(id)
         self.return_count = 0
         self.returned_by: set[str] = set()
-        self.sent_as = ""
-        """The complaint that was born of it at the organ it went to."""
-        self.sent_to = ""
         self.disputed_with = ""
         self.decided_by = ""
         self.assigned_down = False
         self.result_reported = False
         self.assigned_verdict = ""
         self.extended = False
+
+    @property
+    def is_away(self) -> bool:
+        """Whether another organ goes on with it. What was assigned comes back with its result (A26); what
+        was sealed upward is away once the organ above has received it."""
+        return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
 
     @allowed_in("ACCEPTED")
     def transfer_to_handler(self, ctx: Context) -> None:
@@ -190,6 +191,8 @@ class PassingOn(Deciding):
                 source=_source(ctx, of.organ, event),
                 received_on=local_date(ctx.occurred_at),
                 pages=of.pages,
+                # His own words tell of the other parts too (A18).
+                blob_id="" if split else of.original,
                 joint=of.joint,
                 designated=designated,
                 competent_level=ctx.law.organs.get(event.to_organ).level.name,

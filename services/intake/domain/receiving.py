@@ -35,6 +35,13 @@ from shared.security.roles import ORGAN_HEAD
 from shared.security.wording import tells_channel
 
 CONCLUDED = frozenset({"RESULT_AVAILABLE", "CLOSED"})
+TRANSFERRED = "transfer:"
+"""With this begins the blob id of what the petition platform sent; behind it stands the digest."""
+
+
+def received_as(parcel: UUID | str, organ: str) -> UUID:
+    """The stream under which a sealed complaint goes on at the organ that it was sealed for."""
+    return derived_id("sealed-parcel", parcel, organ)
 
 
 class Receiving(Case):
@@ -64,12 +71,17 @@ class Receiving(Case):
         self.joint = False
         self.pages = 0
         self.designated = False
+        self.original = ""
+        """What the petition platform sent, by its name in the vault."""
         self.parcel = ""
         self.parcel_received = False
         self.sent_on: date | None = None
         self.urgent = False
         self.other_competent = ""
         self.wording_approved_by = ""
+        self.sent_to = ""
+        self.sent_as = ""
+        """The complaint that was born of it at the organ it went to."""
 
     @property
     def complaint_ids(self) -> tuple[str, ...]:
@@ -94,6 +106,8 @@ class Receiving(Case):
         parcel: UUID | None,
     ) -> None:
         """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
+        if self.version:
+            refuse("E_STATE", "A14", reason="this parcel was received before")
         if received_on > local_date(ctx.occurred_at):
             refuse("E_SCHEMA", "§0.5", field="received_on", reason="in the future")
         if channel.startswith("ONLINE") and not acknowledged_notice_version:
@@ -103,7 +117,7 @@ class Receiving(Case):
         if source == "SUBORDINATE_ESCALATED" and platform_no:
             refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
         _check_reception(channel, reception)
-        reporter_ref, identity_status = ctx.facts.get("vault", ("", "UNCLAIMED"))
+        reporter_ref, identity_status, original = ctx.facts["vault"]
         self.record(
             ctx,
             ComplaintReceived(
@@ -114,7 +128,7 @@ class Receiving(Case):
                 pages=pages,
                 competent_level=competent_level,
                 competent_organ=competent_organ,
-                blob_id=blob_id,
+                blob_id=original or blob_id,
                 platform_no=platform_no,
                 acknowledged_notice_version=acknowledged_notice_version,
                 reporter_ref=reporter_ref,
@@ -141,6 +155,7 @@ class Receiving(Case):
         self.urgent = event.urgent
         self.joint = event.joint
         self.pages = event.pages
+        self.original = event.blob_id if event.blob_id.startswith(TRANSFERRED) else ""
         self.designated = event.designated
         self.origin = event.origin
         self.origin_number = event.origin_number
@@ -327,6 +342,7 @@ class Receiving(Case):
     def on_complaint_sealed_upward(self, event: ComplaintSealedUpward, meta: Meta) -> None:
         self.parcel = event.parcel
         self.sent_on = event.sent_on
+        self.sent_to = event.to_organ
         self.watched_by = event.to_organ
 
     def take_in_parcel(self, ctx: Context) -> None:
@@ -337,6 +353,7 @@ class Receiving(Case):
 
     def on_sealed_parcel_received(self, event: SealedParcelReceived, meta: Meta) -> None:
         self.parcel_received = True
+        self.sent_as = str(received_as(self.parcel, self.sent_to))
 
     def check_not_sealed(self) -> None:
         """What was sealed upward is not registered, viewed, copied or passed on here any more (A14)."""

@@ -34,7 +34,7 @@ class Reporting(Answering):
             organ = ctx.law.organs.competent(Level[managed_by_level], unit_division).organ
         except (KeyError, ValueError):
             refuse("E_SCHEMA", "§5.4", field="unit_division")
-        reporter_ref, identity_status = ctx.facts["vault"]
+        reporter_ref, identity_status, _ = ctx.facts["vault"]
         self.record(
             ctx,
             ComplaintReceived(

@@ -311,9 +311,7 @@ class PlatformRoutes:
         return Response(opened, media_type="application/octet-stream")
 
     async def _sealed(self, complaint: Complaint) -> str | None:
-        if not complaint.platform:
-            return None
-        return await self.transfers.sealed(complaint.id, complaint.transferred_blob)
+        return await self.transfers.sealed(complaint.id, complaint.original) if complaint.original else None
 
     async def _platform(self, request: Request) -> Token:
         token = await self.parts.face.token(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, Uui
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.intake.domain.receiving import TRANSFERRED
 from services.intake.vault.store import AWAY, ORPHAN_AGE
 from shared.store.types import StoreUnavailable
 
@@ -23,6 +25,8 @@ transfers = Table(
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
+NAME = re.compile(f"{TRANSFERRED}[0-9a-f]{{64}}")
+
 
 class Transfers:
     """Sealed originals by complaint. The event names the digest, so that it can mean no other bytes."""
@@ -32,18 +36,26 @@ class Transfers:
 
     async def keep(self, complaint: UUID, blob: str) -> str:
         """Keeps it before the event is written that refers to it; returns its name."""
-        digest = sha256(blob.encode()).digest()
-        row = {"complaint": complaint, "digest": digest, "blob": blob}
+        digest = sha256(blob.encode()).hexdigest()
+        row = {"complaint": complaint, "digest": bytes.fromhex(digest), "blob": blob}
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(transfers).values(row).on_conflict_do_nothing())
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        return f"transfer:{digest.hex()}"
+        return TRANSFERRED + digest
+
+    async def copy(self, origin: UUID, complaint: UUID, name: str) -> str:
+        """The original goes along to the complaint born of this one; returns its name, "" where there is
+        none (any more)."""
+        blob = await self.sealed(origin, name)
+        return await self.keep(complaint, blob) if blob is not None else ""
 
     async def sealed(self, complaint: UUID, name: str) -> str | None:
         """What was kept under a name; None where there is nothing (any more)."""
-        digest = bytes.fromhex(name.removeprefix("transfer:"))
+        if not NAME.fullmatch(name):
+            return None
+        digest = bytes.fromhex(name.removeprefix(TRANSFERRED))
         query = select(transfers.c.blob).where(
             transfers.c.complaint == complaint, transfers.c.digest == digest
         )
