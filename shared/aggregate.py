@@ -230,7 +230,8 @@ class Aggregate:
             self.correlation_id = recorded.meta.correlation_id
             self.organ = recorded.stream_organ
         self.version = recorded.originator_version
-        self.modified_on = recorded.meta.occurred_at
+        occurred = recorded.meta.occurred_at
+        self.modified_on = max(self.modified_on or occurred, occurred)  # a paper letter may be told late
         if recorded.meta.duty:
             self.duties.setdefault(recorded.meta.duty, set()).add(recorded.meta.actor)
         if recorded.event.numbered:

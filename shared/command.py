@@ -153,6 +153,11 @@ class Command(BaseModel):
         """The fields as the aggregate's method takes them."""
         return {n: getattr(self, n) for n in type(self).model_fields if n not in self.vaulted}
 
+    @property
+    def brings_secrets(self) -> bool:
+        """Whether it holds something that goes to the vault before anything is decided."""
+        return any(getattr(self, name) is not None for name in self.vaulted)
+
     def texts(self) -> list[str]:
         """Every free text that must be screened before it is stored."""
         return [t for name in self.screened for t in _texts(getattr(self, name)) if t]

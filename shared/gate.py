@@ -27,7 +27,8 @@ from shared.store.types import Append, Appended, CommandMismatch, CommandRecord,
 A = TypeVar("A", bound=Aggregate)
 BEFOREHAND = timedelta(seconds=1)
 POSITIVES_A_DAY = 5
-"""Texts of one case that the screen may refuse in a day; then every text is refused, and watched (SEC-12)."""
+"""Texts about one reporter that the screen may refuse in a day; then every text is refused, and watched
+(SEC-12)."""
 OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
 """Roles of persons outside the organs: what they may see hangs on their account, not on an organ."""
 ALERTS = frozenset({"E_TRACE_FORBIDDEN", "E_TRACE_EXECUTOR_LEVEL", "E_REPORTER_PENALTY_FORBIDDEN"})
@@ -89,7 +90,7 @@ class Gatekeeper:
     beside: dict[str, Beside] = field(default_factory=dict)
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
-    positives: dict[tuple[UUID, date], int] = field(default_factory=dict)
+    positives: dict[tuple[str, date], int] = field(default_factory=dict)
 
     async def execute(self, request: Request) -> Appended:
         """Decides the command and stores its events. Raises Refusal, or StoreUnavailable (503)."""
@@ -109,7 +110,8 @@ class Gatekeeper:
             refuse("E_IDEMPOTENCY_MISMATCH")
 
     async def _decide_with_retry(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
-        if request.idempotency_key is not None and not request.command.creates:
+        # A repeated creation is found out by the store, unless it would bring an identity to the vault again.
+        if not request.command.creates or request.command.brings_secrets:
             known = await self._known(request, command_id, request_hash)
             if known is not None:
                 return known
@@ -298,7 +300,8 @@ class Gatekeeper:
         """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.
 
         A person from outside learns nothing from the answer: his words are held against guesses only,
-        never against the vault. For everybody else positives are counted per case and day.
+        never against the vault. For everybody else positives are counted per complaint and day, whatever
+        case or new object the texts were meant for.
         """
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
@@ -306,14 +309,15 @@ class Gatekeeper:
         complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
-        tried = (aggregate.id, now.date())
-        exhausted = self.positives.get(tried, 0) > POSITIVES_A_DAY
-        if exhausted or await self.screen.leaks(complaints, texts):
+        tried = [(id, now.date()) for id in complaints or [str(aggregate.id)]]
+        most = max(self.positives.get(one, 0) for one in tried)
+        if most > POSITIVES_A_DAY or await self.screen.leaks(complaints, texts):
             self.positives = {k: n for k, n in self.positives.items() if k[1] == now.date()}
-            self.positives[tried] = self.positives.get(tried, 0) + 1
+            for one in tried:
+                self.positives[one] = self.positives.get(one, 0) + 1
             code = command.gate.leak
             rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12"
-            refuse(code, rule, fields=list(command.screened), alert=self.positives[tried] > POSITIVES_A_DAY)
+            refuse(code, rule, fields=list(command.screened), alert=most >= POSITIVES_A_DAY)
 
     @staticmethod
     def _assign_creator(aggregate: Aggregate, ctx: Context) -> None:

@@ -135,7 +135,7 @@ class CaseBook:
         row["number"] = row["number"] or event.get("number", "")
         row["state"] = data["state"]
         row["version"] = entry.version
-        row["changed_at"] = occurred
+        row["changed_at"] = max(row.get("changed_at", occurred), occurred)
         row["priority"] = event.get("priority", row["priority"])
         row["addressee"] = event.get("addressee", row["addressee"])
         row["position"] = entry.position

@@ -33,6 +33,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "E_IDEMPOTENCY_KEY": Entry(422, "Idempotency-Key 格式不正确。", "The Idempotency-Key is malformed."),
     "E_BODY_TOO_LARGE": Entry(413, "请求内容过大。", "The request body is too large."),
+    "E_BODY_TOO_SLOW": Entry(
+        408, "请求内容未在规定时间内传完，请重试。", "The body did not arrive in time; try again."
+    ),
     "E_MEDIA_TYPE": Entry(415, "不接收此类文件。", "Files of this kind are not taken."),
     "E_METHOD": Entry(405, "不支持此请求方法。", "This method is not supported here."),
     # access

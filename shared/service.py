@@ -110,6 +110,8 @@ class Service:
     screen: Callable[[Parts], Screen] | None = None
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     """Paths that take larger bodies than the rest, and how many bytes (attachments, batches)."""
+    for_anyone: str = ""
+    """With this begin the paths that need no token, which may not crowd out the rest."""
     migrations: Sequence[tuple[str, str]] = ()
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
     readers: frozenset[str] | None = None
@@ -142,7 +144,9 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     projector = Projector(engine, recorder, [book, *service.extra_projections()], clock)
     verifier = TokenVerifier(settings.jwks_url, settings.issuer)
     client = nats or Client()
-    gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, RemoteScreen(client))
+    bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
+    screen = RemoteScreen(client, bus_key)
+    gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, screen)
     face = Face(gatekeeper, verifier)
     reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, book, clock)
     gatekeeper.readers = service.readers
@@ -160,7 +164,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         face=face,
         gatekeeper=gatekeeper,
         reads=reads,
-        bus_key=BusKey.from_files(keys / "bus.key", settings.suite),
+        bus_key=bus_key,
         observer=BusMetrics(registry, service.listens_to),
     )
     gatekeeper.facts = service.facts(parts)
@@ -182,6 +186,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
         larger=service.larger_bodies,
+        for_anyone=service.for_anyone,
     )
     reads.add_to(app, service.kinds)
     RecusalRequests(reads, service.commands).add_to(app)
@@ -214,7 +219,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         )
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
-            parts.gatekeeper.screen = RemoteScreen(connected)
+            parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
     await parts.projector.start()
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:

@@ -8,12 +8,15 @@ from pathlib import Path
 from deploy.local import secretfiles
 from deploy.local.process import Child, StartError, accepts, spawn, wait_until
 
+READ_BODY = "2m"
+"""Who sends more slowly than a large file needs on a slow line holds a place that others wait for."""
 # A reporter may be found by an address or by a telephone's model. Neither is logged, nor passed on.
 _REMOVED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "User-Agent")
 
 
 def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
-    """The configuration: `/name/…` goes to the upstream `name` as `/…`."""
+    """The configuration: `/name/…` goes to the upstream `name` as `/…`; its metrics stay inside, since their
+    steps tell when somebody reported (SEC-1)."""
     routes = "\n".join(_route(name, upstream) for name, upstream in upstreams.items())
     names = " ".join(f"/{name}/" for name in upstreams)
     return f"""{{
@@ -21,6 +24,12 @@ def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
 \tauto_https off
 \tpersist_config off
 \tdefault_bind 127.0.0.1
+\tservers {{
+\t\ttimeouts {{
+\t\t\tread_header 10s
+\t\t\tread_body {READ_BODY}
+\t\t}}
+\t}}
 \tstorage file_system "{storage}"
 \tlog {{
 \t\tformat filter {{
@@ -50,6 +59,8 @@ def _route(name: str, upstream: int) -> str:
     removed = "\n".join(f"\t\t\theader_up -{header}" for header in _REMOVED)
     return f"""\tredir /{name} /{name}/ 308
 \thandle_path /{name}/* {{
+\t\t@inside path */metrics */metrics/
+\t\terror @inside 404
 \t\treverse_proxy 127.0.0.1:{upstream} {{
 {removed}
 \t\t\theader_up X-Forwarded-Prefix /{name}

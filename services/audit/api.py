@@ -39,6 +39,7 @@ from services.audit.timeline import (
 )
 from shared.command import Token
 from shared.evidence.encoding import to_base64
+from shared.gate import OUTSIDE_ORGANS
 from shared.organs.tree import Level, OrganTree
 from shared.refusal import refuse
 from shared.security import roles
@@ -241,7 +242,8 @@ class Replays:
 
 
 class Logs:
-    """The routes of the logs. Checkpoints and the key hold no personal data: any token may have them."""
+    """The routes of the logs. Checkpoints hold no personal data, but their size tells when something was
+    recorded: any token of the staff may have them, and nobody from outside (SEC-1)."""
 
     def __init__(self, face: Face, trees: Trees, verifier_keys: Sequence[str]) -> None:
         self.face = face
@@ -255,7 +257,8 @@ class Logs:
 
     async def checkpoint(self, request: Request) -> Response:
         """The signed state of a service's log now (C2SP tlog-checkpoint)."""
-        await self.face.token(request)
+        if (await self.face.token(request)).roles & OUTSIDE_ORGANS:
+            refuse("E_FORBIDDEN_ROLE", "SEC-1")
         try:
             return Response(await self.trees.checkpoint(_service(request)), media_type="text/plain")
         except HistoryChanged:

@@ -95,8 +95,9 @@ class IntakeRoutes:
         table = self.accused.accused
         query = (
             select(table)
+            .distinct(table.c.ref)
             .where(func.starts_with(table.c.organ, token.organ), table.c.name == name)
-            .order_by(table.c.ref)
+            .order_by(table.c.ref, table.c.organ)
             .limit(50)
         )
         await self._caught_up(request)

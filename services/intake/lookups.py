@@ -143,6 +143,8 @@ class Lookups:
             if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
                 refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
             complaint = await self._sealed_with(command.parcel, ctx.actor.organ)
+            if aggregate.version:  # received before: it refuses, and what was forgotten here stays so
+                return "", "UNCLAIMED", ""
             ref = await self.vault.copy(complaint.id, aggregate.id)
             original = await self._send_along(complaint, aggregate.id)
             return ref, complaint.identity_status if ref else "UNCLAIMED", original
@@ -176,6 +178,8 @@ class Lookups:
     async def letter(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
         """Free words of or to a reporter: sealed before the event that refers to them is written."""
         assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal)
+        if await self.vault.forgotten(aggregate.id):
+            refuse("E_STATE", "§6.5", reason="its reporter was forgotten")
         direction = DIRECTIONS[type(command)]
         id = derived_id("letter", ctx.command_id)
         return await self.letters.put(aggregate.id, direction, command.text, id)

@@ -91,14 +91,16 @@ class Intake:
 
     def parcels_of(self, parts: Parts) -> Parcels:
         if self.parcels is None:
-            self.parcels = Parcels(self.vault_of(parts).engine, open_keys(parts.settings))
+            vault = self.vault_of(parts)
+            self.parcels = Parcels(vault.engine, open_keys(parts.settings), vault.ready)
         return self.parcels
 
     def letters_of(self, parts: Parts) -> Letters:
         if self.letters is None:
             pepper = FileKeys(parts.settings.key("vault.key")).secret_for("query-codes")
             vault = self.vault_of(parts)
-            self.letters = Letters(vault.engine, open_keys(parts.settings), pepper, vault.ready)
+            keys = open_keys(parts.settings)
+            self.letters = Letters(vault.engine, keys, pepper, vault.ready, vault.forgotten)
         return self.letters
 
     def blobs_of(self, parts: Parts) -> Blobs:
@@ -129,7 +131,7 @@ class Intake:
 
     def lookups(self, parts: Parts) -> Lookups:
         vault = self.vault_of(parts)
-        transfers = Transfers(vault.engine)
+        transfers = Transfers(vault.engine, vault.ready)
         deposit = depositing(vault, transfers, self.envelopes_of(parts), exists_in(parts))
         letters, blobs, parcels = self.letters_of(parts), self.blobs_of(parts), self.parcels_of(parts)
         return Lookups(parts.repository, vault, letters, blobs, parcels, transfers, deposit, self._held)
@@ -173,7 +175,7 @@ class Intake:
         blobs = self.blobs_of(parts)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
-        transfers, exists = Transfers(vault.engine), exists_in(parts)
+        transfers, exists = Transfers(vault.engine, vault.ready), exists_in(parts)
         PlatformRoutes(
             parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
         ).add_to(app)
@@ -189,7 +191,7 @@ class Intake:
                 parts.observer.nats_error,
                 lambda: None,
             )
-            await open_door(nc, self.screen(parts))
+            await open_door(nc, self.screen(parts), parts.bus_key)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -271,6 +273,7 @@ def service() -> Service:
         screen=own.screen,
         outgoing=own.outgoing,
         larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
+        for_anyone="/v1/reports",
         extend=own.extend,
         migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
     )

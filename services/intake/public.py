@@ -46,11 +46,12 @@ STATUS = {
 }
 """All that a query code tells of a state (SEC-7)."""
 NOTICE = {
-    "version": "1",
+    "version": "2",
     "zh": [
         "请实事求是反映问题，不得捏造、歪曲事实，不得诬告陷害；捏造事实诬告他人的，依规依纪依法处理。",
         "提倡实名举报：实名举报优先办理、给予答复；是否署名由您决定，匿名举报同样按程序受理。",
         "您有权提出检举控告、申请有关人员回避、检举工作人员、申请保护。",
+        "反映纪检监察机关负责人或者干部的，请如实选择，件将径送其上一级机关，本机关不经手。",
         "请妥善保管查询码，它只显示一次；对反馈的处理结果请予保密。任何单位和个人不得擅自追查举报人。",
     ],
     "en": [
@@ -58,6 +59,8 @@ NOTICE = {
         "Giving your name is welcome: it is handled first and answered. It is your choice; reports without a"
         " name are handled by the same rules.",
         "You may report, ask for somebody's recusal, report members of staff, and ask for protection.",
+        "Say so if you report the head or a member of an organ of discipline inspection: then your report"
+        " goes to the organ above it, and never through its own hands.",
         "Keep the query code: it is shown once. Keep what you are told to yourself. Nobody may trace you"
         " without authority.",
     ],
@@ -87,6 +90,9 @@ class Threatened(Behind):
     text: str = Field(min_length=1, max_length=4000)
 
 
+GUESSES_WAITING = 32
+"""So many codes wait to be hashed; beyond it, who asks is asked to come back. Codes of new reports have
+their own turn."""
 Protect = Callable[[UUID, str, str | None], Awaitable[str]]
 """Opens a request for protection in the vault; answers its number."""
 
@@ -99,7 +105,8 @@ class Reports:
         self.protect = protect
         self.letters = letters
         self.flood = flood
-        self.slow = SlowHash()
+        self.slow = SlowHash(waiting=GUESSES_WAITING)
+        self.keeping = SlowHash()
         self._secret = secret
 
     def add_to(self, app: FastAPI) -> None:
@@ -212,7 +219,7 @@ class Reports:
         code = codes.make(self._secret, key)
         halves = codes.halves(code)
         assert halves is not None
-        await self.letters.keep_code(UUID(done.answer["id"]), halves, self.slow)
+        await self.letters.keep_code(UUID(done.answer["id"]), halves, self.keeping)
         return json_response({"query_code": codes.shown(code), "status": "RECEIVED"}, 201)
 
     async def status(self, request: Request) -> Response:
@@ -232,8 +239,8 @@ class Reports:
     async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
         """A command on the complaint behind the code, where it is now; answered by the coarse status."""
         body = await self._body(form, request)
-        trail = await self.opened(body.code)
         self.flood.check(request.headers.get("proof-of-work", ""))
+        trail = await self.opened(body.code)
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
             command = kind(**body.model_dump(exclude={"code"}))
@@ -245,8 +252,8 @@ class Reports:
     async def ask_protection(self, request: Request) -> Response:
         """Asks for protection (A33, A49): for himself, for his relatives, for who is taken for him."""
         body = await self._body(Threatened, request)
-        trail = await self.opened(body.code)
         self.flood.check(request.headers.get("proof-of-work", ""))
+        trail = await self.opened(body.code)
         key = idempotency_key(request.headers.get("idempotency-key"))
         return json_response({"number": await self.protect(living(trail).id, body.text, key)}, 201)
 
@@ -255,10 +262,10 @@ class Reports:
         and to internal supervision, past the organ itself; where several organs have had the matter, past
         all of them, since only the words tell whose staff is meant."""
         body = await self._body(Threatened, request)
+        self.flood.check(request.headers.get("proof-of-work", ""))
         trail = await self.opened(body.code)
         organs = self.parts.law.organs
         complaint = max(reversed(trail), key=lambda c: organs.get(c.organ).level)
-        self.flood.check(request.headers.get("proof-of-work", ""))
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
             command = TellOfStaffMisconduct(complaint=complaint.id, account=body.text)
@@ -310,9 +317,12 @@ class Reports:
 
     async def opened(self, code: str) -> list[Complaint]:
         """The complaint that a code opens, and those that were born of it as it went from organ to organ,
-        in this order. One slow hash is spent in any case, then 404 or not."""
+        in this order. One slow hash is spent on whatever has the form of a code, then 404 or not; what has
+        not is no guess and costs nothing."""
         halves = codes.halves(code)
-        id = await self.letters.complaint_of(halves or ("", ""), self.slow)
+        if halves is None:
+            refuse("E_NOT_FOUND")
+        id = await self.letters.complaint_of(halves, self.slow)
         complaint = await self.parts.repository.get(Complaint, id) if id is not None else None
         if complaint is None:
             refuse("E_NOT_FOUND")

@@ -18,29 +18,29 @@ class AccusedBook:
     """Projection of the register: accused and their complaints over the years."""
 
     name = "accusedbook"
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         self.metadata = MetaData()
         self.accused = Table(
-            "accused_v1",
+            "accused_v2",
             self.metadata,
             Column("ref", Text, primary_key=True),
-            Column("organ", Text, nullable=False),
+            Column("organ", Text, primary_key=True),
             Column("name", Text, nullable=False, index=True),
             Column("unit", Text, nullable=False),
             Column("position_held", Text, nullable=False),
             schema="view",
         )
         self.links = Table(
-            "accused_complaints_v1",
+            "accused_complaints_v2",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("complaint", Uuid, primary_key=True),
             schema="view",
         )
         self.outcomes = Table(
-            "complaint_outcomes_v1",
+            "complaint_outcomes_v2",
             self.metadata,
             Column("complaint", Uuid, primary_key=True),
             Column("received_on", Text, nullable=False),
@@ -62,6 +62,7 @@ class AccusedBook:
 
     def _listed(self, entry: RawEntry, event: dict[str, Any], rows: RowSet) -> None:
         for person in event["accused"]:
+            # One row per organ that listed him: what a superior lists changes nothing below (A15).
             rows[self.accused].put(
                 {
                     "ref": person["ref"],

@@ -1,32 +1,66 @@
-"""Asking the vault whether a text would reveal who reported (SEC-12). Fails closed: no answer, no text."""
+"""Asking the vault whether a text would reveal who reported (SEC-12). Fails closed: no answer, no text.
+
+The texts are those that somebody may have pasted an identity into, so question and answer travel sealed
+with the bus key, as confidential fields of events do; an answer fits its own question only (§6.1).
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import orjson
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from shared.bus.envelope import BadEnvelope, BusKey, Malformed
 from shared.refusal import refuse
 
 SUBJECT = "zm.vault.screen"
 WAIT_SECONDS = 3.0
+Part = Literal["question", "answer"]
+
+
+def sealed(key: BusKey, part: Part, id: str, body: dict[str, Any]) -> bytes:
+    """One side of a conversation as it travels; `id` binds an answer to its question."""
+    closed = key.seal(orjson.dumps(body), _bound(part, id))
+    return orjson.dumps({"id": id, "cipher": key.cipher, "key": key.active, "sealed": closed})
+
+
+def opened(key: BusKey, part: Part, data: bytes) -> tuple[str, Any]:
+    """The id and the body. Raises `BadEnvelope` for what was not sealed for this part by one of us."""
+    try:
+        told = orjson.loads(data)
+        id, cipher, key_id, closed = (told[name] for name in ("id", "cipher", "key", "sealed"))
+    except (ValueError, KeyError, TypeError):
+        raise Malformed("not a sealed question or answer") from None
+    if not all(isinstance(word, str) for word in (id, cipher, key_id, closed)):
+        raise Malformed("not a sealed question or answer")
+    return id, orjson.loads(key.open(cipher, key_id, closed, _bound(part, id)))
+
+
+def _bound(part: Part, id: str) -> bytes:
+    return f"{SUBJECT}:{part}:{id}".encode()
 
 
 class RemoteScreen:
     """The screen as the services other than intake reach it."""
 
-    def __init__(self, nc: Client) -> None:
+    def __init__(self, nc: Client, key: BusKey) -> None:
         self._nc = nc
+        self._key = key
 
     async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
         """True or false; refuses with E_SCREEN_UNAVAILABLE (503) when the vault does not answer."""
-        question = orjson.dumps({"complaint_refs": list(complaints), "texts": list(texts)})
+        id = os.urandom(16).hex()
+        body = {"complaint_refs": list(complaints), "texts": list(texts)}
         try:
-            reply = orjson.loads((await self._nc.request(SUBJECT, question, timeout=WAIT_SECONDS)).data)
-        except (NatsError, TimeoutError, OSError, ValueError):
+            question = sealed(self._key, "question", id, body)
+            reply = await self._nc.request(SUBJECT, question, timeout=WAIT_SECONDS)
+            of, answer = opened(self._key, "answer", reply.data)
+        except (NatsError, TimeoutError, OSError, BadEnvelope):
             refuse("E_SCREEN_UNAVAILABLE", "SEC-12")
-        if not isinstance(reply.get("leak"), bool):
+        if of != id or not isinstance(answer.get("leak"), bool):
             refuse("E_SCREEN_UNAVAILABLE", "SEC-12")
-        return bool(reply["leak"])
+        return bool(answer["leak"])

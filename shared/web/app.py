@@ -185,6 +185,7 @@ def make_app(
     max_body: int,
     max_in_flight: int,
     larger: Mapping[str, int] | None = None,
+    for_anyone: str = "",
     within: str = "",
 ) -> FastAPI:
     """A FastAPI application with a route per command; services add what is special about theirs."""
@@ -213,6 +214,7 @@ def make_app(
         max_body=max_body,
         max_in_flight=max_in_flight,
         larger=larger or {},
+        for_anyone=for_anyone,
     )
     return app
 

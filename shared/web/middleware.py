@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -19,11 +20,17 @@ from shared.store.types import StoreUnavailable
 from shared.web.problems import problem, refusal_problem, schema_problem
 
 TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+BODY_SECONDS = 120.0
+"""A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
 log = structlog.get_logger("web")
 
 
 class BodyTooLarge(Exception):
     """More bytes arrived than a body may have."""
+
+
+class BodyTooSlow(Exception):
+    """A body had not arrived whole after `BODY_SECONDS`."""
 
 
 class HttpMetrics:
@@ -64,9 +71,13 @@ class Envelope:
         max_body: int,
         max_in_flight: int,
         larger: Mapping[str, int],
+        for_anyone: str = "",
     ) -> None:
-        """`larger`: the paths whose bodies may be larger than `max_body` bytes, and how large."""
+        """`larger`: the paths whose bodies may be larger than `max_body` bytes, and how large. `for_anyone`:
+        with this begin the paths that need no token; together they take half of the places at most."""
         self.app = app
+        self.for_anyone = for_anyone
+        self.from_anyone = 0
         self.larger = larger
         self.metrics = metrics
         self.max_body = max_body
@@ -96,11 +107,19 @@ class Envelope:
                 ]
             await send(message)
 
-        received, most = 0, self.larger.get(scope["path"], self.max_body)
+        received, most, whole = 0, self.larger.get(scope["path"], self.max_body), False
+        until = asyncio.get_running_loop().time() + BODY_SECONDS
 
         async def counting() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:  # now it waits for the caller to go away
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow from None
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > most:
                 raise BodyTooLarge
@@ -110,9 +129,12 @@ class Envelope:
             if not answered:
                 await response(scope, receive, sending)
 
+        anyone = bool(self.for_anyone) and scope["path"].startswith(self.for_anyone)
         self.in_flight += 1
+        self.from_anyone += anyone
         try:
-            if self.in_flight > self.max_in_flight:
+            crowded = anyone and self.from_anyone > self.max_in_flight // 2
+            if crowded or self.in_flight > self.max_in_flight:
                 await answer(problem("E_OVERLOADED", accept_language=language))
             elif b"%00" in scope["query_string"]:
                 await answer(problem("E_SCHEMA", details={"field": "query"}, accept_language=language))
@@ -122,6 +144,9 @@ class Envelope:
                 await self.app(scope, counting, sending)
         except BodyTooLarge:
             await answer(problem("E_BODY_TOO_LARGE", details={"max_bytes": most}, accept_language=language))
+        except BodyTooSlow:
+            told = {"seconds": int(BODY_SECONDS)}
+            await answer(problem("E_BODY_TOO_SLOW", details=told, accept_language=language))
         except Refusal as refusal:
             await answer(refusal_problem(refusal, language))
         except ValidationError as invalid:
@@ -137,6 +162,7 @@ class Envelope:
             await answer(problem("E_DEFECT", accept_language=language))
         finally:
             self.in_flight -= 1
+            self.from_anyone -= anyone
             self.metrics.note(scope["method"], _route(scope), status, time.perf_counter() - started)
 
 

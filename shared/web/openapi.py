@@ -31,12 +31,13 @@ ANY_REQUEST = ("E_SCHEMA", "E_OVERLOADED", "E_UNAVAILABLE")
 READ = ("E_FORBIDDEN_ROLE",)
 COMMAND = (
     *("E_FORBIDDEN_ROLE", "E_CONFLICT_VERSION", "E_IDEMPOTENCY_KEY", "E_IDEMPOTENCY_MISMATCH"),
-    *("E_BODY_TOO_LARGE", "E_CALENDAR_UNAVAILABLE"),
+    *("E_BODY_TOO_LARGE", "E_BODY_TOO_SLOW", "E_CALENDAR_UNAVAILABLE"),
 )
 MEANINGS = {
     401: "No valid token.",
     403: "Not this role, organ or person.",
     404: "Not found, or not yours to know of.",
+    408: "The body came too slowly.",
     409: "A rule, the state or a race forbids it.",
     412: "The version named is no longer current; `ETag` names the current one.",
     413: "Too large.",
@@ -278,7 +279,7 @@ def _route(operation: dict[str, Any], where: str, found: set[str]) -> None:
         if name not in known:
             parameters.append(in_path(name, "The case." if name == "id" else f"Which {name}."))
     if "requestBody" in operation:
-        codes.add("E_BODY_TOO_LARGE")
+        codes |= {"E_BODY_TOO_LARGE", "E_BODY_TOO_SLOW"}
     if not parameters:
         del operation["parameters"]
     responses = operation.setdefault("responses", {})

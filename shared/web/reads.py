@@ -21,6 +21,7 @@ from shared.clock import Clock
 from shared.command import Token
 from shared.gate import OUTSIDE_ORGANS, AuditRecord, Gatekeeper
 from shared.law.colours import Colour, Colours
+from shared.law.identifiers import holds_personal_number
 from shared.law.working_days import local_date
 from shared.readmodel import CaseBook
 from shared.refusal import refuse
@@ -339,6 +340,6 @@ class Reads:
 def purpose_of(request: Request, *, required: bool = False) -> str:
     """Why something is read: a short code, since prose might hold what belongs in no log (SEC-9)."""
     value = request.headers.get("purpose", "")
-    if not PURPOSE.fullmatch(value) or (required and not value):
+    if not PURPOSE.fullmatch(value) or (required and not value) or holds_personal_number(value):
         refuse("E_SCHEMA", "SEC-9", field="Purpose")
     return value

@@ -36,6 +36,13 @@ async def test_a_checkpoint_is_for_any_token(told: Audit, world: World) -> None:
     assert (await told.get("/v1/logs/intake/checkpoint")).text == answer.text
 
 
+@pytest.mark.parametrize("role", ["subject_mobile", "unit_contact"])
+async def test_sec1_nobody_from_outside_watches_a_log_grow(told: Audit, role: str) -> None:
+    """Its size steps when somebody reports."""
+    answer = await told.get("/v1/logs/intake/checkpoint", role=role)
+    assert (answer.status_code, answer.json()["rule"]) == (403, "SEC-1")
+
+
 async def test_an_empty_log_has_a_checkpoint(audit: Audit) -> None:
     signed = parse_and_verify((await audit.get("/v1/logs/followup/checkpoint")).text, *await keys(audit))
     assert signed.size == 0

@@ -54,9 +54,9 @@ def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.
 
 def test_r30_a34_a81_the_notice_is_read_before(world: World) -> None:
     notice = world.get(None, "/intake/v1/reporting-notice").json()
-    assert notice["version"] == "1"
+    assert notice["version"] == "2"
     words = "".join(notice["zh"])
-    for duty in ("实事求是", "不得捏造、歪曲", "诬告", "保密"):
+    for duty in ("实事求是", "不得捏造、歪曲", "诬告", "保密", "径送其上一级机关"):
         assert duty in words
     assert len(notice["zh"]) == len(notice["en"])
     refused(report(world, acknowledged_notice_version=""), "E_SCHEMA")
@@ -457,6 +457,29 @@ def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> Non
     assert item["copy"] is True
 
 
+@pytest.mark.parametrize("path", ["intake", "intake/vault", "verification", "audit", "INTAKE"])
+def test_sec1_metrics_are_not_told_outside(world: World, path: str) -> None:
+    """Their steps tell the second in which somebody reports."""
+    assert world.get(None, "/intake/readyz").status_code == 200
+    for end in ("metrics", "metrics/", "./metrics", "%6detrics"):
+        assert world.get(None, f"/{path}/{end}").status_code in (404, 405), end
+
+
+def test_sec6_work_is_done_before_a_code_is_looked_at(world: World) -> None:
+    """Behind every route that takes a proof; what has not the form of a code costs nothing."""
+    code, _ = reported(world)
+    for what, more in (
+        ("messages", {"text": "补充。"}),
+        ("protection", {"text": "有人威胁。"}),
+        ("recusal", {"role": "handler", "ground": "OTHER", "text": "请其回避。"}),
+        ("staff-misconduct", {"text": "虚述。"}),
+    ):
+        for given in (code, "0000-0000-0000-0000"):
+            answer = world.client(None).post(f"/intake/v1/reports/{what}", json={"code": given, **more})
+            refused(answer, "E_PROOF_OF_WORK", "SEC-6")
+    hidden(behind(world, "no code"))
+
+
 def test_a14_the_code_of_what_was_sealed_leads_to_the_organ_above(world: World) -> None:
     """From the moment that the organ above has received it: letters, files, protection. The code goes on
     telling the same, and the organ below sees nothing of it."""
@@ -490,6 +513,20 @@ def test_a14_the_code_of_what_was_sealed_leads_to_the_organ_above(world: World) 
     assert mailbox["status"] == behind(world, code).json()["status"] == "SENT_TO_COMPETENT_BODY"
     assert world.version(case) == below, "nothing more is written of it below"
     refused(world.get(COUNTY.petition_clerk, f"{case.path}/letters"), "E_SEALED_UPWARD", "A14")
+
+
+def test_a15_a_report_on_discipline_staff_passes_their_own_organ_by(world: World) -> None:
+    """On the head of the county's organ too: it is received by the city, and nobody below finds it."""
+    staff = {"unit_division": "990102", "managed_by_level": "COUNTY", "is_discipline_staff": True}
+    code, case = reported(world, **staff)
+    assert behind(world, code).json() == {"status": "RECEIVED"}
+    known = {"min_position": world.position("intake"), "limit": 200}
+    for who in (COUNTY.petition_head, COUNTY.petition_clerk, COUNTY.organ_head, COUNTY.internal_supervisor):
+        rows = world.get(who, "/intake/v1/complaints", **known).json()["items"]
+        assert case.id not in {row["stream"] for row in rows}
+        hidden(world.get(who, case.path))
+    rows = world.get(CITY.petition_clerk, "/intake/v1/complaints", **known).json()["items"]
+    assert case.id in {row["stream"] for row in rows}
 
 
 def test_41_what_was_revived_is_no_longer_not_accepted(world: World) -> None:

@@ -142,7 +142,7 @@ def test_sec10_a_notice_leaves_as_a_neutral_message(world: World) -> None:
     world.do(said.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
     world.do(sent.complaint, "NotifyAcceptance", CLERK, {"means": "SMS"})
     assert messages(world, said) == []
-    assert messages(world, sent) == [{"complaint": sent.complaint.id, "template": "ACCEPTED"}]
+    assert messages(world, sent) == [{"complaint": sent.complaint.id, "template": "ACCEPTED", "means": "SMS"}]
 
 
 def messages(world: World, story: Story) -> list[dict[str, Any]]:
@@ -163,7 +163,9 @@ def test_41_whose_report_lacks_substance_is_told_and_invited_to_add_some(world: 
     refused(not_due, "E_NOTICE_NOT_DUE", "§4.1")
     world.do(named.complaint, "FileNotAccepted", CLERK, {"means": "SMS"})
     world.do(unnamed.complaint, "FileNotAccepted", CLERK)
-    assert messages(world, named) == [{"complaint": named.complaint.id, "template": "NOT_ACCEPTED"}]
+    assert messages(world, named) == [
+        {"complaint": named.complaint.id, "template": "NOT_ACCEPTED", "means": "SMS"}
+    ]
     assert messages(world, unnamed) == []
 
 

@@ -651,14 +651,16 @@ def test_a80_every_state_of_a_complaint_has_its_status() -> None:
 async def test_sec10_a_message_meets_its_contact_only_on_its_way(world: World) -> None:
     """As a file it lies sealed in the vault's own folder; the stored row names a complaint and a template."""
     phone = "19900008888"
-    story = world.story(reporter={"name": "虚信举", "phone": phone}).received()
+    story = world.story(
+        reporter={"name": "虚信举", "phone": phone, "address": "虚信路八号", "email": "x@example.invalid"}
+    ).received()
     nobody = world.story().received()
     start = world.position("intake")
     folder = world.stack.data.root / "vault" / "reporter-message"
     before = set(folder.glob("*"))
     database = world._database("intake")
     for case in (story.complaint, nobody.complaint):
-        payload = json.dumps({"complaint": case.id, "template": "ACCEPTED"})
+        payload = json.dumps({"complaint": case.id, "template": "ACCEPTED", "means": "SMS"})
         database.execute(
             "INSERT INTO effects (key, kind, payload, created_at) VALUES (%s, 'reporter-message', %s, now())",
             [f"message:{case.id}", payload],

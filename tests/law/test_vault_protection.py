@@ -42,9 +42,9 @@ def give(world: World, id: str, command: str, who: str, **body: Any) -> httpx.Re
     return world.client(who).post(f"{BASE}/{id}/{kebab(command)}", json=body, headers={"if-match": etag})
 
 
-def assign(world: World, id: str, who: str, role: str = "petition_head") -> httpx.Response:
+def assign(world: World, id: str, who: str, role: str = "petition_head", by: str = "") -> httpx.Response:
     body = {"person": sub(who), "role": role}
-    return world.client(who).post(f"{BASE}/{id}/assign-to-case", json=body)
+    return world.client(by or who).post(f"{BASE}/{id}/assign-to-case", json=body)
 
 
 def contents(world: World, id: str, who: str, purpose: str = "protect") -> httpx.Response:
@@ -105,11 +105,30 @@ def test_48_a49_a_refusal_is_reviewed_above(world: World, served: Story) -> None
     assert contents(world, id, reviewer).status_code == 200
     answer = give(world, id, "ReviewDeclinedProtection", reviewer, upheld=False, opinion="应予保护。")
     assert done(answer)["state"] == "REQUESTED"
+    hidden(contents(world, id, reviewer))
     due = working_days_after(world.today, 1)
     assert world.get(HEAD, f"{BASE}/{id}").json()["deadlines"] == {"DL-20": str(due)}
     done(give(world, id, "DeclineProtection", HEAD, reason="仍未见威胁。"))
+    done(assign(world, id, reviewer))
     upheld = give(world, id, "ReviewDeclinedProtection", reviewer, upheld=True, opinion="同意。")
     assert done(upheld)["state"] == "ENDED"
+
+
+def test_48_who_reviewed_a_refusal_does_not_learn_how_the_reporter_is_protected(
+    world: World, served: Story
+) -> None:
+    """He came for the review alone, and so did whom he brought along."""
+    id = requested(world, served)
+    reviewer, helper = COUNTY.petition_head, COUNTY.petition_clerk
+    done(give(world, id, "DeclineProtection", HEAD, reason="未见威胁。"))
+    done(assign(world, id, reviewer))
+    done(assign(world, id, helper, by=reviewer))
+    done(give(world, id, "ReviewDeclinedProtection", reviewer, upheld=False, opinion="应予保护。"))
+    done(give(world, id, "ProvideProtection", HEAD, measures="夜间巡逻，临时住处在虚构路一号。"))
+    for who in (reviewer, helper):
+        hidden(contents(world, id, who))
+    hidden(assign(world, id, reviewer))
+    assert contents(world, id, HEAD).status_code == 200
 
 
 def listed(world: World, who: str) -> set[str]:

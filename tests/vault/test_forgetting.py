@@ -16,10 +16,25 @@ import psycopg
 import pytest
 
 from deploy.local.stack import Stack
-from tests.harness import COUNTY, OTHER_COUNTY, SHANGHAI, TOWN, Story, World, done, hidden, refused
+from tests.harness import (
+    ANONYMOUS,
+    COUNTY,
+    OTHER_COUNTY,
+    SHANGHAI,
+    TOWN,
+    Case,
+    Story,
+    World,
+    done,
+    hidden,
+    refused,
+    sub,
+)
 
 CLERK, HEAD, CUSTODIAN = TOWN.petition_clerk, TOWN.petition_head, COUNTY.identity_custodian
 REPORTER = {"name": "郑虚忘", "phone": "13972064815"}
+ONLINE = {**ANONYMOUS, "reporter": REPORTER}
+AGAIN = {"idempotency-key": "report-to-be-forgotten"}
 KEYS = "/intake/v1/identity-keys"
 PROTECTION = "/intake/vault/v1/protection-requests"
 
@@ -50,6 +65,16 @@ def filed(world: World) -> dict[str, Story]:
     body = {"complaint": found["protected"].complaint.id, "threat": "虚丙上门威胁。"}
     id = done(world.client(CLERK).post(PROTECTION, json=body))["id"]
     found["request"] = id
+    before = world.position("intake")
+    done(world.anonymously(headers=AGAIN, **ONLINE))
+    [event] = world.log("intake", before, "ComplaintReceived")
+    online = Case("intake", event.stream)
+    world.assign(online, CLERK, by=HEAD)
+    world.do(online, "RegisterComplaint", CLERK)
+    listing = {**original.listing(), "accused": [{"match": original.ref()}]}
+    world.do(online, "ListAllegations", CLERK, listing)
+    world.do(online, "MarkDuplicate", CLERK, {"of": original.complaint.id})
+    found["online"] = Story.of(world, online, TOWN, "received", "registered", "listed")
     return found
 
 
@@ -79,13 +104,20 @@ def test_s65_nobody_is_forgotten_early(world: World, filed: dict[str, Story]) ->
     world.go_to(world.now.replace(year=world.now.year + 10) - timedelta(days=1))
     assert due(world) == []
     refused(forget(world, filed["forgotten"]), "E_STATE", "§6.5")
+    # What is told late does not make the complaint older.
+    late = {"occurred-at": "2005-01-03T09:00:00+08:00"}
+    path, body = filed["forgotten"].complaint.path, {"person": sub(TOWN.handler), "role": "handler"}
+    done(world.client(HEAD).post(f"{path}/assign-to-case", json=body, headers=late))
+    refused(forget(world, filed["forgotten"]), "E_STATE", "§6.5")
+    assert due(world) == []
     world.pass_days(2)
     refused(forget(world, filed["original"]), "E_STATE", "§6.5")
     assert read(world, filed["forgotten"]).json() == {"name": "郑虚忘"}
 
 
 def test_s65_what_is_due_is_listed_for_its_custodian(world: World, filed: dict[str, Story]) -> None:
-    assert set(due(world)) == {filed[name].complaint.id for name in ("forgotten", "protected", "later")}
+    names = ("forgotten", "protected", "later", "online")
+    assert set(due(world)) == {filed[name].complaint.id for name in names}
     other = world.get(OTHER_COUNTY.identity_custodian, "/intake/v1/identity-retention")
     assert other.json()["items"] == []
     for who in (CLERK, TOWN.organ_head, COUNTY.auditor):
@@ -142,3 +174,38 @@ def test_s65_a92_a_destroyed_key_stays_destroyed_after_a_restore(
     assert story.complaint.id not in due(world)
     refused(forget(world, story), "E_STATE", "§6.5")
     assert read(world, filed["later"]).json() == {"name": "郑虚忘"}
+
+
+def test_s65_a_report_sent_again_brings_nobody_back(world: World, filed: dict[str, Story]) -> None:
+    """Its first answer is given again; the vault stays empty, and the code opens nothing."""
+    story = filed["online"]
+    code = done(world.anonymously(headers=AGAIN, **ONLINE))["query_code"]
+    assert world.client(None).post("/intake/v1/reports/status", json={"code": code}).status_code == 200
+    done(forget(world, story))
+    world.patiently(lambda: not vault_rows(world, story), "the key is gone")
+    assert done(world.anonymously(headers=AGAIN, **ONLINE))["query_code"] == code
+    assert vault_rows(world, story) == []
+    url = world.stack.database_url("zm_vault", scheme="postgresql")
+    with psycopg.connect(url) as connection:
+        for table in ("letters", "codes"):
+            query = f"SELECT count(*) FROM {table} WHERE complaint = %s"
+            assert connection.execute(query, [story.complaint.id]).fetchone() == (0,), table
+    hidden(world.client(None).post("/intake/v1/reports/status", json={"code": code}))
+    refused(world.give(story.complaint, "WriteToReporter", CLERK, {"text": "虚述。"}), "E_STATE", "§6.5")
+    assert world.get(CLERK, f"{story.complaint.path}/letters").json()["letters"] == []
+
+
+def test_a14_a_parcel_received_again_brings_nobody_back(world: World) -> None:
+    """Refused, and nothing of what lies below is copied up again."""
+    below = world.story(reporter=REPORTER).received(competent_level="COUNTY")
+    up = {"to": COUNTY.code, "content": "虚述。", "organ_head": sub(TOWN.organ_head)}
+    world.do(below.complaint, "SealAndEscalate", CLERK, up)
+    [event] = world.entries("intake", below.complaint.id, "ComplaintSealedUpward")
+    body = {"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "competent_level": "COUNTY"}
+    above = Case("intake", done(world.receive(COUNTY.petition_clerk, body))["id"])
+    url = world.stack.database_url("zm_vault", scheme="postgresql")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM identities WHERE complaint = %s", [above.id])
+        refused(world.receive(COUNTY.petition_clerk, body), "E_STATE", "A14")
+        query = "SELECT count(*) FROM identities WHERE complaint = %s"
+        assert connection.execute(query, [above.id]).fetchone() == (0,)

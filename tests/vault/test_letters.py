@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.vault.blobs import Blobs, whole
 from services.intake.vault.keys import FileKeys
 from services.intake.vault.letters import Letters, SlowHash
+from shared.refusal import Refusal
 
 Engines = tuple[AsyncEngine, AsyncEngine]
 
@@ -52,6 +54,15 @@ async def test_sec7_every_try_costs_one_slow_hash(letters: Letters, halves: tupl
     found = await letters.complaint_of(asked, slow)
     assert slow.asked == 1
     assert found == (complaint if halves == ("there", "right") else None)
+
+
+async def test_sec6_a_flood_of_guesses_does_not_even_wait() -> None:
+    """Two are hashed and so many wait; who comes then comes back. Afterwards there is room again."""
+    slow = SlowHash(at_once=2, waiting=3)
+    tries = await asyncio.gather(*(slow("half", bytes(16)) for _ in range(8)), return_exceptions=True)
+    turned_away = [x for x in tries if isinstance(x, Refusal)]
+    assert [x.code for x in turned_away] == ["E_OVERLOADED"] * 3
+    assert len(await slow("half", bytes(16))) == 32
 
 
 async def test_what_goes_along_is_copied_once_under_keys_of_its_own(

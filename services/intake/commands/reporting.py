@@ -30,6 +30,9 @@ class SubmitReport(
     unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
     """Where the accused works: division code of GB/T 2260."""
     managed_by_level: LevelName
+    is_discipline_staff: bool = False
+    """Whether he belongs to an organ of discipline inspection himself, its head included: then the organ
+    above is told, and his own is not (A15, A75)."""
     text: L3[Letter]
     reporter: L3[ReporterBlock | None] = None
 

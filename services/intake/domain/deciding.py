@@ -122,7 +122,7 @@ class Deciding(Receiving):
         """What is not said in person goes out as a message in neutral words (SEC-10). The row names the
         complaint and a template; the vault gives the contact when it is sent."""
         if means in SENT:
-            payload = {"complaint": str(self.id), "template": template}
+            payload = {"complaint": str(self.id), "template": template, "means": means}
             key = f"reporter-message:{self.id}:{self.version}"
             ctx.facts.setdefault("effects", []).append(Effect(key, "reporter-message", payload))
 

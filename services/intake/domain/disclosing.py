@@ -25,8 +25,14 @@ from shared.refusal import refuse
 
 LONGEST = timedelta(days=30)
 """A disclosure is for a purpose at hand, not for the life of a case."""
-FINAL = frozenset({"CLOSED", "DUPLICATE_FILED", "SENT_OUT", "SEALED_UPWARD"})
+FINAL = frozenset({"CLOSED", "DUPLICATE_FILED", "SENT_OUT", "SENT_DOWN", "SEALED_UPWARD", "RETURNED"})
 """States that a complaint does not leave by itself; retention runs from the last thing that happened."""
+
+
+def is_over(complaint: Complaint) -> bool:
+    """Whether nothing more is to come here; of what was assigned to a lower organ the result is (A23)."""
+    waits = complaint.state == "SENT_DOWN" and complaint.assigned_down
+    return complaint.state in FINAL and not waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ class IdentityKey(Aggregate):
             refuse("E_STATE", "§6.5", state=self.state)
         last = case.modified_on
         assert last is not None
-        if case.state not in FINAL:
+        if not is_over(case):
             refuse("E_STATE", "§6.5", state=case.state)
         if years_after(local_date(last), found.years) > local_date(ctx.now):
             refuse("E_STATE", "§6.5", retained_years=found.years)

@@ -28,10 +28,15 @@ class Reporting(Answering):
         acknowledged_notice_version: str,
         unit_division: str,
         managed_by_level: LevelName,
+        is_discipline_staff: bool,
     ) -> None:
-        """A1, note c: anyone may; it goes straight to the organ that is competent for what he declares."""
+        """A1, note c: anyone may; it goes straight to the organ that is competent for what he declares, past
+        the organ whose own head or staff it is about (A15, A75)."""
+        organs = ctx.law.organs
         try:
-            organ = ctx.law.organs.competent(Level[managed_by_level], unit_division).organ
+            organ = organs.competent(
+                Level[managed_by_level], unit_division, is_discipline_staff=is_discipline_staff
+            ).organ
         except (KeyError, ValueError):
             refuse("E_SCHEMA", "§5.4", field="unit_division")
         reporter_ref, identity_status, _ = ctx.facts["vault"]

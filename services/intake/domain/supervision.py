@@ -60,7 +60,7 @@ class SupervisionOrder(Case):
         with_target = item is not None and (
             item.organ == target or (item.organ, item.sent_to) == (own, target)
         )
-        if item is None or not with_target or not item.number:
+        if item is None or not with_target or not item.number or item.state in item.sealed:
             # The same words for what is elsewhere, sealed or nowhere.
             refuse("E_SCHEMA", "A24", field="complaint", reason="not a registered complaint of the target")
         if case_number and case_number.split("-")[1] != target.removeprefix("DI-"):

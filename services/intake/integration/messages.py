@@ -30,6 +30,9 @@ TEXTS: Mapping[str, str] = {
     "CONCLUDED": "您反映的事项已办结，请登录查询。",
 }
 
+WAYS: Mapping[str, str] = {"SMS": "phone", "APP": "phone", "EMAIL": "email", "LETTER": "address"}
+"""The contact that each means needs; where he gave another one only, that is used."""
+
 
 class ReporterMessages:
     """Addresses a message when it is sent; every look at a contact leaves a record (SEC-9)."""
@@ -52,6 +55,9 @@ class ReporterMessages:
         }
         if not contact:
             raise NotDelivered("NO_CONTACT", final=True)
+        if (way := WAYS[effect.payload["means"]]) in contact:
+            # What carries it learns no more of him than it needs.
+            contact = {way: contact[way]}
         text = self._texts.get(effect.payload["template"], NEWS)
         key = sha256(effect.key.encode()).hexdigest()
         return Effect(key, effect.kind, {"to": contact, "text": text})

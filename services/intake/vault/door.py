@@ -1,17 +1,17 @@
-"""The vault's only door for other services: NATS request/reply on `zm.vault.screen`, yes or no."""
+"""The vault's only door for other services: NATS request/reply on `zm.vault.screen`, yes or no, sealed."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import orjson
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.intake.vault.screen import VaultScreen
-from shared.security.screen import SUBJECT
+from shared.bus.envelope import BadEnvelope, BusKey
+from shared.security.screen import SUBJECT, opened, sealed
 from shared.store.types import StoreUnavailable
 
 log = structlog.get_logger("vault")
@@ -26,18 +26,24 @@ class Question(BaseModel):
     texts: Annotated[list[str], Field(min_length=1, max_length=200)]
 
 
-async def open_door(nc: Client, screen: VaultScreen) -> None:
-    """Answers questions until the connection is drained. An error is answered as such, never as `no`."""
+async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
+    """Answers questions until the connection is drained. An error is answered as such, never as `no`; what
+    was not asked under the bus key is not answered at all."""
 
     async def answer(msg: Msg) -> None:
         try:
-            question = Question.model_validate_json(msg.data)
+            id, asked = opened(key, "question", msg.data)
+        except BadEnvelope as error:
+            log.warning("screen_not_asked", error=type(error).__name__)
+            return
+        try:
+            question = Question.model_validate(asked)
             reply = {"leak": await screen.leaks(question.complaint_refs, question.texts)}
         except (ValidationError, ValueError):
             reply = {"error": True}
         except StoreUnavailable as error:
             log.warning("screen_unavailable", error=type(error).__name__)
             reply = {"error": True}
-        await msg.respond(orjson.dumps(reply))
+        await msg.respond(sealed(key, "answer", id, reply))
 
     await nc.subscribe(SUBJECT, queue="vault", cb=answer)

@@ -32,8 +32,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
+from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once, never
 from shared.reaction import derived_id
+from shared.refusal import refuse
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -81,14 +82,23 @@ def _of_the_copy(complaint: UUID, letter: Letter) -> UUID:
 
 
 class SlowHash:
-    """scrypt in a thread, few at a time: a flood of guesses cannot fill the memory."""
+    """scrypt in a thread, few at a time: a flood of guesses cannot fill the memory. More than `waiting` do
+    not even wait (E_OVERLOADED)."""
 
-    def __init__(self, at_once: int = 2) -> None:
+    def __init__(self, at_once: int = 2, waiting: int | None = None) -> None:
         self._turn = asyncio.Semaphore(at_once)
+        self._most = None if waiting is None else at_once + waiting
+        self._here = 0
 
     async def __call__(self, secret: str, salt: bytes) -> bytes:
-        async with self._turn:
-            return await asyncio.to_thread(hashlib.scrypt, secret.encode(), salt=salt, **SCRYPT)
+        if self._most is not None and self._here >= self._most:
+            refuse("E_OVERLOADED", "SEC-6")
+        self._here += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(hashlib.scrypt, secret.encode(), salt=salt, **SCRYPT)
+        finally:
+            self._here -= 1
 
 
 class Letters:
@@ -100,8 +110,11 @@ class Letters:
         keys: KeyWrapper,
         pepper: bytes,
         ready: Callable[[], Awaitable[None]] = at_once,
+        forgotten: Callable[[UUID], Awaitable[bool]] = never,
     ) -> None:
         self._engine = engine
+        self._forgotten = forgotten
+        """Whether the key of a complaint was destroyed."""
         self._ready = ready
         """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
         self._keys = keys
@@ -187,7 +200,10 @@ class Letters:
         return hmac.digest(self._pepper, b"query-code " + code_half.encode(), "sha256")
 
     async def keep_code(self, complaint: UUID, halves: tuple[str, str], slow: SlowHash) -> None:
-        """Stores a code as a slow hash of its second half. Kept again for a complaint, the first stands."""
+        """Stores a code as a slow hash of its second half. Kept again for a complaint, the first stands; for
+        one that was forgotten nothing is kept."""
+        if await self._forgotten(complaint):
+            return
         salt = os.urandom(16)
         row = {
             "selector": self.selector(halves[0]),

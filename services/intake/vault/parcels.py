@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.keys import KeyWrapper, organ_key
-from services.intake.vault.store import AWAY
+from services.intake.vault.store import AWAY, at_once
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -61,9 +61,13 @@ class Parcel(NamedTuple):
 class Parcels:
     """The vault's table of parcels. Its rows are added, read and swept, never changed."""
 
-    def __init__(self, engine: AsyncEngine, keys: KeyWrapper) -> None:
+    def __init__(
+        self, engine: AsyncEngine, keys: KeyWrapper, ready: Callable[[], Awaitable[None]] = at_once
+    ) -> None:
         self._engine = engine
         self._keys = keys
+        self._ready = ready
+        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
 
     async def seal(self, complaint: UUID, addressee: str, content: str) -> UUID:
         """Encrypts the content under a fresh key, which only the addressee's key opens."""
@@ -113,6 +117,7 @@ class Parcels:
         return len(orphans)
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        await self._ready()
         try:
             async with self._engine.connect() as connection:
                 rows: Sequence[Row[Any]] = (await connection.execute(query)).all()

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.disclosing import FINAL, IdentityDisclosure, custodian_organ, years_after
+from services.intake.domain.disclosing import FINAL, IdentityDisclosure, custodian_organ, is_over, years_after
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.store import Vault
 from shared.aggregate import Actor, Context
@@ -191,7 +191,10 @@ class VaultRoutes:
                 for row in batch:
                     due = years_after(local_date(row.changed_at), years)
                     mine = custodian_organ(row.organ, self.parts.law.organs) == token.organ
-                    if row.stream in held and mine and due <= local_date(now):
+                    if row.stream not in held or not mine or due > local_date(now):
+                        continue
+                    complaint = await self.parts.repository.get(Complaint, row.stream)
+                    if complaint is not None and is_over(complaint):
                         items.append({"id": row.stream, "number": row.number, "state": row.state, "due": due})
                 if len(items) >= limit:
                     break

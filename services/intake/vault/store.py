@@ -49,6 +49,11 @@ async def nothing(complaints: Sequence[UUID]) -> set[UUID]:
     return set()
 
 
+async def never(complaint: UUID) -> bool:
+    """The same, asked about one."""
+    return False
+
+
 async def at_once() -> None:
     """Of something beside the vault that needs not wait for it."""
 
@@ -159,9 +164,13 @@ class Vault:
         opened = (self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows)
         return list(await asyncio.gather(*opened))
 
+    async def forgotten(self, complaint: UUID) -> bool:
+        """Whether the record says that the key of this complaint was destroyed (§6.5)."""
+        return bool(await self._destroyed([complaint]))
+
     async def reporter(self, complaint: UUID) -> ReporterBlock | None:
         """The identity behind one complaint; None where there is none, or none any more."""
-        if await self._destroyed([complaint]):
+        if await self.forgotten(complaint):
             return None
         found = await self.reporters([complaint])
         return found[0] if found else None
@@ -179,7 +188,7 @@ class Vault:
         """Seals something under the complaint's own key, bound to where it will stand. A complaint without
         an identity gets its key with the first thing that needs one."""
         key = await self._key(complaint)
-        if key is None and await self._destroyed([complaint]):
+        if key is None and await self.forgotten(complaint):
             raise KeyDestroyed(str(complaint))
         if key is None:
             await self.deposit(complaint, NOBODY)

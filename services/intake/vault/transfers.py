@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.domain.receiving import TRANSFERRED
-from services.intake.vault.store import AWAY, ORPHAN_AGE
+from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -31,8 +31,10 @@ NAME = re.compile(f"{TRANSFERRED}[0-9a-f]{{64}}")
 class Transfers:
     """Sealed originals by complaint. The event names the digest, so that it can mean no other bytes."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, ready: Callable[[], Awaitable[None]] = at_once) -> None:
         self._engine = engine
+        self._ready = ready
+        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
 
     async def keep(self, complaint: UUID, blob: str) -> str:
         """Keeps it before the event is written that refers to it; returns its name."""
@@ -55,6 +57,7 @@ class Transfers:
         """What was kept under a name; None where there is nothing (any more)."""
         if not NAME.fullmatch(name):
             return None
+        await self._ready()
         digest = bytes.fromhex(name.removeprefix(TRANSFERRED))
         query = select(transfers.c.blob).where(
             transfers.c.complaint == complaint, transfers.c.digest == digest

@@ -17,6 +17,7 @@ from services.intake.vault.events import (
     ProtectionRequested,
 )
 from shared.aggregate import Context, Law, allowed_in
+from shared.contracts.common import AssignmentStarted
 from shared.event import Meta
 
 
@@ -32,6 +33,11 @@ class ProtectionRequest(VaultCase):
     kind = "ProtectionRequest"
     plural: ClassVar[str] = "protection-requests"
     reviewed_above: ClassVar[frozenset[str]] = frozenset({"DECLINED"})
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.from_above: set[str] = set()
+        """Whom the reviewing organ assigned."""
 
     def request_protection(self, ctx: Context, complaint: UUID) -> None:
         """A49. The fact `served` refused already where the actor does not serve this complaint's reporter."""
@@ -67,9 +73,19 @@ class ProtectionRequest(VaultCase):
 
     @allowed_in("DECLINED")
     def review_declined_protection(self, ctx: Context, upheld: bool) -> None:
-        """Reviewed above, by somebody else than who declined."""
+        """Reviewed above, by somebody else than who declined. Whoever came from above for it leaves again:
+        how the reporter is protected is not told to him."""
         reviewed = ProtectionDeclineUpheld if upheld else ProtectionDeclineOverturned
         self.record(ctx, reviewed(sealed=ctx.facts["sealed"]))
+        ended = self.own("AssignmentEnded")
+        for person in sorted(self.from_above & set(self.assigned)):
+            for role in sorted(self.assigned[person]):
+                self.record(ctx, ended(person=person, role=role, reason="REVIEWED"))
+
+    def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
+        super().on_assignment_started(event, meta)
+        if meta.organ != self.organ:
+            self.from_above.add(event.person)
 
     @allowed_in("PROVIDED")
     def end_protection(self, ctx: Context) -> None:

@@ -1,0 +1,95 @@
+"""What wraps every request: nobody holds a place for long, and nobody's crowd fills all of them (SEC-6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
+
+from shared.web import middleware
+from shared.web.middleware import Envelope, HttpMetrics
+
+PLACES = 4
+
+
+class Inner:
+    """An application that reads the body, then answers when it is let."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+
+@pytest.fixture
+def inner() -> Inner:
+    return Inner()
+
+
+@pytest.fixture
+async def client(inner: Inner) -> AsyncIterator[httpx.AsyncClient]:
+    wrapped = Envelope(
+        inner,
+        metrics=HttpMetrics(CollectorRegistry()),
+        max_body=1000,
+        max_in_flight=PLACES,
+        larger={},
+        for_anyone="/v1/reports",
+    )
+    transport = httpx.ASGITransport(app=wrapped)
+    async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
+        yield client
+
+
+async def drops(pause: float, count: int = 3) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        await asyncio.sleep(pause)
+        yield b"x"
+
+
+async def test_sec6_a_body_that_comes_drop_by_drop_is_given_up(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small each pause is: the whole body must have come in time. What comes in time is taken."""
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.5)
+    slow = await client.post("/v1/reports", content=drops(0.1, 100))
+    assert (slow.status_code, slow.json()["code"]) == (408, "E_BODY_TOO_SLOW")
+    assert (await client.post("/v1/reports", content=drops(0.01))).text == "done"
+
+
+async def test_an_answer_may_take_longer_than_its_body(
+    client: httpx.AsyncClient, inner: Inner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.05)
+    inner.go_on.clear()
+    waiting = asyncio.create_task(client.post("/v1/complaints", content=b"x"))
+    await asyncio.sleep(0.2)
+    inner.go_on.set()
+    assert (await waiting).text == "done"
+
+
+async def test_sec6_what_anybody_may_ask_takes_half_of_the_places(
+    client: httpx.AsyncClient, inner: Inner
+) -> None:
+    inner.go_on.clear()
+    crowd = [asyncio.create_task(client.post("/v1/reports/status")) for _ in range(PLACES)]
+    await asyncio.sleep(0.1)
+    refused = [task.result() for task in crowd if task.done()]
+    assert [answer.json()["code"] for answer in refused] == ["E_OVERLOADED"] * (PLACES // 2)
+    staff = asyncio.create_task(client.get("/v1/complaints"))
+    await asyncio.sleep(0.1)
+    assert not staff.done()
+    inner.go_on.set()
+    assert (await staff).text == "done"
+    assert sorted(answer.status_code for answer in await asyncio.gather(*crowd)) == [200, 200, 503, 503]
+    assert (await client.post("/v1/reports/status")).text == "done", "the places are free again"
