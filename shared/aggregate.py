@@ -182,7 +182,9 @@ class Aggregate:
                 legal_basis=ctx.legal_basis,
                 deadlines=self._deadlines_started(ctx, event),
                 deadlines_met=tuple(
-                    _keyed(id, event) for id in ctx.law.deadlines.satisfied_by(self.service, name)
+                    _keyed(id, event)
+                    for id in ctx.law.deadlines.satisfied_by(self.service, name)
+                    if self.meets(id, event)
                 ),
                 trace_id=ctx.trace_id,
             ),
@@ -193,6 +195,10 @@ class Aggregate:
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """Which conditions of the catalogue hold here (DL-01 runs for `real_name` complaints only)."""
         return frozenset()
+
+    def meets(self, deadline: str, event: Event) -> bool:
+        """Whether this one event ends a deadline that events of its kind may end."""
+        return True
 
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
         """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event

@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from services.intake.commands.answering import SubmitNewEvidence
+from services.intake.commands.deciding import AdviseReporter
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
 from services.intake.commands.overseeing import (
     RecordRetaliationReport,
     ReportStaffMisconduct,
     TellOfStaffMisconduct,
 )
-from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension
+from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension, ReturnResult
 from services.intake.commands.receiving import (
     ListAllegations,
     MarkDuplicate,
@@ -103,6 +105,7 @@ class Lookups:
             "joint": self.joint,
             "sealed": self.seal,
             "letter": self.letter,
+            "advice": self.advice,
             "register": self.register,
             "original": self.original,
             "retaliated": self.retaliated,
@@ -117,6 +120,9 @@ class Lookups:
             "ReceiveComplaint": self.take_in,
             "ListAllegations": self.enter_register,
             "RequestExtension": self.tell_superior,
+            "AcceptResult": self.tell_origin,
+            "ReturnResult": self.tell_born,
+            "SubmitNewEvidence": self.tell_born,
             **dict.fromkeys(PASSING, self.pass_on),
         }
 
@@ -183,6 +189,17 @@ class Lookups:
         direction = DIRECTIONS[type(command)]
         id = derived_id("letter", ctx.command_id)
         return await self.letters.put(aggregate.id, direction, command.text, id)
+
+    async def advice(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
+        """Who wrote online is told by a letter; only what an event names is shown to him (A11)."""
+        assert isinstance(command, AdviseReporter)
+        assert isinstance(aggregate, Complaint)
+        if not aggregate.channel.startswith("ONLINE") or await self.vault.forgotten(aggregate.id):
+            return None
+        words = f"您反映的事项属于{command.body}的职责，请向其反映。"
+        return await self.letters.put(
+            aggregate.id, "TO_REPORTER", words, derived_id("letter", ctx.command_id)
+        )
 
     async def retaliated(self, command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
         """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
@@ -281,7 +298,13 @@ class Lookups:
         told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
         designated = told_to or isinstance(command, AssignJurisdiction)
         child.be_born(child_ctx, aggregate, event, reference, designated=designated)
-        return [child, *await self._link(child, ctx)]
+        written = [child, *await self._link(child, ctx)]
+        if isinstance(event, ComplaintTakenUp):
+            origin = await self._origin_of(aggregate)
+            if origin is not None and origin.organ == event.to_organ and origin.state == "SENT_DOWN":
+                origin.note_taken_back(replace(ctx, duty=""), event.born)
+                written.append(origin)
+        return written
 
     async def take_in(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
         """The lower organ's sealed complaint learns that its parcel arrived, once."""
@@ -293,11 +316,42 @@ class Lookups:
         complaint.take_in_parcel(replace(ctx, duty=""))
         return [complaint]
 
+    async def _origin_of(self, complaint: Complaint) -> Complaint | None:
+        """The complaint of the organ that assigned or transferred this one; None where it came on paper."""
+        return await self.repository.get(Complaint, UUID(complaint.origin)) if complaint.origin else None
+
+    async def tell_origin(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """A26: whoever assigned the matter to this organ learns the result that it accepted from below."""
+        assert isinstance(aggregate, Complaint)
+        superior = await self._origin_of(aggregate)
+        if superior is None or aggregate.source != "SUPERIOR_ASSIGNED":
+            return ()
+        told = replace(ctx, duty="")
+        superior.note_assigned_result(told, aggregate.assigned_case, aggregate.verdict)
+        return [superior]
+
+    async def tell_born(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """What comes for a complaint that a lower organ has is written there too: a result that was returned
+        (A26), evidence that came after it (A31)."""
+        assert isinstance(command, ReturnResult | SubmitNewEvidence)
+        assert isinstance(aggregate, Complaint)
+        if not (aggregate.assigned_down and aggregate.sent_as):
+            return ()
+        born = await self.repository.get(Complaint, UUID(aggregate.sent_as))
+        assert born is not None, "it is written in the transaction of what sends it"
+        told = replace(ctx, duty="")
+        if isinstance(command, ReturnResult):
+            born.note_result_returned(told, command.reason)
+        else:
+            born.note_new_evidence(told, **command.model_dump())
+        return [born]
+
     async def tell_superior(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
         """That it takes longer is told to whoever assigned it (A23)."""
         assert isinstance(command, RequestExtension)
         assert isinstance(aggregate, Complaint)
-        superior = await self.repository.get(Complaint, UUID(aggregate.origin))
-        assert superior is not None
+        superior = await self._origin_of(aggregate)
+        if superior is None:  # assigned on paper: it is told on paper
+            return ()
         superior.note_extension(replace(ctx, duty=""), command.reason)
         return [superior]

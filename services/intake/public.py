@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.commands.overseeing import TellOfStaffMisconduct
-from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan
+from services.intake.commands.reporting import AskForRecusal, SubmitReport, WaiveMeeting, WriteToOrgan
 from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
@@ -86,6 +86,10 @@ class Biased(Behind):
     text: str
 
 
+class Waived(Behind):
+    stage: str
+
+
 class Threatened(Behind):
     text: str = Field(min_length=1, max_length=4000)
 
@@ -118,6 +122,7 @@ class Reports:
             ("POST", "/v1/reports/messages", self.write, "WriteToOrgan"),
             ("POST", "/v1/reports/protection", self.ask_protection, "AskForProtection"),
             ("POST", "/v1/reports/recusal", self.ask_recusal, "AskForRecusal"),
+            ("POST", "/v1/reports/waivers", self.waive, "WaiveMeeting"),
             ("POST", "/v1/reports/staff-misconduct", self.report_staff, "TellOfStaffMisconduct"),
             ("POST", "/v1/reports/mailbox", self.mailbox, "ReportMailbox"),
             ("GET", "/v1/complaints/{id}/letters", self.read_letters, "ReadLetters"),
@@ -167,6 +172,14 @@ class Reports:
             parameters=[proof, key],
             body=Biased,
             gives=[AskForRecusal],
+            status=201,
+            answer=answer(status=status),
+        )
+        public(
+            "WaiveMeeting",
+            parameters=[proof, key],
+            body=Waived,
+            gives=[WaiveMeeting],
             status=201,
             answer=answer(status=status),
         )
@@ -236,6 +249,11 @@ class Reports:
         `ground` (ACCUSED_OR_RELATIVE, INTEREST, OTHER), and in words whom and why."""
         return await self._behind(AskForRecusal, Biased, request)
 
+    async def waive(self, request: Request) -> Response:
+        """Does without one of the three meetings (`stage`: ACCEPTANCE, INVESTIGATION, REPLY), by whoever
+        reported by a name that was confirmed (R46)."""
+        return await self._behind(WaiveMeeting, Waived, request)
+
     async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
         """A command on the complaint behind the code, where it is now; answered by the coarse status."""
         body = await self._body(form, request)
@@ -277,8 +295,12 @@ class Reports:
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code, whichever organ wrote or received them."""
         trail = await self.opened((await self._body(Behind, request)).code)
-        found = await self.letters.to_and_fro([complaint.id for complaint in trail])
-        told = [{"direction": x.direction, "text": x.text} for x in found]
+        parts = await self._parts_of(trail)
+        found = await self.letters.to_and_fro([c.id for c in trail], [c.id for c in parts])
+        sent = {letter for complaint in (*trail, *parts) for letter in complaint.letters_sent}
+        # A letter lies in the vault before its command is decided: what was refused was not written to him.
+        shown = (x for x in found if x.direction != "TO_REPORTER" or str(x.id) in sent)
+        told = [{"direction": x.direction, "text": x.text} for x in shown]
         return json_response({"status": coarse(trail[0]), "letters": told})
 
     async def read_letters(self, request: Request) -> Response:
@@ -328,10 +350,23 @@ class Reports:
             refuse("E_NOT_FOUND")
         trail = [complaint]
         while trail[-1].sent_as:
-            born = await self.parts.repository.get(Complaint, UUID(trail[-1].sent_as))
-            assert born is not None, "it is written in the transaction of what sends it"
-            trail.append(born)
+            trail.append(await self._born(trail[-1].sent_as))
         return trail
+
+    async def _born(self, id: str) -> Complaint:
+        born = await self.parts.repository.get(Complaint, UUID(id))
+        assert born is not None, "it is written in the transaction of what sends it"
+        return born
+
+    async def _parts_of(self, trail: list[Complaint]) -> list[Complaint]:
+        """What was split off on the way, and what was born of that: organs that may write too (A18)."""
+        found: list[Complaint] = []
+        waiting = [id for complaint in trail for id in complaint.parts]
+        while waiting:
+            part = await self._born(waiting.pop())
+            found.append(part)
+            waiting += [*part.parts, *([part.sent_as] if part.sent_as else [])]
+        return found
 
     @staticmethod
     async def _command(kind: type[Command], request: Request) -> Command | Response:

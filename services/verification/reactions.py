@@ -8,7 +8,13 @@ from uuid import UUID
 from services.verification.domain.case import VerificationCase
 from shared.contracts.clarification import ClarificationAssessed
 from shared.contracts.common import RecusalDeclared
-from shared.contracts.intake import ComplaintTransferredToHandler, NewEvidenceReceived, ResultFeedbackGiven
+from shared.contracts.intake import (
+    ComplaintTransferredToHandler,
+    NewEvidenceReceived,
+    ReporterIdentityConfirmed,
+    ResultFeedbackGiven,
+    StageWaived,
+)
 from shared.contracts.verification import VerificationCaseOpened
 from shared.reaction import Desk, Reactions, derived_id
 
@@ -61,6 +67,19 @@ async def note_feedback(event: ResultFeedbackGiven, desk: Desk) -> None:
         case.note_feedback(desk.context(case.organ, rule="A31"), str(desk.published.stream_id))
 
 
+async def note_waiver(event: StageWaived, desk: Desk) -> None:
+    """R46: who waived the reply, or could not be reached, is owed no feedback any more."""
+    if event.stage == "REPLY":
+        async for case in cases_of(desk):
+            case.note_feedback(desk.context(case.organ, rule="R46"), str(desk.published.stream_id))
+
+
+async def note_real_name(event: ReporterIdentityConfirmed, desk: Desk) -> None:
+    """A27: a name that was confirmed after the hand-over is answered like every other (DL-02)."""
+    async for case in cases_of(desk):
+        case.note_real_name(desk.context(case.organ, rule="A27"))
+
+
 async def note_new_evidence(event: NewEvidenceReceived, desk: Desk) -> None:
     """P8: evidence came after the complaint was handed over."""
     async for case in cases_of(desk):
@@ -89,7 +108,9 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
     "intake.RecusalDeclared": take_over_recusal,
+    "intake.ReporterIdentityConfirmed": note_real_name,
     "intake.ResultFeedbackGiven": note_feedback,
+    "intake.StageWaived": note_waiver,
     "intake.NewEvidenceReceived": note_new_evidence,
     "clarification.ClarificationAssessed": note_clarification_assessment,
 }

@@ -323,6 +323,20 @@ class AssignedResultReturned(IntakeEvent):
     reason: L2[str]
 
 
+class ResultReturnedBySuperior(IntakeEvent):
+    """The superior has returned the result that this organ reported; another one is owed (A26, DL-06)."""
+
+    reason: L2[str]
+
+
+class AssignmentTakenBack(IntakeEvent):
+    """The organ that assigned a complaint has taken it over itself, as another complaint (§5.4)."""
+
+    to = "SENT_OUT"
+
+    born: L1[str]
+
+
 class AssignedPeriodExtended(IntakeEvent):
     """The lower organ takes longer, with its head's approval (A23)."""
 
@@ -422,6 +436,12 @@ class StageFeedbackGiven(IntakeEvent):
     stage: L1[Stage]
     content_code: L1[str]
     means: L1[Means]
+
+
+class ReporterWaivedMeeting(IntakeEvent):
+    """The reporter himself does without one of the three meetings (R46)."""
+
+    stage: L1[Stage]
 
 
 class StageWaived(IntakeEvent):

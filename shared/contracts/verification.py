@@ -396,6 +396,10 @@ class ResultFeedbackNoted(VerificationEvent):
     complaint_id: L1[str]
 
 
+class RealNameNoted(VerificationEvent):
+    """The reporter's name was confirmed after the hand-over: the result is owed to him (A27, DL-02)."""
+
+
 class NewEvidenceNoted(VerificationEvent):
     """Evidence has come after the fact: it must be assessed (P8)."""
 

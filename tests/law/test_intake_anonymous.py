@@ -21,6 +21,7 @@ from tests.harness import (
     Case,
     Story,
     World,
+    allegation,
     done,
     hidden,
     person,
@@ -463,6 +464,81 @@ def test_sec1_metrics_are_not_told_outside(world: World, path: str) -> None:
     assert world.get(None, "/intake/readyz").status_code == 200
     for end in ("metrics", "metrics/", "./metrics", "%6detrics"):
         assert world.get(None, f"/{path}/{end}").status_code in (404, 405), end
+
+
+def test_a11_who_wrote_online_reads_which_body_decides(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, HEAD, by=HEAD)
+    world.do(case, "RegisterComplaint", CLERK)
+    advice = {"body": "虚构区人民法院"}
+    refused(world.give(case, "AdviseReporter", CLERK, advice), "E_STATE")
+    assert behind(world, code, "mailbox").json()["letters"] == [], "what was refused was not written to him"
+    world.do(case, "RejectComplaint", HEAD, {"reason": "LEGAL_REMEDY"})
+    world.do(case, "AdviseReporter", CLERK, advice)
+    [letter] = behind(world, code, "mailbox").json()["letters"]
+    assert letter["direction"] == "TO_REPORTER"
+    assert advice["body"] in letter["text"]
+
+
+def test_a18_the_mailbox_shows_what_the_organ_of_a_part_wrote(world: World) -> None:
+    """The reporter reads it behind his one code; his own words stay with the organ that he wrote to."""
+    clerk, head = COUNTY.petition_clerk, COUNTY.petition_head
+    code, case = reported(world, unit_division="990102", managed_by_level="COUNTY")
+    world.assign(case, clerk, head, by=head)
+    world.do(case, "RegisterComplaint", clerk)
+    claims = [allegation("a1"), allegation("b1", 1)]
+    listing = {"accused": [person(COUNTY), person()], "allegations": claims, "approved_by": sub(head)}
+    world.do(case, "ListAllegations", clerk, listing)
+    part = {"to_organ": TOWN.code, "allegation_ids": [f"{case.id[:8]}-b1"]}
+    world.do(case, "SplitComplaint", head, part)
+    [event] = world.entries("intake", case.id, "ComplaintSplit")
+    born = Case("intake", event.event["born"])
+    world.assign(born, CLERK, by=HEAD)
+    world.do(born, "WriteToReporter", CLERK, {"text": "请补充时间。"})
+    world.do(case, "WriteToReporter", clerk, {"text": "已收到。"})
+    done(behind(world, code, "messages", text="补充一。"))
+    told = [x["text"] for x in behind(world, code, "mailbox").json()["letters"]]
+    assert told == ["请补充时间。", "已收到。", "补充一。"]
+    letters = world.get(CLERK, f"{born.path}/letters").json()["letters"]
+    assert [x["text"] for x in letters] == ["请补充时间。"]
+
+
+def test_r46_the_reporter_waives_a_meeting_himself(world: World) -> None:
+    """Behind his code, once his name was confirmed; who reported without one is owed no meeting."""
+    code, case = reported(world, reporter={"name": "郑虚免", "phone": "13900004329"})
+    world.assign(case, CLERK, HEAD, by=HEAD)
+    world.do(case, "RegisterComplaint", CLERK)
+    waiver = {"code": code, "stage": "ACCEPTANCE"}
+    refused(world.anonymously("/waivers", **waiver), "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "R46")
+    world.do(case, "VerifyReporterIdentity", CLERK, {"verified_by": "PHONE", "result": "CONFIRMED"})
+    refused(world.anonymously("/waivers", **{**waiver, "stage": "REPLY"}), "E_MEETING_SKIPPED", "R46")
+    refused(world.anonymously("/waivers", **{**waiver, "stage": "NEVER"}), "E_SCHEMA")
+    done(world.anonymously("/waivers", **waiver))
+    [event] = world.entries("intake", case.id, "ReporterWaivedMeeting")
+    assert event.event["stage"] == "ACCEPTANCE"
+    assert "DL-01" not in world.read(case, CLERK)["deadlines"]
+
+
+def test_a31_what_comes_behind_a_code_lies_on_the_desk_again(world: World) -> None:
+    """Also where the complaint was filed: until somebody has done something about it."""
+    code, case = reported(world)
+    world.assign(case, CLERK, HEAD, by=HEAD)
+    world.do(case, "RegisterComplaint", CLERK)
+    world.do(case, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
+    world.do(case, "FileNotAccepted", CLERK)
+
+    def on_the_desk() -> bool:
+        known = {"min_position": world.position("intake"), "limit": 200}
+        rows = world.get(CLERK, "/intake/v1/queue", **known).json()["items"]
+        return case.id in {row["stream"] for row in rows}
+
+    assert not on_the_desk()
+    done(behind(world, code, "messages", text="补充：去年三月，三千元。"))
+    assert on_the_desk()
+    world.do(case, "WriteToReporter", CLERK, {"text": "已收到。"})
+    assert not on_the_desk()
+    done(upload(world, code, picture("PNG")))
+    assert on_the_desk()
 
 
 def test_sec6_work_is_done_before_a_code_is_looked_at(world: World) -> None:

@@ -243,6 +243,57 @@ def test_r46_the_reporter_may_waive(world: World) -> None:
     refused(answer, "E_STATE", "R46")
 
 
+def test_r46_what_was_waived_is_not_owed_at_the_end(world: World) -> None:
+    """Neither the notice nor the result is told to who does without it, and the case is free to close."""
+    story = concluded(world)
+    for stage in ("ACCEPTANCE", "INVESTIGATION"):
+        world.do(story.complaint, "WaiveStage", CLERK, {"stage": stage, "ground": "REPORTER_WAIVED"})
+    waived = world.entries("intake", story.complaint.id, "StageWaived")
+    assert [event.meta.get("deadlines_met", []) for event in waived] == [["DL-01"], []]
+    assert "DL-02" in world.read(story.complaint, HEAD)["deadlines"]
+    world.do(story.complaint, "WaiveStage", CLERK, {"stage": "REPLY", "ground": "REPORTER_WAIVED"})
+    assert "DL-02" not in world.read(story.complaint, HEAD)["deadlines"]
+    told = lambda: world.entries("verification", story.case.id, "ResultFeedbackNoted")  # noqa: E731
+    world.patiently(told, "the case learns that nothing is owed")
+    assert world.do(story.complaint, "CloseComplaint", CLERK)["state"] == "CLOSED"
+
+
+def test_r46_nobody_was_tried_before_he_reported(world: World) -> None:
+    story = confirmed(world)
+    tried = {"stage": "ACCEPTANCE", "means": "PHONE", "attempted_on": "1999-12-31"}
+    refused(world.give(story.complaint, "RecordContactAttempt", CLERK, tried), "E_SCHEMA", "R46")
+
+
+def test_a27_a_name_confirmed_after_the_hand_over_is_answered(world: World) -> None:
+    """Verification learns of it: the case waits for the feedback."""
+    story = named(world).opened()
+    assert world.entries("verification", story.case.id, "RealNameNoted") == []
+    done(verify(world, story))
+    noted = lambda: world.entries("verification", story.case.id, "RealNameNoted")  # noqa: E731
+    world.patiently(noted, "the case learns of it")
+
+
+def test_dl02_ends_where_nobody_is_left_to_be_told(world: World) -> None:
+    story = named(world).concluded()
+    available = lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE"  # noqa: E731
+    world.patiently(available, "the result")
+    assert "DL-02" in world.read(story.complaint, HEAD)["deadlines"]
+    done(verify(world, story, "NOT_CONFIRMED"))
+    assert "DL-02" not in world.read(story.complaint, HEAD)["deadlines"]
+    assert world.do(story.complaint, "CloseComplaint", CLERK)["state"] == "CLOSED"
+
+
+def test_dl01_dl05_an_organ_that_accepts_it_after_all_owes_the_notice(world: World) -> None:
+    """The triage named another organ; the listed accused are this one's."""
+    story = world.story(reporter=REPORTER).received(competent_organ="DI-990101001").listed()
+    assert set(world.read(story.complaint, CLERK)["deadlines"]) >= {"DL-05"}
+    assert "DL-01" not in world.read(story.complaint, CLERK)["deadlines"]
+    story.accepted()
+    running = world.read(story.complaint, CLERK)["deadlines"]
+    assert "DL-05" not in running
+    assert running["DL-01"] == str(working_days_after(world.today, 15))
+
+
 def test_sec5_the_handler_meets_without_learning_a_contact(world: World) -> None:
     """Nothing that he is answered holds a part of the identity."""
     story = concluded(world)
@@ -416,6 +467,35 @@ def test_a31_evidence_that_matters_reopens_it(world: World) -> None:
     refused(world.give(story.complaint, "CloseComplaint", CLERK), "E_NOT_CONCLUDED", "R44")
     body = {"team": story.team, "plan_hash": "0" * 64}
     world.do(story.case, "StartVerification", HANDLER, body)
+
+
+def test_a12_evidence_revives_what_was_filed_as_a_duplicate(world: World) -> None:
+    """Then it is a repeat with new evidence, lists what is new, and is handed over."""
+    first = world.story().listed()
+    story = world.story(accused=[{"match": first.ref()}]).listed()
+    world.do(story.complaint, "MarkDuplicate", CLERK, {"of": first.complaint.id})
+    body = {"from_reporter": True, "description": "新账页。", "document_ref": "letter-3"}
+    assert world.do(story.complaint, "SubmitNewEvidence", CLERK, body)["state"] == "REGISTERED"
+    [claim] = story.listing()["allegations"]
+    new = {**story.listing(), "allegations": [{**claim, "text": "反映其另收礼金。"}]}
+    world.do(story.complaint, "ListAllegations", CLERK, new)
+    assert world.read(story.complaint, CLERK)["facts"]["allegations"][0]["text"] == "反映其另收礼金。"
+    refused(world.give(story.complaint, "ListAllegations", CLERK, new), "E_STATE", "R25")
+    world.assign(story.complaint, HEAD, by=HEAD)
+    world.do(story.complaint, "AcceptComplaint", HEAD, {"handling_dept": "dept"})
+    assert world.do(story.complaint, "TransferToHandler", HEAD)["state"] == "WITH_HANDLER"
+
+
+def test_r55_a_repeat_of_what_nobody_verified_is_no_report_after_conclusion(world: World) -> None:
+    """Filed for lack of substance is not concluded: who repeats it is not to be suspected (R31)."""
+    first = world.story().listed()
+    world.assign(first.complaint, HEAD, by=HEAD)
+    world.do(first.complaint, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
+    world.do(first.complaint, "FileNotAccepted", CLERK)
+    story = world.story(accused=[{"match": first.ref()}]).listed()
+    world.do(story.complaint, "MarkDuplicate", CLERK, {"of": first.complaint.id})
+    [event] = world.entries("intake", story.complaint.id, "DuplicateFiled")
+    assert event.event["repeat_kind"] == "DUPLICATE"
 
 
 def test_a10_substance_added_later_revives_what_was_filed(world: World) -> None:

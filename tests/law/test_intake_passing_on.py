@@ -232,6 +232,168 @@ def test_a26_the_result_goes_up_and_is_accepted_or_returned(world: World) -> Non
     assert answer["state"] == "RESULT_AVAILABLE"
 
 
+def test_a26_a_returned_result_is_told_below_and_owed_again(world: World) -> None:
+    """The lower organ finds it on its desk, with the reason and a period of its own."""
+    upper, born, lower = reported_up(world)
+    reason = {"reason": "需补充核查。"}
+    world.do(upper.complaint, "ReturnResult", COUNTY.petition_head, reason)
+    [told] = world.entries("intake", born.id, "ResultReturnedBySuperior")
+    assert told.event["reason"] == reason["reason"]
+    assert [d["id"] for d in told.meta["deadlines"]] == ["DL-06"]
+    known = {"min_position": world.position("intake"), "limit": 200}
+    rows = world.get(TOWN.petition_clerk, "/intake/v1/queue", **known).json()["items"]
+    assert born.id in {row["stream"] for row in rows}
+    world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-27"})
+    world.patiently(lambda: len(world.entries("intake", born.id, "AssignedResultReported")) == 2)
+    assert "DL-06" not in world.read(born, TOWN.petition_head)["deadlines"]
+
+
+def test_a26_what_was_assigned_from_organ_to_organ_comes_back_the_same_way(world: World) -> None:
+    """City to county to township: the county's acceptance is its report to the city."""
+    top = at(world, CITY, [TOWN])
+    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
+    middle = sent(world, top, "AssignDown", CITY.deputy_leader, COUNTY, **letter)
+    received_by(world, middle, COUNTY)
+    world.assign(middle, COUNTY.deputy_leader, by=COUNTY.petition_head)
+    world.do(middle, "AssignDown", COUNTY.deputy_leader, {"to_organ": TOWN.code, **letter})
+    [event] = world.entries("intake", middle.id, "ComplaintAssignedDown")
+    _, lower = reported_by(world, Case("intake", event.event["born"]), middle)
+    opinion = {"opinion": "同意。"}
+    head = CITY.petition_head
+    refused(world.give(top.complaint, "AcceptResult", head, opinion), "E_NOT_CONCLUDED", "A26")
+    world.do(middle, "AcceptResult", COUNTY.petition_head, opinion)
+    [told] = world.entries("intake", top.complaint.id, "AssignedResultNoted")
+    number = world.read(lower.case, TOWN.organ_head)["number"]
+    assert (told.event["case_number"], told.event["verdict"]) == (number, "ALL_UNFOUNDED")
+    assert "DL-06" not in world.read(middle, COUNTY.petition_head)["deadlines"]
+    assert world.do(top.complaint, "AcceptResult", head, opinion)["state"] == "RESULT_AVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        ("RejectComplaint", {"reason": "NO_SUBSTANCE"}),
+        ("TransferDown", {"to_organ": TOWN.code}),
+        ("TransferLateral", {"to_organ": OTHER_COUNTY.code}),
+    ],
+)
+def test_a22_what_was_assigned_ends_with_its_result_alone(
+    world: World, command: str, body: dict[str, Any]
+) -> None:
+    """Nothing else would ever be told to the organ that waits for it."""
+    top = at(world, CITY, [TOWN])
+    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
+    middle = sent(world, top, "AssignDown", CITY.deputy_leader, COUNTY, **letter)
+    received_by(world, middle, COUNTY)
+    refused(world.give(middle, command, COUNTY.petition_head, body), "E_STATE", "A22")
+
+
+def test_54_who_assigned_it_may_take_it_back(world: World) -> None:
+    """Then no result is to come from below any more, and the complaint goes on at the superior."""
+    upper, born = assigned(world)
+    world.assign(born, TOWN.petition_head, TOWN.petition_clerk, by=TOWN.petition_head)
+    world.do(born, "RegisterComplaint", TOWN.petition_clerk)
+    version = world.read(born, TOWN.petition_head)["version"]
+    reason = {"reason": "提级办理。"}
+    world.do(born, "TakeUp", COUNTY.petition_head, reason, if_match=version)
+    [taken] = world.entries("intake", born.id, "ComplaintTakenUp")
+    view = world.read(upper.complaint, COUNTY.petition_head)
+    assert (view["state"], view["facts"]["born"]) == ("SENT_OUT", taken.event["born"])
+    received_by(world, Case("intake", taken.event["born"]), COUNTY)
+
+
+def test_a15_a75_nobody_is_told_to_handle_what_is_about_his_own(world: World) -> None:
+    """Neither assigned nor designated: the head of that organ would read it."""
+    story = world.story(CITY, accused=[person(COUNTY, is_discipline_staff=True)])
+    story.allegations = [allegation("a0")]
+    story.listed()
+    world.assign(story.complaint, CITY.deputy_leader, by=CITY.petition_head)
+    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
+    for to in (COUNTY, TOWN):
+        body = {"to_organ": to.code, **letter}
+        answer = world.give(story.complaint, "AssignDown", CITY.deputy_leader, body)
+        assert refused(answer, "E_NOT_COMPETENT", "A75")["own_organ"] == COUNTY.code
+    body = {"to_organ": OTHER_COUNTY.code, **letter}
+    world.do(story.complaint, "AssignDown", CITY.deputy_leader, body)
+
+
+def test_sd10_who_stepped_aside_stays_aside_when_it_comes_back(world: World) -> None:
+    """To another organ and back by a decision of the superior: the new complaint knows of it."""
+    story = at(world, COUNTY, [OTHER_COUNTY])
+    clerk = COUNTY.petition_clerk
+    world.do(story.complaint, "DeclareRecusal", clerk, {"ground": "与当事人有利害关系。"})
+    away = sent(world, story, "TransferLateral", COUNTY.petition_head, OTHER_COUNTY)
+    received_by(world, away, OTHER_COUNTY)
+    dispute = {"with_organ": COUNTY.code, "reason": "该员已调任。"}
+    world.do(away, "DisputeJurisdiction", OTHER_COUNTY.petition_head, dispute)
+    version = world.read(away, OTHER_COUNTY.petition_head)["version"]
+    body = {"to_organ": COUNTY.code, "reason": "由其主管。"}
+    world.do(away, "AssignJurisdiction", CITY.petition_head, body, if_match=version)
+    [event] = world.entries("intake", away.id, "ComplaintTransferredLateral")
+    back = Case("intake", event.event["born"])
+    world.assign(back, COUNTY.petition_head, by=COUNTY.petition_head)
+    body = {"person": sub(clerk), "role": "petition_clerk"}
+    refused(world.give(back, "AssignToCase", COUNTY.petition_head, body), "E_RECUSAL", "SD10")
+
+
+def test_a31_evidence_at_the_superior_reaches_the_organ_that_verified(world: World) -> None:
+    upper, born, lower = reported_up(world)
+    world.do(upper.complaint, "AcceptResult", COUNTY.petition_head, {"opinion": "同意。"})
+    evidence = {"from_reporter": True, "description": "新账页。", "document_ref": "DOC-31"}
+    world.do(upper.complaint, "SubmitNewEvidence", COUNTY.petition_head, evidence)
+    [told] = world.entries("intake", born.id, "NewEvidenceReceived")
+    assert told.event["document_ref"] == "DOC-31"
+    noted = lambda: world.entries("verification", lower.case.id, "NewEvidenceNoted")  # noqa: E731
+    world.patiently(noted, "the case hears of it")
+
+
+def test_a58_an_assigned_item_closed_without_verification_proves_nothing(world: World) -> None:
+    """Nothing was found: what goes up says so, and not that all was true."""
+    upper, born = assigned(world)
+    lower = accepted_below(world, born)
+    lower.opened()
+    study = {"collective_study_ref": "study-58"}
+    way = {"way": "CLOSED_NO_ACTION", "reason": "NOTHING_TO_VERIFY", **study}
+    world.do(lower.case, "ProposeDisposition", TOWN.handler, way)
+    world.do(lower.case, "ApproveDisposition", TOWN.deputy_leader, {"opinion": "同意。"})
+    world.do(lower.case, "CloseWithoutVerification", TOWN.organ_head, {"opinion": "予以了结。"})
+    world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, study)
+    noted = lambda: world.entries("intake", upper.complaint.id, "AssignedResultNoted")  # noqa: E731
+    [told] = world.patiently(noted, "the superior hears of the result")
+    assert told.event["verdict"] == "HAS_INCONCLUSIVE"
+
+
+def test_a23_what_was_assigned_on_paper_may_take_longer_too(world: World) -> None:
+    """There is no complaint above that could be told."""
+    received = done(world.receive(TOWN.petition_clerk, {"source": "SUPERIOR_ASSIGNED"}))
+    case = Case("intake", received["id"])
+    world.assign(case, TOWN.organ_head, by=TOWN.petition_head)
+    world.do(case, "RequestExtension", TOWN.organ_head, {"reason": "须外地调证。"})
+
+
+def accepted_below(world: World, born: Case) -> Story:
+    """An assigned complaint in the hands of the lower organ."""
+    world.assign(born, TOWN.petition_head, TOWN.petition_clerk, by=TOWN.petition_head)
+    world.do(born, "RegisterComplaint", TOWN.petition_clerk)
+    world.do(born, "AcceptComplaint", TOWN.petition_head, {"handling_dept": "supervision_dept"})
+    return Story.of(world, born, TOWN, "received", "registered", "listed", "accepted")
+
+
+def reported_by(world: World, born: Case, waits: Case) -> tuple[Case, Story]:
+    """Verified below, and its result reported to the complaint that waits for it."""
+    lower = accepted_below(world, born)
+    lower.concluded()
+    world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-26"})
+    world.patiently(lambda: world.entries("intake", waits.id, "AssignedResultNoted"), "the result")
+    return born, lower
+
+
+def reported_up(world: World) -> tuple[Story, Case, Story]:
+    upper, born = assigned(world)
+    _, lower = reported_by(world, born, upper.complaint)
+    return upper, born, lower
+
+
 def test_a26_nobody_reports_what_nobody_assigned(world: World) -> None:
     story = world.story().concluded()
     answer = world.give(story.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "s"})

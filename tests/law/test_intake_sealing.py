@@ -273,6 +273,44 @@ def test_a14_a_parcel_is_its_addressees_alone(world: World) -> None:
     assert (record.event["who"], record.event["fields"]) == (sub(SUPERIOR), "sealed-parcel")
 
 
+def test_54_what_belongs_above_the_province_leaves_the_system(world: World) -> None:
+    """The envelope stays, sealed; nobody can register it any more. Lower organs escalate to theirs."""
+    clerk, head = PROVINCE.petition_clerk, PROVINCE.organ_head
+    case = Case("intake", done(world.receive(clerk, {"competent_level": "CENTRAL"}))["id"])
+    refused(world.give(case, "RegisterComplaint", clerk), "E_SEALED_UPWARD", "A14")
+    assert "DL-03" in world.read(case, clerk)["deadlines"]
+    body = {"organ_head": sub(head)}
+    world.do(case, "EscalateOutside", clerk, body)
+    view = world.read(case, clerk)
+    assert (view["state"], view["deadlines"]) == ("SEALED_UPWARD", {})
+    assert view["facts"]["to_organ"] == "OUTSIDE"
+    assert world.get(head, case.path).status_code == 200
+    refused(world.give(case, "RegisterComplaint", clerk), "E_SEALED_UPWARD", "A14")
+    below = Case("intake", done(world.receive(CITY.petition_clerk, {"competent_level": "CENTRAL"}))["id"])
+    refused(world.give(below, "EscalateOutside", CITY.petition_clerk, body), "E_LEVEL_TOO_LOW", "§5.4")
+    own = Case("intake", done(world.receive(clerk, {"competent_level": "PROVINCE"}))["id"])
+    refused(world.give(own, "EscalateOutside", clerk, body), "E_STATE", "A14")
+
+
+def test_a15_a75_the_province_does_not_handle_what_is_about_its_own(world: World) -> None:
+    """Neither its staff nor its head, who finds nothing of it."""
+    clerk = PROVINCE.petition_clerk
+    case = Case("intake", done(world.receive(clerk, {"competent_level": "PROVINCE"}))["id"])
+    world.do(case, "RegisterComplaint", clerk)
+    listing = {
+        "accused": [person(PROVINCE, is_discipline_staff=True)],
+        "allegations": [allegation("a1")],
+        "approved_by": sub(PROVINCE.petition_head),
+    }
+    answer = world.give(case, "ListAllegations", clerk, listing)
+    assert refused(answer, "E_SEALED_UPWARD", "A14") == {"competent_level": "CENTRAL"}
+    world.do(case, "EscalateOutside", clerk, {"bypass_organ_head": True})
+    hidden(world.get(PROVINCE.organ_head, case.path))
+    known = {"min_position": world.position("intake"), "limit": 200}
+    rows = world.get(PROVINCE.organ_head, "/intake/v1/complaints", **known).json()["items"]
+    assert case.id not in {row["stream"] for row in rows}
+
+
 def test_a14_a_parcel_is_taken_in_once_and_by_its_addressee(world: World) -> None:
     parcel = parcel_of(world, sealed(world, reporter=REPORTER))
     body = {"source": "SUBORDINATE_ESCALATED", "parcel": parcel}

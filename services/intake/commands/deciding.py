@@ -39,8 +39,9 @@ class RedirectOut(Command, on=Complaint, rule="A11", by=PETITION):
     to_body: ShortText
 
 
-class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION):
-    """Notes that whoever came, called or wrote online was told which body decides."""
+class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION, facts=("advice",)):
+    """Tells whoever came, called or wrote online which body decides. Who wrote online reads it behind his
+    code; who came or called was told in person, and that is noted."""
 
     body: ShortText
 

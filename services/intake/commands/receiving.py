@@ -14,6 +14,7 @@ from shared.command import Command, Day, Reference, Screened, ShortText
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
 from shared.event import L3, L4
+from shared.organs.tree import Level
 from shared.security.roles import PETITION, PETITION_CLERK
 
 
@@ -68,6 +69,19 @@ class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="regi
     """What a second look found, where the triage had been wrong."""
 
 
+class EscalateOutside(
+    Command, on=Complaint, rule="§5.4", by=PETITION, level=Level.PROVINCE, duty="registrar"
+):
+    """Seals what belongs above the province, or is about its own head or staff, and notes that it left the
+    system by a sealed way of its own (径送). Nothing of the content is kept or told here."""
+
+    bypass_organ_head: bool = False
+    organ_head: Reference | None = None
+    """The head to whom it is brought directly; nobody where he is passed over."""
+    competent_level: LevelName | None = None
+    """What a second look found, where the triage had been wrong."""
+
+
 class ListAllegations(
     Command, on=Complaint, rule="R25", by=(PETITION_CLERK,), duty="registrar", facts=("register",)
 ):
@@ -100,6 +114,7 @@ class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar
 RECEIVING: list[type[Command]] = [
     ReceiveComplaint,
     SealAndEscalate,
+    EscalateOutside,
     RegisterComplaint,
     ListAllegations,
     MarkDuplicate,

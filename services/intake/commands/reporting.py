@@ -11,7 +11,7 @@ from services.intake.domain.values import ReporterBlock
 from shared.case_commands import Role
 from shared.command import Command, Reference
 from shared.contracts.common import LevelName, RecusalGround
-from shared.contracts.intake import MediaType
+from shared.contracts.intake import MediaType, Stage
 from shared.event import L3
 from shared.security.roles import PETITION
 
@@ -52,6 +52,12 @@ class AskForRecusal(Command, on=Complaint, rule="A33", anyone=True, organ=None, 
     """Whom, and why."""
 
 
+class WaiveMeeting(Command, on=Complaint, rule="R46", anyone=True, organ=None):
+    """Waives behind the query code one of the three meetings with its feedback (放弃见面)."""
+
+    stage: Stage
+
+
 class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None):
     """Notes that a file came behind the query code; the file itself lies in the vault."""
 
@@ -66,6 +72,6 @@ class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("
     text: L3[Annotated[str, Field(min_length=1, max_length=4000)]]
 
 
-FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AskForRecusal, AddAttachment]
+FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AskForRecusal, WaiveMeeting, AddAttachment]
 """Without a route of their own: the public routes give them, once the code has opened the complaint."""
 REPORTING: list[type[Command]] = [WriteToReporter]

@@ -32,7 +32,7 @@ from shared.store.types import RawEntry
 
 RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
 """A29: by priority, then by age."""
-DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED"})
+DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED", "RETURNED"})
 """States in which this organ's petition department has nothing more to do by itself (§4.1)."""
 
 HANDED_DOWN = {
@@ -42,6 +42,9 @@ HANDED_DOWN = {
     "AssignedResultReturned": False,
 }
 """What was handed down waits below, until a result is reported that the superior accepts or returns (A26)."""
+
+WAKES = frozenset({"MessageFromReporterReceived", "AttachmentReceived", "ResultReturnedBySuperior"})
+"""What puts even a finished complaint on the desk again, until somebody has done something about it."""
 
 
 def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
@@ -55,6 +58,8 @@ def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
 
 def to_do_after(name: str, state: str, to_do: bool) -> bool:
     """Whether it stands in the queue after an event."""
+    if name in WAKES:
+        return state not in ("SEALED_UPWARD", "SENT_OUT", "RETURNED")
     if state == "SENT_DOWN":
         return HANDED_DOWN.get(name, to_do)
     return state not in DONE
@@ -75,12 +80,12 @@ class DeskBook:
     """Projection of intake's complaints for those who work on them."""
 
     name = "deskbook"
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         metadata = MetaData()
         self.queue = Table(
-            "queue_v1",
+            "queue_v2",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("number", Text, nullable=False),
@@ -93,7 +98,7 @@ class DeskBook:
             schema="view",
         )
         self.content = Table(
-            "content_v1",
+            "content_v2",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("keys", ARRAY(Text), nullable=False),
@@ -107,7 +112,7 @@ class DeskBook:
             schema="view",
         )
         self.duplicates = Table(
-            "duplicates_v1",
+            "duplicates_v2",
             metadata,
             Column("number", Text, primary_key=True),
             Column("organ", Text, nullable=False),
@@ -118,7 +123,7 @@ class DeskBook:
             schema="view",
         )
         self.digests = Table(
-            "digests_v1",
+            "digests_v2",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("version", Integer, primary_key=True),
@@ -148,7 +153,7 @@ class DeskBook:
                 {
                     "stream": entry.stream,
                     "number": "",
-                    "rank": RANKS["NORMAL"],
+                    "rank": RANKS["URGENT" if event.get("urgent") else "NORMAL"],
                     "received_on": date.fromisoformat(event["received_on"]),
                     "channel": event["channel"],
                     "handling_dept": "",

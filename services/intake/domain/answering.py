@@ -40,7 +40,6 @@ class Answering(Meeting):
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.concluded_in: set[str] = set()
-        self.verdict = ""
         self.notified = False
         self.feedback_given = False
         self.evidence: dict[str, set[str]] = {}
@@ -129,15 +128,24 @@ class Answering(Meeting):
 
     # --- what comes later --------------------------------------------------------------------------
 
-    @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE", "CLOSED")
+    @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE", "CLOSED", "DUPLICATE_FILED")
     def submit_new_evidence(
         self, ctx: Context, from_reporter: bool, description: str, document_ref: str
     ) -> None:
         """A31: from the reporter or anybody; verification decides what it changes. What was filed for lack
-        of substance is revived by it."""
-        revives = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"
+        of substance, or as a duplicate without any, is revived by it (A12)."""
+        filed = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"
+        revives = filed or self.state == "DUPLICATE_FILED"
         if self.state == "CLOSED" and not revives and not self.verdict:
             refuse("E_STATE", "A31", state=self.state, reason="decided by another body")
+        self.note_new_evidence(ctx, from_reporter, description, document_ref)
+        if revives:
+            self.record(ctx, ComplaintRevived(repeat_kind="REPEAT_WITH_NEW_EVIDENCE"))
+
+    def note_new_evidence(
+        self, ctx: Context, from_reporter: bool, description: str, document_ref: str
+    ) -> None:
+        """Verification hears of it, where a case is about this complaint (P8)."""
         self.record(
             ctx,
             NewEvidenceReceived(
@@ -148,11 +156,11 @@ class Answering(Meeting):
                 case_numbers=tuple(sorted(self.concluded_in)),
             ),
         )
-        if revives:
-            self.record(ctx, ComplaintRevived(repeat_kind="REPEAT_WITH_NEW_EVIDENCE"))
 
     def on_complaint_revived(self, event: ComplaintRevived, meta: Meta) -> None:
         self.rejected_for = ""
+        self.repeat_of, self.duplicate_of = self.duplicate_of or self.repeat_of, ""
+        self.relisting = True
 
     def on_new_evidence_received(self, event: NewEvidenceReceived, meta: Meta) -> None:
         self.evidence[event.evidence_id] = set()
@@ -173,6 +181,10 @@ class Answering(Meeting):
         self.concluded_in.discard(event.case_number)
         self.verdict = ""
         self.feedback_given = False
+        # The new result is told again, in a meeting of its own.
+        self.stages_done.discard("REPLY")
+        self.waived.discard("REPLY")
+        self.met.discard("REPLY")
 
     @allowed_in("RECEIVED", "SENT_DOWN", "NOT_ACCEPTED", *HERE)
     def withdraw_report(self, ctx: Context, means: Means) -> None:
@@ -197,6 +209,10 @@ class Answering(Meeting):
     def _check_answered(self) -> None:
         if skipped := [s for s in STAGES if s not in self.stages_done]:
             refuse("E_MEETING_SKIPPED", "R46", missing=skipped)
-        done = {"NotifyAcceptance": self.notified, "RecordResultFeedback": self.feedback_given}
+        # Who waived the first or last meeting, or could not be reached, is not told either (DL-01, DL-02).
+        done = {
+            "NotifyAcceptance": self.notified or "ACCEPTANCE" in self.waived,
+            "RecordResultFeedback": self.feedback_given or "REPLY" in self.waived,
+        }
         if missing := [name for name, is_done in done.items() if not is_done]:
             refuse("E_RECORD_INCOMPLETE", "R44", missing=missing)

@@ -7,12 +7,21 @@ The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `an
 from __future__ import annotations
 
 from services.intake.domain.integration import Integration
+from shared.contracts.intake import ComplaintAccepted, Stage, StageWaived
 from shared.event import Event
 from shared.organs.tree import Level
+
+STAGE_OF: dict[str, Stage] = {"DL-01": "ACCEPTANCE", "DL-02": "REPLY"}
 
 
 class Complaint(Integration):
     """One registered item: a letter, a visit, a call, an online submission."""
+
+    def meets(self, deadline: str, event: Event) -> bool:
+        """A waiver ends the clock of its own stage: of the notice, or of the result (R46)."""
+        if isinstance(event, StageWaived):
+            return STAGE_OF.get(deadline) == event.stage
+        return True
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """Which clocks run: notices and feedback are owed to confirmed or claimed real names only, and
@@ -26,11 +35,13 @@ class Complaint(Integration):
         competent = getattr(event, "competent_organ", self.other_competent) or own
         if level > _level_of(own):
             holds.add("above_own_level")
-        elif competent == own:
+        elif competent == own or isinstance(event, ComplaintAccepted):
             holds.add("competent")
         elif not competent.startswith(own):
             # What is a lower organ's goes down at once, by no clock of ours (A16).
             holds.add("other_organ")
+        if isinstance(event, ComplaintAccepted) and self.other_competent in ("", own):
+            holds.discard("initial")  # the clock of the notice has run since the receipt
         holds.add(getattr(event, "source", self.source).lower())
         return frozenset(holds)
 

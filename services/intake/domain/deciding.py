@@ -18,6 +18,7 @@ from shared.contracts.intake import (
     ComplaintRedirected,
     ComplaintSplit,
     Means,
+    MessageToReporterSent,
     RejectionReason,
     ReporterAdvised,
     SuggestionForwarded,
@@ -78,6 +79,7 @@ class Deciding(Receiving):
             refuse("E_REJECTION_REASON", "A10", allowed=sorted(GROUNDS))
         if self.category == "OUT_OF_SCOPE" and reason != "OTHER_ORGAN_DUTY":
             refuse("E_REJECTION_REASON", "A10", allowed=["OTHER_ORGAN_DUTY"])
+        self.check_result_not_owed()
         self.record(ctx, ComplaintNotAccepted(reason=reason))
 
     def on_complaint_not_accepted(self, event: ComplaintNotAccepted, meta: Meta) -> None:
@@ -94,6 +96,11 @@ class Deciding(Receiving):
         """A11: which body decides is told to whoever came, called or wrote online."""
         self._check_led_elsewhere(letter=False)
         self.record(ctx, ReporterAdvised(body=body))
+        if (letter := ctx.facts["advice"]) is not None:
+            self.record(ctx, MessageToReporterSent(letter=str(letter)))
+
+    def on_message_to_reporter_sent(self, event: MessageToReporterSent, meta: Meta) -> None:
+        self.letters_sent.add(event.letter)
 
     def _check_led_elsewhere(self, *, letter: bool) -> None:
         if self.state != "NOT_ACCEPTED":
@@ -132,6 +139,7 @@ class Deciding(Receiving):
         event = FORWARDED.get(self.category)
         if event is None:
             refuse("E_SCHEMA", "C6", category=self.category)
+        self.check_result_not_owed()
         self.record(ctx, event(to_body=to_body))
 
     @allowed_in("REGISTERED")
@@ -167,6 +175,7 @@ class Deciding(Receiving):
     def on_complaint_split(self, event: ComplaintSplit, meta: Meta) -> None:
         self.accused = event.accused
         self.allegations = event.allegations
+        self.parts.append(event.born)
 
     def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
         """Whom it goes to must be competent for every accused that goes along (§5.4)."""

@@ -15,6 +15,7 @@ from shared.contracts.intake import (
     MeetingMode,
     ReporterIdentityConfirmed,
     ReporterTreatedAsAnonymous,
+    ReporterWaivedMeeting,
     Stage,
     StageFeedbackGiven,
     StageMeetingHeld,
@@ -40,6 +41,7 @@ class Meeting(PassingOn):
         super().__init__(id)
         self.met: set[Stage] = set()
         self.stages_done: set[Stage] = set()
+        self.waived: set[Stage] = set()
         self.attempts: dict[Stage, set[date]] = {}
 
     # --- who reports -------------------------------------------------------------------------------
@@ -115,6 +117,8 @@ class Meeting(PassingOn):
         self._check_stage(ctx, stage)
         if attempted_on > local_date(ctx.now):
             refuse("E_SCHEMA", "§0.5", field="attempted_on", reason="in the future")
+        if self.received_on is not None and attempted_on < self.received_on:
+            refuse("E_SCHEMA", "R46", field="attempted_on", reason="before the complaint came")
         self.record(ctx, ContactAttempted(stage=stage, means=means, attempted_on=attempted_on))
 
     def on_contact_attempted(self, event: ContactAttempted, meta: Meta) -> None:
@@ -129,10 +133,18 @@ class Meeting(PassingOn):
             refuse("E_MEETING_SKIPPED", "R46", attempts=len(tried), needed=ATTEMPTS)
         self.record(ctx, StageWaived(stage=stage, ground=ground))
 
+    def waive_meeting(self, ctx: Context, stage: Stage) -> None:
+        """R46: by the reporter himself, behind his code."""
+        self.check_not_sealed()
+        self._check_stage(ctx, stage, himself=True)
+        self.record(ctx, ReporterWaivedMeeting(stage=stage))
+        self.record(ctx, StageWaived(stage=stage, ground="REPORTER_WAIVED"))
+
     def on_stage_waived(self, event: StageWaived, meta: Meta) -> None:
         self.stages_done.add(event.stage)
+        self.waived.add(event.stage)
 
-    def _check_stage(self, ctx: Context, stage: Stage) -> None:
+    def _check_stage(self, ctx: Context, stage: Stage, *, himself: bool = False) -> None:
         """Owed to a confirmed real name only; each stage after the one before, and by whom it concerns."""
         if self.identity_status != "CONFIRMED":
             refuse("E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "R46", identity_status=self.identity_status)
@@ -141,7 +153,9 @@ class Meeting(PassingOn):
             refuse("E_MEETING_SKIPPED", "R46", missing=skipped[0])
         if stage in self.stages_done:
             refuse("E_STATE", "R46", done=stage)
-        if stage == "ACCEPTANCE" and ctx.actor.role not in PETITION:
+        if self.state not in HERE:
+            refuse("E_STATE", "R46", state=self.state, stage=stage)
+        if stage == "ACCEPTANCE" and not himself and ctx.actor.role not in PETITION:
             refuse("E_FORBIDDEN_ROLE", "R46", allowed=list(PETITION))
         if stage == "INVESTIGATION" and self.state not in ("WITH_HANDLER", "RESULT_AVAILABLE"):
             refuse("E_STATE", "R46", state=self.state, stage=stage)

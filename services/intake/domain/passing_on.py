@@ -14,6 +14,7 @@ from shared.contracts.intake import (
     AssignedResultReported,
     AssignedResultReturned,
     AssignmentGround,
+    AssignmentTakenBack,
     ComplaintAssignedDown,
     ComplaintReceived,
     ComplaintSplit,
@@ -25,6 +26,7 @@ from shared.contracts.intake import (
     JurisdictionAssigned,
     JurisdictionDisputed,
     PeriodExtensionNoted,
+    ResultReturnedBySuperior,
     ReturnByHandlerNoted,
     ReturnReason,
     Source,
@@ -66,6 +68,7 @@ class PassingOn(Deciding):
         self.assigned_down = False
         self.result_reported = False
         self.assigned_verdict = ""
+        self.assigned_case = ""
         self.extended = False
 
     @property
@@ -109,6 +112,7 @@ class PassingOn(Deciding):
     def transfer_down(self, ctx: Context, to_organ: str) -> None:
         """A16: what belongs to a lower organ goes there; that organ decides within five working days."""
         self._check_leaves()
+        self.check_result_not_owed()
         if not self._is_below(ctx, to_organ):
             refuse("E_NOT_COMPETENT", "A16", field="to_organ", reason="not below")
         self._check_competent(ctx, to_organ, self.accused)
@@ -125,6 +129,7 @@ class PassingOn(Deciding):
             refuse("E_NOT_COMPETENT", "A22", field="to_organ", reason="not below")
         if self.state == "REGISTERED" and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        self._check_not_their_own(ctx, to_organ)
         due = ctx.law.deadlines.get("DL-06").due(ctx.occurred_at, ctx.law.policy)
         self.record(
             ctx,
@@ -145,6 +150,7 @@ class PassingOn(Deciding):
     def transfer_lateral(self, ctx: Context, to_organ: str) -> None:
         """A17: what another organ is competent for, neither above nor below, goes there within five days."""
         self._check_leaves()
+        self.check_result_not_owed()
         organs = ctx.law.organs
         if to_organ not in organs or self.organ == to_organ or self._is_below(ctx, to_organ):
             refuse("E_NOT_COMPETENT", "A17", field="to_organ")
@@ -211,6 +217,15 @@ class PassingOn(Deciding):
                 approved_by=of.wording_approved_by,
             ),
         )
+        self.take_over_recusals(ctx, sorted(of.recused), str(of.id))
+
+    def _check_not_their_own(self, ctx: Context, organ: str) -> None:
+        """A15, A75: nobody is told to handle what is about his own head or staff, nor an organ below his."""
+        organs = ctx.law.organs
+        for person in self.accused:
+            own = organs.covering(person.unit_division).code
+            if person.is_discipline_staff and organs.is_ancestor_or_self(own, organ):
+                refuse("E_NOT_COMPETENT", "A75", field="to_organ", own_organ=own)
 
     def _check_leaves(self) -> None:
         self.check_not_sealed()
@@ -235,12 +250,15 @@ class PassingOn(Deciding):
 
     def on_assigned_result_noted(self, event: AssignedResultNoted, meta: Meta) -> None:
         self.result_reported = True
+        self.assigned_case = event.case_number
         self.assigned_verdict = event.verdict
 
     @allowed_in("SENT_DOWN")
     def accept_result(self, ctx: Context, opinion: str) -> None:
+        """A26. Where this organ had the matter assigned itself, it reports upward by that (`tell_origin`)."""
         self._check_reported()
         self.record(ctx, AssignedResultAccepted(opinion=opinion))
+        self.note_result_sent_up(ctx, self.assigned_case)
 
     @allowed_in("SENT_DOWN")
     def return_result(self, ctx: Context, reason: str) -> None:
@@ -249,6 +267,14 @@ class PassingOn(Deciding):
 
     def on_assigned_result_returned(self, event: AssignedResultReturned, meta: Meta) -> None:
         self.result_reported = False
+
+    def note_result_returned(self, ctx: Context, reason: str) -> None:
+        """A26: the superior returned what was reported; another result is owed, in a period of its own."""
+        self.record(ctx, ResultReturnedBySuperior(reason=reason))
+
+    def note_taken_back(self, ctx: Context, born: str) -> None:
+        """§5.4: the organ that assigned it took it over itself; no result is to come from below any more."""
+        self.record(ctx, AssignmentTakenBack(born=born))
 
     def _check_reported(self) -> None:
         if self.state == "SENT_DOWN" and not self.result_reported:
@@ -293,6 +319,7 @@ class PassingOn(Deciding):
             refuse("E_STATE", "A9", missing="JurisdictionDisputed")
         if to_organ not in (self.organ, self.disputed_with):
             refuse("E_SCHEMA", "A9", field="to_organ", allowed=[self.organ, self.disputed_with])
+        self._check_not_their_own(ctx, to_organ)
         self.record(ctx, JurisdictionAssigned(to_organ=to_organ, reason=reason))
         if to_organ != self.organ:
             born = str(self.born_at(to_organ))

@@ -28,13 +28,14 @@ from shared.contracts.intake import (
 )
 from shared.event import Meta
 from shared.law.working_days import local_date
-from shared.organs.tree import Level
+from shared.organs.tree import Competence, Level
 from shared.reaction import derived_id
 from shared.refusal import refuse
 from shared.security.roles import ORGAN_HEAD
 from shared.security.wording import tells_channel
 
-CONCLUDED = frozenset({"RESULT_AVAILABLE", "CLOSED"})
+OUTSIDE = "OUTSIDE"
+"""In place of an organ: above the province, where this system ends (§5.4)."""
 TRANSFERRED = "transfer:"
 """With this begins the blob id of what the petition platform sent; behind it stands the digest."""
 
@@ -62,6 +63,10 @@ class Receiving(Case):
         self.received_on: date | None = None
         self.accused: tuple[Accused, ...] = ()
         self.allegations: tuple[Allegation, ...] = ()
+        self.relisting = False
+        """Whether new substance may be listed, with whom it is about."""
+        self.verdict = ""
+        """What a verification that stands has found; empty as long as there is none."""
         self.duplicate_of = ""
         self.channel = ""
         self.source = ""
@@ -82,6 +87,10 @@ class Receiving(Case):
         self.sent_to = ""
         self.sent_as = ""
         """The complaint that was born of it at the organ it went to."""
+        self.parts: list[str] = []
+        """The complaints that were born of parts of it (A18)."""
+        self.letters_sent: set[str] = set()
+        """What its reporter was really written."""
 
     @property
     def complaint_ids(self) -> tuple[str, ...]:
@@ -191,8 +200,7 @@ class Receiving(Case):
         approved_by: str,
     ) -> None:
         """R25: at least one atomic allegation per accused; the clerk confirms who is already known."""
-        if self.allegations:
-            # A second listing would give another person the same reference (R11).
+        if self.allegations and not self.relisting:
             refuse("E_STATE", "R25", state=self.state, listed=len(self.allegations))
         if approved_by == ctx.actor.person:
             refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
@@ -230,17 +238,19 @@ class Receiving(Case):
         self.accused = event.accused
         self.allegations = event.allegations
         self.wording_approved_by = event.approved_by
+        self.relisting = False
 
     @allowed_in("REGISTERED")
     def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
         """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
         after a conclusion it is a re-report."""
         original = self._original(ctx)
+        self.check_result_not_owed()
         if new_evidence:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
         if not self._claims() or not self._claims() <= original._claims():
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
-        kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.state in CONCLUDED else "DUPLICATE"
+        kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.verdict else "DUPLICATE"
         self.record(
             ctx,
             DuplicateFiled(of=str(original.id), of_number=original.number, repeat_kind=kind),
@@ -308,6 +318,29 @@ class Receiving(Case):
         above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
         if not above or to == self.organ:
             refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")
+        self._seal(ctx, to, bypass_organ_head, organ_head, competent_level, str(ctx.facts["sealed"]))
+
+    @allowed_in("RECEIVED", "REGISTERED")
+    def escalate_outside(
+        self,
+        ctx: Context,
+        bypass_organ_head: bool,
+        organ_head: str | None,
+        competent_level: LevelName | None,
+    ) -> None:
+        """§5.4: what belongs above the province, and what is about its own head or staff, leaves the system.
+        Here stays the envelope; there is no addressee whose key could open a parcel."""
+        self._seal(ctx, OUTSIDE, bypass_organ_head, organ_head, competent_level, "")
+
+    def _seal(
+        self,
+        ctx: Context,
+        to: str,
+        bypass_organ_head: bool,
+        organ_head: str | None,
+        competent_level: LevelName | None,
+        parcel: str,
+    ) -> None:
         if bypass_organ_head == (organ_head is not None):
             refuse("E_SCHEMA", "A15" if bypass_organ_head else "A14", field="organ_head")
         level = competent_level or self.competent_level
@@ -322,7 +355,7 @@ class Receiving(Case):
                 bypass_organ_head=bypass_organ_head,
                 competent_level=level,
                 sent_on=local_date(ctx.occurred_at),
-                parcel=str(ctx.facts["sealed"]),
+                parcel=parcel,
             ),
         )
         self._only_these_know(ctx, organ_head)
@@ -343,7 +376,7 @@ class Receiving(Case):
         self.parcel = event.parcel
         self.sent_on = event.sent_on
         self.sent_to = event.to_organ
-        self.watched_by = event.to_organ
+        self.watched_by = event.to_organ if event.parcel else ""
 
     def take_in_parcel(self, ctx: Context) -> None:
         """The addressee received what was sealed for him, once (scenario 1, row 4)."""
@@ -360,6 +393,11 @@ class Receiving(Case):
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")
 
+    def check_result_not_owed(self) -> None:
+        """A22: what a superior assigned waits for its result there, and ends in no other way here."""
+        if self.origin and self.source == "SUPERIOR_ASSIGNED":
+            refuse("E_STATE", "A22", reason="its result is owed to the organ that assigned it")
+
     def born_at(self, organ: str) -> UUID:
         """The stream under which this complaint, or one more part of it, goes on at another organ."""
         return derived_id("passed-on", self.id, organ, self.version)
@@ -369,13 +407,19 @@ class Receiving(Case):
 
     def _check_level(self, ctx: Context, person: Accused) -> None:
         """4.1 note b: if any accused belongs to a higher organ the whole complaint is sealed upward."""
-        competent = ctx.law.organs.get(self._competent_organ(ctx, person)).level
+        competence = self._competence(ctx, person)
+        if competence.leaves_system:
+            refuse("E_SEALED_UPWARD", "A14", competent_level=Level.CENTRAL.name)
+        competent = competence.organ.level
         if max(competent, Level[person.managed_by_level]) > self._own_level(ctx):
             refuse("E_SEALED_UPWARD", "A14", competent_level=competent.name)
 
     def _competent_organ(self, ctx: Context, person: Accused) -> str:
+        return self._competence(ctx, person).organ.code
+
+    def _competence(self, ctx: Context, person: Accused) -> Competence:
         try:
-            competence = ctx.law.organs.competent(
+            return ctx.law.organs.competent(
                 Level[person.managed_by_level],
                 person.unit_division,
                 is_discipline_staff=person.is_discipline_staff,
@@ -383,7 +427,6 @@ class Receiving(Case):
             )
         except KeyError:
             refuse("E_SCHEMA", "§5.4", field="unit_division", reason="no such place", accused=person.ref)
-        return competence.organ.code
 
     def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
         if entry.match is not None:
@@ -391,7 +434,9 @@ class Receiving(Case):
             if known is None:
                 refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
             return known
-        return entry.as_accused(f"acc-{derived_id('accused', self.id, index).hex}")
+        # What is listed again names other people, who must not get the references of the first (R11).
+        again = (self.version,) if self.relisting and self.allegations else ()
+        return entry.as_accused(f"acc-{derived_id('accused', self.id, index, *again).hex}")
 
     def _claims(self) -> set[tuple[str, str]]:
         return {(a.accused_ref, a.kind) for a in self.allegations}

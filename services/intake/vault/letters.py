@@ -163,10 +163,10 @@ class Letters:
             opened.append(Letter(row.id, row.direction, words, row.written_at))
         return opened
 
-    async def to_and_fro(self, trail: Sequence[UUID]) -> list[Letter]:
-        """What was written between a reporter and the organs that his complaint went through, oldest first;
-        what went along with it stands there once."""
-        found: list[Letter] = []
+    async def to_and_fro(self, trail: Sequence[UUID], parts: Sequence[UUID] = ()) -> list[Letter]:
+        """What was written between a reporter and the organs that his complaint went through, oldest first,
+        and what the organs wrote that have a part of it; what went along with it stands there once."""
+        found = [letter for part in parts for letter in await self.of(part, "TO_REPORTER")]
         before: list[Letter] = []
         for complaint in trail:
             came_along = {_of_the_copy(complaint, letter) for letter in before}

@@ -40,6 +40,7 @@ from shared.contracts.verification import (
     NewEvidenceNoted,
     QuarterlyFeedbackNoted,
     QuarterResult,
+    RealNameNoted,
     ResultFeedbackNoted,
     ReturnProposed,
     ReturnReason,
@@ -640,6 +641,14 @@ class VerificationCase(Case):
     def on_result_feedback_noted(self, event: ResultFeedbackNoted, meta: Meta) -> None:
         self.told.add(event.complaint_id)
 
+    def note_real_name(self, ctx: Context) -> None:
+        """Hearing of it again changes nothing."""
+        if not self.real_name:
+            self.record(ctx, RealNameNoted())
+
+    def on_real_name_noted(self, event: RealNameNoted, meta: Meta) -> None:
+        self.real_name = True
+
     # --- quarterly feedback ---
 
     def quarterly_result(self) -> QuarterResult:
@@ -653,7 +662,7 @@ class VerificationCase(Case):
             handling_dept=self.handling_dept,
             concluded_on=self.concluded_on,
             way=self.way,
-            verdict=self.findings.verdict() if self.findings.found else "HAS_INCONCLUSIVE",
+            verdict=self.findings.verdict(),
             reporter_told=("TOLD" if told else "OWED") if self.real_name else "NOT_OWED",
             disposition_refs=tuple(sorted(set(self.findings.dispositions.values()))),
             undisposed=len(undisposed),

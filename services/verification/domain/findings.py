@@ -95,8 +95,10 @@ class Findings:
 
     def verdict(self) -> Verdict:
         """The verdict of the case: mixed where something is true and something is not; else one
-        inconclusive allegation keeps it from being clean (A66)."""
+        inconclusive allegation keeps it from being clean (A66), as does one on which nothing was found."""
         outcomes = {found.outcome for found in self.found.values()}
+        if not outcomes:
+            return "HAS_INCONCLUSIVE"
         if outcomes >= {"SUBSTANTIATED", "UNFOUNDED"}:
             return "MIXED"
         if "INCONCLUSIVE" in outcomes:
