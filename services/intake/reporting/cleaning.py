@@ -1,24 +1,36 @@
 """Which files are taken, and their copies without metadata (SEC-6).
 
-The type is told by the first bytes, never by a name or a header. A picture is painted anew, a PDF keeps its
-pages only; plain text has no metadata. Where no copy can be made, staff are told so and see none.
+The type is told by the first bytes, never by a name or a header. Pictures and PDFs are painted anew
+(painting.py); plain text has no metadata and is copied as it is (plain.py). Where no copy can be made, staff
+are told so and see none.
 """
 
 from __future__ import annotations
 
 import codecs
-import io
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
-from PIL import Image
-from pypdf import PdfReader, PdfWriter
+import structlog
+
+from services.intake.reporting.plain import is_plain
+
+log = structlog.get_logger("intake")
 
 MAGIC = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"%PDF-": "application/pdf",
 }
-MOST_PIXELS = 50_000_000
-"""A picture that would unpack to more is not painted anew."""
+PAINTER = Path(__file__).with_name("painting.py")
+MOST_SECONDS = 120
+"""A painter that is slower is stopped. It bounds its own work; this bounds also what it waits for others."""
+AT_ONCE = 2
+"""Painters at one time; each may hold a picture of 50 megapixels."""
+
+_turn = threading.BoundedSemaphore(AT_ONCE)
 
 
 def media_type(first: bytes) -> str | None:
@@ -37,35 +49,31 @@ def media_type(first: bytes) -> str | None:
 def cleaned(content: bytes, kind: str) -> bytes | None:
     """The same content without metadata; None where that cannot be done."""
     if kind == "text/plain":
-        return content
-    return _pdf(content) if kind == "application/pdf" else _picture(content, kind)
+        return content if is_plain(content) else None
+    return _painted(content, kind)
 
 
-def _picture(content: bytes, kind: str) -> bytes | None:
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                return None
-            picture.load()
-            mode = "RGB" if kind == "image/jpeg" else "RGBA"
-            painted = Image.new(mode, picture.size)
-            painted.paste(picture.convert(mode))
-    except Exception:  # a damaged file makes the library raise whatever it likes: then there is no copy
+def _painted(content: bytes, kind: str) -> bytes | None:
+    """What a painter makes of it: a program of its own, because a hostile file can crash the libraries that
+    read it, hang them, or make them take all memory. Then only that program dies, which knows no key and no
+    setting of this service. PDFium bears one thread in a process, and there it has no second."""
+    # -I keeps out environment and folder: `code.py`, which stands beside it, would be taken for Python's.
+    command = [sys.executable, "-I", str(PAINTER), kind]
+    with _turn:
+        try:
+            painter = subprocess.run(  # noqa: S603 - our own program, and nothing of the file in its arguments
+                command,
+                input=content,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # the libraries quote the file in it
+                env={},
+                timeout=MOST_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("painter_failed", kind=kind, error=type(error).__name__)
+            return None
+    if painter.returncode != 0:  # a signal if the file was too much for it; else it is not well installed
+        log.warning("painter_failed", kind=kind, status=painter.returncode)
         return None
-    out = io.BytesIO()
-    painted.save(out, "JPEG" if kind == "image/jpeg" else "PNG", quality=88)
-    return out.getvalue()
-
-
-def _pdf(content: bytes) -> bytes | None:
-    try:
-        writer = PdfWriter()
-        for page in PdfReader(io.BytesIO(content)).pages:
-            writer.add_page(page)
-        writer.metadata = None
-        writer.xmp_metadata = None
-        out = io.BytesIO()
-        writer.write(out)
-    except Exception:  # the same
-        return None
-    return out.getvalue()
+    return painter.stdout or None

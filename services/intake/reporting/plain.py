@@ -1,0 +1,65 @@
+"""Which text is plain: it has no metadata, so the copy may be the same to the letter (SEC-6).
+
+Markup, mail and address cards are text as well, and tell in it who wrote, sent or received it. They are known
+by how they begin, as their own readers know them.
+"""
+
+from __future__ import annotations
+
+import re
+
+BEGINNINGS = ("{\\rtf", "%!ps", "%pdf-", "%fdf-", "begin:v", "<!", "<?")
+"""RTF, PostScript, PDF, vCard and iCalendar, markup; in lower case."""
+ELEMENT = re.compile(r"<[a-z]", re.IGNORECASE)
+ENDED = ("</", "/>")
+"""An element may be named in Chinese, and a letter begin with `<关于某事>`: an element is ended somewhere."""
+MAILBOX = re.compile(r"From \S+@")
+"""The line before each message in a mailbox file."""
+FIELD = re.compile(r"([!-9;-~]+)[ \t]*:")
+"""The name of a header field: ASCII without space and colon (RFC 5322 §2.2)."""
+FIELDS = re.compile(
+    r"""date|from|sender|reply-to|message-id|in-reply-to|references|subject|return-path|received
+    |delivered-to|envelope-to|delivery-date|mime-version|user-agent|importance|priority|autocrypt
+    |(resent|content|list|arc|dkim|received|authentication|return|disposition|thread|x)-[!-9;-~]+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""The fields that a mail is known by: every one has Date and From, and what carries it adds its own."""
+
+MOST_HEADER = 100_000
+"""Characters that are looked through for a header."""
+
+
+def is_plain(content: bytes) -> bool:
+    """Whether it is text from beginning to end, and of no kind that carries metadata."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    if "\0" in text:
+        return False
+    text = _begun(text)
+    return not (text[:16].lower().startswith(BEGINNINGS) or _is_element(text) or _is_mail(text))
+
+
+def _begun(text: str) -> str:
+    """From where it begins: byte order marks and whitespace do not hide a beginning from its reader."""
+    while text != (begun := text.lstrip().lstrip("\ufeff")):
+        text = begun
+    return text
+
+
+def _is_element(text: str) -> bool:
+    return text.startswith("<") and (ELEMENT.match(text) is not None or any(end in text for end in ENDED))
+
+
+def _is_mail(text: str) -> bool:
+    """Whether a header of mail stands before the first line that is none."""
+    if MAILBOX.match(text):
+        return True
+    for line in text[:MOST_HEADER].splitlines():
+        field = FIELD.match(line)
+        if field and FIELDS.fullmatch(field[1]):
+            return True
+        if not field and not line.startswith((" ", "\t")):  # neither a field nor a field's next line
+            return False
+    return False
