@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -56,6 +57,7 @@ from shared.bus.connection import connect, disconnect
 from shared.contracts.intake import (
     IdentityKeyDestroyed,
 )
+from shared.law.working_days import local_date
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
 from shared.service import Parts, Service, main
@@ -82,6 +84,7 @@ class Intake:
         self.vault: Vault | None = None
         self.letters: Letters | None = None
         self.parcels: Parcels | None = None
+        self.one_screen: VaultScreen | None = None
 
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
@@ -141,7 +144,9 @@ class Intake:
 
     def screen(self, parts: Parts) -> VaultScreen:
         """The screen, widened to every complaint about the same accused: who sent a duplicate is
-        protected like who sent the first letter."""
+        protected like who sent the first letter. There is one, which counts for all who ask."""
+        if self.one_screen is not None:
+            return self.one_screen
         repository = parts.repository
 
         async def widen(complaints: frozenset[UUID]) -> Concerned:
@@ -154,7 +159,11 @@ class Intake:
                     found |= {UUID(c) for c in entry.complaints} if entry else set()
             return Concerned(frozenset(found), tuple(sorted(places - {""})))
 
-        return VaultScreen(self.vault_of(parts), widen)
+        def today() -> date:
+            return local_date(parts.clock.now())
+
+        self.one_screen = VaultScreen(self.vault_of(parts), widen, today)
+        return self.one_screen
 
     def extend(self, app: FastAPI, parts: Parts) -> None:
         IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)

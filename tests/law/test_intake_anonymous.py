@@ -57,8 +57,10 @@ def test_r30_a34_a81_the_notice_is_read_before(world: World) -> None:
     notice = world.get(None, "/intake/v1/reporting-notice").json()
     assert notice["version"] == "2"
     words = "".join(notice["zh"])
-    for duty in ("实事求是", "不得捏造、歪曲", "诬告", "保密", "径送其上一级机关"):
+    for duty in ("实事求是", "真实性负责", "不得捏造、歪曲", "诬告", "秩序", "正确处理意见", "保密"):
         assert duty in words
+    for right in ("申请有关人员回避", "检举工作人员", "申请保护", "奖励", "径送其上一级机关"):
+        assert right in words
     assert len(notice["zh"]) == len(notice["en"])
     refused(report(world, acknowledged_notice_version=""), "E_SCHEMA")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.values import CoSigner, ReporterBlock
-from services.intake.vault.spelling import reveals
+from services.intake.vault.tokens import reveals
 
 REPORTER = ReporterBlock(
     name="郑虚吕",
@@ -43,6 +43,11 @@ def spelled(draw: st.DrawFn, number: str) -> str:
         draw(st.sampled_from(DIGITS[int(d)])) if d.isdigit() else draw(st.sampled_from("xX")) for d in number
     ]
     return "".join(digit + draw(SIGNS) for digit in written)
+
+
+def spelled_plain(number: str) -> st.SearchStrategy[str]:
+    """The same without signs."""
+    return st.tuples(*(st.sampled_from(DIGITS[int(d)]) for d in number)).map("".join)
 
 
 @given(spelled(PHONE), PROSE, PROSE)
@@ -123,33 +128,255 @@ def test_sec12_a_name_spread_over_several_fields() -> None:
     assert reveals("郑\n虚吕", [REPORTER])
 
 
+ORDINARY = [
+    "所反映的问题失实。",
+    "组织已按规定程序核查完毕，3项问题均不属实。",
+    "虚构村道路工程账目清楚，合同价139万元，已付72.06万元。",
+    "2022年3月1日至2022年6月30日，查阅会计凭证481份。",
+    "云瓶镇党委于1990年1月1日成立的说法无据。",
+    "郑某系村会计。",
+    "三组组长和十二名村民代表到会。",
+    "同意核查报告。依据《规则》第二十六条、第二十七条办理。",
+    "信访件编号XF-990102100-2022-000001，案件编号HC-990102100-2022-000123。",
+    "组织机构代码ORG-17，户数139户。",
+    "谈话在镇政府302室进行，历时45分钟。",
+    "The report was examined and found unfounded.",
+    "zhengxu合作项目",
+    "工程款一千三百九十七万元，分二十六期支付。",
+    "澄清会于15时开始，参会128人，尾款4816元已付。",
+    "电话询问了三位证人，均称未见收受礼金。",
+    "办理时限为15个工作日，自2023年1月3日起算。",
+    "年度考核优秀，群众口碑良好。",
+    "统一社会信用代码91350100M000100Y43的公司已注销。",
+    "邮箱与网站均已停用。",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_sec12_ordinary_sentences_pass(text: str) -> None:
+    """Dates, amounts, case numbers, places and laws are no reporter."""
+    assert not reveals(text, [REPORTER])
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(ORDINARY), min_size=2, max_size=8))
+def test_sec12_ordinary_sentences_do_not_become_a_token_together(texts: list[str]) -> None:
+    """All texts of one command are one text to the screen."""
+    assert not reveals("\n".join(texts), [REPORTER])
+
+
+COMPOSITE = [
+    "罗虚一（化名）",
+    "罗虚一、钱虚九",
+    "罗虚一 钱虚九",
+    "罗虚一，男",
+    "罗虚一男",
+    "罗 虚 一",
+    "罗 虚一",
+    "羅虛一",
+    "钱虚九/罗虚一",
+    "姓名：罗虚一 电话：无",
+    "退休教师罗虚一",
+    "教师 罗虚一",
+    "罗虚一女士",
+    "罗虚一和钱虚九",
+    "罗虚一等五人",
+    "虚构村村民罗虚一",
+    "罗虚一(Luo Xuyi)",
+    "罗\u200b虚一",
+    "甲虚乙、罗虚一",
+    "罗虚一 （副主任）",
+]
+
+
+@pytest.mark.parametrize("name", COMPOSITE)
+@pytest.mark.parametrize("text", ["罗虚一反映", "據羅虛一反映", "Luo Xuyi called", "虚一同志", "罗*一"])
+def test_sec12_a_name_among_others_and_remarks(name: str, text: str) -> None:
+    """The field of a public form holds whatever was typed into it."""
+    assert reveals(text, [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *COMPOSITE,
+        "罗虚一（会计）",
+        "罗虚一（虚构村）",
+        "罗虚一，财务科，党员",
+        "罗虚一 副主任",
+        "罗女士",
+        "罗某某",
+        "匿名",
+        "热心群众代表",
+        "村民（匿名）",
+        "全体职工家属",
+        "职工代表大会",
+        "男",
+        "欧阳 虚一",
+        "买买提·虚一",
+    ],
+)
+def test_sec12_what_stands_beside_a_name_is_no_token(name: str) -> None:
+    """Nor is a surname, or a given name without a word that makes a person of it."""
+    ordinary = (
+        "男性村民、女士和先生均已谈话，罗某某系村会计，化名不详，匿名反映由群众提供。虚构村财务科副主任、党员会计到会，"
+        "热心群众代表教师说明情况，全体党员大会听取了家属意见。欧阳某某和买买提某某未到场，女士来电已登记。退休职工姓名电话均已核对，一和九相加。"
+    )
+    assert not reveals(ordinary, [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("买买提虚一", True),
+        ("买买提·虚一反映", True),
+        ("買買提・虛一", True),
+        ("据买买提反映", True),
+        ("虚一同志说", True),
+        ("买买提是常见的名字", False),
+    ],
+)
+def test_sec12_a_name_with_an_interpunct(text: str, found: bool) -> None:
+    """Its parts are given names: too many are called so, but not all of them report."""
+    assert reveals(text, [ReporterBlock(name="买买提·虚一")]) is found
+
+
+@given(
+    st.lists(st.sampled_from(["钱虚九", "孙虚三", "男", "（化名）", "会计", "139"]), max_size=3), st.data()
+)
+def test_sec12_any_order_of_names_and_remarks(others: list[str], data: st.DataObject) -> None:
+    """Whatever stands before and behind it in the field, and whatever parts them."""
+    parts = data.draw(st.permutations([*others, "罗虚一"]))
+    field = data.draw(st.sampled_from(["、", " ", "，", "/", "；", " 、 ", "（"])).join(parts)
+    assert reveals("罗虚一反映", [ReporterBlock(name=field)])
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "所反映的问题失实。",
-        "组织已按规定程序核查完毕，3项问题均不属实。",
-        "虚构村道路工程账目清楚，合同价139万元，已付72.06万元。",
-        "2022年3月1日至2022年6月30日，查阅会计凭证481份。",
-        "云瓶镇党委于1990年1月1日成立的说法无据。",
-        "郑某系村会计。",
-        "三组组长和十二名村民代表到会。",
-        "同意核查报告。依据《规则》第二十六条、第二十七条办理。",
-        "信访件编号XF-990102100-2022-000001，案件编号HC-990102100-2022-000123。",
-        "组织机构代码ORG-17，户数139户。",
-        "谈话在镇政府302室进行，历时45分钟。",
-        "The report was examined and found unfounded.",
-        "zhengxu合作项目",
-        "工程款一千三百九十七万元，分二十六期支付。",
-        "澄清会于15时开始，参会128人，尾款4816元已付。",
-        "电话询问了三位证人，均称未见收受礼金。",
-        "办理时限为15个工作日，自2023年1月3日起算。",
-        "年度考核优秀，群众口碑良好。",
-        "统一社会信用代码91350100M000100Y43的公司已注销。",
-        "邮箱与网站均已停用。",
+        "羅虛一",
+        "羅-虛-一",
+        "姓罗，名虚一",
+        "名叫虚一，姓罗",
+        "此人姓罗名字叫虚一",
+        "luo2 xu1 yi1",
+        "Luo2Xu1Yi1 wrote",
+        "罗*一",
+        "羅＊一",
+        "罗×一、钱某",
+        "罗X一",
+        "罗□一",
+        "罗虚*",
+        "*虚一，男",
+        "罗某一",
+        "罗某一反映",
+        "虚一反映说",
+        "据虚一说",
+        "虚一称其不知情",
+        "信是虚一写的",
+        "虚一也曾反映",
+        "虚一向镇里反映",
+        "由虚一寄出",
+        "系虚一所为",
+        "出自虚一之手",
     ],
 )
-def test_sec12_ordinary_sentences_pass(text: str) -> None:
-    """Dates, amounts, case numbers, places and laws are no reporter."""
+def test_sec12_a_name_half_hidden_or_in_other_words(text: str) -> None:
+    """Traditional characters, tones, marks, and a given name that acts."""
+    assert reveals(text, [ReporterBlock(name="罗虚一")])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("罗虚一", "罗某某系村会计，罗某一直在村里，罗某反映其不知情。"),
+        ("罗虚一", "姓罗的一户，罗*、罗**均未到场；*一号楼。"),
+        ("罗虚一", "一是虚报，二是罗列。"),
+        ("罗虚明", "罗某明知故犯。"),
+        ("罗虚正", "罗某正在接受谈话。"),
+        ("罗虚构", "举报内容系虚构，虚构说法不一，虚构称谓；*虚构情节。"),
+        ("罗虚", "姓罗的一户名下虚增面积。"),
+        ("欧阳虚", "欧阳*、欧阳某到会。"),
+        ("罗虚易", "luoxuyi2022 合作项目"),
+    ],
+)
+def test_sec12_the_laws_own_way_to_hide_a_name_passes(name: str, text: str) -> None:
+    """罗某某 and a given name that is a word are in every report."""
+    assert not reveals(text, [ReporterBlock(name=name)])
+
+
+HIDDEN = st.sampled_from("*＊×xX某●□")
+
+
+def test_sec12_pinyin_of_the_characters_as_typed() -> None:
+    """The simplified form of 乾 is not read qian."""
+    assert reveals("Luo Xuqian", [ReporterBlock(name="罗虚乾")])
+    assert reveals("姓罗名虚", [ReporterBlock(name="罗虚")])
+
+
+@given(HIDDEN, st.integers(1, 8), PROSE, PROSE, st.data())
+def test_sec12_a_phone_number_with_its_middle_hidden(
+    mark: str, marks: int, before: str, after: str, data: st.DataObject
+) -> None:
+    """139****4815, in any script."""
+    first, last = data.draw(spelled_plain(PHONE[:3])), data.draw(spelled_plain(PHONE[-4:]))
+    assert reveals(f"{before}：{first}{mark * marks}{last}，{after}", [REPORTER])
+
+
+@given(HIDDEN, st.integers(2, 12), st.integers(3, 8), st.sampled_from("xX"))
+def test_sec12_a_resident_id_with_its_middle_hidden(mark: str, marks: int, shown: int, last: str) -> None:
+    """990101********007X."""
+    assert reveals(f"身份证{RESIDENT_ID[:shown]}{mark * marks}007{last}。", [REPORTER])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "139-****-4815",
+        "139 **** 4815",
+        "+86 139****4815",
+        "139....4815",
+        "139——4815",
+        "****4815",
+        "139〇〇〇〇4815",
+        "136****五〇九八",
+        "身份证后四位007X",
+        "末四位是００７ｘ",
+        "手机以4815结尾",
+        "4815结尾的手机",
+        "以四八一五结尾",
+        "尾号为4815",
+        "尾号4815，2022年启用",
+        "后五位64815",
+        "后六位数字为064815",
+        "最后四位4815",
+        "4815为尾号",
+    ],
+)
+def test_sec12_the_ends_of_a_number(text: str) -> None:
+    """Four to six last digits that are said to be the last, or what stands around marks."""
+    assert reveals(text, [REPORTER])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "138****4815",
+        "139****4816",
+        "手机以4816结尾",
+        "尾号4816",
+        "后四位0071",
+        "账号6222****4815",
+        "合同价139万元，已付4815元",
+        "139*2=278，4815元",
+        "结尾部分见第4815页",
+        "文号〔2022〕4815号",
+        "共4815字",
+        "共两百元，两千一百三十二户",
+    ],
+)
+def test_sec12_the_ends_of_another_number(text: str) -> None:
+    """Other people have telephones too."""
     assert not reveals(text, [REPORTER])
 
 

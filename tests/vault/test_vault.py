@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault import letters
 from services.intake.vault.keys import FileKeys, TransitKeys
-from services.intake.vault.screen import VaultScreen
+from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import KeyDestroyed, Vault
 from shared.store.types import StoreUnavailable
 from tests.vault.conftest import Bao
@@ -108,6 +109,25 @@ async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Va
     assert await screen.leaks([str(complaint)], ["郑虚六来信"])
     assert not await screen.leaks([str(uuid4())], ["郑虚六来信"])
     assert not await screen.leaks([str(complaint)], ["所反映的问题失实。"])
+
+
+async def test_sec12_whoever_asks_the_screen_is_counted_once_for_all(vault: Vault) -> None:
+    """Six positives of a day about one reporter, whichever service asked through whichever complaint of the
+    same accused: then every text is refused, until the next day."""
+    first, second = uuid4(), uuid4()
+    await vault.deposit(first, REPORTER)
+    day = [date(2026, 3, 2)]
+
+    async def widen(complaints: frozenset[UUID]) -> Concerned:
+        return Concerned(complaints | {first, second})
+
+    screen = VaultScreen(vault, widen, lambda: day[0])
+    for asked in (first, second) * 3:
+        assert await screen.leaks([str(asked)], ["郑虚六来信"])
+        assert await screen.leaks([], ["所反映的问题失实。"]) is False
+    assert await screen.leaks([str(second)], ["所反映的问题失实。"])
+    day[0] = date(2026, 3, 3)
+    assert not await screen.leaks([str(second)], ["所反映的问题失实。"])
 
 
 async def test_a_vault_that_is_away_is_said_to_be_away() -> None:

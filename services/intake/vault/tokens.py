@@ -1,0 +1,306 @@
+"""What of a reporter tells who he is: names, numbers, units, doors and mailboxes (SEC-12).
+
+What too many people share (a village, a birthday, a surname) is no token: refusing it would betray more
+than it hides. The spellings of a token stand in `spelling`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice, product
+from typing import NamedTuple
+
+from pypinyin import Style, pinyin
+
+from services.intake.domain.values import CoSigner, ReporterBlock
+from services.intake.vault.spelling import Text, counted, normal, simplified
+
+READINGS = 16
+"""Pinyin readings of one name that are looked for."""
+COMMON_MAILBOXES = frozenset({"admin", "contact", "hello", "info", "mail", "office", "service", "support"})
+TELLS = (
+    "(?:反映|举报|检举|控告|投诉|揭发|来信|来电|来访|写信|寄信|告状|上访|告诉"
+    "|称(?![号谓呼赞职为作])|说(?![明法服教理辞])|讲(?![话课座师义台究])|写(?![字法作真照意]))"
+)
+CALLED = (
+    "(?:同志|先生|女士|小姐|师傅|老师|老人"
+    f"|(?:等人|本人|自己|亲笔|当面)?[曾也又还已就都所]{{0,2}}{TELLS}"
+    "|的(?:来信|来电|信件|举报|检举|控告|投诉)|向.{1,8}(?:反映|举报|检举|控告))"
+)
+"""After a given name alone these words make a person of it: titles, and verbs of reporting."""
+MADE_BY = ("(?:据|由|系|是|经|听)", "(?:所为|透露|讲述|口述|告知|陈述|执笔|投递|寄出|寄来)")
+"""Words on both sides of a given name; behind it alone they would say too little."""
+HAN = "\u3400-\u9fff\U00020000-\U0003ffff"
+INTERPUNCT = re.compile(r"\s*[·•‧・⋅∙]\s*")
+COMPOUND_SURNAMES = re.compile("欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|南宫")
+SURNAMES = frozenset(
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧肖程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎闫"
+    "余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊"
+    "兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦柳邢路岳齐梅莫庄辛管祝左涂谷祁舒耿牟卜詹苗凌费纪靳盛"
+    "童欧甄项曲游阳裴席卫查屈鲍覃霍翁隋甘景薄柏宁柯阮桂闵柴冉边辜饶刁瞿戚丘古米池滕晋邬臧畅宫苟褚廉娄符奚穆燕"
+    "郎谈姬屠郜晏栾蒙喻揭窦迟宇敖糜冷卓花仇艾蓝巩井练仲乐虞卞竺冼楚佟栗匡巫鞠桑荆谌扬岑习胥蔺"
+)
+REMARKS = """
+    男 女 男性 女性 性别 先生 女士 小姐 太太 同志 师傅 老师 教师 医生 会计 出纳 房东 司机 退休 原任 现任
+    职务 职业 化名 笔名 匿名 实名 真名 假名 网名 别名 又名 原名 曾用名 姓名 名字 署名 签名 联名 共同 无 无名
+    无名氏 佚名 不详 未知 不明 保密 不便透露 我 本人 某 等 及 和 与 其他 群众 人民群众 热心群众 村民 居民
+    市民 公民 农民 牧民 百姓 老百姓 职工 员工 干部 党员 代表 业主 知情人 知情者 举报人 举报者 检举人 控告人
+    反映人 投诉人 信访人 来信人 来访人 写信人 联系人 电话 手机 电话号码 手机号 身份证 身份证号 住址 地址
+    单位 年龄 籍贯 文化 高中 高级 常住 常委 武警 文员 管理 安全 江西 江苏 安徽 云南
+    mr mrs ms miss anonymous
+"""
+NO_NAMES = frozenset(REMARKS.split())
+"""Words of a name field that name nobody."""
+TITLES = "|".join(sorted((word for word in NO_NAMES if len(word) > 1), key=len, reverse=True))
+BESIDE_A_NAME = re.compile(
+    f"^(?:{TITLES})|(?:{TITLES}|等[一二三四五六七八九十几多]*[人名位户]?|夫妇|夫妻|全家|(?<=^...)[男女])$"
+)
+BETWEEN_NAMES = re.compile(f"{TITLES}|以及|[和与與及跟]")
+PLACE_OR_UNIT = re.compile("[省市县区乡镇村族局科处室厅厂]$")
+TRADE = re.compile("[部组队院校店站所员师工生长任记计者人主户民头]$")
+HIDDEN = re.compile(f"(?:.|{COMPOUND_SURNAMES.pattern})某某?")
+"""罗某某 is how the law itself hides a name."""
+PLACE = re.compile("[省市区县旗乡镇村社街路道巷弄里苑园院坊]")
+DIVISION = re.compile("(?:[省市区县旗乡镇村州盟]|街道|社区)$")
+NUMBERED = re.compile(f"第?[0-9]+[{HAN}]{{0,2}}")
+"""One number with what it counts: a room, a floor, a group."""
+
+
+def reveals(text: str, reporters: Iterable[ReporterBlock], places: Sequence[str] = ()) -> bool:
+    """Whether a text holds what tells one of these reporters.
+
+    `places` are the accused's own unit and the like: a reporter from there has no token in them, or
+    the screen would betray that he is a colleague.
+    """
+    # A shorter one stands for a place not given ("-", "无") and is a part of everything.
+    known = [place for place in map(normal, places) if len(place) >= 2]
+    looked_at = Text(text)
+    return any(_tells(looked_at, reporter, known) for reporter in reporters)
+
+
+def _tells(text: Text, reporter: ReporterBlock, places: Sequence[str]) -> bool:
+    people: list[ReporterBlock | CoSigner] = [reporter, *reporter.co_signers]
+    return (
+        any(_tells_person(text, person) for person in people)
+        or any(text.has_word(unit) for unit in _elsewhere(reporter.unit, places, shortest=2))
+        or any(text.has_word(home) for home in _elsewhere(reporter.address, places, shortest=4))
+        or (bool(reporter.unit_code) and text.has_word(normal(reporter.unit_code)))
+        or any(piece in text.counted for piece in _doors(reporter.address, places))
+        or _tells_mail(text, reporter.email)
+    )
+
+
+def _tells_person(text: Text, person: ReporterBlock | CoSigner) -> bool:
+    return (
+        _tells_name(text, person.name)
+        or text.has_number(_bare_number(person.phone), "phone")
+        or text.has_number(_bare_number(person.resident_id), "resident_id")
+    )
+
+
+def _bare_number(number: str) -> str:
+    """Without signs, and without the country where the rest is a mobile number."""
+    digits = re.sub(r"[^0-9x]", "", normal(number))
+    return digits[-11:] if len(digits) in (13, 15) and digits[-11] == "1" else digits
+
+
+class Names(NamedTuple):
+    """What a name field says, in the characters in which it was typed."""
+
+    whole: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    """Parts of a name with an interpunct: too many people share one to refuse it without a verb."""
+
+
+@lru_cache(maxsize=1024)
+def names(field: str) -> Names:
+    """The field without signs and remarks, and every name in it.
+
+    A public form's field holds several people, brackets and remarks. A word is a name by its surname, or
+    by three characters that are no trade or place; a field without such a word is taken at its word.
+    """
+    visible = "".join(c for c in unicodedata.normalize("NFKC", field) if unicodedata.category(c) != "Cf")
+    typed = INTERPUNCT.sub("·", visible)
+    words = [word for group in re.split(rf"[^{HAN}·\s]+", typed) for word in _words(group)]
+    joined = "".join(w for w in re.split(r"[\W_]+", typed) if simplified(w).casefold() not in NO_NAMES)
+    only_remarks = not words and re.fullmatch(rf"[{HAN}]*", joined)
+    if only_remarks or HIDDEN.fullmatch(joined):
+        return Names()
+    dotted = [word for word in words if "·" in word]
+    short = [word for word in words if 2 <= len(word) <= 4 and "·" not in word]
+    named = [word for word in short if _is_name(simplified(word))]
+    if not named and not dotted and len(joined) > 4:
+        # 阿依古丽 虚一; but no piece of 全体职工家属.
+        named = [word for word in short if word in re.split(r"[\W_]+", typed)][:1]
+    return Names(
+        frozenset({joined, *named, *(word.replace("·", "") for word in dotted)}),
+        frozenset(part for word in dotted for part in word.split("·") if len(part) >= 2),
+    )
+
+
+def _words(group: str) -> list[str]:
+    """The words of a part without signs; 罗 虚 一 and 罗 虚一 are one."""
+    words: list[str] = []
+    for part in (part for word in group.split() for part in _untitled(word)):
+        before = words[-1] if words else ""
+        surname = len(before) == 1 or COMPOUND_SURNAMES.fullmatch(simplified(before))
+        if surname or (len(before) == 2 and len(part) == 1):
+            words[-1] += part
+        else:
+            words.append(part)
+    return words
+
+
+def _untitled(word: str) -> Iterator[str]:
+    """A word without titles and remarks; too long for a name, it may be two: 罗虚一和钱虚九."""
+    # A character and its simplified form are one each.
+    for name in [word] if len(word) <= 4 else BETWEEN_NAMES.split(word):
+        while (beside := BESIDE_A_NAME.search(simplified(name))) and len(name) - len(beside[0]) >= 2:
+            name = name[beside.end() :] if beside.start() == 0 else name[: beside.start()]
+        if name and simplified(name) not in NO_NAMES:
+            yield name
+
+
+def _is_name(word: str) -> bool:
+    if PLACE_OR_UNIT.search(word) or COMPOUND_SURNAMES.fullmatch(word) or HIDDEN.fullmatch(word):
+        return False
+    by_surname = word[0] in SURNAMES or COMPOUND_SURNAMES.match(word)
+    return bool(by_surname) or (len(word) == 3 and not TRADE.search(word))
+
+
+def _tells_name(text: Text, field: str) -> bool:
+    whole, given = names(field)
+    return any(_tells_whole(text, name) for name in whole) or any(_called(text, normal(g)) for g in given)
+
+
+def _tells_whole(text: Text, typed: str) -> bool:
+    name = normal(typed)
+    if len(name) < 2:
+        return False
+    if text.has_word(name):
+        return True
+    surname, given = _parts(name)
+    return (
+        _called(text, given)
+        or _introduced(text, surname, given)
+        or _veiled(text, surname, given)
+        # As typed: 乾 may be read qian, the simplified 干 may not.
+        or any(text.has_pinyin(reading) for reading in _readings(typed))
+    )
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Surname and given name of a Chinese name; nothing for any other, nor for 罗女士."""
+    if not re.fullmatch(rf"[{HAN}]{{2,4}}", name):
+        return "", ""
+    at = 2 if len(name) > 2 and COMPOUND_SURNAMES.match(name) else 1
+    return ("", "") if name[at:] in NO_NAMES else (name[:at], name[at:])
+
+
+def _called(text: Text, given: str) -> bool:
+    """A given name of two characters, with words that make a person of it."""
+    if len(given) < 2 or not text.has_word(given):
+        return False
+    before, after = MADE_BY
+    return bool(re.search(f"{given}{CALLED}|{before}{given}{after}|出自{given}之手", text.plain))
+
+
+def _introduced(text: Text, surname: str, given: str) -> bool:
+    """姓罗，名虚一, in either order."""
+    if not given or not text.has_word("姓") or not text.has_word(given):
+        return False
+    between = f"[单名字叫是为作]{{{1 if len(given) == 1 else 0},6}}"
+    return bool(
+        re.search(
+            f"姓[氏为是]*{surname}{between}{given}|[名叫][字叫是为作]*{given}姓[氏为是]*{surname}", text.plain
+        )
+    )
+
+
+def _veiled(text: Text, surname: str, given: str) -> bool:
+    """A name of three or four characters with one of them hidden: 罗*一, 罗虚*, *虚一, 罗某一.
+
+    罗某 with the beginning of another word behind it (罗某一直) is nobody, nor is a hidden given name.
+    """
+    name, alone = surname + given, f"(?:(?![{HAN}])|{CALLED})"
+    if len(name) < 3:
+        return False
+    hidden = [
+        (name[:at], name[at + 1 :]) for at in range(1, len(name)) if name[:at] != surname or name[at + 1 :]
+    ]
+    if any(f"{before}*{after}" in text.veiled for before, after in hidden):
+        return True
+    so_and_so = [f"{before}某{after}" for before, after in hidden if after]
+    if any(form in text.veiled and re.search(form + alone, text.veiled) for form in so_and_so):
+        return True
+    return f"*{name[1:]}" in text.veiled and bool(re.search(rf"(?<!\*)\*{name[1:]}{alone}", text.veiled))
+
+
+@lru_cache(maxsize=1024)
+def _readings(name: str) -> tuple[str, ...]:
+    """The name in pinyin, surname first or last; every reading of every character, up to a limit."""
+    if name.isascii() or len(name) > 4:
+        return ()
+    syllables = pinyin(name, style=Style.NORMAL, heteronym=True, errors="ignore")
+    if len(syllables) != len(name):
+        return ()
+    spelled = [[w for syllable in char for w in _umlauts(syllable)] for char in syllables]
+    found = set()
+    for reading in islice(product(*spelled), READINGS):
+        found |= {"".join(reading), "".join(reading[1:]) + reading[0]}
+    return tuple(sorted(reading for reading in found if len(reading) >= 4))
+
+
+def _umlauts(syllable: str) -> list[str]:
+    """lü is typed lv, lu or lyu."""
+    return [syllable.replace("v", u) for u in ("v", "u", "yu")] if "v" in syllable else [syllable]
+
+
+def _elsewhere(value: str, places: Sequence[str], shortest: int) -> list[str]:
+    """A unit or an address; of one that holds a place of the accused's, that place with what else is told.
+    What else is told is no token by itself: to refuse 财务科 would say that a colleague reported."""
+    token = normal(value)
+    if len(token) < 2 or any(token in place for place in places):
+        return []
+    place = max((place for place in places if place in token), key=len, default="")
+    if not place:
+        return [token]
+    before, _, after = token.partition(place)
+    return [
+        with_place
+        for left, with_place in ((before, before + place), (after, place + after))
+        if len(left) >= shortest
+        and not DIVISION.search(left)
+        and not NUMBERED.fullmatch(counted(left))
+        and not any(left in other for other in places)
+    ]
+
+
+def _doors(address: str, places: Sequence[str]) -> set[str]:
+    """The end of an address: the door with the place before it, and the door alone where it is particular."""
+    whole = counted(normal(address))
+    ends = [found.end() for found in PLACE.finditer(whole)]
+    if not ends:
+        return set()
+    door = whole[ends[-1] :]
+    before = ends[-2] if len(ends) > 1 else 0
+    found = {whole[before:]} if re.search(r"[0-9]", door) else set()
+    if len(re.findall(r"[0-9]+", door)) > 1:
+        found.add(door)
+    known = [counted(place) for place in places]
+    return {piece for piece in found if len(piece) >= 4 and not any(piece in place for place in known)}
+
+
+def _tells_mail(text: Text, email: str) -> bool:
+    whole = normal(email)
+    if not whole:
+        return False
+    local = normal(email.split("@")[0])
+    if text.has_word(whole):
+        return True
+    if local.isdigit():
+        return text.has_digits(local, len(local))
+    return len(local) >= 4 and local not in COMMON_MAILBOXES and text.has_latin(local)
