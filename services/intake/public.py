@@ -6,7 +6,7 @@ No token is read, no cookie set, no address or agent looked at. Codes travel in 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from services.intake.commands.reporting import AskForRecusal, SubmitReport, Waiv
 from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
-from services.intake.vault.letters import Letters, SlowHash
+from services.intake.vault.letters import Letter, Letters, SlowHash
 from shared.command import Command
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
@@ -300,10 +300,7 @@ class Reports:
         trail = await self.opened((await self._body(Behind, request)).code)
         parts = await self._parts_of(trail)
         found = await self.letters.to_and_fro([c.id for c in trail], [c.id for c in parts])
-        sent = {letter for complaint in (*trail, *parts) for letter in complaint.letters_sent}
-        # A letter lies in the vault before its command is decided: what was refused was not written to him.
-        shown = (x for x in found if x.direction != "TO_REPORTER" or str(x.id) in sent)
-        told = [{"direction": x.direction, "text": x.text} for x in shown]
+        told = [{"direction": x.direction, "text": x.text} for x in written(found, *trail, *parts)]
         return json_response({"status": coarse(trail[0]), "letters": told})
 
     async def read_letters(self, request: Request) -> Response:
@@ -320,7 +317,8 @@ class Reports:
             refuse("E_SEALED_UPWARD", "A14")
         await self.parts.reads.note_reading(token, complaint, "letters", request)
         found = await self.letters.of(complaint.id, "REPORT", "FROM_REPORTER", "TO_REPORTER")
-        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
+        shown = written(found, complaint)
+        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in shown]
         return json_response({"letters": told})
 
     async def read_recusals(self, request: Request) -> Response:
@@ -384,6 +382,12 @@ class Reports:
             return kind.model_validate(orjson.loads(await request.body()), strict=True)
         except (ValidationError, ValueError):
             refuse("E_SCHEMA", "SEC-7", field="code")
+
+
+def written(letters: Sequence[Letter], *complaints: Complaint) -> list[Letter]:
+    """A letter lies in the vault before its command is decided: what was refused was not written to him."""
+    sent = {letter for complaint in complaints for letter in complaint.letters_sent}
+    return [x for x in letters if x.direction != "TO_REPORTER" or str(x.id) in sent]
 
 
 def living(trail: list[Complaint]) -> Complaint:

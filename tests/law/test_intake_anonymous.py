@@ -475,6 +475,8 @@ def test_a11_who_wrote_online_reads_which_body_decides(world: World) -> None:
     advice = {"body": "虚构区人民法院"}
     refused(world.give(case, "AdviseReporter", CLERK, advice), "E_STATE")
     assert behind(world, code, "mailbox").json()["letters"] == [], "what was refused was not written to him"
+    letters = world.get(CLERK, f"{case.path}/letters").json()["letters"]
+    assert [x["direction"] for x in letters] == ["REPORT"]
     world.do(case, "RejectComplaint", HEAD, {"reason": "LEGAL_REMEDY"})
     world.do(case, "AdviseReporter", CLERK, advice)
     [letter] = behind(world, code, "mailbox").json()["letters"]

@@ -7,7 +7,7 @@ The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `an
 from __future__ import annotations
 
 from services.intake.domain.integration import Integration
-from shared.contracts.intake import ComplaintAccepted, Stage, StageWaived
+from shared.contracts.intake import ComplaintAccepted, ComplaintSealedUpward, Stage, StageWaived
 from shared.event import Event
 from shared.organs.tree import Level
 
@@ -18,9 +18,12 @@ class Complaint(Integration):
     """One registered item: a letter, a visit, a call, an online submission."""
 
     def meets(self, deadline: str, event: Event) -> bool:
-        """A waiver ends the clock of its own stage: of the notice, or of the result (R46)."""
+        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). What was sealed is
+        escalated when it is delivered (DL-03); of what leaves the system nobody here hears of that."""
         if isinstance(event, StageWaived):
             return STAGE_OF.get(deadline) == event.stage
+        if deadline == "DL-03" and isinstance(event, ComplaintSealedUpward):
+            return not event.parcel
         return True
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
