@@ -237,6 +237,23 @@ class World:
     def get(self, who: str | None, path: str, **params: Any) -> httpx.Response:
         return self.client(who).get(path, params=params)
 
+    def paged(self, who: str, path: str, **params: Any) -> list[dict[str, Any]]:
+        """All rows of one of intake's lists, page by page: other tests fill it too."""
+        params = {"limit": 200, "min_position": self.position("intake"), **params}
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.get(who, path, **params)
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            params["cursor"] = page["next"]
+
+    def queue(self, who: str, **params: Any) -> list[dict[str, Any]]:
+        """What somebody finds on his desk."""
+        return self.paged(who, "/intake/v1/queue", **params)
+
     def give(
         self,
         case: Case,

@@ -532,9 +532,7 @@ def test_a31_what_comes_behind_a_code_lies_on_the_desk_again(world: World) -> No
     world.do(case, "FileNotAccepted", CLERK)
 
     def on_the_desk() -> bool:
-        known = {"min_position": world.position("intake"), "limit": 200}
-        rows = world.get(CLERK, "/intake/v1/queue", **known).json()["items"]
-        return case.id in {row["stream"] for row in rows}
+        return case.id in {row["stream"] for row in world.queue(CLERK)}
 
     assert not on_the_desk()
     done(behind(world, code, "messages", text="补充：去年三月，三千元。"))

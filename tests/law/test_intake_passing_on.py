@@ -240,9 +240,7 @@ def test_a26_a_returned_result_is_told_below_and_owed_again(world: World) -> Non
     [told] = world.entries("intake", born.id, "ResultReturnedBySuperior")
     assert told.event["reason"] == reason["reason"]
     assert [d["id"] for d in told.meta["deadlines"]] == ["DL-06"]
-    known = {"min_position": world.position("intake"), "limit": 200}
-    rows = world.get(TOWN.petition_clerk, "/intake/v1/queue", **known).json()["items"]
-    assert born.id in {row["stream"] for row in rows}
+    assert born.id in {row["stream"] for row in world.queue(TOWN.petition_clerk)}
     world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-27"})
     world.patiently(lambda: len(world.entries("intake", born.id, "AssignedResultReported")) == 2)
     assert "DL-06" not in world.read(born, TOWN.petition_head)["deadlines"]

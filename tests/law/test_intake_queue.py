@@ -30,24 +30,6 @@ HEAD = TOWN.petition_head
 REPORTER = {"name": "虚寻举", "phone": "19944445678", "unit": "虚构运输队", "address": "虚构村八组三号"}
 
 
-def paged(world: World, who: str, path: str, **params: Any) -> list[dict[str, Any]]:
-    """All rows of a list, page by page."""
-    params = {"limit": 200, "min_position": world.position("intake"), **params}
-    found: list[dict[str, Any]] = []
-    while True:
-        answer = world.get(who, path, **params)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        found += page["items"]
-        if page["next"] is None:
-            return found
-        params["cursor"] = page["next"]
-
-
-def queue(world: World, who: str = CLERK, **params: Any) -> list[dict[str, Any]]:
-    return paged(world, who, "/intake/v1/queue", **params)
-
-
 def row_of(rows: list[dict[str, Any]], story: Story) -> dict[str, Any] | None:
     found = [r for r in rows if r["stream"] == story.complaint.id]
     assert len(found) <= 1
@@ -61,7 +43,7 @@ def test_a29_by_priority_and_then_by_age(world: World) -> None:
     """Among all that waits: nobody's place in line depends on who looks, or on when it was entered."""
     for days in (2, 9, 5):
         world.story().received(received_on=str(world.today - timedelta(days=days)))
-    rows = queue(world)
+    rows = world.queue(CLERK)
     ranks = ["URGENT", "REAL_NAME", "NORMAL"]
     places = [(ranks.index(r["priority"]), r["received_on"], r["stream"]) for r in rows]
     assert len(places) >= 3
@@ -71,29 +53,29 @@ def test_a29_by_priority_and_then_by_age(world: World) -> None:
 def test_a29_a_confirmed_name_goes_before_what_is_older(world: World) -> None:
     older = world.story().received(received_on=str(world.today - timedelta(days=30)))
     named = world.story(reporter=REPORTER).registered()
-    before = [r["stream"] for r in queue(world)]
+    before = [r["stream"] for r in world.queue(CLERK)]
     assert before.index(older.complaint.id) < before.index(named.complaint.id)
     confirmed = {"verified_by": "PHONE", "result": "CONFIRMED"}
     world.do(named.complaint, "VerifyReporterIdentity", CLERK, confirmed)
-    after = [r["stream"] for r in queue(world)]
+    after = [r["stream"] for r in world.queue(CLERK)]
     assert after.index(named.complaint.id) < after.index(older.complaint.id)
-    assert row_of(queue(world, priority="REAL_NAME"), named)
+    assert row_of(world.queue(CLERK, priority="REAL_NAME"), named)
 
 
 def test_841_what_was_handed_down_waits_in_the_queue_of_the_organ_below(world: World) -> None:
     story = world.story(COUNTY, accused=[person(TOWN)]).listed()
     world.assign(story.complaint, COUNTY.petition_head, by=COUNTY.petition_head)
     world.do(story.complaint, "TransferDown", COUNTY.petition_head, {"to_organ": TOWN.code})
-    assert row_of(queue(world, COUNTY.petition_clerk), story) is None
+    assert row_of(world.queue(COUNTY.petition_clerk), story) is None
     [entry] = world.entries("intake", story.complaint.id, "ComplaintTransferredDown")
-    assert entry.event["born"] in {r["stream"] for r in queue(world, state="RECEIVED")}
+    assert entry.event["born"] in {r["stream"] for r in world.queue(CLERK, state="RECEIVED")}
 
 
 def test_841_each_row_tells_its_most_urgent_deadline(world: World) -> None:
     """Only of what is owed: nothing runs for an anonymous letter."""
     received = world.today - timedelta(days=1)
     story = world.story(reporter=REPORTER).received(received_on=str(received))
-    row = row_of(queue(world), story)
+    row = row_of(world.queue(CLERK), story)
     assert row is not None
     assert row["age_days"] == 1
     due = working_days_after(received, 15)
@@ -102,7 +84,7 @@ def test_841_each_row_tells_its_most_urgent_deadline(world: World) -> None:
     assert (told["id"], told["due"], told["working_days_left"]) == ("DL-01", str(due), left)
     assert (told["colour"], told["provisional"]) == ("GREEN", False)
     letter = world.story().received()
-    anonymous = row_of(queue(world), letter)
+    anonymous = row_of(world.queue(CLERK), letter)
     assert anonymous is not None
     assert anonymous["deadline"] is None
 
@@ -114,20 +96,20 @@ def test_841_colours_change_by_working_days_alone(world: World) -> None:
     for before in (4, 3, 1, 0):
         day = max(d for d in (due - timedelta(days=n) for n in range(30)) if days_between(d, due) == before)
         world.morning_of(day)
-        row = row_of(queue(world), story)
+        row = row_of(world.queue(CLERK), story)
         assert row is not None
         seen.append((row["deadline"]["working_days_left"], row["deadline"]["colour"]))
     assert seen == [(4, "GREEN"), (3, "YELLOW"), (1, "RED"), (0, "RED")]
-    assert row_of(queue(world, colour="RED"), story)
-    assert row_of(queue(world, colour="YELLOW"), story) is None
+    assert row_of(world.queue(CLERK, colour="RED"), story)
+    assert row_of(world.queue(CLERK, colour="YELLOW"), story) is None
     world.morning_of(due + timedelta(days=1))
-    assert row_of(queue(world, colour="RED"), story) is None
-    row = row_of(queue(world, colour="BLACK"), story)
+    assert row_of(world.queue(CLERK, colour="RED"), story) is None
+    row = row_of(world.queue(CLERK, colour="BLACK"), story)
     assert row is not None
     assert row["deadline"]["colour"] == "BLACK"
     [entry] = [
         r
-        for r in paged(world, CLERK, "/intake/v1/deadlines", colour="BLACK", organ=TOWN.code)
+        for r in world.paged(CLERK, "/intake/v1/deadlines", colour="BLACK", organ=TOWN.code)
         if r["stream"] == story.complaint.id
     ]
     assert (entry["deadline"], entry["colour"]) == ("DL-01", "BLACK")
@@ -141,10 +123,10 @@ def days_between(start: date, end: date) -> int:
 def test_841_what_is_done_is_not_in_the_queue(world: World) -> None:
     original = world.story().listed()
     story = world.story(accused=[{"match": original.ref()}]).listed()
-    assert row_of(queue(world), story)
+    assert row_of(world.queue(CLERK), story)
     world.do(story.complaint, "MarkDuplicate", CLERK, {"of": original.complaint.id})
-    assert row_of(queue(world), story) is None
-    assert row_of(queue(world, state="DUPLICATE_FILED"), story)
+    assert row_of(world.queue(CLERK), story) is None
+    assert row_of(world.queue(CLERK, state="DUPLICATE_FILED"), story)
 
 
 def test_841_filters(world: World) -> None:
@@ -162,24 +144,24 @@ def test_841_filters(world: World) -> None:
         ({"priority": "NORMAL"}, (True, True)),
         ({"priority": "URGENT"}, (False, False)),
     ):
-        rows = queue(world, **filters)
+        rows = world.queue(CLERK, **filters)
         assert (row_of(rows, old) is not None, row_of(rows, accepted) is not None) == ours, filters
 
 
 def test_54_the_queue_within_jurisdiction(world: World) -> None:
     story = world.story().registered()
     for above in (COUNTY.petition_clerk, CITY.case_manager):
-        assert row_of(queue(world, above, organ=TOWN.code), story)
+        assert row_of(world.queue(above, organ=TOWN.code), story)
     for beside in (OTHER_TOWN.petition_clerk, OTHER_COUNTY.petition_head):
-        assert row_of(queue(world, beside), story) is None
-        assert queue(world, beside, organ=TOWN.code) == []
+        assert row_of(world.queue(beside), story) is None
+        assert world.queue(beside, organ=TOWN.code) == []
     refused(world.get(SUBJECT, "/intake/v1/queue"), "E_FORBIDDEN_ROLE")
     refused(world.get(None, "/intake/v1/queue"), "E_UNAUTHENTICATED")
 
 
 def test_sec11_the_queue_holds_numbers_only(world: World) -> None:
     story = world.story(reporter=REPORTER).accepted()
-    row = row_of(queue(world), story)
+    row = row_of(world.queue(CLERK), story)
     assert row is not None
     assert set(row) == {
         "stream", "number", "state", "organ", "version", "received_on", "channel", "priority",
@@ -239,8 +221,8 @@ def test_pages_and_filters_of_the_queue_that_are_none(world: World, name: str, v
 def test_dl_the_list_of_deadlines_page_by_page(world: World) -> None:
     """Every running deadline once, the most urgent first, whatever the size of a page."""
     stories = [world.story(reporter=REPORTER).received() for _ in range(3)]
-    whole = paged(world, CLERK, "/intake/v1/deadlines")
-    assert paged(world, CLERK, "/intake/v1/deadlines", limit=3) == whole
+    whole = world.paged(CLERK, "/intake/v1/deadlines")
+    assert world.paged(CLERK, "/intake/v1/deadlines", limit=3) == whole
     keys = [(r["due"], r["stream"], r["deadline"]) for r in whole]
     assert keys == sorted(set(keys))
     mine = [r for r in whole if r["stream"] in {s.complaint.id for s in stories}]
@@ -252,7 +234,7 @@ def test_54_the_list_of_deadlines_narrowed_to_an_organ(world: World) -> None:
     story = world.story(reporter=REPORTER).registered()
 
     def seen(who: str, **filters: str) -> bool:
-        rows = paged(world, who, "/intake/v1/deadlines", **filters)
+        rows = world.paged(who, "/intake/v1/deadlines", **filters)
         return story.complaint.id in {r["stream"] for r in rows}
 
     assert seen(COUNTY.case_manager, organ=TOWN.code)
@@ -264,7 +246,7 @@ def test_54_the_list_of_deadlines_narrowed_to_an_organ(world: World) -> None:
 
 
 def search(world: World, who: str = CLERK, **params: Any) -> list[dict[str, Any]]:
-    return paged(world, who, "/intake/v1/search/complaints", **{"limit": 50, **params})
+    return world.paged(who, "/intake/v1/search/complaints", **{"limit": 50, **params})
 
 
 def readings(world: World, after: int, story: Story) -> list[tuple[str, str]]:
@@ -536,7 +518,7 @@ def next_month(world: World) -> str:
 
 
 def digests(world: World, who: str = TOWN.handling_dept_head, **filters: Any) -> list[dict[str, Any]]:
-    return paged(world, who, "/intake/v1/duplicate-digests", **filters)
+    return world.paged(who, "/intake/v1/duplicate-digests", **filters)
 
 
 def told_in(world: World, number: str, **filters: Any) -> list[dict[str, Any]]:
