@@ -23,7 +23,8 @@ from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 
 from deploy.local.people import people
 from deploy.local.stack import Stack
-from services.intake import commands
+from services.intake.commands import COMMANDS
+from services.intake.commands.passing_on import TransferToHandler
 from services.intake.domain.complaint import Complaint
 from services.intake.main import service
 from shared.command import Command, Token
@@ -85,7 +86,7 @@ async def _accepted(intake: Parts) -> UUID:
     clerk, head = _token("petition_clerk@DI-990102100"), _token("petition_head@DI-990102100")
 
     async def do(token: Token, id: UUID | None, name: str, version: int | None = None, **body: Any) -> UUID:
-        cls: type[Command] = next(c for c in commands.COMMANDS if c.__name__ == name)
+        cls: type[Command] = next(c for c in COMMANDS if c.__name__ == name)
         request = Request(cls.model_validate(body), token, id, if_match=version)
         return UUID((await intake.gatekeeper.execute(request)).answer["id"])
 
@@ -108,7 +109,7 @@ async def _accepted(intake: Parts) -> UUID:
 
 
 async def _hop(intake: Parts, case: UUID, other: Receiver) -> float:
-    transfer = Request(commands.TransferToHandler(), _token("petition_head@DI-990102100"), case)
+    transfer = Request(TransferToHandler(), _token("petition_head@DI-990102100"), case)
     await intake.gatekeeper.execute(transfer)
     committed = perf_counter()
     return await other.heard("hop") - committed
