@@ -38,6 +38,7 @@ from services.intake.vault.blobs import Blobs
 from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
+from services.intake.vault.tokens import reveals
 from services.intake.vault.transfers import Transfers
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
@@ -156,6 +157,11 @@ class Lookups:
             return ref, complaint.identity_status if ref else "UNCLAIMED", original
         if command.reporter is None:
             return "", "UNCLAIMED", ""
+        # A new complaint has this one reporter: no need to ask the screen, which asks the vault.
+        if isinstance(command, ReceiveComplaint):
+            numbers = f"{command.blob_id}\n{command.platform_no}"
+            if reveals(numbers, [command.reporter]):
+                refuse("E_TEXT_IDENTITY_LEAK", "SEC-12", fields=["blob_id", "platform_no"])
         ref = await self.vault.deposit(aggregate.id, command.reporter)
         return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED", ""
 

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.receiving import received_as
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
-from shared.command import Command, Day, Reference, Screened, ShortText
+from shared.command import Command, Day, Reference, ShortText
 from shared.contracts.common import LevelName
 from shared.contracts.intake import Category, Channel, Source
 from shared.event import L3, L4
@@ -33,8 +33,8 @@ class ReceiveComplaint(
     """The level that the triage found competent for the accused."""
     competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-\d{2,9})?$")] = ""
     """Another organ of no higher level that the triage found competent (A17)."""
-    blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$"), Screened()] = ""
-    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$"), Screened()] = ""
+    blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
+    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
     acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = ""
     urgent: bool = False
     """A threat to safety or to evidence: it is worked on first."""
