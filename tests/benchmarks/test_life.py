@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
+from services.intake.commands import COMMANDS
 from shared.store.mapper import EventMapper
 from shared.store.sealing import Keyring, Sealer
+from tests.benchmarks import hop
+from tests.benchmarks.__main__ import BENCHES
 from tests.benchmarks.growth import decisions
 from tests.benchmarks.life import life, log_of
 
@@ -44,3 +47,9 @@ def test_every_decision_is_another_one() -> None:
     sent = list(islice(decisions(cases, "t"), 4))
     assert len(set(sent)) == 4
     assert [str(cases[n % 2]).encode() in request for n, request in enumerate(sent)] == [True] * 4
+
+
+def test_every_measure_finds_what_it_measures() -> None:
+    """A measure that names what has moved fails here, and not when somebody wants to know."""
+    assert set(BENCHES) == {"hop", "write", "rebuild", "growth"}
+    assert hop.TransferToHandler in COMMANDS
