@@ -7,11 +7,19 @@ from pathlib import Path
 
 from deploy.local import secretfiles
 from deploy.local.process import Child, StartError, accepts, spawn, wait_until
+from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 
 READ_BODY = "2m"
 """Who sends more slowly than a large file needs on a slow line holds a place that others wait for."""
 # A reporter may be found by an address or by a telephone's model. Neither is logged, nor passed on.
 _REMOVED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "User-Agent")
+
+_LOG_FORMAT = """\t\tformat filter {
+\t\t\twrap json
+\t\t\tfields {
+\t\t\t\trequest delete
+\t\t\t}
+\t\t}"""
 
 
 def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
@@ -32,13 +40,20 @@ def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
 \t}}
 \tstorage file_system "{storage}"
 \tlog {{
-\t\tformat filter {{
-\t\t\twrap json
-\t\t\tfields {{
-\t\t\t\trequest delete
-\t\t\t}}
-\t\t}}
+\t\texclude http.log.error
+{_LOG_FORMAT}
 \t}}
+\tlog errors {{
+\t\tinclude http.log.error
+\t\tlevel DEBUG
+{_LOG_FORMAT}
+\t}}
+}}
+
+(nowhere) {{
+\theader Content-Type {MEDIA_TYPE}
+\theader Content-Language zh-CN
+\trespond `{_said("E_NOT_FOUND")}` 404
 }}
 
 http://127.0.0.1:{port}, http://localhost:{port} {{
@@ -49,10 +64,22 @@ http://127.0.0.1:{port}, http://localhost:{port} {{
 " 200
 \t}}
 \thandle {{
-\t\terror 404
+\t\timport nowhere
+\t}}
+\thandle_errors {{
+\t\t@away expression `{{err.status_code}} in [502, 503, 504]`
+\t\theader @away Content-Type {MEDIA_TYPE}
+\t\theader @away Content-Language zh-CN
+\t\theader @away Retry-After {RETRY_AFTER_SECONDS}
+\t\trespond @away `{_said("E_UNAVAILABLE")}` 503
 \t}}
 }}
 """
+
+
+def _said(code: str) -> str:
+    """What a service would say itself, were it there (RFC 9457)."""
+    return bytes(problem(code).body).decode()
 
 
 def _route(name: str, upstream: int) -> str:
@@ -60,7 +87,9 @@ def _route(name: str, upstream: int) -> str:
     return f"""\tredir /{name} /{name}/ 308
 \thandle_path /{name}/* {{
 \t\t@inside path */metrics */metrics/
-\t\terror @inside 404
+\t\thandle @inside {{
+\t\t\timport nowhere
+\t\t}}
 \t\treverse_proxy 127.0.0.1:{upstream} {{
 {removed}
 \t\t\theader_up X-Forwarded-Prefix /{name}

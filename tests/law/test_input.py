@@ -391,6 +391,22 @@ def test_content_lengths_that_are_none(world: World, content_length: str) -> Non
         assert answer.split(b" ")[1:2] != [b"502"], answer
 
 
+def test_expectations_that_nobody_meets(world: World) -> None:
+    """RFC 9110 §10.1.1: the front door answers them itself, and the service hears nothing of it."""
+    before = world.position("intake")
+    body, headers = {"channel": "LETTER"}, {"expect": "0", "idempotency-key": "expectation"}
+    assert world.client(CLERK).post(RECEIVE, json=body, headers=headers).status_code == 417
+    assert world.position("intake") == before
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/complaints", "/intake/metrics", "/intake/nowhere"])
+def test_paths_that_lead_nowhere(world: World, path: str) -> None:
+    """Whoever notices it, the front door or a service, says so in the same words (RFC 9457)."""
+    answer = httpx.get(world.stack.front_url + path, trust_env=False)
+    bad(answer, 404)
+    assert answer.content == httpx.get(world.stack.front_url + "/intake/v1/none", trust_env=False).content
+
+
 # --- queries ---
 
 

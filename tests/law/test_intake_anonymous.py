@@ -62,7 +62,8 @@ def test_r30_a34_a81_the_notice_is_read_before(world: World) -> None:
     for right in ("申请有关人员回避", "检举工作人员", "申请保护", "奖励", "径送其上一级机关"):
         assert right in words
     assert len(notice["zh"]) == len(notice["en"])
-    refused(report(world, acknowledged_notice_version=""), "E_SCHEMA")
+    for unread in ("", "3"):
+        refused(report(world, acknowledged_notice_version=unread), "E_SCHEMA")
 
 
 def test_a4_where_and_when_an_organ_is_reached_is_public(world: World) -> None:

@@ -355,10 +355,18 @@ def test_r40_a34_policy_is_explained_and_secrecy_told(world: World) -> None:
     refused(give(), "E_STATE", "A31")
 
 
+def test_a31_who_worked_on_it_tells_the_result(world: World) -> None:
+    """§5.2: the petition department reads that it was told, and tells nothing itself."""
+    story = concluded(world)
+    answer = world.give(story.complaint, "RecordResultFeedback", CLERK, feedback(story))
+    refused(answer, "E_FORBIDDEN_ROLE", "A31")
+
+
 def test_a31_nothing_is_told_to_whom_nobody_knows(world: World) -> None:
     story = world.story().concluded()
     world.patiently(lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE", "the result")
-    answer = world.give(story.complaint, "RecordResultFeedback", CLERK, feedback(story))
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    answer = world.give(story.complaint, "RecordResultFeedback", HANDLER, feedback(story))
     refused(answer, "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A31")
 
 

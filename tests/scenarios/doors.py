@@ -190,7 +190,7 @@ class Doors:
             "secrecy_duty_told": True,
             "reaction": "OBJECTS",
         }
-        world.do(case, "RecordResultFeedback", CLERK, result)
+        world.do(case, "RecordResultFeedback", HANDLER, result)
         objection = {"objection": "对处理有不同意见。", "explanation": "已作说明。"}
         world.do(case, "RecordObjection", CLERK, objection)
         self._protection(case, who)

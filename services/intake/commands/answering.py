@@ -73,8 +73,9 @@ class WaiveStage(Command, on=Complaint, rule="R46", by=BOTH):
     ground: WaiverGround
 
 
-class RecordResultFeedback(Command, on=Complaint, rule="A31", by=BOTH, duty="answerer"):
-    """Tells a real-name reporter the result (反馈结果), explains policy, and reminds him of secrecy."""
+class RecordResultFeedback(Command, on=Complaint, rule="A31", by=HANDLERS, duty="answerer"):
+    """Tells a real-name reporter the result (反馈结果), explains policy, and reminds him of secrecy. Who
+    worked on it does (§5.2); the petition department reads that it was done."""
 
     outcomes: Annotated[tuple[OutcomeTold, ...], Field(min_length=1, max_length=100)]
     means: Means

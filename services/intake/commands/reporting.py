@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import ReporterBlock
+from services.intake.reporting.notice import NoticeVersion
 from shared.case_commands import Role
 from shared.command import Command, Reference
 from shared.contracts.common import LevelName, RecusalGround
@@ -25,7 +26,7 @@ class SubmitReport(
     """Reports without an account (举报). To give one's name is offered and never asked (R29)."""
 
     channel: Literal["ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP"]
-    acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,20}$")]
+    acknowledged_notice_version: NoticeVersion
     """The notice that was read before (R30)."""
     unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
     """Where the accused works: division code of GB/T 2260."""

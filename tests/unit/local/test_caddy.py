@@ -58,7 +58,9 @@ def test_the_door(door: tuple[str, Path]) -> None:
 
     assert "/intake/" in httpx.get(f"{url}/").text
     assert httpx.get(f"{url}/elsewhere").status_code == 404
-    assert httpx.get(f"{url}/audit/v1", headers=headers).status_code == 502
+    away = httpx.get(f"{url}/audit/v1", headers=headers)
+    assert (away.status_code, away.json()["code"]) == (503, "E_UNAVAILABLE")
+    assert away.headers["retry-after"] == "1"
     text = log.read_text()
     assert "502" in text or "refused" in text  # the error was logged
     for trace in ("203.0.113.9", "phone-model-7", "remote_ip", "client_ip", "Bearer"):
