@@ -63,6 +63,9 @@ class Context:
     duty: str = ""
     correlation_id: UUID | None = None
     command_id: UUID | None = None
+    attempt: UUID | None = None
+    """The command with this body: by it is named what is deposited before the decision. Refused, and sent
+    again with another body, it finds nothing of the first (R29)."""
     causation_id: UUID | None = None
     legal_basis: tuple[dict[str, str], ...] = ()
     trace_id: str = ""

@@ -22,7 +22,15 @@ from shared.event import event_class
 from shared.reaction import derived_id
 from shared.refusal import Refusal, refuse
 from shared.security import roles
-from shared.store.types import Append, Appended, CommandMismatch, CommandRecord, Effect, VersionConflict
+from shared.store.types import (
+    Append,
+    Appended,
+    CommandMismatch,
+    CommandRecord,
+    Effect,
+    EventTooLarge,
+    VersionConflict,
+)
 
 A = TypeVar("A", bound=Aggregate)
 BEFOREHAND = timedelta(seconds=1)
@@ -108,6 +116,8 @@ class Gatekeeper:
                 raise
         except CommandMismatch:
             refuse("E_IDEMPOTENCY_MISMATCH")
+        except EventTooLarge:
+            refuse("E_BODY_TOO_LARGE", request.command.gate.rule)
 
     async def _decide_with_retry(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
         # A repeated creation is found out by the store, unless it would bring an identity to the vault again.
@@ -125,7 +135,8 @@ class Gatekeeper:
 
     async def _decide(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
         command, gate = request.command, request.command.gate
-        aggregate = await self._load(request, command_id)
+        attempt = derived_id("attempt", command_id, request_hash.hex())
+        aggregate = await self._load(request, attempt)
         actor = self._check_actor(request, aggregate)
         if not command.creates:
             self._check_version(request, aggregate)
@@ -139,6 +150,7 @@ class Gatekeeper:
             rule=gate.rule,
             duty=gate.duty,
             command_id=command_id,
+            attempt=attempt,
             legal_basis=request.legal_basis,
             trace_id=request.trace_id,
         )
@@ -166,14 +178,14 @@ class Gatekeeper:
             )
         )
 
-    async def _load(self, request: Request, command_id: UUID) -> Aggregate:
+    async def _load(self, request: Request, attempt: UUID) -> Aggregate:
         command = request.command
         organ = request.token.organ if request.token else ""
         if command.creates and (own := command.stream(organ)) is not None:
             return await self.repository.get(command.on, own) or command.on(own)
         if command.creates:
             # A repeated command finds its own stream again, so it cannot open a second one.
-            return command.on(derived_id("created", command_id))
+            return command.on(derived_id("created", attempt))
         assert request.object_id is not None
         aggregate = await self.repository.get(command.on, request.object_id)
         if aggregate is None:

@@ -30,7 +30,7 @@ from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BusKey, Published, content
 from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
-from shared.bus.parking import PgParkedStore
+from shared.bus.parking import PgParkedStore, reason_of
 from shared.bus.relay import Relay
 from shared.clock import Clock, FileClock, SystemClock
 from shared.command import Command
@@ -296,7 +296,8 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
 def _ended(task: asyncio.Task[None]) -> None:
     """A worker that ends by an error ends the process: a supervisor starts it again, loudly."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("worker_died", error=type(error).__name__, text=str(error)[:300])
+        # Its message may quote data; the place tells a defect as well.
+        log.error("worker_died", error=reason_of(error))
         _fatal()
 
 

@@ -30,9 +30,11 @@ from services.intake.commands.reporting import AskForRecusal, SubmitReport, Writ
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.disclosing import Asked, Forgettable
+from services.intake.domain.misconduct import StaffMisconductReport
+from services.intake.domain.overseen import REPORTED, Overseen
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
-from services.intake.domain.retaliation import Retaliated
+from services.intake.domain.retaliation import Retaliated, RetaliationReport
 from services.intake.integration.inbound import Deposit
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.letters import Direction, Letters
@@ -70,6 +72,12 @@ PASSING = (
     "AssignJurisdiction",
 )
 """Commands that make another organ's complaint out of this one."""
+
+OVERSEEN: tuple[tuple[type[Overseen], str], ...] = (
+    (RetaliationReport, "intake.RetaliationReported"),
+    (StaffMisconductReport, "intake.StaffMisconductReported"),
+)
+"""What may have come with a complaint, and the event that it began with."""
 
 
 class Lookups:
@@ -190,11 +198,15 @@ class Lookups:
     async def letter(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
         """Free words of or to a reporter: sealed before the event that refers to them is written."""
         assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal)
-        if await self.vault.forgotten(aggregate.id):
-            refuse("E_STATE", "§6.5", reason="its reporter was forgotten")
+        await self._check_remembered(aggregate.id)
         direction = DIRECTIONS[type(command)]
-        id = derived_id("letter", ctx.command_id)
+        id = derived_id("letter", ctx.attempt)
         return await self.letters.put(aggregate.id, direction, command.text, id)
+
+    async def _check_remembered(self, complaint: UUID) -> None:
+        """What is put under a destroyed key's name would be erased with it."""
+        if await self.vault.forgotten(complaint):
+            refuse("E_STATE", "§6.5", reason="its reporter was forgotten")
 
     async def advice(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
         """Who wrote online is told by a letter; only what an event names is shown to him (A11)."""
@@ -203,9 +215,7 @@ class Lookups:
         if not aggregate.channel.startswith("ONLINE") or await self.vault.forgotten(aggregate.id):
             return None
         words = f"您反映的事项属于{command.body}的职责，请向其反映。"
-        return await self.letters.put(
-            aggregate.id, "TO_REPORTER", words, derived_id("letter", ctx.command_id)
-        )
+        return await self.letters.put(aggregate.id, "TO_REPORTER", words, derived_id("letter", ctx.attempt))
 
     async def retaliated(self, command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
         """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
@@ -218,7 +228,8 @@ class Lookups:
             refuse("E_NEED_TO_KNOW")
         if command.subject not in {a.ref for a in complaint.accused}:
             return Retaliated(complaint, None)
-        id = derived_id("account", ctx.command_id)
+        await self._check_remembered(complaint.id)
+        id = derived_id("account", ctx.attempt)
         return Retaliated(complaint, await self.letters.put(complaint.id, "ACCOUNT", command.account, id))
 
     async def handled_by(self, command: Command, aggregate: Aggregate, ctx: Context) -> str:
@@ -232,7 +243,8 @@ class Lookups:
         """What is said of a member of the staff: with the complaint that it came with, or by itself."""
         assert isinstance(command, ReportStaffMisconduct | TellOfStaffMisconduct)
         key = getattr(command, "complaint", aggregate.id)
-        return await self.letters.put(key, "ACCOUNT", command.account, derived_id("account", ctx.command_id))
+        await self._check_remembered(key)
+        return await self.letters.put(key, "ACCOUNT", command.account, derived_id("account", ctx.attempt))
 
     async def register(self, command: Command, aggregate: Aggregate, ctx: Context) -> dict[str, Accused]:
         """The accused that the clerk says are known already."""
@@ -268,8 +280,20 @@ class Lookups:
         """Whether anything still needs the reporter of a complaint."""
         assert isinstance(command, DestroyIdentityKey)
         complaint = await self.repository.get(Complaint, command.complaint)
-        held = complaint is not None and await self.held(complaint)
+        held = complaint is not None and await self._still_needed(complaint)
         return Forgettable(complaint, ctx.law.policy.int_of("retention.identity.years"), held)
+
+    async def _still_needed(self, complaint: Complaint) -> bool:
+        """Protection that has not ended, and reports that came with the complaint and are not settled."""
+        if await self.held(complaint):
+            return True
+        for kind, topic in OVERSEEN:
+            for stream in await self.repository.recorder.streams_with(topic, 0):
+                report = await self.repository.get(kind, stream)
+                assert report is not None
+                if report.complaint == str(complaint.id) and report.state == REPORTED:
+                    return True
+        return False
 
     async def _link(self, complaint: Complaint, ctx: Context) -> Written:
         entries = []

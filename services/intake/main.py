@@ -51,6 +51,7 @@ from services.intake.vault.reading import VaultRoutes
 from services.intake.vault.room import VaultRoom
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Destroyed, Vault
+from services.intake.vault.sweep import LogLost, Sweep
 from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
 from shared.bus.connection import connect, disconnect
@@ -88,7 +89,8 @@ class Intake:
 
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
-            engine = create_async_engine(parts.settings.vault_database_url, pool_size=3, pool_timeout=3)
+            url = parts.settings.vault_database_url
+            engine = create_async_engine(url, pool_size=3, pool_timeout=3, hide_parameters=True)
             self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), FURTHER)
         return self.vault
 
@@ -114,7 +116,7 @@ class Intake:
         return Envelopes(parts.settings.keys_dir / KEYS_FILE)
 
     def platforms_of(self, parts: Parts) -> Platforms:
-        platforms = Platforms(parts.settings.keys_dir / PLATFORMS_FILE, tls_only=parts.settings.production)
+        platforms = Platforms(parts.settings.keys_dir / PLATFORMS_FILE, strict=parts.settings.production)
         platforms.of("")  # what cannot be used is told at the start, and not at the first call
         return platforms
 
@@ -184,11 +186,11 @@ class Intake:
         blobs = self.blobs_of(parts)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
-        transfers, exists = Transfers(vault.engine, vault.ready), exists_in(parts)
+        transfers = Transfers(vault.engine, vault.ready)
         PlatformRoutes(
             parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
         ).add_to(app)
-        parcels, lookups = self.parcels_of(parts), self.lookups(parts)
+        lookups = self.lookups(parts)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -206,19 +208,26 @@ class Intake:
             finally:
                 await disconnect(nc)
 
+        async def named(parcel: Parcel) -> bool:
+            return await lookups.sealed_complaint(parcel.id, parcel.addressee) is not None
+
+        swept = Sweep(vault.engine, parts.recorder, named)
+
         async def sweep() -> None:
             while True:
                 await asyncio.sleep(SWEEP_SECONDS)
                 try:
-                    erased = await vault.sweep_orphans(exists) + await letters.sweep_orphans(exists)
-                    await transfers.sweep_orphans(exists)
-                    erased += await blobs.sweep_orphans(exists)
-                    erased += await parcels.sweep_orphans(named)
+                    await vault.ready()
+                    erased = await swept()
+                except LogLost as lost:
+                    parts.observer.halted("vault sweep", str(lost))
+                    log.error("sweep_halted", reason=str(lost))
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("sweep_waits", error=type(error).__name__)
-                    continue
-                if erased:
-                    log.info("orphans_erased", count=erased)
+                else:
+                    parts.observer.halted("vault sweep", None)
+                    if erased:
+                        log.info("orphans_erased", count=erased)
 
         async def forget() -> None:
             """Destroys what the record says is destroyed: at the start whatever a restore brought back, then
@@ -239,9 +248,6 @@ class Intake:
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("forgetting_waits", error=type(error).__name__)
                 await asyncio.sleep(FORGET_SECONDS)
-
-        async def named(parcel: Parcel) -> bool:
-            return await lookups.sealed_complaint(parcel.id, parcel.addressee) is not None
 
         if parts.settings.nats_url:
             parts.workers.append(door)

@@ -90,6 +90,7 @@ class Reports:
         self.letters = letters
         self.flood = flood
         self.slow = SlowHash(waiting=GUESSES_WAITING)
+        self.guessing = SlowHash(waiting=GUESSES_WAITING)
         self.keeping = SlowHash()
         self._secret = secret
 
@@ -204,10 +205,10 @@ class Reports:
     async def submit(self, request: Request) -> Response:
         """Reports without an account. The query code is shown in this answer and never again."""
         key = idempotency_key(request.headers.get("idempotency-key")) or secrets.token_urlsafe(24)
+        self._worked(request)
         command = await self._command(SubmitReport, request)
         if isinstance(command, Response):
             return command
-        self.flood.check(request.headers.get("proof-of-work", ""))
         done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
         code = codes.make(self._secret, key)
         halves = codes.halves(code)
@@ -217,7 +218,7 @@ class Reports:
 
     async def status(self, request: Request) -> Response:
         """The coarse status behind a code; a wrong code and no code of ours are one and the same."""
-        trail = await self.opened((await self._body(Behind, request)).code)
+        trail = await self.opened((await self._body(Behind, request)).code, self.guessing)
         return json_response({"status": coarse(trail[0])})
 
     async def write(self, request: Request) -> Response:
@@ -234,10 +235,14 @@ class Reports:
         reported by a name that was confirmed (R46)."""
         return await self._behind(WaiveMeeting, Waived, request)
 
+    def _worked(self, request: Request) -> None:
+        """Takes the proof before the body is read: a slow one holds a place."""
+        self.flood.check(request.headers.get("proof-of-work", ""))
+
     async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
         """A command on the complaint behind the code, where it is now; answered by the coarse status."""
+        self._worked(request)
         body = await self._body(form, request)
-        self.flood.check(request.headers.get("proof-of-work", ""))
         trail = await self.opened(body.code)
         key = idempotency_key(request.headers.get("idempotency-key"))
         try:
@@ -249,8 +254,8 @@ class Reports:
 
     async def ask_protection(self, request: Request) -> Response:
         """Asks for protection (A33, A49): for himself, for his relatives, for who is taken for him."""
+        self._worked(request)
         body = await self._body(Threatened, request)
-        self.flood.check(request.headers.get("proof-of-work", ""))
         trail = await self.opened(body.code)
         key = idempotency_key(request.headers.get("idempotency-key"))
         return json_response({"number": await self.protect(living(trail).id, body.text, key)}, 201)
@@ -259,8 +264,8 @@ class Reports:
         """Reports a member of the organ that handles the matter (检举工作人员, A33): to the organ above it
         and to internal supervision, past the organ itself; where several organs have had the matter, past
         all of them, since only the words tell whose staff is meant."""
+        self._worked(request)
         body = await self._body(Threatened, request)
-        self.flood.check(request.headers.get("proof-of-work", ""))
         trail = await self.opened(body.code)
         organs = self.parts.law.organs
         complaint = max(reversed(trail), key=lambda c: organs.get(c.organ).level)
@@ -274,7 +279,7 @@ class Reports:
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code, whichever organ wrote or received them."""
-        trail = await self.opened((await self._body(Behind, request)).code)
+        trail = await self.opened((await self._body(Behind, request)).code, self.guessing)
         parts = await self._parts_of(trail)
         found = await self.letters.to_and_fro([c.id for c in trail], [c.id for c in parts])
         told = [{"direction": x.direction, "text": x.text} for x in written(found, *trail, *parts)]
@@ -315,14 +320,14 @@ class Reports:
         told = [{"id": str(x.id), "text": x.text} for x in found if str(x.id) in own]
         return json_response({"letters": told})
 
-    async def opened(self, code: str) -> list[Complaint]:
+    async def opened(self, code: str, slow: SlowHash | None = None) -> list[Complaint]:
         """The complaint that a code opens, and those that were born of it as it went from organ to organ,
         in this order. One slow hash is spent on whatever has the form of a code, then 404 or not; what has
-        not is no guess and costs nothing."""
+        not is no guess and costs nothing. `slow`: whose turn it takes; who has worked for it has his own."""
         halves = codes.halves(code)
         if halves is None:
             refuse("E_NOT_FOUND")
-        id = await self.letters.complaint_of(halves, self.slow)
+        id = await self.letters.complaint_of(halves, slow or self.slow)
         complaint = await self.parts.repository.get(Complaint, id) if id is not None else None
         if complaint is None:
             refuse("E_NOT_FOUND")

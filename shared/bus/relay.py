@@ -29,6 +29,7 @@ from shared.bus.envelope import BusKey, to_cloudevent, type_of
 from shared.bus.log import Log
 from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, TRACEPARENT, stream_name, stream_subjects
 from shared.bus.observer import Observer
+from shared.bus.parking import reason_of
 from shared.event import Recorded
 from shared.store.types import LogEntry
 
@@ -103,7 +104,7 @@ class Relay:
                 await asyncio.sleep(self._halted_retry)
             except Exception as error:  # whatever it is, silence would be worse
                 self._observer.error("relay", error)
-                log.warning("relay.retry", service=self._service, error=type(error).__name__, text=str(error))
+                log.warning("relay.retry", service=self._service, error=reason_of(error))
                 await backoff.wait()
 
     def _set_halted(self, reason: str | None) -> None:

@@ -76,14 +76,18 @@ class TokenVerifier:
             return dict(jwt.decode(raw, await self._key_set(refresh=True), algorithms=ALGORITHMS).claims)
 
     async def _key_set(self, *, refresh: bool) -> KeySet:
+        if self._keys is not None and not refresh:
+            return self._keys  # whoever waits for new ones holds up nobody whose key is known
         async with self._lock:
-            stale = refresh and time.monotonic() - self._fetched > JWKS_PAUSE_SECONDS
+            stale = time.monotonic() - self._fetched > JWKS_PAUSE_SECONDS
             if self._keys is None or stale:
-                self._fetched = time.monotonic()
-                async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-                    answer = await client.get(self._url)
-                    answer.raise_for_status()
-                self._keys = KeySet.import_key_set(answer.json())
+                try:
+                    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                        answer = await client.get(self._url)
+                        answer.raise_for_status()
+                    self._keys = KeySet.import_key_set(answer.json())
+                finally:
+                    self._fetched = time.monotonic()  # one that is away is not asked by each in turn
             return self._keys
 
     def _reject(self) -> NoReturn:

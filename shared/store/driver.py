@@ -35,6 +35,7 @@ def open_engine(url: str, *, size: int = 10) -> AsyncEngine:
         pool_size=size,
         max_overflow=0,
         pool_timeout=5,
+        hide_parameters=True,  # an error that is logged or shown quotes none of them
         connect_args={"timeout": 5},
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,

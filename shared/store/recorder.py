@@ -35,6 +35,7 @@ from shared.store.types import (
     Appended,
     CommandRecord,
     Effect,
+    EventTooLarge,
     LogEntry,
     RawEntry,
     StoreUnavailable,
@@ -44,6 +45,8 @@ Publish = Callable[[Recorded], dict[str, Any]]
 """The published content of an event in clear, without its position and recording time."""
 
 LEGAL_TIME = ZoneInfo("Asia/Shanghai")
+MOST_BYTES = 600_000
+"""Of a stored event. Published, its sealed fields are a third longer, and the broker takes 1 MiB."""
 POLL = 0.1
 """Seconds between looks for what other processes appended."""
 
@@ -346,6 +349,8 @@ class _Unit:
 
     def _render(self, recorded: Recorded, number: str = "") -> Rendered:
         stored = self.mapper.to_stored_event(recorded)
+        if len(stored.state) > MOST_BYTES:
+            raise EventTooLarge(f"{recorded.type}: {len(stored.state)} bytes")
         published = self.publish(recorded)
         row = EventRow(
             recorded.originator_id,

@@ -28,6 +28,10 @@ class VersionConflict(StoreError):
         self.version = version
 
 
+class EventTooLarge(StoreError):
+    """An event that the broker would not take: stored, it would hold up everything behind it."""
+
+
 class VersionGap(VersionConflict):
     """The stream ends before the version that the append builds on: its reader knew more than the store."""
 

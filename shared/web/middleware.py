@@ -20,7 +20,8 @@ from shared.store.types import StoreUnavailable
 from shared.web.problems import problem, refusal_problem, schema_problem
 
 TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-BODY_SECONDS = 120.0
+BODY_SECONDS = 30.0
+LARGER_BODY_SECONDS = 120.0
 """A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
 log = structlog.get_logger("web")
 
@@ -30,7 +31,7 @@ class BodyTooLarge(Exception):
 
 
 class BodyTooSlow(Exception):
-    """A body had not arrived whole after `BODY_SECONDS`."""
+    """A body had not arrived whole in time."""
 
 
 class HttpMetrics:
@@ -108,7 +109,8 @@ class Envelope:
             await send(message)
 
         received, most, whole = 0, self.larger.get(scope["path"], self.max_body), False
-        until = asyncio.get_running_loop().time() + BODY_SECONDS
+        seconds = LARGER_BODY_SECONDS if scope["path"] in self.larger else BODY_SECONDS
+        until = asyncio.get_running_loop().time() + seconds
 
         async def counting() -> Message:
             nonlocal received, whole
@@ -145,7 +147,7 @@ class Envelope:
         except BodyTooLarge:
             await answer(problem("E_BODY_TOO_LARGE", details={"max_bytes": most}, accept_language=language))
         except BodyTooSlow:
-            told = {"seconds": int(BODY_SECONDS)}
+            told = {"seconds": int(seconds)}
             await answer(problem("E_BODY_TOO_SLOW", details=told, accept_language=language))
         except Refusal as refusal:
             await answer(refusal_problem(refusal, language))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.case import RECUSAL_DECIDERS, Case
-from shared.command import Command
+from shared.command import Command, Token
 from shared.refusal import refuse
 from shared.security.roles import INTERNAL_SUPERVISOR
 from shared.web.app import json_response, page_number, plain_rows
@@ -61,18 +62,27 @@ class RecusalRequests:
         query = (
             select(cases.c.kind, cases.c.organ, cases.c.number, asked)
             .join(cases, cases.c.stream == asked.c.stream)
-            .where(self.reads.visible(cases, token), asked.c.position < before)
+            .where(self.reads.visible(cases, token))
             .order_by(asked.c.position.desc())
             .limit(limit)
         )
-        async with self.reads.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(query)).mappings())
-        gatekeeper, items = self.reads.gatekeeper, []
-        for row in rows:
-            if not watching:
-                case = await gatekeeper.repository.get(self._kinds[row["kind"]], row["stream"])
-                about = (gatekeeper.law, token.person, token.roles, token.organ)
-                if case is None or row["request"] not in case.recusals_to_decide(*about):
-                    continue
-            items.append(row)
-        return json_response({"items": items, "next": rows[-1]["position"] if len(rows) == limit else None})
+        items: list[dict[str, Any]] = []
+        while len(items) < limit:
+            async with self.reads.engine.connect() as connection:
+                found = await connection.execute(query.where(asked.c.position < before))
+                rows = plain_rows(found.mappings())
+            for row in rows:
+                if watching or await self._decides(token, row):
+                    items.append(row)
+            if len(rows) < limit:
+                break
+            before = rows[-1]["position"]
+        # What is not shown tells nothing, by its place in the order neither.
+        full = items[:limit] if len(items) >= limit else []
+        return json_response({"items": items[:limit], "next": full[-1]["position"] if full else None})
+
+    async def _decides(self, token: Token, row: dict[str, Any]) -> bool:
+        gatekeeper = self.reads.gatekeeper
+        case = await gatekeeper.repository.get(self._kinds[row["kind"]], row["stream"])
+        about = (gatekeeper.law, token.person, token.roles, token.organ)
+        return case is not None and row["request"] in case.recusals_to_decide(*about)

@@ -488,3 +488,16 @@ def test_54_an_unknown_id_in_a_path_is_simply_not_found(world: World) -> None:
 def test_54_an_accused_of_a_place_that_there_is_not(world: World, registered: Story, place: str) -> None:
     listing = {**registered.listing(), "accused": [person(unit_division=place)]}
     refused(world.give(registered.complaint, "ListAllegations", CLERK, listing), "E_SCHEMA", "§5.4")
+
+
+def test_what_the_broker_would_not_take_is_refused(world: World) -> None:
+    """Stored, one event that cannot be published would hold up every case behind it."""
+    story = world.story().registered()
+    before = world.position("intake")
+    claims = [
+        {"id": f"a{n}", "accused": 0, "kind": "INTEGRITY_DISCIPLINE", "text": "虚" * 4000} for n in range(70)
+    ]
+    answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing() | {"allegations": claims})
+    refused(answer, "E_BODY_TOO_LARGE")
+    assert world.log("intake", before, "AllegationsListed") == []
+    world.do(story.complaint, "ListAllegations", CLERK, story.listing())

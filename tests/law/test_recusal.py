@@ -278,3 +278,16 @@ def test_a48_who_may_be_meant_does_not_decide_whom_it_meant(world: World) -> Non
     world.assign(case, deputy, by=HEAD)
     body = {**decision(f"R{event.version}", CLERK), "granted": False}
     refused(decide(world, case, deputy, body), "E_RECUSAL", "A48")
+
+
+def test_a48_no_cursor_tells_a_leader_what_is_about_himself(world: World) -> None:
+    """A page that is short, or whose cursor leads past what is not shown, would count it for him."""
+    for whom, role in ((TOWN.revisit_officer, "revisit_officer"), (DEPUTY, "deputy_leader")):
+        asked(world, world.story().verifying().case, CHIEF, whom, role=role)
+    params: dict[str, Any] = {"limit": 1, "min_position": world.position("verification")}
+    while True:
+        page = world.get(DEPUTY, "/verification/v1/recusal-requests", **params).json()
+        if page["next"] is None:
+            break
+        assert [row["position"] for row in page["items"]] == [page["next"]]
+        params = {"limit": 1, "before": page["next"]}

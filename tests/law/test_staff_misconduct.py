@@ -165,3 +165,14 @@ def test_a33_audit_shows_nothing_of_it(world: World) -> None:
     world.patiently(lambda: world.log("intake", 0, "StaffMisconductReported"), "recorded")
     for who in (COUNTY.auditor, CITY.auditor):
         hidden(world.get(who, f"/audit/v1/cases/{answer['number']}/timeline"))
+
+
+def test_a33_no_cursor_tells_the_named_one_that_there_is_something(world: World) -> None:
+    """A page that is short, or whose cursor leads past what is not shown, would count it for him."""
+    for staff in (DECIDER, WATCHER, WATCHER, DECIDER):
+        done(report(world, staff=sub(staff)))
+    for who in (WATCHER, CITY.internal_supervisor):
+        page = world.get(who, WATCHED, limit=1, min_position=world.position("intake")).json()
+        while page["next"] is not None:
+            assert [row["position"] for row in page["items"]] == [page["next"]]
+            page = world.get(who, WATCHED, limit=1, before=page["next"]).json()

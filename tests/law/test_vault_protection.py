@@ -15,6 +15,7 @@ from tests.harness import (
     OTHER_TOWN,
     PROVINCE,
     TOWN,
+    Case,
     Story,
     World,
     done,
@@ -248,3 +249,13 @@ def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     hidden(post("/protection", code="0000-0000-0000-0000", text=THREAT))
     refused(post("/protection", code=code, text="  "), "E_SCHEMA")
     refused(post("/protection", code=code), "E_SCHEMA")
+
+
+def test_a14_who_sealed_a_complaint_opens_nothing_here_for_it(world: World) -> None:
+    """The request would stand in the lists of the very organ past whose head it was sealed."""
+    received = {"competent_level": "COUNTY", "reporter": REPORTER}
+    case = Case("intake", done(world.receive(CLERK, received))["id"])
+    sealing = {"to": COUNTY.code, "content": "虚述。", "organ_head": sub(TOWN.organ_head)}
+    world.do(case, "SealAndEscalate", CLERK, sealing)
+    answer = world.client(CLERK).post(BASE, json={"complaint": case.id, "threat": THREAT})
+    refused(answer, "E_SEALED_UPWARD", "A14")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -87,27 +87,6 @@ async def test_what_goes_along_is_copied_once_under_keys_of_its_own(
         query = text("SELECT wrapped_key FROM blobs WHERE complaint IN (:a, :b)")
         wrapped = (await connection.execute(query, {"a": origin, "b": born})).scalars().all()
     assert len(set(wrapped)) == 4
-
-
-async def test_files_of_complaints_that_never_were_are_swept_and_nothing_else(
-    blobs: Blobs, engines: Engines
-) -> None:
-    kept, orphan, fresh = uuid4(), uuid4(), uuid4()
-    for complaint in (kept, orphan, fresh):
-        await blobs.put(complaint, "text/plain", whole(b"page"))
-    async with engines[1].begin() as connection:
-        older = text("UPDATE blobs SET stored_at = stored_at - interval '1 day' WHERE complaint IN (:a, :b)")
-        await connection.execute(older, {"a": kept, "b": orphan})
-
-    async def exists(complaint: UUID) -> bool:
-        return complaint == kept
-
-    lost = [blob.id for blob in await blobs.of(orphan)]
-    assert await blobs.sweep_orphans(exists) >= 1
-    assert [len(await blobs.of(c)) for c in (kept, orphan, fresh)] == [1, 0, 1]
-    async with engines[1].connect() as connection:
-        left = text("SELECT count(*) FROM blob_chunks WHERE blob = :id")
-        assert (await connection.execute(left, {"id": lost[0]})).scalar_one() == 0
 
 
 async def test_a_file_that_was_refused_is_erased_with_its_copy_and_nothing_else(

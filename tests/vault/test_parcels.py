@@ -68,24 +68,6 @@ async def test_a14_the_vaults_user_cannot_readdress_a_parcel(
             await connection.execute(text("UPDATE parcels SET addressee = 'DI-990101'"))
 
 
-async def test_parcels_that_no_event_names_are_swept_and_nothing_else(
-    parcels: Parcels,
-    engines: tuple[AsyncEngine, AsyncEngine],
-) -> None:
-    orphan, kept, young = [await parcels.seal(uuid4(), CITY, CONTENT) for _ in range(3)]
-    async with engines[1].begin() as connection:
-        await connection.execute(
-            text("UPDATE parcels SET deposited_at = now() - interval '1 hour' WHERE id <> :y"), {"y": young}
-        )
-
-    async def named(parcel: Parcel) -> bool:
-        return parcel.id == kept
-
-    assert await parcels.sweep_orphans(named) == 1
-    assert {p.id for p in await parcels.addressed_to(CITY)} == {kept, young}
-    assert await parcels.find(orphan) is None
-
-
 async def test_a_vault_that_is_away_seals_nothing(keys: FileKeys) -> None:
     away = create_async_engine("postgresql+asyncpg://zm_vault:x@127.0.0.1:1/zm_vault")
     with pytest.raises(StoreUnavailable):

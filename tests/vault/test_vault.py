@@ -80,27 +80,6 @@ async def test_the_vaults_user_cannot_change_what_was_deposited(
             await connection.execute(text("UPDATE identities SET sealed = ''"))
 
 
-async def test_orphans_are_swept_and_nothing_else(
-    vault: Vault, engines: tuple[AsyncEngine, AsyncEngine]
-) -> None:
-    """Old deposits without a complaint go; young ones and those with a complaint stay."""
-    orphan, kept, young = uuid4(), uuid4(), uuid4()
-    for complaint in (orphan, kept, young):
-        await vault.deposit(complaint, REPORTER)
-    async with engines[1].begin() as connection:
-        await connection.execute(
-            text("UPDATE identities SET deposited_at = now() - interval '1 hour' WHERE complaint <> :y"),
-            {"y": young},
-        )
-
-    async def exists(complaint: UUID) -> bool:
-        return complaint == kept
-
-    assert await vault.sweep_orphans(exists) == 1
-    assert await vault.reporters([orphan]) == []
-    assert len(await vault.reporters([kept, young])) == 2
-
-
 async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Vault) -> None:
     """It is no oracle over all reporters."""
     complaint = uuid4()

@@ -58,7 +58,7 @@ class Reporting(Answering):
 
     def write_to_organ(self, ctx: Context) -> None:
         """The reporter adds something; what was sealed upward is answered by the organ above."""
-        self.check_not_sealed()
+        self._check_here(ctx)
         self.record(ctx, MessageFromReporterReceived(letter=str(ctx.facts["letter"])))
 
     def write_to_reporter(self, ctx: Context) -> None:
@@ -70,9 +70,16 @@ class Reporting(Answering):
     def ask_for_recusal(self, ctx: Context, role: str, ground: RecusalGround) -> None:
         """A33: the reporter asks himself, behind his code. His words are for those who decide, and not for
         the person whom they are about."""
-        self.check_not_sealed()
+        self._check_here(ctx)
         self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=str(ctx.facts["letter"]))
 
     def add_attachment(self, ctx: Context, attachment: str, media_type: MediaType, size: int) -> None:
-        self.check_not_sealed()
+        self._check_here(ctx)
         self.record(ctx, AttachmentReceived(attachment=attachment, media_type=media_type, size=size))
+
+    def _check_here(self, ctx: Context) -> None:
+        """What comes for a complaint that was passed on in the meantime would lie where nobody looks: sent
+        again, it finds the organ that goes on with it (A16, A17)."""
+        self.check_not_sealed()
+        if self.is_away:
+            refuse("E_STATE", ctx.rule, state=self.state)

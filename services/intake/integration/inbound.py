@@ -258,8 +258,7 @@ class PlatformRoutes:
         token = await self._platform(request)
         body = await request.body()
         try:
-            secrets = self.platforms.of(token.person).inbound_secrets
-            if secrets:
+            if secrets := self.platforms.inbound_secrets(token.person):
                 verify(secrets, request.headers, body, time.time())
         except NotSigned as wrong:
             refuse("E_UNAUTHENTICATED", "§8.5", reason=str(wrong))

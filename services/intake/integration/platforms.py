@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 
 from shared.effect import Effect
 from shared.outgoing.adapters import Adapter, HttpEndpoint, NotDelivered
-from shared.outgoing.webhooks import key_of, sign
+from shared.outgoing.webhooks import NotSigned, key_of, sign
 
 PLATFORMS_FILE = "platforms.json"
 
@@ -49,9 +49,10 @@ class Misconfigured(Exception):
 class Platforms:
     """The platforms file, as it stands now."""
 
-    def __init__(self, file: Path, *, tls_only: bool) -> None:
+    def __init__(self, file: Path, *, strict: bool) -> None:
+        """`strict`: only over TLS, and signed both ways."""
         self._file = file
-        self._tls_only = tls_only
+        self._strict = strict
         self._read: tuple[int, int] | None = None
         self._platforms: dict[str, Platform] = {}
 
@@ -60,16 +61,25 @@ class Platforms:
         try:
             at = self._file.stat()
         except FileNotFoundError:
+            if self._read is not None:
+                raise Misconfigured("it was there before") from None  # its secrets still hold
             return Platform()
         if (seen := (at.st_mtime_ns, at.st_size)) != self._read:
             try:
                 known = TypeAdapter(dict[str, Platform]).validate_json(self._file.read_bytes())
             except (ValidationError, OSError):
                 raise Misconfigured(PLATFORMS_FILE) from None  # the cause would quote a secret
-            if self._tls_only and any(p.callback_url.startswith("http://") for p in known.values()):
+            if self._strict and any(p.callback_url.startswith("http://") for p in known.values()):
                 raise Misconfigured("callback_url needs TLS in production")
             self._platforms, self._read = known, seen
         return self._platforms.get(account, Platform())
+
+    def inbound_secrets(self, account: str) -> tuple[str, ...]:
+        """What its calls are signed with; raises NotSigned where they must be and nothing was agreed on."""
+        secrets = self.of(account).inbound_secrets
+        if self._strict and not secrets:
+            raise NotSigned("no secret was agreed on")
+        return secrets
 
 
 class Callbacks:

@@ -29,12 +29,12 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    text,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
+from services.intake.vault.store import AWAY, at_once
 from shared.reaction import derived_id
 from shared.store.types import StoreUnavailable
 
@@ -135,12 +135,14 @@ class Blobs:
 
     async def copy(self, origin: UUID, complaint: UUID) -> None:
         """The files of a complaint go along to the one born of it: under fresh keys. Copied again, the first
-        copies stand."""
+        copies stand, stored now (see `sweep`)."""
 
         def of_the_copy(id: UUID) -> UUID:
             return derived_id("blob", str(complaint), str(id))
 
         there = {blob.id for blob in await self.of(complaint)}
+        if there:
+            await self._stored_now(complaint)
         for blob in await self.of(origin):
             if (id := of_the_copy(blob.id)) not in there:
                 original = None if blob.original is None else of_the_copy(blob.original)
@@ -157,21 +159,13 @@ class Blobs:
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
-    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
-        """Erases files of complaints that were never written (a crash in between)."""
-        age = text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
-        old = select(blobs.c.complaint).distinct().where(blobs.c.stored_at < func.now() - age)
+    async def _stored_now(self, complaint: UUID) -> None:
+        query = update(blobs).where(blobs.c.complaint == complaint).values(stored_at=func.now())
         try:
-            async with self._engine.connect() as connection:
-                candidates = list((await connection.execute(old)).scalars())
-            orphans = [c for c in candidates if not await exists(c)]
-            of_orphans = select(blobs.c.id).where(blobs.c.complaint.in_(orphans))
             async with self._engine.begin() as connection:
-                await connection.execute(delete(chunks).where(chunks.c.blob.in_(of_orphans)))
-                await connection.execute(delete(blobs).where(blobs.c.complaint.in_(orphans)))
+                await connection.execute(query)
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        return len(orphans)
 
     async def of(self, complaint: UUID) -> list[Blob]:
         """The files of a complaint, originals and copies."""

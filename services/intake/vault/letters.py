@@ -23,16 +23,14 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    delete,
     func,
     select,
-    text,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once, never
+from services.intake.vault.store import AWAY, at_once, never
 from shared.reaction import derived_id
 from shared.refusal import refuse
 from shared.store.types import StoreUnavailable
@@ -121,7 +119,7 @@ class Letters:
         self._pepper = pepper
 
     async def put(self, complaint: UUID, direction: Direction, words: str, id: UUID | None = None) -> UUID:
-        """Seals a letter. Put again under the same id, the first one stands."""
+        """Seals a letter. Put again under the same id, the first one stands, written now (see `sweep`)."""
         id = id or uuid4()
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
         body = words.encode()
@@ -133,7 +131,12 @@ class Letters:
             "wrapped_key": await self._keys.wrap(IDENTITY, key),
             "sealed": nonce + AESGCM(key).encrypt(nonce, body, id.bytes + complaint.bytes),
         }
-        await self._write(insert(letters).values(row).on_conflict_do_nothing(index_elements=["id"]))
+        keep_first = (
+            insert(letters)
+            .values(row)
+            .on_conflict_do_update(index_elements=["id"], set_={"written_at": func.now()})
+        )
+        await self._write(keep_first)
         return id
 
     async def copy(self, origin: UUID, complaint: UUID) -> None:
@@ -173,25 +176,6 @@ class Letters:
             before = await self.of(complaint, "FROM_REPORTER", "TO_REPORTER")
             found += [letter for letter in before if letter.id not in came_along]
         return sorted(found, key=lambda letter: (letter.written_at, letter.id))
-
-    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
-        """Erases the letters of complaints that were never written (a crash in between)."""
-        old = (
-            select(letters.c.complaint)
-            .distinct()
-            .where(
-                letters.c.written_at < func.now() - text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
-            )
-        )
-        try:
-            async with self._engine.connect() as connection:
-                candidates = list((await connection.execute(old)).scalars())
-        except AWAY as error:
-            raise StoreUnavailable("the identity vault is away") from error
-        orphans = [c for c in candidates if not await exists(c)]
-        if orphans:
-            await self._write(delete(letters).where(letters.c.complaint.in_(orphans)))
-        return len(orphans)
 
     # --- query codes ---
 

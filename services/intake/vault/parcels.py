@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -23,10 +22,8 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    delete,
     func,
     select,
-    text,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -46,7 +43,6 @@ parcels = Table(
     Column("deposited_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 LABEL = (parcels.c.id, parcels.c.complaint, parcels.c.addressee)
-ORPHAN_AGE = timedelta(minutes=15)
 PADDING = 4096
 
 
@@ -105,16 +101,6 @@ class Parcels:
         place = _place(row.id, row.complaint, row.addressee)
         body = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], place)
         return body.rstrip(b"\0").decode()
-
-    async def sweep_orphans(self, named: Callable[[Parcel], Awaitable[bool]]) -> int:
-        """Erases parcels that no event names (a crash or a refusal in between)."""
-        age = text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
-        rows = await self._rows(select(*LABEL).where(parcels.c.deposited_at < func.now() - age))
-        orphans = [p.id for p in (Parcel._make(row) for row in rows) if not await named(p)]
-        if orphans:
-            async with self._engine.begin() as connection:
-                await connection.execute(delete(parcels).where(parcels.c.id.in_(orphans)))
-        return len(orphans)
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         await self._ready()

@@ -127,7 +127,8 @@ class VaultRoutes:
         wanted = _fields(request, frozenset(FIELDS))
         purpose = purpose_of(request, required=True)
         await self._note(token, complaint, ",".join(wanted), purpose)
-        return _told(await self.vault.reporter(complaint.id), wanted)
+        # What the complaint does not name is nobody's who reported it, whatever lies under its id.
+        return _told(await self.vault.reporter(complaint.id) if complaint.reporter_ref else None, wanted)
 
     async def disclosed(self, request: Request) -> Response:
         """Exactly the fields of an approved disclosure, for its requester or the custodian, until its last

@@ -106,13 +106,13 @@ class VaultRoom:
             return complaint.correlation_id
 
         async def opened(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, UUID | None]:
-            """Organ and correlation of the complaint that the code has opened."""
+            """The organ that protects its reporter, and the correlation of the complaint that the code has
+            opened. Where it was sealed upward that is the organ above: nobody here may learn of it (A14)."""
             assert isinstance(command, AskForProtection)
             complaint = await self._complaints.get(Complaint, command.complaint)
             assert complaint is not None
-            if complaint.state in complaint.sealed:
-                refuse("E_SEALED_UPWARD", "A14")  # nobody here may learn of it; the organ above is asked
-            return complaint.organ, complaint.correlation_id
+            above = complaint.sent_to if complaint.state in complaint.sealed else ""
+            return above or complaint.organ, complaint.correlation_id
 
         async def merits(command: Command, aggregate: Aggregate, ctx: Context) -> Merits:
             """What came of the complaint, and a code for the reward that nothing can be told from."""
@@ -132,6 +132,8 @@ class VaultRoom:
                 refuse("E_JURISDICTION")
             if not complaint.assigned.get(ctx.actor.person, set()) & set(roles.PETITION):
                 refuse("E_NEED_TO_KNOW")
+            if complaint.state in complaint.sealed:
+                refuse("E_SEALED_UPWARD", "A14")  # whoever sealed it past his head opens nothing here either
             return complaint
 
         async def sealed(command: Command, aggregate: Aggregate, ctx: Context) -> str:

@@ -1,4 +1,4 @@
-"""Identities at rest: a key per complaint, wrapped by the vault's own key; deposits and orphans."""
+"""Identities at rest: a key per complaint, wrapped by the vault's own key."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Uuid, delete, func, select, text
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Uuid, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -32,7 +31,6 @@ identities = Table(
     Column("deposited_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 AWAY = (DBAPIError, PoolTimeout, OSError)
-ORPHAN_AGE = timedelta(minutes=15)
 SETTLE_PAGE = 5000
 NOBODY = ReporterBlock()
 """What lies with the key of a complaint whose reporter is unknown."""
@@ -131,7 +129,8 @@ class Vault:
 
     async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> str:
         """Keeps an identity before the event that refers to it is written. The reference is random
-        per complaint (SEC-3); deposited again for the same complaint, the first one stands."""
+        per complaint (SEC-3); deposited again for the same complaint, the first one stands and is as young
+        as ever, so that it is not swept from under the event that comes now."""
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
         body = reporter.model_dump_json().encode()
         row = {
@@ -143,7 +142,7 @@ class Vault:
         keep_first = (
             insert(identities)
             .values(row)
-            .on_conflict_do_update(index_elements=["complaint"], set_={"complaint": identities.c.complaint})
+            .on_conflict_do_update(index_elements=["complaint"], set_={"deposited_at": func.now()})
         )
         async with self._writing() as connection:
             result = await connection.execute(keep_first.returning(identities.c.reporter_ref))
@@ -224,16 +223,6 @@ class Vault:
         at = 2 + int.from_bytes(sealed[:2], "big")
         key = await self._keys.unwrap(IDENTITY, sealed[2:at])
         return AESGCM(key).decrypt(sealed[at : at + 12], sealed[at + 12 :], b"apart")
-
-    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
-        """Erases deposits whose complaint was never written (a crash in between)."""
-        old = select(identities.c.complaint).where(
-            identities.c.deposited_at < func.now() - text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
-        )
-        async with self._engine.connect() as connection:
-            candidates = list((await connection.execute(old)).scalars())
-        orphans = [c for c in candidates if not await exists(c)]
-        return await self._erase(orphans) if orphans else 0
 
     async def _open(self, complaint: UUID, wrapped: bytes, sealed: bytes) -> ReporterBlock:
         key = await self._keys.unwrap(IDENTITY, wrapped)

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid, delete, func, select, text
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.domain.receiving import TRANSFERRED
-from services.intake.vault.store import AWAY, ORPHAN_AGE, at_once
+from services.intake.vault.store import AWAY, at_once
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -42,7 +42,13 @@ class Transfers:
         row = {"complaint": complaint, "digest": bytes.fromhex(digest), "blob": blob}
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(insert(transfers).values(row).on_conflict_do_nothing())
+                await connection.execute(
+                    insert(transfers)
+                    .values(row)
+                    .on_conflict_do_update(
+                        index_elements=["complaint", "digest"], set_={"received_at": func.now()}
+                    )
+                )
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
         return TRANSFERRED + digest
@@ -67,19 +73,3 @@ class Transfers:
                 return (await connection.execute(query)).scalar()
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-
-    async def erase(self, complaint: UUID) -> None:
-        """Forgets the originals of a complaint (§6.5)."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(transfers).where(transfers.c.complaint == complaint))
-
-    async def sweep_orphans(self, exists: Callable[[UUID], Awaitable[bool]]) -> int:
-        """Erases what was kept for a complaint that was never written."""
-        age = text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
-        old = select(transfers.c.complaint).where(transfers.c.received_at < func.now() - age).distinct()
-        async with self._engine.connect() as connection:
-            candidates = list((await connection.execute(old)).scalars())
-        orphans = [c for c in candidates if not await exists(c)]
-        for complaint in orphans:
-            await self.erase(complaint)
-        return len(orphans)

@@ -16,6 +16,7 @@ from services.intake.integration.envelopes import Envelopes, NotForUs, new_keys
 from services.intake.integration.platforms import Callbacks, Misconfigured, Platforms
 from shared.effect import Effect
 from shared.outgoing.adapters import NotDelivered
+from shared.outgoing.webhooks import NotSigned
 from tests.receiver import receiving
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
@@ -46,7 +47,7 @@ def write(file: Path, known: Any) -> None:
 
 
 def test_a_platform_that_nobody_configured_pulls_and_signs_nothing(tmp_path: Path) -> None:
-    platform = Platforms(tmp_path / "platforms.json", tls_only=True).of("s-p")
+    platform = Platforms(tmp_path / "platforms.json", strict=True).of("s-p")
     assert (platform.callback_url, platform.inbound_secrets) == ("", ())
 
 
@@ -66,19 +67,37 @@ def test_a_platform_that_nobody_configured_pulls_and_signs_nothing(tmp_path: Pat
 def test_what_cannot_be_used_is_told_without_its_secrets(tmp_path: Path, known: Any) -> None:
     write(tmp_path / "p.json", known)
     with pytest.raises(Misconfigured) as told:
-        Platforms(tmp_path / "p.json", tls_only=True).of("s-p")
+        Platforms(tmp_path / "p.json", strict=True).of("s-p")
     assert "hunter2" not in str(told.value)
     assert told.value.__cause__ is None
 
 
 def test_a_secret_is_replaced_without_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "p.json"
-    platforms = Platforms(file, tls_only=True)
+    platforms = Platforms(file, strict=True)
     write(file, {"s-p": {"inbound_secrets": [SECRET]}})
     assert platforms.of("s-p").inbound_secrets == (SECRET,)
     assert platforms.of("s-other").inbound_secrets == ()
     write(file, {"s-p": {}})
     assert platforms.of("s-p").inbound_secrets == ()
+
+
+def test_85_in_production_every_platform_signs(tmp_path: Path) -> None:
+    """Without a secret, by a name that was mistyped, or while the file is away, nothing is taken."""
+    file = tmp_path / "p.json"
+    strict, lax = Platforms(file, strict=True), Platforms(file, strict=False)
+    with pytest.raises(NotSigned):
+        strict.inbound_secrets("s-p")
+    assert lax.inbound_secrets("s-p") == ()
+    write(file, {"s-p": {"inbound_secrets": [SECRET]}, "s-other": {}})
+    assert strict.inbound_secrets("s-p") == lax.inbound_secrets("s-p") == (SECRET,)
+    for account in ("s-other", "s-nobody"):
+        with pytest.raises(NotSigned):
+            strict.inbound_secrets(account)
+    file.unlink()
+    for platforms in (strict, lax):
+        with pytest.raises(Misconfigured):
+            platforms.inbound_secrets("s-p")
 
 
 async def test_a_status_goes_to_the_platform_that_sent_the_complaint(tmp_path: Path) -> None:
@@ -89,7 +108,7 @@ async def test_a_status_goes_to_the_platform_that_sent_the_complaint(tmp_path: P
             for account, side in (("s-p", own), ("s-other", other))
         }
         write(file, known)
-        await Callbacks(Platforms(file, tls_only=False), box).send(STATUS)
+        await Callbacks(Platforms(file, strict=False), box).send(STATUS)
         assert [json.loads(g.body) for g in own.got] == [
             {"platform_no": "PT-1", "status": "CLOSED", "occurred_at": "2022-03-01T09:00:00+08:00"}
         ]
@@ -97,7 +116,7 @@ async def test_a_status_goes_to_the_platform_that_sent_the_complaint(tmp_path: P
 
 
 async def test_without_an_address_it_goes_elsewhere_or_nowhere(tmp_path: Path) -> None:
-    box, platforms = Box(), Platforms(tmp_path / "p.json", tls_only=False)
+    box, platforms = Box(), Platforms(tmp_path / "p.json", strict=False)
     await Callbacks(platforms, box).send(STATUS)
     assert [set(m.payload) for m in box.got] == [{"platform_no", "status", "occurred_at"}]
     await Callbacks(platforms, None).send(STATUS)
@@ -106,7 +125,7 @@ async def test_without_an_address_it_goes_elsewhere_or_nowhere(tmp_path: Path) -
 async def test_what_cannot_be_used_holds_a_status_back(tmp_path: Path) -> None:
     write(tmp_path / "p.json", "{")
     with pytest.raises(NotDelivered, match="CONFIGURATION"):
-        await Callbacks(Platforms(tmp_path / "p.json", tls_only=False), Box()).send(STATUS)
+        await Callbacks(Platforms(tmp_path / "p.json", strict=False), Box()).send(STATUS)
 
 
 # --- envelopes ---

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
@@ -126,3 +128,32 @@ async def test_sd8_sd12_what_is_held_alone(
         await verifier.verify(signed(key, claims(role=roles)))
     assert (refused.value.code, refused.value.rule) == ("E_SOD_CONFLICT", rule)
     assert (await verifier.verify(signed(key, claims(role=roles[:1])))).roles == {roles[0]}
+
+
+async def test_an_issuer_that_is_away_holds_up_nobody_whose_key_is_known(
+    verifier: TokenVerifier, key: ECKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad tokens make it ask for new keys; while it waits, and right after, good ones are read."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+    tries = []
+
+    async def get(*_: Any, **__: Any) -> None:
+        tries.append(1)
+        asked.set()
+        await answer.wait()
+        raise httpx.ConnectTimeout("away")
+
+    monkeypatch.setattr(httpx.AsyncClient, "get", get)
+    verifier._fetched = -1e9
+    stranger = ECKey.generate_key("P-256", parameters={"kid": "k9"})
+
+    async def bad() -> None:
+        with pytest.raises(Refusal):
+            await verifier.verify(signed(stranger, claims(sub="p-0")))
+
+    waiting = [asyncio.create_task(bad()) for _ in range(5)]
+    await asyncio.wait_for(asked.wait(), 5)
+    assert (await asyncio.wait_for(verifier.verify(signed(key, claims())), 5)).person == "p-1"
+    answer.set()
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert len(tries) == 1

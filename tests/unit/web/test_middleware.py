@@ -14,6 +14,7 @@ from shared.web import middleware
 from shared.web.middleware import Envelope, HttpMetrics
 
 PLACES = 4
+LARGE = "/v1/reports/attachments"
 
 
 class Inner:
@@ -43,7 +44,7 @@ async def client(inner: Inner) -> AsyncIterator[httpx.AsyncClient]:
         metrics=HttpMetrics(CollectorRegistry()),
         max_body=1000,
         max_in_flight=PLACES,
-        larger={},
+        larger={LARGE: 2000},
         for_anyone="/v1/reports",
     )
     transport = httpx.ASGITransport(app=wrapped)
@@ -93,3 +94,11 @@ async def test_sec6_what_anybody_may_ask_takes_half_of_the_places(
     assert (await staff).text == "done"
     assert sorted(answer.status_code for answer in await asyncio.gather(*crowd)) == [200, 200, 503, 503]
     assert (await client.post("/v1/reports/status")).text == "done", "the places are free again"
+
+
+async def test_a_large_body_may_take_longer(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.05)
+    for path, status in (("/v1/complaints", 408), (LARGE, 200)):
+        assert (await client.post(path, content=drops(0.1))).status_code == status

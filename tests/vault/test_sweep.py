@@ -1,0 +1,155 @@
+"""What nothing was written for is erased when it is old: by the log, and not by one that has lost its end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake.domain.values import ReporterBlock
+from services.intake.vault.blobs import Blobs, whole
+from services.intake.vault.keys import FileKeys
+from services.intake.vault.letters import Letters
+from services.intake.vault.parcels import Parcel, Parcels
+from services.intake.vault.store import Vault
+from services.intake.vault.sweep import LogLost, Sweep
+from services.intake.vault.transfers import Transfers
+
+Engines = tuple[AsyncEngine, AsyncEngine]
+REPORTER = ReporterBlock(name="郑虚六", phone="13900001234")
+TIMES = {
+    "identities": "deposited_at",
+    "letters": "written_at",
+    "transfers": "received_at",
+    "blobs": "stored_at",
+    "parcels": "deposited_at",
+}
+
+
+class Log:
+    """Intake's log: its events by position, and the complaints that it names."""
+
+    def __init__(self) -> None:
+        self.events = {1: uuid4(), 2: uuid4()}
+        self.complaints: set[UUID] = set()
+
+    async def existing(self, streams: Sequence[UUID]) -> set[UUID]:
+        return self.complaints & set(streams)
+
+    async def find_event(self, position: int) -> UUID | None:
+        return self.events.get(position)
+
+    async def max_position(self) -> int:
+        return max(self.events, default=0)
+
+
+class Room:
+    """The vault's stores on one database, with deposits under one complaint in each."""
+
+    def __init__(self, engines: Engines) -> None:
+        keys, self.engine, self.owner = FileKeys(secrets.token_bytes(32)), *engines
+        self.vault = Vault(self.engine, keys)
+        self.letters = Letters(self.engine, keys, b"pepper")
+        self.transfers = Transfers(self.engine)
+        self.blobs = Blobs(self.engine, keys)
+        self.parcels = Parcels(self.engine, keys)
+        self.log = Log()
+        self.named: set[UUID] = set()
+        self.sweep = Sweep(self.engine, self.log, self._names)
+
+    async def _names(self, parcel: Parcel) -> bool:
+        return parcel.id in self.named
+
+    async def deposit(self, complaint: UUID, letter: UUID | None = None) -> UUID:
+        """In every store; returns the id of the parcel."""
+        await self.vault.deposit(complaint, REPORTER)
+        await self.letters.put(complaint, "REPORT", "虚述。", letter)
+        await self.transfers.keep(complaint, "blob")
+        await self.blobs.put(complaint, "text/plain", whole(b"page"))
+        return await self.parcels.seal(complaint, "DI-9901", "虚述。")
+
+    async def age(self, *complaints: UUID) -> None:
+        """Makes everything an hour old."""
+        async with self.owner.begin() as connection:
+            for table, at in TIMES.items():
+                older = f"UPDATE {table} SET {at} = {at} - interval '1 hour' WHERE complaint = ANY(:c)"
+                await connection.execute(text(older), {"c": list(complaints)})
+
+    async def holds(self, complaint: UUID) -> dict[str, int]:
+        """How many rows of a complaint there are in each table."""
+        async with self.owner.connect() as connection:
+
+            async def count(table: str) -> int:
+                query = text(f"SELECT count(*) FROM {table} WHERE complaint = :c")
+                return int((await connection.execute(query, {"c": complaint})).scalar_one())
+
+            return {table: await count(table) for table in TIMES}
+
+
+@pytest.fixture
+async def room(engines: Engines) -> Room:
+    async with engines[1].begin() as connection:
+        await connection.execute(text("TRUNCATE log_seen, blobs, blob_chunks"))
+    return Room(engines)
+
+
+NOTHING, ALL = dict.fromkeys(TIMES, 0), dict.fromkeys(TIMES, 1)
+
+
+async def test_s65_what_belongs_to_nothing_is_erased_and_nothing_else(room: Room) -> None:
+    orphan, kept, young = uuid4(), uuid4(), uuid4()
+    _, parcel, _ = [await room.deposit(complaint) for complaint in (orphan, kept, young)]
+    room.log.complaints, room.named = {kept}, {parcel}
+    await room.age(orphan, kept)
+    assert await room.sweep() == len(TIMES)
+    assert [await room.holds(c) for c in (orphan, kept, young)] == [NOTHING, ALL, ALL]
+    async with room.owner.connect() as connection:
+        left = await connection.execute(text("SELECT count(DISTINCT blob) FROM blob_chunks"))
+        assert left.scalar_one() == 2
+    assert await room.sweep() == 0
+
+
+async def test_s65_what_is_deposited_again_is_young(room: Room) -> None:
+    """The command comes again after a quarter of an hour: its event finds what it refers to."""
+    complaint, letter = uuid4(), uuid4()
+    await room.deposit(complaint, letter)
+    await room.age(complaint)
+    await room.vault.deposit(complaint, REPORTER)
+    await room.letters.put(complaint, "REPORT", "虚述。", letter)
+    await room.transfers.keep(complaint, "blob")
+    await room.blobs.copy(complaint, complaint)
+    await room.sweep()
+    assert await room.holds(complaint) == ALL | {"parcels": 0, "blobs": 2}
+
+
+@pytest.mark.parametrize("lost", ["tail", "all", "other"])
+async def test_s65_nothing_is_erased_by_a_log_that_lost_its_end(room: Room, lost: str) -> None:
+    """An older backup, or another database: what it does not name may have been written all the same."""
+    assert await room.sweep() == 0
+    complaint = uuid4()
+    await room.deposit(complaint)
+    await room.age(complaint)
+    if lost == "other":
+        room.log.events[2] = uuid4()
+    else:
+        room.log.events = {1: room.log.events[1]} if lost == "tail" else {}
+    for _ in range(2):
+        with pytest.raises(LogLost):
+            await room.sweep()
+    assert await room.holds(complaint) == ALL
+
+
+async def test_s65_a_log_that_grows_is_the_same(room: Room) -> None:
+    complaint = uuid4()
+    await room.deposit(complaint)
+    await room.age(complaint)
+    assert await room.sweep() == len(TIMES)
+    room.log.events[3] = uuid4()
+    assert await room.sweep() == 0
+    del room.log.events[3]
+    with pytest.raises(LogLost):
+        await room.sweep()
