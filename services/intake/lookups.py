@@ -327,14 +327,29 @@ class Lookups:
         child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
         told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
         designated = told_to or isinstance(command, AssignJurisdiction)
-        child.be_born(child_ctx, aggregate, event, reference, designated=designated)
-        written = [child, *await self._link(child, ctx)]
-        if isinstance(event, ComplaintTakenUp):
-            origin = await self._origin_of(aggregate)
-            if origin is not None and origin.organ == event.to_organ and origin.state == "SENT_DOWN":
-                origin.note_taken_back(replace(ctx, duty=""), event.born)
-                written.append(origin)
-        return written
+        told, owed_to = await self._tell_who_waits(aggregate, event, ctx)
+        child.be_born(child_ctx, aggregate, event, reference, designated=designated, owed_to=owed_to)
+        return [child, *await self._link(child, ctx), *told]
+
+    async def _tell_who_waits(
+        self, complaint: Complaint, event: PassedOn, ctx: Context
+    ) -> tuple[list[Complaint], Complaint | None]:
+        """§5.4, A26: of what is taken over no result comes to the organs that assigned it below the one that
+        takes; whoever waits above that one gets it from there."""
+        if not isinstance(event, ComplaintTakenUp):
+            return [], None
+        below, told = complaint, []
+        while below.source == "SUPERIOR_ASSIGNED":
+            waiting = await self._origin_of(below)
+            if waiting is None or waiting.state != "SENT_DOWN":
+                break
+            told.append(waiting)
+            if not ctx.law.organs.is_ancestor_or_self(event.to_organ, waiting.organ):
+                waiting.note_assignment_moved(replace(ctx, duty=""), event.born)
+                return told, waiting
+            waiting.note_taken_back(replace(ctx, duty=""), event.born)
+            below = waiting
+        return told, None
 
     async def take_in(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
         """The lower organ's sealed complaint learns that its parcel arrived, once."""

@@ -330,9 +330,15 @@ class ResultReturnedBySuperior(IntakeEvent):
 
 
 class AssignmentTakenBack(IntakeEvent):
-    """The organ that assigned a complaint has taken it over itself, as another complaint (§5.4)."""
+    """The organ that assigned a complaint, or one above, has taken it over as another complaint (§5.4)."""
 
     to = "SENT_OUT"
+
+    born: L1[str]
+
+
+class AssignmentMoved(IntakeEvent):
+    """An organ in between has taken over what was assigned below: it owes the result now (§5.4)."""
 
     born: L1[str]
 

@@ -25,6 +25,7 @@ from tests.harness import (
     done,
     refused,
     sha,
+    sub,
     working_days_after,
 )
 
@@ -84,6 +85,22 @@ def test_dl03_a_complaint_of_a_higher_organ_goes_up_in_five_working_days(world: 
     story = world.story().received(competent_level="COUNTY")
     due = str(working_days_after(world.today, 5))
     assert running(world, story.complaint, CLERK) == {"DL-03": due}
+
+
+def test_dl03_runs_where_the_triage_was_corrected(world: World) -> None:
+    """Taken for the organ's own, then sealed for the organ above: it counts from the receipt, until the
+    parcel is taken in."""
+    story = world.story().received()
+    due = str(working_days_after(world.today, 5))
+    body = {
+        "to": COUNTY.code,
+        "content": "虚述。",
+        "competent_level": "COUNTY",
+        "organ_head": sub(TOWN.organ_head),
+    }
+    world.do(story.complaint, "SealAndEscalate", CLERK, body)
+    [event] = world.entries("intake", story.complaint.id, "ComplaintSealedUpward")
+    assert {d["id"]: d["due"] for d in event.meta["deadlines"]} == {"DL-03": due}
 
 
 def test_dl08_a_disposition_is_proposed_in_thirty_days(world: World) -> None:

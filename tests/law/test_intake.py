@@ -323,6 +323,13 @@ def test_a12_other_facts_other_accused_or_new_evidence_are_no_duplicate(world: W
         refused(answer, "E_CONTENT_MISMATCH", "A12")  # type: ignore[arg-type]
 
 
+def test_a12_what_brings_new_evidence_is_not_filed_after_all(world: World, listed: Story) -> None:
+    story = again(world, listed)
+    of = {"of": listed.complaint.id}
+    world.do(story.complaint, "MarkRepeat", CLERK, {**of, "new_evidence": "转账凭证。"})
+    refused(world.give(story.complaint, "MarkDuplicate", CLERK, of), "E_CONTENT_MISMATCH", "A12")
+
+
 def test_a12_a_complaint_without_allegations_repeats_nothing(world: World, listed: Story) -> None:
     empty = world.story().registered()
     refused(duplicate(world, empty, listed.complaint.id), "E_CONTENT_MISMATCH", "A12")  # type: ignore[arg-type]

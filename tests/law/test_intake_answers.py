@@ -294,6 +294,33 @@ def test_dl01_dl05_an_organ_that_accepts_it_after_all_owes_the_notice(world: Wor
     assert running["DL-01"] == str(working_days_after(world.today, 15))
 
 
+def test_dl01_who_was_told_once_is_not_told_again(world: World) -> None:
+    """Accepted, told, returned by the handler and accepted again: no second clock."""
+    story = world.story(reporter=REPORTER).received(competent_organ="DI-990101001").listed()
+    done(verify(world, story))
+    story.opened()
+    world.do(story.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
+    ask = {"reason": "NO_SUBSTANCE", "consulted": "已与信访举报部门沟通。"}
+    world.do(story.case, "RequestReturn", HANDLER, ask)
+    world.do(story.case, "ReturnToPetitionDept", TOWN.deputy_leader, {"opinion": "同意退回。"})
+    world.patiently(lambda: story.state("complaint") == "REGISTERED", "it is back")
+    world.do(story.complaint, "AcceptComplaint", HEAD, {"handling_dept": "supervision_dept"})
+    assert "DL-01" not in world.read(story.complaint, CLERK)["deadlines"]
+
+
+def test_a31_an_objection_that_was_told_is_recorded_before_the_end(world: World) -> None:
+    story = concluded(world)
+    for stage, who in (("ACCEPTANCE", CLERK), ("INVESTIGATION", HANDLER), ("REPLY", HANDLER)):
+        met(world, story, stage, who)
+    world.do(story.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
+    world.do(story.complaint, "RecordResultFeedback", HANDLER, feedback(story, reaction="OBJECTS"))
+    close = lambda: world.give(story.complaint, "CloseComplaint", CLERK)  # noqa: E731
+    assert refused(close(), "E_RECORD_INCOMPLETE", "R44")["missing"] == ["RecordObjection"]
+    body = {"objection": "对结论有不同意见。", "explanation": "已说明核查过程。"}
+    world.do(story.complaint, "RecordObjection", HANDLER, body)
+    assert done(close())["state"] == "CLOSED"
+
+
 def test_sec5_the_handler_meets_without_learning_a_contact(world: World) -> None:
     """Nothing that he is answered holds a part of the identity."""
     story = concluded(world)
@@ -475,6 +502,18 @@ def test_a31_evidence_that_matters_reopens_it(world: World) -> None:
     refused(world.give(story.complaint, "CloseComplaint", CLERK), "E_NOT_CONCLUDED", "R44")
     body = {"team": story.team, "plan_hash": "0" * 64}
     world.do(story.case, "StartVerification", HANDLER, body)
+
+
+def test_r46_the_reply_waits_for_the_new_result(world: World) -> None:
+    """Reopened, there is nothing to be told: the reply is neither given nor waived."""
+    story = concluded(world)
+    for stage, who in (("ACCEPTANCE", CLERK), ("INVESTIGATION", HANDLER)):
+        met(world, story, stage, who)
+    reopen = {"evidence_id": evidence(world, story), "cause": "照片与原结论矛盾。"}
+    world.do(story.case, "ReopenCase", TOWN.organ_head, reopen)
+    world.patiently(lambda: world.entries("intake", story.complaint.id, "ComplaintReopened"), "reopened")
+    waiver = {"stage": "REPLY", "ground": "REPORTER_WAIVED"}
+    refused(world.give(story.complaint, "WaiveStage", HANDLER, waiver), "E_NOT_CONCLUDED", "R46")
 
 
 def test_a12_evidence_revives_what_was_filed_as_a_duplicate(world: World) -> None:

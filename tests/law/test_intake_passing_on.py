@@ -273,13 +273,15 @@ def test_a26_what_was_assigned_from_organ_to_organ_comes_back_the_same_way(world
         ("RejectComplaint", {"reason": "NO_SUBSTANCE"}),
         ("TransferDown", {"to_organ": TOWN.code}),
         ("TransferLateral", {"to_organ": OTHER_COUNTY.code}),
+        ("DisputeJurisdiction", {"with_organ": OTHER_COUNTY.code, "reason": "非本机关管辖。"}),
+        ("SplitComplaint", {"to_organ": OTHER_COUNTY.code, "allegation_ids": ["a1"]}),
     ],
 )
 def test_a22_what_was_assigned_ends_with_its_result_alone(
     world: World, command: str, body: dict[str, Any]
 ) -> None:
     """Nothing else would ever be told to the organ that waits for it."""
-    top = at(world, CITY, [TOWN])
+    top = at(world, CITY, [TOWN, OTHER_COUNTY])
     letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
     middle = sent(world, top, "AssignDown", CITY.deputy_leader, COUNTY, **letter)
     received_by(world, middle, COUNTY)
@@ -298,6 +300,101 @@ def test_54_who_assigned_it_may_take_it_back(world: World) -> None:
     view = world.read(upper.complaint, COUNTY.petition_head)
     assert (view["state"], view["facts"]["born"]) == ("SENT_OUT", taken.event["born"])
     received_by(world, Case("intake", taken.event["born"]), COUNTY)
+
+
+def assigned_twice(world: World) -> tuple[Story, Case, Case]:
+    """City to county to township."""
+    top = at(world, CITY, [TOWN])
+    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
+    middle = sent(world, top, "AssignDown", CITY.deputy_leader, COUNTY, **letter)
+    received_by(world, middle, COUNTY)
+    world.assign(middle, COUNTY.deputy_leader, by=COUNTY.petition_head)
+    world.do(middle, "AssignDown", COUNTY.deputy_leader, {"to_organ": TOWN.code, **letter})
+    [event] = world.entries("intake", middle.id, "ComplaintAssignedDown")
+    return top, middle, Case("intake", event.event["born"])
+
+
+def taken_up(world: World, born: Case, organ: Organ, by: Organ) -> Case:
+    """The complaint of the organ that takes over what another one has."""
+    received_by(world, born, organ)
+    version = world.read(born, organ.petition_head)["version"]
+    world.do(born, "TakeUp", by.petition_head, {"reason": "提级办理。"}, if_match=version)
+    [taken] = world.entries("intake", born.id, "ComplaintTakenUp")
+    return Case("intake", taken.event["born"])
+
+
+def test_54_a26_who_takes_over_in_between_owes_the_result(world: World) -> None:
+    """The county takes back what it assigned to the township: the city waits on, and gets it from there;
+    returned, it is the county's again."""
+    top, middle, born = assigned_twice(world)
+    taken = taken_up(world, born, TOWN, COUNTY)
+    view = world.read(middle, COUNTY.petition_head)
+    assert (view["state"], view["deadlines"]) == ("SENT_OUT", {})
+    own = received_by(world, taken, COUNTY)
+    assert "DL-06" in world.read(taken, COUNTY.petition_head)["deadlines"]
+    accepts(world, taken, COUNTY)
+    own.concluded()
+    world.do(own.case, "SubmitAssignedResult", COUNTY.organ_head, {"collective_study_ref": "study-26"})
+    noted = lambda: world.entries("intake", top.complaint.id, "AssignedResultNoted")  # noqa: E731
+    world.patiently(noted, "the city hears of it")
+    world.do(top.complaint, "ReturnResult", CITY.petition_head, {"reason": "需补充核查。"})
+    assert world.entries("intake", taken.id, "ResultReturnedBySuperior")
+    world.do(own.case, "SubmitAssignedResult", COUNTY.organ_head, {"collective_study_ref": "study-27"})
+    world.patiently(lambda: len(noted()) == 2, "the second report")
+    answer = world.do(top.complaint, "AcceptResult", CITY.petition_head, {"opinion": "同意。"})
+    assert answer["state"] == "RESULT_AVAILABLE"
+
+
+def test_54_who_takes_over_from_below_leaves_nobody_waiting(world: World) -> None:
+    """The city takes what it had assigned to the county, and that to the township: nobody waits any more."""
+    top, middle, born = assigned_twice(world)
+    taken_up(world, born, TOWN, CITY)
+    for case, head in ((top.complaint, CITY.petition_head), (middle, COUNTY.petition_head)):
+        view = world.read(case, head)
+        assert (view["state"], view["deadlines"]) == ("SENT_OUT", {})
+
+
+def test_a30_r46_what_was_assigned_is_answered_by_who_handles_it(world: World) -> None:
+    """The superior, which accepted nothing, owes the reporter no second notice, meeting or result."""
+    story = at(world, COUNTY, [TOWN], reporter=REPORTER)
+    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
+    born = sent(world, story, "AssignDown", COUNTY.deputy_leader, TOWN, **letter)
+    reported_by(world, born, story.complaint)
+    head = COUNTY.petition_head
+    world.do(story.complaint, "AcceptResult", head, {"opinion": "同意。"})
+    notice = world.give(story.complaint, "NotifyAcceptance", head, {"means": "PHONE"})
+    refused(notice, "E_NOTICE_NOT_DUE", "A30")
+    assert world.do(story.complaint, "CloseComplaint", head)["state"] == "CLOSED"
+    refused(world.give(born, "CloseComplaint", TOWN.petition_head), "E_RECORD_INCOMPLETE", "R44")
+
+
+def test_a23_it_may_take_longer_as_long_as_a_result_is_owed(world: World) -> None:
+    """Handed on, concluded, and once more when the result was returned: from the day of that."""
+    _, middle, _ = assigned_twice(world)
+    world.assign(middle, COUNTY.organ_head, by=COUNTY.petition_head)
+    longer = {"reason": "须外地调证。"}
+    world.do(middle, "RequestExtension", COUNTY.organ_head, longer)
+    upper, born, _ = reported_up(world)
+    world.assign(born, TOWN.organ_head, by=TOWN.petition_head)
+    give = lambda: world.give(born, "RequestExtension", TOWN.organ_head, longer)  # noqa: E731
+    world.patiently(lambda: world.entries("intake", born.id, "AssignedResultReported"), "reported")
+    refused(give(), "E_STATE", "A23")
+    world.pass_days(3)
+    world.do(upper.complaint, "ReturnResult", COUNTY.petition_head, {"reason": "需补充核查。"})
+    done(give())
+    [extended] = world.entries("intake", born.id, "AssignedPeriodExtended")
+    assert extended.event["began_on"] == str(world.today)
+    refused(give(), "E_STATE", "A23")
+
+
+def test_a12_of_what_another_organ_has_nothing_is_a_duplicate_here(world: World) -> None:
+    """Only that organ knows what was found, and tells its department: the second letter goes there too."""
+    story, _ = transferred(world)
+    second = at(world, COUNTY, [TOWN])
+    for command, body in (("MarkDuplicate", {}), ("MarkRepeat", {"new_evidence": "转账凭证。"})):
+        of = {"of": story.complaint.id, **body}
+        who = COUNTY.petition_clerk
+        refused(world.give(second.complaint, command, who, of), "E_CONTENT_MISMATCH", "A12")
 
 
 def test_a15_a75_nobody_is_told_to_handle_what_is_about_his_own(world: World) -> None:
@@ -520,8 +617,10 @@ def test_dl05_ends_with_the_transfer(world: World) -> None:
     story.listed()
     head = COUNTY.petition_head
     world.assign(story.complaint, head, by=head)
-    sent(world, story, "TransferLateral", head, OTHER_COUNTY)
+    born = sent(world, story, "TransferLateral", head, OTHER_COUNTY)
     assert world.read(story.complaint, head)["deadlines"] == {}
+    [received] = world.entries("intake", born.id, "ComplaintReceived")
+    assert "DL-05" not in [d["id"] for d in received.meta.get("deadlines", ())], "it has arrived"
 
 
 # --- told by a superior ---

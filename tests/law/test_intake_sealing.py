@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.harness import (
+    ANONYMOUS,
     CITY,
     COUNTY,
     OTHER_COUNTY,
@@ -292,6 +293,23 @@ def test_54_what_belongs_above_the_province_leaves_the_system(world: World) -> N
     refused(world.give(below, "EscalateOutside", CITY.petition_clerk, body), "E_LEVEL_TOO_LOW", "§5.4")
     own = Case("intake", done(world.receive(clerk, {"competent_level": "PROVINCE"}))["id"])
     refused(world.give(own, "EscalateOutside", clerk, body), "E_STATE", "A14")
+
+
+@pytest.mark.parametrize("more", [{"managed_by_level": "CENTRAL"}, {"is_discipline_staff": True}])
+def test_a14_54_what_is_reported_online_above_the_province_is_registered_by_nobody(
+    world: World, more: dict[str, Any]
+) -> None:
+    """It is received to be sent on, and the province's head, who may be meant, does not see it."""
+    before = world.position("intake")
+    done(world.anonymously(**{**ANONYMOUS, "managed_by_level": "PROVINCE", "unit_division": "99", **more}))
+    [event] = world.log("intake", before, "ComplaintReceived")
+    case, clerk = Case("intake", event.stream), PROVINCE.petition_clerk
+    assert [d["id"] for d in event.meta["deadlines"]] == ["DL-03"]
+    world.assign(case, clerk, by=PROVINCE.petition_head)
+    refused(world.give(case, "RegisterComplaint", clerk), "E_SEALED_UPWARD", "A14")
+    hidden(world.get(PROVINCE.organ_head, case.path))
+    world.do(case, "EscalateOutside", clerk, {"bypass_organ_head": True})
+    assert world.read(case, clerk)["deadlines"] == {}
 
 
 def test_a15_a75_the_province_does_not_handle_what_is_about_its_own(world: World) -> None:

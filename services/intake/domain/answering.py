@@ -42,6 +42,8 @@ class Answering(Meeting):
         self.concluded_in: set[str] = set()
         self.notified = False
         self.feedback_given = False
+        self.objects = False
+        """Whether he objects to what he was told, and nobody has explained it yet."""
         self.evidence: dict[str, set[str]] = {}
         """By piece of new evidence: the cases that have answered it."""
 
@@ -52,6 +54,8 @@ class Answering(Meeting):
             refuse("E_NOTICE_NOT_DUE", "A30", identity_status=self.identity_status)
         if self.notified:
             refuse("E_NOTICE_NOT_DUE", "A30", done="NotifyAcceptance")
+        if self.answered_below:
+            refuse("E_NOTICE_NOT_DUE", "A30", reason="the organ that handled it tells him")
         self.record(ctx, AcceptanceNotified(means=means))
         self._send(ctx, "ACCEPTED", means)
 
@@ -118,6 +122,10 @@ class Answering(Meeting):
 
     def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
         self.feedback_given = True
+        self.objects = event.reaction == "OBJECTS"
+
+    def on_objection_recorded(self, event: ObjectionRecorded, meta: Meta) -> None:
+        self.objects = False
 
     @allowed_in("RESULT_AVAILABLE", "CLOSED")
     def record_objection(self, ctx: Context, objection: str, explanation: str) -> None:
@@ -180,7 +188,7 @@ class Answering(Meeting):
     def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
         self.concluded_in.discard(event.case_number)
         self.verdict = ""
-        self.feedback_given = False
+        self.feedback_given = self.objects = False
         # The new result is told again, in a meeting of its own.
         self.stages_done.discard("REPLY")
         self.waived.discard("REPLY")
@@ -200,9 +208,9 @@ class Answering(Meeting):
         if self.state == "RESULT_AVAILABLE":
             if not self.verdict:
                 refuse("E_NOT_CONCLUDED", "R44")
-            if self.identity_status == "CLAIMED":
+            if self.identity_status == "CLAIMED" and not self.answered_below:
                 refuse("E_RECORD_INCOMPLETE", "R44", missing=["VerifyReporterIdentity"])
-            if self.identity_status == "CONFIRMED":
+            if self.identity_status == "CONFIRMED" and not self.answered_below:
                 self._check_answered()
         self.record(ctx, ComplaintClosed(number=self.number, result_code=self.verdict))
 
@@ -213,6 +221,7 @@ class Answering(Meeting):
         done = {
             "NotifyAcceptance": self.notified or "ACCEPTANCE" in self.waived,
             "RecordResultFeedback": self.feedback_given or "REPLY" in self.waived,
+            "RecordObjection": not self.objects,
         }
         if missing := [name for name, is_done in done.items() if not is_done]:
             refuse("E_RECORD_INCOMPLETE", "R44", missing=missing)

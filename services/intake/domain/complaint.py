@@ -29,6 +29,10 @@ class Complaint(Integration):
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """Which clocks run: notices and feedback are owed to confirmed or claimed real names only, and
         by the organ that the triage found competent."""
+        if isinstance(event, ComplaintSealedUpward):
+            # Where the triage had said so, it has run since the receipt (DL-03).
+            late = event.parcel and Level[self.competent_level] <= _level_of(self.organ)
+            return frozenset({"above_own_level"} if late else ())
         holds = {"initial"}
         own = getattr(event, "organ", "") or self.organ
         status = getattr(event, "identity_status", self.identity_status)
@@ -42,9 +46,9 @@ class Complaint(Integration):
             holds.add("competent")
         elif not competent.startswith(own):
             # What is a lower organ's goes down at once, by no clock of ours (A16).
-            holds.add("other_organ")
-        if isinstance(event, ComplaintAccepted) and self.other_competent in ("", own):
-            holds.discard("initial")  # the clock of the notice has run since the receipt
+            holds.add("another_is_competent")
+        if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
+            holds.discard("initial")  # the clock of the notice has run since the receipt, or he was told
         holds.add(getattr(event, "source", self.source).lower())
         return frozenset(holds)
 

@@ -145,6 +145,7 @@ class Deciding(Receiving):
     @allowed_in("REGISTERED")
     def split_complaint(self, ctx: Context, to_organ: str, allegation_ids: Sequence[str]) -> None:
         """A18: what is another organ's goes there as a complaint of its own; the rest stays."""
+        self.check_result_not_owed()
         known = {a.id: a for a in self.allegations}
         if unknown := [id for id in allegation_ids if id not in known]:
             refuse("E_SCHEMA", "A18", field="allegation_ids", unknown=unknown)

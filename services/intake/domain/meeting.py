@@ -161,3 +161,5 @@ class Meeting(PassingOn):
             refuse("E_STATE", "R46", state=self.state, stage=stage)
         if stage == "REPLY" and self.state != "RESULT_AVAILABLE":
             refuse("E_STATE", "R46", state=self.state, stage=stage)
+        if stage == "REPLY" and not self.verdict:
+            refuse("E_NOT_CONCLUDED", "R46")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from services.intake.domain.deciding import Deciding
@@ -14,6 +15,7 @@ from shared.contracts.intake import (
     AssignedResultReported,
     AssignedResultReturned,
     AssignmentGround,
+    AssignmentMoved,
     AssignmentTakenBack,
     ComplaintAssignedDown,
     ComplaintReceived,
@@ -70,12 +72,21 @@ class PassingOn(Deciding):
         self.assigned_verdict = ""
         self.assigned_case = ""
         self.extended = False
+        self.result_sent_up = False
+        self.owed_from: date | None = None
+        """From when the period for the result runs; it begins anew when the result is returned."""
 
     @property
     def is_away(self) -> bool:
         """Whether another organ goes on with it. What was assigned comes back with its result (A26); what
         was sealed upward is away once the organ above has received it."""
         return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
+
+    @property
+    def answered_below(self) -> bool:
+        """Whether the reporter is answered by the organ that was told to handle it: notice, meetings and
+        result are owed by whoever accepts (A30), once."""
+        return self.assigned_down
 
     @allowed_in("ACCEPTED")
     def transfer_to_handler(self, ctx: Context) -> None:
@@ -184,9 +195,11 @@ class PassingOn(Deciding):
         reporter_ref: str,
         *,
         designated: bool = False,
+        owed_to: PassingOn | None = None,
     ) -> None:
         """The same complaint at the organ that goes on with it: with accused and allegations, without the
-        number and the decisions of the organ from which it came."""
+        number and the decisions of the organ from which it came. `owed_to`: the complaint above that still
+        waits for its result."""
         status: IdentityStatus = of.identity_status if reporter_ref else "UNCLAIMED"
         split = event if isinstance(event, ComplaintSplit) else None
         self.record(
@@ -194,7 +207,7 @@ class PassingOn(Deciding):
             ComplaintReceived(
                 organ=event.to_organ,
                 channel=of.channel,
-                source=_source(ctx, of.organ, event),
+                source="SUPERIOR_ASSIGNED" if owed_to is not None else _source(ctx, of.organ, event),
                 received_on=local_date(ctx.occurred_at),
                 pages=of.pages,
                 # His own words tell of the other parts too (A18).
@@ -205,8 +218,8 @@ class PassingOn(Deciding):
                 reporter_ref=reporter_ref,
                 identity_status=status,
                 urgent=of.urgent,
-                origin=str(of.id),
-                origin_number=of.number,
+                origin=str((owed_to or of).id),
+                origin_number=(owed_to or of).number,
             ),
         )
         self.record(
@@ -243,6 +256,9 @@ class PassingOn(Deciding):
         if self.source == "SUPERIOR_ASSIGNED":
             self.record(ctx, AssignedResultReported(case_number=case_number))
 
+    def on_assigned_result_reported(self, event: AssignedResultReported, meta: Meta) -> None:
+        self.result_sent_up = True
+
     def note_assigned_result(self, ctx: Context, case_number: str, verdict: str) -> None:
         """A26: the lower organ reports; while one report waits, it is not told twice."""
         if self.assigned_down and self.state == "SENT_DOWN" and not self.result_reported:
@@ -272,22 +288,39 @@ class PassingOn(Deciding):
         """A26: the superior returned what was reported; another result is owed, in a period of its own."""
         self.record(ctx, ResultReturnedBySuperior(reason=reason))
 
+    def on_result_returned_by_superior(self, event: ResultReturnedBySuperior, meta: Meta) -> None:
+        self.owed_from = local_date(meta.occurred_at)
+        self.result_sent_up = self.extended = False
+
     def note_taken_back(self, ctx: Context, born: str) -> None:
-        """§5.4: the organ that assigned it took it over itself; no result is to come from below any more."""
+        """§5.4: the organ that assigned it, or one above, took it over; no result is to come from below."""
         self.record(ctx, AssignmentTakenBack(born=born))
+
+    def note_assignment_moved(self, ctx: Context, born: str) -> None:
+        """§5.4: an organ in between took over what was assigned: the result is owed by that now (A26)."""
+        self.record(ctx, AssignmentMoved(born=born))
+
+    def on_assignment_moved(self, event: AssignmentMoved, meta: Meta) -> None:
+        self.sent_as = event.born
 
     def _check_reported(self) -> None:
         if self.state == "SENT_DOWN" and not self.result_reported:
             refuse("E_NOT_CONCLUDED", "A26", missing="AssignedResultReported")
 
-    @allowed_in("RECEIVED", "REGISTERED", "ACCEPTED", "WITH_HANDLER")
+    @allowed_in(
+        "RECEIVED", "REGISTERED", "ACCEPTED", "WITH_HANDLER", "SENT_DOWN", "RESULT_AVAILABLE", "CLOSED"
+    )
     def request_extension(self, ctx: Context, reason: str) -> None:
-        """A23: once, by the lower organ's head; its superior sees it."""
-        if self.source != "SUPERIOR_ASSIGNED" or self.received_on is None:
+        """A23: once in a period, by the lower organ's head, as long as the result is owed; its superior sees
+        it."""
+        began_on = self.owed_from or self.received_on
+        if self.source != "SUPERIOR_ASSIGNED" or began_on is None:
             refuse("E_STATE", "A23", source=self.source)
         if self.extended:
             refuse("E_STATE", "A23", done="RequestExtension")
-        self.record(ctx, AssignedPeriodExtended(reason=reason, began_on=self.received_on))
+        if self.result_sent_up:
+            refuse("E_STATE", "A23", done="SubmitAssignedResult")
+        self.record(ctx, AssignedPeriodExtended(reason=reason, began_on=began_on))
 
     def on_assigned_period_extended(self, event: AssignedPeriodExtended, meta: Meta) -> None:
         self.extended = True
@@ -300,7 +333,9 @@ class PassingOn(Deciding):
 
     @allowed_in("REGISTERED")
     def dispute_jurisdiction(self, ctx: Context, with_organ: str, reason: str) -> None:
-        """A9: two organs each hold the other competent; their common superior decides."""
+        """A9: two organs each hold the other competent; their common superior decides. Who was told by a
+        superior is competent by that."""
+        self.check_result_not_owed()
         superior = _common_superior(ctx.law.organs, self.organ, with_organ)
         if superior is None:
             refuse("E_SCHEMA", "A9", field="with_organ")

@@ -246,7 +246,7 @@ class Receiving(Case):
         after a conclusion it is a re-report."""
         original = self._original(ctx)
         self.check_result_not_owed()
-        if new_evidence:
+        if new_evidence or self.repeat_of:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
         if not self._claims() or not self._claims() <= original._claims():
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
@@ -293,6 +293,9 @@ class Receiving(Case):
             or original.id == self.id
         ):
             refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        if original.state in ("SENT_DOWN", "SENT_OUT"):
+            # Only who has it now knows what was found, and tells his department of duplicates.
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="with another organ: this one goes there")
         return original
 
     # --- what belongs to a superior organ ---

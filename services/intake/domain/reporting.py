@@ -34,11 +34,14 @@ class Reporting(Answering):
         the organ whose own head or staff it is about (A15, A75)."""
         organs = ctx.law.organs
         try:
-            organ = organs.competent(
+            competence = organs.competent(
                 Level[managed_by_level], unit_division, is_discipline_staff=is_discipline_staff
-            ).organ
+            )
         except (KeyError, ValueError):
             refuse("E_SCHEMA", "§5.4", field="unit_division")
+        organ = competence.organ
+        # What is above the province is received there to be sent on, and registered by nobody (A14).
+        level = Level.CENTRAL if competence.leaves_system else organ.level
         reporter_ref, identity_status, _ = ctx.facts["vault"]
         self.record(
             ctx,
@@ -48,7 +51,7 @@ class Reporting(Answering):
                 source="DIRECT",
                 received_on=local_date(ctx.now),
                 pages=1,
-                competent_level=organ.level.name,
+                competent_level=level.name,
                 blob_id=str(ctx.facts["letter"]),
                 acknowledged_notice_version=acknowledged_notice_version,
                 reporter_ref=reporter_ref,
