@@ -38,6 +38,7 @@ Means = Literal["IN_PERSON", "PHONE", "SMS", "APP", "LETTER", "EMAIL"]
 """How the reporter was told; always to the contact that he gave (SEC-10)."""
 VerifiedBy = Literal["PHONE", "INTERVIEW", "LETTER", "VIDEO"]
 PolicyPoint = Literal["HANDLING_POLICY", "CONFIDENTIALITY", "TRUTHFUL_REPORTING"]
+QuestionOutcome = Literal["ANSWERED", "DECLINED", "NOT_REACHED"]
 WaiverGround = Literal["REPORTER_WAIVED", "UNREACHABLE"]
 MediaType = Literal["image/jpeg", "image/png", "application/pdf", "text/plain"]
 Reaction = Literal["SATISFIED", "OBJECTS", "NONE"]
@@ -472,6 +473,22 @@ class ObjectionRecorded(IntakeEvent):
 
     objection: L2[str]
     explanation: L2[str]
+
+
+class ReporterAsked(IntakeEvent):
+    """The handler has a question for the reporter, which the petition department puts to him (SEC-5)."""
+
+    question_id: L1[str]
+    question: L2[str]
+
+
+class ReporterAnswerRelayed(IntakeEvent):
+    """What became of a question to the reporter; his answer without anything that tells who he is (SEC-5)."""
+
+    question_id: L1[str]
+    outcome: L1[QuestionOutcome]
+    means: L1[Means]
+    answer: L2[str] = ""
 
 
 class NewEvidenceReceived(IntakeEvent):

@@ -321,6 +321,44 @@ def test_a31_an_objection_that_was_told_is_recorded_before_the_end(world: World)
     assert done(close())["state"] == "CLOSED"
 
 
+def test_sec5_the_handler_asks_and_the_clerk_relays(world: World) -> None:
+    """Who is asked, and how he is reached, the handler does not learn; the answer tells it neither."""
+    story = confirmed(world)
+    story.opened()
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    question = {"question": "款项是何时交付的？"}
+    refused(world.give(story.complaint, "AskReporter", CLERK, question), "E_FORBIDDEN_ROLE", "SEC-5")
+    world.do(story.complaint, "AskReporter", HANDLER, question)
+    assert world.read(story.complaint, CLERK)["facts"]["question_id"] == "Q1"
+
+    def relay(who: str = CLERK, **more: Any) -> Any:
+        body = {
+            "question_id": "Q1",
+            "outcome": "ANSWERED",
+            "means": "PHONE",
+            "answer": "去年春节前。",
+            **more,
+        }
+        return world.give(story.complaint, "RelayAnswer", who, body)
+
+    refused(relay(HANDLER), "E_FORBIDDEN_ROLE", "SEC-5")
+    refused(relay(question_id="Q2"), "E_SCHEMA", "SEC-5")
+    refused(relay(answer=None), "E_SCHEMA", "SEC-5")
+    refused(relay(outcome="DECLINED"), "E_SCHEMA", "SEC-5")
+    refused(relay(answer=f"{REPORTER['name']}说是去年春节前。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+    done(relay())
+    assert world.read(story.complaint, HANDLER)["facts"]["answer"] == "去年春节前。"
+    refused(relay(), "E_SCHEMA", "SEC-5")
+    world.do(story.complaint, "AskReporter", HANDLER, question)
+    done(relay(question_id="Q2", outcome="DECLINED", answer=None))
+
+
+def test_sec5_who_left_no_way_to_be_reached_is_not_asked(world: World) -> None:
+    story = world.story().opened()
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    refused(world.give(story.complaint, "AskReporter", HANDLER, {"question": "虚问。"}), "E_STATE", "SEC-5")
+
+
 def test_sec5_the_handler_meets_without_learning_a_contact(world: World) -> None:
     """Nothing that he is answered holds a part of the identity."""
     story = concluded(world)

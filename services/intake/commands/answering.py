@@ -13,6 +13,7 @@ from shared.contracts.intake import (
     Means,
     MeetingMode,
     PolicyPoint,
+    QuestionOutcome,
     Reaction,
     Stage,
     VerifiedBy,
@@ -91,6 +92,21 @@ class RecordObjection(Command, on=Complaint, rule="A31", by=BOTH):
     explanation: FreeText
 
 
+class AskReporter(Command, on=Complaint, rule="SEC-5", by=HANDLERS):
+    """Asks the reporter something (询问举报人); the petition department puts it to him."""
+
+    question: FreeText
+
+
+class RelayAnswer(Command, on=Complaint, rule="SEC-5", by=PETITION):
+    """Passes on what the reporter answered, without a word that tells who he is."""
+
+    question_id: Code
+    outcome: QuestionOutcome
+    means: Means
+    answer: FreeText | None = None
+
+
 class SubmitNewEvidence(Command, on=Complaint, rule="A31", by=PETITION):
     """Enters evidence that came later, from the reporter or anybody else."""
 
@@ -118,6 +134,8 @@ ANSWERING: list[type[Command]] = [
     WaiveStage,
     RecordResultFeedback,
     RecordObjection,
+    AskReporter,
+    RelayAnswer,
     SubmitNewEvidence,
     WithdrawReport,
     CloseComplaint,

@@ -23,7 +23,10 @@ from shared.contracts.intake import (
     NewEvidenceReceived,
     ObjectionRecorded,
     PolicyPoint,
+    QuestionOutcome,
     Reaction,
+    ReporterAnswerRelayed,
+    ReporterAsked,
     ReportWithdrawn,
     ResultBecameAvailable,
     ResultFeedbackGiven,
@@ -44,6 +47,9 @@ class Answering(Meeting):
         self.feedback_given = False
         self.objects = False
         """Whether he objects to what he was told, and nobody has explained it yet."""
+        self.questions: set[str] = set()
+        """What the reporter was asked and nobody has answered."""
+        self.asked = 0
         self.evidence: dict[str, set[str]] = {}
         """By piece of new evidence: the cases that have answered it."""
 
@@ -133,6 +139,36 @@ class Answering(Meeting):
         if self.state == "RESULT_AVAILABLE" and not self.feedback_given:
             refuse("E_RECORD_INCOMPLETE", "A31", missing="RecordResultFeedback")
         self.record(ctx, ObjectionRecorded(objection=objection, explanation=explanation))
+
+    # --- questions to him --------------------------------------------------------------------------
+
+    @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
+    def ask_reporter(self, ctx: Context, question: str) -> None:
+        """SEC-5: the handler writes a question and never learns whom he asks, nor how he is reached."""
+        if self.identity_status not in ("CLAIMED", "CONFIRMED") and not self.channel.startswith("ONLINE"):
+            refuse("E_STATE", "SEC-5", identity_status=self.identity_status, reason="nobody can be asked")
+        self.record(ctx, ReporterAsked(question_id=f"Q{self.asked + 1}", question=question))
+
+    def on_reporter_asked(self, event: ReporterAsked, meta: Meta) -> None:
+        self.asked += 1
+        self.questions.add(event.question_id)
+
+    @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
+    def relay_answer(
+        self, ctx: Context, question_id: str, outcome: QuestionOutcome, means: Means, answer: str | None
+    ) -> None:
+        """SEC-5: the petition department, which serves the reporter, has put the question to him."""
+        if question_id not in self.questions:
+            refuse("E_SCHEMA", "SEC-5", field="question_id", waiting=sorted(self.questions))
+        if bool(answer) != (outcome == "ANSWERED"):
+            refuse("E_SCHEMA", "SEC-5", field="answer")
+        self.record(
+            ctx,
+            ReporterAnswerRelayed(question_id=question_id, outcome=outcome, means=means, answer=answer or ""),
+        )
+
+    def on_reporter_answer_relayed(self, event: ReporterAnswerRelayed, meta: Meta) -> None:
+        self.questions.discard(event.question_id)
 
     # --- what comes later --------------------------------------------------------------------------
 
