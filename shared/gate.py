@@ -185,7 +185,7 @@ class Gatekeeper:
             return await self.repository.get(command.on, own) or command.on(own)
         if command.creates:
             # A repeated command finds its own stream again, so it cannot open a second one.
-            return command.on(derived_id("created", attempt))
+            return command.on(attempt)
         assert request.object_id is not None
         aggregate = await self.repository.get(command.on, request.object_id)
         if aggregate is None:

@@ -96,6 +96,18 @@ class ComplaintReceived(IntakeEvent):
         return self.received_on
 
 
+class TriageCorrected(IntakeEvent):
+    """The triage was wrong: another level or organ is competent. Its clocks run from the receipt."""
+
+    competent_level: L1[LevelName]
+    competent_organ: L1[str]
+    received_on: L1[date]
+
+    @property
+    def deadline_from(self) -> date:
+        return self.received_on
+
+
 class ComplaintRegistered(IntakeEvent):
     """Registered under a number without gaps."""
 
@@ -120,6 +132,12 @@ class ComplaintSealedUpward(IntakeEvent):
     competent_level: L1[LevelName]
     sent_on: L1[date]
     parcel: L1[str]
+    received_on: L1[date | None] = None
+
+    @property
+    def deadline_from(self) -> date | None:
+        """A clock that should have run runs from the receipt."""
+        return self.received_on
 
 
 class SealedParcelReceived(IntakeEvent):

@@ -87,11 +87,39 @@ def test_dl03_a_complaint_of_a_higher_organ_goes_up_in_five_working_days(world: 
     assert running(world, story.complaint, CLERK) == {"DL-03": due}
 
 
+def test_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -> None:
+    """No superior need learn of what was never his: each clock runs from the receipt, and one at a time."""
+    day = world.today
+    story = world.story(reporter={"name": "虚某正", "phone": "13900008223"}).received(
+        competent_level="COUNTY"
+    )
+    five, fifteen = (str(working_days_after(day, n)) for n in (5, 15))
+    assert running(world, story.complaint, CLERK) == {"DL-03": five}
+    world.pass_days(1)
+
+    def correct(level: str, organ: str = "") -> dict[str, str]:
+        body = {"competent_level": level, "competent_organ": organ}
+        world.do(story.complaint, "CorrectTriage", CLERK, body)
+        return running(world, story.complaint, CLERK)
+
+    assert correct("TOWNSHIP") == {"DL-01": fifteen}
+    assert correct("TOWNSHIP", TOWN.code) == {"DL-01": fifteen}
+    assert correct("TOWNSHIP", "DI-990101001") == {"DL-05": five}
+    assert correct("COUNTY") == {"DL-03": five}
+    body = {"competent_level": "TOWNSHIP", "competent_organ": "DI-123456789"}
+    refused(world.give(story.complaint, "CorrectTriage", CLERK, body), "E_SCHEMA", "§5.4")
+    assert correct("TOWNSHIP") == {"DL-01": fifteen}
+    world.do(story.complaint, "RegisterComplaint", CLERK)
+    body = {"competent_level": "COUNTY"}
+    refused(world.give(story.complaint, "CorrectTriage", CLERK, body), "E_STATE", "A14")
+
+
 def test_dl03_runs_where_the_triage_was_corrected(world: World) -> None:
     """Taken for the organ's own, then sealed for the organ above: it counts from the receipt, until the
     parcel is taken in."""
     story = world.story().received()
     due = str(working_days_after(world.today, 5))
+    world.pass_days(1)
     body = {
         "to": COUNTY.code,
         "content": "虚述。",

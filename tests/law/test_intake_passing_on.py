@@ -246,8 +246,8 @@ def test_a26_a_returned_result_is_told_below_and_owed_again(world: World) -> Non
     assert "DL-06" not in world.read(born, TOWN.petition_head)["deadlines"]
 
 
-def test_a26_what_was_assigned_from_organ_to_organ_comes_back_the_same_way(world: World) -> None:
-    """City to county to township: the county's acceptance is its report to the city."""
+def assigned_twice(world: World) -> tuple[Story, Case, Case]:
+    """City to county to township."""
     top = at(world, CITY, [TOWN])
     letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
     middle = sent(world, top, "AssignDown", CITY.deputy_leader, COUNTY, **letter)
@@ -255,7 +255,13 @@ def test_a26_what_was_assigned_from_organ_to_organ_comes_back_the_same_way(world
     world.assign(middle, COUNTY.deputy_leader, by=COUNTY.petition_head)
     world.do(middle, "AssignDown", COUNTY.deputy_leader, {"to_organ": TOWN.code, **letter})
     [event] = world.entries("intake", middle.id, "ComplaintAssignedDown")
-    _, lower = reported_by(world, Case("intake", event.event["born"]), middle)
+    return top, middle, Case("intake", event.event["born"])
+
+
+def test_a26_what_was_assigned_from_organ_to_organ_comes_back_the_same_way(world: World) -> None:
+    """City to county to township: the county's acceptance is its report to the city."""
+    top, middle, born = assigned_twice(world)
+    _, lower = reported_by(world, born, middle)
     opinion = {"opinion": "同意。"}
     head = CITY.petition_head
     refused(world.give(top.complaint, "AcceptResult", head, opinion), "E_NOT_CONCLUDED", "A26")
@@ -300,18 +306,6 @@ def test_54_who_assigned_it_may_take_it_back(world: World) -> None:
     view = world.read(upper.complaint, COUNTY.petition_head)
     assert (view["state"], view["facts"]["born"]) == ("SENT_OUT", taken.event["born"])
     received_by(world, Case("intake", taken.event["born"]), COUNTY)
-
-
-def assigned_twice(world: World) -> tuple[Story, Case, Case]:
-    """City to county to township."""
-    top = at(world, CITY, [TOWN])
-    letter = {"ground": "TYPICAL_AND_STRONG", "letter_ref": "letter-22"}
-    middle = sent(world, top, "AssignDown", CITY.deputy_leader, COUNTY, **letter)
-    received_by(world, middle, COUNTY)
-    world.assign(middle, COUNTY.deputy_leader, by=COUNTY.petition_head)
-    world.do(middle, "AssignDown", COUNTY.deputy_leader, {"to_organ": TOWN.code, **letter})
-    [event] = world.entries("intake", middle.id, "ComplaintAssignedDown")
-    return top, middle, Case("intake", event.event["born"])
 
 
 def taken_up(world: World, born: Case, organ: Organ, by: Organ) -> Case:

@@ -49,6 +49,14 @@ class ReceiveComplaint(
         return received_as(self.parcel, organ) if self.parcel is not None else None
 
 
+class CorrectTriage(Command, on=Complaint, rule="A14", by=PETITION):
+    """Corrects what the triage found, before anything follows from it: whose complaint it is."""
+
+    competent_level: LevelName
+    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-\d{2,9})?$")] = ""
+    """Another organ of no higher level that is competent (A17)."""
+
+
 class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar"):
     """Registers a received complaint under a number without gaps (登记)."""
 
@@ -115,6 +123,7 @@ RECEIVING: list[type[Command]] = [
     ReceiveComplaint,
     SealAndEscalate,
     EscalateOutside,
+    CorrectTriage,
     RegisterComplaint,
     ListAllegations,
     MarkDuplicate,

@@ -7,11 +7,21 @@ The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `an
 from __future__ import annotations
 
 from services.intake.domain.integration import Integration
-from shared.contracts.intake import ComplaintAccepted, ComplaintSealedUpward, Stage, StageWaived
+from shared.contracts.common import LevelName
+from shared.contracts.intake import (
+    ComplaintAccepted,
+    ComplaintSealedUpward,
+    Stage,
+    StageWaived,
+    TriageCorrected,
+)
 from shared.event import Event
 from shared.organs.tree import Level
 
 STAGE_OF: dict[str, Stage] = {"DL-01": "ACCEPTANCE", "DL-02": "REPLY"}
+ABOVE = "above_own_level"
+WHOSE = {"DL-01": "competent", "DL-03": ABOVE, "DL-05": "another_is_competent"}
+"""Which clock runs as long as the triage says whose it is."""
 
 
 class Complaint(Integration):
@@ -19,9 +29,12 @@ class Complaint(Integration):
 
     def meets(self, deadline: str, event: Event) -> bool:
         """A waiver ends the clock of its own stage: of the notice, or of the result (R46). What was sealed is
-        escalated when it is delivered (DL-03); of what leaves the system nobody here hears of that."""
+        escalated when it is delivered (DL-03); of what leaves the system nobody here hears of that. Whose it
+        is decides which clock runs (A14, A17, A30)."""
         if isinstance(event, StageWaived):
             return STAGE_OF.get(deadline) == event.stage
+        if isinstance(event, TriageCorrected):
+            return WHOSE[deadline] != _whose(self.organ, event.competent_level, event.competent_organ)
         if deadline == "DL-03" and isinstance(event, ComplaintSealedUpward):
             return not event.parcel
         return True
@@ -29,28 +42,36 @@ class Complaint(Integration):
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """Which clocks run: notices and feedback are owed to confirmed or claimed real names only, and
         by the organ that the triage found competent."""
+        found = _whose(self.organ, self.competent_level, self.other_competent)
         if isinstance(event, ComplaintSealedUpward):
             # Where the triage had said so, it has run since the receipt (DL-03).
-            late = event.parcel and Level[self.competent_level] <= _level_of(self.organ)
-            return frozenset({"above_own_level"} if late else ())
+            late = event.parcel and found != ABOVE
+            return frozenset({ABOVE} if late else ())
         holds = {"initial"}
         own = getattr(event, "organ", "") or self.organ
-        status = getattr(event, "identity_status", self.identity_status)
-        level = Level[getattr(event, "competent_level", self.competent_level)]
-        if status in ("CLAIMED", "CONFIRMED"):
+        level = getattr(event, "competent_level", self.competent_level)
+        whose = _whose(own, level, getattr(event, "competent_organ", self.other_competent))
+        if isinstance(event, TriageCorrected) and whose == found:
+            return frozenset()
+        if getattr(event, "identity_status", self.identity_status) in ("CLAIMED", "CONFIRMED"):
             holds.add("real_name")
-        competent = getattr(event, "competent_organ", self.other_competent) or own
-        if level > _level_of(own):
-            holds.add("above_own_level")
-        elif competent == own or isinstance(event, ComplaintAccepted):
-            holds.add("competent")
-        elif not competent.startswith(own):
-            # What is a lower organ's goes down at once, by no clock of ours (A16).
-            holds.add("another_is_competent")
+        holds.add("competent" if isinstance(event, ComplaintAccepted) and whose != ABOVE else whose)
         if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
             holds.discard("initial")  # the clock of the notice has run since the receipt, or he was told
         holds.add(getattr(event, "source", self.source).lower())
         return frozenset(holds)
+
+
+def _whose(own: str, level: LevelName | str, competent: str) -> str:
+    """Whose a complaint is as the triage says, seen from an organ; what is a lower organ's goes down at once,
+    by no clock of ours (A16)."""
+    if not level or not own:
+        return ""  # nothing was received yet
+    if Level[level] > _level_of(own):
+        return ABOVE
+    if competent in ("", own):
+        return "competent"
+    return "below" if competent.startswith(own) else "another_is_competent"
 
 
 def _level_of(organ: str) -> Level:

@@ -25,6 +25,7 @@ from shared.contracts.intake import (
     RepeatMarked,
     SealedParcelReceived,
     Source,
+    TriageCorrected,
 )
 from shared.event import Meta
 from shared.law.working_days import local_date
@@ -168,6 +169,26 @@ class Receiving(Case):
         self.designated = event.designated
         self.origin = event.origin
         self.origin_number = event.origin_number
+
+    @allowed_in("RECEIVED")
+    def correct_triage(self, ctx: Context, competent_level: LevelName, competent_organ: str) -> None:
+        """A14, A17: an envelope that was read wrongly is put right without showing it to the organ above."""
+        self.check_not_sealed()
+        if competent_organ and competent_organ not in ctx.law.organs:
+            refuse("E_SCHEMA", "§5.4", field="competent_organ")
+        assert self.received_on is not None
+        self.record(
+            ctx,
+            TriageCorrected(
+                competent_level=competent_level,
+                competent_organ=competent_organ,
+                received_on=self.received_on,
+            ),
+        )
+
+    def on_triage_corrected(self, event: TriageCorrected, meta: Meta) -> None:
+        self.competent_level = event.competent_level
+        self.other_competent = event.competent_organ
 
     @allowed_in("RECEIVED")
     def register_complaint(self, ctx: Context, category: Category) -> None:
@@ -359,6 +380,7 @@ class Receiving(Case):
                 competent_level=level,
                 sent_on=local_date(ctx.occurred_at),
                 parcel=parcel,
+                received_on=self.received_on,
             ),
         )
         self._only_these_know(ctx, organ_head)
