@@ -55,10 +55,11 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def filed(world: World) -> dict[str, Story]:
-    """Three filed complaints of one reporter; protection is open in one, and another is kept for later."""
+    """Four filed complaints of one reporter, and one that came online: protection is open in one, for
+    another somebody suffers, and one is kept for later."""
     original = world.story(reporter=REPORTER).listed()
     found = {"original": original}
-    for name in ("forgotten", "protected", "later"):
+    for name in ("forgotten", "protected", "later", "harmed"):
         story = world.story(accused=[{"match": original.ref()}], reporter=REPORTER).listed()
         world.do(story.complaint, "MarkDuplicate", CLERK, {"of": original.complaint.id})
         found[name] = story
@@ -116,7 +117,7 @@ def test_s65_nobody_is_forgotten_early(world: World, filed: dict[str, Story]) ->
 
 
 def test_s65_what_is_due_is_listed_for_its_custodian(world: World, filed: dict[str, Story]) -> None:
-    names = ("forgotten", "protected", "later", "online")
+    names = ("forgotten", "protected", "later", "harmed", "online")
     assert set(due(world)) == {filed[name].complaint.id for name in names}
     other = world.get(OTHER_COUNTY.identity_custodian, "/intake/v1/identity-retention")
     assert other.json()["items"] == []
@@ -151,6 +152,27 @@ def test_s65_while_protection_is_open_nobody_is_forgotten(world: World, filed: d
     refused(world.client(CLERK).post(PROTECTION, json=again), "E_STATE", "§6.5")
 
 
+def settled(world: World, plural: str, id: str, command: str, finding: str) -> None:
+    """The superior, whose petition head assigns the head of the organ, ends the matter."""
+    base, decider = f"/intake/v1/{plural}/{id}", COUNTY.organ_head
+    body = {"person": sub(decider), "role": "organ_head"}
+    done(world.client(COUNTY.petition_head).post(f"{base}/assign-to-case", json=body))
+    said, etag = {"finding": finding, "measures": "虚述。"}, world.get(decider, base).headers["etag"]
+    done(world.client(decider).post(f"{base}/{command}", json=said, headers={"if-match": etag}))
+
+
+def test_s65_a44_while_he_suffers_nobody_is_forgotten(world: World, filed: dict[str, Any]) -> None:
+    """The account of it lies under the keys of his complaint, and is needed until the matter is settled."""
+    story = filed["harmed"]
+    body = {"complaint": story.complaint.id, "subject": filed["original"].ref(), "account": "虚述。"}
+    id = done(world.client(CLERK).post("/intake/v1/retaliation-reports", json=body))["id"]
+    assert refused(forget(world, story), "E_STATE", "§6.5") == {"state": "HELD"}
+    settled(world, "retaliation-reports", id, "settle-retaliation", "FOUND")
+    done(forget(world, story))
+    world.patiently(lambda: not vault_rows(world, story), "the key is gone")
+    refused(world.client(CLERK).post("/intake/v1/retaliation-reports", json=body), "E_STATE", "§6.5")
+
+
 def test_s65_a92_a_destroyed_key_stays_destroyed_after_a_restore(
     world: World, filed: dict[str, Story]
 ) -> None:
@@ -181,6 +203,11 @@ def test_s65_a_report_sent_again_brings_nobody_back(world: World, filed: dict[st
     story = filed["online"]
     code = done(world.anonymously(headers=AGAIN, **ONLINE))["query_code"]
     assert world.client(None).post("/intake/v1/reports/status", json={"code": code}).status_code == 200
+    before = world.position("intake")
+    done(world.anonymously("/staff-misconduct", code=code, text="虚述。"))
+    assert refused(forget(world, story), "E_STATE", "§6.5") == {"state": "HELD"}
+    [event] = world.log("intake", before, "StaffMisconductReported")
+    settled(world, "staff-misconduct-reports", event.stream, "settle-staff-misconduct", "NOT_FOUND")
     done(forget(world, story))
     world.patiently(lambda: not vault_rows(world, story), "the key is gone")
     assert done(world.anonymously(headers=AGAIN, **ONLINE))["query_code"] == code
