@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 
 from shared.store.types import LogEntry, RawEntry
 
@@ -15,6 +16,7 @@ class Fresh:
     entry: LogEntry
     state: bytes
     raw: RawEntry | None = None
+    since: float = field(default_factory=monotonic)
 
     @property
     def position(self) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.store import recorder
 from shared.store.recent import Fresh, Recent
 from shared.store.recorder import Recorder
 from shared.store.types import Append, LogEntry
@@ -79,3 +80,11 @@ async def test_memory_and_database_tell_the_same(
     monkeypatch.setattr(writer, "opened", lambda rows: asked.append(rows) or [])
     await writer.read_raw(0, 2)
     assert len(asked[0]) == 2
+
+    async def never(position: int) -> UUID:
+        raise AssertionError("what it said a moment ago is not asked again")
+
+    # The relay is let go at once by the commit's own answer.
+    monkeypatch.setattr(recorder, "JUST_SAID", 600.0)
+    monkeypatch.setattr(writer, "find_event", never)
+    assert len(await writer.read(1, 10)) == len(from_memory)
