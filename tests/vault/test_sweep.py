@@ -143,6 +143,16 @@ async def test_s65_nothing_is_erased_by_a_log_that_lost_its_end(room: Room, lost
     assert await room.holds(complaint) == ALL
 
 
+async def test_s65_an_empty_log_erases_nothing(room: Room) -> None:
+    """A vault that has seen none yet, beside a database that was set up anew."""
+    room.log.events = {}
+    complaint = uuid4()
+    await room.deposit(complaint)
+    await room.age(complaint)
+    assert await room.sweep() == 0
+    assert await room.holds(complaint) == ALL
+
+
 async def test_s65_a_log_that_grows_is_the_same(room: Room) -> None:
     complaint = uuid4()
     await room.deposit(complaint)

@@ -47,9 +47,8 @@ class Answering(Meeting):
         self.feedback_given = False
         self.objects = False
         """Whether he objects to what he was told, and nobody has explained it yet."""
-        self.questions: set[str] = set()
-        """What the reporter was asked and nobody has answered."""
-        self.asked = 0
+        self.questions: dict[str, bool] = {}
+        """What the reporter was asked, and whether an answer was relayed."""
         self.evidence: dict[str, set[str]] = {}
         """By piece of new evidence: the cases that have answered it."""
 
@@ -147,19 +146,19 @@ class Answering(Meeting):
         """SEC-5: the handler writes a question and never learns whom he asks, nor how he is reached."""
         if self.identity_status not in ("CLAIMED", "CONFIRMED") and not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-5", identity_status=self.identity_status, reason="nobody can be asked")
-        self.record(ctx, ReporterAsked(question_id=f"Q{self.asked + 1}", question=question))
+        self.record(ctx, ReporterAsked(question_id=f"Q{len(self.questions) + 1}", question=question))
 
     def on_reporter_asked(self, event: ReporterAsked, meta: Meta) -> None:
-        self.asked += 1
-        self.questions.add(event.question_id)
+        self.questions[event.question_id] = False
 
     @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
     def relay_answer(
         self, ctx: Context, question_id: str, outcome: QuestionOutcome, means: Means, answer: str | None
     ) -> None:
         """SEC-5: the petition department, which serves the reporter, has put the question to him."""
-        if question_id not in self.questions:
-            refuse("E_SCHEMA", "SEC-5", field="question_id", waiting=sorted(self.questions))
+        waiting = [id for id, answered in self.questions.items() if not answered]
+        if question_id not in waiting:
+            refuse("E_SCHEMA", "SEC-5", field="question_id", waiting=waiting)
         if bool(answer) != (outcome == "ANSWERED"):
             refuse("E_SCHEMA", "SEC-5", field="answer")
         self.record(
@@ -168,7 +167,7 @@ class Answering(Meeting):
         )
 
     def on_reporter_answer_relayed(self, event: ReporterAnswerRelayed, meta: Meta) -> None:
-        self.questions.discard(event.question_id)
+        self.questions[event.question_id] = True
 
     # --- what comes later --------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `an
 from __future__ import annotations
 
 from services.intake.domain.integration import Integration
-from shared.contracts.common import LevelName
 from shared.contracts.intake import (
     ComplaintAccepted,
     ComplaintSealedUpward,
@@ -62,7 +61,7 @@ class Complaint(Integration):
         return frozenset(holds)
 
 
-def _whose(own: str, level: LevelName | str, competent: str) -> str:
+def _whose(own: str, level: str, competent: str) -> str:
     """Whose a complaint is as the triage says, seen from an organ; what is a lower organ's goes down at once,
     by no clock of ours (A16)."""
     if not level or not own:

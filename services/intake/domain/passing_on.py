@@ -77,12 +77,6 @@ class PassingOn(Deciding):
         """From when the period for the result runs; it begins anew when the result is returned."""
 
     @property
-    def is_away(self) -> bool:
-        """Whether another organ goes on with it. What was assigned comes back with its result (A26); what
-        was sealed upward is away once the organ above has received it."""
-        return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
-
-    @property
     def answered_below(self) -> bool:
         """Whether the reporter is answered by the organ that was told to handle it: notice, meetings and
         result are owed by whoever accepts (A30), once."""

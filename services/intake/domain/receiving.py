@@ -94,6 +94,12 @@ class Receiving(Case):
         """What its reporter was really written."""
 
     @property
+    def is_away(self) -> bool:
+        """Whether another organ goes on with it. What was assigned comes back with its result (A26); what
+        was sealed upward is away once the organ above has received it."""
+        return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
+
+    @property
     def complaint_ids(self) -> tuple[str, ...]:
         """Whose reporter a text about this case could reveal."""
         return (str(self.id),)
@@ -314,7 +320,7 @@ class Receiving(Case):
             or original.id == self.id
         ):
             refuse("E_CONTENT_MISMATCH", "A12", field="of")
-        if original.state in ("SENT_DOWN", "SENT_OUT"):
+        if original.is_away:
             # Only who has it now knows what was found, and tells his department of duplicates.
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="with another organ: this one goes there")
         return original

@@ -68,6 +68,8 @@ class Sweep:
     async def __call__(self) -> int:
         """Erases what is old and belongs to nothing; returns of how many. Raises LogLost."""
         await self._check_log()
+        if not await self._record.max_position():
+            return 0  # an empty log has said nothing of anything
         old = func.now() - text(f"interval '{ORPHAN_AGE.total_seconds()} seconds'")
         async with self._engine.connect() as connection:
             until = (await connection.execute(select(old))).scalar_one()
