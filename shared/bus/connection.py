@@ -91,6 +91,16 @@ async def disconnect(client: Client, patience: float = 5.0) -> None:
     await client.close()
 
 
+async def settled(client: Client) -> None:
+    """Returns when the broker has taken up all that was said: a new subscription hears from now on.
+
+    One `flush` is not enough: its PING goes to the socket at once and overtakes the SUB, which still waits
+    for the client's own flusher. The second PING is written after it.
+    """
+    await client.flush()
+    await client.flush()
+
+
 async def connected(client: Client) -> None:
     """Waits until there is a server to talk to."""
     while not client.is_connected:  # noqa: ASYNC110 - the client has no event to wait for

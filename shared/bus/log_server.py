@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from shared.bus.connection import connected
+from shared.bus.connection import connected, settled
 from shared.bus.envelope import BusKey, to_cloudevent
 from shared.bus.log import Log
 from shared.bus.names import PROBLEM, log_subject
@@ -47,7 +47,7 @@ class LogServer:
         self._subscription = await self._nc.subscribe(
             log_subject(self._service), queue=self._service, cb=self._answer
         )
-        await self._nc.flush()  # whoever is told that we answer may ask at once
+        await settled(self._nc)  # whoever is told that we answer may ask at once
 
     async def stop(self) -> None:
         """Answers what was asked, then no more."""

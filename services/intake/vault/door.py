@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.intake.vault.screen import VaultScreen
+from shared.bus.connection import settled
 from shared.bus.envelope import BadEnvelope, BusKey
 from shared.security.screen import SUBJECT, opened, sealed
 from shared.store.types import StoreUnavailable
@@ -47,3 +48,4 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
         await msg.respond(sealed(key, "answer", id, reply))
 
     await nc.subscribe(SUBJECT, queue="vault", cb=answer)
+    await settled(nc)

@@ -62,7 +62,7 @@ async def test_sec6_a_body_that_comes_drop_by_drop_is_given_up(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However small each pause is: the whole body must have come in time. What comes in time is taken."""
-    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 1.0)
     slow = await client.post("/v1/reports", content=drops(0.1, 100))
     assert (slow.status_code, slow.json()["code"]) == (408, "E_BODY_TOO_SLOW")
     assert (await client.post("/v1/reports", content=drops(0.01))).text == "done"
@@ -71,10 +71,10 @@ async def test_sec6_a_body_that_comes_drop_by_drop_is_given_up(
 async def test_an_answer_may_take_longer_than_its_body(
     client: httpx.AsyncClient, inner: Inner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.5)
     inner.go_on.clear()
     waiting = asyncio.create_task(client.post("/v1/complaints", content=b"x"))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.7)
     inner.go_on.set()
     assert (await waiting).text == "done"
 
@@ -84,7 +84,9 @@ async def test_sec6_what_anybody_may_ask_takes_half_of_the_places(
 ) -> None:
     inner.go_on.clear()
     crowd = [asyncio.create_task(client.post("/v1/reports/status")) for _ in range(PLACES)]
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        while sum(task.done() for task in crowd) < PLACES // 2:
+            await asyncio.sleep(0.01)
     refused = [task.result() for task in crowd if task.done()]
     assert [answer.json()["code"] for answer in refused] == ["E_OVERLOADED"] * (PLACES // 2)
     staff = asyncio.create_task(client.get("/v1/complaints"))
