@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from shared.event import DeadlineSet, Event, Meta, Recorded
-from shared.law.deadlines import Catalogue
+from shared.contracts.common import DeadlineRecomputed
+from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
+from shared.law.deadlines import Catalogue, Deadline
 from shared.law.policy import Policy
-from shared.law.working_days import end_of_local_day
+from shared.law.working_days import FIRST_DAY, Due, add_working_days, end_of_local_day
 from shared.organs.tree import OrganTree
 from shared.refusal import refuse
 from shared.security.roles import PETITION
@@ -133,6 +134,8 @@ class Aggregate:
         """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
+        self.provisional: dict[str, DeadlineSet] = {}
+        """Running deadlines that were counted without the calendar of their year (§8.7)."""
         self._composed_texts: tuple[str, ...] = ()
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
@@ -150,6 +153,12 @@ class Aggregate:
         """Hands over the events recorded since the last call."""
         events, self._pending = self._pending, []
         return events
+
+    def own(self, name: str) -> type[Event]:
+        """This service's own class of a common event."""
+        cls = event_class(f"{self.service}.{name}")
+        assert cls is not None, name
+        return cls
 
     def check_open(self, ctx: Context) -> None:
         """Refuses what no command may do to this case as it stands, before anything is looked up for it."""
@@ -195,6 +204,15 @@ class Aggregate:
         self.apply(recorded)
         self._pending.append(recorded)
 
+    def recompute_deadlines(self, ctx: Context) -> None:
+        """§8.7: counts anew what was provisional, by the calendar that is known now. Nothing is recorded of
+        what has not changed and is no more certain than before."""
+        for counted in list(self.provisional.values()):
+            due = _counted_anew(counted)
+            if not due.provisional or due.date.isoformat() != counted.due:
+                recomputed = self.own("DeadlineRecomputed")
+                self.record(ctx, recomputed(deadline=counted.id, was=counted.due, due=due.date.isoformat()))
+
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """Which conditions of the catalogue hold here (DL-01 runs for `real_name` complaints only)."""
         return frozenset()
@@ -207,6 +225,9 @@ class Aggregate:
         """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
         may carry its own day in `deadline_due` and a `deadline_key` where one case runs several. What
         extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended."""
+        if isinstance(event, DeadlineRecomputed):
+            anew = _counted_anew(self.provisional[event.deadline])
+            return (_set(ctx, ctx.law.deadlines.get(event.deadline.partition("#")[0]), event.deadline, anew),)
         started: list[DeadlineSet] = []
         catalogue, name = ctx.law.deadlines, type(event).__name__
         extended = catalogue.extended_by(self.service, name)
@@ -224,12 +245,10 @@ class Aggregate:
                 if day is None
                 else deadline.due_carried(day, ctx.law.policy)
             )
-            remind = deadline.remind_on(due, ctx.law.policy)
-            started.append(
-                DeadlineSet(
-                    _keyed(deadline.id, event), due.date.isoformat(), remind.isoformat(), due.provisional
-                )
-            )
+            if due.provisional and due.date < FIRST_DAY:
+                # Such a year will never have its calendar, and the day is past: it must be exact or not be.
+                refuse("E_CALENDAR_UNAVAILABLE", "§8.7", due=due.date.isoformat())
+            started.append(_set(ctx, deadline, _keyed(deadline.id, event), due))
         return tuple(started)
 
     def apply(self, recorded: Recorded) -> None:
@@ -246,6 +265,13 @@ class Aggregate:
         if recorded.event.numbered:
             self.number = getattr(recorded.event, "number", "") or self.number
         self.state = recorded.event.leads_to() or self.state
+        for met in recorded.meta.deadlines_met:
+            self.provisional.pop(met, None)
+        for started in recorded.meta.deadlines:
+            if started.since:
+                self.provisional[started.id] = started
+            else:
+                self.provisional.pop(started.id, None)
         handler = getattr(self, "on_" + snake(recorded.type), None)
         if handler is not None:
             handler(recorded.event, recorded.meta)
@@ -255,6 +281,17 @@ def _begun(event: Event) -> datetime | None:
     """The day that an event itself names as the beginning of its deadlines (a letter's receipt)."""
     day = getattr(event, "deadline_from", None)
     return None if day is None else end_of_local_day(day) - timedelta(hours=12)
+
+
+def _set(ctx: Context, deadline: Deadline, id: str, due: Due) -> DeadlineSet:
+    """What the event records of a deadline that it starts."""
+    remind = deadline.remind_on(due, ctx.law.policy)
+    since = due.since.isoformat() if due.since else ""
+    return DeadlineSet(id, due.date.isoformat(), remind.isoformat(), due.provisional, since, due.working_days)
+
+
+def _counted_anew(counted: DeadlineSet) -> Due:
+    return add_working_days(date.fromisoformat(counted.since), counted.working_days)
 
 
 def _keyed(deadline_id: str, event: Event) -> str:

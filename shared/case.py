@@ -16,7 +16,7 @@ from shared.contracts.common import (
     RecusalGround,
     RecusalRequested,
 )
-from shared.event import Event, Meta, Recorded, event_class
+from shared.event import Meta, Recorded
 from shared.refusal import refuse
 from shared.security.roles import CLARIFICATION_APPROVER, DEPUTY_LEADER, ORGAN_HEAD, SUBJECT, UNIT_CONTACT
 
@@ -45,12 +45,6 @@ class Case(Aggregate):
         super().apply(recorded)
         if recorded.meta.role == ORGAN_HEAD and recorded.meta.organ == self.organ:
             self.heads.add(recorded.meta.actor)
-
-    def own(self, name: str) -> type[Event]:
-        """This service's own class of a common event."""
-        cls = event_class(f"{self.service}.{name}")
-        assert cls is not None
-        return cls
 
     def assign_to_case(self, ctx: Context, person: str, role: str) -> None:
         self._may_assign(ctx, role)

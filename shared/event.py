@@ -126,12 +126,21 @@ def strip_annotation(annotation: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSet:
-    """A deadline that an event starts, computed when it is recorded and never again (domain.md §3.8)."""
+    """A deadline that an event starts, computed when it is recorded (domain.md §3.8). One that is provisional
+    says how it was counted, and is counted anew once the calendar is there (§8.7): `working_days` after
+    `since`."""
 
     id: str
     due: str
     remind_on: str
     provisional: bool = False
+    since: str = ""
+    working_days: int = 0
+
+    def told(self) -> dict[str, Any]:
+        """As it is stored and published, without what is empty."""
+        told = {"id": self.id, "due": self.due, "remind_on": self.remind_on, "provisional": self.provisional}
+        return told | {"since": self.since, "working_days": self.working_days} if self.since else told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

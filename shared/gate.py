@@ -413,6 +413,4 @@ class AuditRecord(Aggregate):
         self.service = service  # type: ignore[misc]
 
     def note(self, ctx: Context, name: str, **fields: str | int) -> None:
-        cls = event_class(f"{self.service}.{name}")
-        assert cls is not None, name
-        self.record(ctx, cls(**fields))
+        self.record(ctx, self.own(name)(**fields))

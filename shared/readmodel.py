@@ -114,7 +114,7 @@ class CaseBook:
                 if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
                     rows[self.kept_from].put({"stream": entry.stream, "person": person})
                 self._recusals(entry, name, rows[self.recusals])
-                self._clocks(entry, rows[self.deadlines])
+                self._clocks(entry, name, rows[self.deadlines])
 
     def _case(self, entry: RawEntry, cases: TableRows) -> None:
         data, event = entry.data, entry.data["event"]
@@ -178,7 +178,7 @@ class CaseBook:
                 }
             )
 
-    def _clocks(self, entry: RawEntry, deadlines: TableRows) -> None:
+    def _clocks(self, entry: RawEntry, name: str, deadlines: TableRows) -> None:
         """What an event meets ends before what it starts begins: one event may do both."""
         meta = entry.data["meta"]
         for met in meta.get("deadlines_met", ()):
@@ -187,6 +187,9 @@ class CaseBook:
                 row["met"] = True
         for started in meta.get("deadlines", ()):
             before = deadlines.get((entry.stream, started["id"]))
+            if before is not None and name == "DeadlineRecomputed" and str(before["due"]) == started["due"]:
+                before["provisional"] = started["provisional"]  # what was told of this day stands
+                continue
             deadlines.put(
                 {
                     "stream": entry.stream,

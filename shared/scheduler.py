@@ -1,13 +1,14 @@
-"""Reminders and breaches, each exactly once (P10).
+"""Reminders and breaches, each exactly once (P10), and days that are counted anew (§8.7).
 
-They go into streams of their own, whose ids follow from case, deadline, round and kind: a second
-scheduler, or the same one after a crash, hits the version that is there. A clerk's `ETag` never stales.
+Reminders and breaches go into streams of their own, whose ids follow from case, deadline, round and kind: a
+second scheduler, or the same one after a crash, hits the version that is there. A clerk's `ETag` never
+stales. A day that moved is the case's own matter, and stands in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -19,14 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
-from shared.event import event_class
-from shared.law.working_days import local_date
+from shared.law.working_days import last_known_day, local_date
 from shared.reaction import derived_id
 from shared.readmodel import CaseBook
 from shared.refusal import Refusal
 from shared.security.roles import SYSTEM
 from shared.store.projector import Projector
-from shared.store.recorder import Recorder
+from shared.store.repository import Repository
 from shared.store.types import Append, StoreError, VersionConflict
 
 log = structlog.get_logger("scheduler")
@@ -45,9 +45,7 @@ class Reminder(Aggregate):
         self.organ = organ
 
     def tell(self, ctx: Context, name: str, stream: UUID, deadline: str, due: date) -> None:
-        cls = event_class(f"{self.service}.{name}")
-        assert cls is not None
-        self.record(ctx, cls(stream=str(stream), deadline=deadline, due=due.isoformat()))
+        self.record(ctx, self.own(name)(stream=str(stream), deadline=deadline, due=due.isoformat()))
 
 
 class Scheduler:
@@ -59,18 +57,21 @@ class Scheduler:
         law: Law,
         clock: Clock,
         engine: AsyncEngine,
-        recorder: Recorder,
+        repository: Repository,
         projector: Projector,
         book: CaseBook,
+        kinds: Sequence[type[Aggregate]],
         on_breach: OnBreach,
     ) -> None:
         self._service = service
         self._law = law
         self._clock = clock
         self._engine = engine
-        self._recorder = recorder
+        self._repository = repository
+        self._recorder = repository.recorder
         self._projector = projector
         self._book = book
+        self._kinds = {kind.kind: kind for kind in kinds}
         self._on_breach = on_breach
 
     async def run(self) -> None:
@@ -92,6 +93,8 @@ class Scheduler:
         It is awaited first, so that nothing is called breached that was satisfied a moment ago."""
         if not await self._projector.wait_for(self._book.name, position, 5.0):
             return False
+        if await self._recompute():
+            return False  # the days have moved: look again once the read model knows
         table = self._book.deadlines
         due = select(table).where(
             and_(
@@ -110,6 +113,27 @@ class Scheduler:
             if row["due"] < today and not row["breached"]:
                 await self._tell(row, "DeadlineBreached")
         return True
+
+    async def _recompute(self) -> bool:
+        """§8.7: counts anew what was counted without the calendar of a year that is known by now."""
+        d, cases = self._book.deadlines, self._book.cases
+        assumed = (
+            select(d.c.stream, d.c.organ, d.c.correlation, cases.c.kind)
+            .join(cases, cases.c.stream == d.c.stream)
+            .where(d.c.met.is_(False), d.c.provisional, d.c.due <= last_known_day())
+            .distinct()
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(assumed)).mappings().all()
+        moved = False
+        for row in rows:
+            aggregate = await self._repository.get(self._kinds[row["kind"]], row["stream"])
+            assert aggregate is not None
+            aggregate.recompute_deadlines(self._context("RecomputeDeadlines", row, "§8.7"))
+            if aggregate.pending_events:
+                await self._repository.save(aggregate)
+                moved = True
+        return moved
 
     async def _tell(self, row: Any, name: str) -> None:
         stream, deadline = row["stream"], row["deadline"]
@@ -130,7 +154,7 @@ class Scheduler:
         except VersionConflict:
             return
 
-    def _context(self, name: str, row: Any) -> Context:
+    def _context(self, name: str, row: Any, rule: str = "P10") -> Context:
         now = self._clock.now()
         return Context(
             actor=Actor(SYSTEM, SYSTEM, row["organ"]),
@@ -138,7 +162,7 @@ class Scheduler:
             occurred_at=now,
             law=self._law,
             command=name,
-            rule="P10",
+            rule=rule,
             correlation_id=row["correlation"],
         )
 

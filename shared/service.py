@@ -37,6 +37,7 @@ from shared.command import Command
 from shared.gate import Beside, Facts, Gatekeeper, Screen
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
+from shared.law.working_days import load_years
 from shared.organs.tree import OrganTree
 from shared.outgoing.dead import DeadLetters
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
@@ -124,14 +125,17 @@ class Service:
         return list(dict.fromkeys(c.on for c in self.commands))
 
 
-def load_law() -> Law:
-    """The law as the packaged files have it: policy, deadlines, organs."""
+def load_law(calendar_file: str = "") -> Law:
+    """The law as the packaged files have it: policy, deadlines, organs; with the years of a calendar that
+    are published since."""
+    if calendar_file:
+        load_years(calendar_file)
     return Law(load_policy(), Catalogue.load(), OrganTree.load())
 
 
 def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[FastAPI, Parts]:
     """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
-    law = load_law()
+    law = load_law(settings.calendar_file)
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
     engine = open_engine(settings.database_url, size=settings.pool_size)
     keys = settings.keys_dir
@@ -247,9 +251,10 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.law,
             parts.clock,
             parts.engine,
-            parts.recorder,
+            parts.repository,
             parts.projector,
             parts.book,
+            service.kinds,
             service.on_breach(parts),
         ).run
     ]

@@ -45,6 +45,8 @@ class Settings:
     suite: Suite
     contacts_file: str
     """Where and when organs can be reached (A4); the packaged example if empty."""
+    calendar_file: str
+    """Years of the civil-service calendar beyond the packaged ones (§8.7); none if empty."""
     clock_file: str
     api: bool
     worker: bool
@@ -88,6 +90,7 @@ class Settings:
             vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
             suite=_suite(e.get("ZM_SUITE", INTERNATIONAL.name)),
             contacts_file=e.get("ZM_CONTACTS_FILE", ""),
+            calendar_file=e.get("ZM_CALENDAR_FILE", ""),
             clock_file=e.get("ZM_CLOCK_FILE", ""),
             api="api" in e.get("ZM_ROLES", "api,worker"),
             worker="worker" in e.get("ZM_ROLES", "api,worker"),

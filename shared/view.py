@@ -43,7 +43,7 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
             view["deadlines"].pop(met, None)
         for deadline in meta.get("deadlines", ()):
             view["deadlines"][deadline["id"]] = deadline["due"]
-        if name not in PEOPLE:
+        if name not in BESIDE:
             view["facts"].update(event)
             view["number"] = view["number"] or event.get("number", "")
         view["history"].append(
@@ -62,8 +62,8 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})
-PEOPLE = REQUESTS | {"AssignmentStarted", "AssignmentEnded", "RecusalDeclared"}
-"""Events about who works on a case, not about what it is about."""
+BESIDE = REQUESTS | {"AssignmentStarted", "AssignmentEnded", "RecusalDeclared", "DeadlineRecomputed"}
+"""Events about who works on a case and until when, not about what it is about."""
 
 
 _TEXT = {"type": "string"}

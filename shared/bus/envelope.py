@@ -297,10 +297,7 @@ def _meta(meta: Meta) -> dict[str, Any]:
     if meta.legal_basis:
         data["legal_basis"] = [dict(basis) for basis in meta.legal_basis]
     if meta.deadlines:
-        data["deadlines"] = [
-            {"id": d.id, "due": d.due, "remind_on": d.remind_on, "provisional": d.provisional}
-            for d in meta.deadlines
-        ]
+        data["deadlines"] = [d.told() for d in meta.deadlines]
     if meta.deadlines_met:
         data["deadlines_met"] = list(meta.deadlines_met)
     if meta.trace_id:

@@ -230,6 +230,15 @@ class DeadlineBreached(Event):
     due: L1[str]
 
 
+class DeadlineRecomputed(Event):
+    """A due date that was counted without the calendar of its year, counted anew (§8.7). It stands in the
+    case itself and starts the deadline with its new day, which may be the old one, now certain."""
+
+    deadline: L1[str]
+    was: L1[str]
+    due: L1[str]
+
+
 COMMON = (
     AssignmentStarted,
     AssignmentEnded,
@@ -244,6 +253,7 @@ COMMON = (
     SecurityAlertRaised,
     DeadlineApproaching,
     DeadlineBreached,
+    DeadlineRecomputed,
 )
 
 

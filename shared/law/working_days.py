@@ -1,8 +1,9 @@
 """Working days, days and months of the civil-service calendar (§0.5, §8.7).
 
 A period excludes the day that starts it and ends at 24:00, Asia/Shanghai, of its last day.
-Beyond the published table (`chinesecalendar` covers 2004-2026 and raises elsewhere) Monday to Friday is
-assumed and the answer is marked provisional, so that a missing table delays a recomputation, never a case.
+Beyond the published tables (`chinesecalendar` covers 2004-2026 and raises elsewhere; later years come from
+a file, `load_years`) Monday to Friday is assumed and the answer is marked provisional, so that a missing
+table delays a recomputation, never a case.
 """
 
 import calendar
@@ -10,9 +11,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
+from pydantic import TypeAdapter
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -20,25 +24,57 @@ _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
 _QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 # The tables are read directly: the library scans all of its keys to validate each single question.
-_HOLIDAYS: frozenset[date] = frozenset(chinese_calendar.holidays)
-_ADJUSTED_WORKDAYS: frozenset[date] = frozenset(chinese_calendar.workdays)
-_FIRST_YEAR = min(_HOLIDAYS).year
-_LAST_YEAR = max(_HOLIDAYS).year
+_holidays: set[date] = set(chinese_calendar.holidays)
+_adjusted_workdays: set[date] = set(chinese_calendar.workdays)
+_years: set[int] = {day.year for day in _holidays}
+FIRST_DAY = date(min(_years), 1, 1)
+"""Before this day no calendar can be had, and none will be published."""
+
+_YEARS = TypeAdapter(dict[int, dict[date, Literal["WORKDAY", "HOLIDAY"]]])
+
+
+def load_years(path: str) -> None:
+    """Adds the years of a file to those that are known: `{"2027": {"2027-01-01": "HOLIDAY", …}}`, by year
+    every date that is not what its day of the week says. A year that is known already stays as it is, since
+    periods were counted by it. Raises ValueError for a file of another form."""
+    for year, days in _YEARS.validate_json(Path(path).read_bytes()).items():
+        if not days or any(day.year != year for day in days):
+            raise ValueError(f"the calendar of {year} holds no days, or days of another year")
+        if year not in _years:
+            _years.add(year)
+            _holidays.update(day for day, what in days.items() if what == "HOLIDAY")
+            _adjusted_workdays.update(day for day, what in days.items() if what == "WORKDAY")
+    _walk.cache_clear()
+    _between.cache_clear()
+
+
+def last_known_day() -> date:
+    """Up to this day every year since the first has its calendar."""
+    year = FIRST_DAY.year
+    while year + 1 in _years:
+        year += 1
+    return date(year, 12, 31)
+
+
+Day = date  # `Due` has a field that is called like the type
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The last day of a period; provisional while a year it touches has no published calendar."""
+    """The last day of a period; provisional while a year it touches has no published calendar. What is
+    provisional is told how it was counted, so that it can be counted anew: working days after `since`."""
 
-    date: date
+    date: Day
     provisional: bool = False
+    since: Day | None = None
+    working_days: int = 0
 
 
 def is_working_day(day: date) -> tuple[bool, bool]:
     """(is a working day, is provisional) of one date (§8.7)."""
-    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+    if day.year not in _years:
         return day.weekday() < _SATURDAY, True
-    working = day in _ADJUSTED_WORKDAYS or (day.weekday() < _SATURDAY and day not in _HOLIDAYS)
+    working = day in _adjusted_workdays or (day.weekday() < _SATURDAY and day not in _holidays)
     return working, False
 
 
@@ -118,13 +154,13 @@ def end_of_local_day(day: date) -> datetime:
 @lru_cache(maxsize=16_384)
 def _walk(start: date, n: int, step: timedelta) -> Due:
     """Most commands of one day ask for the same few sums, hence the cache."""
-    day, provisional = start, False
-    while n:
+    day, provisional, left = start, False, n
+    while left:
         day += step
         working, assumed = is_working_day(day)
         provisional |= assumed
-        n -= working
-    return Due(day, provisional)
+        left -= working
+    return Due(day, True, start, n) if provisional else Due(day)
 
 
 @lru_cache(maxsize=16_384)

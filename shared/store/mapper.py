@@ -140,8 +140,7 @@ def encode_meta(meta: Meta) -> dict[str, Any]:
     if meta.legal_basis:
         data["legal_basis"] = list(meta.legal_basis)
     if meta.deadlines:
-        # Dataclasses are JSON objects to orjson: whatever a deadline holds is kept.
-        data["deadlines"] = list(meta.deadlines)
+        data["deadlines"] = [d.told() for d in meta.deadlines]
     if meta.deadlines_met:
         data["deadlines_met"] = list(meta.deadlines_met)
     if meta.trace_id:

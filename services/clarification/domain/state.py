@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -35,7 +35,7 @@ from shared.contracts.clarification import (
     SubstantiatedDispositionNoted,
     UnfoundedFindingsJoined,
 )
-from shared.contracts.common import Accused, Form
+from shared.contracts.common import Accused, DeadlineRecomputed, Form
 from shared.event import Meta
 from shared.law.working_days import local_date
 
@@ -178,6 +178,10 @@ class ClarificationState(Case):
     def on_clarification_consent_requested(self, event: ClarificationConsentRequested, meta: Meta) -> None:
         due = next(date.fromisoformat(d.due) for d in meta.deadlines if d.id == "DL-15")
         self.consent = Consent.asked(event, due)
+
+    def on_deadline_recomputed(self, event: DeadlineRecomputed, meta: Meta) -> None:
+        if event.deadline == "DL-15" and self.consent is not None:
+            self.consent = replace(self.consent, due=date.fromisoformat(event.due))
 
     def on_clarification_consent_granted(self, event: ClarificationConsentGranted, meta: Meta) -> None:
         self.consent = self.consent and self.consent.answered(event.decision, event.limits)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.intake.domain.reporting import Reporting
 from shared.aggregate import Context, allowed_in
+from shared.contracts.common import DeadlineRecomputed
 from shared.contracts.intake import (
     Category,
     Channel,
@@ -103,6 +104,10 @@ class Integration(Reporting):
         super().on_complaint_received(event, meta)
         due = [d.due for d in meta.deadlines if d.id == "DL-13"]
         self.object_until = date.fromisoformat(due[0]) if due else None
+
+    def on_deadline_recomputed(self, event: DeadlineRecomputed, meta: Meta) -> None:
+        if event.deadline == "DL-13":
+            self.object_until = date.fromisoformat(event.due)
 
     def on_platform_transfer_received(self, event: PlatformTransferReceived, meta: Meta) -> None:
         self.platform = event.platform

@@ -1,12 +1,15 @@
 """Periods in working days, days and months (§0.5, §8.7)."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import chinese_calendar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.law import working_days
 from shared.law.working_days import (
     Due,
     add_days,
@@ -14,6 +17,8 @@ from shared.law.working_days import (
     add_working_days,
     end_of_local_day,
     is_working_day,
+    last_known_day,
+    load_years,
     local_date,
     quarter_end_after,
     subtract_working_days,
@@ -53,10 +58,63 @@ def test_87_vectors_of_the_specification(start: str, n: int, due: str) -> None:
     assert add_working_days(date.fromisoformat(start), n) == Due(date.fromisoformat(due), provisional=False)
 
 
+@pytest.fixture
+def unpublished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where a year's calendar may be put down; afterwards nobody knows of it."""
+    for name in ("_years", "_holidays", "_adjusted_workdays"):
+        monkeypatch.setattr(working_days, name, set(getattr(working_days, name)))
+    yield tmp_path / "calendar.json"
+    monkeypatch.undo()
+    working_days._walk.cache_clear()
+    working_days._between.cache_clear()
+
+
+def test_87_a_year_is_loaded_from_a_file(unpublished: Path) -> None:
+    """From then on it is as certain as the packaged ones, and what was asked before is not remembered."""
+    before = add_working_days(date(2026, 12, 30), 3)
+    assert (before.date, before.provisional) == (date(2027, 1, 4), True)
+    assert last_known_day() == date(2026, 12, 31)
+    unpublished.write_text('{"2027": {"2027-01-01": "HOLIDAY", "2027-01-02": "WORKDAY"}}')
+    load_years(str(unpublished))
+    assert add_working_days(date(2026, 12, 30), 2) == Due(date(2027, 1, 2))
+    assert before.since is not None
+    assert add_working_days(before.since, before.working_days) == Due(date(2027, 1, 4))
+    assert working_days_left(date(2026, 12, 31), date(2027, 1, 4)) == (2, False)
+    assert last_known_day() == date(2027, 12, 31)
+    assert add_working_days(date(2027, 12, 30), 2).provisional
+
+
+def test_87_a_year_that_is_known_stays_as_it_is(unpublished: Path) -> None:
+    """Periods were counted by it, and are not counted again."""
+    unpublished.write_text('{"2026": {"2026-12-31": "HOLIDAY"}}')
+    load_years(str(unpublished))
+    assert is_working_day(date(2026, 12, 31)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"2027": {}}',
+        '{"2027": {"2028-01-01": "HOLIDAY"}}',
+        '{"2027": {"2027-01-01": "holiday"}}',
+        '{"2027": {"2027-02-30": "HOLIDAY"}}',
+    ],
+)
+def test_87_a_file_of_another_form_stops_the_start(unpublished: Path, content: str) -> None:
+    unpublished.write_text(content)
+    with pytest.raises(ValueError, match=r"calendar|JSON|valid"):
+        load_years(str(unpublished))
+    assert is_working_day(date(2027, 1, 1)) == (True, True)
+
+
 def test_87_beyond_the_published_calendar_is_provisional() -> None:
     """A missing table gives Monday to Friday, marked, instead of an exception."""
     assert add_working_days(date(2026, 12, 30), 1) == Due(date(2026, 12, 31), provisional=False)
-    assert add_working_days(date(2026, 12, 30), 2) == Due(date(2027, 1, 1), provisional=True)
+    assert add_working_days(date(2026, 12, 30), 2) == Due(
+        date(2027, 1, 1), provisional=True, since=date(2026, 12, 30), working_days=2
+    )
     assert is_working_day(date(2030, 6, 8)) == (False, True)
 
 
