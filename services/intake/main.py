@@ -20,6 +20,7 @@ from services.intake.contacts import ContactRoutes
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.desk.book import DeskBook
 from services.intake.desk.digest import DigestRoutes, DigestSender
+from services.intake.desk.handovers import HandoverRoutes
 from services.intake.desk.oversight import OversightRoutes
 from services.intake.desk.quarterly import QuarterlyRoutes
 from services.intake.desk.queue import QueueRoutes
@@ -174,6 +175,7 @@ class Intake:
         QueueRoutes(parts, self.desk).add_to(app)
         SearchRoutes(parts, self.desk).add_to(app)
         DigestRoutes(parts, self.desk).add_to(app)
+        HandoverRoutes(parts, self.desk).add_to(app)
         parts.workers.append(DigestSender(parts, self.desk).run)
         vault, letters = self.vault_of(parts), self.letters_of(parts)
         self.room = VaultRoom(vault, parts.repository, parts.settings)

@@ -420,6 +420,7 @@ def test_sec4_r27_who_searches_for_a_reporter_is_told_of(world: World, sought: S
         "/intake/v1/deadlines",
         "/intake/v1/accused",
         "/intake/v1/duplicate-digests",
+        "/intake/v1/handovers",
     ):
         after = world.position("intake")
         answer = world.get(CLERK, path, accused="虚檀溪", **{name: REPORTER["name"]})
@@ -595,4 +596,63 @@ def test_a12_digests_within_jurisdiction_and_by_filter(world: World) -> None:
     path = "/intake/v1/duplicate-digests"
     refused(world.get(SUBJECT, path), "E_FORBIDDEN_ROLE")
     for wrong in ({"month": "虚"}, {"cursor": "x"}, {"limit": "0"}, {"sort": "x"}):
+        refused(world.get(HEAD, path, **wrong), "E_SCHEMA")
+
+
+# --- what case management is told (A12) ---
+
+
+def handed(
+    world: World, story: Story, who: str = COUNTY.case_manager, **filters: Any
+) -> list[dict[str, Any]]:
+    rows = world.paged(who, "/intake/v1/handovers", **filters)
+    return [row for row in rows if row["stream"] == story.complaint.id]
+
+
+def test_a12_case_management_is_told_what_was_handed_over(world: World) -> None:
+    """移送监督检查部门并通报案管: with the handover itself, by number alone."""
+    story = world.story().accepted()
+    assert handed(world, story) == []
+    story.opened()
+    [row] = handed(world, story)
+    number = world.read(story.complaint, CLERK)["number"]
+    assert {k: row[k] for k in ("number", "handling_dept", "handed_on", "round", "organ")} == {
+        "number": number,
+        "handling_dept": "supervision_dept",
+        "handed_on": str(world.today),
+        "round": 1,
+        "organ": TOWN.code,
+    }
+    assert story.accused[0]["name"] not in str(row)
+
+
+def test_a19_what_was_returned_is_told_again_with_its_round(world: World) -> None:
+    story = world.story().opened()
+    ask = {"reason": "NO_SUBSTANCE", "consulted": "已与信访举报部门沟通。"}
+    world.do(story.case, "RequestReturn", TOWN.handler, ask)
+    world.do(story.case, "ReturnToPetitionDept", TOWN.deputy_leader, {"opinion": "同意退回。"})
+    world.patiently(lambda: story.state("complaint") == "REGISTERED", "it is back")
+    world.do(story.complaint, "AcceptComplaint", HEAD, {"handling_dept": "investigation_dept"})
+    world.do(story.complaint, "TransferToHandler", HEAD)
+    rows = handed(world, story)
+    assert [(row["round"], row["handling_dept"]) for row in rows] == [
+        (2, "investigation_dept"),
+        (1, "supervision_dept"),
+    ]
+
+
+def test_a12_handovers_within_jurisdiction_and_by_filter(world: World) -> None:
+    story = world.story().opened()
+    for filters, seen in (
+        ({"who": COUNTY.case_manager, "organ": TOWN.code}, True),
+        ({"who": HEAD, "handling_dept": "supervision_dept"}, True),
+        ({"who": HEAD, "handling_dept": "another_dept"}, False),
+        ({"who": OTHER_TOWN.petition_head}, False),
+        ({"who": HEAD, "limit": 1}, True),
+    ):
+        assert bool(handed(world, story, **filters)) is seen, filters
+    path = "/intake/v1/handovers"
+    for who in (SUBJECT, TOWN.handler, COUNTY.auditor, TOWN.organ_head):
+        refused(world.get(who, path), "E_FORBIDDEN_ROLE")
+    for wrong in ({"cursor": "x"}, {"limit": "0"}, {"sort": "x"}):
         refused(world.get(HEAD, path, **wrong), "E_SCHEMA")

@@ -77,6 +77,7 @@ def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]
         "/intake/v1/queue?state=SEALED_UPWARD",
         "/intake/v1/search/complaints?text=红包",
         "/intake/v1/duplicate-digests",
+        "/intake/v1/handovers",
         f"/intake/v1/complaints/{case.id}/likely-duplicates",
         f"/intake/v1/complaints/{case.id}/letters",
         f"/intake/v1/complaints/{case.id}/attachments",

@@ -128,6 +128,7 @@ READS: Mapping[str, Read] = {
         rule="SEC-5: the approved fields, for requester and custodian",
     ),
     "intake DuplicateDigests": Read(asked=("limit=200",)),
+    "intake ListHandovers": Read(asked=("limit=200",)),
     "intake IdentityRetention": Read(),
     "intake IntegrationKeys": Read(random=("kid", "x", "y")),
     "intake InternalSupervision": Read(asked=("limit=200",)),

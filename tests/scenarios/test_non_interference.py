@@ -140,6 +140,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
             call(clerk, "GET", "/intake/v1/search/complaints", params={name: word, **known})
     call(clerk, "GET", f"{at}/likely-duplicates", params=known)
     call(clerk, "GET", "/intake/v1/duplicate-digests", params=known)
+    call(clerk, "GET", "/intake/v1/handovers", params=known)
     order = {
         "target": TOWN,
         "complaint": id,

@@ -222,6 +222,7 @@ def test_sec11_deadlines_and_boards_hold_numbers_only(worlds: Worlds) -> None:
         "intake RunningDeadlines",
         "intake WorkQueue",
         "intake DuplicateDigests",
+        "intake ListHandovers",
         "vault RunningDeadlines",
     )
     shown = [a for (route, _, _), a in worlds.one.items() if route in boards and a.startswith("200 ")]

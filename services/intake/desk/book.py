@@ -1,4 +1,5 @@
-"""What clerks work from, as tables: the queue, the searchable content of complaints, filed duplicates.
+"""What clerks work from, as tables: the queue, the searchable content of complaints, filed duplicates, what
+was handed over.
 
 Made from the log alone. `content` is L2: its routes show it to who needs to know and to nobody else, and
 every showing leaves a record (SEC-9). Nothing here comes from a reporter, so nothing can be found by one
@@ -14,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -80,12 +82,12 @@ class DeskBook:
     """Projection of intake's complaints for those who work on them."""
 
     name = "deskbook"
-    version = 2
+    version = 3
 
     def __init__(self) -> None:
         metadata = MetaData()
         self.queue = Table(
-            "queue_v2",
+            "queue_v3",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("number", Text, nullable=False),
@@ -98,7 +100,7 @@ class DeskBook:
             schema="view",
         )
         self.content = Table(
-            "content_v2",
+            "content_v3",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("keys", ARRAY(Text), nullable=False),
@@ -112,7 +114,7 @@ class DeskBook:
             schema="view",
         )
         self.duplicates = Table(
-            "duplicates_v2",
+            "duplicates_v3",
             metadata,
             Column("number", Text, primary_key=True),
             Column("organ", Text, nullable=False),
@@ -123,7 +125,7 @@ class DeskBook:
             schema="view",
         )
         self.digests = Table(
-            "digests_v2",
+            "digests_v3",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("version", Integer, primary_key=True),
@@ -134,7 +136,18 @@ class DeskBook:
             Column("originals", ARRAY(Text), nullable=False),
             schema="view",
         )
-        self.tables = [self.queue, self.content, self.duplicates, self.digests]
+        self.handovers = Table(
+            "handovers_v3",
+            metadata,
+            Column("stream", Uuid, primary_key=True),
+            Column("round", Integer, primary_key=True),
+            Column("number", Text, nullable=False),
+            Column("handling_dept", Text, nullable=False),
+            Column("handed_on", Date, nullable=False),
+            Column("position", BigInteger, nullable=False, index=True),
+            schema="view",
+        )
+        self.tables = [self.queue, self.content, self.duplicates, self.digests, self.handovers]
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         complaints = [e for e in batch if e.data["kind"] == "Complaint"]
@@ -169,13 +182,22 @@ class DeskBook:
         if name == "AllegationsListed":
             # What is split off later stays findable here too: it leads to where it came from (A18).
             rows[self.content].put({"stream": entry.stream, **searchable(event)})
+        elif name == "ComplaintTransferredToHandler":
+            names = ("number", "handling_dept", "round")
+            rows[self.handovers].put(
+                {
+                    "stream": entry.stream,
+                    "handed_on": _day_of(entry),
+                    "position": entry.position,
+                    **{n: event[n] for n in names},
+                }
+            )
         elif name == "DuplicateFiled":
-            happened = datetime.fromisoformat(entry.data["meta"]["occurred_at"])
             rows[self.duplicates].put(
                 {
                     "number": row["number"],
                     "organ": entry.data["organ"],
-                    "month": f"{local_date(happened):%Y-%m}",
+                    "month": f"{_day_of(entry):%Y-%m}",
                     "original": UUID(event["of"]),
                     "original_number": event["of_number"],
                     "told": False,
@@ -190,6 +212,10 @@ class DeskBook:
         for number in event["duplicates"]:
             if (row := rows[self.duplicates].get(number)) is not None:
                 row["told"] = True
+
+
+def _day_of(entry: RawEntry) -> date:
+    return local_date(datetime.fromisoformat(entry.data["meta"]["occurred_at"]))
 
 
 def searchable(listed: dict[str, Any]) -> dict[str, Any]:

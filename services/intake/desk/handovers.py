@@ -1,0 +1,74 @@
+"""`GET /v1/handovers`: what case management is told of (通报案管, A12), by numbers (SEC-11)."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from sqlalchemy import func, select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.desk.book import DeskBook
+from shared.refusal import refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.web import query
+from shared.web.app import json_response, page_number, plain_rows
+from shared.web.describe import describe, page, row_of
+from shared.web.reads import PAGE, PAGE_MAX
+
+READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
+PARAMETERS = {
+    "organ": "Only this organ and those below it.",
+    "handling_dept": "Only what was handed to this department.",
+    **query.PAGING,
+}
+PLACE: query.Cursor[tuple[int]] = query.Cursor(tuple[query.Count])
+
+
+class HandoverRoutes:
+    """The one read of handovers."""
+
+    def __init__(self, parts: Parts, desk: DeskBook) -> None:
+        self.parts = parts
+        self.desk = desk
+
+    def add_to(self, app: FastAPI) -> None:
+        app.add_api_route(
+            "/v1/handovers",
+            self.handovers,
+            methods=["GET"],
+            operation_id="ListHandovers",
+            response_class=Response,
+            tags=["reads"],
+            openapi_extra=query.documented(**PARAMETERS),
+        )
+        row = row_of(*self.desk.handovers.c, self.parts.book.cases.c.organ)
+        describe(app, "ListHandovers", answer=page(row, {"type": ["string", "null"]}))
+
+    async def handovers(self, request: Request) -> Response:
+        """Every complaint that was handed to a handling department within jurisdiction, the latest first:
+        for case managers, who watch over what becomes of it, and the petition department that handed it
+        over. `round` counts from 1; more than once, it had been returned in between (A19)."""
+        reads, cases, told = self.parts.reads, self.parts.book.cases, self.desk.handovers
+        token = await reads.staff(request)
+        if not token.roles & READERS:
+            refuse("E_FORBIDDEN_ROLE", "A12")
+        query.only(request, PARAMETERS)
+        found = (
+            select(told, cases.c.organ)
+            .join(cases, cases.c.stream == told.c.stream)
+            .where(reads.visible(cases, token))
+            .order_by(told.c.position.desc())
+        )
+        if (organ := query.organ(request)) is not None:
+            found = found.where(func.starts_with(cases.c.organ, organ))
+        if (dept := query.code(request, "handling_dept")) is not None:
+            found = found.where(told.c.handling_dept == dept)
+        if (behind := PLACE.read(request)) is not None:
+            found = found.where(told.c.position < behind[0])
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        await reads.caught_up(request, self.desk.name)
+        async with self.parts.engine.connect() as connection:
+            rows = plain_rows((await connection.execute(found.limit(limit))).mappings())
+        last = PLACE.write(rows[-1]["position"]) if len(rows) == limit else None
+        return json_response({"items": rows, "next": last})
