@@ -43,6 +43,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "min_position": {"type": "integer", "minimum": 0, "maximum": 1 << 62},
     "organ": {"type": "string", "pattern": "^DI-[0-9]{2,9}$"},
     "colour": {"type": "string", "enum": list(get_args(Colour))},
+    "suggested": {"type": "boolean"},
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
 }

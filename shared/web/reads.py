@@ -42,6 +42,7 @@ COLOURS: tuple[Colour, ...] = get_args(Colour)
 DEADLINE_PARAMETERS = {
     "organ": "Only this organ and those below it.",
     "colour": "GREEN, YELLOW, RED, or BLACK (breached).",
+    "suggested": "`true`: only what case management is to look into, since its reminder or breach was told.",
     **query.PAGING,
 }
 DEADLINES: query.Cursor[tuple[date, UUID, str]] = query.Cursor(tuple[date, UUID, query.Key])
@@ -113,7 +114,10 @@ class Reads:
             app,
             "RunningDeadlines",
             answer=page(
-                row_of(d.stream, cases.number, cases.kind, d.deadline, d.breached, **COLOURED),
+                row_of(
+                    *(d.stream, cases.number, cases.kind, cases.organ, d.deadline, d.breached),
+                    **{"reminded": {"type": "boolean"}, **COLOURED},
+                ),
                 {"type": ["string", "null"]},
             ),
         )
@@ -196,14 +200,17 @@ class Reads:
 
     async def deadlines(self, request: Request) -> Response:
         """Running deadlines within jurisdiction, the most urgent first, with case numbers only (SEC-11):
-        due day, working days left and colour. Filters: `organ` and below, `colour`; by `cursor`."""
+        due day, working days left and colour. `suggested` is case management's list of what to supervise:
+        what was reminded or breached stands there until it is met (P10). Filters: `organ` and below,
+        `colour`."""
         token = await self.staff(request)
         query.only(request, DEADLINE_PARAMETERS)
         await self.caught_up(request)
         d, cases, colours = self.book.deadlines, self.book.cases, self.colours()
         running = (
             select(
-                d.c.stream, cases.c.number, cases.c.kind, d.c.deadline, d.c.due, d.c.provisional, d.c.breached
+                *(d.c.stream, cases.c.number, cases.c.kind, cases.c.organ),
+                *(d.c.deadline, d.c.due, d.c.provisional, d.c.approaching.label("reminded"), d.c.breached),
             )
             .join(cases, cases.c.stream == d.c.stream)
             .where(d.c.met.is_(False), self.visible(cases, token))
@@ -213,6 +220,8 @@ class Reads:
             running = running.where(func.starts_with(cases.c.organ, organ))
         if (colour := query.choice(request, "colour", COLOURS)) is not None:
             running = running.where(d.c.due.between(*colours.days(colour)))
+        if query.choice(request, "suggested", ("true", "false")) == "true":
+            running = running.where(or_(d.c.approaching, d.c.breached))
         if (behind := DEADLINES.read(request)) is not None:
             running = running.where(tuple_(d.c.due, d.c.stream, d.c.deadline) > tuple_(*behind))
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)

@@ -298,6 +298,31 @@ def test_p10_reminded_three_working_days_before_and_breached_after_each_once(wor
     assert story.state() == "ASSESSING", "a breach changes no state by itself"
 
 
+def test_p10_case_management_finds_what_to_supervise(world: World) -> None:
+    """From the reminder on, until it is met; no sooner, and nobody else's."""
+    story = world.story().assessing()
+    due = date.fromisoformat(running(world, story.clarification, CHIEF)["DL-14"])
+
+    def suggested(who: str = COUNTY.case_manager) -> list[tuple[str, bool, bool, str]]:
+        behind = {"min_position": world.position("clarification")}
+        rows = world.paged(who, "/clarification/v1/deadlines", suggested="true", **behind)
+        mine = [r for r in rows if r["stream"] == story.clarification.id]
+        return [(r["deadline"], r["reminded"], r["breached"], r["organ"]) for r in mine]
+
+    assert suggested() == []
+    world.morning_of(working_days_before(due, 3))
+    settled(world, story.clarification, "DL-14", "DeadlineApproaching")
+    assert suggested() == [("DL-14", True, False, TOWN.code)]
+    world.morning_of(due + timedelta(days=1))
+    settled(world, story.clarification, "DL-14", "DeadlineBreached")
+    assert suggested() == [("DL-14", True, True, TOWN.code)]
+    assert suggested("petition_clerk@DI-990101001") == []
+    world.do(story.clarification, "AssessClarification", HANDLER, ASSESSMENT)
+    assert "DL-14" not in [deadline for deadline, *_ in suggested()]
+    path = "/clarification/v1/deadlines"
+    refused(world.get(COUNTY.case_manager, path, suggested="perhaps"), "E_SCHEMA")
+
+
 def test_p10_what_was_done_in_time_is_never_told(world: World) -> None:
     story = world.story().assessed()
     slow = world.story().assessing()
