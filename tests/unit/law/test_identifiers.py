@@ -123,6 +123,10 @@ def test_sec12_a_reference_that_is_somebodys_number(reference: str) -> None:
         "no139-2026-0001",
         "b8cbcd0b-0def-5abe-be62-afc149da7a0a",
         "transfer:13900004321" + "0" * 53,
+        # Made at random, with eleven digits that could be a mobile number's.
+        "b8cbcd0b-0def-5abe-be62-f13900004321",
+        "p-b8cbcd0b-0def-5abe-be62-13900004321f-a1",
+        "a13900004321b8cbcd0b0def5abebe62afc1",
     ],
 )
 def test_sec12_a_reference_that_is_a_reference(reference: str) -> None:
