@@ -562,6 +562,11 @@ class Story:
         leader = self.organ.petition_clerk if of == "complaint" else self.organ.handling_dept_head
         return str(self.world.read(self._cases[of], leader)["state"])
 
+    def forget(self, *steps: str) -> Story:
+        """These steps are to be gone again: what they led to no longer stands."""
+        self._done = [step for step in self._done if step not in steps]
+        return self
+
     def _once(self, step: str) -> bool:
         if step in self._done:
             return False

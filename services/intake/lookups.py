@@ -376,20 +376,21 @@ class Lookups:
         return [superior]
 
     async def tell_born(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """What comes for a complaint that a lower organ has is written there too: a result that was returned
-        (A26), evidence that came after it (A31)."""
+        """What comes for a complaint that a lower organ has is written there too: a result that was returned,
+        where it was reported (A26); evidence, down to who handles it (A31)."""
         assert isinstance(command, ReturnResult | SubmitNewEvidence)
         assert isinstance(aggregate, Complaint)
-        if not (aggregate.assigned_down and aggregate.sent_as):
-            return ()
-        born = await self.repository.get(Complaint, UUID(aggregate.sent_as))
-        assert born is not None, "it is written in the transaction of what sends it"
-        told = replace(ctx, duty="")
-        if isinstance(command, ReturnResult):
-            born.note_result_returned(told, command.reason)
-        else:
+        told, written = replace(ctx, duty=""), list[Complaint]()
+        while aggregate.assigned_down and aggregate.sent_as:
+            born = await self.repository.get(Complaint, UUID(aggregate.sent_as))
+            assert born is not None, "it is written in the transaction of what sends it"
+            written.append(born)
+            if isinstance(command, ReturnResult):
+                born.note_result_returned(told, command.reason)
+                break
             born.note_new_evidence(told, **command.model_dump())
-        return [born]
+            aggregate = born
+        return written
 
     async def tell_superior(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
         """That it takes longer is told to whoever assigned it (A23)."""

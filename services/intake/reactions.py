@@ -67,11 +67,16 @@ async def note_immaterial(event: NewEvidenceAssessedImmaterial, desk: Desk) -> N
 
 
 async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
-    """§4.1: another result is to come for every complaint of the case."""
+    """§4.1: another result is to come for every complaint of the case, and for every organ that was told the
+    first (A26)."""
     for id in event.complaint_ids:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
             complaint.note_reopened(desk.context(complaint.organ, rule="§4.1"), event.number)
+        while complaint is not None and complaint.origin:
+            complaint = await desk.get(Complaint, UUID(complaint.origin))
+            if complaint is not None:
+                complaint.note_reopened_below(desk.context(complaint.organ, rule="A31"), event.number)
 
 
 async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:

@@ -348,6 +348,14 @@ class ResultReturnedBySuperior(IntakeEvent):
     reason: L2[str]
 
 
+class AssignedCaseReopened(IntakeEvent):
+    """The organ below has reopened the case whose result was reported here; another one is to come (A31)."""
+
+    to = "SENT_DOWN"
+
+    case_number: L1[str]
+
+
 class AssignmentTakenBack(IntakeEvent):
     """The organ that assigned a complaint, or one above, has taken it over as another complaint (§5.4)."""
 

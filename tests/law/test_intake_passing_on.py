@@ -246,6 +246,35 @@ def test_a26_a_returned_result_is_told_below_and_owed_again(world: World) -> Non
     assert "DL-06" not in world.read(born, TOWN.petition_head)["deadlines"]
 
 
+def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_first(world: World) -> None:
+    """New evidence at the city goes down to the township; reopened there, the next result comes up again."""
+    top, middle, born = assigned_twice(world)
+    _, lower = reported_by(world, born, middle)
+    opinion = {"opinion": "同意。"}
+    world.do(middle, "AcceptResult", COUNTY.petition_head, opinion)
+    world.do(top.complaint, "AcceptResult", CITY.petition_head, opinion)
+    world.do(top.complaint, "CloseComplaint", CITY.petition_clerk)
+    body = {"from_reporter": True, "description": "补充了一张照片。", "document_ref": "photo-1"}
+    world.do(top.complaint, "SubmitNewEvidence", CITY.petition_clerk, body)
+    noted = lambda: world.entries("verification", lower.case.id, "NewEvidenceNoted")  # noqa: E731
+    [event] = world.patiently(noted, "verification hears of the evidence")
+    reopen = {"evidence_id": event.event["evidence_id"], "cause": "照片与原结论矛盾。"}
+    world.do(lower.case, "ReopenCase", TOWN.organ_head, reopen)
+    for case, who in ((top.complaint, CITY.petition_head), (middle, COUNTY.petition_head)):
+        world.patiently(lambda case=case, who=who: world.read(case, who)["state"] == "SENT_DOWN")
+        refused(world.give(case, "AcceptResult", who, opinion), "E_NOT_CONCLUDED", "A26")
+    for owing, who in ((middle, COUNTY.petition_head), (born, TOWN.petition_head)):
+        assert "DL-06" in world.read(owing, who)["deadlines"]
+    lower.forget("verifying", "found", "reported", "countersigned", "concluded").concluded()
+    world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-28"})
+    world.patiently(lambda: len(world.entries("intake", middle.id, "AssignedResultNoted")) == 2)
+    world.do(middle, "AcceptResult", COUNTY.petition_head, opinion)
+    answer = world.do(top.complaint, "AcceptResult", CITY.petition_head, opinion)
+    assert answer["state"] == "RESULT_AVAILABLE"
+    for owing, who in ((middle, COUNTY.petition_head), (born, TOWN.petition_head)):
+        assert "DL-06" not in world.read(owing, who)["deadlines"]
+
+
 def assigned_twice(world: World) -> tuple[Story, Case, Case]:
     """City to county to township."""
     top = at(world, CITY, [TOWN])

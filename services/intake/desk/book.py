@@ -42,6 +42,7 @@ HANDED_DOWN = {
     "ComplaintAssignedDown": False,
     "AssignedResultNoted": True,
     "AssignedResultReturned": False,
+    "AssignedCaseReopened": False,
 }
 """What was handed down waits below, until a result is reported that the superior accepts or returns (A26)."""
 

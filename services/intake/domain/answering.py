@@ -14,6 +14,7 @@ from shared.aggregate import Context, allowed_in
 from shared.contracts.common import Finding
 from shared.contracts.intake import (
     AcceptanceNotified,
+    AssignedCaseReopened,
     AssignedResultAccepted,
     ComplaintClosed,
     ComplaintReopened,
@@ -220,9 +221,15 @@ class Answering(Meeting):
         if case_number in self.concluded_in:
             self.record(ctx, ComplaintReopened(case_number=case_number))
 
+    def on_assigned_case_reopened(self, event: AssignedCaseReopened, meta: Meta) -> None:
+        super().on_assigned_case_reopened(event, meta)
+        self.verdict = ""
+
     def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
         self.concluded_in.discard(event.case_number)
         self.verdict = ""
+        if self.result_sent_up:
+            self._owe_another_result(meta)
         self.feedback_given = self.objects = False
         # The new result is told again, in a meeting of its own.
         self.stages_done.discard("REPLY")

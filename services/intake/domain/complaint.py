@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from services.intake.domain.integration import Integration
 from shared.contracts.intake import (
+    AssignedCaseReopened,
     ComplaintAccepted,
+    ComplaintReopened,
     ComplaintSealedUpward,
     Stage,
     StageWaived,
@@ -58,6 +60,8 @@ class Complaint(Integration):
         if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
             holds.discard("initial")  # the clock of the notice has run since the receipt, or he was told
         holds.add(getattr(event, "source", self.source).lower())
+        if isinstance(event, ComplaintReopened | AssignedCaseReopened) and not self.result_sent_up:
+            holds.discard("superior_assigned")  # the first period still runs
         return frozenset(holds)
 
 

@@ -9,6 +9,7 @@ from services.intake.domain.deciding import Deciding
 from shared.aggregate import Context, allowed_in
 from shared.contracts.intake import (
     AllegationsListed,
+    AssignedCaseReopened,
     AssignedPeriodExtended,
     AssignedResultAccepted,
     AssignedResultNoted,
@@ -283,6 +284,22 @@ class PassingOn(Deciding):
         self.record(ctx, ResultReturnedBySuperior(reason=reason))
 
     def on_result_returned_by_superior(self, event: ResultReturnedBySuperior, meta: Meta) -> None:
+        self._owe_another_result(meta)
+
+    def note_reopened_below(self, ctx: Context, case_number: str) -> None:
+        """A31: what was reported from below stands no more, whether or not it was accepted; the next result
+        is reported, judged and passed upward like the first."""
+        if self.assigned_down and self.result_reported and self.assigned_case == case_number:
+            self.record(ctx, AssignedCaseReopened(case_number=case_number))
+
+    def on_assigned_case_reopened(self, event: AssignedCaseReopened, meta: Meta) -> None:
+        self.result_reported = False
+        self.assigned_verdict = self.assigned_case = ""
+        if self.result_sent_up:
+            self._owe_another_result(meta)
+
+    def _owe_another_result(self, meta: Meta) -> None:
+        """To the organ that assigned it, in a period of its own (DL-06)."""
         self.owed_from = local_date(meta.occurred_at)
         self.result_sent_up = self.extended = False
 

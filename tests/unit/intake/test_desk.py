@@ -74,8 +74,11 @@ def test_a26_a_reported_result_waits_for_the_superior() -> None:
         entry(stream, 4, "AssignmentStarted", "SENT_DOWN"),
         entry(stream, 5, "AssignedResultReturned", "SENT_DOWN"),
         entry(stream, 6, "AssignmentStarted", "SENT_DOWN"),
+        entry(stream, 7, "AssignedResultNoted", "SENT_DOWN"),
+        entry(stream, 8, "AssignedResultAccepted", "RESULT_AVAILABLE"),
+        entry(stream, 9, "AssignedCaseReopened", "SENT_DOWN"),
     ]
-    for n, to_do in ((2, False), (3, True), (4, True), (5, False), (6, False)):
+    for n, to_do in ((2, False), (3, True), (4, True), (5, False), (6, False), (8, True), (9, False)):
         book, rows = folded(*steps[:n])
         row = rows[book.queue].get(stream)
         assert row is not None
