@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
@@ -208,7 +208,7 @@ class Aggregate:
         """§8.7: counts anew what was provisional, by the calendar that is known now. Nothing is recorded of
         what has not changed and is no more certain than before."""
         for counted in list(self.provisional.values()):
-            due = _counted_anew(counted)
+            due = _counted_anew(ctx, counted)
             if not due.provisional or due.date.isoformat() != counted.due:
                 recomputed = self.own("DeadlineRecomputed")
                 self.record(ctx, recomputed(deadline=counted.id, was=counted.due, due=due.date.isoformat()))
@@ -226,7 +226,7 @@ class Aggregate:
         may carry its own day in `deadline_due` and a `deadline_key` where one case runs several. What
         extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended."""
         if isinstance(event, DeadlineRecomputed):
-            anew = _counted_anew(self.provisional[event.deadline])
+            anew = _counted_anew(ctx, self.provisional[event.deadline])
             return (_set(ctx, ctx.law.deadlines.get(event.deadline.partition("#")[0]), event.deadline, anew),)
         started: list[DeadlineSet] = []
         catalogue, name = ctx.law.deadlines, type(event).__name__
@@ -245,8 +245,9 @@ class Aggregate:
                 if day is None
                 else deadline.due_carried(day, ctx.law.policy)
             )
-            if due.provisional and due.date < FIRST_DAY:
-                # Such a year will never have its calendar, and the day is past: it must be exact or not be.
+            if due.since is not None and due.since < FIRST_DAY and ctx.causation_id is None:
+                # Such a year will never have its calendar: a day of it is exact, or nobody is told one. What
+                # follows from events that are there is not held up by it.
                 refuse("E_CALENDAR_UNAVAILABLE", "§8.7", due=due.date.isoformat())
             started.append(_set(ctx, deadline, _keyed(deadline.id, event), due))
         return tuple(started)
@@ -258,8 +259,11 @@ class Aggregate:
             self.correlation_id = recorded.meta.correlation_id
             self.organ = recorded.stream_organ
         self.version = recorded.originator_version
-        occurred = recorded.meta.occurred_at
-        self.modified_on = max(self.modified_on or occurred, occurred)  # a paper letter may be told late
+        if not isinstance(
+            recorded.event, DeadlineRecomputed
+        ):  # nobody's act: what is told late may lie before
+            occurred = recorded.meta.occurred_at
+            self.modified_on = max(self.modified_on or occurred, occurred)
         if recorded.meta.duty:
             self.duties.setdefault(recorded.meta.duty, set()).add(recorded.meta.actor)
         if recorded.event.numbered:
@@ -290,8 +294,13 @@ def _set(ctx: Context, deadline: Deadline, id: str, due: Due) -> DeadlineSet:
     return DeadlineSet(id, due.date.isoformat(), remind.isoformat(), due.provisional, since, due.working_days)
 
 
-def _counted_anew(counted: DeadlineSet) -> Due:
-    return add_working_days(date.fromisoformat(counted.since), counted.working_days)
+def _counted_anew(ctx: Context, counted: DeadlineSet) -> Due:
+    """The day by the calendar that is known now. What the subject was told as his last day stays his."""
+    due = add_working_days(date.fromisoformat(counted.since), counted.working_days)
+    told = date.fromisoformat(counted.due)
+    if due.date < told and ctx.law.deadlines.get(counted.id.partition("#")[0]).owner == "subject":
+        return replace(due, date=told)
+    return due
 
 
 def _keyed(deadline_id: str, event: Event) -> str:

@@ -18,7 +18,7 @@ from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows
 from shared.store.types import RawEntry
 
-VERSION = 4
+VERSION = 5
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
@@ -60,7 +60,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
         Column("correlation", Uuid, nullable=False),
         Column("organ", Text, nullable=False),
         Column("due", Date, nullable=False),
-        Column("remind_on", Date, nullable=False),
         Column("provisional", Boolean, nullable=False),
         Column("round", Integer, nullable=False),
         Column("approaching", Boolean, nullable=False),
@@ -197,7 +196,6 @@ class CaseBook:
                     "correlation": UUID(meta["correlation_id"]),
                     "organ": entry.data["organ"],
                     "due": date.fromisoformat(started["due"]),
-                    "remind_on": date.fromisoformat(started["remind_on"]),
                     "provisional": started.get("provisional", False),
                     "round": before["round"] + 1 if before else 1,
                     "approaching": False,

@@ -20,14 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
-from shared.law.working_days import last_known_day, local_date
+from shared.law.working_days import add_working_days, last_known_day, local_date
 from shared.reaction import derived_id
 from shared.readmodel import CaseBook
 from shared.refusal import Refusal
 from shared.security.roles import SYSTEM
 from shared.store.projector import Projector
 from shared.store.repository import Repository
-from shared.store.types import Append, StoreError, VersionConflict
+from shared.store.types import Append, StoreError, StoreUnavailable, VersionConflict
 
 log = structlog.get_logger("scheduler")
 TICK_SECONDS = 0.2
@@ -71,6 +71,8 @@ class Scheduler:
         self._recorder = repository.recorder
         self._projector = projector
         self._book = book
+        self._vain: set[UUID] = set()
+        """Where there is nothing to count anew, though the read model would have it so."""
         self._kinds = {kind.kind: kind for kind in kinds}
         self._on_breach = on_breach
 
@@ -88,19 +90,22 @@ class Scheduler:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, today: date, position: int) -> bool:
-        """Tells what has become due; False where the read model was too far behind to look.
+        """Tells what has become due; False where it is to look again: the read model was too far behind, or
+        days have just moved.
 
         It is awaited first, so that nothing is called breached that was satisfied a moment ago."""
         if not await self._projector.wait_for(self._book.name, position, 5.0):
             return False
         if await self._recompute():
-            return False  # the days have moved: look again once the read model knows
+            return False
         table = self._book.deadlines
+        # Counted from today, and not when the deadline began: by then the calendar may not have been known.
+        soon = add_working_days(today, self._law.policy.int_of("reminder.before.days")).date
         due = select(table).where(
             and_(
                 table.c.met.is_(False),
                 or_(
-                    and_(table.c.remind_on <= today, table.c.approaching.is_(False)),
+                    and_(table.c.due <= soon, table.c.approaching.is_(False)),
                     and_(table.c.due < today, table.c.breached.is_(False)),
                 ),
             )
@@ -115,7 +120,8 @@ class Scheduler:
         return True
 
     async def _recompute(self) -> bool:
-        """§8.7: counts anew what was counted without the calendar of a year that is known by now."""
+        """§8.7: counts anew what was counted without the calendar of a year that is known by now. One stream
+        that cannot be read or written holds up no other deadline; it is tried again after a start."""
         d, cases = self._book.deadlines, self._book.cases
         assumed = (
             select(d.c.stream, d.c.organ, d.c.correlation, cases.c.kind)
@@ -127,12 +133,22 @@ class Scheduler:
             rows = (await connection.execute(assumed)).mappings().all()
         moved = False
         for row in rows:
-            aggregate = await self._repository.get(self._kinds[row["kind"]], row["stream"])
-            assert aggregate is not None
-            aggregate.recompute_deadlines(self._context("RecomputeDeadlines", row, "§8.7"))
-            if aggregate.pending_events:
-                await self._repository.save(aggregate)
-                moved = True
+            if row["stream"] in self._vain:
+                continue
+            try:
+                aggregate = await self._repository.get(self._kinds[row["kind"]], row["stream"])
+                assert aggregate is not None
+                aggregate.recompute_deadlines(self._context("RecomputeDeadlines", row, "§8.7"))
+                if aggregate.pending_events:
+                    await self._repository.save(aggregate)
+                    moved = True
+                else:
+                    self._vain.add(row["stream"])
+            except (StoreUnavailable, VersionConflict):
+                raise  # at the next tick
+            except StoreError as error:
+                log.error("not_recomputed", stream=str(row["stream"]), error=type(error).__name__)
+                self._vain.add(row["stream"])
         return moved
 
     async def _tell(self, row: Any, name: str) -> None:

@@ -63,6 +63,9 @@ from shared.web.recusals import RecusalRequests
 log = structlog.get_logger("service")
 Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
+KEEP_ALIVE_SECONDS = 150
+"""Longer than the front door keeps a connection: one that closes just as it is used again loses a request
+that nobody may repeat."""
 
 
 class UnknownVersion(Exception):
@@ -348,5 +351,6 @@ def main(service: Service) -> None:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=2048,
     )

@@ -9,10 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.stack import Stack
 from tests.harness import SHANGHAI, World
 
+# A time limit would fail on a busy machine, and tell nothing of the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
 """After the last row of the scenario that is played on the same stack."""
 

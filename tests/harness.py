@@ -16,9 +16,11 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,7 +37,7 @@ from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60
 PLURALS = {
     "intake": "complaints",
     "verification": "cases",
@@ -98,6 +100,14 @@ def sub(who: str) -> str:
 def sha(words: str) -> str:
     """The digest of a made-up document."""
     return hashlib.sha256(words.encode()).hexdigest()
+
+
+def files_of(root: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file of a living folder; what goes while one looks was never there."""
+    for path in root.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and not path.is_symlink():
+                yield path, path.read_bytes()
 
 
 def working_days_after(day: date, n: int) -> date:
@@ -221,7 +231,7 @@ class World:
         made, client = self._clients.get(who or "", (0.0, None))
         if client is None or time.monotonic() - made > 1800:
             headers = {} if who is None else {"authorization": f"Bearer {self._token(who)}"}
-            client = httpx.Client(base_url=self.stack.front_url, headers=headers, timeout=20, trust_env=False)
+            client = httpx.Client(base_url=self.stack.front_url, headers=headers, timeout=60, trust_env=False)
             self._clients[who or ""] = (time.monotonic(), client)
         return client
 
@@ -235,7 +245,12 @@ class World:
             connection.close()
 
     def get(self, who: str | None, path: str, **params: Any) -> httpx.Response:
-        return self.client(who).get(path, params=params)
+        """As every client that is told `E_NOT_YET`, it asks again."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self.client(who).get(path, params=params)
+            if answer.status_code != 503 or time.monotonic() > until or answer.json()["code"] != "E_NOT_YET":
+                return answer
 
     def paged(self, who: str, path: str, **params: Any) -> list[dict[str, Any]]:
         """All rows of one of intake's lists, page by page: other tests fill it too."""

@@ -315,7 +315,7 @@ class Stack:
             self.direct_url("issuer") + path, body, {"Content-Type": media_type}, method=method
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=5) as response:
+        with opener.open(request, timeout=60) as response:
             return bytes(response.read())
 
     # --- How it is done ----------------------------------------------------------------------------

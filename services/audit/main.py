@@ -44,7 +44,7 @@ from shared.bus.parking import PgParkedStore, reason_of
 from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
 from shared.security.tokens import TokenVerifier
-from shared.service import SHUTDOWN_SECONDS, configure_logs
+from shared.service import KEEP_ALIVE_SECONDS, SHUTDOWN_SECONDS, configure_logs
 from shared.settings import Settings
 from shared.store.migrate import migrate
 from shared.store.sealing import Sealer
@@ -61,7 +61,7 @@ class AuditMetrics(BusMetrics):
     """What the bus tells, and how far the trees have grown."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        super().__init__(registry)
+        super().__init__(registry, PUBLISHERS)
         self.proved = Gauge("zm_audit_proved", "Leaves of the tree", ["service"], registry=registry)
         self.set_aside = Gauge(
             "zm_audit_set_aside",
@@ -300,6 +300,7 @@ def _serve(settings: Settings) -> None:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=2048,
     )
 

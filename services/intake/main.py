@@ -204,8 +204,8 @@ class Intake:
                 parts.observer.nats_error,
                 lambda: None,
             )
-            await open_door(nc, self.screen(parts), parts.bus_key)
             try:
+                await open_door(nc, self.screen(parts), parts.bus_key)
                 await asyncio.Event().wait()
             finally:
                 await disconnect(nc)

@@ -18,12 +18,12 @@ class AccusedBook:
     """Projection of the register: accused and their complaints over the years."""
 
     name = "accusedbook"
-    version = 2
+    version = 3
 
     def __init__(self) -> None:
         self.metadata = MetaData()
         self.accused = Table(
-            "accused_v2",
+            "accused_v3",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("organ", Text, primary_key=True),
@@ -33,14 +33,14 @@ class AccusedBook:
             schema="view",
         )
         self.links = Table(
-            "accused_complaints_v2",
+            "accused_complaints_v3",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("complaint", Uuid, primary_key=True),
             schema="view",
         )
         self.outcomes = Table(
-            "complaint_outcomes_v2",
+            "complaint_outcomes_v3",
             self.metadata,
             Column("complaint", Uuid, primary_key=True),
             Column("received_on", Text, nullable=False),
@@ -89,3 +89,5 @@ class AccusedBook:
                 row["repeat_kind"] = event["repeat_kind"]
             elif name in ("ResultBecameAvailable", "AssignedResultNoted"):
                 row["verdict"] = event["verdict"]
+            elif name in ("ComplaintReopened", "AssignedCaseReopened"):
+                row["verdict"] = ""

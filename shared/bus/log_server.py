@@ -6,6 +6,8 @@ would publish, one a line, as many as fit one NATS message; empty when there is 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import nats.errors
 import orjson
 import structlog
@@ -47,7 +49,8 @@ class LogServer:
         self._subscription = await self._nc.subscribe(
             log_subject(self._service), queue=self._service, cb=self._answer
         )
-        await settled(self._nc)  # whoever is told that we answer may ask at once
+        with suppress(nats.errors.Error):  # gone again: it subscribes by itself when it is back
+            await settled(self._nc)  # whoever is told that we answer may ask at once
 
     async def stop(self) -> None:
         """Answers what was asked, then no more."""

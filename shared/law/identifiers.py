@@ -12,8 +12,10 @@ _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_CHECKS = "10X98765432"
 
 _RUNS = re.compile("[0-9]+X?")
-_RANDOM = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|[0-9A-F]{32,}")
-"""A UUID, or a digest in hex."""
+_RANDOM = re.compile(
+    r"(?<![0-9A-Z])(?:[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}|[0-9A-F]{32}|[0-9A-F]{40}|[0-9A-F]{64})(?![0-9A-Z])"
+)
+"""A UUID or a digest in hex, with nothing glued to it."""
 _MOBILE = re.compile(r"(?:(?:00)?86)?1[3-9][0-9]{9}")
 
 _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # no I, O, S, V, Z

@@ -44,6 +44,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "organ": {"type": "string", "pattern": "^DI-[0-9]{2,9}$"},
     "colour": {"type": "string", "enum": list(get_args(Colour))},
     "suggested": {"type": "boolean"},
+    "asked": {"type": "boolean"},
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
 }
@@ -76,6 +77,11 @@ def choice(request: Request, name: str, choices: Collection[C]) -> C | None:
     if chosen is None:
         refuse("E_SCHEMA", "", field=name, choices=list(choices))
     return chosen
+
+
+def flag(request: Request, name: str) -> bool:
+    """`true`; `false` is the same as nothing."""
+    return choice(request, name, ("true", "false")) == "true"
 
 
 def day(request: Request, name: str) -> date | None:

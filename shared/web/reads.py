@@ -220,7 +220,7 @@ class Reads:
             running = running.where(func.starts_with(cases.c.organ, organ))
         if (colour := query.choice(request, "colour", COLOURS)) is not None:
             running = running.where(d.c.due.between(*colours.days(colour)))
-        if query.choice(request, "suggested", ("true", "false")) == "true":
+        if query.flag(request, "suggested"):
             running = running.where(or_(d.c.approaching, d.c.breached))
         if (behind := DEADLINES.read(request)) is not None:
             running = running.where(tuple_(d.c.due, d.c.stream, d.c.deadline) > tuple_(*behind))

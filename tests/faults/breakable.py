@@ -43,7 +43,7 @@ class BreakableStack(Stack):
         for name in failpoints:
             self.start_service(name, wait=False)
 
-    def await_failpoints(self, seconds: float = 30) -> None:
+    def await_failpoints(self, seconds: float = 120) -> None:
         """Waits until every armed service has died at its point, and starts each again unarmed."""
         until = time.monotonic() + seconds
         waiting = dict(self._failpoints)

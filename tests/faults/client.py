@@ -16,7 +16,7 @@ import httpx
 from deploy.local.stack import Stack
 from tests.faults.ledger import Acknowledged, Ledger, Refused, Sent
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 """How long a command may be without a final answer before the run is called dead."""
 TIMEOUT_SECONDS = 3.0
 """Shorter than a service's own patience: repeats overtake first attempts that are still under way."""

@@ -25,7 +25,7 @@ from tests.faults.verify import verify_all
 
 BEFORE, UNPUBLISHED, AFTER = 60, 60, 140
 """Acknowledged commands before the broker goes, while intake cannot publish, and in all of a test."""
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import Stack
-from tests.harness import COUNTY, MEETING, OTHER_TOWN, SHANGHAI, TOWN, Case, Story, World, refused
+from tests.harness import COUNTY, MEETING, OTHER_TOWN, SHANGHAI, SUBJECT, TOWN, Case, Story, World, refused
 
 CLERK, HANDLER = TOWN.petition_clerk, TOWN.handler
 YEAR = {"2027": {"2027-01-01": "HOLIDAY"}}
@@ -126,7 +126,9 @@ def test_87_it_is_counted_anew_once_the_calendar_is_there(turn: Turn) -> None:
 def test_87_r7_the_subject_keeps_the_day_that_was_his(turn: Turn) -> None:
     """Counted without the holiday his window would have closed yesterday (DL-15)."""
     assert running(turn.world, turn.asked.clarification, "DL-15")["due"] == "2027-01-05"
-    turn.asked.answered()
+    signed = {"occurred-at": "2026-12-30T10:00:00+08:00"}  # before the day was counted anew
+    body = {"decision": "AGREED", "text_hash": turn.asked.text_hash()}
+    turn.world.do(turn.asked.clarification, "RecordConsent", SUBJECT, body, headers=signed)
     history = turn.world.read(turn.asked.clarification, HANDLER)["history"]
     types = [entry["type"] for entry in history]
     assert "ClarificationConsentGranted" in types
@@ -150,8 +152,9 @@ def test_87_a_breach_that_was_none_is_told_anew(turn: Turn) -> None:
 
 def test_87_a_day_before_any_calendar_is_refused(turn: Turn) -> None:
     """No table will ever say which days of 2003 were working days: what needs one of them is not guessed."""
-    body = {"competent_level": "COUNTY", "received_on": "2003-11-03"}
-    refused(turn.world.receive(CLERK, body), "E_CALENDAR_UNAVAILABLE", "§8.7")
+    for day in ("2003-11-03", "2003-12-30"):
+        body = {"competent_level": "COUNTY", "received_on": day}
+        refused(turn.world.receive(CLERK, body), "E_CALENDAR_UNAVAILABLE", "§8.7")
 
 
 def test_87_what_was_counted_anew_is_replayed_and_proved(turn: Turn) -> None:

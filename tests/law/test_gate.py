@@ -605,7 +605,7 @@ def test_min_position_reads_what_was_written(world: World) -> None:
 
 def test_min_position_that_is_not_there_yet(world: World) -> None:
     far = world.position("intake") + 1_000_000
-    answer = world.get(CLERK, "/intake/v1/complaints", min_position=far)
+    answer = world.client(CLERK).get("/intake/v1/complaints", params={"min_position": far})
     refused(answer, "E_NOT_YET")
     assert answer.headers["retry-after"]
 
@@ -653,7 +653,7 @@ def test_as_of_a_service_tells_what_it_knew_then(world: World) -> None:
 )
 def test_problems_speak_the_callers_language(world: World, accept: str | None, language: str) -> None:
     headers = {} if accept is None else {"accept-language": accept}
-    client = httpx.Client(base_url=world.stack.front_url, trust_env=False)
+    client = httpx.Client(base_url=world.stack.front_url, timeout=60, trust_env=False)
     answer = client.get("/intake/v1/complaints", headers=headers)
     refused(answer, "E_UNAUTHENTICATED")
     told = answer.json()

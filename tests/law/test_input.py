@@ -348,7 +348,7 @@ def test_if_match_that_is_malformed(world: World, value: bytes) -> None:
     "value", [b"\xff\xfe", b"q=" * 4000, b"zh;q=1e400", b"en;q=nan", b";;,,;q", b"\xe8\x99\x9a"]
 )
 def test_languages_that_are_none(world: World, value: bytes) -> None:
-    client = httpx.Client(base_url=world.stack.front_url, trust_env=False)
+    client = httpx.Client(base_url=world.stack.front_url, timeout=60, trust_env=False)
     bad(client.get(RECEIVE, headers={"accept-language": value}), 401)
 
 
@@ -356,7 +356,7 @@ def test_languages_that_are_none(world: World, value: bytes) -> None:
     "value", [b"\xff" * 20, b"00-" + b"g" * 32 + b"-" + b"0" * 16 + b"-01", b"00--", b"x" * 4000]
 )
 def test_traces_that_are_none(world: World, value: bytes) -> None:
-    client = httpx.Client(base_url=world.stack.front_url, trust_env=False)
+    client = httpx.Client(base_url=world.stack.front_url, timeout=60, trust_env=False)
     answer = client.get(RECEIVE, headers={"traceparent": value})
     bad(answer, 401)
     assert answer.headers["traceparent"].encode() != value
@@ -402,9 +402,12 @@ def test_expectations_that_nobody_meets(world: World) -> None:
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/complaints", "/intake/metrics", "/intake/nowhere"])
 def test_paths_that_lead_nowhere(world: World, path: str) -> None:
     """Whoever notices it, the front door or a service, says so in the same words (RFC 9457)."""
-    answer = httpx.get(world.stack.front_url + path, trust_env=False)
+    answer = httpx.get(world.stack.front_url + path, timeout=60, trust_env=False)
     bad(answer, 404)
-    assert answer.content == httpx.get(world.stack.front_url + "/intake/v1/none", trust_env=False).content
+    assert (
+        answer.content
+        == httpx.get(world.stack.front_url + "/intake/v1/none", timeout=60, trust_env=False).content
+    )
 
 
 # --- queries ---

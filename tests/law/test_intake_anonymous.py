@@ -23,6 +23,7 @@ from tests.harness import (
     World,
     allegation,
     done,
+    files_of,
     hidden,
     person,
     refused,
@@ -238,12 +239,10 @@ def test_sec7_a_letter_only_where_somebody_can_read_it(world: World) -> None:
 def test_sec3_the_code_lies_nowhere_in_clear(world: World) -> None:
     code, _ = reported(world)
     letters = code.replace("-", "")
-    for path in world.stack.data.root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            content = path.read_bytes()
-            assert code.encode() not in content, path
-            assert letters.encode() not in content, path
-            assert WORDS.encode() not in content, path
+    for path, content in files_of(world.stack.data.root):
+        assert code.encode() not in content, path
+        assert letters.encode() not in content, path
+        assert WORDS.encode() not in content, path
 
 
 # --- attachments ---
@@ -346,12 +345,10 @@ def test_sec6_a35_no_log_knows_who_asked(world: World) -> None:
     done(upload(world, code, picture(), **headers))
     behind(world, code)
     looked = 0
-    for path in world.stack.data.root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            content = path.read_bytes()
-            looked += 1
-            for canary in (agent, address, CANARY):
-                assert canary.encode() not in content, path
+    for path, content in files_of(world.stack.data.root):
+        looked += 1
+        for canary in (agent, address, CANARY):
+            assert canary.encode() not in content, path
     assert looked > 100
 
 

@@ -263,6 +263,9 @@ def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_firs
     for case, who in ((top.complaint, CITY.petition_head), (middle, COUNTY.petition_head)):
         world.patiently(lambda case=case, who=who: world.read(case, who)["state"] == "SENT_DOWN")
         refused(world.give(case, "AcceptResult", who, opinion), "E_NOT_CONCLUDED", "A26")
+    # What comes while it is open again goes the same way.
+    world.do(top.complaint, "SubmitNewEvidence", CITY.petition_clerk, {**body, "document_ref": "photo-2"})
+    world.patiently(lambda: len(noted()) == 2, "the second photograph")
     for owing, who in ((middle, COUNTY.petition_head), (born, TOWN.petition_head)):
         assert "DL-06" in world.read(owing, who)["deadlines"]
     lower.forget("verifying", "found", "reported", "countersigned", "concluded").concluded()

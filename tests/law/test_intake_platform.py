@@ -367,6 +367,9 @@ def test_85_a_batch_of_five_hundred_and_not_one_more(world: World) -> None:
     assert len(world.log("intake", start, "PlatformTransferReceived")) == 500
     again = send(world, {"items": items}, BATCH).json()["items"]
     assert again == results
+    query = "SELECT count(*) AS left FROM effects WHERE state = 'pending'"
+    # Whoever comes next is not to wait behind five hundred statuses.
+    world.patiently(lambda: world._database("intake").execute(query).fetchone().left == 0)
 
 
 @pytest.mark.parametrize(
@@ -464,7 +467,9 @@ def platform(configured: Path) -> Iterator[Receiver]:
     """The platform's own side, called back from now on."""
     with receiving() as receiver:
         told = {"callback_url": receiver.url, "callback_secrets": [SECRET]}
-        configured.write_text(json.dumps({"s-petition-platform": told}))
+        written = configured.with_suffix(".new")
+        written.write_text(json.dumps({"s-petition-platform": told}))
+        written.rename(configured)  # it is read while it is written
         yield receiver
 
 
@@ -571,7 +576,7 @@ def test_85_what_was_given_up_is_listed_and_replayed(world: World, platform: Rec
 
 
 def test_85_outgoing_metrics_tell_kinds_only(world: World) -> None:
-    text = httpx.get(f"{world.stack.direct_url('intake')}/metrics", trust_env=False).text
+    text = httpx.get(f"{world.stack.direct_url('intake')}/metrics", timeout=60, trust_env=False).text
     lines = [line for line in text.splitlines() if line.startswith("zm_outgoing_") and "_created" not in line]
     assert {line.split("{")[0] for line in lines} >= {"zm_outgoing_done_total", "zm_outgoing_dead"}
     labels = {re.search(r"\{(.*)\}", line)[1] for line in lines}  # type: ignore[index]

@@ -89,7 +89,7 @@ def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]
         f"/audit/v1/cases/{case.id}/bundle",
     ]
     seen = [f"{p}{'&' if '?' in p else '?'}min_position={position}" for p in paths if "/audit" not in p]
-    answers = [world.client(who).get(p) for p in (*seen, *(p for p in paths if "/audit" in p))]
+    answers = [world.get(who, p) for p in (*seen, *(p for p in paths if "/audit" in p))]
     # Each was asked rightly: seen, not his to see, or not there.
     assert {a.status_code for a in answers} <= {200, 403, 404}, [a.text for a in answers]
     return answers

@@ -134,10 +134,14 @@ def test_48_who_reviewed_a_refusal_does_not_learn_how_the_reporter_is_protected(
 
 def listed(world: World, who: str) -> set[str]:
     """The requests that somebody finds, with their clocks: in the list and among the deadlines."""
-    cases, clocks = (
-        world.get(who, path, limit=200, min_position=world.position("vault")).json()["items"]
-        for path in (BASE, "/intake/vault/v1/deadlines")
-    )
+    cases: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"next": 1 << 60}
+    while page["next"] is not None:
+        page = world.get(
+            who, BASE, limit=200, min_position=world.position("vault"), before=page["next"]
+        ).json()
+        cases += page["items"]
+    clocks = world.paged(who, "/intake/vault/v1/deadlines", min_position=world.position("vault"))
     found = {item["stream"] for item in cases}
     assert {item["stream"] for item in clocks} <= found
     return found
@@ -164,7 +168,7 @@ def test_dl20_a_request_that_waits_is_told(world: World, served: Story) -> None:
     world.morning_of(working_days_after(world.today, 1) + timedelta(days=1))
 
     def breached() -> bool:
-        rows = world.get(CLERK, "/intake/vault/v1/deadlines", limit=200).json()["items"]
+        rows = world.paged(CLERK, "/intake/vault/v1/deadlines", min_position=0)
         return any(row["stream"] == id and row["breached"] for row in rows)
 
     world.patiently(breached, "the breach of DL-20")

@@ -24,6 +24,7 @@ from shared.bus import envelope
 from shared.bus.envelope import BusKey
 from shared.store.sealing import Sealer
 from shared.suites import Digest
+from tests.harness import files_of
 
 PUBLISHERS = ("intake", "verification", "clarification", "followup")
 VAULT = "zm_vault"
@@ -200,9 +201,8 @@ def messages(stack: Stack) -> Iterator[Found]:
 def files(stack: Stack) -> Iterator[Found]:
     """Every file of the data folder to the letter: tables and journals of PostgreSQL (the vault's too, in
     which it lies sealed), JetStream's blocks, logs of all parts, messages to the outside."""
-    for path in stack.data.root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            yield str(path.relative_to(stack.data.root)), path.read_bytes()
+    for path, content in files_of(stack.data.root):
+        yield str(path.relative_to(stack.data.root)), content
 
 
 def logs(stack: Stack) -> Iterator[Found]:
@@ -218,6 +218,6 @@ def metrics(stack: Stack) -> Iterator[Found]:
     for what in ("varz", "connz?subs=1", "subsz?subs=1", "jsz?accounts=1&streams=1&consumers=1&config=1"):
         places[f"broker {what}"] = f"{monitor}/{what}"
     for where, url in places.items():
-        answer = httpx.get(url, trust_env=False)
+        answer = httpx.get(url, timeout=60, trust_env=False)
         assert answer.status_code == 200, where
         yield where, answer.content

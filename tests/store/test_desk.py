@@ -14,6 +14,7 @@ from shared.contracts.intake import (
     AllegationsListed,
     ComplaintReceived,
     ComplaintRegistered,
+    ComplaintTransferredToHandler,
     DuplicateDigest,
     DuplicateFiled,
 )
@@ -90,9 +91,13 @@ async def test_the_desk_rebuilt_is_the_desk_as_it_grew(
         month="2022-03", handling_dept="d", count=1, duplicates=(duplicate[0],), originals=("XF-0",)
     )
     await recorder.append(Append(events=[recorded(digest, 1, told, "DuplicateDigest")]))
-    assert await projector.wait_for(book.name, 8, 30)
+    handed = ComplaintTransferredToHandler(
+        number="XF-0", handling_dept="d", accused=(), allegations=(), registered_by=("p-1",), real_name=False
+    )
+    await recorder.append(Append(events=[recorded(first, 4, handed)]))
+    assert await projector.wait_for(book.name, 9, 30)
     live = await everything(fresh, book)
-    assert [len(rows) for rows in live] == [2, 2, 1, 1]
+    assert [len(rows) for rows in live] == [2, 2, 1, 1, 1]
     assert live[2][0][-1] is True  # told
     await projector.rebuild(book.name)
     assert await everything(fresh, book) == live

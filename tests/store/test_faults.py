@@ -176,7 +176,7 @@ async def test_a_writer_that_is_stuck_is_not_waited_for_for_ever(
     fresh: Database, make_recorder: MakeRecorder
 ) -> None:
     """Somebody holds the lock: the append gives up in time, and works once the lock is free."""
-    recorder = await make_recorder(fresh, limits=Limits(patience=0.2, transaction=0.5))
+    recorder = await make_recorder(fresh, limits=Limits(patience=0.2, transaction=3))
     connection = await admin(fresh)
     transaction = connection.transaction()
     await transaction.start()

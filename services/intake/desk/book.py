@@ -49,6 +49,9 @@ HANDED_DOWN = {
 WAKES = frozenset({"MessageFromReporterReceived", "AttachmentReceived", "ResultReturnedBySuperior"})
 """What puts even a finished complaint on the desk again, until somebody has done something about it."""
 
+QUESTIONS = {"ReporterAsked": 1, "ReporterAnswerRelayed": -1}
+"""What the handler wants to know of the reporter waits for the clerk who serves him (SEC-5)."""
+
 
 def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
     """The place in the queue after an event: as registered, and REAL_NAME while the name is confirmed."""
@@ -96,6 +99,7 @@ class DeskBook:
             Column("received_on", Date, nullable=False),
             Column("channel", Text, nullable=False),
             Column("handling_dept", Text, nullable=False),
+            Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),
             Index("queue_order", "to_do", "rank", "received_on", "stream"),
             schema="view",
@@ -171,6 +175,7 @@ class DeskBook:
                     "received_on": date.fromisoformat(event["received_on"]),
                     "channel": event["channel"],
                     "handling_dept": "",
+                    "questions": 0,
                 }
             )
         row = queue.get(entry.stream)
@@ -179,17 +184,19 @@ class DeskBook:
         row["number"] = event.get("number") or row["number"]
         row["rank"] = rank_after(name, event, row["rank"])
         row["handling_dept"] = event.get("handling_dept", row["handling_dept"])
+        row["questions"] += QUESTIONS.get(name, 0)
         row["to_do"] = to_do_after(name, entry.data["state"], row.get("to_do", True))
         if name == "AllegationsListed":
             # What is split off later stays findable here too: it leads to where it came from (A18).
             rows[self.content].put({"stream": entry.stream, **searchable(event)})
         elif name == "ComplaintTransferredToHandler":
-            names = ("number", "handling_dept", "round")
+            names = ("number", "handling_dept")
             rows[self.handovers].put(
                 {
                     "stream": entry.stream,
                     "handed_on": _day_of(entry),
                     "position": entry.position,
+                    "round": event.get("round", 1),  # the first ones had none
                     **{n: event[n] for n in names},
                 }
             )

@@ -24,6 +24,7 @@ PARAMETERS = {
     "channel": "Only what came through this channel.",
     "handling_dept": "Only what was handed to this department.",
     "organ": "Only this organ and those below it.",
+    "asked": "`true`: only where a question for the reporter waits to be put to him (SEC-5).",
     "colour": "Only where the most urgent deadline has this colour: GREEN, YELLOW, RED, BLACK (breached).",
     "older_than": "Only what was received more than so many days ago.",
     **query.PAGING,
@@ -53,7 +54,7 @@ class QueueRoutes:
         cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
         row = row_of(
             *(desk.stream, desk.number, cases.state, cases.organ, cases.version),
-            *(desk.received_on, desk.channel, desk.handling_dept),
+            *(desk.received_on, desk.channel, desk.handling_dept, desk.questions),
             priority={"type": "string", "enum": [*RANKS]},
             age_days={"type": "integer"},
             deadline={"anyOf": [answer(id=text, **COLOURED), {"type": "null"}]},
@@ -112,6 +113,8 @@ class QueueRoutes:
             rows = rows.where(desk.c.channel == channel)
         if (dept := query.code(request, "handling_dept")) is not None:
             rows = rows.where(desk.c.handling_dept == dept)
+        if query.flag(request, "asked"):
+            rows = rows.where(desk.c.questions > 0)
         if (organ := query.organ(request)) is not None:
             rows = rows.where(func.starts_with(cases.c.organ, organ))
         colours = reads.colours()
@@ -133,6 +136,7 @@ class QueueRoutes:
             **{n: row[n] for n in names},
             "priority": PRIORITIES[row["rank"]],
             "handling_dept": row["handling_dept"],
+            "questions": row["questions"],
             "age_days": (colours.today - row["received_on"]).days,
             "deadline": deadline,
         }

@@ -14,7 +14,6 @@ from shared.aggregate import Context, allowed_in
 from shared.contracts.common import Finding
 from shared.contracts.intake import (
     AcceptanceNotified,
-    AssignedCaseReopened,
     AssignedResultAccepted,
     ComplaintClosed,
     ComplaintReopened,
@@ -172,12 +171,15 @@ class Answering(Meeting):
 
     # --- what comes later --------------------------------------------------------------------------
 
-    @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE", "CLOSED", "DUPLICATE_FILED")
+    @allowed_in("SENT_DOWN", "WITH_HANDLER", "RESULT_AVAILABLE", "CLOSED", "DUPLICATE_FILED")
     def submit_new_evidence(
         self, ctx: Context, from_reporter: bool, description: str, document_ref: str
     ) -> None:
         """A31: from the reporter or anybody; verification decides what it changes. What was filed for lack
-        of substance, or as a duplicate without any, is revived by it (A12)."""
+        of substance, or as a duplicate without any, is revived by it (A12). On what was assigned it goes down
+        to who handles it; what was transferred is another organ's."""
+        if self.state == "SENT_DOWN" and not self.assigned_down:
+            refuse("E_STATE", "A31", state=self.state, competent=self.sent_to)
         filed = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"
         revives = filed or self.state == "DUPLICATE_FILED"
         if self.state == "CLOSED" and not revives and not self.verdict:
@@ -220,10 +222,6 @@ class Answering(Meeting):
         """The case is open again: its first result no longer stands, and the next one is told again."""
         if case_number in self.concluded_in:
             self.record(ctx, ComplaintReopened(case_number=case_number))
-
-    def on_assigned_case_reopened(self, event: AssignedCaseReopened, meta: Meta) -> None:
-        super().on_assigned_case_reopened(event, meta)
-        self.verdict = ""
 
     def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
         self.concluded_in.discard(event.case_number)

@@ -294,7 +294,7 @@ class PassingOn(Deciding):
 
     def on_assigned_case_reopened(self, event: AssignedCaseReopened, meta: Meta) -> None:
         self.result_reported = False
-        self.assigned_verdict = self.assigned_case = ""
+        self.verdict = self.assigned_verdict = self.assigned_case = ""
         if self.result_sent_up:
             self._owe_another_result(meta)
 

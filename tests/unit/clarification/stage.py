@@ -187,6 +187,11 @@ class Stage:
         self.c.note_disposition(self._context(SYSTEM, "note_disposition", "R9", ""), told)
         return self._collect()
 
+    def recompute(self) -> list[str]:
+        """The calendar of a year is there."""
+        self.c.recompute_deadlines(self._context(SYSTEM, "RecomputeDeadlines", "§8.7", ""))
+        return self._collect()
+
     def do(self, command: type[Command], actor: Actor, **fields: Any) -> list[str]:
         """Plays a command; the names of the events that it recorded."""
         asked = command.model_validate(fields)

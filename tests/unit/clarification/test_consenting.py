@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.clarification import commands as c
+from shared.law.working_days import load_years
 from tests.unit.clarification.stage import (
     ALL_EXPLAINED,
     HANDLER,
@@ -380,3 +383,18 @@ def test_r7_a_signed_form_names_who_signed(stage: Stage) -> None:
     stage.asked()
     with stage.refused("E_CONSENT_AUTHORITY"):
         stage.answer(actor=HANDLER, signed_form_hash=HASH)
+
+
+def test_87_r7_a_calendar_takes_no_day_from_the_subject(stage: Stage, unpublished: Path) -> None:
+    """A weekend that has to be worked would end his window sooner than he was told; it does not."""
+    stage.day = date(2026, 12, 31)
+    stage.drafted(MEETING_PLAN)
+    stage.ask()
+    assert stage.due("ClarificationConsentRequested", "DL-15") == "2027-01-07"
+    years = '{"2027": {"2027-01-01": "HOLIDAY", "2027-01-02": "WORKDAY", "2027-01-03": "WORKDAY"}}'
+    unpublished.write_text(years)
+    load_years(str(unpublished))
+    assert stage.recompute() == ["DeadlineRecomputed"]
+    assert stage.due("DeadlineRecomputed", "DL-15") == "2027-01-07"
+    assert stage.replayed().consent == stage.c.consent
+    assert stage.recompute() == [], "now it is certain"

@@ -103,6 +103,8 @@ def test_impossible_numbers(arguments: tuple[str, str, int, int]) -> None:
         "99010119000107007X",
         "id/99010119000107007x",
         "990101-19000101-0018",
+        "0a" * 16 + "b-13900004321",
+        "0a" * 16 + "13900004321",
     ],
 )
 def test_sec12_a_reference_that_is_somebodys_number(reference: str) -> None:
@@ -126,7 +128,8 @@ def test_sec12_a_reference_that_is_somebodys_number(reference: str) -> None:
         # Made at random, with eleven digits that could be a mobile number's.
         "b8cbcd0b-0def-5abe-be62-f13900004321",
         "p-b8cbcd0b-0def-5abe-be62-13900004321f-a1",
-        "a13900004321b8cbcd0b0def5abebe62afc1",
+        "a13900004321b8cbcd0b0def5abebe62",
+        "transfer:" + "0a" * 26 + "a13900004321",
     ],
 )
 def test_sec12_a_reference_that_is_a_reference(reference: str) -> None:

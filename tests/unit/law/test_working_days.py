@@ -1,6 +1,5 @@
 """Periods in working days, days and months (§0.5, §8.7)."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.law import working_days
 from shared.law.working_days import (
     Due,
     add_days,
@@ -56,17 +54,6 @@ lengths = st.integers(0, 40)
 def test_87_vectors_of_the_specification(start: str, n: int, due: str) -> None:
     """Every date that §7 and §8.7 compute comes out, and is certain."""
     assert add_working_days(date.fromisoformat(start), n) == Due(date.fromisoformat(due), provisional=False)
-
-
-@pytest.fixture
-def unpublished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Where a year's calendar may be put down; afterwards nobody knows of it."""
-    for name in ("_years", "_holidays", "_adjusted_workdays"):
-        monkeypatch.setattr(working_days, name, set(getattr(working_days, name)))
-    yield tmp_path / "calendar.json"
-    monkeypatch.undo()
-    working_days._walk.cache_clear()
-    working_days._between.cache_clear()
 
 
 def test_87_a_year_is_loaded_from_a_file(unpublished: Path) -> None:

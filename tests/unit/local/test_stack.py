@@ -31,7 +31,7 @@ def state(stack: Stack, service: str) -> dict[str, Any]:
     return answer
 
 
-def gone(pids: list[int], seconds: float = 10) -> bool:
+def gone(pids: list[int], seconds: float = 60) -> bool:
     """Whether all of them have ended (a zombie, waiting for whoever adopted it, has)."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -59,7 +59,7 @@ async def _stream_messages() -> int:
         nkeys_seed=os.environ["ZM_NATS_SEED_FILE"],
         inbox_prefix=inbox_of(SERVICE).encode(),
     )
-    info = await nc.jetstream(timeout=2).stream_info(stream_of(SERVICE))
+    info = await nc.jetstream(timeout=10).stream_info(stream_of(SERVICE))
     await nc.close()
     return info.state.messages
 
@@ -73,7 +73,7 @@ async def _begin() -> None:
         nkeys_seed=os.environ["ZM_NATS_SEED_FILE"],
         inbox_prefix=inbox_of(SERVICE).encode(),
     )
-    js = nc.jetstream(timeout=2)
+    js = nc.jetstream(timeout=10)
     await js.add_stream(name=stream_of(SERVICE), subjects=[f"zm.{SERVICE}.>"])
     await js.publish(f"zm.{SERVICE}.Started.v1", b"{}")
     await nc.close()

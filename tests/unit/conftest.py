@@ -1,0 +1,19 @@
+"""What unit tests of more than one room need."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.law import working_days
+
+
+@pytest.fixture
+def unpublished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where a year's calendar may be put down; afterwards nobody knows of it."""
+    for name in ("_years", "_holidays", "_adjusted_workdays"):
+        monkeypatch.setattr(working_days, name, set(getattr(working_days, name)))
+    yield tmp_path / "calendar.json"
+    monkeypatch.undo()
+    working_days._walk.cache_clear()
+    working_days._between.cache_clear()
