@@ -226,8 +226,8 @@ class Aggregate:
         may carry its own day in `deadline_due` and a `deadline_key` where one case runs several. What
         extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended."""
         if isinstance(event, DeadlineRecomputed):
-            anew = _counted_anew(ctx, self.provisional[event.deadline])
-            return (_set(ctx, ctx.law.deadlines.get(event.deadline.partition("#")[0]), event.deadline, anew),)
+            anew, deadline = _counted_anew(ctx, self.provisional[event.deadline]), _row(ctx, event.deadline)
+            return (_deadline_set(ctx, deadline, event.deadline, anew),)
         started: list[DeadlineSet] = []
         catalogue, name = ctx.law.deadlines, type(event).__name__
         extended = catalogue.extended_by(self.service, name)
@@ -249,7 +249,7 @@ class Aggregate:
                 # Such a year will never have its calendar: a day of it is exact, or nobody is told one. What
                 # follows from events that are there is not held up by it.
                 refuse("E_CALENDAR_UNAVAILABLE", "§8.7", due=due.date.isoformat())
-            started.append(_set(ctx, deadline, _keyed(deadline.id, event), due))
+            started.append(_deadline_set(ctx, deadline, _keyed(deadline.id, event), due))
         return tuple(started)
 
     def apply(self, recorded: Recorded) -> None:
@@ -259,9 +259,8 @@ class Aggregate:
             self.correlation_id = recorded.meta.correlation_id
             self.organ = recorded.stream_organ
         self.version = recorded.originator_version
-        if not isinstance(
-            recorded.event, DeadlineRecomputed
-        ):  # nobody's act: what is told late may lie before
+        if not isinstance(recorded.event, DeadlineRecomputed):
+            # That is nobody's act: a paper letter that is told late may lie before it, as before others.
             occurred = recorded.meta.occurred_at
             self.modified_on = max(self.modified_on or occurred, occurred)
         if recorded.meta.duty:
@@ -287,7 +286,7 @@ def _begun(event: Event) -> datetime | None:
     return None if day is None else end_of_local_day(day) - timedelta(hours=12)
 
 
-def _set(ctx: Context, deadline: Deadline, id: str, due: Due) -> DeadlineSet:
+def _deadline_set(ctx: Context, deadline: Deadline, id: str, due: Due) -> DeadlineSet:
     """What the event records of a deadline that it starts."""
     remind = deadline.remind_on(due, ctx.law.policy)
     since = due.since.isoformat() if due.since else ""
@@ -298,9 +297,14 @@ def _counted_anew(ctx: Context, counted: DeadlineSet) -> Due:
     """The day by the calendar that is known now. What the subject was told as his last day stays his."""
     due = add_working_days(date.fromisoformat(counted.since), counted.working_days)
     told = date.fromisoformat(counted.due)
-    if due.date < told and ctx.law.deadlines.get(counted.id.partition("#")[0]).owner == "subject":
+    if due.date < told and _row(ctx, counted.id).owner == "subject":
         return replace(due, date=told)
     return due
+
+
+def _row(ctx: Context, id: str) -> Deadline:
+    """The catalogue's row of a deadline, by its id with or without a key."""
+    return ctx.law.deadlines.get(id.partition("#")[0])
 
 
 def _keyed(deadline_id: str, event: Event) -> str:

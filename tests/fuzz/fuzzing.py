@@ -54,8 +54,9 @@ OF_THE_MESSAGE = frozenset({"connection", "content-length", "expect", "host", "t
 }
 """Headers that an HTTP server answers for, before any service is asked (RFC 9110): the documents do not speak
 of them. What the front door says to them is tried in tests/law/test_input.py."""
-ALLOWED_503 = ("E_NOT_YET",)
-"""The only 503 of a healthy service: a read that asks for a position which has not come about."""
+ALLOWED_503 = ("E_NOT_YET", "E_CALENDAR_UNAVAILABLE")
+"""The only 503 of a healthy service: a read that asks for a position which has not come about, and a day of a
+year before there was a calendar (§8.7)."""
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
