@@ -95,7 +95,8 @@ def conformance(listed: str | None = None) -> Conformance:
     for service, command in commands:
         for id in _rules_of(command):
             if id in rules:
-                rules[id].commands.append(f"{service}.{command.__name__}")
+                if (name := f"{service}.{command.__name__}") not in rules[id].commands:
+                    rules[id].commands.append(name)
             elif id in command.gate.rule:
                 wrong.append(
                     f"{service}.{command.__name__} carries out {id}, which docs/rules.toml does not list"

@@ -90,13 +90,14 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
         )
         return made
 
-    asked = [
-        make(_RequestRecusal, "A33", by=(*STAFF, SUBJECT), organ=any_organ),
-        make(_DecideRecusal, "A48", by=RECUSAL_DECIDERS, organ=any_organ, decides=True),
-    ]
-    return [
+    found = [
         make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
         make(_EndAssignment, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
         make(_DeclareRecusal, "A48", by=STAFF, organ=any_organ),
-        *(asked if recusal_asked else ()),
     ]
+    if recusal_asked:
+        found += [
+            make(_RequestRecusal, "A33", by=(*STAFF, SUBJECT), organ=any_organ),
+            make(_DecideRecusal, "A48", by=RECUSAL_DECIDERS, organ=any_organ, decides=True),
+        ]
+    return found
