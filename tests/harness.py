@@ -248,7 +248,7 @@ class World:
         """As every client that is told `E_NOT_YET`, it asks again."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self.client(who).get(path, params=params)
+            answer = self.client(who).get(path, params=params or None)  # {} would empty the query
             if answer.status_code != 503 or time.monotonic() > until or answer.json()["code"] != "E_NOT_YET":
                 return answer
 

@@ -165,7 +165,7 @@ def test_sec11_the_queue_holds_numbers_only(world: World) -> None:
     assert row is not None
     assert set(row) == {
         "stream", "number", "state", "organ", "version", "received_on", "channel", "priority",
-        "handling_dept", "age_days", "deadline",
+        "handling_dept", "age_days", "deadline", "questions",
     }  # fmt: skip
     told = str(row)
     for word in (story.accused[0]["name"], story.allegations[0]["text"], *REPORTER.values()):

@@ -24,7 +24,7 @@ PARAMETERS = {
     "channel": "Only what came through this channel.",
     "handling_dept": "Only what was handed to this department.",
     "organ": "Only this organ and those below it.",
-    "asked": "`true`: only where a question for the reporter waits to be put to him (SEC-5).",
+    "asked": "`true`: only where a question of the handler waits to be relayed (SEC-5).",
     "colour": "Only where the most urgent deadline has this colour: GREEN, YELLOW, RED, BLACK (breached).",
     "older_than": "Only what was received more than so many days ago.",
     **query.PAGING,
