@@ -71,8 +71,7 @@ class Scheduler:
         self._recorder = repository.recorder
         self._projector = projector
         self._book = book
-        self._vain: set[UUID] = set()
-        """Where there is nothing to count anew, though the read model would have it so."""
+        self._recomputed_on: date | None = None
         self._kinds = {kind.kind: kind for kind in kinds}
         self._on_breach = on_breach
 
@@ -96,8 +95,11 @@ class Scheduler:
         It is awaited first, so that nothing is called breached that was satisfied a moment ago."""
         if not await self._projector.wait_for(self._book.name, position, 5.0):
             return False
-        if await self._recompute():
-            return False
+        if today != self._recomputed_on:
+            # A calendar comes with a start; daily, since another process may still count without it.
+            if await self._recompute():
+                return False
+            self._recomputed_on = today
         table = self._book.deadlines
         # Counted from today, and not when the deadline began: by then the calendar may not have been known.
         soon = add_working_days(today, self._law.policy.int_of("reminder.before.days")).date
@@ -120,8 +122,8 @@ class Scheduler:
         return True
 
     async def _recompute(self) -> bool:
-        """§8.7: counts anew what was counted without the calendar of a year that is known by now. One stream
-        that cannot be read or written holds up no other deadline; it is tried again after a start."""
+        """§8.7: counts anew what was counted without the calendar of a year that is known by now, and tells
+        whether a day has moved. One stream that cannot be read or written holds up no other deadline."""
         d, cases = self._book.deadlines, self._book.cases
         assumed = (
             select(d.c.stream, d.c.organ, d.c.correlation, cases.c.kind)
@@ -133,8 +135,6 @@ class Scheduler:
             rows = (await connection.execute(assumed)).mappings().all()
         moved = False
         for row in rows:
-            if row["stream"] in self._vain:
-                continue
             try:
                 aggregate = await self._repository.get(self._kinds[row["kind"]], row["stream"])
                 assert aggregate is not None
@@ -142,13 +142,10 @@ class Scheduler:
                 if aggregate.pending_events:
                     await self._repository.save(aggregate)
                     moved = True
-                else:
-                    self._vain.add(row["stream"])
             except (StoreUnavailable, VersionConflict):
                 raise  # at the next tick
             except StoreError as error:
                 log.error("not_recomputed", stream=str(row["stream"]), error=type(error).__name__)
-                self._vain.add(row["stream"])
         return moved
 
     async def _tell(self, row: Any, name: str) -> None:

@@ -11,6 +11,8 @@ from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 
 READ_BODY = "2m"
 """Who sends more slowly than a large file needs on a slow line holds a place that others wait for."""
+KEEP_ALIVE = "2m"
+"""Of an idle connection to a service: shorter than the service's own, which would close it in use."""
 # A reporter may be found by an address or by a telephone's model. Neither is logged, nor passed on.
 _REMOVED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "User-Agent")
 
@@ -93,6 +95,9 @@ def _route(name: str, upstream: int) -> str:
 \t\treverse_proxy 127.0.0.1:{upstream} {{
 {removed}
 \t\t\theader_up X-Forwarded-Prefix /{name}
+\t\t\ttransport http {{
+\t\t\t\tkeepalive {KEEP_ALIVE}
+\t\t\t}}
 \t\t}}
 \t}}"""
 

@@ -179,7 +179,7 @@ async def test_a_hole_is_filled_from_the_producers_log(
     await producer.server.start()
     await producer.publish([499])  # more are missing than one answer holds
     await consumer.noted(range(500))
-    assert (3, 500) in consumer.heard.gaps
+    assert consumer.heard.gaps[0] == (3, 500)
 
 
 async def test_behind_a_hole_it_waits_for_the_producer(

@@ -263,6 +263,10 @@ def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_firs
     for case, who in ((top.complaint, CITY.petition_head), (middle, COUNTY.petition_head)):
         world.patiently(lambda case=case, who=who: world.read(case, who)["state"] == "SENT_DOWN")
         refused(world.give(case, "AcceptResult", who, opinion), "E_NOT_CONCLUDED", "A26")
+    seen = {"min_position": world.position("intake")}
+    history = world.get(CITY.petition_clerk, f"/intake/v1/accused/{top.ref()}/history", **seen).json()
+    told = {row["stream"]: row["verdict"] for row in history["complaints"]}
+    assert told[top.complaint.id] == "", "no verdict stands (R55)"
     # What comes while it is open again goes the same way.
     world.do(top.complaint, "SubmitNewEvidence", CITY.petition_clerk, {**body, "document_ref": "photo-2"})
     world.patiently(lambda: len(noted()) == 2, "the second photograph")
@@ -276,6 +280,30 @@ def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_firs
     assert answer["state"] == "RESULT_AVAILABLE"
     for owing, who in ((middle, COUNTY.petition_head), (born, TOWN.petition_head)):
         assert "DL-06" not in world.read(owing, who)["deadlines"]
+
+
+def test_dl06_a_case_reopened_before_its_report_has_its_first_period_still(world: World) -> None:
+    """Nothing was reported that no longer stands: reopening gives no further three months."""
+    upper, born = assigned(world)
+    lower = accepted_below(world, born).concluded()
+    due = world.read(born, TOWN.petition_head)["deadlines"]["DL-06"]
+    world.pass_days(3)
+    body = {"from_reporter": True, "description": "补充了一张照片。", "document_ref": "photo-1"}
+    world.do(born, "SubmitNewEvidence", TOWN.petition_clerk, body)
+    noted = lambda: world.entries("verification", lower.case.id, "NewEvidenceNoted")  # noqa: E731
+    [event] = world.patiently(noted, "verification hears of the evidence")
+    reopen = {"evidence_id": event.event["evidence_id"], "cause": "照片与原结论矛盾。"}
+    world.do(lower.case, "ReopenCase", TOWN.organ_head, reopen)
+    world.patiently(lambda: world.entries("intake", born.id, "ComplaintReopened"), "reopened")
+    assert world.read(born, TOWN.petition_head)["deadlines"]["DL-06"] == due
+    assert world.entries("intake", upper.complaint.id, "AssignedCaseReopened") == []
+
+
+def test_a31_evidence_on_what_was_transferred_is_for_the_organ_that_has_it(world: World) -> None:
+    story, _ = transferred(world)
+    body = {"from_reporter": True, "description": "补充了一张照片。", "document_ref": "photo-1"}
+    answer = world.give(story.complaint, "SubmitNewEvidence", COUNTY.petition_head, body)
+    assert refused(answer, "E_STATE", "A31")["competent"] == TOWN.code
 
 
 def assigned_twice(world: World) -> tuple[Story, Case, Case]:
