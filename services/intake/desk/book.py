@@ -107,8 +107,8 @@ class DeskBook:
             Column("handling_dept", Text, nullable=False),
             Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),
-            Index("queue_order", "to_do", "rank", "received_on", "stream"),
-            Index("queue_number", "number"),
+            Index("queue_order_v4", "to_do", "rank", "received_on", "stream"),
+            Index("queue_number_v4", "number"),
             schema="view",
         )
         self.content = Table(
@@ -121,8 +121,8 @@ class DeskBook:
             Column("text_grams", ARRAY(Text), nullable=False),
             Column("accused", LargeBinary, nullable=False),
             Column("allegations", LargeBinary, nullable=False),
-            Index("content_keys", "keys", postgresql_using="gin"),
-            Index("content_text", "text_grams", postgresql_using="gin"),
+            Index("content_keys_v4", "keys", postgresql_using="gin"),
+            Index("content_text_v4", "text_grams", postgresql_using="gin"),
             schema="view",
         )
         """What a complaint is found by, and what is shown of it to who may read it, as JSON ready to be
@@ -132,7 +132,7 @@ class DeskBook:
             metadata,
             Column("term", Text, primary_key=True),
             Column("grams", ARRAY(Text), nullable=False),
-            Index("terms_grams", "grams", postgresql_using="gin"),
+            Index("terms_grams_v4", "grams", postgresql_using="gin"),
             schema="view",
         )
         """Every name, unit and position once."""
