@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple, Self, get_args
 from uuid import UUID, uuid4
 
+import orjson
 from fastapi import FastAPI
 from sqlalchemy import (
     BigInteger,
@@ -50,6 +51,7 @@ from shared.view import VIEW, fold_view
 from shared.web import query
 from shared.web.app import Face, instant, json_response, object_id, page_number
 from shared.web.describe import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
+from shared.web.shelf import Shelf
 
 WAIT_SECONDS = 1.0
 PAGE = 50
@@ -187,24 +189,26 @@ class Reads:
         )
 
     def _case(self, kind: type[Aggregate]) -> Callable[..., Any]:
+        shelf = Shelf(kind, self.recorder)
+
         async def read_case(request: Request) -> Response:
             """A case as its events tell it, now or as it was recorded at `as_of` (R54)."""
             token = await self.face.token(request)
             target = object_id(request.path_params["id"])
             as_of = instant(request.query_params.get("as_of"), "as_of")
-            history = await self.recorder.load(target)
-            if not history or history[0].kind != kind.kind or token.roles & OUTSIDE_ORGANS:
+            case = await shelf.get(target)
+            if case is None or token.roles & OUTSIDE_ORGANS:
                 refuse("E_NOT_FOUND")
-            aggregate = kind(target)
-            for recorded in history:
-                aggregate.apply(recorded)
+            aggregate, view, version = case.aggregate, case.view, case.aggregate.version
             await self.gatekeeper.check_reading(token, aggregate)
-            shown = [r for r in history if as_of is None or (r.recorded_at and r.recorded_at <= as_of)]
-            view = fold_view(content(r) for r in shown)
-            if view is None:
-                refuse("E_NOT_FOUND")
+            if as_of is not None:
+                history = await self.recorder.load(target)
+                shown = fold_view(content(r) for r in history if r.recorded_at and r.recorded_at <= as_of)
+                if shown is None:
+                    refuse("E_NOT_FOUND")
+                view, version = orjson.dumps(shown), shown["version"]
             await self.note_reading(token, aggregate, "case", request)
-            return json_response(view, headers={"etag": f'"{view["version"]}"'})
+            return Response(view, headers={"etag": f'"{version}"'}, media_type="application/json")
 
         return read_case
 

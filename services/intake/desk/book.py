@@ -108,7 +108,6 @@ class DeskBook:
             Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),
             Index("queue_order_v4", "to_do", "rank", "received_on", "stream"),
-            Index("queue_number_v4", "number"),
             schema="view",
         )
         self.content = Table(

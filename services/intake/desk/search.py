@@ -22,10 +22,10 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Select,
+    Table,
     Text,
     Uuid,
     and_,
-    exists,
     false,
     func,
     not_,
@@ -175,12 +175,9 @@ class SearchRoutes:
 
     def _hits(self, reader: Reader, values: frozenset[str]) -> Select[Any]:
         """Complaints that fit, the latest first."""
-        cases, desk, content = self.parts.book.cases, self.desk.queue, self.desk.content
-        joined = desk.join(cases, cases.c.stream == desk.c.stream)
-        place = desk.c
-        if "accused" in values:
-            place = self.desk.named.c
-            joined = self.desk.named.join(joined, desk.c.stream == place.stream)
+        cases, content = self.parts.book.cases, self.desk.content
+        listed = self.desk.named if "accused" in values else self.desk.queue
+        place = listed.c.received_on, listed.c.stream
         events = self.parts.recorder.tables.events.c
         level = select(func.max(events.originator_version)).where(events.originator_id == cases.c.stream)
         conditions = {
@@ -188,32 +185,41 @@ class SearchRoutes:
                 content.c.text_grams.contains(given("text_grams", ARRAY(Text()))),
                 func.strpos(content.c.text, given("text", Text())) > 0,
             ),
-            "number": desk.c.number == given("number", Text()),
-            "first": place.received_on >= given("first", Date()),
-            "last": place.received_on <= given("last", Date()),
-            "stream_behind": tuple_(place.received_on, place.stream)
+            "number": cases.c.number == given("number", Text()),
+            "first": listed.c.received_on >= given("first", Date()),
+            "last": listed.c.received_on <= given("last", Date()),
+            "stream_behind": tuple_(*place)
             < tuple_(given("received_behind", Date()), given("stream_behind", Uuid())),
         }
         return (
             select(
-                *(place.stream, desk.c.number, place.received_on, cases.c.state, cases.c.organ),
+                *(listed.c.stream, cases.c.number, listed.c.received_on, cases.c.state, cases.c.organ),
                 *(content.c.accused, content.c.allegations),
                 self._readable(reader).label("readable"),
                 (cases.c.version == level.scalar_subquery()).label("current"),
             )
-            .select_from(joined.outerjoin(content, content.c.stream == place.stream))
+            .select_from(
+                listed.join(cases, cases.c.stream == listed.c.stream).outerjoin(
+                    content, content.c.stream == listed.c.stream
+                )
+            )
             .where(self.parts.reads.visible(cases, Sight(reader.organ, reader.petition)))
             .where(*(condition for name, condition in conditions.items() if name in values))
-            .order_by(place.received_on.desc(), place.stream.desc())
+            .order_by(*(column.desc() for column in place))
         )
 
     def _readable(self, reader: Reader) -> ColumnElement[bool]:
         """`_may_read` for the query."""
-        cases, work, recused = self.parts.book.cases.c, self.parts.book.work.c, self.parts.book.recused.c
-        stepped_aside = exists().where(recused.stream == cases.stream, recused.person == PERSON)
-        assigned = exists().where(work.stream == cases.stream, work.person == PERSON)
+        cases, work, recused = self.parts.book.cases.c, self.parts.book.work, self.parts.book.recused
+
+        def stands_in(table: Table) -> ColumnElement[bool]:
+            # Not EXISTS: that may be answered by reading all that a person works on.
+            found = select(table.c.person).where(table.c.stream == cases.stream, table.c.person == PERSON)
+            return found.scalar_subquery().is_not(None)
+
         keeps_register = cases.organ == fixed(reader.organ) if reader.petition else false()
-        return and_(not_(stepped_aside), true() if reader.auditor else or_(keeps_register, assigned))
+        may = true() if reader.auditor else or_(keeps_register, stands_in(work))
+        return and_(not_(stands_in(recused)), may)
 
     async def likely_duplicates(self, request: Request) -> Response:
         """What this complaint may repeat, within jurisdiction, the most alike first: a suggestion for the
