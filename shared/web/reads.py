@@ -220,11 +220,11 @@ class Reads:
             limit, values = await self._paging(request, token)
             asked = {} if state is None else {"state": state}
             of = (kind.kind, Sight.of(token), frozenset(asked), limit)
-            return _page(await self.reading.rows(self._listed, *of, **values, **asked), limit)
+            return _page(await self.reading.rows(self._cases_of, *of, **values, **asked), limit)
 
         return list_cases
 
-    def _listed(self, kind: str, sight: Sight, asked: frozenset[str], limit: int) -> Select[Any]:
+    def _cases_of(self, kind: str, sight: Sight, asked: frozenset[str], limit: int) -> Select[Any]:
         cases = self.book.cases
         listed = select(cases).where(cases.c.kind == kind, self.visible(cases, sight))
         if "state" in asked:
