@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import Select, Text, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -106,7 +107,7 @@ class IntakeRoutes:
         table = self.accused.accused
         return (
             select(table)
-            .distinct(table.c.ref)
+            .ext(distinct_on(table.c.ref))
             .where(func.starts_with(table.c.organ, fixed(organ)), table.c.name == given("name", Text()))
             .order_by(table.c.ref, table.c.organ)
             .limit(fixed(CANDIDATES))

@@ -34,7 +34,7 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -170,7 +170,7 @@ class SearchRoutes:
         terms = fitting.subquery("fitting")
         of_each = hits.where(self.desk.named.c.term == terms.c.term).correlate(terms).lateral("of_each")
         place = of_each.c.received_on, of_each.c.stream
-        found = select(of_each).select_from(terms.join(of_each, true())).distinct(*place)
+        found = select(of_each).select_from(terms.join(of_each, true())).ext(distinct_on(*place))
         return found.order_by(*(column.desc() for column in place)).limit(fixed(limit))
 
     def _hits(self, reader: Reader, values: frozenset[str]) -> Select[Any]:
