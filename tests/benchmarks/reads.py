@@ -3,8 +3,10 @@
 
 The stores are filled as `growth` fills them; audit's ledger takes the same events in, run by run. One
 complaint in a few is about another accused, so that a search with few matches stands beside one that matches
-nearly everything: what is paid for is a page, never the matches. The bus is left out (ZM_ROLES=api): of the
-record that every reading leaves (SEC-9), sealing, commit and the projections are measured, the relay is not.
+nearly everything: what is paid for is a page, never the matches. `case` reads a thousand cases again and
+again, as people do with those that they work on; `case_first` ever others. The bus is left out
+(ZM_ROLES=api): of the record that every reading leaves (SEC-9), sealing, commit and the projections are
+measured, the relay is not.
 """
 
 from __future__ import annotations
@@ -48,11 +50,13 @@ SECONDS = 1.0
 RUN = 500
 """Events that audit takes in at once."""
 MANY, FEW = "王虚清", "蒋虚阶"
+EVERY = 20_000
 MATCHES = 30
 """Complaints about the second: more than a page."""
 AUDITOR = "auditor@DI-990102"
 BARS = {
     "case": 0.4,
+    "case_first": None,
     "timeline": 0.5,
     "queue": 0.5,
     "list": 0.5,
@@ -102,6 +106,8 @@ class Stores:
     reference: str
     numbers: list[str]
     """The human numbers of the cases that are read."""
+    every: list[UUID]
+    """More cases than a service keeps at hand, where there are so many."""
 
 
 async def fill(stack: Stack, name: str, events: int) -> Stores:
@@ -132,12 +138,13 @@ async def fill(stack: Stack, name: str, events: int) -> Stores:
             await connection.execute(f"VACUUM ANALYZE {table}")
         found = "SELECT number FROM plain_rows WHERE stream = ANY($1) AND number <> '' ORDER BY stream"
         numbers = [row["number"] for row in await connection.fetch(found, intake.cases)]
+        every = await connection.fetch("SELECT stream FROM plain_rows ORDER BY stream LIMIT $1", EVERY)
     finally:
         await connection.close()
         await engine.dispose()
         await ledgers.dispose()
     await _analysed(audit)
-    return Stores(name, intake, audit, user, numbers)
+    return Stores(name, intake, audit, user, numbers, [row["stream"] for row in every])
 
 
 class Log:
@@ -230,10 +237,14 @@ Read = tuple[Target, Callable[[], Iterator[bytes]]]
 
 def reads(stores: Stores, targets: dict[str, Target], clerk: str, auditor: str) -> dict[str, dict[str, Read]]:
     """Every read: of ours, and of the reference."""
-    cases, numbers = [str(id) for id in stores.intake.cases], stores.numbers
+    cases, numbers = stores.intake.cases, stores.numbers
     many, few = quote(MANY), quote(FEW)
     asked = {
         "case": ([f"/v1/complaints/{id}" for id in cases], [f"/case/{id}" for id in cases]),
+        "case_first": (
+            [f"/v1/complaints/{id}" for id in stores.every],
+            [f"/case/{id}" for id in stores.every],
+        ),
         "timeline": ([f"/v1/cases/{n}/timeline" for n in numbers], [f"/timeline/{n}" for n in numbers]),
         "queue": (["/v1/queue?limit=50"], ["/queue"]),
         "list": (["/v1/complaints?limit=50"], ["/list"]),
