@@ -9,6 +9,8 @@ PORT     ?= 8080
 CLOCK    ?= system
 ARGS     ?=
 EXAMPLES ?= 100
+# Two workers, each with a stack of its own; the tests of a file stay together.
+WORKERS  ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install linters demo run test fuzz check format bench docs lock clean
@@ -40,7 +42,7 @@ linters: install
 	@$(BIN)/python -m tests.linters
 
 test: linters ## every test, on the real parts (ARGS="tests/unit -k clock")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 fuzz: install ## ask the services much more than `make test` does, and anew each time (EXAMPLES=100)
 	ZM_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(ARGS)

@@ -23,7 +23,7 @@ TOYS = ("intake", "audit")
 
 
 def make(folder: Path, **more: Any) -> Stack:
-    return Stack(folder, services=TOYS, module=TOY, **more)
+    return Stack(folder, services=TOYS, package=TOY, **more)
 
 
 def state(stack: Stack, service: str) -> dict[str, Any]:
@@ -122,19 +122,19 @@ def test_postgres_crashes_and_comes_back(stack: Stack) -> None:
 
 
 async def test_a_later_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
-    stack = Stack(tmp_path, services=("audit",), module=TOY)
+    stack = Stack(tmp_path, services=("audit",), package=TOY)
     async with stack:
         assert state(stack, "audit")["starts"] == 1
         first = list(stack.pids().values())
     assert gone(first)
-    async with Stack(tmp_path, services=("audit",), module=TOY) as again:
+    async with Stack(tmp_path, services=("audit",), package=TOY) as again:
         assert state(again, "audit")["starts"] == 2
         assert state(again, "audit")["streams"] == 2
 
 
 def test_a_service_that_fails_to_start_is_quoted_and_nothing_is_left(tmp_path: Path) -> None:
     stack = make(tmp_path, env={"TOY_FAILS": "audit"})
-    with pytest.raises(StartError, match=r"audit migrate ended with status 1(.|\n)*told to fail"):
+    with pytest.raises(StartError, match=r"audit ended with status 1(.|\n)*told to fail"):
         stack.start()
     assert stack.pids() == {}
     os.close(make(tmp_path).data.lock(patience=0))  # it is free
@@ -146,7 +146,7 @@ class Console:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "deploy.local.stack", "run", "--data", str(folder)]
-        command += ["--port", str(self.port), "--services", "audit", "--module", TOY]
+        command += ["--port", str(self.port), "--services", "audit", "--package", TOY]
         self.popen = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -185,7 +185,7 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> No
     assert gone(family), output
     if sig == signal.SIGKILL:
         with Stack(
-            tmp_path, services=("audit",), module=TOY
+            tmp_path, services=("audit",), package=TOY
         ) as stack:  # and the next start is an ordinary one
             assert state(stack, "audit")["starts"] == 2
     else:
