@@ -31,6 +31,7 @@ APART = {"test_api": 4}
 """Files that are divided over the workers; each part makes what the module shares anew."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own, which reads the marks, comes after
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest first, and says which tests stay together."""
     sizes = Counter(item.path for item in items)

@@ -67,7 +67,7 @@ SOURCES: dict[str, tuple[Callable[[Stack], Iterator[Found]], int]] = {
     "opened records": (everywhere.opened, 200),
     "messages": (everywhere.messages, 200),
     "files": (everywhere.files, 1000),
-    "logs": (everywhere.logs, 10),
+    "logs": (everywhere.logs, 9),
     "metrics": (everywhere.metrics, 9),
 }
 """Where is looked, and in how many places at least."""
