@@ -22,6 +22,7 @@ from tests.harness import SHANGHAI, World
 # A time limit would fail on a busy machine, and tell nothing of the code.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+pytest_plugins = ["tests.servers"]
 LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
 """A working day; the clock of the stack only moves forward from here."""
 TESTS = Path(__file__).parent

@@ -26,6 +26,8 @@ from services.audit.tables import PUBLISHERS
 from shared.store.sealing import Sealer
 from tests.harness import files_of
 
+pytestmark = pytest.mark.external
+
 TOWN = "DI-990102100"
 FIRST = {
     "name": "郑虚六",

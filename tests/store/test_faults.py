@@ -26,7 +26,8 @@ from shared.store.types import (
     StoreError,
     StoreUnavailable,
 )
-from tests.store.conftest import Database, admin, make_database
+from tests.servers import Database
+from tests.store.conftest import admin, make_database
 from tests.store.examples import DossierOpened, opened, paged
 from tests.store.proxy import CuttingProxy, cutting_proxy
 

@@ -13,7 +13,7 @@ from shared.store import recorder
 from shared.store.recent import Fresh, Recent
 from shared.store.recorder import Recorder
 from shared.store.types import Append, LogEntry
-from tests.store.conftest import Database
+from tests.servers import Database
 from tests.store.examples import opened, paged, published
 
 

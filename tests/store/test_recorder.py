@@ -27,7 +27,8 @@ from shared.store.types import (
     VersionConflict,
     VersionGap,
 )
-from tests.store.conftest import Database, StepClock, admin
+from tests.servers import Database
+from tests.store.conftest import StepClock, admin
 from tests.store.examples import NOON, DossierOpened, opened, paged, published
 
 MakeRecorder = Callable[..., Awaitable[Recorder]]

@@ -31,6 +31,8 @@ from tests.harness import (
     sub,
 )
 
+pytestmark = pytest.mark.external
+
 CLERK, HEAD, CUSTODIAN = TOWN.petition_clerk, TOWN.petition_head, COUNTY.identity_custodian
 REPORTER = {"name": "郑虚忘", "phone": "13972064815"}
 ONLINE: dict[str, Any] = {**ANONYMOUS, "reporter": REPORTER}

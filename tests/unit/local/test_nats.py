@@ -15,6 +15,8 @@ from nats.js.api import ConsumerConfig, StreamConfig
 from deploy.local.nats import Nats, inbox_of
 from shared.bus.connection import settled
 
+pytestmark = pytest.mark.external
+
 SERVICES = ("intake", "verification", "clarification", "followup", "audit")
 
 
