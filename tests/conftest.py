@@ -1,4 +1,4 @@
-"""One running stack per worker for the tests through the public API: simulated clock, data in a folder of its own.
+"""One running stack per worker for the tests through the public API, each with its own clock and data folder.
 
 `make test` runs two workers side by side. The tests of a file stay together on one of them, since they share
 what their module has made; no worker sees anything of another.
@@ -22,6 +22,7 @@ from tests.harness import SHANGHAI, World
 # A time limit would fail on a busy machine, and tell nothing of the code.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+pytest_plugins = ["tests.servers"]
 LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
 """A working day; the clock of the stack only moves forward from here."""
 TESTS = Path(__file__).parent

@@ -124,7 +124,7 @@ def working_days_after(day: date, n: int) -> date:
     return day
 
 
-ANONYMOUS = {
+ANONYMOUS: dict[str, Any] = {
     "channel": "ONLINE_APP",
     "acknowledged_notice_version": "1",
     "unit_division": "990102100001",
@@ -397,7 +397,8 @@ class World:
     def version(self, case: Case) -> int:
         """The present version of a case."""
         query = f"SELECT max(originator_version) AS v FROM {case.service}_events WHERE originator_id = %s"
-        return int(self._database(case.service).execute(query, [case.id]).fetchone().v or 0)
+        found = self._database(case.service).execute(query, [case.id]).fetchone()
+        return int(found.v or 0) if found else 0
 
     def refusals(self, service: str, after: int) -> list[dict[str, Any]]:
         """The audit records of refusals behind a position."""

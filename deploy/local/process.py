@@ -167,7 +167,7 @@ def accepts(port: int) -> bool:
 
 
 class _Ports:
-    """Ports that this process was given: a byte per port in one file, locked for as long as the process lives,
+    """Ports that this process was given: a byte per port in one file, locked while the process lives,
     so that stacks which start and stop at the same time never hand out the same one."""
 
     PLACE = Path(tempfile.gettempdir()) / "zhengming-ports"

@@ -22,10 +22,11 @@ from shared.bus.log_server import LogServer
 from shared.bus.relay import Relay
 from shared.settings import Settings
 from shared.store.types import LogEntry
-from tests.audit.conftest import Audit, Database
+from tests.audit.conftest import Audit
 from tests.audit.test_replay import FIRST, timeline
 from tests.audit.test_take_in import reference_root, root
 from tests.audit.world import KEY, Producer, World
+from tests.servers import Database
 
 
 class ProducersLog:

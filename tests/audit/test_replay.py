@@ -15,8 +15,9 @@ from services.audit.access import Access, AccessLog, first_broken
 from shared.bus.envelope import content
 from shared.clock import SystemClock
 from shared.view import fold_view
-from tests.audit.conftest import Audit, Database
+from tests.audit.conftest import Audit
 from tests.audit.world import CANARY, CITY, COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, World
+from tests.servers import Database
 
 FIRST = "/v1/cases/XF-990102100-2022-000001"
 SECOND = "/v1/cases/XF-990102100-2022-000002"

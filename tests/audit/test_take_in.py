@@ -16,8 +16,9 @@ from shared.evidence import merkle
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.leaf import leaf_data
 from shared.store.types import AlreadyTracked, Append, StoreUnavailable
-from tests.audit.conftest import Audit, Database
+from tests.audit.conftest import Audit
 from tests.audit.world import CANARY, Producer, World
+from tests.servers import Database
 
 
 def reference_root(producer: Producer, size: int | None = None) -> bytes:

@@ -21,13 +21,13 @@ from shared.contracts import intake
 from shared.event import Meta, Recorded
 from shared.evidence.checkpoint import parse_and_verify
 from shared.store.mapper import EventMapper
-from shared.store.migrate import migrate
 from shared.store.recorder import Recorder
 from shared.store.sealing import Keyring, Sealer
 from shared.store.types import Append, LogEntry
 from shared.suites import SUITES, Digest
-from tests.audit.conftest import Audit, Database, make_database
+from tests.audit.conftest import Audit, migrated
 from tests.audit.world import KEY, TOWNSHIP
+from tests.servers import Database
 
 SIZE = 9
 
@@ -105,9 +105,7 @@ class Store:
 @pytest.fixture
 async def store(server: Postgres, audit: Audit) -> Store:
     """A store whose whole log audit has received."""
-    database = await make_database(server, "zm_intake")
-    await asyncio.to_thread(migrate, "services/intake/migrations", database.owner_url)
-    store = Store(database)
+    store = Store(await migrated(server, "zm_intake", "services/intake/migrations"))
     await store.fill(SIZE)
     published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)

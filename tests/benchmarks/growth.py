@@ -278,6 +278,7 @@ async def ratios(stack: Stack) -> list[Ratio]:
         }
         sealed = await in_turns(stack, targets, tokens)
     bare = sealing(stack)
+    ours, reference = bare[SM.name], bare[INTERNATIONAL.name]
     return [
         _cost("growth", grown, "case", "large", "small", 1.2),
         _cost("growth_new", grown, "new", "large", "small", 1.2),
@@ -285,8 +286,9 @@ async def ratios(stack: Stack) -> list[Ratio]:
         _cost("suite_sm_new", sealed, "new", SM.name, INTERNATIONAL.name, None),
         Ratio(
             "suite_sm_sealing",
-            bare[SM.name] / bare[INTERNATIONAL.name],
-            *(f"{bare[name] * 1e6:.0f} µs" for name in (SM.name, INTERNATIONAL.name)),
+            ours / reference,
+            f"{ours * 1e6:.0f} µs",
+            f"{reference * 1e6:.0f} µs",
         ),
     ]
 

@@ -138,19 +138,6 @@ async def run() -> AsyncIterator[Run]:
     assert not ended, "a supervised loop stopped by itself"
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="zm-bus-pg-"))
-    folder.chmod(0o755)
-    server = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @dataclass(frozen=True)
 class Store:
     """A recorder and what is parked beside it, real or in memory."""
@@ -163,12 +150,12 @@ MakeStore = Callable[[str], Awaitable[Store]]
 
 
 @pytest.fixture
-async def real_store(postgres: Postgres) -> AsyncIterator[MakeStore]:
+async def real_store(server: Postgres) -> AsyncIterator[MakeStore]:
     """A service's store in PostgreSQL."""
     opened: list[tuple[Recorder, Any]] = []
 
     async def make(service: str) -> Store:
-        database = await make_database(postgres, service)
+        database = await make_database(server, service)
         engine = create_async_engine(database.service_url, pool_size=5)
         mapper = EventMapper(Sealer(Keyring(service, {"1": os.urandom(32)}, "1")))
         recorder = Recorder(engine, service, mapper, SystemClock(), content)
@@ -183,7 +170,7 @@ async def real_store(postgres: Postgres) -> AsyncIterator[MakeStore]:
 
 
 @pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest, postgres: Postgres, real_store: MakeStore) -> MakeStore:
+async def store(request: pytest.FixtureRequest, real_store: MakeStore) -> MakeStore:
     """The same test over the fake and over the real one."""
     if request.param == "postgres":
         return real_store

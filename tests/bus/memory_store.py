@@ -80,7 +80,7 @@ class MemoryStore:
         packed = row["message"]
         assert isinstance(packed, dict)
         self.rows[self._next_row] = Parked(
-            **{  # type: ignore[arg-type]
+            **{
                 **row,
                 "id": self._next_row,
                 "message": b64decode(packed["base64"]),

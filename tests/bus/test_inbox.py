@@ -305,7 +305,8 @@ async def test_an_effect_whose_answer_was_lost_is_not_repeated(
     producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
 ) -> None:
     memory = quick.store.recorder
-    append, lost = memory.append, []
+    append = memory.append
+    lost: list[Any] = []
 
     async def committed_but_silent(unit: Append) -> Any:
         answer = await append(unit)

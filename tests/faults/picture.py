@@ -59,7 +59,8 @@ class Stored:
 
     @property
     def caused_by(self) -> str | None:
-        return self.data["meta"].get("causation_id")
+        cause: str | None = self.data["meta"].get("causation_id")
+        return cause
 
     @property
     def command_id(self) -> UUID | None:
@@ -301,7 +302,7 @@ async def read_stream(nc: Client, service: str) -> list[Published]:
     subscription = await js.subscribe(
         f"zm.{service}.>", stream=stream_name(service), config=config, ordered_consumer=False
     )
-    found = []
+    found: list[Published] = []
     try:
         while len(found) < count:
             headers = (await subscription.next_msg(timeout=10)).headers or {}

@@ -30,7 +30,8 @@ from shared.store.projector import Projection, Projector
 from shared.store.recorder import Recorder
 from shared.store.rows import RowNotFetched, RowSet
 from shared.store.types import Append, RawEntry
-from tests.store.conftest import Database, StepClock, admin, engine_of, make_database
+from tests.servers import Database
+from tests.store.conftest import StepClock, admin, engine_of, make_database
 from tests.store.examples import opened, paged
 
 MakeRecorder = Callable[..., Awaitable[Recorder]]

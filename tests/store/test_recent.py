@@ -13,7 +13,7 @@ from shared.store import recorder
 from shared.store.recent import Fresh, Recent
 from shared.store.recorder import Recorder
 from shared.store.types import Append, LogEntry
-from tests.store.conftest import Database
+from tests.servers import Database
 from tests.store.examples import opened, paged, published
 
 
@@ -77,7 +77,12 @@ async def test_memory_and_database_tell_the_same(
     # A database that holds another event at this place has lost ours: it is asked for all of it.
     monkeypatch.setattr(writer, "find_event", another)
     asked: list[Any] = []
-    monkeypatch.setattr(writer, "opened", lambda rows: asked.append(rows) or [])
+
+    def none_of(rows: Any) -> list[Any]:
+        asked.append(rows)
+        return []
+
+    monkeypatch.setattr(writer, "opened", none_of)
     await writer.read_raw(0, 2)
     assert len(asked[0]) == 2
 

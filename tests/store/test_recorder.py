@@ -27,7 +27,8 @@ from shared.store.types import (
     VersionConflict,
     VersionGap,
 )
-from tests.store.conftest import Database, StepClock, admin
+from tests.servers import Database
+from tests.store.conftest import StepClock, admin
 from tests.store.examples import NOON, DossierOpened, opened, paged, published
 
 MakeRecorder = Callable[..., Awaitable[Recorder]]
@@ -104,7 +105,8 @@ async def test_a_thousand_concurrent_appends_admit_exactly_the_winners(
     assert {r.events[0].originator_id for r in won} == set(streams)
     numbers = defaultdict(list)
     for entry in sorted(await recorders[0].read(0, 1000), key=lambda e: e.recorded.position):
-        series, _, number = entry.recorded.event.number.rpartition("-")  # type: ignore[attr-defined]
+        assert isinstance(entry.recorded.event, DossierOpened)
+        series, _, number = entry.recorded.event.number.rpartition("-")
         numbers[series].append(int(number))
     assert set(numbers) == {f"XF-{organ[3:]}-2022" for organ in organs}
     for given in numbers.values():
@@ -189,7 +191,9 @@ async def test_several_streams_are_one_unit(recorder: Recorder) -> None:
     assert await recorder.load(other) == []
     assert await recorder.tracked("intake") == 0
     both = await recorder.append(Append(events=[opened(other), paged(taken, 2)]))
-    assert both.events[0].event.number.endswith("-000002")  # type: ignore[attr-defined]
+    first = both.events[0].event
+    assert isinstance(first, DossierOpened)
+    assert first.number.endswith("-000002")
     assert [e.position for e in both.events] == [2, 3]
 
 

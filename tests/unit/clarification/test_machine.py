@@ -358,9 +358,10 @@ class Implementation:
         approval = self.latest("ClarificationApproved")
         review = self.latest("ClarificationReviewed")
         plan = self.latest("ClarificationPlanned")
-        event: Any = approval.event
-        assert self.done.form in event.forms
-        assert self.done.text_hash == event.text_hash == review.event.text_hash  # type: ignore[attr-defined]
+        approved: Any = approval.event
+        reviewed: Any = review.event
+        assert self.done.form in approved.forms
+        assert self.done.text_hash == approved.text_hash == reviewed.text_hash
         self.none_after("ClarificationApprovalVoided", approval)
         self.none_after("ClarificationReopened", approval)
         order = [plan, self.latest("ClarificationTextRendered"), review, approval]
@@ -406,7 +407,8 @@ def whole_approval_was_carried_out(history: list[Recorded]) -> None:
     """Implemented means: every approved form, since the last approval."""
     since = max(n for n, r in enumerate(history) if r.type == "ClarificationApproved")
     approved: Any = history[since].event
-    forms = {r.event.form for r in history[since:] if r.type == "ClarificationFormImplemented"}  # type: ignore[attr-defined]
+    done: list[Any] = [r.event for r in history[since:] if r.type == "ClarificationFormImplemented"]
+    forms = {event.form for event in done}
     assert forms == set(approved.forms)
 
 

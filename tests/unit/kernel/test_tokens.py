@@ -51,7 +51,7 @@ def signed(key: Any, payload: dict[str, Any], alg: str = "ES256") -> str:
 async def test_a_good_token_is_read(verifier: TokenVerifier, key: ECKey) -> None:
     """Person, roles and organ come from the claims."""
     token = await verifier.verify(signed(key, claims()))
-    assert (token.person, token.roles, token.organ) == ("p-1", {"handler"}, "DI-990102100")
+    assert (token.person, token.roles, token.organ) == ("p-1", frozenset({"handler"}), "DI-990102100")
 
 
 @pytest.mark.parametrize(

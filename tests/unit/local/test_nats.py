@@ -8,11 +8,14 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from deploy.local.nats import Nats, inbox_of
 from shared.bus.connection import settled
+
+pytestmark = pytest.mark.external
 
 SERVICES = ("intake", "verification", "clarification", "followup", "audit")
 
@@ -116,7 +119,7 @@ async def test_another_service_reads_the_stream_under_its_own_name(broker: Nats,
 
 
 async def test_a_log_is_asked_for_and_answered(broker: Nats, intake: User) -> None:
-    async def answer(message: nats.aio.msg.Msg) -> None:
+    async def answer(message: Msg) -> None:
         await message.respond(b"the hole")
 
     await intake.nc.subscribe("zm.log.intake", cb=answer)
@@ -128,7 +131,7 @@ async def test_a_log_is_asked_for_and_answered(broker: Nats, intake: User) -> No
 async def test_the_vault_only_answers(broker: Nats, intake: User) -> None:
     async with User(broker, "vault") as vault:
 
-        async def answer(message: nats.aio.msg.Msg) -> None:
+        async def answer(message: Msg) -> None:
             await message.respond(b'{"leak":false}')
 
         await vault.nc.subscribe("zm.vault.screen", cb=answer)

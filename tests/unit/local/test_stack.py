@@ -18,6 +18,8 @@ from deploy.local.datafolder import DataFolderInUse
 from deploy.local.process import ROOT, StartError, answers, free_port
 from deploy.local.stack import Stack
 
+pytestmark = pytest.mark.external
+
 TOY = "tests.unit.local.toy"
 TOYS = ("intake", "audit")
 
