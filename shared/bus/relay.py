@@ -165,7 +165,7 @@ class Relay:
 
     async def _follow(self, backoff: Backoff) -> None:
         loop = asyncio.get_running_loop()
-        checked = loop.time()
+        checked, connections = loop.time(), self._nc.stats["reconnects"]
         while True:
             heed_cancellation()
             entries = await self._log.read(self.position, self._window)
@@ -176,9 +176,10 @@ class Relay:
                 full, self._window = len(entries) == self._window, self._batch
                 if full:
                     continue
-            elif loop.time() - checked > self._recheck:
+            elif loop.time() - checked > self._recheck or self._nc.stats["reconnects"] != connections:
+                # A broker that was away may have forgotten what it had not yet synced.
+                checked, connections = loop.time(), self._nc.stats["reconnects"]
                 await self._resync()
-                checked = loop.time()
             # Asked before the store is: it knows in memory, and most often that there is nothing yet.
             with suppress(TimeoutError):
                 await self._log.wait_for(self.position, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from contextlib import suppress
 from typing import Any
@@ -124,6 +125,29 @@ async def test_it_ends_though_the_client_swallows_the_cancellation(
     done, _ = await asyncio.wait([task], timeout=3)
     assert done
     assert task.cancelled()
+
+
+async def test_what_a_crash_took_from_the_broker_is_sent_again(
+    broker: Nats, connection: Connect, run: Run
+) -> None:
+    """Its disk is older than what it acknowledged. The relay looks because the connection is a new one, though
+    nothing more happens and its next look is far off."""
+    nc, log = await connection("alpha"), MemoryStore()
+    await put(log, 10)
+    run(relay(nc, log, recheck=3600.0).run())
+    await settled(nc, log)
+    assert broker.child is not None
+    store = broker.store
+    os.kill(broker.child.pid, signal.SIGSTOP)
+    shutil.copytree(store, store.with_name("older"))
+    os.kill(broker.child.pid, signal.SIGCONT)
+    await put(log, 10)
+    await settled(nc, log)
+    broker.kill()
+    broker.wipe()
+    shutil.move(store.with_name("older"), store)
+    broker.start()
+    await settled(nc, log)
 
 
 async def test_two_relays_are_harmless(connection: Connect, run: Run) -> None:
