@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Aggregate, Law
 from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, Published, content
+from shared.bus.envelope import BusKey, Published
 from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
 from shared.bus.parking import PgParkedStore, reason_of
@@ -144,7 +144,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     keys = settings.keys_dir
     sealer = Sealer.from_files(keys / f"store-{service.name}.key", service.name, settings.suite)
     mapper = EventMapper(sealer)
-    recorder = Recorder(engine, service.name, mapper, clock, content)
+    recorder = Recorder(engine, service.name, mapper, clock)
     repository = Repository(recorder)
     registry = CollectorRegistry()
     book = CaseBook()

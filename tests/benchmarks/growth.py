@@ -153,7 +153,7 @@ async def genuine(stack: Stack, store: Store) -> None:
     """Loads cases as the service does: each is whole and stands where its life ends, and the digests in the
     rows are those of the contents. An error if it is not so."""
     engine = open_engine(store.url, size=2)
-    recorder = Recorder(engine, "intake", _mapper(stack, INTERNATIONAL), SystemClock(), content)
+    recorder = Recorder(engine, "intake", _mapper(stack, INTERNATIONAL), SystemClock())
     repository = Repository(recorder)
     connection = await asyncpg.connect(_plain(store.url))
     try:
