@@ -227,7 +227,8 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
-    await parts.projector.start()
+    if settings.worker:
+        await parts.projector.start()
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:
         task.add_done_callback(_ended)

@@ -1,4 +1,4 @@
-"""Where this process has written last, a batch is one statement. It gives everybody what the long way gives."""
+"""Where this process has written last, a batch is one statement: everybody gets what the long way gives."""
 
 from __future__ import annotations
 

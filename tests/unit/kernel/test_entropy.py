@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from uuid import RFC_4122
 
 import pytest
@@ -35,10 +36,8 @@ def test_no_byte_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_threads_share_nothing() -> None:
     with ThreadPoolExecutor(8) as pool:
-        given = [
-            one for some in pool.map(lambda _: [fresh(12) for _ in range(3_000)], range(8)) for one in some
-        ]
-    assert max(Counter(given).values()) == 1
+        given = pool.map(lambda _: [fresh(12) for _ in range(3_000)], range(8))
+        assert max(Counter(chain.from_iterable(given)).values()) == 1
 
 
 def test_a_child_process_starts_anew() -> None:
