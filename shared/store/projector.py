@@ -86,7 +86,7 @@ class Projector:
         self.failing: dict[str, str] = {}
         """The kind of the last error of each projection that does not get on."""
         self._alone: set[str] = set()
-        """The projections that have not caught up since they went on by themselves."""
+        """The projections that have not come within a batch of the end since they went on by themselves."""
         self._engine = engine
         self._recorder = recorder
         self._projections = {projection.name: projection for projection in projections}
@@ -176,7 +176,8 @@ class Projector:
                 log.warning("projections.apart", error=_kind(error))
 
     async def _catch_up(self, projection: Projection) -> None:
-        """One projection by itself, until all have caught up."""
+        """One projection by itself, until all are near the end of the log: more than a batch behind, it would
+        hold up the others."""
         name = projection.name
         delay, longest = self.BACKOFF
         while True:
@@ -187,7 +188,7 @@ class Projector:
                     await self._step([projection])
                     delay = self.BACKOFF[0]
                     self.failing.pop(name, None)
-                    if not self.lag[name]:
+                    if self.lag[name] < self.BATCH:
                         self._alone.discard(name)
                 return
             except Exception as error:

@@ -19,8 +19,14 @@ class Recent:
         """When the database said that it has each of them; 0 for one that was read."""
 
     def add(self, committed: Sequence[LogEntry]) -> None:
-        """Takes up what one transaction has written."""
-        if self._run and committed and committed[0].position != self._run[-1].position + 1:
+        """Takes up what one transaction has written. A reader may have seen it before its writer is told."""
+        if not committed:
+            return
+        kept = committed[0].position - self._run[0].position if self._run else 0
+        seen = [entry.event_id for entry in self._run[kept:]] if kept > 0 else []
+        if 0 < kept <= len(self._run) and seen == [entry.event_id for entry in committed[: len(seen)]]:
+            del self._run[kept:], self._since[kept:]
+        else:
             self.forget()
         self._extend(committed, monotonic())
 

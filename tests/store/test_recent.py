@@ -45,9 +45,25 @@ def test_a_gap_begins_a_new_run() -> None:
     recent.add(entries(8, 9))  # 6 and 7 were another's
     assert at_hand(recent, 4) == []
     assert at_hand(recent, 7) == [8, 9]
-    recent.add(entries(9))  # the database lost the first 9
+    [ninth] = entries(9)
+    recent.add([ninth._replace(data={"event_id": "another"})])  # the database lost the first 9
     assert at_hand(recent, 8) == [9]
     assert at_hand(recent, 7) == []
+
+
+def test_a_reader_may_be_faster_than_the_writer_is_told() -> None:
+    """The same events are not a new run; others at their places are."""
+    recent = Recent()
+    recent.add(entries(1))
+    first, *rest = entries(2, 3, 4)
+    recent.follow([first, *rest[:1]])
+    recent.add([first, *rest])
+    assert at_hand(recent, 0) == [1, 2, 3, 4]
+    assert recent.after(0, 3)[1] > 0.0
+    another = entries(4)
+    recent.add([another[0]._replace(data={"event_id": "another"})])
+    assert at_hand(recent, 0) == []
+    assert at_hand(recent, 3) == [4]
 
 
 def test_it_forgets_the_oldest() -> None:
