@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Aggregate, Law
 from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, Published, content
+from shared.bus.envelope import BusKey, Published
 from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
 from shared.bus.parking import PgParkedStore, reason_of
@@ -144,7 +144,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     keys = settings.keys_dir
     sealer = Sealer.from_files(keys / f"store-{service.name}.key", service.name, settings.suite)
     mapper = EventMapper(sealer)
-    recorder = Recorder(engine, service.name, mapper, clock, content)
+    recorder = Recorder(engine, service.name, mapper, clock)
     repository = Repository(recorder)
     registry = CollectorRegistry()
     book = CaseBook()
@@ -227,7 +227,8 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
-    await parts.projector.start()
+    if settings.worker:
+        await parts.projector.start()
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:
         task.add_done_callback(_ended)

@@ -140,11 +140,9 @@ async def test_the_state_is_what_the_service_answered(told: Audit, world: World)
         moment = MORNING + timedelta(hours=hours)
         answer = await told.get(f"{FIRST}/state", as_of=moment.isoformat())
         history = [
-            e.recorded
-            for e in world.intake.entries
-            if e.recorded.originator_id == world.first
-            and e.recorded.recorded_at is not None
-            and e.recorded.recorded_at <= moment
+            r
+            for r in world.intake.recorded
+            if r.originator_id == world.first and r.recorded_at is not None and r.recorded_at <= moment
         ]
         assert orjson.dumps(fold_view(content(r) for r in history), default=str) in answer.content
 

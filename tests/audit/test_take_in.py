@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from hashlib import sha256
 
 import asyncpg
 import pytest
@@ -29,16 +30,14 @@ def reference_root(producer: Producer, size: int | None = None) -> bytes:
 def leaves_of(producer: Producer) -> list[bytes]:
     leaves = []
     for entry in producer.entries:
-        r = entry.recorded
-        assert r.recorded_at is not None
         data = leaf_data(
             producer.service,
-            r.position,
-            str(r.originator_id),
-            r.originator_version,
+            entry.position,
+            str(entry.stream),
+            entry.version,
             entry.topic,
-            r.recorded_at,
-            entry.state_digest,
+            entry.recorded_at,
+            sha256(entry.state).digest(),
             entry.content_digest,
         )
         leaves.append(merkle.leaf_hash(data))

@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
 from services.audit.verify_store import Comparison, Finding, main, verify_checkpoint, verify_store
-from shared.bus.envelope import content, to_cloudevent
 from shared.bus.envelope import open as open_envelope
+from shared.bus.envelope import to_cloudevent
 from shared.clock import FixedClock
 from shared.contracts import intake
 from shared.event import Meta, Recorded
 from shared.evidence.checkpoint import parse_and_verify
 from shared.store.mapper import EventMapper
 from shared.store.recorder import Recorder
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Keyring, Sealer, digest_of
 from shared.store.types import Append, LogEntry
 from shared.suites import SUITES, Digest
 from tests.audit.conftest import Audit, migrated
@@ -54,7 +54,7 @@ class Store:
     ) -> list[LogEntry]:
         mapper = EventMapper(Sealer(*keyrings))
         clock = FixedClock(datetime(2022, 3, 1, tzinfo=UTC))
-        recorder = Recorder(engine, "intake", mapper, clock, content)
+        recorder = Recorder(engine, "intake", mapper, clock)
         await recorder.start()
         stream = uuid4()
         for n in numbers:
@@ -121,7 +121,7 @@ async def test_an_untouched_store_is_what_was_recorded(store: Store, database: D
     comparison = await check(store, database)
     assert comparison.same
     assert comparison.size == comparison.stored == SIZE
-    assert [entry.algorithm for entry in store.entries] == [Digest.SHA_256] * 4 + [Digest.SM3] * 5
+    assert [digest_of(entry.state) for entry in store.entries] == [Digest.SHA_256] * 4 + [Digest.SM3] * 5
     assert "一致" in comparison.report()
 
 

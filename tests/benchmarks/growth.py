@@ -5,7 +5,7 @@ records it, again and again, sealed and digested by the service's own mapper and
 the row of its command, and the counter of the numbers that they bear. So tables and indexes are what the
 commands would have left; before anything is measured, a sample of the large store is loaded as the service
 loads it and held against its digests, and the service's read models have followed the log to its end. The
-bus is left out (ZM_ROLES=api): nobody would wait until a million events were published.
+bus is left out: nobody would wait until a million events were published.
 
 Measured are a new complaint, which reads nothing but the end of the log, and a decision on one of a thousand
 cases from all over the store, which loads its stream first.
@@ -153,7 +153,7 @@ async def genuine(stack: Stack, store: Store) -> None:
     """Loads cases as the service does: each is whole and stands where its life ends, and the digests in the
     rows are those of the contents. An error if it is not so."""
     engine = open_engine(store.url, size=2)
-    recorder = Recorder(engine, "intake", _mapper(stack, INTERNATIONAL), SystemClock(), content)
+    recorder = Recorder(engine, "intake", _mapper(stack, INTERNATIONAL), SystemClock())
     repository = Repository(recorder)
     connection = await asyncpg.connect(_plain(store.url))
     try:
@@ -189,12 +189,12 @@ def decisions(cases: list[UUID], token: str) -> Iterator[bytes]:
 
 @asynccontextmanager
 async def accepting(stack: Stack, store: Store, **env: str) -> AsyncIterator[Target]:
-    """Intake on such a store, as a process that only accepts."""
-    own = {"ZM_DATABASE_URL": store.url, "ZM_ROLES": "api", **env}
+    """Intake on such a store, without a broker."""
+    own = {"ZM_DATABASE_URL": store.url, "ZM_NATS_URL": "", **env}
     async with service(stack, "intake", **own) as (port, child):
         await _caught_up(store)
         await quiet(child.pid, 600)
-        yield port, child.pid
+        yield Target(port, (child.pid,))
 
 
 async def _caught_up(store: Store) -> None:
@@ -221,7 +221,7 @@ async def in_turns(
     rates: dict[str, list[float]] = {f"{kind} {name}": [] for name in targets for kind in ("new", "case")}
     for turn in range(-1, ROUNDS):  # the first one warms up
         for name in sorted(targets, reverse=bool(turn % 2)):
-            (port, pid), cases = targets[name]
+            target, cases = targets[name]
             for kind in ("new", "case"):
                 await checkpoint(stack)
 
@@ -230,8 +230,8 @@ async def in_turns(
                         return requests("/v1/complaints", clerk, COMPLAINT)
                     return decisions(cases, head)
 
-                rate = await drive(port, make, SECONDS)
-                await quiet(pid)
+                rate = await drive(target.port, make, SECONDS)
+                await target.quiet()
                 if turn >= 0:
                     rates[f"{kind} {name}"].append(rate)
     return rates

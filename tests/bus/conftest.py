@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
 from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, content
+from shared.bus.envelope import BusKey
 from shared.bus.observer import Observer
 from shared.bus.parking import PgParkedStore
 from shared.clock import SystemClock
@@ -158,7 +158,7 @@ async def real_store(server: Postgres) -> AsyncIterator[MakeStore]:
         database = await make_database(server, service)
         engine = create_async_engine(database.service_url, pool_size=5)
         mapper = EventMapper(Sealer(Keyring(service, {"1": os.urandom(32)}, "1")))
-        recorder = Recorder(engine, service, mapper, SystemClock(), content)
+        recorder = Recorder(engine, service, mapper, SystemClock())
         await recorder.start()
         opened.append((recorder, engine))
         return Store(recorder, PgParkedStore(engine))

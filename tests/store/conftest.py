@@ -16,7 +16,7 @@ from shared.store.recorder import Recorder
 from shared.store.schema import create_kernel
 from tests import servers
 from tests.servers import Database, running_server
-from tests.store.examples import NOON, SERVICE, mapper, published
+from tests.store.examples import NOON, SERVICE, mapper
 
 
 class StepClock:
@@ -82,7 +82,7 @@ async def make_recorder(
         database: Database, *, url: str | None = None, limits: Limits | None = None, clock: StepClock = clock
     ) -> Recorder:
         engine = engine_of(database, url)
-        recorder = Recorder(engine, SERVICE, mapper(), clock, published, limits)
+        recorder = Recorder(engine, SERVICE, mapper(), clock, limits)
         await recorder.start()
         started.append((recorder, engine))
         return recorder

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from deploy.local.postgres import Postgres
+from shared.store.driver import borrowed
 from shared.store.projector import Projection, Projector
 from shared.store.recorder import Recorder
 from shared.store.rows import RowNotFetched, RowSet
@@ -281,6 +282,80 @@ async def test_a_failing_projection_says_so_and_goes_on(
             await asyncio.sleep(0.05)
 
 
+class Numbers(Dossiers):
+    """A second list beside the first, which may be told to fail."""
+
+    name = "numbers"
+    broken = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        metadata = MetaData(schema="view")
+        self.dossiers = self.dossiers.to_metadata(metadata, name="numbers_v1")
+        self.pages = self.pages.to_metadata(metadata, name="number_pages_v1")
+        self.dossiers.indexes.clear()
+        self.tables = [self.dossiers, self.pages]
+
+    async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
+        await super().apply(batch, rows)
+        if self.broken:
+            raise ValueError("after it has changed rows")
+
+
+async def test_one_that_fails_stops_no_other_and_comes_back(
+    recorder: Recorder,
+    fresh: Database,
+    make_projector: Callable[..., Projector],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They go on apart while one fails, and in one transaction again as soon as all have caught up."""
+    dossiers, numbers = Dossiers(), Numbers()
+    projector = make_projector(recorder, dossiers, numbers)
+    projector.BACKOFF = (0.01, 0.05)
+    folded: list[int] = []
+    together = asyncio.Event()
+    fold = projector._fold
+
+    async def watching(projections: Sequence[Projection]) -> bool:
+        full = await fold(projections)
+        folded.append(len(projections))
+        if len(projections) == 2:
+            together.set()
+        return full
+
+    monkeypatch.setattr(projector, "_fold", watching)
+    await projector.start()
+
+    async def fold_together() -> int:
+        """Events come until a batch of them is folded into both at once."""
+        together.clear()
+        async with asyncio.timeout(30):
+            while not together.is_set():
+                last = await history(recorder, 2, seed=len(folded))
+                await projector.wait_for("dossiers", last, 30)
+                await projector.wait_for("numbers", last, 30)
+        return last
+
+    await fold_together()
+    numbers.broken = True
+    folded.clear()
+    last = await history(recorder, 50, seed=3)
+    assert await projector.wait_for("dossiers", last, 30)
+    last = await history(recorder, 5, seed=4)
+    assert await projector.wait_for("dossiers", last, 30)
+    assert projector.failing == {"numbers": "ValueError"}
+    assert set(folded) == {1}
+    numbers.broken = False
+    assert await projector.wait_for("numbers", last, 30)
+    await fold_together()
+    assert projector.failing == {}
+    await projector.stop()
+    assert await content(fresh, numbers) == await content(fresh, dossiers)
+    live = await content(fresh, numbers)
+    await projector.rebuild("numbers")
+    assert await content(fresh, numbers) == live
+
+
 async def test_a_row_that_was_not_fetched_is_an_error(
     fresh: Database, make_projector: Callable[..., Projector], recorder: Recorder
 ) -> None:
@@ -288,8 +363,8 @@ async def test_a_row_that_was_not_fetched_is_an_error(
     projection = Dossiers()
     await make_projector(recorder, projection).prepare()
     engine = engine_of(fresh)
-    async with engine.connect() as connection:
-        rows = RowSet({t: t for t in projection.tables}, connection)[projection.dossiers]
+    async with borrowed(engine) as driver:
+        rows = RowSet({t: t for t in projection.tables}, driver)[projection.dossiers]
         with pytest.raises(RowNotFetched):
             rows.get(uuid4())
         id = uuid4()
@@ -297,11 +372,11 @@ async def test_a_row_that_was_not_fetched_is_an_error(
         assert id in rows
         assert rows[id]["pages"] == 3
         await rows.flush()
-        rows.bind(connection)
+        rows.bind(driver)
         assert [r["id"] for r in await rows.where(pages=3)] == [id]
         del rows[id]
         await rows.flush()
-        assert (await connection.execute(select(projection.dossiers))).all() == []
+        assert await driver.fetch("SELECT * FROM view.dossiers_v1") == []
     await engine.dispose()
 
 
