@@ -1,31 +1,35 @@
 """Stores as so many complaints leave them, for whole lives to be played on.
 
 Of each complaint there are: the six events of its life at intake (`life`), about an accused of its own, each
-with the row of its command; the event that opened its case at verification; and audit's ledger, links and
-tree of these seven, by audit's own taking in. Events are sealed and digested by each service's mapper and
-written with COPY. The read models are made by the services themselves when they start.
+with the row of its command; the event that opened its case at verification; and audit's ledger, with streams,
+numbers, subjects and claims, and its tree, of these seven. The read models are made by the services
+themselves when they start.
 
 Left out are the register's streams of the accused, the records of who read and searched, and the broker's
 copies but for the last event of each log, from which its relay goes on: a stream is a cache of its log.
+
+An event is recorded by its aggregate and rendered by mapper, envelope and ledger once; then only what is
+another complaint's own is put in its place, and the state is sealed there. The tests hold both ways equal,
+and before anything is measured a sample of the stores is loaded as the services load it (`genuine`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import orjson
 
 from deploy.local.stack import Stack
-from services.audit.database import engine_for
-from services.audit.ledger import Ledger
+from services.audit import proof, record
+from services.audit.tables import LEDGER, PUBLISHERS
 from services.clarification.contract import LISTENS_TO as CLARIFICATION
 from services.followup.contract import LISTENS_TO as FOLLOWUP
 from services.intake.contract import LISTENS_TO as INTAKE
@@ -41,12 +45,12 @@ from shared.contracts.verification import VerificationCaseOpened
 from shared.event import Recorded
 from shared.security.roles import SYSTEM
 from shared.service import load_law
-from shared.store.canonical import content_digest
+from shared.store.canonical import canonical
 from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper
-from shared.store.recorder import Recorder
+from shared.store.mapper import EventMapper, encode
+from shared.store.recorder import LEGAL_TIME, Recorder
 from shared.store.sealing import Sealer
-from shared.store.types import LogEntry
+from shared.suites import Digest
 from tests.benchmarks.life import TOWNSHIP, YEAR, life
 
 LISTENERS = {
@@ -55,191 +59,175 @@ LISTENERS = {
     "clarification": CLARIFICATION,
     "followup": FOLLOWUP,
 }
-PAGE = 1_000
+PAGE = 2_000
 """Complaints that are written at once."""
 EVENTS = [
     *("originator_id", "originator_version", "topic", "state", "notification_id"),
     *("recorded_at", "content_digest", "correlation_id", "event_id"),
 ]
 COMMANDS = ["id", "request_hash", "stream", "answer", "position", "recorded_at"]
-LONG_AGO = timedelta(days=30)
+STREAMS = ["stream", "service", "kind", "organ", "correlation_id", "about"]
+NUMBERS = ["number", "stream", "correlation_id", "occurred_at", "recorded_at"]
+SUBJECTS = ["service", "position", "subject", "stream", "correlation_id", "occurred_at", "recorded_at"]
+CLAIMS = ["service", "position", "target", "correlation_id", "occurred_at", "recorded_at"]
+ROWS = [column.name for column in LEDGER.columns]
+RECORDED_AGO = timedelta(days=30)
 """How long before now the first event was recorded; each is a millisecond after the one before."""
 SURNAMES, GIVEN = "王李张刘陈杨黄林赵周吴徐孙马朱胡郭何高罗", "安江然正帆宁溪柏凯明远清平和宇晨松岩川竹"
+SALT = bytes(16)
 
 
-class Log:
-    """A service's log, written page by page as its committer would have left it."""
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What one complaint has for itself: ids, numbers, its accused."""
 
-    def __init__(self, stack: Stack, service: str, began: datetime) -> None:
-        self.service = service
-        self.position = 0
-        self._url = stack.database_url(f"zm_{service}_owner", f"zm_{service}", "postgresql")
-        self._mapper = EventMapper(Sealer.from_files(stack.data.keys / f"store-{service}.key", service))
-        self._began = began
-        self._connection: Any = None
+    n: int
+    stream: UUID
+    case: UUID
+    events: tuple[UUID, ...]
+    """Of each of its events, the case's opening last."""
+    commands: tuple[UUID, ...]
 
-    async def open(self) -> None:
-        """Connects as the owner of the tables."""
-        self._connection = await asyncpg.connect(self._url)
-        await self._connection.set_type_codec(
-            "jsonb", encoder=_jsonb, decoder=bytes, schema="pg_catalog", format="binary"
-        )
+    @classmethod
+    def of(cls, n: int, events: int) -> Own:
+        """The n-th complaint, whose life has so many events."""
+        random = os.urandom(32 * events)
+        ids = tuple(_uuid4(random[k : k + 16]) for k in range(0, len(random), 16))
+        return cls(n, ids[0], case_id(ids[0], 1), ids[1 : events + 1], ids[events + 1 :])
 
-    async def close(self) -> None:
-        await self._connection.close()
+    @property
+    def number(self) -> str:
+        return f"XF-990102100-{YEAR}-{self.n:06d}"
 
-    async def write(self, page: Sequence[Recorded]) -> list[LogEntry]:
-        """Puts events behind the last one, each with the row of its command if it had one."""
-        entries, rows, commands = [], [], []
-        algorithm = self._mapper.digest
-        for recorded in page:
-            self.position += 1
-            at = self._began + timedelta(milliseconds=self.position)
-            stored, published = self._mapper.to_stored_event(recorded), content(recorded)
-            stream, version, meta = recorded.originator_id, recorded.originator_version, recorded.meta
-            proved = content_digest(recorded.salt, published, algorithm)
-            place = (stream, version, stored.topic, stored.state, self.position, at)
-            rows.append((*place, proved, meta.correlation_id, recorded.event_id))
-            if meta.command_id is not None:
-                answer = {"id": str(stream), "version": version, "state": recorded.state, "number": ""}
-                told = orjson.dumps({**answer, "position": self.position})
-                commands.append((meta.command_id, os.urandom(32), stream, told, self.position, at))
-            placed = replace(recorded, position=self.position, recorded_at=at)
-            digest = algorithm.of(stored.state)
-            entries.append(
-                LogEntry(placed, stored.topic, self.position - 1, digest, proved, algorithm, published)
-            )
-        await self._connection.copy_records_to_table(f"{self.service}_events", records=rows, columns=EVENTS)
-        await self._connection.copy_records_to_table("commands", records=commands, columns=COMMANDS)
-        return entries
+    def case_number(self, year: int) -> str:
+        return f"HC-990102100-{year}-{self.n:06d}"
 
-    async def settle(self, tracked: dict[str, int], counted: dict[str, int]) -> None:
-        """What stands beside the events: how far others' logs were taken in, and the last numbers given."""
-        await self._connection.executemany(
-            f"INSERT INTO {self.service}_tracking VALUES ($1, $2)", list(tracked.items())
-        )
-        await self._connection.executemany("INSERT INTO counters VALUES ($1, $2)", list(counted.items()))
-        await self._connection.execute("VACUUM ANALYZE")
-
-
-async def fill(stack: Stack, complaints: int) -> None:
-    """Fills the stores of a stack that has just been made; its services do not run meanwhile."""
-    began = datetime.now(UTC) - LONG_AGO
-    lives, cases = complaints_of(complaints), Cases()
-    async with AsyncExitStack() as opened:
-        logs = {name: Log(stack, name, began) for name in LISTENERS}
-        for log in logs.values():
-            await log.open()
-            opened.push_async_callback(log.close)
-        engine = engine_for(stack.database_url("zm_audit"))
-        opened.push_async_callback(engine.dispose)
-        sealer = Sealer.from_files(stack.data.keys / "store-audit.key", "audit")
-        ledger = Ledger(engine, sealer, SystemClock())
-        while page := list(islice(lives, PAGE)):
-            entries = await logs["intake"].write([event for events in page for event in events])
-            await ledger.take_in([_published(entry) for entry in entries])
-            opening = [cases.opened(events) for events in page]
-            entries = await logs["verification"].write(opening)
-            await ledger.take_in([_published(entry) for entry in entries])
-        counters = {"intake": "XF", "verification": "HC"}
-        year = {"intake": YEAR, "verification": cases.year}
-        for name, log in logs.items():
-            counted = {}
-            if name in counters:
-                series = f"{counters[name]}-{TOWNSHIP.removeprefix('DI-')}-{year[name]}"
-                counted[series] = complaints
-            await log.settle({source: logs[source].position for source in LISTENERS[name]}, counted)
-    for name in counters:
-        await _publish_last(stack, name)
-
-
-def complaints_of(count: int) -> Iterator[list[Recorded]]:
-    """The events of ever another complaint, about ever another accused."""
-    patterns = life()
-    for n in range(1, count + 1):
-        stream = uuid4()
-        yield [_own(pattern, stream, n) for pattern in patterns]
-
-
-def _own(pattern: Recorded, stream: UUID, n: int) -> Recorded:
-    event: Any = pattern.event
-    fields, own = type(event).model_fields, dict[str, Any]()
-    if "number" in fields:
-        own["number"] = f"XF-990102100-{YEAR}-{n:06d}"
-    if "accused" in fields:
+    @property
+    def accused(self) -> dict[str, str]:
+        """Reference, name and unit."""
+        n = self.n
         name = SURNAMES[n % 20] + GIVEN[n // 20 % 20] + GIVEN[n // 400 % 20]
-        changed = {"ref": f"acc-{n}", "name": name, "unit": f"虚构镇第{n}站"}
-        own["accused"] = tuple(a.model_copy(update=changed) for a in event.accused)
-        own["allegations"] = tuple(
-            a.model_copy(update={"accused_ref": f"acc-{n}"}) for a in event.allegations
-        )
+        return {"ref": f"acc-{n:08d}", "name": name, "unit": f"虚构镇第{n:08d}站"}
+
+
+class Template:
+    """A text in which some words are another's each time."""
+
+    def __init__(self, text: bytes, words: Sequence[bytes]) -> None:
+        parts = re.split(b"(" + b"|".join(map(re.escape, words)) + b")", text)
+        self._parts: list[bytes | int] = [words.index(p) if k % 2 else p for k, p in enumerate(parts)]
+
+    def filled(self, words: Sequence[bytes]) -> bytes:
+        """The text with these words in the places of the first ones."""
+        return b"".join([part if type(part) is bytes else words[part] for part in self._parts])  # type: ignore[index]
+
+
+class Pattern:
+    """One event of a life as it is stored, proved and kept by audit, for every complaint."""
+
+    def __init__(self, recorded: Recorded, words: Sequence[bytes]) -> None:
+        assert recorded.recorded_at is not None
+        published = published_of(recorded)
+        kept = record.keep(published)
+        self.recorded = recorded
+        self.service: str = recorded.event.service
+        self.topic = recorded.event.topic
+        self.version = recorded.originator_version
+        self.occurred_at = recorded.meta.occurred_at
+        self.state = Template(encode(recorded), words)
+        self.proved = Template(proved_text(recorded), words)
+        self.plaintext = Template(kept.plaintext, words)
+        self.line = Template(kept.line, words)
+        self.about = bool(record.subjects_of(published.event))
+        self.numbered = bool(record.number_of(published))
+        self.kept: dict[str, Any] = {
+            "service": self.service,
+            "version": self.version,
+            "kind": recorded.kind,
+            "organ": recorded.stream_organ,
+            "type": recorded.type,
+            "topic": self.topic,
+            "state": recorded.state,
+            "actor": recorded.meta.actor,
+            "role": recorded.meta.role,
+            "actor_organ": recorded.meta.organ,
+            "about": record.about(published),
+            "occurred_at": self.occurred_at,
+            "algorithm": Digest.SHA_256,
+            "event_at": kept.event_at,
+            "hidden": kept.hidden,
+            "confidential": kept.confidential,
+        }
+
+
+def patterns() -> tuple[Own, list[Recorded]]:
+    """One complaint's life, the opening of its case last, and what in it is its own."""
+    events = life()
+    own = Own.of(0, len(events) + 1)
+    recorded = [own_event(event, own, n) for n, event in enumerate(events)]
+    return own, [*recorded, opened_case(recorded[-1], own)]
+
+
+def own_event(event: Recorded, own: Own, n: int) -> Recorded:
+    """The n-th event of a life at intake as another complaint's."""
+    payload: Any = event.event
+    fields, changed = type(payload).model_fields, dict[str, Any]()
+    if "number" in fields:
+        changed["number"] = own.number
+    if "accused" in fields:
+        ref = own.accused["ref"]
+        changed["accused"] = tuple(a.model_copy(update=own.accused) for a in payload.accused)
+        changed["allegations"] = tuple(a.model_copy(update={"accused_ref": ref}) for a in payload.allegations)
     return replace(
-        pattern,
-        originator_id=stream,
-        event=event.model_copy(update=own) if own else event,
-        meta=replace(pattern.meta, correlation_id=stream, command_id=uuid4()),
-        event_id=uuid4(),
+        event,
+        originator_id=own.stream,
+        event=payload.model_copy(update=changed),
+        meta=replace(event.meta, correlation_id=own.stream, command_id=own.commands[n]),
+        event_id=own.events[n],
+        salt=SALT,
     )
 
 
-class Cases:
-    """The cases that verification opens of complaints that were handed over, as its reaction does. They are
-    opened today, so that none of their deadlines is near."""
-
-    def __init__(self) -> None:
-        now = datetime.now(UTC)
-        self.year = now.year
-        self._count = 0
-        self._ctx = Context(
-            actor=Actor(SYSTEM, SYSTEM, TOWNSHIP),
-            now=now,
-            occurred_at=now,
-            law=load_law(),
-            command="open_case",
-            rule="P1",
-        )
-        self._pattern: Recorded | None = None
-
-    def opened(self, events: Sequence[Recorded]) -> Recorded:
-        """The event that opens the case of a complaint."""
-        self._count += 1
-        handed, complaint = events[-1], events[-1].originator_id
-        if self._pattern is None:
-            case = VerificationCase(case_id(complaint, 1))
-            case.open(self._ctx, VerificationCaseOpened.model_validate(_told(handed)))
-            (self._pattern,) = case.collect_events()
-        own = _told(handed) | {"number": f"HC-990102100-{self.year}-{self._count:06d}"}
-        meta = replace(
-            self._pattern.meta,
-            correlation_id=complaint,
-            causation_id=handed.event_id,
-            links=(str(complaint),),
-        )
-        return replace(
-            self._pattern,
-            originator_id=case_id(complaint, 1),
-            event=self._pattern.event.model_copy(update=own),
-            meta=meta,
-            event_id=uuid4(),
-        )
-
-
-def _told(handed: Recorded) -> dict[str, Any]:
-    """What a complaint tells of itself when it is handed over, as the case keeps it."""
+def opened_case(handed: Recorded, own: Own) -> Recorded:
+    """What verification records when the complaint is handed over, as its reaction does: today, so that no
+    deadline of the case is near."""
+    now = datetime.now(UTC)
     event: Any = handed.event
-    told = {name: getattr(event, name) for name in ("accused", "allegations", "handling_dept")}
-    told |= {name: getattr(event, name) for name in ("registered_by", "real_name", "assigned_by_superior")}
-    return told | {
-        "organ": handed.stream_organ,
-        "complaint_ids": (str(handed.originator_id),),
-        "complaint_numbers": (event.number,),
-    }
+    case = VerificationCase(own.case)
+    ctx = Context(
+        actor=Actor(SYSTEM, SYSTEM, handed.stream_organ),
+        now=now,
+        occurred_at=now,
+        law=load_law(),
+        command="open_case",
+        rule="P1",
+        correlation_id=own.stream,
+        causation_id=handed.event_id,
+    )
+    opened = VerificationCaseOpened(
+        number=own.case_number(now.year),
+        organ=handed.stream_organ,
+        complaint_ids=(str(own.stream),),
+        complaint_numbers=(event.number,),
+        accused=event.accused,
+        allegations=event.allegations,
+        handling_dept=event.handling_dept,
+        registered_by=event.registered_by,
+        real_name=event.real_name,
+    )
+    case.open(ctx, opened)
+    (recorded,) = case.collect_events()
+    return replace(recorded, event_id=own.events[-1], salt=SALT)
 
 
-def _published(entry: LogEntry) -> Published:
-    """A row of the log as audit receives it."""
-    recorded, told = entry.recorded, entry.published
-    assert told is not None
+def proved_text(recorded: Recorded) -> bytes:
+    """What the content digest is made of."""
+    return canonical({"salt": recorded.salt.hex(), "event": content(recorded)})
+
+
+def published_of(recorded: Recorded) -> Published:
+    """An event as audit receives it, but for what its place and the store's digests give."""
+    told = content(recorded)
     assert recorded.recorded_at is not None
     return Published(
         service=recorded.event.service,
@@ -256,13 +244,162 @@ def _published(entry: LogEntry) -> Published:
         event=told["event"],
         salt=recorded.salt,
         position=recorded.position,
-        previous=entry.previous,
+        previous=recorded.position - 1,
         recorded_at=recorded.recorded_at,
-        topic=entry.topic,
-        state_digest=entry.state_digest,
-        content_digest=entry.content_digest,
-        algorithm=entry.algorithm,
+        topic=recorded.event.topic,
+        state_digest=b"",
+        content_digest=b"",
+        algorithm=Digest.SHA_256,
     )
+
+
+class Life:
+    """The events of a life as patterns, and which words in them are a complaint's own."""
+
+    PLACE = (987_654_321, datetime(2001, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC))
+    """Of every pattern, until it has a place of its own."""
+
+    def __init__(self) -> None:
+        own, events = patterns()
+        self.year = events[-1].meta.occurred_at.astimezone(LEGAL_TIME).year
+        self.length = len(events)
+        position, at = self.PLACE
+        words = [*self.words(own), *place_of(position, at)]
+        self.patterns = [Pattern(replace(e, position=position, recorded_at=at), words) for e in events]
+
+    def words(self, own: Own) -> list[bytes]:
+        """What is a complaint's own as it stands in the texts, always in the same order."""
+        ids = map(str, (own.stream, own.case, *own.events, *own.commands))
+        told = (own.number, own.case_number(self.year), *own.accused.values())
+        return [word.encode() for word in (*ids, *told)]
+
+
+def place_of(position: int, at: datetime) -> tuple[bytes, bytes]:
+    """An event's place as it stands in the texts."""
+    return str(position).encode(), at.isoformat().encode()
+
+
+class Pages:
+    """The rows of many complaints, table by table."""
+
+    def __init__(self, life: Life, sealers: dict[str, Sealer], began: datetime) -> None:
+        self.life = life
+        self.positions = dict.fromkeys(sealers, 0)
+        self._sealers = sealers
+        self._began = began
+
+    def rows(self, first: int, count: int) -> dict[tuple[str, str], tuple[list[str], list[Any]]]:
+        """Of complaints from the n-th on: columns and records by database and table."""
+        tables: dict[tuple[str, str], tuple[list[str], list[Any]]] = {}
+        for service in ("intake", "verification"):
+            tables[service, f"{service}_events"] = (EVENTS, [])
+        tables["intake", "commands"] = (COMMANDS, [])
+        kept = {
+            "ledger": ROWS,
+            "streams": STREAMS,
+            "numbers": NUMBERS,
+            "subjects": SUBJECTS,
+            "claims": CLAIMS,
+        }
+        tables |= {("audit", name): (columns, []) for name, columns in kept.items()}
+        for n in range(first, first + count):
+            own = Own.of(n, self.life.length)
+            words = self.life.words(own)
+            for k, pattern in enumerate(self.life.patterns):
+                self._add(tables, own, words, k, pattern)
+        return tables
+
+    def _add(self, tables: Any, own: Own, words: list[bytes], k: int, pattern: Pattern) -> None:
+        service = pattern.service
+        position = self.positions[service] = self.positions[service] + 1
+        at = self._began + timedelta(milliseconds=position)
+        words = [*words, *place_of(position, at)]
+        last = k == self.life.length - 1
+        stream, event_id = own.case if last else own.stream, own.events[k]
+        state = self._sealers[service].seal(
+            pattern.state.filled(words), stream, pattern.version, pattern.topic
+        )
+        proved = Digest.SHA_256.of(pattern.proved.filled(words))
+        place = (stream, pattern.version, pattern.topic, state, position, at)
+        tables[service, f"{service}_events"][1].append((*place, proved, own.stream, event_id))
+        if not last:
+            answer = {"id": str(stream), "version": pattern.version, "state": pattern.kept["state"]}
+            told = orjson.dumps({**answer, "number": "", "position": position})
+            command = (own.commands[k], os.urandom(32), stream, told, position, at)
+            tables["intake", "commands"][1].append(command)
+        plaintext = pattern.plaintext.filled(words)
+        values = {
+            **pattern.kept,
+            "position": position,
+            "event_id": event_id,
+            "stream": stream,
+            "correlation_id": own.stream,
+            "recorded_at": at,
+            "state_digest": Digest.SHA_256.of(state),
+            "content_digest": proved,
+            "line": pattern.line.filled(words),
+            "sealed": self._sealers["audit"].seal(plaintext, event_id, position, service),
+        }
+        tables["audit", "ledger"][1].append([values[name] for name in ROWS])
+        when = (pattern.occurred_at, at)
+        if pattern.version == 1:
+            kind, organ = pattern.kept["kind"], pattern.kept["organ"]
+            tables["audit", "streams"][1].append((stream, service, kind, organ, own.stream, None))
+        if pattern.numbered:
+            number = own.case_number(self.life.year) if last else own.number
+            tables["audit", "numbers"][1].append((number, stream, own.stream, *when))
+        if pattern.about:
+            subject = (service, position, own.accused["ref"], stream, own.stream, *when)
+            tables["audit", "subjects"][1].append(subject)
+        if last:
+            for target in (own.stream, own.events[k - 1]):
+                tables["audit", "claims"][1].append((service, position, str(target), own.stream, *when))
+
+
+async def fill(stack: Stack, complaints: int) -> None:
+    """Fills the stores of a stack that has just been made; its services do not run meanwhile."""
+    keys = stack.data.keys
+    sealers = {
+        name: Sealer.from_files(keys / f"store-{name}.key", name)
+        for name in ("intake", "verification", "audit")
+    }
+    pages = Pages(Life(), sealers, datetime.now(UTC) - RECORDED_AGO)
+    async with AsyncExitStack() as opened:
+        databases = {name: await _owner(stack, name, opened) for name in (*LISTENERS, "audit")}
+        for first in range(1, complaints + 1, PAGE):
+            rows = pages.rows(first, min(PAGE, complaints + 1 - first))
+            for (database, table), (columns, records) in rows.items():
+                await databases[database].copy_records_to_table(table, records=records, columns=columns)
+        ends = dict.fromkeys(PUBLISHERS, 0) | {
+            name: pages.positions[name] for name in ("intake", "verification")
+        }
+        for name, sources in LISTENERS.items():
+            tracked = [(source, ends[source]) for source in sources]
+            await databases[name].executemany(f"INSERT INTO {name}_tracking VALUES ($1, $2)", tracked)
+        organ = TOWNSHIP.removeprefix("DI-")
+        for name, series in (
+            ("intake", f"XF-{organ}-{YEAR}"),
+            ("verification", f"HC-{organ}-{pages.life.year}"),
+        ):
+            await databases[name].execute("INSERT INTO counters VALUES ($1, $2)", series, complaints)
+        audit = databases["audit"]
+        for source, end in ends.items():
+            await audit.execute("INSERT INTO tracking VALUES ($1, $2)", source, end)
+            await proof.extend(audit, source)
+        for database in databases.values():
+            await database.execute("VACUUM ANALYZE")
+    for name in ("intake", "verification"):
+        await _publish_last(stack, name)
+
+
+async def _owner(stack: Stack, service: str, opened: AsyncExitStack) -> Any:
+    url = stack.database_url(f"zm_{service}_owner", f"zm_{service}", "postgresql")
+    connection: Any = await asyncpg.connect(url)
+    opened.push_async_callback(connection.close)
+    await connection.set_type_codec(
+        "jsonb", encoder=_jsonb, decoder=bytes, schema="pg_catalog", format="binary"
+    )
+    return connection
 
 
 async def _publish_last(stack: Stack, service: str) -> None:
@@ -288,6 +425,10 @@ def _raise(problem: Exception) -> None:
 
 def _fatal() -> None:
     raise RuntimeError("the broker is gone")
+
+
+def _uuid4(random: bytes) -> UUID:
+    return UUID(bytes=random, version=4)
 
 
 def _jsonb(text: bytes) -> bytes:
