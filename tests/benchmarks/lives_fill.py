@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,10 +29,13 @@ import orjson
 
 from deploy.local.stack import Stack
 from services.audit import proof, record
+from services.audit.cases import Cases
+from services.audit.database import Readers, engine_for, using
 from services.audit.tables import LEDGER, PUBLISHERS
 from services.clarification.contract import LISTENS_TO as CLARIFICATION
 from services.followup.contract import LISTENS_TO as FOLLOWUP
 from services.intake.contract import LISTENS_TO as INTAKE
+from services.intake.domain.complaint import Complaint
 from services.verification.contract import LISTENS_TO as VERIFICATION
 from services.verification.domain.case import VerificationCase
 from services.verification.reactions import case_id
@@ -45,10 +48,11 @@ from shared.contracts.verification import VerificationCaseOpened
 from shared.event import Recorded
 from shared.security.roles import SYSTEM
 from shared.service import load_law
-from shared.store.canonical import canonical
+from shared.store.canonical import canonical, content_digest
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper, encode
 from shared.store.recorder import LEGAL_TIME, Recorder
+from shared.store.repository import Repository
 from shared.store.sealing import Sealer
 from shared.suites import Digest
 from tests.benchmarks.life import TOWNSHIP, YEAR, life
@@ -61,6 +65,7 @@ LISTENERS = {
 }
 PAGE = 2_000
 """Complaints that are written at once."""
+SAMPLE = 50
 EVENTS = [
     *("originator_id", "originator_version", "topic", "state", "notification_id"),
     *("recorded_at", "content_digest", "correlation_id", "event_id"),
@@ -101,6 +106,11 @@ class Own:
 
     def case_number(self, year: int) -> str:
         return f"HC-990102100-{year}-{self.n:06d}"
+
+    @property
+    def claim(self) -> str:
+        """The id of its one allegation."""
+        return f"{str(self.stream)[:8]}-a1"
 
     @property
     def accused(self) -> dict[str, str]:
@@ -160,12 +170,10 @@ class Pattern:
         }
 
 
-def patterns() -> tuple[Own, list[Recorded]]:
-    """One complaint's life, the opening of its case last, and what in it is its own."""
-    events = life()
-    own = Own.of(0, len(events) + 1)
+def recorded_life(events: Sequence[Recorded], own: Own, now: datetime) -> list[Recorded]:
+    """The life of one complaint at intake, and last the opening of its case."""
     recorded = [own_event(event, own, n) for n, event in enumerate(events)]
-    return own, [*recorded, opened_case(recorded[-1], own)]
+    return [*recorded, opened_case(recorded[-1], own, now)]
 
 
 def own_event(event: Recorded, own: Own, n: int) -> Recorded:
@@ -175,9 +183,9 @@ def own_event(event: Recorded, own: Own, n: int) -> Recorded:
     if "number" in fields:
         changed["number"] = own.number
     if "accused" in fields:
-        ref = own.accused["ref"]
+        claim = {"id": own.claim, "accused_ref": own.accused["ref"]}
         changed["accused"] = tuple(a.model_copy(update=own.accused) for a in payload.accused)
-        changed["allegations"] = tuple(a.model_copy(update={"accused_ref": ref}) for a in payload.allegations)
+        changed["allegations"] = tuple(a.model_copy(update=claim) for a in payload.allegations)
     return replace(
         event,
         originator_id=own.stream,
@@ -188,10 +196,8 @@ def own_event(event: Recorded, own: Own, n: int) -> Recorded:
     )
 
 
-def opened_case(handed: Recorded, own: Own) -> Recorded:
-    """What verification records when the complaint is handed over, as its reaction does: today, so that no
-    deadline of the case is near."""
-    now = datetime.now(UTC)
+def opened_case(handed: Recorded, own: Own, now: datetime) -> Recorded:
+    """What verification records when the complaint is handed over, as its reaction does."""
     event: Any = handed.event
     case = VerificationCase(own.case)
     ctx = Context(
@@ -259,18 +265,23 @@ class Life:
     PLACE = (987_654_321, datetime(2001, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC))
     """Of every pattern, until it has a place of its own."""
 
-    def __init__(self) -> None:
-        own, events = patterns()
-        self.year = events[-1].meta.occurred_at.astimezone(LEGAL_TIME).year
-        self.length = len(events)
+    def __init__(self, now: datetime) -> None:
+        """The cases were opened `now`: no deadline of theirs is near."""
+        events = life()
+        own = Own.of(0, len(events) + 1)
+        self.year = now.astimezone(LEGAL_TIME).year
+        self.length = len(events) + 1
         position, at = self.PLACE
         words = [*self.words(own), *place_of(position, at)]
-        self.patterns = [Pattern(replace(e, position=position, recorded_at=at), words) for e in events]
+        self.patterns = [
+            Pattern(replace(recorded, position=position, recorded_at=at), words)
+            for recorded in recorded_life(events, own, now)
+        ]
 
     def words(self, own: Own) -> list[bytes]:
         """What is a complaint's own as it stands in the texts, always in the same order."""
         ids = map(str, (own.stream, own.case, *own.events, *own.commands))
-        told = (own.number, own.case_number(self.year), *own.accused.values())
+        told = (own.claim, own.number, own.case_number(self.year), *own.accused.values())
         return [word.encode() for word in (*ids, *told)]
 
 
@@ -358,12 +369,9 @@ class Pages:
 
 async def fill(stack: Stack, complaints: int) -> None:
     """Fills the stores of a stack that has just been made; its services do not run meanwhile."""
-    keys = stack.data.keys
-    sealers = {
-        name: Sealer.from_files(keys / f"store-{name}.key", name)
-        for name in ("intake", "verification", "audit")
-    }
-    pages = Pages(Life(), sealers, datetime.now(UTC) - RECORDED_AGO)
+    sealers = {name: _sealer(stack, name) for name in ("intake", "verification", "audit")}
+    now = datetime.now(UTC)
+    pages = Pages(Life(now), sealers, now - RECORDED_AGO)
     async with AsyncExitStack() as opened:
         databases = {name: await _owner(stack, name, opened) for name in (*LISTENERS, "audit")}
         for first in range(1, complaints + 1, PAGE):
@@ -392,6 +400,35 @@ async def fill(stack: Stack, complaints: int) -> None:
         await _publish_last(stack, name)
 
 
+async def genuine(stack: Stack, complaints: int) -> None:
+    """Loads cases as the services do, and what audit keeps of them as its replays do: each is whole, stands
+    where its life ends, and has the digests of its content. An error if it is not so."""
+    sample = [1 + n * (complaints - 1) // (SAMPLE - 1) for n in range(SAMPLE)]
+    engine = engine_for(stack.database_url("zm_audit"))
+    cases = Cases(Readers(engine, 1), _sealer(stack, "audit"))
+    try:
+        for service, kind, each, end in (
+            ("intake", Complaint, len(life()), "WITH_HANDLER"),
+            ("verification", VerificationCase, 1, "OPENED"),
+        ):
+            positions = [each * n for n in sample]
+            async with _recorder(stack, service) as recorder, using(engine) as audit:
+                repository = Repository(recorder)
+                for position in positions:
+                    (entry,) = await recorder.read(position - 1, 1)
+                    recorded, told = entry.recorded, content(entry.recorded)
+                    case = await repository.get(kind, recorded.originator_id)
+                    kept = await audit.fetchrow(
+                        "SELECT * FROM ledger WHERE service = $1 AND position = $2", service, position
+                    )
+                    fits = content_digest(recorded.salt, told) == entry.content_digest
+                    same = kept["state_digest"] == entry.state_digest and cases.told(kept).content == told
+                    if case is None or case.state != end or not fits or not same:
+                        raise RuntimeError(f"{service} {position} is not what its life made it")
+    finally:
+        await engine.dispose()
+
+
 async def _owner(stack: Stack, service: str, opened: AsyncExitStack) -> Any:
     url = stack.database_url(f"zm_{service}_owner", f"zm_{service}", "postgresql")
     connection: Any = await asyncpg.connect(url)
@@ -404,19 +441,29 @@ async def _owner(stack: Stack, service: str, opened: AsyncExitStack) -> Any:
 
 async def _publish_last(stack: Stack, service: str) -> None:
     """Makes a service's stream and puts the last event of its log there, as its relay would."""
-    keys = stack.data.keys
-    engine = open_engine(stack.database_url(f"zm_{service}"), size=1)
-    mapper = EventMapper(Sealer.from_files(keys / f"store-{service}.key", service))
-    recorder = Recorder(engine, service, mapper, SystemClock(), content)
     nc = await connect(stack.nats.url, stack.nats.seed_file(service), service, _raise, _fatal)
     try:
-        relay = Relay(service, nc, recorder, BusKey.from_files(keys / "bus.key"))
-        await relay._create_stream()
-        relay.position = await recorder.max_position() - 1
-        await relay._publish(await recorder.read(relay.position, 1))
+        async with _recorder(stack, service) as recorder:
+            relay = Relay(service, nc, recorder, BusKey.from_files(stack.data.keys / "bus.key"))
+            await relay._create_stream()
+            relay.position = await recorder.max_position() - 1
+            await relay._publish(await recorder.read(relay.position, 1))
     finally:
         await disconnect(nc)
+
+
+@asynccontextmanager
+async def _recorder(stack: Stack, service: str) -> AsyncIterator[Recorder]:
+    """A service's log, to be read."""
+    engine = open_engine(stack.database_url(f"zm_{service}"), size=1)
+    try:
+        yield Recorder(engine, service, EventMapper(_sealer(stack, service)), SystemClock(), content)
+    finally:
         await engine.dispose()
+
+
+def _sealer(stack: Stack, service: str) -> Sealer:
+    return Sealer.from_files(stack.data.keys / f"store-{service}.key", service)
 
 
 def _raise(problem: Exception) -> None:
