@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.evidence.encoding import canonical_json
 from shared.evidence.leaf import algorithm_of, content_digest, format_instant, leaf_data, parse_instant
 from shared.suites import Digest
 
@@ -28,6 +29,19 @@ def test_a_leaf_to_the_letter() -> None:
             + '","stream":"正名-1","topic":"Opened","version":"3"}'
         ).encode()
     )
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_leaf_is_in_the_canonical_form(service: str, stream: str, topic: str) -> None:
+    """Whatever the texts: what RFC 8785's reference writes of the same leaf."""
+    leaf = leaf_data(service, 17, stream, 3, topic, AT, b"\x01" * 32, b"\x02" * 32)
+    assert leaf == canonical_json(json.loads(leaf))
+
+
+def test_a_leaf_of_half_a_character_has_no_form() -> None:
+    """A bundle may hold one; it is refused, as every other spelling that is none."""
+    with pytest.raises(ValueError, match="UTF-8"):
+        leaf_data("intake", 17, "\ud800", 3, "Opened", AT, b"\x01" * 32, b"\x02" * 32)
 
 
 def test_a_leaf_with_sm3_says_so() -> None:
