@@ -413,5 +413,5 @@ class AuditRecord(Aggregate):
         super().__init__(id)
         self.service = service  # type: ignore[misc]
 
-    def note(self, ctx: Context, name: str, **fields: str | int) -> None:
+    def note(self, ctx: Context, name: str, **fields: str | int | tuple[str, ...]) -> None:
         self.record(ctx, self.own(name)(**fields))

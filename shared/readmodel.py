@@ -38,7 +38,7 @@ KEPT_FROM = {"StaffMisconductReported": "staff"}
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
 
 
-def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
+def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, Table]:
     """Tables of the common projection, in the schema that the service owns."""
     cases = Table(
         f"cases_v{VERSION}",
@@ -92,6 +92,13 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
         Column("person", Text, primary_key=True),
         schema="view",
     )
+    recused = Table(
+        f"recused_v{VERSION}",
+        metadata,
+        Column("stream", Uuid, primary_key=True),
+        Column("person", Text, primary_key=True),
+        schema="view",
+    )
     recusals = Table(
         f"recusals_v{VERSION}",
         metadata,
@@ -102,7 +109,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
         Column("position", BigInteger, nullable=False, index=True),
         schema="view",
     )
-    return cases, work, deadlines, kept_from, recusals
+    return cases, work, deadlines, kept_from, recused, recusals
 
 
 class CaseBook:
@@ -114,7 +121,8 @@ class CaseBook:
     def __init__(self) -> None:
         self.metadata = MetaData()
         tables = case_tables(self.metadata)
-        self.cases, self.work, self.deadlines, self.kept_from, self.recusals = tables
+        self.cases, self.work, self.deadlines, *others = tables
+        self.kept_from, self.recused, self.recusals = others
         self.tables = list(tables)
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
@@ -127,7 +135,7 @@ class CaseBook:
                 self._emitted(entry.data["event"], name, rows[self.deadlines])
             elif kind != "AuditRecord":
                 self._case(entry, rows[self.cases])
-                await self._people(entry, name, rows[self.work])
+                await self._people(entry, name, rows[self.work], rows[self.recused])
                 if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
                     rows[self.kept_from].put({"stream": entry.stream, "person": person})
                 self._recusals(entry, name, rows[self.recusals])
@@ -157,7 +165,7 @@ class CaseBook:
         row["addressee"] = event.get("addressee", row["addressee"])
         row["position"] = entry.position
 
-    async def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:
+    async def _people(self, entry: RawEntry, name: str, work: TableRows, recused: TableRows) -> None:
         event = entry.data["event"]
         if name in ACCOUNTS and (account := event.get("account") or event.get("subject_account")):
             for stale in await work.where(stream=entry.stream, roles=SUBJECT):
@@ -165,6 +173,8 @@ class CaseBook:
             work.put({"stream": entry.stream, "person": account, "roles": SUBJECT})
         if name not in PEOPLE:
             return
+        if name == "RecusalDeclared":
+            recused.put({"stream": entry.stream, "person": event["person"]})
         key = (entry.stream, event["person"])
         row = work.get(key)
         held = set(row["roles"].split(",")) if row else set()

@@ -51,6 +51,7 @@ from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
 from shared.store.migrate import migrate
 from shared.store.projector import Projector
+from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer
@@ -89,6 +90,7 @@ class Parts:
     face: Face
     gatekeeper: Gatekeeper
     reads: Reads
+    reading: Reading
     bus_key: BusKey
     observer: BusMetrics
     inboxes: list[Inbox] = field(default_factory=list)
@@ -155,7 +157,9 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     screen = RemoteScreen(client, bus_key)
     gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, screen)
     face = Face(gatekeeper, verifier)
-    reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, book, clock)
+    readers = Readers(open_engine(settings.database_url, size=settings.pool_size), settings.pool_size)
+    reading = Reading(readers)
+    reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, reading, book, clock)
     gatekeeper.readers = service.readers
     parts = Parts(
         settings=settings,
@@ -171,6 +175,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         face=face,
         gatekeeper=gatekeeper,
         reads=reads,
+        reading=reading,
         bus_key=bus_key,
         observer=BusMetrics(registry, service.listens_to),
     )
@@ -202,6 +207,8 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         metrics = OutgoingMetrics(registry, errands)
         parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
     service.extend(app, parts)
+    # FastAPI tries one route after the other, and those of commands it never answers: they come last.
+    app.router.routes.sort(key=lambda route: "POST" in (getattr(route, "methods", None) or ()))
     return app, parts
 
 
@@ -243,6 +250,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         await parts.recorder.stop()
         if settings.nats_url or parts.nats.is_connected:  # the vault's own application has no broker
             await disconnect(parts.nats)
+        await parts.reading.readers.close()
         await parts.engine.dispose()
 
 

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import orjson
 
-from services.audit.database import Readers
 from services.audit.record import shown_content
 from services.audit.tables import READINGS
 from services.audit.timeline import ORDER, By, Looked, Stream, Told
+from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 
 BYS: tuple[By, ...] = ("recorded", "occurred")
@@ -35,7 +35,8 @@ _LOOKED = f"""
     SELECT who, role, organ, count, first, last FROM replayed WHERE $2 IS NULL AND about = s.stream
     UNION ALL
     SELECT actor, role, actor_organ, count(*), min(recorded_at), max(recorded_at)
-    FROM ledger WHERE $2 IS NOT NULL AND about = s.stream AND type IN {READINGS} AND recorded_at <= $2
+    FROM ledger
+    WHERE $2 IS NOT NULL AND about @> ARRAY[s.stream] AND type IN {READINGS} AND recorded_at <= $2
     GROUP BY 1, 2, 3
     UNION ALL
     SELECT who, role, organ, count(*), min(at), max(at)

@@ -191,7 +191,7 @@ class Ledger:
 async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
     """Streams, numbers, subjects, claims, and the links that became visible with this run."""
     streams = [
-        (p.stream_id, p.service, p.kind, p.organ, p.correlation_id, record.about(p))
+        (p.stream_id, p.service, p.kind, p.organ, p.correlation_id, next(iter(record.about(p)), None))
         for p in events
         if p.name not in READINGS
     ]
@@ -199,7 +199,8 @@ async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
     seen = [
         (about, p.meta["actor"], p.meta["role"], p.meta["organ"], p.recorded_at)
         for p in events
-        if p.name in READINGS and (about := record.about(p)) is not None
+        if p.name in READINGS
+        for about in record.about(p)
     ]
     if seen:
         await driver.execute(_SEEN, *columns(seen, 5))

@@ -30,7 +30,7 @@ from services.audit import rebuild
 from services.audit.access import AccessLog
 from services.audit.api import Logs, ReadingFace, Replays, add_routes
 from services.audit.cases import Cases
-from services.audit.database import Readers, engine_for, using
+from services.audit.database import engine_for, using
 from services.audit.ledger import Ledger
 from services.audit.proof import HistoryChanged, Signer, Trees
 from services.audit.record import NotProved
@@ -47,6 +47,7 @@ from shared.security.tokens import TokenVerifier
 from shared.service import KEEP_ALIVE_SECONDS, SHUTDOWN_SECONDS, configure_logs
 from shared.settings import Settings
 from shared.store.migrate import migrate
+from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 from shared.store.types import AlreadyTracked, StoreUnavailable
 from shared.web.app import make_app

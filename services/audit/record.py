@@ -147,11 +147,14 @@ def number_of(published: Published) -> str:
     return number if cls is not None and cls.numbered and isinstance(number, str) else ""
 
 
-def about(published: Published) -> UUID | None:
-    """The stream that a refusal, a reading or a reminder speaks of."""
+def about(published: Published) -> list[UUID]:
+    """The streams that a refusal, a reading or a reminder speaks of: one, but where an answer showed more."""
     if published.kind not in BESIDE:
-        return None
-    return uuid_or_none(published.event.get("object") or published.event.get("stream"))
+        return []
+    event = published.event
+    several = event.get("objects")
+    named = several if isinstance(several, list) else [event.get("object") or event.get("stream")]
+    return [id for value in named if (id := uuid_or_none(value)) is not None]
 
 
 def claims_of(published: Published) -> set[str]:

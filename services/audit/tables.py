@@ -25,6 +25,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.store.schema import KernelTables
 
@@ -32,7 +33,7 @@ PUBLISHERS = ("intake", "verification", "clarification", "followup")
 """The services whose streams are taken in."""
 SERVICE = "audit"
 ROLE = f"zm_{SERVICE}"
-READINGS = ("CaseRead", "BulkReadAlert", "ReplayPerformed", "ExportMade")
+READINGS = ("CaseRead", "CasesRead", "BulkReadAlert", "ReplayPerformed", "ExportMade")
 """Events that only say who looked: a timeline counts them (domain.md §6.6)."""
 
 
@@ -78,7 +79,7 @@ LEDGER = Table(
     _text("role"),
     _text("actor_organ"),
     _uuid("correlation_id"),
-    Column("about", Uuid),
+    Column("about", ARRAY(Uuid), nullable=False),
     _time("occurred_at"),
     _time("recorded_at"),
     _bytes("state_digest"),
@@ -92,10 +93,15 @@ LEDGER = Table(
 )
 """`line` is the L1 part of the timeline's entry, ready to be sent; `event_at` says where in the sealed
 content the event begins; `hidden` marks an event with a field that nobody here has classified;
-`confidential` one with an L2 field; `about` names the case that a refusal, a reading or a reminder is of;
+`confidential` one with an L2 field; `about` names the cases that a refusal, a reading or a reminder is of;
 `algorithm` is what both digests were made with."""
 Index("ledger_stream_idx", LEDGER.c.stream, LEDGER.c.version)
-Index("ledger_readings_idx", LEDGER.c.about, postgresql_where=LEDGER.c.type.in_(READINGS))
+Index(
+    "ledger_readings_idx",
+    LEDGER.c.about,
+    postgresql_using="gin",
+    postgresql_where=LEDGER.c.type.in_(READINGS),
+)
 
 STREAMS = Table(
     "streams",

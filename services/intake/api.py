@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import Select, Text, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,10 +18,14 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import json_response, object_id, plain_rows
+from shared.store.reading import fixed, given
+from shared.web.app import json_response, object_id
 from shared.web.describe import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
+from shared.web.reads import Sight
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
+CANDIDATES = 50
+"""Entries of the register that one search tells."""
 
 
 class IntakeRoutes:
@@ -92,22 +97,21 @@ class IntakeRoutes:
         name = request.query_params.get("name", "").strip()
         if not name or len(name) > 60:
             refuse("E_SCHEMA", "R55", field="name")
-        table = self.accused.accused
-        query = (
-            select(table)
-            .distinct(table.c.ref)
-            .where(func.starts_with(table.c.organ, token.organ), table.c.name == name)
-            .order_by(table.c.ref, table.c.organ)
-            .limit(50)
-        )
         await self._caught_up(request)
-        async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(query)).mappings())
-        for row in rows:
-            entry = await self.parts.repository.get(RegisterEntry, register_id(row["ref"]))
-            if entry is not None:
-                await self.parts.reads.note_reading(token, entry, "accused-search", request)
+        rows = await self.parts.reading.rows(self._called, token.organ, name=name)
+        entries = [register_id(row["ref"]) for row in rows]
+        await self.parts.reads.note_readings(token, {"accused-search": entries}, request)
         return json_response({"items": rows})
+
+    def _called(self, organ: str) -> Select[Any]:
+        table = self.accused.accused
+        return (
+            select(table)
+            .ext(distinct_on(table.c.ref))
+            .where(func.starts_with(table.c.organ, fixed(organ)), table.c.name == given("name", Text()))
+            .order_by(table.c.ref, table.c.organ)
+            .limit(fixed(CANDIDATES))
+        )
 
     async def accused_history(self, request: Request) -> Response:
         """All complaints about one accused across years and organs, with their outcomes (R55)."""
@@ -118,8 +122,16 @@ class IntakeRoutes:
         if entry is None or not any(organs.is_ancestor_or_self(token.organ, o) for o in entry.organs):
             refuse("E_NOT_FOUND")
         await self._caught_up(request)
+        values = {"person": token.person, "ref": ref}
+        rows = await self.parts.reading.rows(self._about, Sight.of(token), **values)
+        await self.parts.reads.note_reading(token, entry, "accused-history", request)
+        # A superior may have passed on what it knew already: its own conclusions are not told downwards.
+        own = [n for n in sorted(entry.conclusions) if f"DI-{n.split('-')[1]}".startswith(token.organ)]
+        return json_response({"ref": ref, "complaints": rows, "conclusions": own})
+
+    def _about(self, sight: Sight) -> Select[Any]:
         book, cases = self.accused, self.parts.book.cases
-        query = (
+        return (
             select(
                 cases.c.stream,
                 cases.c.number,
@@ -131,15 +143,9 @@ class IntakeRoutes:
             )
             .join(book.links, book.links.c.complaint == cases.c.stream)
             .join(book.outcomes, book.outcomes.c.complaint == cases.c.stream)
-            .where(book.links.c.ref == ref, self.parts.reads.visible(cases, token))
+            .where(book.links.c.ref == given("ref", Text()), self.parts.reads.visible(cases, sight))
             .order_by(book.outcomes.c.received_on, cases.c.number)
         )
-        async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(query)).mappings())
-        await self.parts.reads.note_reading(token, entry, "accused-history", request)
-        # A superior may have passed on what it knew already: its own conclusions are not told downwards.
-        own = [n for n in sorted(entry.conclusions) if f"DI-{n.split('-')[1]}".startswith(token.organ)]
-        return json_response({"ref": ref, "complaints": rows, "conclusions": own})
 
     async def sealed_parcels(self, request: Request) -> Response:
         """What lower organs sealed for this one (A14), for its petition department: envelopes only."""

@@ -180,6 +180,16 @@ class CaseRead(Event):
     purpose: L1[str]
 
 
+class CasesRead(Event):
+    """Audit record of one answer that shows, or was found by, confidential data of several cases (SEC-9)."""
+
+    who: L1[str]
+    role: L1[str]
+    objects: L1[tuple[str, ...]]
+    fields: L1[str]
+    purpose: L1[str]
+
+
 class BulkReadAlert(Event):
     """Audit record: a person has read more than twenty different objects within an hour (SEC-9)."""
 
@@ -247,6 +257,7 @@ COMMON = (
     RecusalDeclared,
     CommandRefused,
     CaseRead,
+    CasesRead,
     BulkReadAlert,
     ReplayPerformed,
     EffectReplayed,

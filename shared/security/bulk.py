@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,13 +14,16 @@ class BulkReadWatch:
     """Remembers the last hour's readings of each person, in this process."""
 
     def __init__(self) -> None:
-        self._read: dict[str, dict[UUID, datetime]] = defaultdict(dict)
+        self._read: dict[str, OrderedDict[UUID, datetime]] = defaultdict(OrderedDict)
+        """What each person read and when, the oldest first."""
 
     def saw(self, person: str, object: UUID, now: datetime) -> int:
         """Notes a reading; gives the number of objects when this one made it too many, else 0. Told again
         only after it has fallen."""
-        read = {id: when for id, when in self._read[person].items() if now - when < WITHIN}
+        read = self._read[person]
+        while read and now - next(iter(read.values())) >= WITHIN:
+            read.popitem(last=False)
         before = len(read)
         read[object] = now
-        self._read[person] = read
+        read.move_to_end(object)
         return len(read) if before <= OBJECTS < len(read) else 0

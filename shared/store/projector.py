@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from time import monotonic
@@ -96,6 +97,8 @@ class Projector:
         self._positions: dict[str, int] = {}
         self._moved: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self._projections}
         self._loop: asyncio.Task[None] | None = None
+        self._filling = asyncio.Lock()
+        """One at a time holds its rows in memory; side by side they would be no sooner done."""
         for projection in projections:
             _check(projection)
 
@@ -305,8 +308,10 @@ class Projector:
     async def _rebuild(self, projection: Projection, guard: AsyncConnection) -> int:
         targets = _next_tables(projection)
         await self._create_next(targets)
-        with _no_collector():
-            position = await self._fill(projection, targets)
+        async with self._filling:
+            with _no_collector():
+                position = await self._fill(projection, targets)
+            _let_go()
         async with self._engine.begin() as connection:
             # The row's lock holds the live loop up while the last events come in.
             await self._read_position(connection, projection, lock=True)
@@ -436,6 +441,13 @@ def _no_collector() -> Iterator[None]:
 def _kind(error: Exception) -> str:
     """What an error is called below what SQLAlchemy or the store wraps it in."""
     return type(getattr(error, "orig", None) or error).__name__
+
+
+def _let_go() -> None:
+    """Gives the system back what a rebuild held: the allocator keeps it for another that may never come."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _check(projection: Projection) -> None:

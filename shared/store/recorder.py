@@ -98,6 +98,14 @@ class Recorder:
     ) -> list[Recorded]:
         """A stream's events in order; by recorded time, `as_of` is a prefix of the log."""
         rows = await self._fetch(self._sql.stream, stream, as_of, up_to_version)
+        return self.events_in(rows)
+
+    async def rows_of(self, stream: UUID, first: int = 1) -> list[Any]:
+        """A stream from a version on, as it is stored; `events_in` opens it."""
+        return await self._fetch(self._sql.stream_from, stream, first)
+
+    def events_in(self, rows: list[Any]) -> list[Recorded]:
+        """The events of rows."""
         return [self._recorded(row) for row in rows]
 
     async def streams_of(self, correlation: UUID) -> list[UUID]:
@@ -237,6 +245,10 @@ class _Queries:
             f"SELECT {columns} FROM {events} WHERE originator_id = $1"
             " AND ($2::timestamptz IS NULL OR recorded_at <= $2)"
             " AND ($3::bigint IS NULL OR originator_version <= $3) ORDER BY originator_version"
+        )
+        self.stream_from = (
+            f"SELECT {columns} FROM {events} WHERE originator_id = $1 AND originator_version >= $2"
+            " ORDER BY originator_version"
         )
         # The position before the first row is the last one not after `after`, whether or not that exists.
         self.log = (

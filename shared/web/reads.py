@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, get_args
+from typing import Any, NamedTuple, Self, get_args
 from uuid import UUID, uuid4
 
+import orjson
 from fastapi import FastAPI
-from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, not_, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,12 +44,14 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.security.bulk import BulkReadWatch
 from shared.store.projector import Projector
+from shared.store.reading import Reading, fixed, given
 from shared.store.recorder import Recorder
 from shared.store.types import Append
 from shared.view import VIEW, fold_view
 from shared.web import query
-from shared.web.app import Face, instant, json_response, object_id, page_number, plain_rows
+from shared.web.app import Face, instant, json_response, object_id, page_number
 from shared.web.describe import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
+from shared.web.shelf import Shelf
 
 WAIT_SECONDS = 1.0
 PAGE = 50
@@ -70,6 +88,21 @@ ASKED_FOR = in_header(
 """The header of a reading that is recorded with its purpose (SEC-9)."""
 LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
 PAGING = [LIMIT, whole("before", "`next` of the page before."), MIN_POSITION]
+PERSON = given("person", Text())
+"""Who asks, in the statements of lists."""
+BEFORE = given("before", BigInteger())
+"""The position behind which a page begins."""
+
+
+class Sight(NamedTuple):
+    """What of a token decides on which cases stand in a list, besides the person."""
+
+    organ: str
+    petition: bool
+
+    @classmethod
+    def of(cls, token: Token) -> Self:
+        return cls(token.organ, bool(token.roles.intersection(roles.PETITION)))
 
 
 class Reads:
@@ -84,6 +117,7 @@ class Reads:
         recorder: Recorder,
         projector: Projector,
         engine: AsyncEngine,
+        reading: Reading,
         book: CaseBook,
         clock: Clock,
     ) -> None:
@@ -93,6 +127,7 @@ class Reads:
         self.recorder = recorder
         self.projector = projector
         self.engine = engine
+        self.reading = reading
         self.book = book
         self.clock = clock
         self._watch = BulkReadWatch()
@@ -154,24 +189,26 @@ class Reads:
         )
 
     def _case(self, kind: type[Aggregate]) -> Callable[..., Any]:
+        shelf = Shelf(kind, self.recorder)
+
         async def read_case(request: Request) -> Response:
             """A case as its events tell it, now or as it was recorded at `as_of` (R54)."""
             token = await self.face.token(request)
             target = object_id(request.path_params["id"])
             as_of = instant(request.query_params.get("as_of"), "as_of")
-            history = await self.recorder.load(target)
-            if not history or history[0].kind != kind.kind or token.roles & OUTSIDE_ORGANS:
+            case = await shelf.get(target)
+            if case is None or token.roles & OUTSIDE_ORGANS:
                 refuse("E_NOT_FOUND")
-            aggregate = kind(target)
-            for recorded in history:
-                aggregate.apply(recorded)
+            aggregate, view, version = case.aggregate, case.view, case.aggregate.version
             await self.gatekeeper.check_reading(token, aggregate)
-            shown = [r for r in history if as_of is None or (r.recorded_at and r.recorded_at <= as_of)]
-            view = fold_view(content(r) for r in shown)
-            if view is None:
-                refuse("E_NOT_FOUND")
+            if as_of is not None:
+                history = await self.recorder.load(target)
+                shown = fold_view(content(r) for r in history if r.recorded_at and r.recorded_at <= as_of)
+                if shown is None:
+                    refuse("E_NOT_FOUND")
+                view, version = orjson.dumps(shown), shown["version"]
             await self.note_reading(token, aggregate, "case", request)
-            return json_response(view, headers={"etag": f'"{view["version"]}"'})
+            return Response(view, headers={"etag": f'"{version}"'}, media_type="application/json")
 
         return read_case
 
@@ -179,24 +216,31 @@ class Reads:
         async def list_cases(request: Request) -> Response:
             """Cases of the organ and its descendants: numbers, states and dates, by cursor."""
             token = await self.staff(request)
-            cases = self.book.cases
-            listed = select(cases).where(cases.c.kind == kind.kind, self.visible(cases, token))
-            if (state := request.query_params.get("state")) is not None:
-                listed = listed.where(cases.c.state == state)
-            return await self._page(request, listed, cases.c.position)
+            state = request.query_params.get("state")
+            limit, values = await self._paging(request, token)
+            asked = {} if state is None else {"state": state}
+            of = (kind.kind, Sight.of(token), frozenset(asked), limit)
+            return _page(await self.reading.rows(self._cases_of, *of, **values, **asked), limit)
 
         return list_cases
+
+    def _cases_of(self, kind: str, sight: Sight, asked: frozenset[str], limit: int) -> Select[Any]:
+        cases = self.book.cases
+        listed = select(cases).where(cases.c.kind == kind, self.visible(cases, sight))
+        if "state" in asked:
+            listed = listed.where(cases.c.state == given("state", Text()))
+        return _latest(listed, cases.c.position, limit)
 
     async def my_work(self, request: Request) -> Response:
         """The cases that the caller is assigned to, or that are about him, by the last change."""
         token = await self.face.token(request)
+        limit, values = await self._paging(request, token)
+        return _page(await self.reading.rows(self._mine, limit, **values), limit)
+
+    def _mine(self, limit: int) -> Select[Any]:
         cases, work = self.book.cases, self.book.work
-        mine = (
-            select(cases, work.c.roles)
-            .join(work, work.c.stream == cases.c.stream)
-            .where(work.c.person == token.person)
-        )
-        return await self._page(request, mine, cases.c.position)
+        mine = select(cases, work.c.roles).join(work, work.c.stream == cases.c.stream)
+        return _latest(mine.where(work.c.person == PERSON), cases.c.position, limit)
 
     async def deadlines(self, request: Request) -> Response:
         """Running deadlines within jurisdiction, the most urgent first, with case numbers only (SEC-11):
@@ -206,30 +250,45 @@ class Reads:
         token = await self.staff(request)
         query.only(request, DEADLINE_PARAMETERS)
         await self.caught_up(request)
-        d, cases, colours = self.book.deadlines, self.book.cases, self.colours()
+        colours, asked = self.colours(), dict[str, Any]()
+        organ = query.organ(request)
+        if (colour := query.choice(request, "colour", COLOURS)) is not None:
+            asked["first"], asked["last"] = colours.days(colour)
+        if (behind := DEADLINES.read(request)) is not None:
+            asked["due"], asked["stream"], asked["deadline"] = behind
+        suggested = query.flag(request, "suggested")
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        of = (Sight.of(token), organ, suggested, frozenset(asked), limit)
+        rows = await self.reading.rows(self._running, *of, person=token.person, **asked)
+        items = [row | colours.told(row["due"], row["provisional"]) for row in rows]
+        more = len(rows) == limit
+        last = DEADLINES.write(*(rows[-1][k] for k in ("due", "stream", "deadline"))) if more else None
+        return json_response({"items": items, "next": last})
+
+    def _running(
+        self, sight: Sight, organ: str | None, suggested: bool, asked: frozenset[str], limit: int
+    ) -> Select[Any]:
+        d, cases = self.book.deadlines, self.book.cases
         running = (
             select(
                 *(d.c.stream, cases.c.number, cases.c.kind, cases.c.organ),
                 *(d.c.deadline, d.c.due, d.c.provisional, d.c.approaching.label("reminded"), d.c.breached),
             )
             .join(cases, cases.c.stream == d.c.stream)
-            .where(d.c.met.is_(False), self.visible(cases, token))
+            .where(d.c.met.is_(False), self.visible(cases, sight))
             .order_by(d.c.due, d.c.stream, d.c.deadline)
+            .limit(fixed(limit))
         )
-        if (organ := query.organ(request)) is not None:
-            running = running.where(func.starts_with(cases.c.organ, organ))
-        if (colour := query.choice(request, "colour", COLOURS)) is not None:
-            running = running.where(d.c.due.between(*colours.days(colour)))
-        if query.flag(request, "suggested"):
+        if organ is not None:
+            running = running.where(func.starts_with(cases.c.organ, fixed(organ)))
+        if "first" in asked:
+            running = running.where(d.c.due.between(given("first", Date()), given("last", Date())))
+        if suggested:
             running = running.where(or_(d.c.approaching, d.c.breached))
-        if (behind := DEADLINES.read(request)) is not None:
+        if "stream" in asked:
+            behind = given("due", Date()), given("stream", Uuid()), given("deadline", Text())
             running = running.where(tuple_(d.c.due, d.c.stream, d.c.deadline) > tuple_(*behind))
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        rows = await self._rows(running.limit(limit))
-        items = [row | colours.told(row["due"], row["provisional"]) for row in rows]
-        more = len(rows) == limit
-        last = DEADLINES.write(*(rows[-1][k] for k in ("due", "stream", "deadline"))) if more else None
-        return json_response({"items": items, "next": last})
+        return running
 
     def colours(self) -> Colours:
         """How urgent a due day is on today's legal date."""
@@ -255,18 +314,7 @@ class Reads:
 
     async def note_reading(self, token: Token, aggregate: Aggregate, fields: str, request: Request) -> None:
         """The access record of one reading, durable before the answer is given (SEC-9)."""
-        await self.note_readings(token, [aggregate], fields, request)
-
-    async def note_readings(
-        self, token: Token, aggregates: Sequence[Aggregate], fields: str, request: Request
-    ) -> None:
-        """The same for several objects that one answer shows, in one transaction."""
         purpose = purpose_of(request)
-        records = [self._reading(token, aggregate, fields, purpose) for aggregate in aggregates]
-        if records:
-            await self.recorder.append(Append(events=[e for r in records for e in r.collect_events()]))
-
-    def _reading(self, token: Token, aggregate: Aggregate, fields: str, purpose: str) -> AuditRecord:
         ctx = self._context(token, "ReadCase", "SEC-9", aggregate)
         record = AuditRecord(uuid4(), self.service)
         record.note(
@@ -278,9 +326,34 @@ class Reads:
             fields=fields,
             purpose=purpose,
         )
-        if objects := self._watch.saw(token.person, aggregate.id, ctx.now):
-            record.note(ctx, "BulkReadAlert", who=token.person, role=ctx.actor.role, objects=objects)
-        return record
+        self._note_bulk(record, ctx, [aggregate.id])
+        await self.recorder.append(Append(events=record.collect_events()))
+
+    async def note_readings(self, token: Token, read: Mapping[str, Sequence[UUID]], request: Request) -> None:
+        """The same of one answer that shows several cases: which of them, under what was shown of them."""
+        purpose = purpose_of(request)
+        ctx = self._context(token, "ReadCases", "SEC-9")
+        record = AuditRecord(uuid4(), self.service)
+        for fields, ids in read.items():
+            if ids:
+                record.note(
+                    ctx,
+                    "CasesRead",
+                    who=token.person,
+                    role=ctx.actor.role,
+                    objects=tuple(map(str, ids)),
+                    fields=fields,
+                    purpose=purpose,
+                )
+                self._note_bulk(record, ctx, ids)
+        if events := record.collect_events():
+            await self.recorder.append(Append(events=events))
+
+    def _note_bulk(self, record: AuditRecord, ctx: Context, ids: Sequence[UUID]) -> None:
+        for id in ids:
+            if objects := self._watch.saw(ctx.actor.person, id, ctx.now):
+                who, role = ctx.actor.person, ctx.actor.role
+                record.note(ctx, "BulkReadAlert", who=who, role=role, objects=objects)
 
     async def not_by_reporter(self, request: Request, token: Token) -> None:
         """R27, SEC-4: nothing is found by who reported. Whoever tries is recorded like a refused command,
@@ -309,41 +382,46 @@ class Reads:
             correlation_id=about.correlation_id if about else None,
         )
 
-    def visible(self, cases: Table, token: Token) -> ColumnElement[bool]:
+    def visible(self, cases: Table, sight: Sight) -> ColumnElement[bool]:
         """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
         the prefix of the division code, and what a superior sent to this very organ. Envelopes that nobody
         has registered stand only in those of the petition department that they came to, and what was
         sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33). What
-        is kept within its organ stands above only while it is reviewed there (A49)."""
-        within = or_(func.starts_with(cases.c.organ, token.organ), cases.c.addressee == token.organ)
-        return and_(within, *(not_(hidden) for hidden in self._concealed(cases, token)))
+        is kept within its organ stands above only while it is reviewed there (A49). The statement is given
+        `person`."""
+        organ = fixed(sight.organ)
+        within = or_(func.starts_with(cases.c.organ, organ), cases.c.addressee == organ)
+        return and_(within, *(not_(hidden) for hidden in self._concealed(cases, sight)))
 
-    def _concealed(self, cases: Table, token: Token) -> Iterator[ColumnElement[bool]]:
-        kept = self.book.kept_from.c
-        yield exists().where(kept.stream == cases.c.stream, kept.person == token.person)
+    def _concealed(self, cases: Table, sight: Sight) -> Iterator[ColumnElement[bool]]:
+        kept, organ = self.book.kept_from.c, fixed(sight.organ)
+        yield exists().where(kept.stream == cases.c.stream, kept.person == PERSON)
         for kind in self._kinds:
             if kind.sealed:
                 yield and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.sealed))
             if kind.unopened:
                 envelopes = and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.unopened))
-                petition = bool(token.roles.intersection(roles.PETITION))
-                yield and_(envelopes, cases.c.organ != token.organ) if petition else envelopes
+                yield and_(envelopes, cases.c.organ != organ) if sight.petition else envelopes
             if kind.kept_within:
-                below = self.gatekeeper.law.organs.directly_below(token.organ)
+                below = self.gatekeeper.law.organs.directly_below(sight.organ)
                 reviewed = and_(cases.c.organ.in_(below), cases.c.state.in_(kind.reviewed_above))
-                elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != token.organ)
+                elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != organ)
                 yield and_(elsewhere, not_(reviewed))
 
-    async def _page(self, request: Request, query: Select[Any], cursor: Any) -> Response:
+    async def _paging(self, request: Request, token: Token) -> tuple[int, dict[str, Any]]:
+        """How long a page by position is, and the values of its statement."""
         await self.caught_up(request)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
-        rows = await self._rows(query.where(cursor < before).order_by(cursor.desc()).limit(limit))
-        return json_response({"items": rows, "next": rows[-1]["position"] if len(rows) == limit else None})
+        return limit, {"person": token.person, "before": before}
 
-    async def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
-        async with self.engine.connect() as connection:
-            return plain_rows((await connection.execute(query)).mappings())
+
+def _latest(rows: Select[Any], position: ColumnElement[int], limit: int) -> Select[Any]:
+    return rows.where(position < BEFORE).order_by(position.desc()).limit(fixed(limit))
+
+
+def _page(rows: list[dict[str, Any]], limit: int) -> Response:
+    return json_response({"items": rows, "next": rows[-1]["position"] if len(rows) == limit else None})
 
 
 def purpose_of(request: Request, *, required: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,9 +14,10 @@ from shared.case import RECUSAL_DECIDERS, Case
 from shared.command import Command, Token
 from shared.refusal import refuse
 from shared.security.roles import INTERNAL_SUPERVISOR
-from shared.web.app import json_response, page_number, plain_rows
+from shared.store.reading import fixed
+from shared.web.app import json_response, page_number
 from shared.web.describe import describe, page, row_of
-from shared.web.reads import PAGE, PAGE_MAX, PAGING, Reads
+from shared.web.reads import BEFORE, PAGE, PAGE_MAX, PAGING, Reads, Sight
 
 
 class RecusalRequests:
@@ -58,19 +59,10 @@ class RecusalRequests:
         await self.reads.caught_up(request)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
-        cases, asked = self.reads.book.cases, self.reads.book.recusals
-        query = (
-            select(cases.c.kind, cases.c.organ, cases.c.number, asked)
-            .join(cases, cases.c.stream == asked.c.stream)
-            .where(self.reads.visible(cases, token))
-            .order_by(asked.c.position.desc())
-            .limit(limit)
-        )
-        items: list[dict[str, Any]] = []
+        of, items = (Sight.of(token), limit), list[dict[str, Any]]()
         while len(items) < limit:
-            async with self.reads.engine.connect() as connection:
-                found = await connection.execute(query.where(asked.c.position < before))
-                rows = plain_rows(found.mappings())
+            values = {"person": token.person, "before": before}
+            rows = await self.reads.reading.rows(self._asked, *of, **values)
             for row in rows:
                 if watching or await self._decides(token, row):
                     items.append(row)
@@ -80,6 +72,16 @@ class RecusalRequests:
         # What is not shown tells nothing, by its place in the order neither.
         full = items[:limit] if len(items) >= limit else []
         return json_response({"items": items[:limit], "next": full[-1]["position"] if full else None})
+
+    def _asked(self, sight: Sight, limit: int) -> Select[Any]:
+        cases, asked = self.reads.book.cases, self.reads.book.recusals
+        return (
+            select(cases.c.kind, cases.c.organ, cases.c.number, asked)
+            .join(cases, cases.c.stream == asked.c.stream)
+            .where(self.reads.visible(cases, sight), asked.c.position < BEFORE)
+            .order_by(asked.c.position.desc())
+            .limit(fixed(limit))
+        )
 
     async def _decides(self, token: Token, row: dict[str, Any]) -> bool:
         gatekeeper = self.reads.gatekeeper

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [write] [hop] [rebuild] [growth]`: all of them, or those that are named."""
+"""`python -m tests.benchmarks [write] [hop] [rebuild] [growth] [reads]`: all, or those that are named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import Stack
-from tests.benchmarks import growth, hop, rebuild, write
+from tests.benchmarks import growth, hop, reads, rebuild, write
 from tests.benchmarks.ratio import Ratio
 
 REPORT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
@@ -28,6 +28,7 @@ BENCHES: dict[str, Measure] = {
     "write": write.ratios,
     "rebuild": rebuild.ratios,
     "growth": growth.ratios,
+    "reads": reads.ratios,
 }
 
 
@@ -64,7 +65,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="zm-bench-"))
     folder.chmod(0o755)  # PostgreSQL's own account walks through
     try:
-        with Stack(folder, clock="system", services=("intake", "verification")) as stack:
+        with Stack(folder, clock="system", services=("intake", "verification", "audit")) as stack:
             found = uvloop.run(measured(stack, names, console))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,7 @@ from deploy.local.stack import Stack
 from services.intake.domain.complaint import Complaint
 from shared.bus.envelope import content
 from shared.clock import SystemClock
+from shared.event import Recorded
 from shared.store.canonical import content_digest
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
@@ -76,11 +77,13 @@ class Store:
     """From all over the log."""
 
 
-async def filled(stack: Stack, name: str, events: int) -> Store:
+async def filled(
+    stack: Stack, name: str, events: int, log_of: Callable[[int], Iterator[Recorded]] = log_of
+) -> Store:
     """A fresh database, migrated as a service's own is, and filled."""
-    store = await _migrated(stack, name, events)
-    mapper = _mapper(stack, INTERNATIONAL)
-    connection = await asyncpg.connect(_plain(store.owner_url))
+    store = await migrated(stack, name, events)
+    mapper = mapper_of(stack, INTERNATIONAL)
+    connection = await asyncpg.connect(plain(store.owner_url))
     lives = events // len(life())
     apart = max(1, lives // CASES)
     try:
@@ -118,17 +121,18 @@ async def filled(stack: Stack, name: str, events: int) -> Store:
     return store
 
 
-async def _migrated(stack: Stack, name: str, events: int) -> Store:
-    roles = ("zm_intake", "zm_intake_owner")
+async def migrated(stack: Stack, name: str, events: int, service: str = "intake") -> Store:
+    """A fresh database of a service, without anything in it."""
+    roles = (f"zm_{service}", f"zm_{service}_owner")
     service_word, owner_word = (secretfiles.password(stack.data.secrets / f"pg-{r}.password") for r in roles)
     words = Passwords(owner=owner_word, service=service_word)
     await ensure_database(stack.postgres.start().admin_url, name, roles[1], roles[0], words)
     urls = [stack.database_url(role, name) for role in roles]
-    env = stack.environment("intake", migrating=True) | {
+    env = stack.environment(service, migrating=True) | {
         "ZM_DATABASE_URL": urls[0],
         "ZM_OWNER_DATABASE_URL": urls[1],
     }
-    command = [sys.executable, "-m", "services.intake.main", "migrate"]
+    command = [sys.executable, "-m", f"services.{service}.main", "migrate"]
     child = spawn(f"{name} migrate", command, log=stack.data.log(f"{name}-migrate"), env=env)
     await asyncio.to_thread(child.wait, 60)
     if child.popen.returncode != 0:
@@ -136,7 +140,8 @@ async def _migrated(stack: Stack, name: str, events: int) -> Store:
     return Store(events, urls[0], urls[1], [])
 
 
-def _mapper(stack: Stack, suite: Suite) -> EventMapper:
+def mapper_of(stack: Stack, suite: Suite) -> EventMapper:
+    """What intake seals its events with."""
     return EventMapper(Sealer.from_files(stack.data.keys / "store-intake.key", "intake", suite))
 
 
@@ -145,7 +150,8 @@ def _jsonb(text: bytes) -> bytes:
     return b"\x01" + text
 
 
-def _plain(url: str) -> str:
+def plain(url: str) -> str:
+    """The URL as the driver takes it."""
     return url.replace("postgresql+asyncpg://", "postgresql://")
 
 
@@ -153,9 +159,9 @@ async def genuine(stack: Stack, store: Store) -> None:
     """Loads cases as the service does: each is whole and stands where its life ends, and the digests in the
     rows are those of the contents. An error if it is not so."""
     engine = open_engine(store.url, size=2)
-    recorder = Recorder(engine, "intake", _mapper(stack, INTERNATIONAL), SystemClock())
+    recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock())
     repository = Repository(recorder)
-    connection = await asyncpg.connect(_plain(store.url))
+    connection = await asyncpg.connect(plain(store.url))
     try:
         end = await connection.fetchrow("SELECT count(*), max(notification_id) FROM intake_events")
         if tuple(end) != (store.events, store.events):
@@ -192,14 +198,14 @@ async def accepting(stack: Stack, store: Store, **env: str) -> AsyncIterator[Tar
     """Intake on such a store, without a broker."""
     own = {"ZM_DATABASE_URL": store.url, "ZM_NATS_URL": "", **env}
     async with service(stack, "intake", **own) as (port, child):
-        await _caught_up(store)
+        await caught_up(store)
         await quiet(child.pid, 600)
         yield Target(port, (child.pid,))
 
 
-async def _caught_up(store: Store) -> None:
+async def caught_up(store: Store) -> None:
     """Until every read model has seen what the store was filled with."""
-    connection = await asyncpg.connect(_plain(store.url))
+    connection = await asyncpg.connect(plain(store.url))
     try:
         async with asyncio.timeout(900):
             while not await connection.fetchval(
@@ -239,7 +245,7 @@ async def in_turns(
 
 def sealing(stack: Stack, rounds: int = 5, count: int = 3_000) -> dict[str, float]:
     """Seconds of one core to seal, digest and open again one event, by suite."""
-    mappers = {suite.name: _mapper(stack, suite) for suite in (INTERNATIONAL, SM)}
+    mappers = {suite.name: mapper_of(stack, suite) for suite in (INTERNATIONAL, SM)}
     pattern = life()[3]
     found: dict[str, list[float]] = {name: [] for name in mappers}
     published = content(pattern)

@@ -52,5 +52,5 @@ def test_every_decision_is_another_one() -> None:
 
 def test_every_measure_finds_what_it_measures() -> None:
     """A measure that names what has moved fails here, and not when somebody wants to know."""
-    assert set(BENCHES) == {"hop", "write", "rebuild", "growth"}
+    assert set(BENCHES) == {"hop", "write", "rebuild", "growth", "reads"}
     assert hop.HANDS_OVER in COMMANDS

@@ -251,8 +251,8 @@ def search(world: World, who: str = CLERK, **params: Any) -> list[dict[str, Any]
 
 def readings(world: World, after: int, story: Story) -> list[tuple[str, str]]:
     """Who read what of a complaint, as the records tell it."""
-    entries = world.log("intake", after, "CaseRead")
-    return [(e.event["who"], e.event["fields"]) for e in entries if e.event["object"] == story.complaint.id]
+    entries = world.log("intake", after, "CasesRead")
+    return [(e.event["who"], e.event["fields"]) for e in entries if story.complaint.id in e.event["objects"]]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Date,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -51,6 +53,10 @@ WAKES = frozenset({"MessageFromReporterReceived", "AttachmentReceived", "ResultR
 
 QUESTIONS = {"ReporterAsked": 1, "ReporterAnswerRelayed": -1}
 """What the handler wants to know of the reporter waits for the clerk who serves him (SEC-5)."""
+
+
+CONTENT = ("AllegationsListed", "ComplaintSplit")
+"""What changes the content of a complaint."""
 
 
 def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
@@ -86,12 +92,12 @@ class DeskBook:
     """Projection of intake's complaints for those who work on them."""
 
     name = "deskbook"
-    version = 3
+    version = 4
 
     def __init__(self) -> None:
         metadata = MetaData()
         self.queue = Table(
-            "queue_v3",
+            "queue_v4",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("number", Text, nullable=False),
@@ -101,25 +107,46 @@ class DeskBook:
             Column("handling_dept", Text, nullable=False),
             Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),
-            Index("queue_order", "to_do", "rank", "received_on", "stream"),
+            Index("queue_order_v4", "to_do", "rank", "received_on", "stream"),
             schema="view",
         )
         self.content = Table(
-            "content_v3",
+            "content_v4",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("keys", ARRAY(Text), nullable=False),
-            Column("accused", Text, nullable=False),
-            Column("accused_grams", ARRAY(Text), nullable=False),
+            Column("terms", ARRAY(Text), nullable=False),
             Column("text", Text, nullable=False),
             Column("text_grams", ARRAY(Text), nullable=False),
-            Index("content_keys", "keys", postgresql_using="gin"),
-            Index("content_accused", "accused_grams", postgresql_using="gin"),
-            Index("content_text", "text_grams", postgresql_using="gin"),
+            Column("accused", LargeBinary, nullable=False),
+            Column("allegations", LargeBinary, nullable=False),
+            Index("content_keys_v4", "keys", postgresql_using="gin"),
+            Index("content_text_v4", "text_grams", postgresql_using="gin"),
             schema="view",
         )
+        """What a complaint is found by, and what is shown of it to who may read it, as JSON ready to be
+        sent."""
+        self.terms = Table(
+            "terms_v4",
+            metadata,
+            Column("term", Text, primary_key=True),
+            Column("grams", ARRAY(Text), nullable=False),
+            Index("terms_grams_v4", "grams", postgresql_using="gin"),
+            schema="view",
+        )
+        """Every name, unit and position once."""
+        self.named = Table(
+            "named_v4",
+            metadata,
+            Column("term", Text, primary_key=True),
+            Column("received_on", Date, primary_key=True),
+            Column("stream", Uuid, primary_key=True),
+            schema="view",
+        )
+        """Under each of them its complaints, in the order in which they are shown: a page is read from the
+        end, however many there are."""
         self.duplicates = Table(
-            "duplicates_v3",
+            "duplicates_v4",
             metadata,
             Column("number", Text, primary_key=True),
             Column("organ", Text, nullable=False),
@@ -130,7 +157,7 @@ class DeskBook:
             schema="view",
         )
         self.digests = Table(
-            "digests_v3",
+            "digests_v4",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("version", Integer, primary_key=True),
@@ -142,7 +169,7 @@ class DeskBook:
             schema="view",
         )
         self.handovers = Table(
-            "handovers_v3",
+            "handovers_v4",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("round", Integer, primary_key=True),
@@ -152,12 +179,16 @@ class DeskBook:
             Column("position", BigInteger, nullable=False, index=True),
             schema="view",
         )
-        self.tables = [self.queue, self.content, self.duplicates, self.digests, self.handovers]
+        self.tables = [
+            *(self.queue, self.content, self.terms, self.named),
+            *(self.duplicates, self.digests, self.handovers),
+        ]
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         complaints = [e for e in batch if e.data["kind"] == "Complaint"]
         digests = [e for e in batch if e.topic == "intake.DuplicateDigest"]
         await rows[self.queue].fetch(e.stream for e in complaints)
+        await rows[self.content].fetch(e.stream for e in complaints if e.topic.endswith(CONTENT))
         for entry in complaints:
             self._complaint(entry, entry.data["event"], rows)
         await rows[self.duplicates].fetch(n for e in digests for n in e.data["event"]["duplicates"])
@@ -187,8 +218,10 @@ class DeskBook:
         row["questions"] += QUESTIONS.get(name, 0)
         row["to_do"] = to_do_after(name, entry.data["state"], row.get("to_do", True))
         if name == "AllegationsListed":
-            # What is split off later stays findable here too: it leads to where it came from (A18).
-            rows[self.content].put({"stream": entry.stream, **searchable(event)})
+            self._listed(entry.stream, row["received_on"], event, rows)
+        elif name == "ComplaintSplit":
+            # What was split off stays findable here too: it leads to where it came from (A18).
+            rows[self.content][entry.stream].update(shown(event))
         elif name == "ComplaintTransferredToHandler":
             names = ("number", "handling_dept")
             rows[self.handovers].put(
@@ -212,6 +245,17 @@ class DeskBook:
                 }
             )
 
+    def _listed(self, stream: UUID, received_on: date, event: dict[str, Any], rows: RowSet) -> None:
+        """A list replaces the one before it."""
+        before = rows[self.content].get(stream)
+        for term in before["terms"] if before else ():
+            rows[self.named].delete((term, received_on, stream))
+        listed = searchable(event)
+        rows[self.content].put({"stream": stream, **listed, **shown(event)})
+        for term in listed["terms"]:
+            rows[self.terms].put({"term": term, "grams": grams(term)})
+            rows[self.named].put({"term": term, "received_on": received_on, "stream": stream})
+
     def _digest(self, entry: RawEntry, event: dict[str, Any], rows: RowSet) -> None:
         names = ("month", "handling_dept", "count", "duplicates", "originals")
         rows[self.digests].put(
@@ -229,15 +273,21 @@ def _day_of(entry: RawEntry) -> date:
 def searchable(listed: dict[str, Any]) -> dict[str, Any]:
     """What a list of allegations can be found by: its accused and its sanitised words."""
     people, allegations = listed["accused"], listed["allegations"]
-    accused = [plain(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)]
     texts = [plain(a["text"]) for a in allegations]
+    named = {plain(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)}
     return {
         "keys": accused_keys(people),
-        "accused": "\n".join(accused),
-        "accused_grams": grams(*accused),
+        "terms": sorted(named),
         "text": "\n".join(texts),
         "text_grams": grams(*texts),
     }
+
+
+def shown(listed: dict[str, Any]) -> dict[str, bytes]:
+    """What a hit tells of its content."""
+    people = [{n: p.get(n, "") for n in ("ref", "name", "unit", "position")} for p in listed["accused"]]
+    allegations = [{n: a[n] for n in ("kind", "text")} for a in listed["allegations"]]
+    return {"accused": orjson.dumps(people), "allegations": orjson.dumps(allegations)}
 
 
 def accused_keys(people: Iterable[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Integer, Select, Text, Uuid, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,11 +25,12 @@ from shared.law.working_days import local_date
 from shared.reaction import derived_id
 from shared.security.roles import SYSTEM
 from shared.service import Parts
+from shared.store.reading import fixed, given
 from shared.store.types import Append, StoreError, VersionConflict
 from shared.web import query
-from shared.web.app import json_response, page_number, plain_rows
+from shared.web.app import json_response, page_number
 from shared.web.describe import describe, page, row_of
-from shared.web.reads import PAGE, PAGE_MAX
+from shared.web.reads import PAGE, PAGE_MAX, Sight
 
 log = structlog.get_logger("digest")
 TICK_SECONDS = 0.2
@@ -129,27 +130,41 @@ class DigestRoutes:
 
     async def digests(self, request: Request) -> Response:
         """The monthly digests of repeated complaints within jurisdiction, the latest month first."""
-        reads, cases, told = self.parts.reads, self.parts.book.cases, self.desk.digests
+        reads = self.parts.reads
         token = await reads.staff(request)
         query.only(request, PARAMETERS)
-        found = (
-            select(told, cases.c.organ)
-            .join(cases, cases.c.stream == told.c.stream)
-            .where(reads.visible(cases, token))
-            .order_by(told.c.month.desc(), told.c.stream.desc(), told.c.version.desc())
-        )
-        if (organ := query.organ(request)) is not None:
-            found = found.where(func.starts_with(cases.c.organ, organ))
+        organ, values = query.organ(request), dict[str, Any]()
         if (month := query.code(request, "month")) is not None:
-            found = found.where(told.c.month == month)
+            values["month"] = month
         if (dept := query.code(request, "handling_dept")) is not None:
-            found = found.where(told.c.handling_dept == dept)
+            values["handling_dept"] = dept
         if (behind := PLACE.read(request)) is not None:
-            found = found.where(tuple_(told.c.month, told.c.stream, told.c.version) < tuple_(*behind))
+            values["month_behind"], values["stream_behind"], values["version_behind"] = behind
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         await reads.caught_up(request, self.desk.name)
-        async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(found.limit(limit))).mappings())
+        of = (Sight.of(token), organ, frozenset(values), limit)
+        rows = await self.parts.reading.rows(self._told, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None
         last = PLACE.write(end["month"], end["stream"], end["version"]) if end else None
         return json_response({"items": rows, "next": last})
+
+    def _told(self, sight: Sight, organ: str | None, values: frozenset[str], limit: int) -> Select[Any]:
+        cases, told = self.parts.book.cases, self.desk.digests
+        place = tuple_(told.c.month, told.c.stream, told.c.version)
+        found = select(told, cases.c.organ).join(cases, cases.c.stream == told.c.stream)
+        found = found.where(self.parts.reads.visible(cases, sight))
+        if organ is not None:
+            found = found.where(func.starts_with(cases.c.organ, fixed(organ)))
+        if "month" in values:
+            found = found.where(told.c.month == given("month", Text()))
+        if "handling_dept" in values:
+            found = found.where(told.c.handling_dept == given("handling_dept", Text()))
+        if "stream_behind" in values:
+            behind = (
+                given("month_behind", Text()),
+                given("stream_behind", Uuid()),
+                given("version_behind", Integer()),
+            )
+            found = found.where(place < tuple_(*behind))
+        order = told.c.month.desc(), told.c.stream.desc(), told.c.version.desc()
+        return found.order_by(*order).limit(fixed(limit))

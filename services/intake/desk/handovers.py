@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, Select, Text, func, select
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,10 +13,11 @@ from services.intake.desk.book import DeskBook
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
+from shared.store.reading import fixed, given
 from shared.web import query
-from shared.web.app import json_response, page_number, plain_rows
+from shared.web.app import json_response, page_number
 from shared.web.describe import describe, page, row_of
-from shared.web.reads import PAGE, PAGE_MAX
+from shared.web.reads import PAGE, PAGE_MAX, Sight
 
 READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {
@@ -49,26 +52,31 @@ class HandoverRoutes:
         """Every complaint that was handed to a handling department within jurisdiction, the latest first:
         for case managers, who watch over what becomes of it, and the petition department that handed it
         over. `round` counts from 1; more than once, it had been returned in between (A19)."""
-        reads, cases, told = self.parts.reads, self.parts.book.cases, self.desk.handovers
+        reads = self.parts.reads
         token = await reads.staff(request)
         if not token.roles & READERS:
             refuse("E_FORBIDDEN_ROLE", "A12")
         query.only(request, PARAMETERS)
-        found = (
-            select(told, cases.c.organ)
-            .join(cases, cases.c.stream == told.c.stream)
-            .where(reads.visible(cases, token))
-            .order_by(told.c.position.desc())
-        )
-        if (organ := query.organ(request)) is not None:
-            found = found.where(func.starts_with(cases.c.organ, organ))
+        organ, values = query.organ(request), dict[str, Any]()
         if (dept := query.code(request, "handling_dept")) is not None:
-            found = found.where(told.c.handling_dept == dept)
+            values["handling_dept"] = dept
         if (behind := PLACE.read(request)) is not None:
-            found = found.where(told.c.position < behind[0])
+            values["behind"] = behind[0]
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         await reads.caught_up(request, self.desk.name)
-        async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(found.limit(limit))).mappings())
+        of = (Sight.of(token), organ, frozenset(values), limit)
+        rows = await self.parts.reading.rows(self._handed, *of, person=token.person, **values)
         last = PLACE.write(rows[-1]["position"]) if len(rows) == limit else None
         return json_response({"items": rows, "next": last})
+
+    def _handed(self, sight: Sight, organ: str | None, values: frozenset[str], limit: int) -> Select[Any]:
+        cases, told = self.parts.book.cases, self.desk.handovers
+        found = select(told, cases.c.organ).join(cases, cases.c.stream == told.c.stream)
+        found = found.where(self.parts.reads.visible(cases, sight))
+        if organ is not None:
+            found = found.where(func.starts_with(cases.c.organ, fixed(organ)))
+        if "handling_dept" in values:
+            found = found.where(told.c.handling_dept == given("handling_dept", Text()))
+        if "behind" in values:
+            found = found.where(told.c.position < given("behind", BigInteger()))
+        return found.order_by(told.c.position.desc()).limit(fixed(limit))

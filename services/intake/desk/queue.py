@@ -7,16 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
-from sqlalchemy import Select, func, select, true, tuple_
+from sqlalchemy import Date, Integer, Select, Text, Uuid, func, select, true, tuple_
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.desk.book import RANKS, DeskBook
+from shared.law.colours import Colours
 from shared.service import Parts
+from shared.store.reading import fixed, given
 from shared.web import query
-from shared.web.app import json_response, page_number, plain_rows
+from shared.web.app import json_response, page_number
 from shared.web.describe import answer, describe, page, row_of
-from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX
+from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX, Sight
 
 PARAMETERS = {
     "state": "Only this state; without it, what is still to be worked on.",
@@ -64,24 +66,72 @@ class QueueRoutes:
     async def queue(self, request: Request) -> Response:
         """Complaints to be worked on, within jurisdiction: urgent ones first, then real-name ones, then by
         age; each with its most urgent running deadline."""
-        reads, cases, desk = self.parts.reads, self.parts.book.cases, self.desk.queue
+        reads = self.parts.reads
         token = await reads.staff(request)
         query.only(request, PARAMETERS)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        waiting = self._filtered(request, self._rows()).where(reads.visible(cases, token))
+        colours, organ, asked = reads.colours(), query.organ(request), query.flag(request, "asked")
+        values = self._values(request, colours)
         if (behind := PLACE.read(request)) is not None:
-            waiting = waiting.where(tuple_(desk.c.rank, desk.c.received_on, desk.c.stream) > tuple_(*behind))
+            values["rank_behind"], values["received_behind"], values["stream_behind"] = behind
         await reads.caught_up(request, self.desk.name)
-        waiting = waiting.order_by(desk.c.rank, desk.c.received_on, desk.c.stream).limit(limit)
-        async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(waiting)).mappings())
+        of = (Sight.of(token), organ, asked, frozenset(values), limit)
+        rows = await self.parts.reading.rows(self._waiting, *of, person=token.person, **values)
         last = rows[-1] if len(rows) == limit else None
         return json_response(
             {
-                "items": [self._item(row) for row in rows],
+                "items": [_item(row, colours) for row in rows],
                 "next": PLACE.write(last["rank"], last["received_on"], last["stream"]) if last else None,
             }
         )
+
+    @staticmethod
+    def _values(request: Request, colours: Colours) -> dict[str, Any]:
+        """The filters that were asked for, by name."""
+        values: dict[str, Any] = {}
+        if (state := query.code(request, "state")) is not None:
+            values["state"] = state
+        if (priority := query.choice(request, "priority", tuple(RANKS))) is not None:
+            values["rank"] = RANKS[priority]
+        if (channel := query.code(request, "channel")) is not None:
+            values["channel"] = channel
+        if (dept := query.code(request, "handling_dept")) is not None:
+            values["handling_dept"] = dept
+        if (colour := query.choice(request, "colour", COLOURS)) is not None:
+            values["due_from"], values["due_to"] = colours.days(colour)
+        if (age := request.query_params.get("older_than")) is not None:
+            days = page_number(age, "older_than", 0, LONGEST_AGE)
+            values["before"] = colours.today - timedelta(days=days)
+        return values
+
+    def _waiting(
+        self, sight: Sight, organ: str | None, asked: bool, values: frozenset[str], limit: int
+    ) -> Select[Any]:
+        cases, desk = self.parts.book.cases, self.desk.queue
+        rows = self._rows().where(self.parts.reads.visible(cases, sight))
+        due = rows.selected_columns["due"]
+        conditions = {
+            "state": cases.c.state == given("state", Text()),
+            "rank": desk.c.rank == given("rank", Integer()),
+            "channel": desk.c.channel == given("channel", Text()),
+            "handling_dept": desk.c.handling_dept == given("handling_dept", Text()),
+            "due_from": due.between(given("due_from", Date()), given("due_to", Date())),
+            "before": desk.c.received_on < given("before", Date()),
+            "rank_behind": tuple_(desk.c.rank, desk.c.received_on, desk.c.stream)
+            > tuple_(
+                given("rank_behind", Integer()),
+                given("received_behind", Date()),
+                given("stream_behind", Uuid()),
+            ),
+        }
+        rows = rows.where(*(condition for name, condition in conditions.items() if name in values))
+        if "state" not in values:
+            rows = rows.where(desk.c.to_do)
+        if asked:
+            rows = rows.where(desk.c.questions > 0)
+        if organ is not None:
+            rows = rows.where(func.starts_with(cases.c.organ, fixed(organ)))
+        return rows.order_by(desk.c.rank, desk.c.received_on, desk.c.stream).limit(fixed(limit))
 
     def _rows(self) -> Select[Any]:
         """Complaints with the deadline that runs out first, if one runs."""
@@ -103,40 +153,17 @@ class QueueRoutes:
             urgent.c.provisional,
         ).select_from(desk.join(cases, cases.c.stream == desk.c.stream).outerjoin(urgent, true()))
 
-    def _filtered(self, request: Request, rows: Select[Any]) -> Select[Any]:
-        reads, cases, desk = self.parts.reads, self.parts.book.cases, self.desk.queue
-        state = query.code(request, "state")
-        rows = rows.where(desk.c.to_do if state is None else cases.c.state == state)
-        if (priority := query.choice(request, "priority", tuple(RANKS))) is not None:
-            rows = rows.where(desk.c.rank == RANKS[priority])
-        if (channel := query.code(request, "channel")) is not None:
-            rows = rows.where(desk.c.channel == channel)
-        if (dept := query.code(request, "handling_dept")) is not None:
-            rows = rows.where(desk.c.handling_dept == dept)
-        if query.flag(request, "asked"):
-            rows = rows.where(desk.c.questions > 0)
-        if (organ := query.organ(request)) is not None:
-            rows = rows.where(func.starts_with(cases.c.organ, organ))
-        colours = reads.colours()
-        if (colour := query.choice(request, "colour", COLOURS)) is not None:
-            due = rows.selected_columns["due"]
-            rows = rows.where(due.between(*colours.days(colour)))
-        if (age := request.query_params.get("older_than")) is not None:
-            days = page_number(age, "older_than", 0, LONGEST_AGE)
-            rows = rows.where(desk.c.received_on < colours.today - timedelta(days=days))
-        return rows
 
-    def _item(self, row: dict[str, Any]) -> dict[str, Any]:
-        names = ("stream", "number", "state", "organ", "version", "received_on", "channel")
-        colours = self.parts.reads.colours()
-        deadline = None
-        if row["deadline"] is not None:
-            deadline = {"id": row["deadline"], **colours.told(row["due"], row["provisional"])}
-        return {
-            **{n: row[n] for n in names},
-            "priority": PRIORITIES[row["rank"]],
-            "handling_dept": row["handling_dept"],
-            "questions": row["questions"],
-            "age_days": (colours.today - row["received_on"]).days,
-            "deadline": deadline,
-        }
+def _item(row: dict[str, Any], colours: Colours) -> dict[str, Any]:
+    names = ("stream", "number", "state", "organ", "version", "received_on", "channel")
+    deadline = None
+    if row["deadline"] is not None:
+        deadline = {"id": row["deadline"], **colours.told(row["due"], row["provisional"])}
+    return {
+        **{n: row[n] for n in names},
+        "priority": PRIORITIES[row["rank"]],
+        "handling_dept": row["handling_dept"],
+        "questions": row["questions"],
+        "age_days": (colours.today - row["received_on"]).days,
+        "deadline": deadline,
+    }

@@ -3,30 +3,53 @@
 A hit shows number, state and organ. Its content is shown to the petition department of the organ that owns
 it, which keeps the register and looks for duplicates in it (A12), and to who is assigned to the case (§6.3);
 whatever was found by its content leaves a record, shown or not (SEC-9). Nothing is ever found by who
-reported: no table here holds it, and whoever asks is reported himself (R27).
+reported: no table here holds it, and whoever asks is reported as well (R27).
+
+A search costs its page, not its matches: an accused is looked up among the names, units and positions that
+there are, and of each the latest complaints are read. Who may see a hit's content is decided by the query,
+and by the case itself where the read model is behind it.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+import orjson
 from fastapi import FastAPI
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.api import LOOKERS
-from services.intake.desk.book import DeskBook, accused_keys, grams, plain
+from services.intake.desk.book import DeskBook, accused_keys, grams, plain, shown
 from services.intake.domain.complaint import Complaint
 from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
+from shared.store.reading import fixed, given
 from shared.web import query
-from shared.web.app import json_response, object_id, page_number, plain_rows
+from shared.web.app import json_response, object_id, page_number
 from shared.web.describe import answer, array, describe, page, row_of
+from shared.web.reads import PERSON, Sight
 
 PARAMETERS = {
     "accused": "Part of the name, unit or position of an accused; at least two characters.",
@@ -42,6 +65,19 @@ LIKELY, LIKELY_MAX, CANDIDATES = 10, 50, 500
 ALIKE = 0.5
 """How alike two texts must be where only the unit is the same; a unit alone has many complaints."""
 PLACE: query.Cursor[tuple[date, UUID]] = query.Cursor(tuple[date, UUID])
+
+
+class Reader(NamedTuple):
+    """What of a token decides on whether a hit's content is shown, besides the person."""
+
+    organ: str
+    petition: bool
+    auditor: bool
+
+    @classmethod
+    def of(cls, token: Token) -> Self:
+        sight = Sight.of(token)
+        return cls(sight.organ, sight.petition, roles.AUDITOR in token.roles)
 
 
 class SearchRoutes:
@@ -88,45 +124,102 @@ class SearchRoutes:
         if not token.roles & LOOKERS or not token.organ:
             refuse("E_FORBIDDEN_ROLE")
         query.only(request, PARAMETERS)
-        cases, desk, content = self.parts.book.cases, self.desk.queue, self.desk.content
-        found = (
-            select(desk.c.stream, desk.c.number, desk.c.received_on, cases.c.state, cases.c.organ)
-            .select_from(
-                desk.join(cases, cases.c.stream == desk.c.stream).outerjoin(
-                    content, content.c.stream == desk.c.stream
-                )
-            )
-            .where(self.parts.reads.visible(cases, token))
-        )
-        by_content = False
-        for name, words, pairs in (
-            ("accused", content.c.accused, content.c.accused_grams),
-            ("text", content.c.text, content.c.text_grams),
-        ):
-            if (wanted := _words(request, name)) is not None:
-                by_content = True
-                found = found.where(pairs.contains(grams(wanted)), func.strpos(words, wanted) > 0)
-        number = query.code(request, "number")
-        if number is not None:
-            found = found.where(desk.c.number == number)
-        elif not by_content:
-            refuse("E_SCHEMA", "A12", field="accused", reason="accused, text or number is required")
-        if (first := query.day(request, "from")) is not None:
-            found = found.where(desk.c.received_on >= first)
-        if (last := query.day(request, "to")) is not None:
-            found = found.where(desk.c.received_on <= last)
-        if (behind := PLACE.read(request)) is not None:
-            found = found.where(tuple_(desk.c.received_on, desk.c.stream) < tuple_(*behind))
+        values, by_content = self._values(request)
         limit = page_number(request.query_params.get("limit"), "limit", HITS, HITS_MAX, minimum=1)
         await self.parts.reads.caught_up(request, self.desk.name)
-        found = found.order_by(desk.c.received_on.desc(), desk.c.stream.desc()).limit(limit)
-        async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(found)).mappings())
-        items = await self._shown(token, rows, request, by_content=by_content)
+        of = (Reader.of(token), frozenset(values), limit)
+        rows = await self.parts.reading.rows(self._found, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None
+        items = [await self._shown(token, row) for row in rows]
+        read = {"search": [item["stream"] for item in items if "accused" in item]}
+        if by_content:
+            read["search-hit"] = [item["stream"] for item in items if "accused" not in item]
+        await self.parts.reads.note_readings(token, read, request)
         return json_response(
             {"items": items, "next": PLACE.write(end["received_on"], end["stream"]) if end else None}
         )
+
+    @staticmethod
+    def _values(request: Request) -> tuple[dict[str, Any], bool]:
+        """What is looked for, by name, and whether by content."""
+        values: dict[str, Any] = {}
+        for name in ("accused", "text"):
+            if (wanted := _words(request, name)) is not None:
+                values[name], values[f"{name}_grams"] = wanted, grams(wanted)
+        by_content = bool(values)
+        if (number := query.code(request, "number")) is not None:
+            values["number"] = number
+        elif not by_content:
+            refuse("E_SCHEMA", "A12", field="accused", reason="accused, text or number is required")
+        if (first := query.day(request, "from")) is not None:
+            values["first"] = first
+        if (last := query.day(request, "to")) is not None:
+            values["last"] = last
+        if (behind := PLACE.read(request)) is not None:
+            values["received_behind"], values["stream_behind"] = behind
+        return values, by_content
+
+    def _found(self, reader: Reader, values: frozenset[str], limit: int) -> Select[Any]:
+        """The latest hits. Of an accused, each name, unit or position that fits gives its own latest."""
+        hits = self._hits(reader, values).limit(fixed(limit))
+        if "accused" not in values:
+            return hits
+        term, words = self.desk.terms.c, given("accused", Text())
+        pairs = given("accused_grams", ARRAY(Text()))
+        fitting = select(term.term).where(term.grams.contains(pairs), func.strpos(term.term, words) > 0)
+        terms = fitting.subquery("fitting")
+        of_each = hits.where(self.desk.named.c.term == terms.c.term).correlate(terms).lateral("of_each")
+        place = of_each.c.received_on, of_each.c.stream
+        found = select(of_each).select_from(terms.join(of_each, true())).ext(distinct_on(*place))
+        return found.order_by(*(column.desc() for column in place)).limit(fixed(limit))
+
+    def _hits(self, reader: Reader, values: frozenset[str]) -> Select[Any]:
+        """Complaints that fit, the latest first."""
+        cases, content = self.parts.book.cases, self.desk.content
+        listed = self.desk.named if "accused" in values else self.desk.queue
+        place = listed.c.received_on, listed.c.stream
+        events = self.parts.recorder.tables.events.c
+        level = select(func.max(events.originator_version)).where(events.originator_id == cases.c.stream)
+        conditions = {
+            "text": and_(
+                content.c.text_grams.contains(given("text_grams", ARRAY(Text()))),
+                func.strpos(content.c.text, given("text", Text())) > 0,
+            ),
+            "number": cases.c.number == given("number", Text()),
+            "first": listed.c.received_on >= given("first", Date()),
+            "last": listed.c.received_on <= given("last", Date()),
+            "stream_behind": tuple_(*place)
+            < tuple_(given("received_behind", Date()), given("stream_behind", Uuid())),
+        }
+        return (
+            select(
+                *(listed.c.stream, cases.c.number, listed.c.received_on, cases.c.state, cases.c.organ),
+                *(content.c.accused, content.c.allegations),
+                self._readable(reader).label("readable"),
+                (cases.c.version == level.scalar_subquery()).label("current"),
+            )
+            .select_from(
+                listed.join(cases, cases.c.stream == listed.c.stream).outerjoin(
+                    content, content.c.stream == listed.c.stream
+                )
+            )
+            .where(self.parts.reads.visible(cases, Sight(reader.organ, reader.petition)))
+            .where(*(condition for name, condition in conditions.items() if name in values))
+            .order_by(*(column.desc() for column in place))
+        )
+
+    def _readable(self, reader: Reader) -> ColumnElement[bool]:
+        """`_may_read` for the query."""
+        cases, work, recused = self.parts.book.cases.c, self.parts.book.work, self.parts.book.recused
+
+        def stands_in(table: Table) -> ColumnElement[bool]:
+            # Not EXISTS: that may be answered by reading all that a person works on.
+            found = select(table.c.person).where(table.c.stream == cases.stream, table.c.person == PERSON)
+            return found.scalar_subquery().is_not(None)
+
+        keeps_register = cases.organ == fixed(reader.organ) if reader.petition else false()
+        may = true() if reader.auditor else or_(keeps_register, stands_in(work))
+        return and_(not_(stands_in(recused)), may)
 
     async def likely_duplicates(self, request: Request) -> Response:
         """What this complaint may repeat, within jurisdiction, the most alike first: a suggestion for the
@@ -156,8 +249,12 @@ class SearchRoutes:
 
     async def _about_the_same(self, token: Token, target: UUID, own: set[str]) -> list[dict[str, Any]]:
         """Complaints with an accused, a name or a unit in common; of very many, the latest."""
+        values = {"person": token.person, "target": target, "own": sorted(own)}
+        return await self.parts.reading.rows(self._candidates, Sight.of(token), **values)
+
+    def _candidates(self, sight: Sight) -> Select[Any]:
         cases, desk, content = self.parts.book.cases, self.desk.queue, self.desk.content
-        candidates = (
+        return (
             select(
                 desk.c.stream,
                 desk.c.number,
@@ -173,38 +270,33 @@ class SearchRoutes:
                 )
             )
             .where(
-                content.c.stream != target,
-                content.c["keys"].overlap(sorted(own)),
-                self.parts.reads.visible(cases, token),
+                content.c.stream != given("target", Uuid()),
+                content.c["keys"].overlap(given("own", ARRAY(Text()))),
+                self.parts.reads.visible(cases, sight),
             )
             .order_by(desk.c.received_on.desc(), desk.c.stream)
-            .limit(CANDIDATES)
+            .limit(fixed(CANDIDATES))
         )
-        async with self.parts.engine.connect() as connection:
-            return plain_rows((await connection.execute(candidates)).mappings())
 
-    async def _shown(
-        self, token: Token, rows: list[dict[str, Any]], request: Request, *, by_content: bool
-    ) -> list[dict[str, Any]]:
-        """The hits, each with its content for who may read it; the records are durable before the answer."""
-        open_, closed = [], []
-        for row in rows:
+    async def _shown(self, token: Token, row: dict[str, Any]) -> dict[str, Any]:
+        """A hit, with its content for who may read it. Where the read model is behind the case, the case
+        itself says who that is: somebody may have stepped aside just now."""
+        hit = {name: row[name] for name in ("stream", "number", "received_on", "state", "organ")}
+        readable, content = row["readable"], {name: row[name] or b"[]" for name in ("accused", "allegations")}
+        if not row["current"]:
             complaint = await self.parts.repository.get(Complaint, row["stream"])
-            if complaint is None:
-                continue
-            if not _may_read(token, complaint):
-                closed.append(complaint)
-                continue
-            open_.append(complaint)
-            row["accused"] = [
-                {"ref": a.ref, "name": a.name, "unit": a.unit, "position": a.position}
-                for a in complaint.accused
-            ]
-            row["allegations"] = [{"kind": a.kind, "text": a.text} for a in complaint.allegations]
-        await self.parts.reads.note_readings(token, open_, "search", request)
-        if by_content:
-            await self.parts.reads.note_readings(token, closed, "search-hit", request)
-        return rows
+            readable = complaint is not None and _may_read(token, complaint)
+            if complaint is not None:
+                content = content_of(complaint)
+        return hit | {n: orjson.Fragment(told) for n, told in content.items()} if readable else hit
+
+
+def content_of(complaint: Complaint) -> dict[str, bytes]:
+    """What a hit tells of its content, from the case itself."""
+    people, allegations = complaint.accused, complaint.allegations
+    return shown(
+        {"accused": [p.model_dump() for p in people], "allegations": [a.model_dump() for a in allegations]}
+    )
 
 
 def _words(request: Request, name: str) -> str | None:

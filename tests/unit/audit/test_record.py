@@ -86,7 +86,7 @@ def test_surroundings() -> None:
     assert claims_of(published) == {"a", str(UUID(int=9))}
     assert subjects_of(published.event) == {"s-1", "s-2"}
     assert number_of(published) == ""
-    assert about(published) is None
+    assert about(published) == []
 
 
 def test_only_the_event_that_gives_a_number_is_asked_for_it() -> None:
@@ -118,4 +118,14 @@ def test_a_reminder_is_about_its_case() -> None:
     producer = Producer("intake")
     event = cls.model_validate({"stream": str(STREAM), "deadline": "DL-01", "due": "2022-03-22"})
     producer.record(event, uuid4(), at=MORNING, correlation=STREAM, kind="Deadline")
-    assert about(producer.published()[0]) == STREAM
+    assert about(producer.published()[0]) == [STREAM]
+
+
+def test_a_reading_of_several_cases_is_about_each_of_them() -> None:
+    cls = event_class("intake.CasesRead")
+    assert cls is not None
+    read = [str(uuid4()) for _ in range(3)]
+    producer = Producer("intake")
+    said = {"who": "p", "role": "petition_clerk", "objects": read, "fields": "search", "purpose": ""}
+    producer.record(cls.model_validate(said), uuid4(), at=MORNING, correlation=STREAM, kind="AuditRecord")
+    assert [str(id) for id in about(producer.published()[0])] == read

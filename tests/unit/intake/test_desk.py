@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 
 from services.intake.desk.book import RANKS, DeskBook, grams, plain
@@ -101,3 +102,35 @@ def test_a12_a_duplicate_belongs_to_the_month_of_the_local_day() -> None:
 def test_words_are_compared_in_one_form() -> None:
     assert plain("收受 礼金，共ＡＢ１２元。") == "收受礼金共ab12元"
     assert grams("收受礼金", "礼") == ["受礼", "收受", "礼金"]
+
+
+def listed(stream: UUID, version: int, *names: str) -> RawEntry:
+    people = [{"ref": f"acc-{name}", "name": name, "unit": "虚构镇政府", "position": ""} for name in names]
+    claims = [{"id": "a1", "accused_ref": f"acc-{names[0]}", "kind": "OTHER", "text": "收受红包。"}]
+    return entry(stream, version, "AllegationsListed", "REGISTERED", accused=people, allegations=claims)
+
+
+def test_a_list_replaces_the_names_of_the_one_before_it() -> None:
+    stream = uuid4()
+    received = entry(stream, 1, "ComplaintReceived", "RECEIVED", **RECEIVED)
+    book, rows = folded(
+        received, listed(stream, 2, "王虚清", "李虚明"), listed(stream, 3, "李虚明", "赵虚安")
+    )
+    day = date(2026, 3, 2)
+    for name, found in (("王虚清", False), ("李虚明", True), ("赵虚安", True), ("虚构镇政府", True)):
+        assert ((name, day, stream) in rows[book.named]) is found
+        assert name in rows[book.terms]
+
+
+def test_a18_what_is_split_off_is_still_found_and_no_longer_shown() -> None:
+    stream = uuid4()
+    rest = listed(stream, 3, "李虚明").data["event"]
+    book, rows = folded(
+        entry(stream, 1, "ComplaintReceived", "RECEIVED", **RECEIVED),
+        listed(stream, 2, "王虚清", "李虚明"),
+        entry(stream, 3, "ComplaintSplit", "REGISTERED", **rest),
+    )
+    row = rows[book.content][stream]
+    assert [person["name"] for person in orjson.loads(row["accused"])] == ["李虚明"]
+    assert "王虚清" in row["terms"]
+    assert ("王虚清", date(2026, 3, 2), stream) in rows[book.named]

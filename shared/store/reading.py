@@ -1,0 +1,131 @@
+"""SELECTs of the read models: written in SQLAlchemy, compiled once, run on the driver's own connection.
+
+To build and compile a statement for every request takes longer than PostgreSQL takes to answer it. So a read
+says what its statement is made of (the organ that asks, the filters that were given), the statement is kept
+under that, and only the values change. What the planner must know stands in the text (`fixed`): the organ,
+since one organ sees a handful of cases and another all of them, and the length of a page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BindParameter, Integer, Select, Text, bindparam
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.types import TypeEngine
+
+from shared.store.driver import away, driver_of
+from shared.store.types import StoreUnavailable
+
+STATEMENTS = 1_000
+"""Compiled statements that a service keeps: organs times the filters that people use."""
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+
+def given(name: str, of: TypeEngine[Any]) -> BindParameter[Any]:
+    """A value that comes with the request."""
+    return bindparam(name, None, type_=of)
+
+
+def fixed(value: str | int) -> BindParameter[Any]:
+    """A value that stands in the text of the statement, so that it is planned for. Nothing confidential: a
+    database may log its statements."""
+    return bindparam(None, value, type_=Integer() if isinstance(value, int) else Text(), literal_execute=True)
+
+
+class Statement:
+    """A SELECT as the driver takes it."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        self.text = compiled.string
+        self._names: list[str] = getattr(compiled, "positiontup", None) or []
+        self._constants = compiled.params
+
+    def arguments(self, values: dict[str, Any]) -> list[Any]:
+        """The values in the order of the statement. What was not given is an error, not NULL."""
+        constants = self._constants
+        return [constants[n] if constants[n] is not None else values[n] for n in self._names]
+
+
+class Reading:
+    """The reads of one service."""
+
+    def __init__(self, readers: Readers) -> None:
+        self.readers = readers
+        self._statement = lru_cache(STATEMENTS)(_made)
+
+    async def rows(
+        self, make: Callable[..., Select[Any]], *of: Hashable, **values: Any
+    ) -> list[dict[str, Any]]:
+        """The rows of the statement that `make` makes of `of`. Raises `StoreUnavailable`."""
+        statement = self._statement(make, *of)
+        async with self.readers.using() as driver:
+            return [dict(row) for row in await driver.fetch(statement.text, *statement.arguments(values))]
+
+
+def _made(make: Callable[..., Select[Any]], *of: Hashable) -> Statement:
+    return Statement(make(*of))
+
+
+class Readers:
+    """Connections that stay out of the pool between reads: taking one from it and giving it back costs
+    as much as a query. As many as the pool holds; a broken one is replaced."""
+
+    def __init__(self, engine: AsyncEngine, most: int) -> None:
+        self._engine = engine
+        self._slots = asyncio.Semaphore(most)
+        self._free: list[tuple[AsyncConnection, Any]] = []
+
+    @asynccontextmanager
+    async def using(self) -> AsyncIterator[Any]:
+        """An asyncpg connection. Raises `StoreUnavailable` while there is none to be had."""
+        with told_apart():
+            async with self._slots:
+                connection, driver = await self._take()
+                try:
+                    yield driver
+                except BaseException:
+                    # Also on cancellation: its protocol may be in the middle of something.
+                    await _discard(connection)
+                    raise
+                self._free.append((connection, driver))
+
+    async def _take(self) -> tuple[AsyncConnection, Any]:
+        while self._free:
+            connection, driver = self._free.pop()
+            if not driver.is_closed():
+                return connection, driver
+            await _discard(connection)
+        connection = await self._engine.connect()
+        return connection, await driver_of(connection)
+
+    async def close(self) -> None:
+        """Gives everything back."""
+        while self._free:
+            await self._free.pop()[0].close()
+        await self._engine.dispose()
+
+
+async def _discard(connection: AsyncConnection) -> None:
+    await connection.invalidate()
+    await connection.close()
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """A database that is away raises `StoreUnavailable`; a defect stays what it is."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+    except Exception as error:
+        if away(error):
+            raise StoreUnavailable(type(error).__name__) from error
+        raise

@@ -1,0 +1,225 @@
+"""What stands in a list, and whose content a search shows: the query says what the gate and the case say."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert
+
+from deploy.local.postgres import Postgres
+from services.intake.commands import COMMANDS
+from services.intake.desk.book import DeskBook, grams, plain
+from services.intake.desk.search import Reader, SearchRoutes, _may_read
+from services.intake.domain.complaint import Complaint
+from shared.clock import SystemClock
+from shared.command import Token
+from shared.gate import Gatekeeper
+from shared.readmodel import CaseBook
+from shared.refusal import Refusal
+from shared.security import roles
+from shared.service import Parts, load_law
+from shared.store.projector import Projector
+from shared.store.reading import Readers, Reading, Statement
+from shared.store.recorder import Recorder
+from shared.web.reads import Reads, Sight
+from tests.store.conftest import engine_of, make_database
+from tests.store.examples import mapper, published
+
+ORGANS = ("DI-99", "DI-9901", "DI-990101", "DI-990102", "DI-990102100", "DI-990101001")
+STATES = ("RECEIVED", "REGISTERED", "SEALED_UPWARD", "WITH_HANDLER", "CLOSED")
+PEOPLE = ("p-1", "p-2", "p-3")
+LOOKING = (roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR)
+TERMS = ("王虚清", "王虚明", "虚构镇政府", "虚构镇卫生院", "镇长")
+NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+
+@dataclass
+class Row:
+    """A complaint as the read models hold it."""
+
+    stream: UUID
+    organ: str
+    state: str
+    addressee: str
+    received_on: date
+    terms: list[str]
+    kept_from: set[str]
+    recused: set[str]
+    assigned: set[str]
+    number: str = field(default_factory=lambda: f"XF-{uuid4().hex}")
+
+    def complaint(self) -> Complaint:
+        """The same as the aggregate that its events would fold into."""
+        complaint = Complaint(self.stream)
+        complaint.organ, complaint.state, complaint.version = self.organ, self.state, 1
+        complaint.addressees = {self.addressee} - {""}
+        complaint.kept_from, complaint.recused = self.kept_from, self.recused
+        complaint.assigned = {person: {"handler"} for person in self.assigned}
+        return complaint
+
+
+def rows_of(seed: int, number: int) -> list[Row]:
+    chance = random.Random(seed)
+
+    def some(of: Sequence[str], often: float) -> set[str]:
+        return {one for one in of if chance.random() < often}
+
+    return [
+        Row(
+            stream=UUID(int=chance.getrandbits(128), version=4),
+            organ=chance.choice(ORGANS),
+            state=chance.choice(STATES),
+            addressee=chance.choice(ORGANS) if chance.random() < 0.2 else "",
+            received_on=date(2026, 1, 1) + timedelta(days=chance.randrange(40)),
+            terms=sorted(some(TERMS, 0.5) or {TERMS[0]}),
+            kept_from=some(PEOPLE, 0.1),
+            recused=some(PEOPLE, 0.2),
+            assigned=some(PEOPLE, 0.3),
+        )
+        for _ in range(number)
+    ]
+
+
+ROWS = rows_of(7, 200)
+
+
+@dataclass
+class Desk:
+    """The reads over a filled database."""
+
+    reading: Reading
+    reads: Reads
+    search: SearchRoutes
+    book: CaseBook
+    gatekeeper: Gatekeeper
+
+
+@pytest.fixture(scope="module")
+async def desk(server: Postgres) -> AsyncIterator[Desk]:
+    database = await make_database(server, "intake")
+    engine = engine_of(database)
+    clock, book, shelf = SystemClock(), CaseBook(), DeskBook()
+    recorder = Recorder(engine, "intake", mapper("intake"), clock, published)
+    await Projector(engine, recorder, [book, shelf], clock).prepare()
+    gatekeeper = Gatekeeper("intake", load_law(), clock, recorder, cast(Any, None), cast(Any, None))
+    reading = Reading(Readers(engine_of(database), 2))
+    reads = Reads(
+        "intake", cast(Any, None), gatekeeper, recorder, cast(Any, None), engine, reading, book, clock
+    )
+    reads._kinds = list(dict.fromkeys(command.on for command in COMMANDS))
+    parts = SimpleNamespace(book=book, reads=reads, recorder=recorder, reading=reading)
+    filled: dict[Any, list[dict[str, Any]]] = {
+        book.cases: [
+            {
+                "stream": row.stream,
+                "kind": "Complaint",
+                "organ": row.organ,
+                "number": row.number,
+                "state": row.state,
+                "version": 1,
+                "opened_at": NOW,
+                "changed_at": NOW,
+                "priority": "NORMAL",
+                "addressee": row.addressee,
+                "position": position,
+            }
+            for position, row in enumerate(ROWS, 1)
+        ],
+        book.work: [{"stream": r.stream, "person": p, "roles": "handler"} for r in ROWS for p in r.assigned],
+        book.recused: [{"stream": r.stream, "person": p} for r in ROWS for p in r.recused],
+        book.kept_from: [{"stream": r.stream, "person": p} for r in ROWS for p in r.kept_from],
+        shelf.terms: [{"term": plain(term), "grams": grams(plain(term))} for term in TERMS],
+        shelf.named: [
+            {"term": plain(t), "received_on": r.received_on, "stream": r.stream}
+            for r in ROWS
+            for t in r.terms
+        ],
+    }
+    async with engine.begin() as connection:
+        for table, values in filled.items():
+            await connection.execute(insert(table), values)
+    yield Desk(reading, reads, SearchRoutes(cast(Parts, parts), shelf), book, gatekeeper)
+    await reading.readers.close()
+    await engine.dispose()
+
+
+def tokens() -> list[Token]:
+    return [
+        Token(person, frozenset({role}), organ, 0.0)
+        for person in PEOPLE
+        for role in LOOKING
+        for organ in ORGANS
+    ]
+
+
+def sees(gatekeeper: Gatekeeper, token: Token, row: Row) -> bool:
+    """What the gate says of somebody who is not assigned: a list knows no exceptions for who is."""
+    complaint = row.complaint()
+    complaint.assigned = {}
+    try:
+        gatekeeper.check_visible(token, complaint, assigned=False)
+    except Refusal:
+        return False
+    return True
+
+
+async def test_54_a_list_holds_what_the_gate_lets_see(desk: Desk) -> None:
+    for token in tokens():
+        of = ("Complaint", Sight.of(token), frozenset[str](), 200)
+        values = {"person": token.person, "before": 1 << 62}
+        listed = await desk.reading.rows(desk.reads._cases_of, *of, **values)
+        expected = [row.stream for row in reversed(ROWS) if sees(desk.gatekeeper, token, row)]
+        assert [row["stream"] for row in listed] == expected, token
+
+
+@pytest.mark.parametrize("words", ["王虚清", "王虚", "虚构镇", "卫生", "镇长"])
+async def test_63_a_search_finds_the_latest_and_shows_what_the_case_lets_read(desk: Desk, words: str) -> None:
+    """Each complaint once, however many of its names fit; page by page, all of them."""
+    for token in tokens():
+        fits = [r for r in ROWS if any(words in t for t in r.terms) and sees(desk.gatekeeper, token, r)]
+        fits.sort(key=lambda row: (row.received_on, row.stream), reverse=True)
+        expected = [(r.stream, _may_read(token, r.complaint())) for r in fits]
+        wanted = {"accused": words, "accused_grams": grams(words), "person": token.person}
+        found: list[dict[str, Any]] = []
+        page = await desk.reading.rows(
+            desk.search._found, Reader.of(token), frozenset({"accused", "accused_grams"}), 7, **wanted
+        )
+        while page:
+            found += page
+            last = {"received_behind": page[-1]["received_on"], "stream_behind": page[-1]["stream"]}
+            of = (Reader.of(token), frozenset({"accused", "accused_grams", *last}), 7)
+            page = await desk.reading.rows(desk.search._found, *of, **wanted, **last)
+        assert [(row["stream"], row["readable"]) for row in found] == expected, token
+
+
+async def test_the_driver_is_told_what_sqlalchemy_would_tell_it(desk: Desk) -> None:
+    """The same rows either way, of the same SELECT."""
+    sight, values = Sight("DI-9901", True), {"person": "p-1", "before": 150}
+    query = desk.reads._cases_of("Complaint", sight, frozenset(), 50)
+    async with desk.reads.engine.connect() as connection:
+        expected = [dict(row) for row in (await connection.execute(query, values)).mappings()]
+    assert expected
+    of = ("Complaint", sight, frozenset[str](), 50)
+    assert await desk.reading.rows(desk.reads._cases_of, *of, **values) == expected
+
+
+async def test_a_value_that_is_missing_is_no_null(desk: Desk) -> None:
+    with pytest.raises(KeyError):
+        await desk.reading.rows(desk.reads._mine, 50, person="p-1")
+
+
+def test_what_a_plan_depends_on_stands_in_the_statement_and_nobody_does(desk: Desk) -> None:
+    text = Statement(desk.reads._cases_of("Complaint", Sight("DI-99'01", True), frozenset(), 50)).text
+    assert "'DI-99''01'" in text
+    assert "LIMIT 50" in text
+    wanted = frozenset({"accused", "accused_grams", "number"})
+    text = Statement(desk.search._found(Reader("DI-99", True, False), wanted, 20)).text
+    assert "$1" in text
+    assert "p-1" not in text
