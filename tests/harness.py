@@ -37,7 +37,8 @@ from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
+"""A wait ends with what it waits for; only what hangs takes so long."""
 PLURALS = {
     "intake": "complaints",
     "verification": "cases",
@@ -238,7 +239,9 @@ class World:
         made, client = self._clients.get(who or "", (0.0, None))
         if client is None or time.monotonic() - made > 1800:
             headers = {} if who is None else {"authorization": f"Bearer {self._token(who)}"}
-            client = httpx.Client(base_url=self.stack.front_url, headers=headers, timeout=60, trust_env=False)
+            client = httpx.Client(
+                base_url=self.stack.front_url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
+            )
             self._clients[who or ""] = (time.monotonic(), client)
         return client
 

@@ -131,7 +131,7 @@ class Nats:
             "nats", [binary(), "-c", config], log=self._log, cwd=self._folder, keep_fds=self._keep_fds
         )
         health = f"http://127.0.0.1:{self.monitor_port}/healthz?js-server-only=true"
-        wait_until(self.child, lambda: answers(health), 30)
+        wait_until(self.child, lambda: answers(health))
         return self.child
 
     def stop(self) -> None:

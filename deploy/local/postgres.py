@@ -122,7 +122,7 @@ class Postgres:
             command = self._account.command(args, death_signal=signal.SIGINT)
             self.child = spawn("postgres", command, log=self._log, cwd=Path("/"), death_signal=signal.SIGKILL)
         pid = self.child.pid
-        wait_until(self.child, lambda: self._ready(pid), 60)
+        wait_until(self.child, lambda: self._ready(pid))
 
     def _ready(self, pid: int) -> bool:
         """postmaster.pid says `ready` in its eighth line, and is of the process that we started."""

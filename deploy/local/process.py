@@ -118,7 +118,11 @@ def spawn(
     return Child(name, popen, log, time.monotonic())
 
 
-def wait_until(child: Child, ready: Callable[[], bool], seconds: float) -> None:
+START_SECONDS = 120.0
+"""After so long a part that starts hangs; on a machine that is busy with other things a service may take half."""
+
+
+def wait_until(child: Child, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
     """Poll `ready`; a child that ends first, or is not ready in time, is a StartError with its last words."""
     until = time.monotonic() + seconds
     while not ready():

@@ -404,7 +404,7 @@ class Stack:
                 self._check_abandoned()
                 return answers(url)
 
-            wait_until(child, ready, 60)
+            wait_until(child, ready)
 
     def _issuer_environment(self) -> dict[str, str]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -99,7 +99,7 @@ async def listening(audit: Audit, producers: dict[str, Producer]) -> AsyncIterat
     await audit.parts.close()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)
@@ -136,7 +136,7 @@ async def test_a_forged_event_is_set_aside_and_the_tree_waits(
     async def behind_it() -> bool:
         return await listening.parts.ledger.tracked("intake") == before + 2
 
-    await until(behind_it, 30)
+    await until(behind_it)
     assert await listening.parts.trees.size("intake") == before
     (parked,) = await listening.parts.parked.list("intake")
     assert parked.reason.startswith("NotProved")

@@ -68,7 +68,7 @@ class Heard(Observer):
         self.resyncs += 1
 
 
-async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 120.0) -> None:
     """Waits for something to become true; the condition may be a coroutine function."""
     async with asyncio.timeout(seconds):
         while True:

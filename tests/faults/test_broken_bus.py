@@ -54,7 +54,7 @@ async def test_holes_repeats_and_disorder(
         await asyncio.to_thread(stack.kill_nats)
         await acknowledged(BEFORE + UNPUBLISHED)
         await refill(stack, disorderly)
-        async with asyncio.timeout(60):  # until a hole is seen
+        async with asyncio.timeout(PATIENCE_SECONDS):  # until a hole is seen
             while metric(stack, "verification", "zm_inbox_gaps_total", "intake") <= gaps:
                 await asyncio.sleep(0.1)
         await asyncio.to_thread(stack.start_service, "intake")

@@ -127,7 +127,7 @@ async def nats_lost_its_last_second(stack: BreakableStack, *, consumers_too: boo
     await asyncio.to_thread(shutil.copytree, store, older)
     stack.kill("nats", signal.SIGCONT)
     before = await taken_in()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while await taken_in() < before + FORGOTTEN:
             await asyncio.sleep(0.05)
     await asyncio.to_thread(stack.kill_nats)

@@ -148,7 +148,7 @@ async def test_a_rebuild_equals_the_live_fold(
     rebuilding = asyncio.create_task(projector.rebuild("dossiers"))
     last = await history(recorder, 100, seed=2)
     await rebuilding
-    assert await projector.wait_for("dossiers", last, 30)
+    assert await projector.wait_for("dossiers", last, 60)
     after = await content(fresh, projection)
     await projector.stop()
     await projector.rebuild("dossiers")
@@ -205,11 +205,11 @@ async def test_the_next_version_is_filled_in_bulk_beside_the_old_one(
     old = make_projector(recorder, Dossiers(1))
     await old.start()
     last = await history(recorder, 50)
-    assert await old.wait_for("dossiers", last, 30)
+    assert await old.wait_for("dossiers", last, 60)
     new = make_projector(recorder, Dossiers(2))
     new.BULK = 20
     await new.start()
-    assert await new.wait_for("dossiers", last, 30)
+    assert await new.wait_for("dossiers", last, 60)
     assert await content(fresh, Dossiers(1)) == await content(fresh, Dossiers(2))
     connection = await admin(fresh)
     assert await connection.fetchval("SELECT version FROM view.projection_active") == 2
@@ -227,7 +227,7 @@ async def test_two_projectors_fold_each_event_once(
         await projector.start()
     last = await history(recorder, 100)
     for projector in projectors:
-        assert await projector.wait_for("dossiers", last, 30)
+        assert await projector.wait_for("dossiers", last, 60)
     live = await content(fresh, projection)
     await projectors[0].rebuild("dossiers")
     assert await content(fresh, projection) == live
@@ -244,7 +244,7 @@ async def test_replicas_that_find_a_long_log_fill_it_once(
         projector.BULK = 30
         await projector.start()
     for projector in projectors:
-        assert await projector.wait_for("dossiers", last, 30)
+        assert await projector.wait_for("dossiers", last, 60)
     connection = await admin(fresh)
     assert await connection.fetchval("SELECT generation FROM view.projection_active") == 2
     expected = await content(fresh, projection)
@@ -276,8 +276,8 @@ async def test_a_failing_projection_says_so_and_goes_on(
     assert projector.failing == {"dossiers": "ValueError"}
     assert max(lag for _, lag in told) > 0
     projection.broken = False
-    assert await projector.wait_for("dossiers", last, 10)
-    async with asyncio.timeout(5):
+    assert await projector.wait_for("dossiers", last, 60)
+    async with asyncio.timeout(60):
         while projector.failing or projector.lag["dossiers"]:
             await asyncio.sleep(0.05)
 
@@ -329,24 +329,24 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
     async def fold_together() -> int:
         """Events come until a batch of them is folded into both at once."""
         together.clear()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not together.is_set():
                 last = await history(recorder, 2, seed=len(folded))
-                await projector.wait_for("dossiers", last, 30)
-                await projector.wait_for("numbers", last, 30)
+                await projector.wait_for("dossiers", last, 60)
+                await projector.wait_for("numbers", last, 60)
         return last
 
     await fold_together()
     numbers.broken = True
     folded.clear()
     last = await history(recorder, 50, seed=3)
-    assert await projector.wait_for("dossiers", last, 30)
+    assert await projector.wait_for("dossiers", last, 60)
     last = await history(recorder, 5, seed=4)
-    assert await projector.wait_for("dossiers", last, 30)
+    assert await projector.wait_for("dossiers", last, 60)
     assert projector.failing == {"numbers": "ValueError"}
     assert set(folded) == {1}
     numbers.broken = False
-    assert await projector.wait_for("numbers", last, 30)
+    assert await projector.wait_for("numbers", last, 60)
     await fold_together()
     assert projector.failing == {}
     await projector.stop()
@@ -404,7 +404,7 @@ async def test_projections_survive_a_restart_of_the_database(
     try:
         assert await projector.wait_for("dossiers", await history(recorder, 20), 30)
         await asyncio.to_thread(crashing_server.stop, "immediate")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not projector.failing:
                 await asyncio.sleep(0.05)
         await asyncio.to_thread(crashing_server.start)

@@ -41,7 +41,7 @@ class Bao:
 
     def ask(self, method: str, path: str, **body: object) -> httpx.Response:
         """As root."""
-        with httpx.Client(trust_env=False, timeout=20) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             return client.request(
                 method, f"{self.url}/v1/{path}", headers={"x-vault-token": self.root}, json=body
             )

@@ -29,11 +29,11 @@ def make(folder: Path, **more: Any) -> Stack:
 
 
 def state(stack: Stack, service: str) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx.get(f"{stack.url(service)}/state", timeout=10).raise_for_status().json()
+    answer: dict[str, Any] = httpx.get(f"{stack.url(service)}/state", timeout=60).raise_for_status().json()
     return answer
 
 
-def gone(pids: list[int], seconds: float = 60) -> bool:
+def gone(pids: list[int], seconds: float = 120) -> bool:
     """Whether all of them have ended (a zombie, waiting for whoever adopted it, has)."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -154,7 +154,7 @@ class Console:
         )
 
     def wait_until_up(self) -> None:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not answers(f"http://127.0.0.1:{self.port}/audit/readyz"):
             assert self.popen.poll() is None, self.popen.communicate()[0]
             assert time.monotonic() < until
@@ -183,7 +183,7 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> No
     family = console.family()
     assert len(family) > 4
     console.popen.send_signal(sig)
-    output, _ = console.popen.communicate(timeout=40)
+    output, _ = console.popen.communicate(timeout=120)
     assert gone(family), output
     if sig == signal.SIGKILL:
         with Stack(
@@ -198,11 +198,11 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> No
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_in_the_middle_of_the_start(tmp_path: Path, sig: int) -> None:
     console = Console(tmp_path)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while len(family := console.family()) < 2 and time.monotonic() < until:
         time.sleep(0.02)  # until its first servers are on their way
     console.popen.send_signal(sig)
-    output, _ = console.popen.communicate(timeout=40)
+    output, _ = console.popen.communicate(timeout=120)
     assert console.popen.returncode == 0, output
     assert gone(family)
 
