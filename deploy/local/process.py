@@ -119,7 +119,7 @@ def spawn(
 
 
 START_SECONDS = 120.0
-"""After so long a part that starts hangs; on a machine that is busy with other things a service may take half."""
+"""Only what hangs takes so long; on a machine that is busy with other things a service may take half."""
 
 
 def wait_until(child: Child, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
