@@ -10,6 +10,7 @@ none is on the wrong side.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import tempfile
@@ -23,9 +24,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
+from shared.store.migrate import migrate
+from shared.store.schema import create_kernel
 
 EXTERNAL = frozenset({"stack", "server", "crashing_server", "broker", "bao"})
 """The fixtures that start something, or that another one starts it for."""
@@ -133,6 +137,27 @@ async def make_database(server: Postgres, kind: str, fill: Fill) -> Database:
     # Who may connect is not copied.
     await ensure_database(admin_url, made.name, made.owner_role, kind, PASSWORDS)
     return made
+
+
+async def kernel_database(server: Postgres, service: str) -> Database:
+    """A fresh database with the kernel's tables of a service that there need not be."""
+
+    async def fill(database: Database) -> None:
+        engine = create_async_engine(database.owner_url)
+        async with engine.begin() as connection:
+            await connection.run_sync(create_kernel, service, database.service_role)
+        await engine.dispose()
+
+    return await make_database(server, f"kernel_{service}", fill)
+
+
+async def migrated_database(server: Postgres, role: str, migrations: str) -> Database:
+    """A fresh database as a folder of migrations makes it."""
+
+    async def fill(database: Database) -> None:
+        await asyncio.to_thread(migrate, migrations, database.owner_url)
+
+    return await make_database(server, role, fill)
 
 
 def _database(admin_url: str, name: str, service: str) -> Database:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -19,24 +18,14 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
-from shared.store.migrate import migrate
 from tests.audit.world import COUNTY, Producer, World
-from tests.servers import Database, make_database
-
-
-async def migrated(server: Postgres, kind: str, migrations: str) -> Database:
-    """A fresh database of a service."""
-
-    async def fill(database: Database) -> None:
-        await asyncio.to_thread(migrate, migrations, database.owner_url)
-
-    return await make_database(server, kind, fill)
+from tests.servers import Database, migrated_database
 
 
 @pytest.fixture
 async def database(server: Postgres) -> Database:
     """Audit's database."""
-    return await migrated(server, ROLE, "services/audit/migrations")
+    return await migrated_database(server, ROLE, "services/audit/migrations")
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from shared.store.recorder import Recorder
 from shared.store.sealing import Keyring, Sealer, digest_of
 from shared.store.types import Append, LogEntry
 from shared.suites import SUITES, Digest
-from tests.audit.conftest import Audit, migrated
+from tests.audit.conftest import Audit
 from tests.audit.world import KEY, TOWNSHIP
-from tests.servers import Database
+from tests.servers import Database, migrated_database
 
 SIZE = 9
 
@@ -105,7 +105,7 @@ class Store:
 @pytest.fixture
 async def store(server: Postgres, audit: Audit) -> Store:
     """A store whose whole log audit has received."""
-    store = Store(await migrated(server, "zm_intake", "services/intake/migrations"))
+    store = Store(await migrated_database(server, "zm_intake", "services/intake/migrations"))
     await store.fill(SIZE)
     published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)

@@ -28,7 +28,7 @@ from shared.store.mapper import EventMapper
 from shared.store.recorder import Recorder
 from shared.store.sealing import Keyring, Sealer
 from tests.bus.memory_store import MemoryStore
-from tests.store.conftest import make_database
+from tests.servers import kernel_database
 
 KEY = BusKey.single(os.urandom(32))
 SERVICES = ("alpha", "beta", "gamma")
@@ -155,7 +155,7 @@ async def real_store(server: Postgres) -> AsyncIterator[MakeStore]:
     opened: list[tuple[Recorder, Any]] = []
 
     async def make(service: str) -> Store:
-        database = await make_database(server, service)
+        database = await kernel_database(server, service)
         engine = create_async_engine(database.service_url, pool_size=5)
         mapper = EventMapper(Sealer(Keyring(service, {"1": os.urandom(32)}, "1")))
         recorder = Recorder(engine, service, mapper, SystemClock())

@@ -51,7 +51,8 @@ async def settled(nc: Client, log: Any) -> None:
 
     async def same() -> bool:
         try:
-            return await stream_of(nc) == expected
+            state = (await nc.jetstream().stream_info("ZM_ALPHA")).state
+            return state.messages == len(expected) and await stream_of(nc) == expected
         except Exception:
             return False
 

@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
 from shared.store.committer import Limits
 from shared.store.driver import open_engine
 from shared.store.recorder import Recorder
-from shared.store.schema import create_kernel
-from tests import servers
-from tests.servers import Database, running_server
+from tests.servers import Database, kernel_database, running_server
 from tests.store.examples import NOON, SERVICE, mapper
 
 
@@ -40,14 +38,7 @@ def crashing_server() -> Iterator[Postgres]:
 
 async def make_database(server: Postgres, service: str = SERVICE) -> Database:
     """A fresh database with the kernel in it."""
-
-    async def fill(database: Database) -> None:
-        engine = create_async_engine(database.owner_url)
-        async with engine.begin() as connection:
-            await connection.run_sync(create_kernel, service, database.service_role)
-        await engine.dispose()
-
-    return await servers.make_database(server, f"kernel_{service}", fill)
+    return await kernel_database(server, service)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import shutil
 import subprocess
@@ -20,8 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
 from deploy.local.process import free_port
-from shared.store.migrate import migrate
-from tests.servers import Database, make_database
+from tests.servers import Database, migrated_database
 
 START_SECONDS = 180
 POLICY = """
@@ -88,11 +86,7 @@ def _wait(running: Bao, process: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture(scope="package")
 async def database(server: Postgres) -> Database:
     """The vault's database, which every test leaves empty."""
-
-    async def fill(database: Database) -> None:
-        await asyncio.to_thread(migrate, "services/intake/vault/migrations", database.owner_url)
-
-    return await make_database(server, "zm_vault", fill)
+    return await migrated_database(server, "zm_vault", "services/intake/vault/migrations")
 
 
 @pytest.fixture
