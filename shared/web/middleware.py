@@ -173,8 +173,8 @@ class Envelope:
 
 class Carrier:
     """The one layer of ours within FastAPI: carries what goes wrong in a route to the envelope, which stands
-    before it. FastAPI's own last resort would answer in other words, and have the server log a message that may
-    quote somebody's data."""
+    before it. FastAPI's own last resort would answer in other words, and have the server log a message that
+    may quote somebody's data."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
