@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.entropy import fresh
 from shared.refusal import Refusal
 from shared.store.types import StoreUnavailable
 from shared.web.problems import problem, refusal_problem, schema_problem
@@ -197,8 +197,8 @@ def _trace(given: bytes | None) -> bytes:
     """The caller's traceparent (W3C Trace Context), or a fresh one."""
     if given is not None and TRACEPARENT.match(given):
         return given
-    ids = fresh(24).hex()
-    return f"00-{ids[:32]}-{ids[32:]}-01".encode()
+    fresh = os.urandom(24).hex()
+    return f"00-{fresh[:32]}-{fresh[32:]}-01".encode()
 
 
 def _where(error: BaseException) -> str:
