@@ -7,15 +7,14 @@ add optional fields only; never rename, retype, reuse or delete one. A breaking 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict
-
-from shared.entropy import fresh, random_id
 
 if TYPE_CHECKING:
     from shared.aggregate import Aggregate
@@ -186,8 +185,8 @@ class Recorded:
     event: Event
     meta: Meta
     state: str = ""
-    event_id: UUID = field(default_factory=random_id)
-    salt: bytes = field(default_factory=lambda: fresh(16))
+    event_id: UUID = field(default_factory=uuid4)
+    salt: bytes = field(default_factory=lambda: os.urandom(16))
     position: int = 0
     recorded_at: datetime | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.entropy import fresh
 from shared.refusal import Refusal
 from shared.store.types import StoreUnavailable
 from shared.web.problems import problem, refusal_problem, schema_problem
@@ -23,6 +23,7 @@ TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 BODY_SECONDS = 30.0
 LARGER_BODY_SECONDS = 120.0
 """A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
+CARRIED = "carried"
 log = structlog.get_logger("web")
 
 
@@ -144,6 +145,8 @@ class Envelope:
                 raise BodyTooLarge
             else:
                 await self.app(scope, counting, sending)
+                if (carried := scope["state"].pop(CARRIED, None)) is not None:
+                    raise carried
         except BodyTooLarge:
             await answer(problem("E_BODY_TOO_LARGE", details={"max_bytes": most}, accept_language=language))
         except BodyTooSlow:
@@ -168,6 +171,24 @@ class Envelope:
             self.metrics.note(scope["method"], _route(scope), status, time.perf_counter() - started)
 
 
+class Carrier:
+    """The one layer of ours within FastAPI: carries what goes wrong in a route to the envelope, which stands
+    before it. FastAPI's own last resort would answer in other words, and have the server log a message that
+    may quote somebody's data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            scope["state"][CARRIED] = error
+
+
 def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
@@ -176,8 +197,8 @@ def _trace(given: bytes | None) -> bytes:
     """The caller's traceparent (W3C Trace Context), or a fresh one."""
     if given is not None and TRACEPARENT.match(given):
         return given
-    ids = fresh(24).hex()
-    return f"00-{ids[:32]}-{ids[32:]}-01".encode()
+    fresh = os.urandom(24).hex()
+    return f"00-{fresh[:32]}-{fresh[32:]}-01".encode()
 
 
 def _where(error: BaseException) -> str:

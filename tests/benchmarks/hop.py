@@ -167,4 +167,4 @@ async def measure(stack: Stack, hops: int = HOPS) -> dict[str, float]:
 async def ratios(stack: Stack) -> list[Ratio]:
     found = await measure(stack)
     ours, reference = (f"{found[name] * 1000:.1f} ms" for name in ("hop", "nats"))
-    return [Ratio("hop_vs_nats", found["hop"] / found["nats"], ours, reference, at_most=3.0)]
+    return [Ratio("hop_vs_nats", found["hop"] / found["nats"], ours, reference, at_most=2.5)]
