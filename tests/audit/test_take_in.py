@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from eventsourcing.persistence import Tracking
 
+from services.audit.ledger import Ledger
 from services.audit.proof import size_of
 from services.audit.record import NotProved
 from shared.bus.parking import pack
@@ -56,6 +57,15 @@ async def test_roots_equal_the_reference(audit: Audit, world: World, run: int) -
     await audit.take_in(*world.producers, run=run)
     for producer in world.producers:
         assert await root(audit, producer.service) == (len(producer.entries), reference_root(producer))
+
+
+async def test_the_tree_goes_on_after_another_worker(audit: Audit, world: World) -> None:
+    """What one worker remembers of the tree is not believed where another took something in meanwhile."""
+    events, parts = world.intake.published(), audit.parts
+    other = Ledger(parts.engine, parts.ledger._sealer, parts.ledger._clock)
+    for n, event in enumerate(events):
+        await (parts.ledger, parts.ledger, other)[n % 3].take_in([event])
+        assert await root(audit, "intake") == (n + 1, reference_root(world.intake, n + 1))
 
 
 async def test_a_run_that_comes_again_changes_nothing(told: Audit, world: World) -> None:
