@@ -30,7 +30,7 @@ import orjson
 from deploy.local.stack import Stack
 from services.audit import proof, record
 from services.audit.cases import Cases
-from services.audit.database import Readers, engine_for, using
+from services.audit.database import engine_for, using
 from services.audit.tables import LEDGER, PUBLISHERS
 from services.clarification.contract import LISTENS_TO as CLARIFICATION
 from services.followup.contract import LISTENS_TO as FOLLOWUP
@@ -50,10 +50,11 @@ from shared.security.roles import SYSTEM
 from shared.service import load_law
 from shared.store.canonical import canonical, content_digest
 from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper, encode
+from shared.store.mapper import EventMapper, content_of, data_of
+from shared.store.reading import Readers
 from shared.store.recorder import LEGAL_TIME, Recorder
 from shared.store.repository import Repository
-from shared.store.sealing import Sealer
+from shared.store.sealing import Sealer, digest_of
 from shared.suites import Digest
 from tests.benchmarks.life import TOWNSHIP, YEAR, life
 
@@ -144,7 +145,7 @@ class Pattern:
         self.topic = recorded.event.topic
         self.version = recorded.originator_version
         self.occurred_at = recorded.meta.occurred_at
-        self.state = Template(encode(recorded), words)
+        self.state = Template(orjson.dumps(data_of(recorded)), words)
         self.proved = Template(proved_text(recorded), words)
         self.plaintext = Template(kept.plaintext, words)
         self.line = Template(kept.line, words)
@@ -416,13 +417,14 @@ async def genuine(stack: Stack, complaints: int) -> None:
                 repository = Repository(recorder)
                 for position in positions:
                     (entry,) = await recorder.read(position - 1, 1)
-                    recorded, told = entry.recorded, content(entry.recorded)
-                    case = await repository.get(kind, recorded.originator_id)
+                    told = content_of(entry.stream, entry.version, entry.topic, entry.data)
+                    case = await repository.get(kind, entry.stream)
                     kept = await audit.fetchrow(
                         "SELECT * FROM ledger WHERE service = $1 AND position = $2", service, position
                     )
-                    fits = content_digest(recorded.salt, told) == entry.content_digest
-                    same = kept["state_digest"] == entry.state_digest and cases.told(kept).content == told
+                    fits = content_digest(bytes.fromhex(entry.data["salt"]), told) == entry.content_digest
+                    digest = digest_of(entry.state).of(entry.state)
+                    same = kept["state_digest"] == digest and cases.told(kept).content == told
                     if case is None or case.state != end or not fits or not same:
                         raise RuntimeError(f"{service} {position} is not what its life made it")
     finally:
@@ -457,7 +459,7 @@ async def _recorder(stack: Stack, service: str) -> AsyncIterator[Recorder]:
     """A service's log, to be read."""
     engine = open_engine(stack.database_url(f"zm_{service}"), size=1)
     try:
-        yield Recorder(engine, service, EventMapper(_sealer(stack, service)), SystemClock(), content)
+        yield Recorder(engine, service, EventMapper(_sealer(stack, service)), SystemClock())
     finally:
         await engine.dispose()
 

@@ -11,7 +11,7 @@ import pytest
 
 from services.audit import record
 from shared.event import Recorded
-from shared.store.mapper import encode
+from shared.store.mapper import data_of
 from shared.store.sealing import Keyring, Sealer
 from tests.benchmarks.life import life
 from tests.benchmarks.lives import SCRIPT, STEPS
@@ -46,7 +46,7 @@ def test_an_event_that_was_filled_in_is_the_one_that_its_aggregate_records(n: in
     for pattern, recorded in zip(every.patterns, recorded_life(life(), own, NOW), strict=True):
         placed: Recorded = replace(recorded, position=77, recorded_at=AT)
         kept = record.keep(published_of(placed))
-        assert _ordered(pattern.state.filled(words)) == _ordered(encode(placed))
+        assert _ordered(pattern.state.filled(words)) == _ordered(orjson.dumps(data_of(placed)))
         assert pattern.proved.filled(words) == proved_text(placed)
         assert pattern.plaintext.filled(words) == kept.plaintext
         assert pattern.line.filled(words) == kept.line
