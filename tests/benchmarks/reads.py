@@ -191,8 +191,8 @@ async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[
             if event is None:
                 rows.append((*row, "", b"{}"))
                 continue
-            told = event.model_dump(mode="json", include={"accused", "allegations"})
-            rows.append((*row, event.accused[0].name, orjson.dumps(told)))
+            told = {name: event[name] for name in ("accused", "allegations")}
+            rows.append((*row, event["accused"][0]["name"], orjson.dumps(told)))
     finally:
         await source.close()
     await reference.copy_records_to_table("plain_rows", records=rows)
