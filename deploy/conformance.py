@@ -19,8 +19,8 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from deploy.documents import TARGET, WRITING, service_of
@@ -121,9 +121,11 @@ def conformance(listed: str | None = None) -> Conformance:
             wrong.append(f"{rule.id} ({rule.title}; {rule.by}) is named nowhere in shared/ and services/")
     by_name = [path for path in _files("tests") if not {"fuzz", "documents"} & set(path.parts)]
     given = "\n".join(path.read_text("utf-8") for path in by_name)
+    words = set(re.findall(r"/[\w-]+|\w+", given))
     routes = _routes()
     for service, command in commands:
-        if not _is_given(command, routes.get(command.__name__, ""), given):
+        name = command.__name__
+        if not words & {name, f"/{snake(name).replace('_', '-')}"} and not _asks(given, routes.get(name)):
             wrong.append(f"{service}.{command.__name__} is given by no test")
     return Conformance(rules, wrong)
 
@@ -152,20 +154,22 @@ def _routes() -> dict[str, str]:
     return {operation["operationId"]: path for operation, path in operations if "{" not in path}
 
 
-def _is_given(command: type[Command], route: str, tests: str) -> bool:
-    """By name, by what it answers to, or by a route of its own."""
-    name = command.__name__
-    if re.search(rf"\b{name}\b|/{snake(name).replace('_', '-')}\b", tests):
-        return True
-    return bool(route) and (route in tests or f'"/{route.rpartition("/")[2]}"' in tests)
+def _asks(tests: str, route: str | None) -> bool:
+    """Whether a test asks a route that a command has to itself."""
+    return route is not None and (route in tests or f'"/{route.rpartition("/")[2]}"' in tests)
 
 
-def all_tests() -> Iterator[tuple[str, str]]:
+@cache
+def all_tests() -> list[tuple[str, str]]:
     """Every test: file and name."""
+    found = []
     for path in _files("tests"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        statements = ast.parse(path.read_text("utf-8")).body
+        classes = [node for node in statements if isinstance(node, ast.ClassDef)]
+        for node in [*statements, *(node for each in classes for node in each.body)]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                yield path.relative_to(ROOT).as_posix(), node.name
+                found.append((path.relative_to(ROOT).as_posix(), node.name))
+    return found
 
 
 def rules_of_test(name: str) -> list[str]:

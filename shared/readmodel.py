@@ -12,7 +12,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
 
 from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows
@@ -64,8 +76,14 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("round", Integer, nullable=False),
         Column("approaching", Boolean, nullable=False),
         Column("breached", Boolean, nullable=False),
-        Column("met", Boolean, nullable=False, index=True),
+        Column("met", Boolean, nullable=False),
         schema="view",
+    )
+    # What the scheduler looks for several times a second, among all deadlines that ever ran.
+    Index(
+        f"deadlines_v{VERSION}_running",
+        *(deadlines.c.due, deadlines.c.stream, deadlines.c.deadline),
+        postgresql_where=deadlines.c.met.is_(False),
     )
     kept_from = Table(
         f"kept_from_v{VERSION}",

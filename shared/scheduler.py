@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -104,21 +104,15 @@ class Scheduler:
         # Counted from today, and not when the deadline began: by then the calendar may not have been known.
         soon = add_working_days(today, self._law.policy.int_of("reminder.before.days")).date
         due = select(table).where(
-            and_(
-                table.c.met.is_(False),
-                or_(
-                    and_(table.c.due <= soon, table.c.approaching.is_(False)),
-                    and_(table.c.due < today, table.c.breached.is_(False)),
-                ),
-            )
+            table.c.met.is_(False),
+            table.c.breached.is_(False),
+            table.c.due <= soon,
+            or_(table.c.due < today, table.c.approaching.is_(False)),
         )
         async with self._engine.connect() as connection:
             rows = (await connection.execute(due.order_by(table.c.due))).mappings().all()
         for row in rows:
-            if not row["approaching"] and row["due"] >= today:
-                await self._tell(row, "DeadlineApproaching")
-            if row["due"] < today and not row["breached"]:
-                await self._tell(row, "DeadlineBreached")
+            await self._tell(row, "DeadlineBreached" if row["due"] < today else "DeadlineApproaching")
         return True
 
     async def _recompute(self) -> bool:

@@ -18,7 +18,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import text
@@ -27,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Aggregate, Law
 from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, Published, content
+from shared.bus.envelope import BusKey, Published
 from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
 from shared.bus.parking import PgParkedStore, reason_of
@@ -56,7 +55,7 @@ from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer
 from shared.store.types import Append
-from shared.web.app import Face, make_app
+from shared.web.app import Application, Face, make_app
 from shared.web.metrics import BusMetrics
 from shared.web.reads import Reads
 from shared.web.recusals import RecusalRequests
@@ -107,7 +106,7 @@ class Service:
     reactions: Reactions = field(default_factory=dict)
     listens_to: Sequence[str] = ()
     extra_projections: Callable[[], Sequence[Any]] = tuple
-    extend: Callable[[FastAPI, Parts], None] = lambda app, parts: None
+    extend: Callable[[Application, Parts], None] = lambda app, parts: None
     facts: Callable[[Parts], Facts] = lambda parts: {}
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
@@ -138,7 +137,7 @@ def load_law(calendar_file: str = "") -> Law:
     return Law(load_policy(), Catalogue.load(), OrganTree.load())
 
 
-def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[FastAPI, Parts]:
+def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[Application, Parts]:
     """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
     law = load_law(settings.calendar_file)
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
@@ -146,7 +145,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     keys = settings.keys_dir
     sealer = Sealer.from_files(keys / f"store-{service.name}.key", service.name, settings.suite)
     mapper = EventMapper(sealer)
-    recorder = Recorder(engine, service.name, mapper, clock, content)
+    recorder = Recorder(engine, service.name, mapper, clock)
     repository = Repository(recorder)
     registry = CollectorRegistry()
     book = CaseBook()
@@ -234,7 +233,8 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
-    await parts.projector.start()
+    if settings.worker:
+        await parts.projector.start()
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:
         task.add_done_callback(_ended)

@@ -1,9 +1,14 @@
-"""One running stack for the tests through the public API: simulated clock, data in a folder of its own."""
+"""One running stack per worker for the tests through the public API, each with its own clock and data folder.
+
+`make test` runs two workers side by side. The tests of a file stay together on one of them, since they share
+what their module has made; no worker sees anything of another.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +22,33 @@ from tests.harness import SHANGHAI, World
 # A time limit would fail on a busy machine, and tell nothing of the code.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+pytest_plugins = ["tests.servers"]
 LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
-"""After the last row of the scenario that is played on the same stack."""
+"""A working day; the clock of the stack only moves forward from here."""
+TESTS = Path(__file__).parent
+LONGEST_FIRST = ("scenarios", "faults", "fuzz", "law")
+"""The rooms whose files take minutes. They come first, so that the short ones fill the gaps at the end."""
+APART = {"test_api": 4}
+"""Files that are divided over the workers; each part makes what the module shares anew."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own, which reads the marks, comes after
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The clock only moves forward: the scenarios, which have dates, are played before the other tests."""
-    items.sort(key=lambda item: "tests/scenarios" not in item.path.as_posix())
+    """Puts the longest first, and says which tests stay together."""
+    sizes = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[int, int, str]:
+        room = item.path.relative_to(TESTS).parts[0]
+        rank = LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST)
+        return rank, -sizes[item.path], str(item.path)
+
+    items.sort(key=place)
+    seen: Counter[Path] = Counter()
+    for item in items:
+        parts = APART.get(item.path.stem, 1)
+        part = seen[item.path] * parts // sizes[item.path]
+        seen[item.path] += 1
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.relative_to(TESTS)} {part}"))
 
 
 @pytest.fixture(scope="session")

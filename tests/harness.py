@@ -16,7 +16,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -37,7 +37,8 @@ from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
+"""A wait ends with what it waits for; only what hangs takes so long."""
 PLURALS = {
     "intake": "complaints",
     "verification": "cases",
@@ -45,6 +46,12 @@ PLURALS = {
     "followup": "plans",
 }
 SERVICES = tuple(PLURALS)
+OPENINGS = {
+    "verification": "VerificationCaseOpened",
+    "clarification": "ClarificationOpened",
+    "followup": "RevisitPlanOpened",
+}
+"""The events with which services open cases by themselves."""
 PROBLEM = "application/problem+json"
 EXPLAINED = ("PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW")
 LARGE = frozenset({"MEETING", "CIRCULAR"})
@@ -118,7 +125,7 @@ def working_days_after(day: date, n: int) -> date:
     return day
 
 
-ANONYMOUS = {
+ANONYMOUS: dict[str, Any] = {
     "channel": "ONLINE_APP",
     "acknowledged_notice_version": "1",
     "unit_division": "990102100001",
@@ -196,7 +203,8 @@ class World:
         self.now = datetime.fromtimestamp(0, SHANGHAI)
         self._clients: dict[str, tuple[float, httpx.Client]] = {}
         self._decides: dict[str, set[str]] = {}
-        self._arrived: dict[tuple[str, str], Case] = {}
+        self._arrived: dict[tuple[str, str], list[tuple[str, Case]]] = {}
+        self._looked: dict[str, int] = {}
         self._mappers: dict[str, EventMapper] = {}
         self._connections: dict[str, psycopg.Connection[Any]] = {}
 
@@ -231,7 +239,9 @@ class World:
         made, client = self._clients.get(who or "", (0.0, None))
         if client is None or time.monotonic() - made > 1800:
             headers = {} if who is None else {"authorization": f"Bearer {self._token(who)}"}
-            client = httpx.Client(base_url=self.stack.front_url, headers=headers, timeout=60, trust_env=False)
+            client = httpx.Client(
+                base_url=self.stack.front_url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
+            )
             self._clients[who or ""] = (time.monotonic(), client)
         return client
 
@@ -281,7 +291,7 @@ class World:
     ) -> httpx.Response:
         """A command on a case. A decision is based on the present version unless `if_match` says other."""
         if if_match is None and command in self._deciding(case.service):
-            if_match = self.client(who).get(case.path).headers.get("etag")
+            if_match = self.version(case)
         sent = dict(headers or {})
         if if_match is not None:
             sent["if-match"] = if_match if isinstance(if_match, str) else f'"{if_match}"'
@@ -338,34 +348,27 @@ class World:
         return found
 
     def arrived(self, service: str, key: str, leader: str) -> Case:
-        """The case that a service opened by itself for a complaint, a subject or a clarification. The
-        leader of the organ assigns himself to what he has not seen yet, and reads what it is about."""
+        """The case that a service opened by itself for a complaint, a subject or a clarification, found in
+        its log; the leader of the organ sees it from now on."""
+        organ = people()[leader].organ
 
         def found() -> Case | None:
-            if (service, key) not in self._arrived:
-                self._look_for_new(service, leader, key)
-            return self._arrived.get((service, key))
+            return next((case for of, case in self._opened(service, key) if of == organ), None)
 
         case: Case = self.patiently(found, f"{service} for {key}")
+        if self.get(leader, case.path).status_code == 404:
+            self.assign(case, leader, by=leader)
         return case
 
-    def _look_for_new(self, service: str, leader: str, wanted: str) -> None:
-        """Newest change first; an assignment is a change too, so a short page might never show the rest."""
-        rows = self.get(leader, f"/{service}/v1/{PLURALS[service]}", limit=100).json()["items"]
-        known = {case.id for case in self._arrived.values()}
-        for row in rows:
-            if row["stream"] in known or row["organ"] != people()[leader].organ:
-                continue
-            case = Case(service, row["stream"])
-            answer = self.get(leader, case.path)
-            if answer.status_code == 404:
-                self.assign(case, leader, by=leader)
-                answer = self.get(leader, case.path)
-            facts = answer.json()["facts"]
-            for key in _keys(service, facts):
-                self._arrived.setdefault((service, key), case)
-            if (service, wanted) in self._arrived:
-                return
+    def _opened(self, service: str, key: str) -> list[tuple[str, Case]]:
+        """Organ and case of every opening for a key, the newest first."""
+        looked = self._looked.get(service, 0)
+        for entry in self.log(service, looked, OPENINGS[service]):
+            self._looked[service] = entry.position
+            for known in _keys(service, entry.event):
+                case = Case(service, entry.stream)
+                self._arrived.setdefault((service, known), []).insert(0, (entry.organ, case))
+        return self._arrived.get((service, key), [])
 
     # --- the stores, for what no route tells ---
 
@@ -397,7 +400,8 @@ class World:
     def version(self, case: Case) -> int:
         """The present version of a case."""
         query = f"SELECT max(originator_version) AS v FROM {case.service}_events WHERE originator_id = %s"
-        return int(self._database(case.service).execute(query, [case.id]).fetchone().v or 0)
+        found = self._database(case.service).execute(query, [case.id]).fetchone()
+        return int(found.v or 0) if found else 0
 
     def refusals(self, service: str, after: int) -> list[dict[str, Any]]:
         """The audit records of refusals behind a position."""
@@ -434,12 +438,15 @@ class World:
         return Story(self, organ, **more)
 
 
-def _keys(service: str, facts: Mapping[str, Any]) -> Iterable[str]:
-    if service == "verification":
-        return facts["complaint_ids"]
-    if service == "clarification":
-        return [facts["subject"]["ref"]]
-    return [facts["clarification_id"] + f"#{facts['round']}", facts["clarification_id"]]
+def _keys(service: str, opening: Mapping[str, Any]) -> list[str]:
+    """What an opened case can be found by."""
+    match service:
+        case "verification":
+            return list(opening["complaint_ids"])
+        case "clarification":
+            return [opening["subject"]["ref"]]
+        case _:
+            return [opening["clarification_id"], f"{opening['clarification_id']}#{opening['round']}"]
 
 
 def kebab(name: str) -> str:

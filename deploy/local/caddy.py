@@ -115,7 +115,7 @@ def start(
     command: list[str | Path] = [binary(), "run", "--config", config, "--adapter", "caddyfile"]
     child = spawn("caddy", command, log=log, env=env, cwd=folder, keep_fds=keep_fds)
     try:
-        wait_until(child, lambda: accepts(port), 15)
+        wait_until(child, lambda: accepts(port))
     except BaseException:
         child.end()
         raise

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     run.add_argument("--port", type=int, default=8080, help="of the front door on 127.0.0.1")
     run.add_argument("--data", type=Path, help="data folder (ZM_DATA_DIR, else .data)")
     run.add_argument("--services", default=",".join(SERVICES), help="which to start, by comma")
-    run.add_argument("--module", default="services.{name}.main", help="what `python -m` starts for each")
+    run.add_argument("--package", default="services.{name}", help="where each has its main and migrations")
     options = parser.parse_args(argv)
     services = tuple(name for name in options.services.split(",") if name)
     stack = Stack(
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         clock=options.clock,
         ports=Ports(front=options.port),
         services=services,
-        module=options.module,
+        package=options.package,
     )
     for sig in _SIGNALS:
         signal.signal(sig, _ask)

@@ -26,7 +26,9 @@ _SETTINGS = """\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200
-shared_buffers = 128MB
+shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
 password_encryption = 'scram-sha-256'
 fsync = on
 synchronous_commit = on
@@ -122,7 +124,7 @@ class Postgres:
             command = self._account.command(args, death_signal=signal.SIGINT)
             self.child = spawn("postgres", command, log=self._log, cwd=Path("/"), death_signal=signal.SIGKILL)
         pid = self.child.pid
-        wait_until(self.child, lambda: self._ready(pid), 60)
+        wait_until(self.child, lambda: self._ready(pid))
 
     def _ready(self, pid: int) -> bool:
         """postmaster.pid says `ready` in its eighth line, and is of the process that we started."""

@@ -1,12 +1,14 @@
 """Child processes that never outlive the stack, and the small tools for watching them."""
 
 import ctypes
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -116,7 +118,11 @@ def spawn(
     return Child(name, popen, log, time.monotonic())
 
 
-def wait_until(child: Child, ready: Callable[[], bool], seconds: float) -> None:
+START_SECONDS = 120.0
+"""Only what hangs takes so long; on a machine that is busy with other things a service may take half."""
+
+
+def wait_until(child: Child, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
     """Poll `ready`; a child that ends first, or is not ready in time, is a StartError with its last words."""
     until = time.monotonic() + seconds
     while not ready():
@@ -164,24 +170,47 @@ def accepts(port: int) -> bool:
         return False
 
 
-_chosen: set[int] = set()
+class _Ports:
+    """Ports that this process was given: a byte per port in one file, locked while the process lives,
+    so that stacks which start and stop at the same time never hand out the same one."""
+
+    PLACE = Path(tempfile.gettempdir()) / "zhengming-ports"
+
+    def __init__(self) -> None:
+        self._claimed: set[int] = set()
+        self._file: int | None = None
+
+    def claim(self, port: int) -> bool:
+        """Whether the port is ours alone from now on."""
+        if port in self._claimed:
+            return False
+        if self._file is None:  # stays open: closing it would give up every lock
+            self._file = os.open(self.PLACE, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        self._claimed.add(port)
+        return True
+
+
+_PORTS = _Ports()
 
 
 def free_port() -> int:
-    """A loopback port that is free now and that this process has not handed out before.
+    """A loopback port that is free now, and that no process of ours was given while it lives.
 
     Taken from below the range the kernel uses for outgoing connections: a part that is killed and started
     again must find its port as it left it.
     """
     for _ in range(1000):
         port = random.randint(20_000, 31_999)  # noqa: S311 - not a secret
-        if port in _chosen:
+        if not _PORTS.claim(port):
             continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _chosen.add(port)
         return port
     raise StartError("no free port on 127.0.0.1 between 20000 and 31999")

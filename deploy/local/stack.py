@@ -7,8 +7,8 @@ or, in a program:
     with Stack(folder, clock="simulated") as stack:      # `async with` works as well
         httpx.get(stack.url("intake") + "/readyz")
 
-Order of start: PostgreSQL, NATS and the issuer side by side; databases and roles; each service's migration
-and then the service; last the front door, so that an open door means that everything behind it is ready.
+Order of start: PostgreSQL, NATS and the issuer side by side; databases, roles and migrations; the services;
+last the front door, so that an open door means that everything behind it is ready.
 """
 
 import asyncio
@@ -34,15 +34,15 @@ from deploy.local.datafolder import DataFolder
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres, Running, StopMode
 from deploy.local.process import (
+    ROOT,
     Child,
     StartError,
     answers,
     free_port,
-    how_it_ended,
-    last_lines,
     spawn,
     wait_until,
 )
+from shared.store.migrate import migrate
 
 SERVICES = ("intake", "verification", "clarification", "followup", "audit")
 Clock = Literal["simulated", "system"]
@@ -73,7 +73,7 @@ class Stack:
         clock: Clock = "simulated",
         ports: Ports | None = None,
         services: Sequence[str] = SERVICES,
-        module: str = "services.{name}.main",
+        package: str = "services.{name}",
         env: Mapping[str, str] | None = None,
         suites: Mapping[str, str] | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class Stack:
         self.clock: Clock = clock
         self.services = tuple(services)
         self.started_in = 0.0
-        self._module = module
+        self._package = package
         self._extra_env = dict(env or {})
         self.suites = dict(suites or {})
         """ZM_SUITE of a service from its next start on, where it is not the default."""
@@ -353,7 +353,7 @@ class Stack:
                     raise
 
             together([self._start_databases, self.start_nats, lambda: self._start_python("issuer")])
-            together([lambda name=name: self._migrate_and_start(name) for name in self.services])  # type: ignore[misc]
+            together([lambda name=name: self._start_python(name) for name in self.services])  # type: ignore[misc]
         self._start_caddy()
 
     def _start_databases(self) -> None:
@@ -365,6 +365,7 @@ class Stack:
 
         names = [f"zm_{name}" for name in (*self.services, "vault")]
         asyncio.run(ensure())
+        self._migrate()
 
     async def _ensure_database(self, admin_url: str, name: str) -> None:
         owner = f"{name}_owner"
@@ -374,28 +375,25 @@ class Stack:
         )
         await databases.ensure_database(admin_url, name, owner, name, passwords)
 
-    def _migrate_and_start(self, name: str) -> None:
-        command = [sys.executable, "-m", self._module.format(name=name), "migrate"]
-        log = self.data.log(f"{name}-migrate")
-        env = self.environment(name, migrating=True)
-        child = spawn(f"{name} migrate", command, log=log, env=env, keep_fds=self._keep_fds())
-        try:
-            while not child.wait(0.05):
+    def _migrate(self) -> None:
+        """Brings every database to its newest revision, as its owner. Done here and not by a process per
+        service: loading a service takes longer than its migrations do."""
+        for name in self.services:
+            folder = Path(*self._package.format(name=name).split("."))
+            places = {f"zm_{name}_owner": folder / "migrations"}
+            if name == "intake":
+                places["zm_vault_owner"] = folder / "vault" / "migrations"
+            for owner, migrations in places.items():
                 self._check_abandoned()
-        except StartError:
-            child.end(signal.SIGKILL)
-            raise
-        if child.popen.returncode != 0:
-            raise StartError(f"{child.name} {how_it_ended(child)}\n{last_lines(log)}")
-        self._check_abandoned()
-        self._start_python(name)
+                if (ROOT / migrations).is_dir():
+                    migrate(str(migrations), self.database_url(owner))
 
     def _start_python(self, name: str, *, wait: bool = True) -> None:
         if name == "issuer":
             command = [sys.executable, "-m", "deploy.local.issuer"]
             env = self._issuer_environment()
         else:
-            command = [sys.executable, "-m", self._module.format(name=name), "serve"]
+            command = [sys.executable, "-m", f"{self._package.format(name=name)}.main", "serve"]
             env = self.environment(name)
         child = spawn(name, command, log=self.data.log(name), env=env, keep_fds=self._keep_fds())
         self._children[name] = child
@@ -406,7 +404,7 @@ class Stack:
                 self._check_abandoned()
                 return answers(url)
 
-            wait_until(child, ready, 60)
+            wait_until(child, ready)
 
     def _issuer_environment(self) -> dict[str, str]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

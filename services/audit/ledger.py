@@ -25,6 +25,7 @@ from shared.store.types import AlreadyTracked, Append, Appended, StoreUnavailabl
 _LOCK = int.from_bytes(blake2b(b"zhengming.audit.ledger", digest_size=8).digest(), "big", signed=True)
 _BEGIN = f"SET LOCAL plan_cache_mode = force_custom_plan; SELECT pg_advisory_xact_lock({_LOCK})"
 _TRACKED = "SELECT position FROM tracking WHERE source = $1"
+_MOVE = "UPDATE tracking SET position = $2 WHERE source = $1 AND position = $3 RETURNING position"
 _TRACK = """
     INSERT INTO tracking (source, position) VALUES ($1, $2)
     ON CONFLICT (source) DO UPDATE SET position = excluded.position
@@ -90,6 +91,8 @@ class Ledger:
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
+        self._trees: dict[str, proof.Grown] = {}
+        """Each log's tree as this process left it, where it holds all that was taken in."""
 
     async def tracked(self, source: str, /) -> int:
         """The last position of a source that is dealt with; 0 before the first."""
@@ -132,14 +135,17 @@ class Ledger:
             if unparked:
                 await self._unpark(driver, unparked)
             else:
-                await self._follow_on(driver, source, events[0].previous)
+                await self._follow_on(driver, source, events[0].previous, last)
             await driver.copy_records_to_table("ledger", records=rows, columns=_COLUMNS)
             await _write_surroundings(driver, events)
-            await proof.extend(driver, source)
-            if not unparked:
-                await driver.execute(_TRACK, source, last)
+            tree = await (proof.extend(driver, source) if unparked else self._grow(driver, source, events))
+        if tree.size == last:
+            self._trees[source] = tree
 
-    async def _follow_on(self, driver: Any, source: str, previous: int) -> None:
+    async def _follow_on(self, driver: Any, source: str, previous: int, last: int) -> None:
+        """Moves the source's position from where this run begins to where it ends."""
+        if await driver.fetchval(_MOVE, source, last, previous) is not None:
+            return
         tracked = await driver.fetchval(_TRACKED, source) or 0
         if tracked > previous:
             raise AlreadyTracked(f"{source} {previous + 1} was taken in before")
@@ -147,6 +153,15 @@ class Ledger:
             # The inbox fills holes before it comes here; our own database went back in time. No fault of
             # the event, so it must not be parked.
             raise StoreUnavailable(f"{source} stands at {tracked}, {previous} is not there yet")
+        await driver.execute(_TRACK, source, last)
+
+    async def _grow(self, driver: Any, source: str, events: Sequence[Published]) -> proof.Grown:
+        """The tree with this run's leaves. Where it ended with the run before, nothing need be read: a tree
+        never reaches past the position, which the lock keeps where this process left it."""
+        tree = self._trees.get(source)
+        if tree is None or tree.size != events[0].previous:
+            return await proof.extend(driver, source)
+        return await proof.grow(driver, source, tree, [proof.leaf_of_published(e) for e in events])
 
     @staticmethod
     async def _unpark(driver: Any, ids: Sequence[int]) -> None:

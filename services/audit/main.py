@@ -55,6 +55,9 @@ from shared.web.metrics import BusMetrics
 
 log = structlog.get_logger(SERVICE)
 CHECKPOINT_SECONDS = 60.0
+TAKE_IN_REST = 0.1
+"""Seconds that a caught-up audit lets events gather: taken in one by one each costs four times as much, and
+nobody decides anything by it."""
 TITLE = "zhengming audit 审计"
 
 
@@ -122,6 +125,7 @@ class Parts:
             key=self.key,
             parked=self.parked,
             observer=self.metrics,
+            rest=TAKE_IN_REST,
         )
 
     async def sign_for_ever(self, seconds: float = CHECKPOINT_SECONDS) -> None:

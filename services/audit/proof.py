@@ -8,6 +8,7 @@ parked, the tree waits before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
 from services.audit.tables import PUBLISHERS
+from shared.bus.envelope import Published
 from shared.clock import Clock
 from shared.evidence import merkle
 from shared.evidence.checkpoint import Checkpoint, sign
@@ -65,6 +67,23 @@ def leaf_of(service: str, row: Mapping[str, Any]) -> bytes:
     )
 
 
+def leaf_of_published(published: Published) -> bytes:
+    """The same leaf, of the event as it was received."""
+    return merkle.leaf_hash(
+        leaf_data(
+            published.service,
+            published.position,
+            str(published.stream_id),
+            published.stream_version,
+            published.topic,
+            published.recorded_at,
+            published.state_digest,
+            published.content_digest,
+            published.algorithm,
+        )
+    )
+
+
 async def size_of(driver: Any, service: str) -> int:
     """How many leaves the tree has."""
     return int(await driver.fetchval(_SIZE, service))
@@ -85,25 +104,38 @@ async def root_of(driver: Any, service: str, size: int) -> bytes:
     return merkle.root_from_nodes(size, nodes)
 
 
-async def extend(driver: Any, service: str) -> int:
-    """Appends the leaves of what the ledger has beyond the tree without a gap; returns the new size.
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A tree as it stands: how many leaves, and its frontier."""
+
+    size: int
+    frontier: Sequence[bytes]
+
+
+async def extend(driver: Any, service: str) -> Grown:
+    """Appends the leaves of what the ledger has beyond the tree without a gap.
 
     To be called under the ledger's lock, in the transaction that wrote the rows.
     """
     size = await size_of(driver, service)
     peaks = merkle.nodes_for_root(size)
     known = await fetch_nodes(driver, service, peaks)
-    frontier = [known[peak] for peak in peaks]
+    tree = Grown(size, [known[peak] for peak in peaks])
     while True:
-        rows = await driver.fetch(_LEAVES, service, size, _PAGE)
-        leaves = [leaf_of(service, row) for n, row in enumerate(rows, 1) if row["position"] == size + n]
-        nodes, frontier = merkle.extend(frontier, size, leaves)
-        await driver.copy_records_to_table(
-            "nodes", records=[(service, *node) for node in nodes], columns=["service", "level", "idx", "hash"]
-        )
-        size += len(leaves)
+        rows = await driver.fetch(_LEAVES, service, tree.size, _PAGE)
+        leaves = [leaf_of(service, row) for n, row in enumerate(rows, 1) if row["position"] == tree.size + n]
+        tree = await grow(driver, service, tree, leaves)
         if len(leaves) < _PAGE:
-            return size
+            return tree
+
+
+async def grow(driver: Any, service: str, tree: Grown, leaves: Sequence[bytes]) -> Grown:
+    """Appends leaves to the tree as it stands. To be called as `extend` is."""
+    nodes, frontier = merkle.extend(tree.frontier, tree.size, leaves)
+    await driver.copy_records_to_table(
+        "nodes", records=[(service, *node) for node in nodes], columns=["service", "level", "idx", "hash"]
+    )
+    return Grown(tree.size + len(leaves), frontier)
 
 
 class Signer:

@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import UUID
 
 import structlog
-from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.intake.api import IntakeRoutes
@@ -65,6 +64,7 @@ from shared.outgoing.worker import Errand
 from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
 from shared.store.types import StoreUnavailable
+from shared.web.app import Application
 
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
@@ -168,7 +168,7 @@ class Intake:
         self.one_screen = VaultScreen(self.vault_of(parts), widen, today)
         return self.one_screen
 
-    def extend(self, app: FastAPI, parts: Parts) -> None:
+    def extend(self, app: Application, parts: Parts) -> None:
         IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)
         secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
         flood = Flood(secret, parts.settings.report_difficulty)

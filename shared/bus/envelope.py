@@ -1,9 +1,10 @@
 """The form in which an event travels: a CloudEvent with its confidential fields sealed.
 
-`content` is the event in clear, what the evidence digest covers. On the wire only fields of class
-L0 and L1 stand in clear; L2 fields and the digest's salt are sealed with the bus key. The seal is
-bound to all of the rest, so a message that was altered in any place does not open. Cipher and key id stand
-beside the seal, and the digests bear their algorithm in their names: a reader needs no configuration.
+`content` is the event in clear, what the evidence digest covers; it is published as it was stored. On the
+wire only fields of class L0 and L1 stand in clear; all others and the digest's salt are sealed with the bus
+key. The seal is bound to all of the rest, so a message that was altered in any place does not open. Cipher
+and key id stand beside the seal, and the digests bear their algorithm in their names: a reader needs no
+configuration.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from uuid import UUID
 import orjson
 from cryptography.exceptions import InvalidTag
 
-from shared.event import DataClass, Event, IdentityInEvent, Meta, Recorded, event_class
+from shared.event import DataClass, Event, IdentityInEvent, Recorded, event_class
 from shared.evidence.leaf import MEMBERS, algorithm_of
 from shared.store.canonical import content_digest
-from shared.store.sealing import Keyring, keyrings
+from shared.store.mapper import content_of, data_of
+from shared.store.sealing import Keyring, digest_of, keyrings
 from shared.store.types import LogEntry
 from shared.suites import INTERNATIONAL, NONCE_BYTES, Digest, Suite
 
@@ -91,38 +93,36 @@ class BusKey:
 
 
 def content(recorded: Recorded) -> dict[str, Any]:
-    """The published event in clear: what `content_digest` hashes. Keys are ASCII, numbers are whole."""
-    event = recorded.event
-    return _content(recorded, event.__pydantic_serializer__.to_python(event, mode="json"))
+    """The published event in clear: what `content_digest` hashes."""
+    stream, version = recorded.originator_id, recorded.originator_version
+    return content_of(stream, version, recorded.event.topic, data_of(recorded))
 
 
 def to_cloudevent(entry: LogEntry, bus_key: BusKey) -> bytes:
     """A row of the log as it is published."""
-    recorded = entry.recorded
-    published = entry.published or _content_as_proved(entry)
-    sealed_names = _sealed_fields(type(recorded.event))
-    event = published["event"]
-    state, digest = MEMBERS[entry.algorithm]
-    assert recorded.recorded_at is not None
+    published = content_of(entry.stream, entry.version, entry.topic, entry.data)
+    event, clear = published["event"], _clear_fields(entry.topic)
+    algorithm = digest_of(entry.state)
+    state_digest, digest = MEMBERS[algorithm]
     data: dict[str, Any] = {
         "stream": published["stream"],
         "meta": published["meta"],
-        "event": {name: value for name, value in event.items() if name not in sealed_names},
+        "event": {name: value for name, value in event.items() if name in clear},
         "cipher": bus_key.cipher,
         "key": bus_key.active,
         "evidence": {
-            "position": recorded.position,
+            "position": entry.position,
             "previous": entry.previous,
-            "recorded_at": recorded.recorded_at.isoformat(),
+            "recorded_at": entry.recorded_at.isoformat(),
             "topic": entry.topic,
-            state: entry.state_digest.hex(),
+            state_digest: algorithm.of(entry.state).hex(),
             digest: entry.content_digest.hex(),
         },
     }
     envelope = {
         "specversion": "1.0",
         "id": published["id"],
-        "source": "/zhengming/" + recorded.event.service,
+        "source": "/zhengming/" + entry.topic.partition(".")[0],
         "type": published["type"],
         "subject": published["subject"],
         "time": published["time"],
@@ -130,8 +130,8 @@ def to_cloudevent(entry: LogEntry, bus_key: BusKey) -> bytes:
         "data": data,
     }
     secret = {
-        "event": {name: value for name, value in event.items() if name in sealed_names},
-        "salt": recorded.salt.hex(),
+        "event": {name: value for name, value in event.items() if name not in clear},
+        "salt": entry.data["salt"],
     }
     data["sealed"] = bus_key.seal(orjson.dumps(secret), _bound(envelope))
     return orjson.dumps(envelope)
@@ -235,90 +235,16 @@ class Published:
         return content_digest(self.salt, self.content(), self.algorithm) == self.content_digest
 
 
-def _content(recorded: Recorded, event: dict[str, Any]) -> dict[str, Any]:
-    stream = str(recorded.originator_id)
-    return {
-        "id": str(recorded.event_id),
-        "type": type_of(type(recorded.event)),
-        "subject": stream,
-        "time": recorded.meta.occurred_at.isoformat(),
-        "stream": {
-            "id": stream,
-            "version": recorded.originator_version,
-            "kind": recorded.kind,
-            "organ": recorded.stream_organ,
-            "state": recorded.state,
-        },
-        "meta": _meta(recorded.meta),
-        "event": event,
-    }
-
-
-def _content_as_proved(entry: LogEntry) -> dict[str, Any]:
-    """The content whose digest was fixed when the event was appended.
-
-    A class that has grown an optional field since would add its default to an old event; what was
-    stored then is what is set on the event now.
-    """
-    recorded = entry.recorded
-    present = content(recorded)
-    if content_digest(recorded.salt, present, entry.algorithm) == entry.content_digest:
-        return present
-    event = recorded.event
-    stored = _content(
-        recorded, event.__pydantic_serializer__.to_python(event, mode="json", exclude_unset=True)
-    )
-    if content_digest(recorded.salt, stored, entry.algorithm) == entry.content_digest:
-        return stored
-    # Published as it stands: hiding it would stop the log; whoever audits it sees that it is not proved.
-    return present
-
-
-def _meta(meta: Meta) -> dict[str, Any]:
-    """The circumstances, without what is empty: a field added later must not change an old digest."""
-    data: dict[str, Any] = {
-        "actor": meta.actor,
-        "role": meta.role,
-        "organ": meta.organ,
-        "command": meta.command,
-        "policy": meta.policy,
-        "correlation_id": str(meta.correlation_id),
-    }
-    if meta.rule:
-        data["rule"] = meta.rule
-    if meta.duty:
-        data["duty"] = meta.duty
-    if meta.command_id is not None:
-        data["command_id"] = str(meta.command_id)
-    if meta.causation_id is not None:
-        data["causation_id"] = str(meta.causation_id)
-    if meta.links:
-        data["links"] = list(meta.links)
-    if meta.legal_basis:
-        data["legal_basis"] = [dict(basis) for basis in meta.legal_basis]
-    if meta.deadlines:
-        data["deadlines"] = [d.told() for d in meta.deadlines]
-    if meta.deadlines_met:
-        data["deadlines_met"] = list(meta.deadlines_met)
-    if meta.trace_id:
-        data["trace_id"] = meta.trace_id
-    return data
-
-
 @cache
-def type_of(cls: type[Event]) -> str:
-    """The CloudEvents type, which is the subject as well."""
-    return f"zm.{cls.service}.{cls.__name__}.v{cls.version}"
-
-
-@cache
-def _sealed_fields(cls: type[Event]) -> frozenset[str]:
-    """The fields that travel sealed: all that are not plainly L0 or L1."""
+def _clear_fields(topic: str) -> frozenset[str]:
+    """The fields that travel in clear: those that are plainly L0 or L1. What nobody here knows is not."""
+    cls = event_class(topic)
+    if cls is None:
+        return frozenset()
     forbidden = [name for name, found in cls.classes.items() if found >= DataClass.L3]
     if forbidden:
         raise IdentityInEvent(f"{cls.__name__}.{forbidden[0]} may never be published")
-    clear = {name for name, found in cls.classes.items() if found <= DataClass.L1}
-    return frozenset(cls.model_fields) - clear
+    return frozenset(name for name, found in cls.classes.items() if found <= DataClass.L1)
 
 
 def _bound(envelope: dict[str, Any]) -> bytes:

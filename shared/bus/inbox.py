@@ -78,9 +78,12 @@ class Inbox:
         ack_wait: float = 30.0,
         heartbeat: float = 1.0,
         janitor: float = 5.0,
+        rest: float = 0.02,
     ) -> None:
         """`attempts` and `first_pause`: how often and after which growing pauses a failing event is tried.
-        `janitor`: how often it is looked whether something is parked behind nothing any more."""
+        `janitor`: how often it is looked whether something is parked behind nothing any more.
+        `rest`: seconds that it rests once it has caught up. Under a steady stream that makes the next run
+        longer, and each event cheaper; whoever comes after a while finds it waiting."""
         if (handle is None) == (handle_batch is None):
             raise ValueError("an inbox has either a handler or a batch handler")
         self.position = 0
@@ -102,9 +105,12 @@ class Inbox:
         self._ack_wait = ack_wait
         self._heartbeat = heartbeat
         self._janitor = janitor
+        self._rest = rest
         self._blocked: set[str] = set()
         self._seen = 0
         """The last event looked at; those after `position` needed no effect and are not yet behind us."""
+        self._furthest = 0
+        """The last position that the broker has brought."""
         self._tidied = 0.0
         self._lock = asyncio.Lock()
 
@@ -148,6 +154,8 @@ class Inbox:
                         await self._take(messages)
                         backoff.reset()
                     await self._release_orphans()
+                if 0 < len(messages) < self._batch:
+                    await asyncio.sleep(self._rest)
 
     async def _reload(self) -> None:
         self.position = self._seen = await self._recorder.tracked(self._source)
@@ -173,7 +181,8 @@ class Inbox:
                 name=self._service,
                 durable_name=self._service,
                 deliver_policy=DeliverPolicy.ALL,
-                ack_policy=AckPolicy.EXPLICIT,
+                # One answer for a whole run, and for all that came before it (`_answer`).
+                ack_policy=AckPolicy.ALL,
                 ack_wait=self._ack_wait,
                 max_deliver=-1,  # any other number is a silent skip
                 max_ack_pending=self._batch,
@@ -195,11 +204,19 @@ class Inbox:
         try:
             await self._apply_in_order([arrival for arrival, _ in taken])
         finally:
-            for arrival, message in taken:
-                # What is not behind us comes again soon.
-                await (message.ack() if arrival.position <= self.position else message.nak(delay=1))
+            await self._answer(taken)
         if taken:
             self._observer.lag(self._source, taken[-1][1].metadata.num_pending)
+
+    async def _answer(self, taken: Sequence[tuple[Arrival, Msg]]) -> None:
+        """Tells the broker how far we are. What is not behind us comes again soon; until it is, nothing is
+        acknowledged, since that would speak for it too."""
+        for arrival, message in taken:
+            if arrival.position > self.position:
+                await message.nak(delay=1)
+            self._furthest = max(self._furthest, arrival.position)
+        if taken and self._furthest <= self.position:
+            await max(taken, key=_sequence)[1].ack()
 
     async def _apply_in_order(self, arrivals: Sequence[Arrival]) -> None:
         """Skips what came before, fills holes, and deals with what follows in runs as long as they go."""
@@ -538,6 +555,10 @@ class Inbox:
             if head.reason == BEHIND:
                 await self._drain(correlation)
         self._blocked = await self._parked.correlations(self._source)
+
+
+def _sequence(taken: tuple[Arrival, Msg]) -> int:
+    return taken[1].metadata.sequence.stream
 
 
 def is_away(error: BaseException) -> bool:

@@ -25,12 +25,12 @@ from nats.js.errors import APIError, NotFoundError
 from shared import failpoint
 from shared.bus.backoff import Backoff, heed_cancellation
 from shared.bus.connection import connected
-from shared.bus.envelope import BusKey, to_cloudevent, type_of
+from shared.bus.envelope import BusKey, to_cloudevent
 from shared.bus.log import Log
 from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, TRACEPARENT, stream_name, stream_subjects
 from shared.bus.observer import Observer
 from shared.bus.parking import reason_of
-from shared.event import Recorded
+from shared.store.mapper import type_of
 from shared.store.types import LogEntry
 
 log = structlog.get_logger(__name__)
@@ -165,7 +165,7 @@ class Relay:
 
     async def _follow(self, backoff: Backoff) -> None:
         loop = asyncio.get_running_loop()
-        checked = loop.time()
+        checked, connections = loop.time(), self._nc.stats["reconnects"]
         while True:
             heed_cancellation()
             entries = await self._log.read(self.position, self._window)
@@ -176,9 +176,10 @@ class Relay:
                 full, self._window = len(entries) == self._window, self._batch
                 if full:
                     continue
-            elif loop.time() - checked > self._recheck:
+            elif loop.time() - checked > self._recheck or self._nc.stats["reconnects"] != connections:
+                # A broker that was away may have forgotten what it had not yet synced.
+                checked, connections = loop.time(), self._nc.stats["reconnects"]
                 await self._resync()
-                checked = loop.time()
             # Asked before the store is: it knows in memory, and most often that there is nothing yet.
             with suppress(TimeoutError):
                 await self._log.wait_for(self.position, 1.0)
@@ -193,7 +194,7 @@ class Relay:
         await self._send(entries[-1], self._sequence + len(entries) - 1, self._js.publish)
         failpoint.hit("relay.after_publish")
         self._sequence += len(entries)
-        self.position = entries[-1].recorded.position
+        self.position = entries[-1].position
         self._observer.published(self._service, len(entries), self.position)
 
     def _check_chain(self, entries: list[LogEntry]) -> None:
@@ -201,27 +202,27 @@ class Relay:
         for entry in entries:
             if entry.previous != previous:
                 raise Halt(
-                    f"the store's log is broken: position {entry.recorded.position} "
+                    f"the store's log is broken: position {entry.position} "
                     f"follows {entry.previous}, expected {previous}"
                 )
-            previous = entry.recorded.position
+            previous = entry.position
 
     async def _send(
         self, entry: LogEntry, after_sequence: int, publish: Callable[..., Awaitable[Any]]
     ) -> None:
-        recorded = entry.recorded
         headers = {
             "Nats-Expected-Last-Sequence": str(after_sequence),
-            POSITION: str(recorded.position),
+            POSITION: str(entry.position),
             PREVIOUS: str(entry.previous),
-            EVENT_ID: str(recorded.event_id),
+            EVENT_ID: entry.event_id,
         }
-        if recorded.meta.trace_id:
-            headers[TRACEPARENT] = _traceparent(recorded)
+        if trace := entry.data["meta"].get("trace_id"):
+            headers[TRACEPARENT] = trace if "-" in trace else _traceparent(trace, entry.event_id)
+        subject = type_of(entry.topic, entry.data["event_version"])
         try:
-            await publish(type_of(type(recorded.event)), to_cloudevent(entry, self._key), headers=headers)
+            await publish(subject, to_cloudevent(entry, self._key), headers=headers)
         except nats.errors.MaxPayloadError:
-            raise Halt(f"the event at position {recorded.position} is too large for the broker") from None
+            raise Halt(f"the event at position {entry.position} is too large for the broker") from None
         except APIError as refusal:
             if refusal.err_code in _WRONG_LAST_SEQUENCE:
                 raise _Overtaken from refusal
@@ -230,6 +231,5 @@ class Relay:
             raise
 
 
-def _traceparent(recorded: Recorded) -> str:
-    trace = recorded.meta.trace_id
-    return trace if "-" in trace else f"00-{trace}-{recorded.event_id.hex[:16]}-01"
+def _traceparent(trace: str, event_id: str) -> str:
+    return f"00-{trace}-{event_id.replace('-', '')[:16]}-01"

@@ -106,7 +106,8 @@ class Catalogue:
         if len(self._by_id) != len(rows):
             raise ValueError("a deadline id occurs twice")
         self._started = _index((row, row.starts_on) for row in rows)
-        self._satisfied = _index((row, row.satisfied_by) for row in rows)
+        satisfied = _index((row, row.satisfied_by) for row in rows)
+        self._satisfied = {key: tuple(row.id for row in found) for key, found in satisfied.items()}
         self._extended = _index((row, row.extended_by) for row in rows)
 
     @classmethod
@@ -130,7 +131,7 @@ class Catalogue:
 
     def satisfied_by(self, service: str, event_type: str) -> tuple[str, ...]:
         """The ids of the deadlines of its own stream that the event ends."""
-        return tuple(row.id for row in self._satisfied.get((service, event_type), ()))
+        return self._satisfied.get((service, event_type), ())
 
     def extended_by(self, service: str, event_type: str) -> tuple[str, ...]:
         """The ids of the deadlines that the event extends."""

@@ -15,14 +15,13 @@ from uuid import UUID
 
 from eventsourcing.persistence import Tracking
 
-from shared.event import Recorded
-from shared.store.recent import Fresh
 from shared.store.types import (
     AlreadyTracked,
     Appended,
     CommandMismatch,
     CommandRecord,
     Effect,
+    LogEntry,
     VersionConflict,
     VersionGap,
 )
@@ -41,12 +40,11 @@ class EventRow(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """An event ready to be written: its row, and what its reader gets back."""
+    """An event ready to be written: its row, and what is sealed in it where that is at hand."""
 
     row: EventRow
-    recorded: Recorded | None = None
     number: str = ""
-    published: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
 
 
 class Unit(Protocol):
@@ -69,10 +67,6 @@ class Unit(Protocol):
 
     def render(self, index: int, number: str) -> Rendered:
         """The row of one event, holding the human number that it was given ("" where its series is)."""
-        ...
-
-    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Fresh | None:
-        """The event in its place, to be handed back once it is durable."""
         ...
 
 
@@ -109,8 +103,8 @@ class Writes:
     first_position: int
     recorded_at: datetime
     events: list[EventRow] = field(default_factory=list)
-    fresh: list[Fresh] = field(default_factory=list)
-    """The same events as they will be read."""
+    entries: list[LogEntry] = field(default_factory=list)
+    """The same events as they will be read, where what is sealed in them is at hand."""
     commands: list[tuple[CommandRecord, KnownCommand]] = field(default_factory=list)
     tracked: dict[str, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
@@ -160,10 +154,13 @@ def _admit(unit: Unit, facts: Facts, writes: Writes) -> Appended:
     rendered, counters = _render(unit, facts)
 
     recorded_at = writes.recorded_at
-    placed = [unit.place(r, n, recorded_at) for n, r in enumerate(rendered, facts.position + 1)]
-    fresh = [event for event in placed if event is not None]
+    entries = [
+        _placed(item.row, item.data, position, recorded_at)
+        for position, item in enumerate(rendered, facts.position + 1)
+        if item.data is not None
+    ]
     writes.events.extend(item.row for item in rendered)
-    writes.fresh.extend(fresh)
+    writes.entries.extend(entries)
     facts.position += len(rendered)
     facts.versions.update(versions)
     facts.counters.update(counters)
@@ -184,7 +181,14 @@ def _admit(unit: Unit, facts: Facts, writes: Writes) -> Appended:
         known = KnownCommand(command.request_hash, answer, facts.position, recorded_at)
         facts.commands[command.id] = known
         writes.commands.append((command, known))
-    return Appended(tuple(event.entry.recorded for event in fresh), facts.position, recorded_at, answer)
+    return Appended(tuple(entries), facts.position, recorded_at, answer)
+
+
+def _placed(row: EventRow, data: dict[str, Any], position: int, recorded_at: datetime) -> LogEntry:
+    """The event in its place, as it is read once it is durable."""
+    return LogEntry(
+        position, row.stream, row.version, row.topic, recorded_at, data, position - 1, row.state, row.digest
+    )
 
 
 def _check_source(unit: Unit, facts: Facts) -> None:

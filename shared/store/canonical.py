@@ -26,7 +26,7 @@ def canonical(value: Any) -> bytes:
 
 def content_digest(salt: bytes, published: dict[str, Any], algorithm: Digest = Digest.SHA_256) -> bytes:
     """What the proof covers of an event: its published content in clear, unguessable by its salt."""
-    return algorithm.of(canonical({"salt": salt.hex(), "event": published}))
+    return algorithm.of(b'{"event":%s,"salt":"%s"}' % (canonical(published), salt.hex().encode()))
 
 
 def _plain(value: Any) -> bool:
@@ -35,12 +35,12 @@ def _plain(value: Any) -> bool:
     if kind is str or value is None or kind is bool:
         return True
     if kind is dict:
-        for key, item in value.items():
-            if type(key) is not str or not key.isascii():
+        try:
+            if not "".join(value).isascii():
                 return False
-            if type(item) is not str and not _plain(item):
-                return False
-        return True
+        except TypeError:  # a key that is no string
+            return False
+        return all(type(item) is str or _plain(item) for item in value.values())
     if kind is list or kind is tuple:
         return all(map(_plain, value))
     return kind is int and -_SAFE_INTEGER <= value <= _SAFE_INTEGER

@@ -1,9 +1,10 @@
 """Group commit: appends that wait together are decided together and written in one transaction.
 
 One task drains a bounded queue into batches. A batch holds the store's advisory lock for one transaction:
-read the facts, decide in memory (`admission`), write one statement per table, commit, answer. Nothing is
-answered before it is durable. When the answer to a COMMIT is lost, the next attempt first finds out, under
-the same lock, whether it happened. The task outlives every loss of the database.
+read the facts, decide in memory (`admission`), write one statement per table, commit, answer. Where the facts
+are known already, since this process has written last, all of it is one statement. Nothing is answered before
+it is durable. When the answer to a COMMIT is lost, the next attempt first finds out, under the same lock,
+whether it happened. The task outlives every loss of the database.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -23,11 +25,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
 from shared.failpoint import hit
-from shared.store.admission import Outcome, Unit, Writes, decide
+from shared.store.admission import Facts, Outcome, Unit, Writes, decide
 from shared.store.driver import away, driver_of
-from shared.store.recent import Fresh
 from shared.store.statements import Statements
-from shared.store.types import Appended, StoreError, StoreUnavailable
+from shared.store.types import Appended, LogEntry, StoreError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -56,10 +57,20 @@ class Tally:
     """What the committer did since it started, for metrics."""
 
     batches: int = 0
+    at_once: int = 0
+    """Batches that took one statement."""
     appends: int = 0
     retries: int = 0
     doubts: int = 0
     refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The end of the log as this process has written it; true until somebody else writes."""
+
+    position: int
+    recorded_at: datetime
 
 
 class _Unanswered(Exception):
@@ -104,7 +115,7 @@ class Committer:
         engine: AsyncEngine,
         statements: Statements,
         clock: Clock,
-        on_commit: Callable[[int, Sequence[Fresh]], None],
+        on_commit: Callable[[int, Sequence[LogEntry]], None],
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -115,6 +126,7 @@ class Committer:
         self._on_commit = on_commit
         self._queue = _Queue()
         self._connection = _Connection()
+        self._head: _Head | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -194,7 +206,10 @@ class Committer:
         doubt: Doubt | None = None
         while True:
             try:
-                outcomes = await self._transact([waiting.unit for waiting in batch], doubt)
+                units = [waiting.unit for waiting in batch]
+                outcomes = (await self._at_once(units)) if doubt is None else None
+                if outcomes is None:
+                    outcomes = await self._transact(units, doubt)
             except _Unanswered as unanswered:
                 doubt = unanswered.doubt
                 self.tally.doubts += 1
@@ -219,6 +234,43 @@ class Committer:
             await asyncio.sleep(delay)
             delay = min(2 * delay, longest)
 
+    async def _at_once(self, units: Sequence[Unit]) -> list[Outcome] | None:
+        """Everything in one statement, where the end of the log is known and the units only add events.
+
+        None, and nothing has happened, where it takes more: somebody else wrote, a version or a command is
+        taken. That is then decided for each unit, on the facts.
+        """
+        head, self._head = self._head, None
+        driver = self._connection.driver
+        if head is None or driver is None or driver.is_closed() or not all(map(_only_adds, units)):
+            return None
+        # What it is built on is taken for granted here and asked in the statement.
+        versions: dict[UUID, int] = {}
+        for unit in units:
+            for stream, version in unit.places:
+                versions.setdefault(stream, version - 1)
+        built_on = [(stream, version) for stream, version in versions.items() if version > 0]
+        facts = Facts(head.position, head.recorded_at, versions)
+        outcomes, writes = decide(units, facts, self._clock.now())
+        if not writes.events:
+            return None
+        hit("store.before_commit")
+        try:
+            async with asyncio.timeout(self.limits.transaction):
+                written = await self._statements.write_at_once(driver, writes, built_on)
+        except asyncpg.UniqueViolationError:
+            return None
+        except Exception as error:
+            if isinstance(error, asyncpg.PostgresError) and not away(error):
+                raise
+            raise _Unanswered(Doubt(outcomes, facts.position, _last_event(writes), "")) from error
+        if not written:
+            return None
+        hit("store.after_commit")
+        self.tally.at_once += 1
+        self._wrote(facts.position, writes)
+        return outcomes
+
     async def _transact(self, units: Sequence[Unit], doubt: Doubt | None) -> list[Outcome]:
         statements = self._statements
         async with asyncio.timeout(self.limits.transaction):
@@ -237,8 +289,12 @@ class Committer:
         hit("store.before_commit")
         await self._end(driver, Doubt(outcomes, facts.position, _last_event(writes), transaction))
         hit("store.after_commit")
-        self._on_commit(facts.position, writes.fresh)
+        self._wrote(facts.position, writes)
         return outcomes
+
+    def _wrote(self, position: int, writes: Writes) -> None:
+        self._head = _Head(position, writes.recorded_at)
+        self._on_commit(position, writes.entries)
 
     async def _end(self, driver: Any, doubt: Doubt) -> None:
         """COMMIT; whatever it does not answer is in doubt, except a refusal of the database itself."""
@@ -269,6 +325,7 @@ class Committer:
         if connection.held is None:
             connection.held = await self._engine.connect()
             connection.driver = await driver_of(connection.held)
+            await self._statements.set_up(connection.driver)
         return connection.driver
 
     async def _disconnect(self) -> None:
@@ -291,6 +348,17 @@ def _answer(waiting: Waiting, outcome: Outcome) -> None:
         waiting.answer.set_exception(outcome)
     else:
         waiting.answer.set_result(outcome)
+
+
+def _only_adds(unit: Unit) -> bool:
+    """Whether a unit writes nothing but events and its command, and depends on nothing but its streams."""
+    command = unit.command
+    return bool(
+        unit.places
+        and unit.tracking is None
+        and not (unit.parked or unit.unparked or unit.effects or any(unit.series))
+        and (command is None or any(stream == command.stream for stream, _ in unit.places))
+    )
 
 
 def _last_event(writes: Writes) -> UUID | None:

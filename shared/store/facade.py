@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import datetime
 from hashlib import sha256
 from threading import Event, Thread
 from typing import Any, TypeVar
@@ -33,7 +32,6 @@ from shared.clock import Clock, SystemClock
 from shared.store.admission import EventRow, Rendered
 from shared.store.committer import Committer
 from shared.store.driver import away
-from shared.store.recent import Fresh
 from shared.store.schema import KernelTables
 from shared.store.statements import Statements
 from shared.store.types import (
@@ -60,7 +58,7 @@ class SyncRecorder(ProcessRecorder):
             self._engine,
             Statements(self._tables),
             clock or SystemClock(),
-            on_commit=lambda position, fresh: None,
+            on_commit=lambda position, entries: None,
         )
         self._run(self._committer.start())
 
@@ -231,10 +229,7 @@ class _StoredUnit:
         stream = _uuid(event.originator_id)
         digest = sha256(event.state).digest()
         row = EventRow(stream, event.originator_version, event.topic, event.state, digest, stream, uuid4())
-        return Rendered(row, number=number)
-
-    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Fresh | None:
-        return None
+        return Rendered(row, number)
 
 
 def _uuid(id: UUID | str) -> UUID:

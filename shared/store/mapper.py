@@ -2,7 +2,8 @@
 
 The stored state is JSON: `event` (the payload), `event_version`, `meta` (without what is empty),
 `salt`, `event_id`, `kind`, `organ` and `state`. Old payloads are lifted to the class's version by its
-`upcast_v1_v2` when they are read; stored bytes never change.
+`upcast_v1_v2` when they are read; stored bytes never change. What is published and proved is the same
+values in another order (`content_of`), so a log is published as it is stored and no class is built for it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,11 @@ class EventMapper(Mapper[UUID]):
         """Seals an event for its place."""
         topic = domain_event.event.topic
         stream, version = domain_event.originator_id, domain_event.originator_version
-        state = self.sealer.seal(encode(domain_event), stream, version, topic)
-        return StoredEvent(stream, version, topic, state)
+        return StoredEvent(stream, version, topic, self.seal(data_of(domain_event), stream, version, topic))
+
+    def seal(self, data: dict[str, Any], stream: UUID, version: int, topic: str) -> bytes:
+        """The stored JSON of an event, sealed for its place."""
+        return self.sealer.seal(orjson.dumps(data), stream, version, topic)
 
     def to_domain_event(
         self, stored_event: StoredEvent, *, position: int = 0, recorded_at: datetime | None = None
@@ -71,22 +75,27 @@ class EventMapper(Mapper[UUID]):
         )
 
     def raw(self, stored_event: StoredEvent) -> dict[str, Any]:
-        """The stored JSON with its payload lifted to the present version, without building classes.
-
-        For projections: a topic nobody here knows is no error, its payload is given as it stands.
-        """
-        stream = stored_event.originator_id
+        """The stored JSON with its payload lifted to the present version, without building classes."""
+        stream, topic = stored_event.originator_id, stored_event.topic
         assert isinstance(stream, UUID)
-        return self.open(stream, stored_event.originator_version, stored_event.topic, stored_event.state)
+        return lifted(topic, self.open(stream, stored_event.originator_version, topic, stored_event.state))
 
     def open(self, stream: UUID, version: int, topic: str, state: bytes) -> dict[str, Any]:
-        """As `raw`, from the columns of a row."""
+        """The stored JSON as it stands, from the columns of a row."""
         data: dict[str, Any] = orjson.loads(self.sealer.open(state, stream, version, topic))
-        cls = event_class(topic)
-        if cls is not None and data["event_version"] < cls.version:
-            data["event"] = _lift(cls, data["event"], data["event_version"])
-            data["event_version"] = cls.version
         return data
+
+
+def lifted(topic: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The stored JSON with its payload of the present version; `data` itself stays as it is.
+
+    A topic nobody here knows is no error, its payload is given as it stands.
+    """
+    cls = event_class(topic)
+    if cls is None or data["event_version"] >= cls.version:
+        return data
+    payload = _lift(cls, dict(data["event"]), data["event_version"])
+    return {**data, "event": payload, "event_version": cls.version}
 
 
 def _lift(cls: type[Event], payload: dict[str, Any], version: int) -> dict[str, Any]:
@@ -99,25 +108,50 @@ def _lift(cls: type[Event], payload: dict[str, Any], version: int) -> dict[str, 
     return payload
 
 
-def encode(recorded: Recorded) -> bytes:
-    """The JSON that is sealed."""
+def data_of(recorded: Recorded) -> dict[str, Any]:
+    """An event as it is stored."""
     event = recorded.event
-    return orjson.dumps(
-        {
-            "event": orjson.Fragment(event.__pydantic_serializer__.to_json(event)),
-            "event_version": event.version,
-            "meta": encode_meta(recorded.meta),
-            "salt": recorded.salt.hex(),
-            "event_id": recorded.event_id,
-            "kind": recorded.kind,
-            "organ": recorded.stream_organ,
-            "state": recorded.state,
-        }
-    )
+    return {
+        "event": event.__pydantic_serializer__.to_python(event, mode="json"),
+        "event_version": event.version,
+        "meta": encode_meta(recorded.meta),
+        "salt": recorded.salt.hex(),
+        "event_id": str(recorded.event_id),
+        "kind": recorded.kind,
+        "organ": recorded.stream_organ,
+        "state": recorded.state,
+    }
+
+
+def content_of(stream: UUID, version: int, topic: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The published content of what is stored, in clear: what `content_digest` covers. Keys are ASCII,
+    numbers are whole."""
+    id, meta = str(stream), data["meta"]
+    return {
+        "id": data["event_id"],
+        "type": type_of(topic, data["event_version"]),
+        "subject": id,
+        "time": meta["occurred_at"],
+        "stream": {
+            "id": id,
+            "version": version,
+            "kind": data["kind"],
+            "organ": data["organ"],
+            "state": data["state"],
+        },
+        "meta": {name: value for name, value in meta.items() if name != "occurred_at"},
+        "event": data["event"],
+    }
+
+
+def type_of(topic: str, version: int) -> str:
+    """The CloudEvents type, which is the subject as well."""
+    return f"zm.{topic}.v{version}"
 
 
 def encode_meta(meta: Meta) -> dict[str, Any]:
-    """The circumstances as JSON values, without what is empty."""
+    """The circumstances as JSON values, without what is empty: a field added later must not change an old
+    digest."""
     data: dict[str, Any] = {
         "occurred_at": meta.occurred_at.isoformat(),
         "actor": meta.actor,
@@ -138,7 +172,7 @@ def encode_meta(meta: Meta) -> dict[str, Any]:
     if meta.links:
         data["links"] = list(meta.links)
     if meta.legal_basis:
-        data["legal_basis"] = list(meta.legal_basis)
+        data["legal_basis"] = [dict(basis) for basis in meta.legal_basis]
     if meta.deadlines:
         data["deadlines"] = [d.told() for d in meta.deadlines]
     if meta.deadlines_met:

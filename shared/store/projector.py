@@ -1,8 +1,9 @@
-"""Read models: a supervised loop per projection, and its rebuild beside the one that serves.
+"""Read models: one supervised loop for all projections, and the rebuild of each beside the one that serves.
 
 A batch of events and the position behind it are one transaction, so a read model is always the fold of a
-prefix of the log. A loop survives every loss of the database and every error of its projection: it logs,
-waits and tries again, reports its lag, and never stops without a word.
+prefix of the log. Projections that get on share one reading of the log and one transaction; as soon as one of
+them fails, each goes on by itself until none does. A loop survives every loss of the database and every error
+of its projection: it logs, waits and tries again, reports its lag, and never stops without a word.
 """
 
 from __future__ import annotations
@@ -23,12 +24,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateIndex
 
 from shared.clock import Clock
+from shared.store.driver import borrowed, driver_of
 from shared.store.recorder import Recorder
 from shared.store.rows import RowSet
 from shared.store.schema import NEXT_SCHEMA, VIEW_SCHEMA, ProjectionTables
 from shared.store.types import RawEntry
 
 log = structlog.get_logger(__name__)
+
+# The custom plan: one that was made while a table was small scans it for ever.
+_BEGIN = "BEGIN; SET LOCAL plan_cache_mode = force_custom_plan"
+# ruff: noqa: S608 -- the names are those of our own tables
+_THESE = "(name, version) IN (SELECT * FROM unnest($1::text[], $2::int[]))"
+_LOCK_POSITIONS = (
+    f"SELECT name, position FROM {VIEW_SCHEMA}.projection_positions WHERE {_THESE} ORDER BY name FOR UPDATE"
+)
+_MOVE_POSITIONS = f"UPDATE {VIEW_SCHEMA}.projection_positions SET position = $3 WHERE {_THESE}"
 
 OnLag = Callable[[str, int], None]
 """Told a projection's name and how many events it is behind."""
@@ -75,6 +86,8 @@ class Projector:
         self.lag: dict[str, int] = {}
         self.failing: dict[str, str] = {}
         """The kind of the last error of each projection that does not get on."""
+        self._alone: set[str] = set()
+        """The projections that have not come within a batch of the end since they went on by themselves."""
         self._engine = engine
         self._recorder = recorder
         self._projections = {projection.name: projection for projection in projections}
@@ -83,25 +96,23 @@ class Projector:
         self._books = ProjectionTables()
         self._positions: dict[str, int] = {}
         self._moved: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self._projections}
-        self._loops: list[asyncio.Task[None]] = []
+        self._loop: asyncio.Task[None] | None = None
         self._filling = asyncio.Lock()
         """One at a time holds its rows in memory; side by side they would be no sooner done."""
         for projection in projections:
             _check(projection)
 
     async def start(self) -> None:
-        """Starts a loop for each projection; the database need not be there yet."""
-        self._loops = [
-            asyncio.create_task(self._supervise(p), name=f"projection {p.name}")
-            for p in self._projections.values()
-        ]
+        """Starts the loop; the database need not be there yet."""
+        if self._projections:
+            self._loop = asyncio.create_task(self._run(), name="projections")
 
     async def stop(self) -> None:
-        """Stops the loops; a batch in work is rolled back and comes again."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        self._loops = []
+        """Stops the loop; a batch in work is rolled back and comes again."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+            self._loop = None
 
     async def prepare(self) -> None:
         """Creates what is missing: bookkeeping, and the tables of versions that never ran here."""
@@ -150,25 +161,42 @@ class Projector:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, 0.05)):
                     await moved.wait()
-            if not self._loops:
+            if self._loop is None:
                 with contextlib.suppress(DBAPIError, OSError):
                     await self.position(name)
         return True
 
-    async def _supervise(self, projection: Projection) -> None:
+    async def _run(self) -> None:
+        everyone = list(self._projections.values())
+        while True:
+            self._alone = set(self._projections)
+            await asyncio.gather(*(self._catch_up(projection) for projection in everyone))
+            try:
+                while True:
+                    await self._step(everyone)
+            except Exception as error:
+                # Whose it was shows when each goes on by itself.
+                log.warning("projections.apart", error=_kind(error))
+
+    async def _catch_up(self, projection: Projection) -> None:
+        """One projection by itself, until all are near the end of the log: more than a batch behind, it would
+        hold up the others."""
         name = projection.name
         delay, longest = self.BACKOFF
         while True:
             try:
                 await self.prepare()
                 await self._bring_up(projection)
-                while True:
-                    await self._step(projection)
+                while self._alone:
+                    await self._step([projection])
                     delay = self.BACKOFF[0]
                     self.failing.pop(name, None)
+                    if self.lag[name] < self.BATCH:
+                        self._alone.discard(name)
+                return
             except Exception as error:
-                kind = type(getattr(error, "orig", None) or error).__name__
-                self.failing[name] = kind
+                self._alone.add(name)
+                self.failing[name] = kind = _kind(error)
                 # Not the message: it may quote a row.
                 log.warning("projection.failing", projection=name, error=kind, retry_in=delay)
                 await asyncio.sleep(delay)
@@ -180,7 +208,7 @@ class Projector:
         head = await self._recorder.max_position()
         self._report(projection.name, head - position)
         if position == 0 and head > self.BULK:
-            async with self._alone(projection) as guard:
+            async with self._exclusively(projection) as guard:
                 # Another replica may have done it while we waited.
                 if await self.position(projection.name) == 0:
                     await self._rebuild(projection, guard)
@@ -200,33 +228,54 @@ class Projector:
                 )
             )
 
-    async def _step(self, projection: Projection) -> None:
-        """Folds the next batch in, or waits for one."""
-        name = projection.name
-        position = self._positions.get(name, 0)
-        if not await self._recorder.wait_for(position, 1.0):
+    async def _step(self, projections: Sequence[Projection]) -> None:
+        """Folds the next batch into those of them that are furthest behind, or waits for one."""
+        known = min(map(self._position_of, projections))
+        if not await self._recorder.wait_for(known, 1.0):
             # Asked, not assumed: waiting in vain is also what a database that is away looks like.
-            self._report(name, await self._recorder.max_position() - position)
+            head = await self._recorder.max_position()
+            for projection in projections:
+                self._report(projection.name, head - self._position_of(projection))
             return
         # Whoever waits for the answer to a command, and the relay, come first: this keeps the loop busy.
         await asyncio.sleep(self.AFTER_OTHERS)
         began = monotonic()
-        async with self._engine.begin() as connection:
-            # The row lock makes a second projector of the same service wait, and go on behind us.
-            position = await self._read_position(connection, projection, lock=True)
-            batch = await self._recorder.read_raw(position, self.BATCH)
-            if batch:
-                rows = RowSet({table: table for table in projection.tables}, connection)
-                await projection.apply(batch, rows)
-                await rows.flush()
-                position = batch[-1].position
-                await self._write_position(connection, projection, position)
-        self._reached(name, position)
-        head = position if len(batch) < self.BATCH else await self._recorder.max_position()
-        self._report(name, head - position)
-        if len(batch) < self.BATCH:
+        full = await self._fold(projections)
+        head = await self._recorder.max_position() if full else max(map(self._position_of, projections))
+        for projection in projections:
+            self._report(projection.name, head - self._position_of(projection))
+        if not full:
             # Caught up: under a steady stream a rest makes the next batch larger, and each event cheaper.
             await asyncio.sleep(min(self.REST * (monotonic() - began), self.LONGEST_REST))
+
+    async def _fold(self, projections: Sequence[Projection]) -> bool:
+        """One batch in one transaction; whether there may be more. A connection on which it fails is given
+        up, and the transaction with it."""
+        async with borrowed(self._engine) as driver:
+            await driver.execute(_BEGIN)
+            # The row locks make a second projector of the same service wait, and go on behind us.
+            keys = [p.name for p in projections], [p.version for p in projections]
+            positions = dict(await driver.fetch(_LOCK_POSITIONS, *keys))
+            if len(positions) != len(projections):
+                raise LookupError("a projection was not prepared")
+            position = min(positions.values())
+            behind = [p for p in projections if positions[p.name] == position]
+            batch = await self._recorder.read_raw(position, self.BATCH)
+            if batch:
+                for projection in behind:
+                    rows = RowSet({table: table for table in projection.tables}, driver)
+                    await projection.apply(batch, rows)
+                    await rows.flush()
+                    positions[projection.name] = batch[-1].position
+                keys = [p.name for p in behind], [p.version for p in behind]
+                await driver.execute(_MOVE_POSITIONS, *keys, batch[-1].position)
+            await driver.execute("COMMIT")
+        for name, reached in positions.items():
+            self._reached(name, reached)
+        return len(batch) == self.BATCH or len(behind) < len(projections)
+
+    def _position_of(self, projection: Projection) -> int:
+        return self._positions.get(projection.name, 0)
 
     async def rebuild(self, name: str) -> int:
         """Fills the next generation from the whole log, then switches; returns the position reached.
@@ -236,11 +285,11 @@ class Projector:
         """
         projection = self._projections[name]
         await self.prepare()
-        async with self._alone(projection) as guard:
+        async with self._exclusively(projection) as guard:
             return await self._rebuild(projection, guard)
 
     @contextlib.asynccontextmanager
-    async def _alone(self, projection: Projection) -> AsyncIterator[AsyncConnection]:
+    async def _exclusively(self, projection: Projection) -> AsyncIterator[AsyncConnection]:
         """Nobody else rebuilds this version meanwhile: the next generation has one name.
 
         Gives the connection whose session holds the lock; a lock that was lost shows when it is used.
@@ -266,11 +315,12 @@ class Projector:
         async with self._engine.begin() as connection:
             # The row's lock holds the live loop up while the last events come in.
             await self._read_position(connection, projection, lock=True)
-            rows = RowSet(targets, connection)
+            driver = await driver_of(connection)
+            rows = RowSet(targets, driver)
             while batch := await self._recorder.read_raw(position, self.BATCH):
                 await projection.apply(batch, rows)
                 await rows.flush()
-                rows.bind(connection)
+                rows.bind(driver)
                 position = batch[-1].position
             await self._switch(connection, projection, position)
             await guard.execute(select(1))  # still alone
@@ -293,27 +343,27 @@ class Projector:
     async def _fill(self, projection: Projection, targets: dict[Table, Table]) -> int:
         """Folds the log in memory and copies the rows in. Reading is one page ahead of folding."""
         position, copied = 0, False
-        rows = RowSet(targets, None, empty=True)
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            rows.bind(connection)
-            page = asyncio.create_task(self._recorder.read_rows(position, self.BULK))
+            driver = await driver_of(connection)
+            rows = RowSet(targets, driver, empty=True)
+            page = asyncio.create_task(self._recorder.read_raw(position, self.BULK))
             try:
-                while stored := await page:
-                    position = stored[-1][0]
-                    page = asyncio.create_task(self._recorder.read_rows(position, self.BULK))
+                while batch := await page:
+                    position = batch[-1].position
+                    page = asyncio.create_task(self._recorder.read_raw(position, self.BULK))
                     await asyncio.sleep(0)  # lets the next page's query go out before we compute
-                    await projection.apply(self._recorder.opened(stored), rows)
+                    await projection.apply(batch, rows)
                     if copied:
                         await rows.flush()
-                        rows.bind(connection)
+                        rows.bind(driver)
                     elif len(rows) > self.HELD:
-                        await rows.copy_out(connection)
+                        await rows.copy_out()
                         copied = True
             finally:
                 page.cancel()
             if not copied:
-                await rows.copy_out(connection)
+                await rows.copy_out()
             for table in targets.values():
                 for index in table.indexes:
                     await connection.execute(CreateIndex(index))
@@ -386,6 +436,11 @@ def _no_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _kind(error: Exception) -> str:
+    """What an error is called below what SQLAlchemy or the store wraps it in."""
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def _let_go() -> None:

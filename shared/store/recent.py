@@ -1,44 +1,60 @@
-"""The end of the log as this process wrote it: relay and projections follow it without reading it back."""
+"""The end of the log as this process knows it: relay and projections follow it without reading it twice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 
-from shared.store.types import LogEntry, RawEntry
-
-
-@dataclass(slots=True)
-class Fresh:
-    """An event that was just committed, as it would be read. `raw`: once somebody has opened it."""
-
-    entry: LogEntry
-    state: bytes
-    raw: RawEntry | None = None
-    since: float = field(default_factory=monotonic)
-
-    @property
-    def position(self) -> int:
-        return self.entry.recorded.position
+from shared.store.types import LogEntry
 
 
 class Recent:
-    """One unbroken run of positions. What others write between ours ends it, and a new one begins."""
+    """One unbroken run of positions, written here or read. What others write between ours ends it, and a new
+    one begins."""
 
     def __init__(self, size: int = 1_000) -> None:
         self._size = size
-        self._run: list[Fresh] = []
+        self._run: list[LogEntry] = []
+        self._since: list[float] = []
+        """When the database said that it has each of them; 0 for one that was read."""
 
-    def add(self, committed: Sequence[Fresh]) -> None:
-        """Takes up what one transaction has written."""
-        if self._run and committed and committed[0].position != self._run[-1].position + 1:
-            self._run = []
-        self._run += committed
-        if len(self._run) > 2 * self._size:
-            self._run = self._run[-self._size :]
+    def add(self, committed: Sequence[LogEntry]) -> None:
+        """Takes up what one transaction has written. A reader may have seen it before its writer is told."""
+        if not committed:
+            return
+        kept = committed[0].position - self._run[0].position if self._run else 0
+        seen = [entry.event_id for entry in self._run[kept:]] if kept > 0 else []
+        if 0 < kept <= len(self._run) and seen == [entry.event_id for entry in committed[: len(seen)]]:
+            del self._run[kept:], self._since[kept:]
+        else:
+            self.forget()
+        self._extend(committed, monotonic())
 
-    def after(self, position: int, limit: int) -> list[Fresh]:
-        """What follows a position; nothing where the run does not hold the very next one."""
+    def follow(self, read: Sequence[LogEntry]) -> None:
+        """Takes up what was read beyond the end of the run; what lies before is nothing new."""
+        end = self._run[-1].position if self._run else 0
+        new = [entry for entry in read if entry.position > end]
+        if not new or new[-1].position - new[0].position != len(new) - 1:
+            return  # the library's own recorders leave gaps
+        if new[0].position != end + 1:
+            self.forget()
+        self._extend(new, 0.0)
+
+    def after(self, position: int, limit: int) -> tuple[list[LogEntry], float]:
+        """What follows a position, and since when the last of it is known to be committed; nothing where the
+        run does not hold the very next one."""
         start = position + 1 - self._run[0].position if self._run else -1
-        return self._run[start : start + limit] if start >= 0 else []
+        if not 0 <= start < len(self._run):
+            return [], 0.0
+        found = self._run[start : start + limit]
+        return found, self._since[start + len(found) - 1]
+
+    def forget(self) -> None:
+        """Knows nothing any more."""
+        self._run, self._since = [], []
+
+    def _extend(self, entries: Sequence[LogEntry], since: float) -> None:
+        self._run += entries
+        self._since += [since] * len(entries)
+        if len(self._run) > 2 * self._size:
+            self._run, self._since = self._run[-self._size :], self._since[-self._size :]

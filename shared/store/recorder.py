@@ -1,14 +1,15 @@
 """The recorder: a service's event store as its commands, inbox, relay and projections see it.
 
 Appending goes through the group commit of `committer`; what is particular to our events (sealing, human
-numbers, the content digest) is the `_Unit` here. Reading opens each state in its place.
+numbers, the content digest) is the `_Unit` here. Reading opens each state in its place; what one reader of
+the log has opened, or this process has written, is at hand for the next.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -25,10 +26,9 @@ from shared.store.admission import EventRow, Rendered
 from shared.store.canonical import content_digest
 from shared.store.committer import Committer, Limits, Tally
 from shared.store.driver import away, borrowed
-from shared.store.mapper import EventMapper
-from shared.store.recent import Fresh, Recent
+from shared.store.mapper import EventMapper, content_of, data_of, lifted
+from shared.store.recent import Recent
 from shared.store.schema import KernelTables
-from shared.store.sealing import digest_of
 from shared.store.statements import Statements
 from shared.store.types import (
     Append,
@@ -40,9 +40,6 @@ from shared.store.types import (
     RawEntry,
     StoreUnavailable,
 )
-
-Publish = Callable[[Recorded], dict[str, Any]]
-"""The published content of an event in clear, without its position and recording time."""
 
 LEGAL_TIME = ZoneInfo("Asia/Shanghai")
 MOST_BYTES = 600_000
@@ -62,14 +59,12 @@ class Recorder:
         service: str,
         mapper: EventMapper,
         clock: Clock,
-        publish: Publish,
         limits: Limits | None = None,
     ) -> None:
         self.service = service
         self.mapper = mapper
         self.tables = KernelTables(service)
         self._engine = engine
-        self._publish = publish
         self._committer = Committer(engine, Statements(self.tables), clock, self._committed, limits)
         self._recent = Recent()
         self._seen = 0
@@ -96,7 +91,7 @@ class Recorder:
         Raises `VersionConflict`, `CommandMismatch`, `AlreadyTracked` or `StoreUnavailable`. The answer to a
         command that is known is its first answer (`repeated`).
         """
-        return await self._committer.submit(_Unit(append, self.mapper, self._publish))
+        return await self._committer.submit(_Unit(append, self.mapper))
 
     async def load(
         self, stream: UUID, *, as_of: datetime | None = None, up_to_version: int | None = None
@@ -126,63 +121,43 @@ class Recorder:
         return [row[0] for row in await self._fetch(self._sql.with_topic, after, topic)]
 
     async def read(self, after: int, limit: int) -> list[LogEntry]:
-        """The log after a position, with what relay and evidence need."""
-        if fresh := await self._fresh(after, limit, trusted=JUST_SAID):
-            return [event.entry for event in fresh]
-        rows = await self._fetch(self._sql.log, after, limit)
-        previous = rows[0]["before"] if rows else 0
-        entries = []
-        for row in rows:
-            algorithm = digest_of(row["state"])
-            entries.append(
-                LogEntry(
-                    recorded=self._recorded(row),
-                    topic=row["topic"],
-                    previous=previous,
-                    state_digest=algorithm.of(row["state"]),
-                    content_digest=row["content_digest"],
-                    algorithm=algorithm,
-                )
-            )
-            previous = row["notification_id"]
-        return entries
+        """The log after a position, as relay and log server send it."""
+        return await self._entries(after, limit, trusted=JUST_SAID)
 
     async def read_raw(self, after: int, limit: int) -> list[RawEntry]:
-        """The log after a position as JSON, for projections: nothing is built per event but its dict,
-        which they share and leave as it is."""
-        if fresh := await self._fresh(after, limit):
-            return [event.raw or self._open(event) for event in fresh]
-        return self.opened(await self.read_rows(after, limit))
-
-    async def read_rows(self, after: int, limit: int) -> list[Any]:
-        """The log after a position as stored: position, stream, version, topic, recorded_at, sealed state."""
-        return await self._fetch(self._sql.raw, after, limit)
-
-    def opened(self, rows: list[Any]) -> list[RawEntry]:
-        """What `read_rows` gave, each state opened in its place."""
-        open_ = self.mapper.open
+        """The log after a position, as projections fold it."""
         return [
-            RawEntry(position, stream, version, topic, recorded_at, open_(stream, version, topic, state))
-            for position, stream, version, topic, recorded_at, state in rows
+            RawEntry(entry.position, entry.stream, entry.version, entry.topic, entry.recorded_at, data)
+            for entry in await self._entries(after, limit)
+            for data in [lifted(entry.topic, entry.data)]
         ]
 
-    async def _fresh(self, after: int, limit: int, *, trusted: float = 0.0) -> list[Fresh]:
-        """What this process wrote itself after a position, while the database still says so: one that was
-        replaced may have lost the end of the log. What it said within `trusted` seconds is taken as said."""
-        fresh = self._recent.after(after, limit)
-        if not fresh or monotonic() - fresh[-1].since < trusted:
-            return fresh
-        if await self.find_event(fresh[-1].position) != fresh[-1].entry.recorded.event_id:
-            return []
-        return fresh
+    async def _entries(self, after: int, limit: int, *, trusted: float = 0.0) -> list[LogEntry]:
+        """What is at hand after a position, while the database still says so: one that was replaced may have
+        lost the end of the log. What it said within `trusted` seconds is taken as said."""
+        found, since = self._recent.after(after, limit)
+        if found and monotonic() - since >= trusted:
+            there = await self.find_event(found[-1].position)
+            if str(there) != found[-1].event_id:
+                self._recent.forget()
+                found = []
+        if not found:
+            found = self._opened(await self._fetch(self._sql.log, after, limit))
+            self._recent.follow(found)
+        return found
 
-    def _open(self, fresh: Fresh) -> RawEntry:
-        recorded, topic = fresh.entry.recorded, fresh.entry.topic
-        stream, version = recorded.originator_id, recorded.originator_version
-        assert recorded.recorded_at is not None
-        data = self.mapper.open(stream, version, topic, fresh.state)
-        fresh.raw = RawEntry(recorded.position, stream, version, topic, recorded.recorded_at, data)
-        return fresh.raw
+    def _opened(self, rows: list[Any]) -> list[LogEntry]:
+        """Rows of the log, each state opened in its place."""
+        open_ = self.mapper.open
+        previous = rows[0]["before"] if rows else 0
+        entries = []
+        for stream, version, topic, state, position, recorded_at, digest, _ in rows:
+            data = open_(stream, version, topic, state)
+            entries.append(
+                LogEntry(position, stream, version, topic, recorded_at, data, previous, state, digest)
+            )
+            previous = position
+        return entries
 
     async def max_position(self) -> int:
         """The last position of the log; 0 when it is empty."""
@@ -233,8 +208,8 @@ class Recorder:
                 except StoreUnavailable:
                     return  # whoever waits goes on waiting: the database comes back
 
-    def _committed(self, position: int, fresh: Sequence[Fresh]) -> None:
-        self._recent.add(fresh)
+    def _committed(self, position: int, entries: Sequence[LogEntry]) -> None:
+        self._recent.add(entries)
         self._see(position)
 
     def _see(self, position: int) -> None:
@@ -281,10 +256,6 @@ class _Queries:
             f" (SELECT coalesce(max(notification_id), 0) FROM {events} WHERE notification_id <= $1) AS before"
             f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
         )
-        self.raw = (
-            "SELECT notification_id, originator_id, originator_version, topic, recorded_at, state"
-            f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
-        )
         self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"
         self.existing = (
             f"SELECT originator_id FROM {events} WHERE originator_id = ANY($1) AND originator_version = 1"
@@ -306,15 +277,13 @@ class _Unit:
 
     append: Append
     mapper: EventMapper
-    publish: Publish
     places: list[tuple[UUID, int]]
     series: list[str]
     _ready: list[Rendered | None]
 
-    def __init__(self, append: Append, mapper: EventMapper, publish: Publish) -> None:
+    def __init__(self, append: Append, mapper: EventMapper) -> None:
         self.append = append
         self.mapper = mapper
-        self.publish = publish
         self.places = []
         self.series = []
         self._ready = []
@@ -354,30 +323,15 @@ class _Unit:
             ready = self._render(self.append.events[index].numbered(number), number)
         return ready
 
-    def place(self, rendered: Rendered, position: int, recorded_at: datetime) -> Fresh | None:
-        row, recorded = rendered.row, rendered.recorded
-        assert recorded is not None
-        placed = replace(recorded, position=position, recorded_at=recorded_at)
-        algorithm = self.mapper.digest
-        digest = algorithm.of(row.state)
-        entry = LogEntry(placed, row.topic, position - 1, digest, row.digest, algorithm, rendered.published)
-        return Fresh(entry, row.state)
-
     def _render(self, recorded: Recorded, number: str = "") -> Rendered:
-        stored = self.mapper.to_stored_event(recorded)
-        if len(stored.state) > MOST_BYTES:
-            raise EventTooLarge(f"{recorded.type}: {len(stored.state)} bytes")
-        published = self.publish(recorded)
-        row = EventRow(
-            recorded.originator_id,
-            recorded.originator_version,
-            stored.topic,
-            stored.state,
-            content_digest(recorded.salt, published, self.mapper.digest),
-            recorded.meta.correlation_id,
-            recorded.event_id,
-        )
-        return Rendered(row, recorded, number, published)
+        stream, version, topic = recorded.originator_id, recorded.originator_version, recorded.event.topic
+        data = data_of(recorded)
+        state = self.mapper.seal(data, stream, version, topic)
+        if len(state) > MOST_BYTES:
+            raise EventTooLarge(f"{recorded.type}: {len(state)} bytes")
+        digest = content_digest(recorded.salt, content_of(stream, version, topic, data), self.mapper.digest)
+        row = EventRow(stream, version, topic, state, digest, recorded.meta.correlation_id, recorded.event_id)
+        return Rendered(row, number, data)
 
 
 def series_of(recorded: Recorded) -> str:

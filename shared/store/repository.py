@@ -62,7 +62,7 @@ class Repository:
             )
         )
         by_id = {aggregate.id: aggregate for aggregate in aggregates}
-        for recorded in appended.events:
-            if recorded.event.numbered:
-                by_id[recorded.originator_id].number = getattr(recorded.event, "number", "")
+        for entry in appended.entries:
+            if number := entry.data["event"].get("number"):
+                by_id[entry.stream].number = number
         return appended

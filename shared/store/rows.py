@@ -1,37 +1,105 @@
 """The rows of a read model while a batch of events is folded into them.
 
 A projection asks for the rows that its batch touches (`await rows[table].fetch(keys)`), reads and changes
-them in memory, and the projector writes what changed, in bulk. The same code fills a fresh generation:
-there a table starts empty, nothing is fetched, everything stays in memory and is copied in at the end.
+them in memory, and the projector writes what changed, in bulk: on the driver's connection, a column as one
+array, so that a table costs the same prepared statement however many rows there are. The same code fills a
+fresh generation: there a table starts empty, nothing is fetched, everything stays in memory and is copied in
+at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, any_, bindparam, delete, select, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from shared.store.driver import driver_of
+import asyncpg
+import orjson
+from sqlalchemy import JSON, Column, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import ARRAY
 
 Key = Any
 """The primary key of a row: its value, or a tuple where it has several columns."""
 Row = dict[str, Any]
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 class RowNotFetched(LookupError):
     """A projection reads a row that it did not fetch for this batch; it would take it for absent."""
 
 
+class _Statements:
+    """What is said to the driver about one table: every parameter is a column of many rows."""
+
+    def __init__(self, table: Table) -> None:
+        quote = _DIALECT.identifier_preparer
+        name = quote.format_table(table)
+        columns, keys = list(table.columns), list(table.primary_key.columns)
+        self.names = [column.name for column in columns]
+        self.json = frozenset(column.name for column in columns if isinstance(column.type, JSON))
+        self.lists = frozenset(column.name for column in columns if isinstance(column.type, ARRAY))
+        quoted = {column.name: quote.format_column(column) for column in columns}
+        all_columns, key_columns = (", ".join(quoted[c.name] for c in some) for some in (columns, keys))
+        others = ", ".join(
+            f"{quoted[c.name]} = excluded.{quoted[c.name]}" for c in columns if not c.primary_key
+        )
+        conflict = f"DO UPDATE SET {others}" if others else "DO NOTHING"
+        given = ", ".join(f"${n}::{self._sent_as(column)}[]" for n, column in enumerate(columns, 1))
+        values = ", ".join(self._value_of(column, f"given.{quoted[column.name]}") for column in columns)
+        among = ", ".join(f"${n}::{_type_of(column)}[]" for n, column in enumerate(keys, 1))
+        # ruff: noqa: S608 -- names of our own tables
+        self.upsert = (
+            f"INSERT INTO {name} ({all_columns}) SELECT {values}"
+            f" FROM unnest({given}) AS given ({all_columns}) ON CONFLICT ({key_columns}) {conflict}"
+        )
+        self.some = f"SELECT {all_columns} FROM {name} WHERE "
+        self.among = f"({key_columns}) IN (SELECT * FROM unnest({among}))"
+        self.delete = f"DELETE FROM {name} WHERE {self.among}"
+        self.width = len(keys)
+
+    def _sent_as(self, column: Column[Any]) -> str:
+        """Arrays of different lengths do not stand in one array, so they travel as JSON, as JSON does."""
+        return "text" if column.name in self.json | self.lists else _type_of(column)
+
+    def _value_of(self, column: Column[Any], given: str) -> str:
+        if column.name in self.json:
+            return f"{given}::{_type_of(column)}"
+        if column.name in self.lists:
+            items = f"ARRAY(SELECT json_array_elements_text({given}::json))::{_type_of(column)}"
+            return f"CASE WHEN {given} IS NOT NULL THEN {items} END"
+        return given
+
+    def columns_of(self, rows: Sequence[Row]) -> list[list[Any]]:
+        """The values of rows, column by column; what a row leaves out is null."""
+        return [self._column(name, [row.get(name) for row in rows]) for name in self.names]
+
+    def _column(self, name: str, values: list[Any]) -> list[Any]:
+        if name in self.json or name in self.lists:
+            return [None if value is None else orjson.dumps(value).decode() for value in values]
+        return values
+
+    def columns_of_keys(self, keys: Sequence[Key]) -> list[list[Any]]:
+        return [list(keys)] if self.width == 1 else [[key[n] for key in keys] for n in range(self.width)]
+
+
+@lru_cache(maxsize=256)  # a rebuild has tables of its own
+def _statements(table: Table) -> _Statements:
+    return _Statements(table)
+
+
+def _type_of(column: Column[Any]) -> str:
+    return column.type.compile(dialect=_DIALECT)
+
+
 class TableRows:
     """One table's rows by primary key. `Table` columns are the keys of a row; leave out what is null."""
 
-    def __init__(self, table: Table, connection: AsyncConnection | None, *, empty: bool = False) -> None:
+    def __init__(self, table: Table, driver: asyncpg.Connection | None, *, empty: bool = False) -> None:
         self.table = table
-        self._connection = connection
+        self._driver = driver
+        self._sql = _statements(table)
         self._names = [column.name for column in table.primary_key.columns]
         self._key_of: Callable[[Mapping[str, Any]], Key] = itemgetter(*self._names)
         self._rows: dict[Key, Row | None] = {}
@@ -46,7 +114,7 @@ class TableRows:
         wanted = [key for key in dict.fromkeys(keys) if key not in self._rows]
         if not wanted:
             return
-        for row in await self._select(self._among(wanted)):
+        for row in await self._select(self._sql.among, *self._sql.columns_of_keys(wanted)):
             self._rows[self._key_of(row)] = row
         for key in wanted:
             self._rows.setdefault(key, None)
@@ -57,8 +125,8 @@ class TableRows:
         Costs a query, or in a rebuild a look at every row: prefer `fetch` by key.
         """
         if not self._empty:
-            condition = [self.table.c[name] == value for name, value in equals.items()]
-            for row in await self._select(*condition):
+            condition = " AND ".join(f'"{name}" = ${n}' for n, name in enumerate(equals, 1))
+            for row in await self._select(condition, *equals.values()):
                 self._rows.setdefault(self._key_of(row), row)
         found = {
             key: row
@@ -116,59 +184,40 @@ class TableRows:
 
     async def flush(self) -> None:
         """Writes what changed: one statement for what is gone, one for what is new or different."""
-        assert self._connection is not None
+        assert self._driver is not None
         changed = [(key, self._rows[key]) for key in self._changed]
         gone = [key for key, row in changed if row is None]
         kept = [row for _, row in changed if row is not None]
         if gone:
-            await self._connection.execute(delete(self.table).where(self._among(gone)))
+            await self._driver.execute(self._sql.delete, *self._sql.columns_of_keys(gone))
         if kept:
-            statement = insert(self.table)
-            others = {
-                c.name: statement.excluded[c.name] for c in self.table.columns if c.name not in self._names
-            }
-            statement = (
-                statement.on_conflict_do_update(index_elements=self._names, set_=others)
-                if others
-                else statement.on_conflict_do_nothing(index_elements=self._names)
-            )
-            await self._connection.execute(statement, [self._complete(row) for row in kept])
+            await self._driver.execute(self._sql.upsert, *self._sql.columns_of(kept))
         self._changed.clear()
 
-    async def copy_out(self, connection: AsyncConnection) -> None:
+    async def copy_out(self) -> None:
         """Copies everything held into the table, which is empty, and forgets it."""
-        names = [column.name for column in self.table.columns]
-        sql = connection.dialect
-        bind = [column.type.dialect_impl(sql).bind_processor(sql) for column in self.table.columns]
-        driver = await driver_of(connection)
-        await driver.copy_records_to_table(
+        assert self._driver is not None
+        sql = self._sql
+        await self._driver.copy_records_to_table(
             self.table.name,
             schema_name=self.table.schema,
-            columns=names,
-            records=_records(self._rows.values(), names, bind),
+            columns=sql.names,
+            records=_records(self._rows.values(), sql.names, sql.json),
         )
         self._rows.clear()
         self._changed.clear()
         self._empty = False
 
-    def bind(self, connection: AsyncConnection | None) -> None:
+    def bind(self, driver: asyncpg.Connection) -> None:
         """Reads and writes through this connection from now on; what was held is stale."""
-        self._connection = connection
+        self._driver = driver
         if not self._empty:
             self._rows.clear()
             self._changed.clear()
 
-    async def _select(self, *conditions: Any) -> list[Row]:
-        assert self._connection is not None
-        result = await self._connection.execute(select(self.table).where(*conditions))
-        return [dict(row) for row in result.mappings()]
-
-    def _among(self, keys: list[Key]) -> ColumnElement[bool]:
-        """The rows of these keys; for one column as one array, so that the statement stays the same."""
-        columns = list(self.table.primary_key.columns)
-        if len(columns) > 1:
-            return tuple_(*columns).in_(keys)
-        return columns[0] == any_(bindparam(None, keys, type_=ARRAY(columns[0].type)))
+    async def _select(self, condition: str, *values: Any) -> list[Row]:
+        assert self._driver is not None
+        return [dict(row) for row in await self._driver.fetch(self._sql.some + condition, *values)]
 
     def _known(self, key: Key) -> Row | None:
         try:
@@ -178,17 +227,14 @@ class TableRows:
                 return None
             raise RowNotFetched(f"{self.table.name}: {key!r} was not fetched for this batch") from None
 
-    def _complete(self, row: Row) -> Row:
-        return {column.name: row.get(column.name) for column in self.table.columns}
-
 
 class RowSet:
     """The tables of one projection, each by its declared `Table`."""
 
     def __init__(
-        self, tables: Mapping[Table, Table], connection: AsyncConnection | None, *, empty: bool = False
+        self, tables: Mapping[Table, Table], driver: asyncpg.Connection | None, *, empty: bool = False
     ) -> None:
-        self._tables = {declared: TableRows(t, connection, empty=empty) for declared, t in tables.items()}
+        self._tables = {declared: TableRows(t, driver, empty=empty) for declared, t in tables.items()}
 
     def __getitem__(self, table: Table) -> TableRows:
         return self._tables[table]
@@ -205,27 +251,25 @@ class RowSet:
         for rows in self._tables.values():
             await rows.flush()
 
-    async def copy_out(self, connection: AsyncConnection) -> None:
+    async def copy_out(self) -> None:
         """Copies all tables into the database."""
         for rows in self._tables.values():
-            await rows.copy_out(connection)
+            await rows.copy_out()
 
-    def bind(self, connection: AsyncConnection | None) -> None:
+    def bind(self, driver: asyncpg.Connection) -> None:
         """Uses another connection from now on."""
         for rows in self._tables.values():
-            rows.bind(connection)
+            rows.bind(driver)
 
 
-def _records(
-    rows: Iterable[Row | None], names: Sequence[str], bind: Sequence[Callable[[Any], Any] | None]
-) -> Iterator[list[Any]]:
-    """Rows as COPY takes them: in column order, through the types' own converters where they have one."""
-    converters = [(n, convert) for n, convert in enumerate(bind) if convert is not None]
+def _records(rows: Iterable[Row | None], names: Sequence[str], json: frozenset[str]) -> Iterator[list[Any]]:
+    """Rows as COPY takes them: in column order, JSON as text."""
+    written = [n for n, name in enumerate(names) if name in json]
     for row in rows:
         if row is None:
             continue
         values = [row.get(name) for name in names]
-        for n, convert in converters:
+        for n in written:
             if values[n] is not None:
-                values[n] = convert(values[n])
+                values[n] = orjson.dumps(values[n]).decode()
         yield values

@@ -1,4 +1,5 @@
-"""The statements of the write path, on the driver's connection: one that reads, one per table that writes.
+"""The statements of the write path, on the driver's connection: one that reads and one per table that writes,
+or a single one where the end of the log is known already.
 
 Every parameter is one value or one array, so the same few prepared statements serve every batch.
 """
@@ -23,14 +24,9 @@ class Statements:
 
     def __init__(self, tables: KernelTables) -> None:
         events, tracking = tables.events.name, tables.tracking.name
-        # One round trip, four statements: each takes its own snapshot, so what follows sees everything
-        # that the last holder of the lock committed. The custom plan: a plan prepared while a table was
-        # small scans it for ever. The time-outs keep a frozen process from holding up the others.
-        self._begin = (
-            "BEGIN; SET LOCAL plan_cache_mode = force_custom_plan;"
-            "SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '10s';"
-            f"SELECT pg_advisory_xact_lock({tables.lock_key})"
-        )
+        # One round trip, two statements: each takes its own snapshot, so what follows sees everything that
+        # the last holder of the lock committed.
+        self._begin = f"BEGIN; SELECT pg_advisory_xact_lock({tables.lock_key})"
         # The last row by position, once; versions by the end of each stream in the primary key.
         self._facts = f"""
             SELECT last.notification_id, last.recorded_at, pg_current_xact_id()::text AS transaction,
@@ -85,8 +81,41 @@ class Statements:
             FROM unnest($1::text[], $2::text[], $3::text[]) AS effect (key, kind, payload)
             ON CONFLICT (key) DO NOTHING
             """
+        # Everything at once, a transaction of its own. The lock is held before the first row is made, since
+        # every row is joined to it. That nobody has written since the end of the log was seen, the end of the
+        # log tells; who wrote while we waited for the lock has taken our positions, which are unique.
+        self._at_once = f"""
+            WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock({tables.lock_key})),
+            written AS (
+                INSERT INTO {events} (originator_id, originator_version, topic, state, content_digest,
+                                      correlation_id, event_id, notification_id, recorded_at)
+                SELECT event.*, $9::timestamptz
+                FROM held, unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[],
+                                  $7::uuid[], $8::bigint[]) AS event
+                WHERE (SELECT coalesce(max(notification_id), 0) FROM {events}) = $8[1] - 1
+                    AND NOT EXISTS (
+                        SELECT FROM unnest($10::uuid[], $11::bigint[]) AS built_on (stream, version)
+                        WHERE NOT EXISTS (SELECT FROM {events} WHERE originator_id = built_on.stream
+                                          AND originator_version = built_on.version))
+                RETURNING 1),
+            commanded AS (
+                INSERT INTO commands (id, request_hash, stream, answer, position, recorded_at)
+                SELECT id, request_hash, stream, answer::jsonb, position, $9::timestamptz
+                FROM unnest($12::uuid[], $13::bytea[], $14::uuid[], $15::text[], $16::bigint[])
+                    AS command (id, request_hash, stream, answer, position)
+                WHERE EXISTS (SELECT FROM written))
+            SELECT EXISTS (SELECT FROM written)
+            """  # noqa: S608
         self._event_id = f"SELECT event_id FROM {events} WHERE notification_id = $1"  # noqa: S608
         self._status = "SELECT pg_xact_status($1::text::xid8)"
+
+    async def set_up(self, driver: Any) -> None:
+        """Prepares a fresh connection. The custom plan: one that was made while a table was small scans it
+        for ever. The time-outs keep a frozen process from holding up the others."""
+        await driver.execute(
+            "SET plan_cache_mode = force_custom_plan; SET lock_timeout = '10s';"
+            "SET idle_in_transaction_session_timeout = '10s'"
+        )
 
     async def begin(self, driver: Any) -> None:
         """Opens the transaction and takes the writer's lock."""
@@ -115,16 +144,9 @@ class Statements:
         """Writes what was admitted: one statement per table that is touched."""
         at = writes.recorded_at
         if writes.events:
-            columns = _columns(writes.events, len(EventRow._fields))
-            first = writes.first_position
-            positions = list(range(first, first + len(writes.events)))
-            await driver.execute(self._events, *columns, positions, at)
+            await driver.execute(self._events, *_event_columns(writes), at)
         if writes.commands:
-            rows = [
-                (c.id, c.request_hash, c.stream, orjson.dumps(k.answer).decode(), k.position)
-                for c, k in writes.commands
-            ]
-            await driver.execute(self._commands, *_columns(rows, 5), at)
+            await driver.execute(self._commands, *_command_columns(writes), at)
         if writes.tracked:
             await driver.execute(self._tracking, list(writes.tracked), list(writes.tracked.values()))
         if writes.counters:
@@ -148,6 +170,15 @@ class Statements:
             effects = [(e.key, e.kind, orjson.dumps(e.payload).decode()) for e in writes.effects.values()]
             await driver.execute(self._effects, *_columns(effects, 3), at)
 
+    async def write_at_once(self, driver: Any, writes: Writes, built_on: Sequence[tuple[UUID, int]]) -> bool:
+        """Writes and commits events and commands. False, and nothing is written, where somebody else has
+        written behind the position that they follow, or a version is missing that they are built on."""
+        columns = (*_event_columns(writes), writes.recorded_at)
+        written = await driver.fetchval(
+            self._at_once, *columns, *_columns(built_on, 2), *_command_columns(writes)
+        )
+        return bool(written)
+
     async def event_at(self, driver: Any, position: int) -> UUID | None:
         """The event id at a position of the log."""
         found: UUID | None = await driver.fetchval(self._event_id, position)
@@ -168,6 +199,20 @@ def _streams(unit: Unit) -> Iterable[UUID]:
 
 def _unique(values: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(values))
+
+
+def _event_columns(writes: Writes) -> list[list[Any]]:
+    first = writes.first_position
+    positions = list(range(first, first + len(writes.events)))
+    return [*_columns(writes.events, len(EventRow._fields)), positions]
+
+
+def _command_columns(writes: Writes) -> list[list[Any]]:
+    rows = [
+        (c.id, c.request_hash, c.stream, orjson.dumps(k.answer).decode(), k.position)
+        for c, k in writes.commands
+    ]
+    return _columns(rows, 5)
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

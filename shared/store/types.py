@@ -12,7 +12,6 @@ from eventsourcing.persistence import Tracking
 
 from shared.effect import Effect as Effect
 from shared.event import Recorded
-from shared.suites import Digest
 
 
 class StoreError(Exception):
@@ -85,17 +84,18 @@ class Append:
 class Appended:
     """What became of an append. `repeated`: the command id was known, this is its first answer."""
 
-    events: tuple[Recorded, ...]
+    entries: tuple[LogEntry, ...]
     position: int
     recorded_at: datetime
     answer: dict[str, Any]
     repeated: bool = False
 
 
-class RawEntry(NamedTuple):
-    """A row of the log for projections: the stored JSON as it stands, no class built.
+class LogEntry(NamedTuple):
+    """A row of the log as it is stored, opened: no class built.
 
-    `data` holds event, event_version, meta, salt, event_id, kind, organ and state; upcast already.
+    `data` holds event, event_version, meta, salt, event_id, kind, organ and state. Everybody who reads the
+    log is given the same entries, and leaves them as they are.
     """
 
     position: int
@@ -104,18 +104,21 @@ class RawEntry(NamedTuple):
     topic: str
     recorded_at: datetime
     data: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A row of the log with what evidence needs: hashes of the stored state and of the published content."""
-
-    recorded: Recorded
-    topic: str
     previous: int
-    state_digest: bytes
+    state: bytes
     content_digest: bytes
-    algorithm: Digest = Digest.SHA_256
-    """What both digests were made with."""
-    published: dict[str, Any] | None = None
-    """The content that the digest was made of, where it is still at hand."""
+
+    @property
+    def event_id(self) -> str:
+        return self.data["event_id"]  # type: ignore[no-any-return]
+
+
+class RawEntry(NamedTuple):
+    """A row of the log for projections: the stored JSON with its payload of the present version."""
+
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    recorded_at: datetime
+    data: dict[str, Any]

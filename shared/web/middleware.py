@@ -23,6 +23,7 @@ TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 BODY_SECONDS = 30.0
 LARGER_BODY_SECONDS = 120.0
 """A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
+CARRIED = "carried"
 log = structlog.get_logger("web")
 
 
@@ -144,6 +145,8 @@ class Envelope:
                 raise BodyTooLarge
             else:
                 await self.app(scope, counting, sending)
+                if (carried := scope["state"].pop(CARRIED, None)) is not None:
+                    raise carried
         except BodyTooLarge:
             await answer(problem("E_BODY_TOO_LARGE", details={"max_bytes": most}, accept_language=language))
         except BodyTooSlow:
@@ -166,6 +169,24 @@ class Envelope:
             self.in_flight -= 1
             self.from_anyone -= anyone
             self.metrics.note(scope["method"], _route(scope), status, time.perf_counter() - started)
+
+
+class Carrier:
+    """The one layer of ours within FastAPI: carries what goes wrong in a route to the envelope, which stands
+    before it. FastAPI's own last resort would answer in other words, and have the server log a message that
+    may quote somebody's data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            scope["state"][CARRIED] = error
 
 
 def _route(scope: Scope) -> str:

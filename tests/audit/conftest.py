@@ -1,22 +1,16 @@
-"""A real PostgreSQL with audit's migration in it: one server per session, a fresh database per test."""
+"""A real PostgreSQL with audit's migration in it, and a fresh database per test."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy.engine import make_url
 
-from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
 from services.audit.main import Parts, build
 from services.audit.tables import ROLE
@@ -24,59 +18,14 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
-from shared.store.migrate import migrate
 from tests.audit.world import COUNTY, Producer, World
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    """A PostgreSQL of the embedded stack in a folder of its own, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="zm-audit-"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
-    try:
-        postgres.start()
-        yield postgres
-    finally:
-        postgres.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class Database:
-    """URLs of one database, for SQLAlchemy."""
-
-    admin_url: str
-    owner_url: str
-    service_url: str
-
-    @property
-    def plain_admin_url(self) -> str:
-        return self.admin_url.replace("+asyncpg", "")
-
-
-async def make_database(server: Postgres, service_role: str = ROLE) -> Database:
-    """An empty database with its two roles, as the embedded stack makes them."""
-    running = server.start()
-    name = f"t_{uuid4().hex[:12]}"
-    owner = f"{service_role}_owner"
-    passwords = Passwords(owner="owner-password", service="service-password")
-    await ensure_database(running.admin_url, name, owner, service_role, passwords)
-    base = make_url(running.admin_url).set(drivername="postgresql+asyncpg", database=name)
-
-    def url(user: str, password: str) -> str:
-        return base.set(username=user, password=password).render_as_string(hide_password=False)
-
-    admin = base.render_as_string(hide_password=False)
-    return Database(admin, url(owner, passwords.owner), url(service_role, passwords.service))
+from tests.servers import Database, migrated_database
 
 
 @pytest.fixture
 async def database(server: Postgres) -> Database:
-    """Audit's database, migrated."""
-    made = await make_database(server)
-    await asyncio.to_thread(migrate, "services/audit/migrations", made.owner_url)
-    return made
+    """Audit's database."""
+    return await migrated_database(server, ROLE, "services/audit/migrations")
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from services.audit.access import Access, AccessLog, first_broken
 from shared.bus.envelope import content
 from shared.clock import SystemClock
 from shared.view import fold_view
-from tests.audit.conftest import Audit, Database
+from tests.audit.conftest import Audit
 from tests.audit.world import CANARY, CITY, COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, World
+from tests.servers import Database
 
 FIRST = "/v1/cases/XF-990102100-2022-000001"
 SECOND = "/v1/cases/XF-990102100-2022-000002"
@@ -139,11 +140,9 @@ async def test_the_state_is_what_the_service_answered(told: Audit, world: World)
         moment = MORNING + timedelta(hours=hours)
         answer = await told.get(f"{FIRST}/state", as_of=moment.isoformat())
         history = [
-            e.recorded
-            for e in world.intake.entries
-            if e.recorded.originator_id == world.first
-            and e.recorded.recorded_at is not None
-            and e.recorded.recorded_at <= moment
+            r
+            for r in world.intake.recorded
+            if r.originator_id == world.first and r.recorded_at is not None and r.recorded_at <= moment
         ]
         assert orjson.dumps(fold_view(content(r) for r in history), default=str) in answer.content
 

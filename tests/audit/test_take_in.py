@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from hashlib import sha256
 
 import asyncpg
 import pytest
 from eventsourcing.persistence import Tracking
 
+from services.audit.ledger import Ledger
 from services.audit.proof import size_of
 from services.audit.record import NotProved
 from shared.bus.parking import pack
@@ -16,8 +18,9 @@ from shared.evidence import merkle
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.leaf import leaf_data
 from shared.store.types import AlreadyTracked, Append, StoreUnavailable
-from tests.audit.conftest import Audit, Database
+from tests.audit.conftest import Audit
 from tests.audit.world import CANARY, Producer, World
+from tests.servers import Database
 
 
 def reference_root(producer: Producer, size: int | None = None) -> bytes:
@@ -28,16 +31,14 @@ def reference_root(producer: Producer, size: int | None = None) -> bytes:
 def leaves_of(producer: Producer) -> list[bytes]:
     leaves = []
     for entry in producer.entries:
-        r = entry.recorded
-        assert r.recorded_at is not None
         data = leaf_data(
             producer.service,
-            r.position,
-            str(r.originator_id),
-            r.originator_version,
+            entry.position,
+            str(entry.stream),
+            entry.version,
             entry.topic,
-            r.recorded_at,
-            entry.state_digest,
+            entry.recorded_at,
+            sha256(entry.state).digest(),
             entry.content_digest,
         )
         leaves.append(merkle.leaf_hash(data))
@@ -56,6 +57,15 @@ async def test_roots_equal_the_reference(audit: Audit, world: World, run: int) -
     await audit.take_in(*world.producers, run=run)
     for producer in world.producers:
         assert await root(audit, producer.service) == (len(producer.entries), reference_root(producer))
+
+
+async def test_the_tree_goes_on_after_another_worker(audit: Audit, world: World) -> None:
+    """What one worker remembers of the tree is not believed where another took something in meanwhile."""
+    events, parts = world.intake.published(), audit.parts
+    other = Ledger(parts.engine, parts.ledger._sealer, parts.ledger._clock)
+    for n, event in enumerate(events):
+        await (parts.ledger, parts.ledger, other)[n % 3].take_in([event])
+        assert await root(audit, "intake") == (n + 1, reference_root(world.intake, n + 1))
 
 
 async def test_a_run_that_comes_again_changes_nothing(told: Audit, world: World) -> None:

@@ -14,20 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
 from services.audit.verify_store import Comparison, Finding, main, verify_checkpoint, verify_store
-from shared.bus.envelope import content, to_cloudevent
 from shared.bus.envelope import open as open_envelope
+from shared.bus.envelope import to_cloudevent
 from shared.clock import FixedClock
 from shared.contracts import intake
 from shared.event import Meta, Recorded
 from shared.evidence.checkpoint import parse_and_verify
 from shared.store.mapper import EventMapper
-from shared.store.migrate import migrate
 from shared.store.recorder import Recorder
-from shared.store.sealing import Keyring, Sealer
+from shared.store.sealing import Keyring, Sealer, digest_of
 from shared.store.types import Append, LogEntry
 from shared.suites import SUITES, Digest
-from tests.audit.conftest import Audit, Database, make_database
+from tests.audit.conftest import Audit
 from tests.audit.world import KEY, TOWNSHIP
+from tests.servers import Database, migrated_database
 
 SIZE = 9
 
@@ -54,7 +54,7 @@ class Store:
     ) -> list[LogEntry]:
         mapper = EventMapper(Sealer(*keyrings))
         clock = FixedClock(datetime(2022, 3, 1, tzinfo=UTC))
-        recorder = Recorder(engine, "intake", mapper, clock, content)
+        recorder = Recorder(engine, "intake", mapper, clock)
         await recorder.start()
         stream = uuid4()
         for n in numbers:
@@ -105,9 +105,7 @@ class Store:
 @pytest.fixture
 async def store(server: Postgres, audit: Audit) -> Store:
     """A store whose whole log audit has received."""
-    database = await make_database(server, "zm_intake")
-    await asyncio.to_thread(migrate, "services/intake/migrations", database.owner_url)
-    store = Store(database)
+    store = Store(await migrated_database(server, "zm_intake", "services/intake/migrations"))
     await store.fill(SIZE)
     published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)
@@ -123,7 +121,7 @@ async def test_an_untouched_store_is_what_was_recorded(store: Store, database: D
     comparison = await check(store, database)
     assert comparison.same
     assert comparison.size == comparison.stored == SIZE
-    assert [entry.algorithm for entry in store.entries] == [Digest.SHA_256] * 4 + [Digest.SM3] * 5
+    assert [digest_of(entry.state) for entry in store.entries] == [Digest.SHA_256] * 4 + [Digest.SM3] * 5
     assert "一致" in comparison.report()
 
 

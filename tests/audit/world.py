@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +12,7 @@ from shared.contracts import intake, verification
 from shared.contracts.common import Accused, Allegation, Finding
 from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
 from shared.store.canonical import content_digest
+from shared.store.mapper import data_of
 from shared.store.types import LogEntry
 
 KEY = BusKey.single(b"b" * 32)
@@ -39,6 +38,8 @@ class Producer:
     def __init__(self, service: str) -> None:
         self.service = service
         self.entries: list[LogEntry] = []
+        self.recorded: list[Recorded] = []
+        """The same events as classes."""
         self._versions: dict[UUID, int] = {}
         self._states: dict[UUID, str] = {}
 
@@ -79,13 +80,18 @@ class Producer:
         )
         self.entries.append(
             LogEntry(
-                recorded=recorded,
+                position=position,
+                stream=stream,
+                version=version,
                 topic=event.topic,
+                recorded_at=at,
+                data=data_of(recorded),
                 previous=position - 1,
-                state_digest=sha256(b"state of %d" % position).digest(),
+                state=b"state of %d" % position,
                 content_digest=content_digest(recorded.salt, content(recorded)),
             )
         )
+        self.recorded.append(recorded)
         return recorded
 
     def published(self, after: int = 0) -> list[Published]:
@@ -95,8 +101,8 @@ class Producer:
     def forge(self, position: int) -> None:
         """Changes an event behind its digest's back."""
         entry = self.entries[position - 1]
-        meta = replace(entry.recorded.meta, actor="p-forger")
-        self.entries[position - 1] = replace(entry, recorded=replace(entry.recorded, meta=meta))
+        data = {**entry.data, "meta": {**entry.data["meta"], "actor": "p-forger"}}
+        self.entries[position - 1] = entry._replace(data=data)
 
 
 class World:

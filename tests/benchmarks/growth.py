@@ -5,7 +5,7 @@ records it, again and again, sealed and digested by the service's own mapper and
 the row of its command, and the counter of the numbers that they bear. So tables and indexes are what the
 commands would have left; before anything is measured, a sample of the large store is loaded as the service
 loads it and held against its digests, and the service's read models have followed the log to its end. The
-bus is left out (ZM_ROLES=api): nobody would wait until a million events were published.
+bus is left out: nobody would wait until a million events were published.
 
 Measured are a new complaint, which reads nothing but the end of the log, and a decision on one of a thousand
 cases from all over the store, which loads its stream first.
@@ -159,7 +159,7 @@ async def genuine(stack: Stack, store: Store) -> None:
     """Loads cases as the service does: each is whole and stands where its life ends, and the digests in the
     rows are those of the contents. An error if it is not so."""
     engine = open_engine(store.url, size=2)
-    recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock(), content)
+    recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock())
     repository = Repository(recorder)
     connection = await asyncpg.connect(plain(store.url))
     try:
@@ -195,12 +195,12 @@ def decisions(cases: list[UUID], token: str) -> Iterator[bytes]:
 
 @asynccontextmanager
 async def accepting(stack: Stack, store: Store, **env: str) -> AsyncIterator[Target]:
-    """Intake on such a store, as a process that only accepts."""
-    own = {"ZM_DATABASE_URL": store.url, "ZM_ROLES": "api", **env}
+    """Intake on such a store, without a broker."""
+    own = {"ZM_DATABASE_URL": store.url, "ZM_NATS_URL": "", **env}
     async with service(stack, "intake", **own) as (port, child):
         await caught_up(store)
         await quiet(child.pid, 600)
-        yield port, child.pid
+        yield Target(port, (child.pid,))
 
 
 async def caught_up(store: Store) -> None:
@@ -227,7 +227,7 @@ async def in_turns(
     rates: dict[str, list[float]] = {f"{kind} {name}": [] for name in targets for kind in ("new", "case")}
     for turn in range(-1, ROUNDS):  # the first one warms up
         for name in sorted(targets, reverse=bool(turn % 2)):
-            (port, pid), cases = targets[name]
+            target, cases = targets[name]
             for kind in ("new", "case"):
                 await checkpoint(stack)
 
@@ -236,8 +236,8 @@ async def in_turns(
                         return requests("/v1/complaints", clerk, COMPLAINT)
                     return decisions(cases, head)
 
-                rate = await drive(port, make, SECONDS)
-                await quiet(pid)
+                rate = await drive(target.port, make, SECONDS)
+                await target.quiet()
                 if turn >= 0:
                     rates[f"{kind} {name}"].append(rate)
     return rates
@@ -284,6 +284,7 @@ async def ratios(stack: Stack) -> list[Ratio]:
         }
         sealed = await in_turns(stack, targets, tokens)
     bare = sealing(stack)
+    ours, reference = bare[SM.name], bare[INTERNATIONAL.name]
     return [
         _cost("growth", grown, "case", "large", "small", 1.2),
         _cost("growth_new", grown, "new", "large", "small", 1.2),
@@ -291,8 +292,9 @@ async def ratios(stack: Stack) -> list[Ratio]:
         _cost("suite_sm_new", sealed, "new", SM.name, INTERNATIONAL.name, None),
         Ratio(
             "suite_sm_sealing",
-            bare[SM.name] / bare[INTERNATIONAL.name],
-            *(f"{bare[name] * 1e6:.0f} µs" for name in (SM.name, INTERNATIONAL.name)),
+            ours / reference,
+            f"{ours * 1e6:.0f} µs",
+            f"{reference * 1e6:.0f} µs",
         ),
     ]
 

@@ -81,6 +81,39 @@ def requests(path: str, token: str, body: bytes) -> Iterator[bytes]:
         yield b"%s%s\r\n\r\n%s" % (head, bytes(keys.next()), body)
 
 
+async def pace(
+    port: int, make: Callable[[], Iterator[bytes]], rate: int, seconds: float, connections: int = CONNECTIONS
+) -> list[float]:
+    """Seconds from when each request was due to its answer, while so many a second are due whatever becomes
+    of those before (an open load): one that finds no connection free waits, and its wait counts."""
+    loop = asyncio.get_running_loop()
+    source, taken = make(), []
+    due: asyncio.Queue[float | None] = asyncio.Queue()
+
+    async def serve() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while (since := await due.get()) is not None:
+            writer.write(next(source))
+            head = await reader.readuntil(_END)
+            start = head.lower().index(_LENGTH) + len(_LENGTH)
+            await reader.readexactly(int(head[start : head.index(b"\r", start)]))
+            if head[9:10] != b"2":
+                raise RuntimeError(f"refused: {head!r}")
+            taken.append(loop.time() - since)
+        writer.close()
+
+    async with asyncio.timeout(seconds + 30), asyncio.TaskGroup() as servants:
+        for _ in range(connections):
+            servants.create_task(serve())
+        began = loop.time()
+        for n in range(int(rate * seconds)):
+            await asyncio.sleep(began + n / rate - loop.time())
+            due.put_nowait(began + n / rate)
+        for _ in range(connections):
+            due.put_nowait(None)
+    return taken
+
+
 async def drive(
     port: int, make: Callable[[], Iterator[bytes]], seconds: float, connections: int = CONNECTIONS
 ) -> float:

@@ -12,6 +12,7 @@ measured, the relay is not.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -28,11 +29,13 @@ from deploy.local.stack import Stack
 from services.audit.database import engine_for
 from services.audit.ledger import Ledger
 from services.intake.desk.book import DeskBook
-from shared.bus.envelope import Published, content
+from shared.bus.envelope import BusKey, to_cloudevent
+from shared.bus.envelope import open as open_envelope
 from shared.clock import SystemClock
 from shared.event import Recorded
 from shared.readmodel import CaseBook
 from shared.store.driver import open_engine
+from shared.store.mapper import content_of
 from shared.store.recorder import Recorder
 from shared.store.sealing import Sealer
 from shared.store.types import LogEntry
@@ -42,7 +45,7 @@ from tests.benchmarks.life import life, log_of
 from tests.benchmarks.load import drive
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import POOL, checkpoint, database, server, service
-from tests.benchmarks.write import CLERK, Target, quiet
+from tests.benchmarks.write import CLERK, Target
 
 SMALL, LARGE = 10_000, 300_000
 ROUNDS = 5
@@ -118,18 +121,26 @@ async def fill(stack: Stack, name: str, events: int) -> Stores:
     async with service(stack, "intake", ZM_DATABASE_URL=intake.url, ZM_ROLES="api"):
         await caught_up(intake)
     engine, ledgers = open_engine(intake.url, size=2), engine_for(audit.url, pool_size=2)
-    recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock(), content)
+    recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock())
     sealer = Sealer.from_files(stack.data.keys / "store-audit.key", "audit")
+    bus = BusKey.single(os.urandom(32))
     ledger, log, listed = Ledger(ledgers, sealer, SystemClock()), Log(recorder), dict[UUID, Any]()
     connection = await asyncpg.connect(owner)
     try:
         await connection.execute(_TABLES)
         async for run in log.runs():
-            await ledger.take_in([_published(entry) for entry in run])
-            told = [(e.recorded, orjson.dumps(content(e.recorded))) for e in run]
-            rows = [(r.originator_id, r.originator_version, r.position, text) for r, text in told]
+            await ledger.take_in([open_envelope(to_cloudevent(entry, bus), bus) for entry in run])
+            rows = [
+                (
+                    e.stream,
+                    e.version,
+                    e.position,
+                    orjson.dumps(content_of(e.stream, e.version, e.topic, e.data)),
+                )
+                for e in run
+            ]
             await connection.copy_records_to_table("plain_events", records=rows)
-            listed |= {r.originator_id: r.event for r, _ in told if r.type == "AllegationsListed"}
+            listed |= {e.stream: e.data["event"] for e in run if e.topic == "intake.AllegationsListed"}
         await _copy_rows(intake, connection, listed)
         await connection.execute(_INDEXES)
         app = user.split("//")[1].split(":")[0]
@@ -157,36 +168,7 @@ class Log:
         after = 0
         while run := await self._recorder.read(after, RUN):
             yield run
-            after = run[-1].recorded.position
-
-
-def _published(entry: LogEntry) -> Published:
-    """An event as audit's inbox opens it."""
-    recorded = entry.recorded
-    told = content(recorded)
-    assert recorded.recorded_at is not None
-    return Published(
-        service="intake",
-        event_id=recorded.event_id,
-        name=recorded.type,
-        version=recorded.event.version,
-        stream_id=recorded.originator_id,
-        stream_version=recorded.originator_version,
-        kind=recorded.kind,
-        organ=recorded.stream_organ,
-        state=recorded.state,
-        time=told["time"],
-        meta=told["meta"],
-        event=told["event"],
-        salt=recorded.salt,
-        position=recorded.position,
-        previous=entry.previous,
-        recorded_at=recorded.recorded_at,
-        topic=entry.topic,
-        state_digest=entry.state_digest,
-        content_digest=entry.content_digest,
-        algorithm=entry.algorithm,
-    )
+            after = run[-1].position
 
 
 async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[UUID, Any]) -> None:
@@ -209,8 +191,8 @@ async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[
             if event is None:
                 rows.append((*row, "", b"{}"))
                 continue
-            told = event.model_dump(mode="json", include={"accused", "allegations"})
-            rows.append((*row, event.accused[0].name, orjson.dumps(told)))
+            told = {name: event[name] for name in ("accused", "allegations")}
+            rows.append((*row, event["accused"][0]["name"], orjson.dumps(told)))
     finally:
         await source.close()
     await reference.copy_records_to_table("plain_rows", records=rows)
@@ -278,10 +260,10 @@ async def serving(stack: Stack, stores: Stores) -> AsyncIterator[dict[str, Targe
         for name, store in (("intake", stores.intake), ("audit", stores.audit)):
             own = {"ZM_DATABASE_URL": store.url, "ZM_ROLES": "api"}
             port, child = await started.enter_async_context(service(stack, name, **own))
-            targets[name] = (port, child.pid)
+            targets[name] = Target(port, (child.pid,))
         own = {"BENCH_DSN": stores.reference, "BENCH_POOL": str(POOL)}
         port, child = await started.enter_async_context(server(stack, "reference_reads", own))
-        targets["reference"] = (port, child.pid)
+        targets["reference"] = Target(port, (child.pid,))
         yield targets
 
 
@@ -294,9 +276,9 @@ async def in_turns(
         await checkpoint(stack)
         for name, sides in asked.items():
             for side in sorted(sides, reverse=bool(turn % 2)):
-                (port, pid), make = sides[side]
-                rate = await drive(port, make, SECONDS)
-                await quiet(pid)
+                target, make = sides[side]
+                rate = await drive(target.port, make, SECONDS)
+                await target.quiet()
                 if turn >= 0:
                     rates[name][side].append(rate)
     return rates

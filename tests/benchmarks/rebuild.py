@@ -16,11 +16,10 @@ import orjson
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.stack import Stack
-from shared.bus.envelope import content
 from shared.clock import SystemClock
 from shared.readmodel import CaseBook
 from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper, encode
+from shared.store.mapper import EventMapper, data_of
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.schema import create_kernel
@@ -55,7 +54,7 @@ async def _fill(dsn: str, mapper: EventMapper, count: int) -> None:
                 digest = sha256(row.state).digest()
                 ids = (recorded.meta.correlation_id, recorded.event_id)
                 sealed.append((*place, row.state, recorded.position, at, digest, *ids))
-                plain.append((recorded.position, *place, at, encode(recorded)))
+                plain.append((recorded.position, *place, at, orjson.dumps(data_of(recorded))))
             await connection.copy_records_to_table("intake_events", records=sealed)
             await connection.copy_records_to_table("plain", records=plain)
         await connection.execute("VACUUM ANALYZE intake_events")
@@ -117,7 +116,7 @@ async def measure(stack: Stack, events: int = EVENTS, rounds: int = ROUNDS) -> d
     await _fill(dsn, mapper, events)
     engine = open_engine(_sqlalchemy(user), size=POOL)
     clock = SystemClock()
-    recorder = Recorder(engine, "intake", mapper, clock, content)
+    recorder = Recorder(engine, "intake", mapper, clock)
     projector = Projector(engine, recorder, [CaseBook()], clock)
     rates: dict[str, list[float]] = {"rebuild": [], "copy": []}
     try:

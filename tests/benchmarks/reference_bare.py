@@ -17,7 +17,7 @@ from tests.benchmarks.bodies import Body
 POOL: Any = None
 
 
-class Plain(asyncpg.Connection):  # type: ignore[misc]
+class Plain(asyncpg.Connection):  # type: ignore[misc] # it has no types
     """Not reset when it goes back to the pool: a round trip less per request than asyncpg's default."""
 
     def get_reset_query(self) -> str:

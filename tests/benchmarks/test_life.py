@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import islice
 
 from services.intake.commands import COMMANDS
+from shared.contracts.intake import ComplaintRegistered
 from shared.store.mapper import EventMapper
 from shared.store.sealing import Keyring, Sealer
 from tests.benchmarks import hop
@@ -32,7 +33,7 @@ def test_a_log_has_no_holes_and_every_stream_its_own_number() -> None:
     assert [e.position for page in pages for e in page] == list(range(1, 101))
     streams = Counter(e.originator_id for page in pages for e in page)
     assert sorted(streams.values(), reverse=True) == [length] * (100 // length) + [100 % length]
-    numbers = [e.event.number for page in pages for e in page if e.type == "ComplaintRegistered"]
+    numbers = [e.event.number for page in pages for e in page if isinstance(e.event, ComplaintRegistered)]
     assert len(set(numbers)) == len(numbers) == len(streams)
 
 
@@ -52,4 +53,4 @@ def test_every_decision_is_another_one() -> None:
 def test_every_measure_finds_what_it_measures() -> None:
     """A measure that names what has moved fails here, and not when somebody wants to know."""
     assert set(BENCHES) == {"hop", "write", "rebuild", "growth", "reads"}
-    assert hop.TransferToHandler in COMMANDS
+    assert hop.HANDS_OVER in COMMANDS

@@ -1,9 +1,10 @@
-"""What a write costs: POST a complaint with everything on, beside a bare INSERT and beside the stock library.
+"""What a write costs: POST a complaint with everything on, beside three references: a bare INSERT, the same
+endpoint as a team writes it by hand (`usual`), and the stock library.
 
-The service is measured as it runs by default, one process that accepts and works in the background (it
-publishes, projects and watches deadlines meanwhile), and once more as a process that only accepts
-(ZM_ROLES=api), as a larger deployment runs it. Each round is followed by a wait until all is caught up,
-so that no round pays for another.
+The service is measured as one process that accepts and works in the background (it publishes, projects and
+watches deadlines meanwhile), as two processes that share this, and as the one of them that only accepts. Each
+round is followed by a wait until all is caught up, so that no round pays for another. Last, the latency of an
+open load: so many requests a second, whatever becomes of those before.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from statistics import median
 from time import monotonic
 
 from deploy.local.stack import Stack
 from tests.benchmarks.bodies import COMPLAINT
-from tests.benchmarks.load import drive, requests
+from tests.benchmarks.load import drive, pace, requests
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import POOL, checkpoint, cpu_seconds, database, server, service
 
-ROUNDS = 7
+ROUNDS = 5
 SECONDS = 2.5
+OPEN_LOAD = 300
+"""Requests a second of the open load."""
 CLERK = "petition_clerk@DI-990102100"
 
 
@@ -35,8 +39,16 @@ async def quiet(pid: int, limit: float = 60.0) -> None:
             return
 
 
-Target = tuple[int, int]
-"""Port and process id."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked, and the processes that have something to do when it is."""
+
+    port: int
+    pids: tuple[int, ...]
+
+    async def quiet(self) -> None:
+        for pid in self.pids:
+            await quiet(pid)
 
 
 class Writes:
@@ -54,25 +66,42 @@ class Writes:
         rates: dict[str, list[float]] = {name: [] for name in targets}
         for turn in range(-1, rounds):  # the first one warms up
             for name in sorted(targets, reverse=bool(turn % 2)):
-                port, pid = targets[name]
                 await checkpoint(self._stack)
-                rate = await drive(port, self._requests, SECONDS)
-                await quiet(pid)
+                rate = await drive(targets[name].port, self._requests, SECONDS)
+                await targets[name].quiet()
                 if turn >= 0:
                     rates[name].append(rate)
         return rates
+
+    async def latencies(self, targets: dict[str, Target], rounds: int) -> dict[str, list[float]]:
+        """The median latency of each under the open load, round by round, in turns; in seconds."""
+        found: dict[str, list[float]] = {name: [] for name in targets}
+        for turn in range(rounds):
+            for name in sorted(targets, reverse=bool(turn % 2)):
+                await checkpoint(self._stack)
+                found[name].append(median(await pace(targets[name].port, self._requests, OPEN_LOAD, SECONDS)))
+                await targets[name].quiet()
+        return found
 
     async def reference(self, started: AsyncExitStack, module: str, name: str, **env: str) -> Target:
         dsn, _ = await database(self._stack, name)
         own = {"BENCH_DSN": dsn, "BENCH_POOL": str(POOL), **env}
         port, child = await started.enter_async_context(server(self._stack, module, own))
-        return port, child.pid
+        return Target(port, (child.pid,))
 
 
 async def ratios(stack: Stack) -> list[Ratio]:
     writes = Writes(stack, await asyncio.to_thread(stack.token, CLERK))
     async with AsyncExitStack() as started:
         bare = await writes.reference(started, "reference_bare", "bench_bare")
+        usual = await writes.reference(
+            started,
+            "reference_usual",
+            "bench_usual",
+            BENCH_JWKS=f"{stack.direct_url('issuer')}/jwks.json",
+            BENCH_NATS=stack.nats.url,
+            BENCH_SEED=str(stack.nats.seed_file("admin")),
+        )
         stock = await writes.reference(
             started,
             "reference_stock",
@@ -87,13 +116,22 @@ async def ratios(stack: Stack) -> list[Ratio]:
             POSTGRES_MAX_OVERFLOW="0",
         )
         async with service(stack, "intake") as (port, child):
-            whole = await writes.turns({"ours": (port, child.pid), "bare": bare, "stock": stock}, ROUNDS)
+            ours = Target(port, (child.pid,))
+            whole = await writes.turns({"ours": ours, "bare": bare, "usual": usual, "stock": stock}, ROUNDS)
+            slow = await writes.latencies({"ours": ours, "bare": bare}, ROUNDS)
         async with service(stack, "intake", ZM_ROLES="api") as (port, child):
-            api = await writes.turns({"ours": (port, child.pid), "bare": bare}, ROUNDS // 2 + 1)
+            alone = await writes.turns({"ours": Target(port, (child.pid,)), "bare": bare}, ROUNDS // 2)
+            async with service(stack, "intake", ZM_ROLES="worker") as (_, worker):
+                both = Target(port, (child.pid, worker.pid))
+                await both.quiet()
+                apart = await writes.turns({"ours": both, "bare": bare}, ROUNDS)
     return [
         _ratio("write_vs_bare", whole, "bare", 1.0),
-        _ratio("write_vs_stock", whole, "stock", 4.0),
-        _ratio("write_vs_bare_api_only", api, "bare", None),
+        _ratio("write_vs_usual", whole, "usual", 2.0),
+        _ratio("write_vs_stock", whole, "stock", 4.5),
+        _ratio("write_vs_bare_apart", apart, "bare", 1.3),
+        _ratio("write_vs_bare_api_only", alone, "bare", None),
+        _latency("latency_vs_bare", slow, 2.0),
     ]
 
 
@@ -103,3 +141,10 @@ def _ratio(name: str, rates: dict[str, list[float]], reference: str, at_least: f
     value = median(a / b for a, b in zip(ours, theirs, strict=True))
     shown = [f"{median(found):,.0f}/s" for found in (ours, theirs)]
     return Ratio(name, value, shown[0], shown[1], at_least=at_least)
+
+
+def _latency(name: str, found: dict[str, list[float]], at_most: float) -> Ratio:
+    ours, theirs = found["ours"], found["bare"]
+    value = median(a / b for a, b in zip(ours, theirs, strict=True))
+    shown = [f"{1000 * median(times):.1f} ms" for times in (ours, theirs)]
+    return Ratio(name, value, shown[0], shown[1], at_most=at_most)

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
 from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, content
+from shared.bus.envelope import BusKey
 from shared.bus.observer import Observer
 from shared.bus.parking import PgParkedStore
 from shared.clock import SystemClock
@@ -28,7 +28,7 @@ from shared.store.mapper import EventMapper
 from shared.store.recorder import Recorder
 from shared.store.sealing import Keyring, Sealer
 from tests.bus.memory_store import MemoryStore
-from tests.store.conftest import make_database
+from tests.servers import kernel_database
 
 KEY = BusKey.single(os.urandom(32))
 SERVICES = ("alpha", "beta", "gamma")
@@ -68,7 +68,7 @@ class Heard(Observer):
         self.resyncs += 1
 
 
-async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 120.0) -> None:
     """Waits for something to become true; the condition may be a coroutine function."""
     async with asyncio.timeout(seconds):
         while True:
@@ -138,19 +138,6 @@ async def run() -> AsyncIterator[Run]:
     assert not ended, "a supervised loop stopped by itself"
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="zm-bus-pg-"))
-    folder.chmod(0o755)
-    server = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @dataclass(frozen=True)
 class Store:
     """A recorder and what is parked beside it, real or in memory."""
@@ -163,15 +150,15 @@ MakeStore = Callable[[str], Awaitable[Store]]
 
 
 @pytest.fixture
-async def real_store(postgres: Postgres) -> AsyncIterator[MakeStore]:
+async def real_store(server: Postgres) -> AsyncIterator[MakeStore]:
     """A service's store in PostgreSQL."""
     opened: list[tuple[Recorder, Any]] = []
 
     async def make(service: str) -> Store:
-        database = await make_database(postgres, service)
+        database = await kernel_database(server, service)
         engine = create_async_engine(database.service_url, pool_size=5)
         mapper = EventMapper(Sealer(Keyring(service, {"1": os.urandom(32)}, "1")))
-        recorder = Recorder(engine, service, mapper, SystemClock(), content)
+        recorder = Recorder(engine, service, mapper, SystemClock())
         await recorder.start()
         opened.append((recorder, engine))
         return Store(recorder, PgParkedStore(engine))
@@ -183,7 +170,7 @@ async def real_store(postgres: Postgres) -> AsyncIterator[MakeStore]:
 
 
 @pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest, postgres: Postgres, real_store: MakeStore) -> MakeStore:
+async def store(request: pytest.FixtureRequest, real_store: MakeStore) -> MakeStore:
     """The same test over the fake and over the real one."""
     if request.param == "postgres":
         return real_store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from shared.event import L0, L1, L2, DeadlineSet, Event, Meta, Recorded
@@ -35,10 +36,10 @@ class Noted(BetaEvent):
     n: L1[int]
 
 
-def recorded(event: Event, *, stream: UUID | None = None, version: int = 1, **meta: object) -> Recorded:
+def recorded(event: Event, *, stream: UUID | None = None, version: int = 1, **meta: Any) -> Recorded:
     """An event in some place."""
     stream = stream or uuid4()
-    circumstances: dict[str, object] = {
+    circumstances: dict[str, Any] = {
         "occurred_at": BORN,
         "actor": "clerk-1",
         "role": "CLERK",
@@ -53,19 +54,19 @@ def recorded(event: Event, *, stream: UUID | None = None, version: int = 1, **me
         kind="Thing",
         stream_organ="990100",
         event=event,
-        meta=Meta(**{**circumstances, **meta}),  # type: ignore[arg-type]
+        meta=Meta(**{**circumstances, **meta}),
         state=event.leads_to() or "",
     )
 
 
-def happened(n: int, *, correlation: UUID | None = None, **meta: object) -> Recorded:
+def happened(n: int, *, correlation: UUID | None = None, **meta: Any) -> Recorded:
     """The n-th thing that happened, each in a stream of its own."""
     if correlation is not None:
         meta["correlation_id"] = correlation
     return recorded(Happened(n=n), **meta)
 
 
-FULL_META: dict[str, object] = {
+FULL_META: dict[str, Any] = {
     "rule": "R3",
     "duty": "ACCEPTED",
     "command_id": UUID(int=7),

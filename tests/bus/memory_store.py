@@ -7,13 +7,13 @@ from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from uuid import UUID
 
 from shared.bus.envelope import content
 from shared.bus.parking import Parked
 from shared.event import Recorded
 from shared.store.canonical import content_digest
+from shared.store.mapper import data_of
 from shared.store.types import (
     AlreadyTracked,
     Append,
@@ -48,7 +48,7 @@ class MemoryStore:
                 raise AlreadyTracked(source)
         if not set(append.unparked) <= self.rows.keys():
             raise AlreadyTracked("unparked by another")
-        taken = {(e.recorded.originator_id, e.recorded.originator_version) for e in self.entries}
+        taken = {(e.stream, e.version) for e in self.entries}
         for event in append.events:
             if (event.originator_id, event.originator_version) in taken:
                 raise VersionConflict(event.originator_id, event.originator_version)
@@ -68,19 +68,27 @@ class MemoryStore:
         for event in events:
             await self.append(Append(events=[event]))
 
-    def _place(self, event: Recorded) -> Recorded:
-        previous = self.entries[-1].recorded.position if self.entries else 0
-        placed = replace(event, position=previous + self._step, recorded_at=datetime.now(UTC))
-        digest = content_digest(placed.salt, content(placed))
-        state = sha256(str(placed.event_id).encode()).digest()
-        self.entries.append(LogEntry(placed, event.event.topic, previous, state, digest))
-        return placed
+    def _place(self, event: Recorded) -> LogEntry:
+        previous = self.entries[-1].position if self.entries else 0
+        entry = LogEntry(
+            position=previous + self._step,
+            stream=event.originator_id,
+            version=event.originator_version,
+            topic=event.event.topic,
+            recorded_at=datetime.now(UTC),
+            data=data_of(event),
+            previous=previous,
+            state=b"\0\0" + event.event_id.bytes,
+            content_digest=content_digest(event.salt, content(event)),
+        )
+        self.entries.append(entry)
+        return entry
 
     def _park(self, row: dict[str, object]) -> None:
         packed = row["message"]
         assert isinstance(packed, dict)
         self.rows[self._next_row] = Parked(
-            **{  # type: ignore[arg-type]
+            **{
                 **row,
                 "id": self._next_row,
                 "message": b64decode(packed["base64"]),
@@ -99,13 +107,13 @@ class MemoryStore:
 
     async def read(self, after: int, limit: int, /) -> list[LogEntry]:
         self._must_be_there()
-        return [e for e in self.entries if e.recorded.position > after][:limit]
+        return [e for e in self.entries if e.position > after][:limit]
 
     async def max_position(self) -> int:
-        return self.entries[-1].recorded.position if self.entries else 0
+        return self.entries[-1].position if self.entries else 0
 
     async def find_event(self, position: int, /) -> UUID | None:
-        found = [e.recorded.event_id for e in self.entries if e.recorded.position == position]
+        found = [UUID(e.event_id) for e in self.entries if e.position == position]
         return found[0] if found else None
 
     async def wait_for(self, position: int, seconds: float, /) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
-from shared.bus.envelope import to_cloudevent, type_of
+from shared.bus.envelope import to_cloudevent
 from shared.bus.log_server import LogServer
+from shared.store.mapper import type_of
 from shared.store.types import LogEntry
 from tests.bus.conftest import KEY
 from tests.bus.events import happened
@@ -39,14 +40,13 @@ class Producer:
     async def publish_bytes(self, number: int, data: bytes) -> None:
         """Publishes something else in the place of an entry."""
         entry = self.store.entries[number]
-        await self.nc.jetstream().publish(
-            type_of(type(entry.recorded.event)), data, headers=headers_of(entry)
-        )
+        subject = type_of(entry.topic, entry.data["event_version"])
+        await self.nc.jetstream().publish(subject, data, headers=headers_of(entry))
 
 
 def headers_of(entry: LogEntry) -> dict[str, str]:
     return {
-        "Ev-Pos": str(entry.recorded.position),
+        "Ev-Pos": str(entry.position),
         "Ev-Prev": str(entry.previous),
-        "Ev-Id": str(entry.recorded.event_id),
+        "Ev-Id": entry.event_id,
     }

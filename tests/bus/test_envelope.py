@@ -24,32 +24,35 @@ from shared.bus.envelope import (
     open,
     to_cloudevent,
 )
-from shared.event import L1, DataClass, IdentityInEvent, Recorded
+from shared.event import L1, L2, DataClass, IdentityInEvent, Recorded
 from shared.store.canonical import canonical, content_digest
 from shared.store.sealing import Keyring
 from shared.store.types import Append, LogEntry
-from shared.suites import SUITES, Digest, Suite
+from shared.suites import INTERNATIONAL, SM, SUITES, Digest, Suite
 from tests.bus.events import BORN, CANARY, FULL_META, AlphaEvent, Happened, happened, recorded
 from tests.bus.memory_store import MemoryStore
 
 KEY = BusKey.single(os.urandom(32))
 
 
-async def entry_of(event: Recorded) -> LogEntry:
+async def entry_of(event: Recorded, suite: Suite = INTERNATIONAL) -> LogEntry:
+    """As it is stored; under a suite, as far as its digests show it."""
     store = MemoryStore()
     await store.append(Append(events=[event]))
-    return store.entries[0]
+    entry = store.entries[0]
+    digest = content_digest(event.salt, content(event), suite.digest)
+    return entry._replace(state=bytes((1, suite.number)), content_digest=digest)
 
 
 async def test_what_is_published_is_what_was_recorded() -> None:
-    entry = await entry_of(happened(5, **FULL_META))
+    source = happened(5, **FULL_META)
+    entry = await entry_of(source)
     published = open(to_cloudevent(entry, KEY), KEY)
 
-    source = entry.recorded
     assert published.type == "zm.alpha.Happened.v1"
     assert (published.event_id, published.stream_id) == (source.event_id, source.originator_id)
     assert (published.position, published.previous) == (1, 0)
-    assert published.recorded_at == source.recorded_at
+    assert published.recorded_at == entry.recorded_at
     assert published.occurred_at == BORN
     assert published.salt == source.salt
     assert published.as_event() == source.event
@@ -111,10 +114,7 @@ async def test_whitespace_and_key_order_do_not_matter() -> None:
 async def test_both_suites_travel_side_by_side() -> None:
     """Who seals with SM4 is read by who seals with AES, and the other way round."""
     rings = [Keyring("bus", {"1": os.urandom(suite.key_bytes)}, "1", suite) for suite in SUITES]
-    entry = await entry_of(happened(5, **FULL_META))
-    recorded = entry.recorded
-    sm3 = content_digest(recorded.salt, content(recorded), Digest.SM3)
-    entry = replace(entry, content_digest=sm3, algorithm=Digest.SM3)
+    entry = await entry_of(happened(5, **FULL_META), SM)
     for keys in (BusKey(*rings), BusKey(*rings[::-1])):
         data = to_cloudevent(entry, keys)
         told = orjson.loads(data)["data"]
@@ -203,19 +203,34 @@ class TestReadersAreTolerant:
 
 
 async def test_an_old_event_is_published_as_it_was_proved() -> None:
-    """Its class has since grown an optional field; the digest was fixed before."""
+    """Its class has since grown an optional field and a version; what was stored says so, and is proved."""
 
     class Growing(AlphaEvent):
         n: L1[int]
+        given: L1[str]
 
-    entry = await entry_of(recorded(Growing(n=1)))
+    event = recorded(Growing(n=1, given=CANARY))
+    entry = await entry_of(event)
 
     class Grown(Growing):
+        version = 2
         added: L1[str] = "default"
+        given: L2[str] = ""
 
-    loaded = Grown.model_validate({"n": 1})
     Grown.__name__ = "Growing"  # in life it is the same class in a later release
-    later = replace(entry, recorded=replace(entry.recorded, event=loaded))
-    published = open(to_cloudevent(later, KEY), KEY)
-    assert published.event == {"n": 1}
+    data = to_cloudevent(entry, KEY)
+    published = open(data, KEY)
+    assert published.type == "zm.alpha.Growing.v1"
+    assert published.event == {"n": 1, "given": CANARY}
     assert published.is_proved()
+
+
+async def test_what_nobody_here_classified_travels_sealed() -> None:
+    """A field that the class has lost since, and an event whose class is not known."""
+    entry = await entry_of(happened(5))
+    entry.data["event"]["lost"] = CANARY
+    for told in (entry, entry._replace(topic="alpha.OfANewerVersion")):
+        data = to_cloudevent(told, KEY)
+        assert CANARY.encode() not in data
+        assert open(data, KEY).event["lost"] == CANARY
+    assert orjson.loads(data)["data"]["event"] == {}

@@ -56,7 +56,7 @@ class Consumer:
 
     async def effects(self) -> list[int]:
         """What was noted, in the order of noting."""
-        return [e.recorded.event.n for e in await self.store.recorder.read(0, 10_000)]
+        return [e.data["event"]["n"] for e in await self.store.recorder.read(0, 10_000)]
 
     async def noted(self, expected: Sequence[int]) -> None:
         """Waits until exactly that was noted."""
@@ -305,7 +305,8 @@ async def test_an_effect_whose_answer_was_lost_is_not_repeated(
     producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
 ) -> None:
     memory = quick.store.recorder
-    append, lost = memory.append, []
+    append = memory.append
+    lost: list[Any] = []
 
     async def committed_but_silent(unit: Append) -> Any:
         answer = await append(unit)
@@ -398,7 +399,7 @@ async def test_poison_is_parked_with_its_case_behind_it(
     assert parked[0].reason.startswith("ValueError at tests.bus.test_inbox.handle:")
     assert CANARY not in parked[0].reason
     assert {row.correlation for row in parked} == {str(sick)}
-    assert parked[0].event_id == producer.store.entries[2].recorded.event_id
+    assert parked[0].event_id == UUID(producer.store.entries[2].event_id)
     assert consumer.calls.count(2) == 3
     assert 5 not in consumer.calls
 
@@ -574,7 +575,7 @@ async def test_confidential_data_is_never_on_the_brokers_disk(
     run((await inbox_of(quick)).run())
     await quick.noted(range(50))
     broker.stop()
-    files = [path for path in broker._store.rglob("*") if path.is_file()]
+    files = [path for path in broker.store.rglob("*") if path.is_file()]
     stored = b"".join(path.read_bytes() for path in files)
     assert b"zm.alpha.Happened.v1" in stored
     assert CANARY.encode() not in stored

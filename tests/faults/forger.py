@@ -14,12 +14,12 @@ from nats.aio.client import Client
 
 from deploy.local.stack import Stack
 from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, content, to_cloudevent, type_of
+from shared.bus.envelope import BusKey, to_cloudevent
 from shared.bus.names import EVENT_ID, POSITION, PREVIOUS
 from shared.bus.relay import Relay
 from shared.clock import FileClock
 from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper
+from shared.store.mapper import EventMapper, type_of
 from shared.store.recorder import Recorder
 from shared.store.sealing import Sealer
 from shared.store.types import LogEntry
@@ -36,7 +36,7 @@ class Forger:
         self._engine = open_engine(stack.database_url(f"zm_{service}"), size=2)
         sealer = Sealer.from_files(keys / f"store-{service}.key", service)
         self.clock = FileClock(Path(stack.data.clock))
-        self.recorder = Recorder(self._engine, service, EventMapper(sealer), self.clock, content)
+        self.recorder = Recorder(self._engine, service, EventMapper(sealer), self.clock)
         self._url, self._seed = stack.nats.url, stack.nats.seed_file(service)
         self._nc: Client | None = None
 
@@ -61,15 +61,15 @@ class Forger:
 
     async def publish(self, entry: LogEntry, key: BusKey | None = None) -> None:
         """An event of the log, wherever the stream stands; sealed with `key`, which may be a wrong one."""
-        recorded = entry.recorded
         headers = {
-            POSITION: str(recorded.position),
+            POSITION: str(entry.position),
             PREVIOUS: str(entry.previous),
-            EVENT_ID: str(recorded.event_id),
+            EVENT_ID: entry.event_id,
         }
         js = (await self._connected()).jetstream()
         message = to_cloudevent(entry, key or self.bus_key)
-        await js.publish(type_of(type(recorded.event)), message, headers=headers)
+        subject = type_of(entry.topic, entry.data["event_version"])
+        await js.publish(subject, message, headers=headers)
 
     async def _connected(self) -> Client:
         if self._nc is None:

@@ -152,7 +152,7 @@ class Journey:
             },
             who=clerk,
         )
-        id = received["id"]
+        id: str = received["id"]
         await self.do("intake", "RegisterComplaint", {"category": "ACCUSATION"}, who=clerk, at=id)
         accused = {
             "name": f"吴虚{self.name}",

@@ -59,7 +59,8 @@ class Stored:
 
     @property
     def caused_by(self) -> str | None:
-        return self.data["meta"].get("causation_id")
+        cause: str | None = self.data["meta"].get("causation_id")
+        return cause
 
     @property
     def command_id(self) -> UUID | None:
@@ -167,7 +168,7 @@ class Observatory:
                 )
                 projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
                 behind[f"{name}: scheduler"] = await connection.fetchval(
-                    "SELECT count(*) FROM view.deadlines_v5 WHERE NOT met AND NOT breached AND due < $1",
+                    "SELECT count(*) FROM view.deadlines_v6 WHERE NOT met AND NOT breached AND due < $1",
                     today,
                 )
             finally:
@@ -223,8 +224,8 @@ class Observatory:
             parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")
             counters = await connection.fetch("SELECT series, last FROM counters")
             projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
-            cases = await connection.fetch("SELECT * FROM view.cases_v5")
-            deadlines = await connection.fetch("SELECT * FROM view.deadlines_v5")
+            cases = await connection.fetch("SELECT * FROM view.cases_v6")
+            deadlines = await connection.fetch("SELECT * FROM view.deadlines_v6")
         finally:
             await connection.close()
         return ServicePicture(
@@ -301,7 +302,7 @@ async def read_stream(nc: Client, service: str) -> list[Published]:
     subscription = await js.subscribe(
         f"zm.{service}.>", stream=stream_name(service), config=config, ordered_consumer=False
     )
-    found = []
+    found: list[Published] = []
     try:
         while len(found) < count:
             headers = (await subscription.next_msg(timeout=10)).headers or {}

@@ -45,4 +45,4 @@ async def retry_parked(stack: Stack, service: str, source: str) -> int:
 def retry_audit(stack: Stack) -> None:
     """audit's own command for it."""
     command = [sys.executable, "-m", "services.audit.main", "retry"]
-    subprocess.run(command, env=stack.environment("audit"), cwd=ROOT, check=True, timeout=60)
+    subprocess.run(command, env=stack.environment("audit"), cwd=ROOT, check=True, timeout=180)

@@ -54,7 +54,7 @@ async def test_holes_repeats_and_disorder(
         await asyncio.to_thread(stack.kill_nats)
         await acknowledged(BEFORE + UNPUBLISHED)
         await refill(stack, disorderly)
-        async with asyncio.timeout(60):  # until a hole is seen
+        async with asyncio.timeout(PATIENCE_SECONDS):  # until a hole is seen
             while metric(stack, "verification", "zm_inbox_gaps_total", "intake") <= gaps:
                 await asyncio.sleep(0.1)
         await asyncio.to_thread(stack.start_service, "intake")
@@ -98,7 +98,7 @@ async def test_a_message_that_does_not_open(
         await asyncio.to_thread(stack.kill_nats)
         await acknowledged(BEFORE + UNPUBLISHED)
         await refill(stack, spoil_one)
-        position = spoilt[0].recorded.position
+        position = spoilt[0].position
         for listener in ("verification", "clarification", "audit"):
             await parked(stack, listener, "intake", position)
         await asyncio.to_thread(stack.start_service, "intake")
@@ -131,7 +131,7 @@ async def test_an_event_on_which_a_reaction_fails(
         await acknowledged(BEFORE)
         async with Forger(stack, "verification") as forger:
             appended = await forger.recorder.append(Append(events=events_of_a_case(forger, poison, later)))
-        first, second = (recorded.position for recorded in appended.events)
+        first, second = (entry.position for entry in appended.entries)
         ledger.parked |= {("intake", "verification", first), ("intake", "verification", second)}
         reason = await parked(stack, "intake", "verification", first)
         assert "ValueError" in reason
@@ -156,7 +156,7 @@ async def refill(stack: BreakableStack, write: Write) -> None:
     async with Forger(stack, "intake") as forger:
         log = await forger.log()
         await forger.make_stream()
-        split = next(n for n, entry in enumerate(log) if entry.recorded.position > received)
+        split = next(n for n, entry in enumerate(log) if entry.position > received)
         await write(forger, log[:split], log[split:])
 
 

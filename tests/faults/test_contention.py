@@ -97,8 +97,8 @@ async def test_a_thousand_at_once(stack: BreakableStack, ledger: Ledger, client:
     there, each case was changed by one."""
     fresh, contested, rivals = 700, 30, 10
     cases = await asyncio.gather(*(receive(client, f"contested-{n:03d}") for n in range(contested)))
-    *received, answers = await asyncio.gather(
-        *(receive(client, f"flood-{n:04d}") for n in range(fresh)),
+    received, answers = await asyncio.gather(
+        asyncio.gather(*(receive(client, f"flood-{n:04d}") for n in range(fresh))),
         asyncio.gather(
             *(
                 assign(client, a.answer["id"], f"rival-{n:02d}-{r}", f"p-rival-{r}", a.answer["version"])

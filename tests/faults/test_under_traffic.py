@@ -6,6 +6,7 @@ One stack and one ledger for all: what an earlier fault has left behind would sh
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -22,6 +23,8 @@ from tests.faults.verify import verify_all
 
 BEFORE, IN_ALL = 50, 260
 """Acknowledged commands before a fault, and in all, of each test."""
+FORGOTTEN = 60
+"""Events of intake that the broker had given out and then forgets."""
 LEAST = 5000
 """Acknowledged commands that a whole run must have held."""
 
@@ -111,6 +114,35 @@ async def nats_frozen(stack: BreakableStack) -> None:
     stack.kill("nats", signal.SIGCONT)
 
 
+async def nats_lost_its_last_second(stack: BreakableStack, *, consumers_too: bool = True) -> None:
+    """Killed, and its disk shows an earlier moment: what came since was acknowledged and not yet synced. Or
+    only the messages are of that moment, and the consumers stand beyond the end of their streams."""
+    store, older = stack.nats.store, stack.nats.store.with_name("older")
+    observatory = Observatory(stack)
+
+    async def taken_in() -> int:
+        return min([(await observatory.tracked(name)).get("intake", 0) for name in ("verification", "audit")])
+
+    stack.kill("nats", signal.SIGSTOP)
+    await asyncio.to_thread(shutil.copytree, store, older)
+    stack.kill("nats", signal.SIGCONT)
+    before = await taken_in()
+    async with asyncio.timeout(180):
+        while await taken_in() < before + FORGOTTEN:
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(stack.kill_nats)
+    if consumers_too:
+        shutil.rmtree(store)
+        shutil.move(older, store)
+    else:
+        for messages in older.rglob("msgs"):
+            kept = store / messages.relative_to(older)
+            shutil.rmtree(kept)
+            shutil.move(messages, kept)
+        shutil.rmtree(older)
+    await asyncio.to_thread(stack.start_nats)
+
+
 # --- database -------------------------------------------------------------------------------------
 
 
@@ -158,12 +190,14 @@ async def killed_while_deadlines_fall_due(stack: BreakableStack) -> None:
         partial(nats_killed, wiped=True),
         nats_wiped_twice_and_listeners_killed,
         nats_frozen,
+        nats_lost_its_last_second,
+        partial(nats_lost_its_last_second, consumers_too=False),
         postgres_crashed,
         postgres_away_for_long,
         power_cut,
         killed_while_deadlines_fall_due,
     ],
-    ids=lambda fault: getattr(fault, "__name__", "nats_wiped"),
+    ids=lambda fault: getattr(fault, "__name__", None) or "-".join([fault.func.__name__, *fault.keywords]),
 )
 async def test_fault(endure: Endure, fault: Fault) -> None:
     """Broker, database, everything, and time."""

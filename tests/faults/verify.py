@@ -327,10 +327,11 @@ def _audit(picture: Picture) -> Iterator[str]:
 
 
 def _parked(picture: Picture, ledger: Ledger) -> Iterator[str]:
+    parked = {name: service.parked for name, service in picture.services.items()}
     found = {
         (name, source, position): reason
-        for name, service in [*picture.services.items(), ("audit", picture.audit)]
-        for source, position, reason in service.parked
+        for name, rows in {**parked, "audit": picture.audit.parked}.items()
+        for source, position, reason in rows
     }
     for place in ledger.parked ^ found.keys():
         yield f"I5 parked {place}: {found.get(place, 'expected, not there')}"

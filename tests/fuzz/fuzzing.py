@@ -18,8 +18,10 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 from schemathesis import GenerationMode, Response
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
@@ -42,6 +44,9 @@ from tests.harness import (
     sub,
 )
 
+Operation = APIOperation[Any, Any, Any, Any]
+Asked = schemathesis.Case[Operation]
+"""A request that was generated."""
 EXAMPLES = int(os.environ.get("ZM_FUZZ_EXAMPLES", "8"))
 """Of every operation. Unless told otherwise the same ones every time."""
 VAULT = "vault"
@@ -101,11 +106,12 @@ schemathesis.openapi.format(
 
 
 @cache
-def operations() -> dict[tuple[str, str], APIOperation[Any, Any, Any, Any]]:
+def operations() -> dict[tuple[str, str], Operation]:
     """Every operation by service and operation id; last those that take people away from their cases."""
     found = {}
     for service in SERVICES:
         for result in schema_of(service).get_all_operations():
+            assert isinstance(result, Ok), f"{service} has an operation that cannot be read"
             operation = result.ok()
             found[service, operation.definition.raw["operationId"]] = operation
     return dict(
@@ -113,7 +119,7 @@ def operations() -> dict[tuple[str, str], APIOperation[Any, Any, Any, Any]]:
     )
 
 
-def operation_id(case: schemathesis.Case) -> str:
+def operation_id(case: Asked) -> str:
     return str(case.operation.definition.raw["operationId"])
 
 
@@ -138,7 +144,7 @@ def askers(service: str, operation: str) -> list[str | None]:
     return [*(near * 8)[:16], TOWN.handler, COUNTY.auditor, SUBJECT, OTHER_COUNTY.petition_head, None]
 
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "allegation_id": "a1",
     "person": sub(TOWN.handler_second),
     "role": "handler",
@@ -264,15 +270,21 @@ class Fuzz:
     def headers(self, who: str | None) -> dict[str, str]:
         return {} if who is None else {"authorization": self.world.client(who).headers["authorization"]}
 
-    def aim(self, asked: schemathesis.Case, case: Case, who: str | None) -> None:
+    def aim(self, asked: Asked, case: Case, who: str | None) -> None:
         """At a case that there is, in its present version, by somebody who works on it."""
+        assert asked.meta is not None
         if asked.meta.components[ParameterLocation.PATH].mode.is_negative:
             return  # what is wrong about it must stay wrong
         asked.path_parameters = {**asked.path_parameters, "id": case.id}
         if "If-Match" in asked.headers and not asked.meta.generation.mode.is_negative:
-            asked.headers = {**asked.headers, "If-Match": f'"{self.world.version(case)}"'}
+            asked.headers = CaseInsensitiveDict(
+                {**asked.headers, "If-Match": f'"{self.world.version(case)}"'}
+            )
         if isinstance(asked.body, dict) and not asked.meta.generation.mode.is_negative:
-            asked.body = {name: KNOWN.get(name, value) for name, value in asked.body.items()}
+            asked.body = {
+                **asked.body,
+                **{name: value for name, value in KNOWN.items() if name in asked.body},
+            }
         if who is not None and people()[who].organ is not None:
             self.let_in(case, who)
 
@@ -291,16 +303,17 @@ class Fuzz:
         home = (w for w, i in people().items() if i.organ == organ.code and may & set(i.role))
         return next(home, organ.handler)
 
-    def ask(self, asked: schemathesis.Case, service: str, who: str | None) -> Response:
+    def ask(self, asked: Asked, service: str, who: str | None) -> Response:
         """Sends a request and looks at the answer."""
         assume(not OF_THE_MESSAGE & {name.lower() for name in asked.headers})
+        assert asked.meta is not None
         if asked.query.get("min_position", "") != "" and not asked.meta.generation.mode.is_negative:
             asked.query = {**asked.query, "min_position": 1}  # a later one is waited for
         answer = asked.call(self.base(service), session=self.session, headers=self.headers(who))
         self.judge(asked, answer)
         return answer
 
-    def judge(self, asked: schemathesis.Case, answer: Response) -> None:
+    def judge(self, asked: Asked, answer: Response) -> None:
         """Looks at an answer with every check."""
         told = answer.json() if answer.headers.get("content-type") == [PROBLEM] else {}
         assert answer.status_code < 500 or told.get("code") in ALLOWED_503, (answer.status_code, told)

@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
-from schemathesis import Case, GenerationMode, Response
+from schemathesis import GenerationMode, Response
 
 from tests import harness
-from tests.fuzz.fuzzing import EXAMPLES, OPENINGS, Fuzz, askers, bounded, operation_id, operations, schema_of
+from tests.fuzz.fuzzing import (
+    EXAMPLES,
+    OPENINGS,
+    Asked,
+    Fuzz,
+    askers,
+    bounded,
+    operation_id,
+    operations,
+    schema_of,
+)
 from tests.harness import World
 
 MODES = (GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
@@ -63,12 +73,12 @@ def test_what_follows_an_opened_case_is_documented_too(
     known = OPENINGS[opening]
     acted: set[str] = set()
 
-    class Following(linked.as_state_machine()):  # type: ignore[misc]
-        def before_call(self, case: Case) -> None:
+    class Following(linked.as_state_machine()):  # type: ignore[misc] # a class made when it runs
+        def before_call(self, case: Asked) -> None:
             if operation_id(case) == opening and isinstance(case.body, dict):
                 case.body = {**case.body, **known.body(fuzz)}
 
-        def get_call_kwargs(self, case: Case) -> dict[str, Any]:
+        def get_call_kwargs(self, case: Asked) -> dict[str, Any]:
             if operation_id(case) == opening:
                 who = known.who
             else:
@@ -77,10 +87,10 @@ def test_what_follows_an_opened_case_is_documented_too(
                 fuzz.let_in(target, who, known.acting)
             return {"base_url": fuzz.base(service), "headers": fuzz.headers(who), "session": fuzz.session}
 
-        def validate_response(self, response: Response, case: Case, **_: Any) -> None:
+        def validate_response(self, response: Response, case: Asked, **_: Any) -> None:
             fuzz.judge(case, response)
 
-        def after_call(self, response: Response, case: Case) -> None:
+        def after_call(self, response: Response, case: Asked) -> None:
             if response.status_code == 201:
                 id = response.json()["id"]
                 opened[id] = fuzz.opened(opening, service, id)

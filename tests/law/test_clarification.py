@@ -43,7 +43,7 @@ HANDLER = TOWN.handler
 HEAD = TOWN.organ_head
 APPROVER = COUNTY.clarification_approver
 CIRCULAR = {"forms": ("WRITTEN", "CIRCULAR"), "scope": "UNIT_PARTY_COMMITTEE"}
-MIXED = {
+MIXED: dict[str, Any] = {
     "allegations": [allegation("a1"), allegation("a2")],
     "outcomes": {"a2": "SUBSTANTIATED"},
 }
@@ -856,7 +856,7 @@ def test_r7_a_circular_reaches_no_further_than_approved(world: World) -> None:
 
 
 def test_r25_one_subjects_refusal_does_not_bind_another(world: World) -> None:
-    both = {
+    both: dict[str, Any] = {
         "accused": [person(), person()],
         "allegations": [allegation("a1"), allegation("b1", 1)],
     }

@@ -152,7 +152,7 @@ def test_r37_two_visit_and_one_may_telephone(world: World, plan_opened: Story) -
 
 
 def test_r37_not_by_telephone_only_unless_he_asks_for_it(world: World, plan_opened: Story) -> None:
-    phone = {"mode": "PHONE_CALL", "staff": [sub(OFFICER)]}
+    phone: dict[str, Any] = {"mode": "PHONE_CALL", "staff": [sub(OFFICER)]}
     tasks = (plan_opened.task(**phone), plan_opened.task("UNIT"))
     refused(draft(world, plan_opened, *tasks), "E_SCHEMA", "R37")
     story = world.story().wished(phone_only=True)

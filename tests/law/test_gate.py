@@ -366,7 +366,7 @@ def test_428_a_decision_names_its_version_and_the_answer_tells_it(world: World) 
 )
 def test_412_what_was_never_given_out_matches_nothing(world: World, submitted: Story, value: str) -> None:
     path = submitted.clarification.path + "/review-clarification"
-    answer = world.client(HEAD).post(path, json=ENDORSE, headers={"if-match": value.encode()})
+    answer = world.client(HEAD).post(path, json=ENDORSE, headers={b"if-match": value.encode()})
     refused(answer, "E_STALE_VERSION")
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.harness import (
@@ -264,29 +265,29 @@ def test_sec12_the_screen_is_no_oracle(world: World) -> None:
     story = world.story(reporter=REPORTER).registered()
     before = world.position("intake")
 
-    def tell(text: str) -> object:
+    def tell(text: str) -> httpx.Response:
         body = {**story.listing(), "allegations": [{**ALLEGATION, "text": text}]}
         return world.give(story.complaint, "ListAllegations", CLERK, body)
 
     for _ in range(5):
-        refused(tell("虚某举所写。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")  # type: ignore[arg-type]
+        refused(tell("虚某举所写。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")
     assert not world.log("intake", before, "SecurityAlertRaised")
     for text in ("虚某举所写。", "反映其收受礼金。"):
-        refused(tell(text), "E_TEXT_IDENTITY_LEAK", "SEC-12")  # type: ignore[arg-type]
+        refused(tell(text), "E_TEXT_IDENTITY_LEAK", "SEC-12")
     assert len(world.log("intake", before, "SecurityAlertRaised")) == 2
     world.pass_days(1)
-    assert tell("反映其收受礼金。").status_code == 200  # type: ignore[attr-defined]
+    assert tell("反映其收受礼金。").status_code == 200
 
 
 # --- duplicates ---
 
 
-def again(world: World, original: Story, **more: object) -> Story:
+def again(world: World, original: Story, **more: Any) -> Story:
     """A second complaint about the same accused."""
     return world.story(accused=[{"match": original.ref()}], **more).listed()
 
 
-def duplicate(world: World, story: Story, of: str, **more: object) -> object:
+def duplicate(world: World, story: Story, of: str, **more: Any) -> httpx.Response:
     return world.give(story.complaint, "MarkDuplicate", CLERK, {"of": of, **more})
 
 
@@ -320,7 +321,7 @@ def test_a12_other_facts_other_accused_or_new_evidence_are_no_duplicate(world: W
         duplicate(world, same, str(uuid4())),
         duplicate(world, same, world.story(OTHER_TOWN).listed().complaint.id),
     ):
-        refused(answer, "E_CONTENT_MISMATCH", "A12")  # type: ignore[arg-type]
+        refused(answer, "E_CONTENT_MISMATCH", "A12")
 
 
 def test_a12_what_brings_new_evidence_is_not_filed_after_all(world: World, listed: Story) -> None:
@@ -332,7 +333,7 @@ def test_a12_what_brings_new_evidence_is_not_filed_after_all(world: World, liste
 
 def test_a12_a_complaint_without_allegations_repeats_nothing(world: World, listed: Story) -> None:
     empty = world.story().registered()
-    refused(duplicate(world, empty, listed.complaint.id), "E_CONTENT_MISMATCH", "A12")  # type: ignore[arg-type]
+    refused(duplicate(world, empty, listed.complaint.id), "E_CONTENT_MISMATCH", "A12")
 
 
 def test_r55_after_a_conclusion_it_is_a_re_report(world: World) -> None:
@@ -385,7 +386,7 @@ def test_r44_nothing_is_accepted_without_its_allegations(world: World) -> None:
     [{"unit_division": "990101001001"}, {"unit_division": "990102"}],
     ids=["another place", "the county's own place"],
 )
-def test_54_a2_only_the_competent_organ_accepts(world: World, accused: dict[str, object]) -> None:
+def test_54_a2_only_the_competent_organ_accepts(world: World, accused: dict[str, Any]) -> None:
     story = world.story(accused=[person(**accused)]).registered()
     answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
     if answer.status_code != 200:

@@ -396,7 +396,7 @@ def test_a16_the_code_leads_to_the_organ_that_goes_on_with_it(world: World) -> N
     world.do(born, "WriteToReporter", CLERK, {"text": "请补充时间。"})
     done(behind(world, code, "messages", text="是去年三月。"))
     done(upload(world, code, picture("PNG")))
-    asked = {"role": "petition_clerk", "ground": "INTEREST", "text": "他与被举报人合伙。"}
+    asked: dict[str, Any] = {"role": "petition_clerk", "ground": "INTEREST", "text": "他与被举报人合伙。"}
     done(world.anonymously("/recusal", code=code, **asked))
     number = done(world.anonymously("/protection", code=code, text="有人威胁。"))["number"]
     told = behind(world, code, "mailbox").json()
@@ -546,7 +546,7 @@ def test_r46_the_reporter_waives_a_meeting_himself(world: World) -> None:
     code, case = reported(world, reporter={"name": "郑虚免", "phone": "13900004329"})
     world.assign(case, CLERK, HEAD, by=HEAD)
     world.do(case, "RegisterComplaint", CLERK)
-    waiver = {"code": code, "stage": "ACCEPTANCE"}
+    waiver: dict[str, Any] = {"code": code, "stage": "ACCEPTANCE"}
     refused(world.anonymously("/waivers", **waiver), "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "R46")
     world.do(case, "VerifyReporterIdentity", CLERK, {"verified_by": "PHONE", "result": "CONFIRMED"})
     refused(world.anonymously("/waivers", **{**waiver, "stage": "REPLY"}), "E_MEETING_SKIPPED", "R46")
@@ -614,7 +614,7 @@ def test_a14_the_code_of_what_was_sealed_leads_to_the_organ_above(world: World) 
     assert done(behind(world, code, "messages", text="补充一。")) == {"status": "SENT_TO_COMPETENT_BODY"}
     done(upload(world, code, picture("JPEG")))
     done(world.anonymously("/protection", code=code, text="有人威胁。"))
-    asked = {"role": "handler", "ground": "OTHER", "text": "请其回避。"}
+    asked: dict[str, Any] = {"role": "handler", "ground": "OTHER", "text": "请其回避。"}
     done(world.anonymously("/recusal", code=code, **asked))
     world.do(taken, "WriteToReporter", clerk, {"text": "已收到。"})
     letters = world.get(clerk, f"{taken.path}/letters").json()["letters"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.harness import SHANGHAI, TOWN, Story, World, done, refused, sub, working_days_after
@@ -311,7 +312,10 @@ def test_a31_an_objection_that_was_told_is_recorded_before_the_end(world: World)
         met(world, story, stage, who)
     world.do(story.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
     world.do(story.complaint, "RecordResultFeedback", HANDLER, feedback(story, reaction="OBJECTS"))
-    close = lambda: world.give(story.complaint, "CloseComplaint", CLERK)  # noqa: E731
+
+    def close() -> httpx.Response:
+        return world.give(story.complaint, "CloseComplaint", CLERK)
+
     assert refused(close(), "E_RECORD_INCOMPLETE", "R44")["missing"] == ["RecordObjection"]
     body = {"objection": "对结论有不同意见。", "explanation": "已说明核查过程。"}
     world.do(story.complaint, "RecordObjection", HANDLER, body)
@@ -415,9 +419,10 @@ def test_a31_the_result_is_told_within_fifteen_working_days(world: World) -> Non
 
 def test_r40_a34_policy_is_explained_and_secrecy_told(world: World) -> None:
     story = concluded(world)
-    give = lambda **more: world.give(  # noqa: E731
-        story.complaint, "RecordResultFeedback", HANDLER, feedback(story, **more)
-    )
+
+    def give(**more: Any) -> httpx.Response:
+        return world.give(story.complaint, "RecordResultFeedback", HANDLER, feedback(story, **more))
+
     refused(give(policy_explained=POLICY[:2]), "E_SCHEMA", "R40")
     refused(give(secrecy_duty_told=False), "E_SCHEMA", "A34")
     done(give())

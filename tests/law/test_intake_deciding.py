@@ -97,7 +97,7 @@ def test_sec1_that_several_report_is_told_and_never_how_many(world: World) -> No
 
 
 def test_sec12_co_signers_are_screened_like_the_first(world: World) -> None:
-    story = world.story(reporter={**REPORTER, "co_signers": [SIGNER]}).registered()  # type: ignore[dict-item]
+    story = world.story(reporter={**REPORTER, "co_signers": [SIGNER]}).registered()
     body = {**story.listing(), "allegations": [allegation("a1") | {"text": "据孙虚联称，其收受礼金。"}]}
     answer = world.give(story.complaint, "ListAllegations", CLERK, body)
     refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")

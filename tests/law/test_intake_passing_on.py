@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.harness import (
@@ -14,6 +16,7 @@ from tests.harness import (
     OTHER_TOWN,
     TOWN,
     Case,
+    Entry,
     Organ,
     Story,
     World,
@@ -43,6 +46,10 @@ def sent(world: World, story: Story, command: str, who: str, to: Organ, **body: 
     world.do(story.complaint, command, who, {"to_organ": to.code, **body})
     [entry] = world.entries("intake", story.complaint.id)[-1:]
     return Case("intake", entry.event["born"])
+
+
+def is_sent_down(world: World, case: Case, who: str) -> bool:
+    return bool(world.read(case, who)["state"] == "SENT_DOWN")
 
 
 def transferred(world: World) -> tuple[Story, Case]:
@@ -220,7 +227,10 @@ def test_a26_the_result_goes_up_and_is_accepted_or_returned(world: World) -> Non
     refused(world.give(lower.case, "SubmitAssignedResult", chief), "E_COLLECTIVE_STUDY_MISSING", "A26")
     study = {"collective_study_ref": "study-26"}
     world.do(lower.case, "SubmitAssignedResult", chief, study)
-    noted = lambda: world.entries("intake", upper.complaint.id, "AssignedResultNoted")  # noqa: E731
+
+    def noted() -> list[Entry]:
+        return world.entries("intake", upper.complaint.id, "AssignedResultNoted")
+
     world.patiently(noted, "the superior hears of the result")
     world.do(upper.complaint, "ReturnResult", head, {"reason": "需补充核查。"})
     refused(
@@ -256,12 +266,15 @@ def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_firs
     world.do(top.complaint, "CloseComplaint", CITY.petition_clerk)
     body = {"from_reporter": True, "description": "补充了一张照片。", "document_ref": "photo-1"}
     world.do(top.complaint, "SubmitNewEvidence", CITY.petition_clerk, body)
-    noted = lambda: world.entries("verification", lower.case.id, "NewEvidenceNoted")  # noqa: E731
+
+    def noted() -> list[Entry]:
+        return world.entries("verification", lower.case.id, "NewEvidenceNoted")
+
     [event] = world.patiently(noted, "verification hears of the evidence")
     reopen = {"evidence_id": event.event["evidence_id"], "cause": "照片与原结论矛盾。"}
     world.do(lower.case, "ReopenCase", TOWN.organ_head, reopen)
     for case, who in ((top.complaint, CITY.petition_head), (middle, COUNTY.petition_head)):
-        world.patiently(lambda case=case, who=who: world.read(case, who)["state"] == "SENT_DOWN")
+        world.patiently(partial(is_sent_down, world, case, who))
         refused(world.give(case, "AcceptResult", who, opinion), "E_NOT_CONCLUDED", "A26")
     seen = {"min_position": world.position("intake")}
     history = world.get(CITY.petition_clerk, f"/intake/v1/accused/{top.ref()}/history", **seen).json()
@@ -290,7 +303,10 @@ def test_dl06_a_case_reopened_before_its_report_has_its_first_period_still(world
     world.pass_days(3)
     body = {"from_reporter": True, "description": "补充了一张照片。", "document_ref": "photo-1"}
     world.do(born, "SubmitNewEvidence", TOWN.petition_clerk, body)
-    noted = lambda: world.entries("verification", lower.case.id, "NewEvidenceNoted")  # noqa: E731
+
+    def noted() -> list[Entry]:
+        return world.entries("verification", lower.case.id, "NewEvidenceNoted")
+
     [event] = world.patiently(noted, "verification hears of the evidence")
     reopen = {"evidence_id": event.event["evidence_id"], "cause": "照片与原结论矛盾。"}
     world.do(lower.case, "ReopenCase", TOWN.organ_head, reopen)
@@ -389,7 +405,10 @@ def test_54_a26_who_takes_over_in_between_owes_the_result(world: World) -> None:
     accepts(world, taken, COUNTY)
     own.concluded()
     world.do(own.case, "SubmitAssignedResult", COUNTY.organ_head, {"collective_study_ref": "study-26"})
-    noted = lambda: world.entries("intake", top.complaint.id, "AssignedResultNoted")  # noqa: E731
+
+    def noted() -> list[Entry]:
+        return world.entries("intake", top.complaint.id, "AssignedResultNoted")
+
     world.patiently(noted, "the city hears of it")
     world.do(top.complaint, "ReturnResult", CITY.petition_head, {"reason": "需补充核查。"})
     assert world.entries("intake", taken.id, "ResultReturnedBySuperior")
@@ -430,7 +449,10 @@ def test_a23_it_may_take_longer_as_long_as_a_result_is_owed(world: World) -> Non
     world.do(middle, "RequestExtension", COUNTY.organ_head, longer)
     upper, born, _ = reported_up(world)
     world.assign(born, TOWN.organ_head, by=TOWN.petition_head)
-    give = lambda: world.give(born, "RequestExtension", TOWN.organ_head, longer)  # noqa: E731
+
+    def give() -> httpx.Response:
+        return world.give(born, "RequestExtension", TOWN.organ_head, longer)
+
     world.patiently(lambda: world.entries("intake", born.id, "AssignedResultReported"), "reported")
     refused(give(), "E_STATE", "A23")
     world.pass_days(3)
@@ -492,7 +514,10 @@ def test_a31_evidence_at_the_superior_reaches_the_organ_that_verified(world: Wor
     world.do(upper.complaint, "SubmitNewEvidence", COUNTY.petition_head, evidence)
     [told] = world.entries("intake", born.id, "NewEvidenceReceived")
     assert told.event["document_ref"] == "DOC-31"
-    noted = lambda: world.entries("verification", lower.case.id, "NewEvidenceNoted")  # noqa: E731
+
+    def noted() -> list[Entry]:
+        return world.entries("verification", lower.case.id, "NewEvidenceNoted")
+
     world.patiently(noted, "the case hears of it")
 
 
@@ -507,7 +532,10 @@ def test_a58_an_assigned_item_closed_without_verification_proves_nothing(world: 
     world.do(lower.case, "ApproveDisposition", TOWN.deputy_leader, {"opinion": "同意。"})
     world.do(lower.case, "CloseWithoutVerification", TOWN.organ_head, {"opinion": "予以了结。"})
     world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, study)
-    noted = lambda: world.entries("intake", upper.complaint.id, "AssignedResultNoted")  # noqa: E731
+
+    def noted() -> list[Entry]:
+        return world.entries("intake", upper.complaint.id, "AssignedResultNoted")
+
     [told] = world.patiently(noted, "the superior hears of the result")
     assert told.event["verdict"] == "HAS_INCONCLUSIVE"
 

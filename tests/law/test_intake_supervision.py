@@ -313,11 +313,11 @@ def test_47_an_order_never_reveals_the_reporter(world: World) -> None:
         ("ReturnSupervisionResponse", CLERK, "reason"),
         ("CloseSupervision", CLERK, "result"),
     ):
-        leak = {name: f"{REPORTER['name']}不满意"}
-        refused(world.give(pressed.order, command, who, leak), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+        leaking = {name: f"{REPORTER['name']}不满意"}
+        refused(world.give(pressed.order, command, who, leaking), "E_TEXT_IDENTITY_LEAK", "SEC-12")
     world.do(pressed.order, "ReturnSupervisionResponse", CLERK, {"reason": "请补充。"})
-    leak = {"response": f"已答复{REPORTER['name']}"}
-    answer = world.give(pressed.order, "RespondSupervision", TOWN.petition_head, leak)
+    leaking = {"response": f"已答复{REPORTER['name']}"}
+    answer = world.give(pressed.order, "RespondSupervision", TOWN.petition_head, leaking)
     refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
     told = world.client(TOWN.petition_head).get(pressed.order.path).text
     reference = world.read(story.complaint, TOWN.petition_clerk)["facts"]["reporter_ref"]

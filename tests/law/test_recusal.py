@@ -67,8 +67,8 @@ def test_a48_a_recusal_is_asked_for_and_decided_in_every_service(world: World, s
             story.assessing()
         elif service == "verification":
             story.verifying()
-        case = {"verification": "case", "clarification": "clarification", "followup": "plan"}[service]
-        case, clerk = getattr(story, case), CHIEF
+        name = {"verification": "case", "clarification": "clarification", "followup": "plan"}[service]
+        case, clerk = getattr(story, name), CHIEF
     world.assign(case, *([LEADER] if service in ("intake", "followup") else []), by=clerk)
     if service == "followup":
         world.assign(case, HANDLER, by=CHIEF)
@@ -242,7 +242,7 @@ def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     before = world.position("intake")
     code = done(post(**ANONYMOUS))["query_code"]
     words = "贵单位信访干部虚某系其表亲，请求回避。"
-    body = {"code": code, "role": "petition_clerk", "ground": "OTHER", "text": words}
+    body: dict[str, Any] = {"code": code, "role": "petition_clerk", "ground": "OTHER", "text": words}
     assert done(post("/recusal", **body)) == {"status": "RECEIVED"}
     [event] = world.log("intake", before, "RecusalRequested")
     assert (event.event["asked_by"], event.event["reason"]) == ("REPORTER", "")

@@ -273,7 +273,7 @@ class Doors:
         seen = world.position("vault")
         rows = world.get(HEAD, f"{VAULT}/protection-requests", min_position=seen).json()["items"]
         self._note("protection", "online", next(r["stream"] for r in rows if r["number"] == number))
-        recusal = {"role": "petition_clerk", "ground": "INTEREST", "text": says(who)}
+        recusal: dict[str, Any] = {"role": "petition_clerk", "ground": "INTEREST", "text": says(who)}
         done(self._behind(code, "recusal", **recusal))
         start = world.position("intake")
         done(self._behind(code, "staff-misconduct", text=says(who)))
@@ -309,7 +309,8 @@ class Doors:
                 "content_blob": self._encrypted(says(who)),
                 "reporter_blob": self._encrypted(json.dumps(who)),
             }
-            path, body = (f"{V1}/integration/petition-platform/complaints", item)
+            body: dict[str, Any] = item
+            path = f"{V1}/integration/petition-platform/complaints"
             if n:
                 path, body = f"{path}/batch", {"items": [item]}
             assert world.client(PLATFORM).post(path, json=body).status_code in (200, 201, 207)
@@ -397,8 +398,11 @@ class Doors:
         world.morning_of(QUARTER_OVER)
         path, told = "/verification/v1/quarterly-feedback", {"quarter": QUARTER}
         done(world.client(TOWN.handling_dept_head).post(path, json=told))
-        heard = lambda: world.get(HEAD, f"{V1}/quarterly-feedback", quarter=QUARTER)  # noqa: E731
-        world.patiently(lambda: heard().status_code == 200, "the quarter's feedback")
+
+        def heard() -> bool:
+            return world.get(HEAD, f"{V1}/quarterly-feedback", quarter=QUARTER).status_code == 200
+
+        world.patiently(heard, "the quarter's feedback")
 
     # --- afterwards ---
 
@@ -453,7 +457,7 @@ class Doors:
     def _encrypted(self, plain: str) -> str:
         [public] = self.world.get(None, f"{V1}/integration/keys").json()["keys"]
         key = ECKey.import_key({k: v for k, v in public.items() if k not in ("use", "alg")})
-        header = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid}
+        header: dict[str, Any] = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM", "kid": key.kid}
         return jwe.encrypt_compact(header, plain.encode(), key, algorithms=[header["alg"], header["enc"]])
 
     @staticmethod

@@ -107,7 +107,7 @@ def _admin_url(stack: Stack, database: str) -> str:
 def dumps(stack: Stack) -> Iterator[Found]:
     """A dump of every database, as an administrator makes one; with every table in it."""
     for database in databases(stack):
-        command = [binaries() / "pg_dump", "--dbname", _admin_url(stack, database)]
+        command = [str(binaries() / "pg_dump"), "--dbname", _admin_url(stack, database)]
         dump = subprocess.run(command, check=True, capture_output=True).stdout
         with psycopg.connect(_admin_url(stack, database)) as connection:
             for (table,) in connection.execute(

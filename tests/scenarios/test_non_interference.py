@@ -26,6 +26,8 @@ from services.audit.tables import PUBLISHERS
 from shared.store.sealing import Sealer
 from tests.harness import files_of
 
+pytestmark = pytest.mark.external
+
 TOWN = "DI-990102100"
 FIRST = {
     "name": "郑虚六",
@@ -187,8 +189,8 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     until(lambda: caught_up(stack))
     told = reading.get(f"/audit/v1/cases/{number}/timeline", params={"limit": 1000}).json()
     reading.close()
-    order = sorted(told["events"], key=lambda e: (e["service"], e["position"]))
-    timeless = [{k: v for k, v in e.items() if k not in ("recorded_at", "command_id")} for e in order]
+    in_order = sorted(told["events"], key=lambda e: (e["service"], e["position"]))
+    timeless = [{k: v for k, v in e.items() if k not in ("recorded_at", "command_id")} for e in in_order]
     played.events = [json.dumps(e, ensure_ascii=False, sort_keys=True) for e in timeless]
     for service in ("intake", "verification", "clarification", "followup", "audit"):
         text = httpx.get(f"{stack.direct_url(service)}/metrics", timeout=60, trust_env=False).text

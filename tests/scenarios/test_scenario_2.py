@@ -12,6 +12,8 @@ import pytest
 from deploy.local.player import Player, expand, load
 from deploy.local.stack import SERVICES, Stack
 
+pytestmark = pytest.mark.external
+
 AUDITOR = "auditor@DI-990102"
 SCENARIO = load(2)
 STEPS = list(expand(SCENARIO))

@@ -11,6 +11,8 @@ from rich.console import Console
 from deploy.local.demo import main
 from deploy.local.player import expand, load
 
+pytestmark = pytest.mark.external
+
 DUE = {
     1: {("DL-03", "2020-09-27"), ("DL-11", "2020-12-22"), ("DL-11", "2021-01-22"), ("DL-14", "2021-02-09"),
         ("DL-16", "2021-02-09"), ("DL-17", "2021-02-23")},

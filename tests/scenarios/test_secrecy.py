@@ -59,6 +59,8 @@ from tests.scenarios.doors import (
 from tests.scenarios.everywhere import Found, Search, spellings
 from tests.scenarios.reads import READERS, READS, Asked, routes, survey, told
 
+pytestmark = pytest.mark.external
+
 ACCUSED = "冯虚门"
 """Confidential, and so sealed wherever it lies; but no reporter: what finds him would find a reporter."""
 SOURCES: dict[str, tuple[Callable[[Stack], Iterator[Found]], int]] = {
@@ -67,7 +69,7 @@ SOURCES: dict[str, tuple[Callable[[Stack], Iterator[Found]], int]] = {
     "opened records": (everywhere.opened, 200),
     "messages": (everywhere.messages, 200),
     "files": (everywhere.files, 1000),
-    "logs": (everywhere.logs, 10),
+    "logs": (everywhere.logs, 9),
     "metrics": (everywhere.metrics, 9),
 }
 """Where is looked, and in how many places at least."""

@@ -26,6 +26,8 @@ from shared.evidence.verify import main as verify_bundle
 from shared.suites import INTERNATIONAL, SM
 from tests.scenarios.everywhere import messages_of
 
+pytestmark = pytest.mark.external
+
 SCENARIO = load(1)
 AUDITOR = SCENARIO["replay"]["auditor"]
 ALL_SM = dict.fromkeys(SERVICES, "sm")

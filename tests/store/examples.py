@@ -114,14 +114,3 @@ def paged(stream: UUID, version: int, title: str = "第一页", **changes: Any) 
         state="OPEN",
         meta=meta(**changes),
     )
-
-
-def published(recorded: Recorded) -> dict[str, Any]:
-    """What leaves the service, without position and recording time."""
-    return {
-        "id": str(recorded.event_id),
-        "type": recorded.event.topic,
-        "stream": str(recorded.originator_id),
-        "version": recorded.originator_version,
-        "data": recorded.event.model_dump(mode="json"),
-    }

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that cuts the line around a COMMIT."""
+"""A TCP proxy in front of PostgreSQL that cuts the line around a commit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ COMMIT = b"COMMIT\0"
 
 
 class CuttingProxy:
-    """Passes everything on, until it is armed for the next COMMIT.
+    """Passes everything on, until it is armed for the next message that commits (with `sign` in it).
 
-    `before` swallows the COMMIT: it never happens. `after` passes it on and swallows the answer: it does.
+    `before` swallows it: it never happens. `after` passes it on and swallows the answer: it does.
     """
 
     def __init__(self, port: int) -> None:
         self.port = 0
+        self.sign = COMMIT
         self.armed: Literal["", "before", "after"] = ""
         self.refusing = False
         self.cuts = 0
@@ -32,7 +33,7 @@ class CuttingProxy:
 
         async def up() -> None:
             while data := await reader.read(65536):
-                if self.armed and COMMIT in data:
+                if self.armed and self.sign in data:
                     mode, self.armed = self.armed, ""
                     self.cuts += 1
                     cut.set()

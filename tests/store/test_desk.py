@@ -22,7 +22,8 @@ from shared.event import Event, Recorded
 from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.types import Append
-from tests.store.conftest import Database, StepClock, engine_of
+from tests.servers import Database
+from tests.store.conftest import StepClock, engine_of
 from tests.store.examples import meta
 
 ORGAN = "DI-990102100"

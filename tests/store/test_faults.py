@@ -26,7 +26,8 @@ from shared.store.types import (
     StoreError,
     StoreUnavailable,
 )
-from tests.store.conftest import Database, admin, make_database
+from tests.servers import Database
+from tests.store.conftest import admin, make_database
 from tests.store.examples import opened, paged
 from tests.store.proxy import CuttingProxy, cutting_proxy
 
@@ -63,18 +64,18 @@ async def test_nothing_acknowledged_is_lost_when_the_database_crashes(
         await asyncio.sleep(0.2)
         await asyncio.to_thread(crashing_server.start)
         before = len(acknowledged)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(acknowledged) < before + 100:
                 await asyncio.sleep(0.02)
     running = False
     await asyncio.gather(*clients)
     assert recorder.tally.retries > 0
     entries = await recorder.read(0, 1_000_000)
-    assert [e.recorded.position for e in entries] == list(range(1, len(entries) + 1))
-    stored = {e.recorded.originator_id: e.recorded.position for e in entries}
+    assert [e.position for e in entries] == list(range(1, len(entries) + 1))
+    stored = {e.stream: e.position for e in entries}
     assert acknowledged.items() <= stored.items()
     assert stored.keys() <= tried
-    numbers = [int(e.recorded.event.number[-6:]) for e in entries]  # type: ignore[attr-defined]
+    numbers = [int(e.data["event"]["number"][-6:]) for e in entries]
     assert numbers == list(range(1, len(entries) + 1))
 
 
@@ -86,7 +87,7 @@ async def test_a_database_that_is_away_is_waited_for_only_so_long(
     recorder = await make_recorder(database, limits=Limits(patience=0.3))
     await recorder.append(Append(events=[opened()]))
     await asyncio.to_thread(crashing_server.stop, "immediate")
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(
             *(recorder.append(Append(events=[opened()])) for _ in range(5)), return_exceptions=True
         )
@@ -136,7 +137,7 @@ async def test_an_unanswered_commit_is_found_out(
     assert not any(r.repeated for r in results)
     assert await recorder.max_position() == 11
     for stream, result in zip(streams, results, strict=True):
-        assert await recorder.load(stream) == list(result.events)
+        assert [e.position for e in await recorder.load(stream)] == [e.position for e in result.entries]
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
@@ -198,25 +199,29 @@ async def test_a_caller_that_gives_up_does_not_stop_the_others(recorder: Recorde
     assert isinstance(await recorder.append(Append(events=[opened()])), Appended)
 
 
+@pytest.mark.parametrize("kind", ["numbered", "plain"])
 @pytest.mark.parametrize(("point", "stored"), [("store.before_commit", 3), ("store.after_commit", 4)])
-async def test_a_process_killed_around_its_commit(fresh: Database, point: str, stored: int) -> None:
-    """At the fourth pass of a failpoint three are acknowledged; begun again, each command is there once."""
+async def test_a_process_killed_around_its_commit(
+    fresh: Database, point: str, stored: int, kind: str
+) -> None:
+    """At the fourth pass of a failpoint three are acknowledged; begun again, each command is there once.
+    Plain events are written and committed in one statement."""
     env = {**os.environ, "ZM_FAILPOINT": f"{point}:4", "PYTHONPATH": str(Path.cwd())}
-    killed, said = await run_appender(fresh, env)
+    killed, said = await run_appender(fresh, env, kind)
     assert killed == failpoint.EXIT_CODE
     assert said == ["1", "2", "3"]
     connection = await admin(fresh)
     assert await connection.fetchval("SELECT count(*) FROM archive_events") == stored
     env.pop("ZM_FAILPOINT")
-    assert await run_appender(fresh, env) == (0, [str(n) for n in range(1, 11)])
+    assert await run_appender(fresh, env, kind) == (0, [str(n) for n in range(1, 11)])
     positions = await connection.fetch("SELECT notification_id FROM archive_events ORDER BY 1")
     assert [p[0] for p in positions] == list(range(1, 11))
     await connection.close()
 
 
-async def run_appender(database: Database, env: dict[str, str]) -> tuple[int, list[str]]:
+async def run_appender(database: Database, env: dict[str, str], kind: str) -> tuple[int, list[str]]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.store.appender", database.service_url),
+        *(sys.executable, "-m", "tests.store.appender", database.service_url, kind),
         stdout=asyncio.subprocess.PIPE,
         env=env,
     )

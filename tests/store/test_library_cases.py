@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 from collections.abc import Iterator
 
@@ -19,7 +18,7 @@ from tests.store.conftest import make_database
 # install; the library's own twin on `cryptography` has the same name and interface.
 sys.modules.setdefault("eventsourcing.cipher", eventsourcing.cryptography)
 
-library = importlib.import_module("eventsourcing.tests.persistence")
+from eventsourcing.tests import persistence as library  # noqa: E402
 
 
 class OverFreshDatabase:

@@ -20,7 +20,8 @@ from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics, Pace
 from shared.store.recorder import Recorder
 from shared.store.types import Append, StoreUnavailable
 from tests.receiver import Receiver, receiving
-from tests.store.conftest import Database, admin, engine_of, make_database
+from tests.servers import Database
+from tests.store.conftest import admin, engine_of, make_database
 from tests.store.examples import opened
 
 QUICK = Pace(first=0.02, longest=0.1, patience=1, lease=2, poll=0.02)

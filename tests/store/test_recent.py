@@ -1,60 +1,102 @@
-"""What this process has just written is read from memory, and is the same as what the database holds."""
+"""What this process has written or read is at hand, and is the same as what the database holds."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from shared.store import recorder
-from shared.store.recent import Fresh, Recent
+from shared.store.recent import Recent
 from shared.store.recorder import Recorder
 from shared.store.types import Append, LogEntry
-from tests.store.conftest import Database
-from tests.store.examples import opened, paged, published
+from tests.servers import Database
+from tests.store.examples import NOON, opened, paged
 
 
-def committed(position: int) -> Fresh:
-    recorded = replace(paged(uuid4(), 1), position=position)
-    return Fresh(LogEntry(recorded, "archive.PageAdded", position - 1, b"", b""), b"")
+def entries(*positions: int) -> list[LogEntry]:
+    return [
+        LogEntry(n, uuid4(), 1, "archive.PageAdded", NOON, {"event_id": ""}, n - 1, b"", b"")
+        for n in positions
+    ]
 
 
-def positions(found: list[Fresh]) -> list[int]:
-    return [event.position for event in found]
+def at_hand(recent: Recent, after: int, limit: int = 10) -> list[int]:
+    return [entry.position for entry in recent.after(after, limit)[0]]
 
 
 def test_it_gives_what_follows_a_position() -> None:
     recent = Recent(size=4)
-    assert recent.after(0, 10) == []
-    recent.add([committed(5), committed(6)])
-    recent.add([committed(7)])
+    assert at_hand(recent, 0) == []
+    recent.add(entries(5, 6))
+    recent.add(entries(7))
     recent.add(())
-    assert positions(recent.after(4, 10)) == [5, 6, 7]
-    assert positions(recent.after(5, 1)) == [6]
-    assert recent.after(3, 10) == []  # the very next one is not here
-    assert recent.after(7, 10) == []
+    assert at_hand(recent, 4) == [5, 6, 7]
+    assert at_hand(recent, 5, 1) == [6]
+    assert at_hand(recent, 3) == []  # the very next one is not here
+    assert at_hand(recent, 7) == []
 
 
 def test_a_gap_begins_a_new_run() -> None:
     recent = Recent(size=4)
-    recent.add([committed(5)])
-    recent.add([committed(8), committed(9)])  # 6 and 7 were another's
-    assert recent.after(4, 10) == []
-    assert positions(recent.after(7, 10)) == [8, 9]
-    recent.add([committed(9)])  # the database lost the first 9
-    assert positions(recent.after(8, 10)) == [9]
-    assert recent.after(7, 10) == []
+    recent.add(entries(5))
+    recent.add(entries(8, 9))  # 6 and 7 were another's
+    assert at_hand(recent, 4) == []
+    assert at_hand(recent, 7) == [8, 9]
+    [ninth] = entries(9)
+    recent.add([ninth._replace(data={"event_id": "another"})])  # the database lost the first 9
+    assert at_hand(recent, 8) == [9]
+    assert at_hand(recent, 7) == []
+
+
+def test_a_reader_may_be_faster_than_the_writer_is_told() -> None:
+    """The same events are not a new run; others at their places are."""
+    recent = Recent()
+    recent.add(entries(1))
+    first, *rest = entries(2, 3, 4)
+    recent.follow([first, *rest[:1]])
+    recent.add([first, *rest])
+    assert at_hand(recent, 0) == [1, 2, 3, 4]
+    assert recent.after(0, 3)[1] > 0.0
+    another = entries(4)
+    recent.add([another[0]._replace(data={"event_id": "another"})])
+    assert at_hand(recent, 0) == []
+    assert at_hand(recent, 3) == [4]
 
 
 def test_it_forgets_the_oldest() -> None:
     recent = Recent(size=4)
     for position in range(1, 21):
-        recent.add([committed(position)])
-    assert recent.after(1, 10) == []
-    assert positions(recent.after(16, 10)) == [17, 18, 19, 20]
+        recent.add(entries(position))
+    assert at_hand(recent, 1) == []
+    assert at_hand(recent, 16) == [17, 18, 19, 20]
+
+
+def test_what_was_read_is_taken_up_beyond_the_end() -> None:
+    """Whoever reads far behind takes nothing away from those at the end of the log."""
+    recent = Recent()
+    recent.follow(entries(1, 2))
+    recent.add(entries(3))
+    recent.follow(entries(2, 3, 4))
+    assert at_hand(recent, 0) == [1, 2, 3, 4]
+    recent.follow(entries(1, 2))
+    recent.follow(entries(6, 9))  # another's gaps
+    assert at_hand(recent, 0) == [1, 2, 3, 4]
+    recent.follow(entries(8, 9))
+    assert at_hand(recent, 7) == [8, 9]
+    assert at_hand(recent, 3) == []
+    recent.forget()
+    assert at_hand(recent, 7) == []
+
+
+def test_only_what_was_written_here_is_known_to_be_committed() -> None:
+    recent = Recent()
+    recent.follow(entries(1))
+    recent.add(entries(2))
+    assert recent.after(0, 1)[1] == 0.0
+    assert recent.after(0, 2)[1] > 0.0
 
 
 async def test_memory_and_database_tell_the_same(
@@ -66,25 +108,35 @@ async def test_memory_and_database_tell_the_same(
     stream = uuid4()
     await writer.append(Append(events=[opened(stream), paged(stream, 2)]))
     await writer.append(Append(events=[paged(stream, 3)]))
-    from_memory, from_database = await writer.read(1, 10), await reader.read(1, 10)
-    assert [replace(entry, published=None) for entry in from_memory] == from_database
-    assert [entry.published for entry in from_memory] == [published(e.recorded) for e in from_database]
+    from_memory = await writer.read(1, 10)
+    assert from_memory == await reader.read(1, 10)
     assert await writer.read_raw(0, 2) == await reader.read_raw(0, 2)
+
+    asked: list[Sequence[Any]] = []
+    opened_ = Recorder._opened
+
+    def counting(self: Recorder, rows: list[Any]) -> list[LogEntry]:
+        asked.append(rows)
+        return opened_(self, rows)
+
+    monkeypatch.setattr(Recorder, "_opened", counting)
+    assert await reader.read_raw(1, 10) == await writer.read_raw(1, 10)
+    assert asked == []  # what one reader of the log has opened, the next finds opened
 
     async def another(position: int) -> UUID:
         return uuid4()
 
     # A database that holds another event at this place has lost ours: it is asked for all of it.
-    monkeypatch.setattr(writer, "find_event", another)
-    asked: list[Any] = []
-    monkeypatch.setattr(writer, "opened", lambda rows: asked.append(rows) or [])
-    await writer.read_raw(0, 2)
-    assert len(asked[0]) == 2
+    with monkeypatch.context() as replaced:
+        replaced.setattr(writer, "find_event", another)
+        await writer.read_raw(0, 3)
+    assert [len(rows) for rows in asked] == [3]
 
     async def never(position: int) -> UUID:
         raise AssertionError("what it said a moment ago is not asked again")
 
     # The relay is let go at once by the commit's own answer.
+    await writer.append(Append(events=[paged(stream, 4)]))
     monkeypatch.setattr(recorder, "JUST_SAID", 600.0)
     monkeypatch.setattr(writer, "find_event", never)
-    assert len(await writer.read(1, 10)) == len(from_memory)
+    assert [entry.position for entry in await writer.read(3, 10)] == [4]

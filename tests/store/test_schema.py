@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from shared.store.recorder import Recorder
 from shared.store.types import Append
-from tests.store.conftest import Database
+from tests.servers import Database
 from tests.store.examples import opened, paged
 
 MakeRecorder = Callable[..., Awaitable[Recorder]]

@@ -14,7 +14,8 @@ from shared.store.recorder import Recorder
 from shared.store.types import Append, StoreTampered
 from shared.view import fold_view
 from shared.web.shelf import Shelf
-from tests.store.conftest import Database, admin
+from tests.servers import Database
+from tests.store.conftest import admin
 from tests.store.examples import opened, paged
 
 

@@ -30,7 +30,7 @@ from shared.store.reading import Readers, Reading, Statement
 from shared.store.recorder import Recorder
 from shared.web.reads import Reads, Sight
 from tests.store.conftest import engine_of, make_database
-from tests.store.examples import mapper, published
+from tests.store.examples import mapper
 
 ORGANS = ("DI-99", "DI-9901", "DI-990101", "DI-990102", "DI-990102100", "DI-990101001")
 STATES = ("RECEIVED", "REGISTERED", "SEALED_UPWARD", "WITH_HANDLER", "CLOSED")
@@ -106,7 +106,7 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
     database = await make_database(server, "intake")
     engine = engine_of(database)
     clock, book, shelf = SystemClock(), CaseBook(), DeskBook()
-    recorder = Recorder(engine, "intake", mapper("intake"), clock, published)
+    recorder = Recorder(engine, "intake", mapper("intake"), clock)
     await Projector(engine, recorder, [book, shelf], clock).prepare()
     gatekeeper = Gatekeeper("intake", load_law(), clock, recorder, cast(Any, None), cast(Any, None))
     reading = Reading(Readers(engine_of(database), 2))

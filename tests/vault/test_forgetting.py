@@ -31,9 +31,11 @@ from tests.harness import (
     sub,
 )
 
+pytestmark = pytest.mark.external
+
 CLERK, HEAD, CUSTODIAN = TOWN.petition_clerk, TOWN.petition_head, COUNTY.identity_custodian
 REPORTER = {"name": "郑虚忘", "phone": "13972064815"}
-ONLINE = {**ANONYMOUS, "reporter": REPORTER}
+ONLINE: dict[str, Any] = {**ANONYMOUS, "reporter": REPORTER}
 AGAIN = {"idempotency-key": "report-to-be-forgotten"}
 KEYS = "/intake/v1/identity-keys"
 PROTECTION = "/intake/vault/v1/protection-requests"

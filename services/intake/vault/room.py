@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from shared.security import roles
 from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
-from shared.web.app import json_response, object_id
+from shared.web.app import Application, json_response, object_id
 from shared.web.describe import answer, array, describe, in_path
 from shared.web.reads import ASKED_FOR, purpose_of
 
@@ -70,10 +71,10 @@ class VaultRoom:
         )
         self.app, self.parts = build(service, of_the_vault(settings))
 
-    def mount(self, app: FastAPI) -> None:
+    def mount(self, app: Application) -> None:
         """Answers under `/vault/v1/`, past the layers of intake, and lives as long as intake does."""
         app.state.vault = self.app
-        app.add_middleware(Doorway, room=self.app)
+        app.put_before(partial(Doorway, room=self.app))
         outer = app.router.lifespan_context
 
         @asynccontextmanager

@@ -28,7 +28,7 @@ def test_a_hash_covers_everything_that_is_said() -> None:
         chained(GENESIS, 2, MORNING, ACCESS),
         chained(GENESIS, 1, MORNING.replace(year=2023), ACCESS),
         *(
-            chained(GENESIS, 1, MORNING, replace(ACCESS, **{name: "x"}))  # type: ignore[arg-type]
+            chained(GENESIS, 1, MORNING, replace(ACCESS, **{name: "x"}))  # type: ignore[arg-type] # each is a text
             for name in ("who", "role", "organ", "action", "object", "as_of", "by", "outcome")
         ),
         chained(GENESIS, 1, MORNING, replace(ACCESS, about=None)),

@@ -43,7 +43,7 @@ def test_the_content_is_kept_to_the_letter() -> None:
     producer, published = listed()
     salt, kept = salt_and_content(keep(published).plaintext)
     assert salt == published.salt
-    assert orjson.dumps(kept) == orjson.dumps(content(producer.entries[0].recorded))
+    assert orjson.dumps(kept) == orjson.dumps(content(producer.recorded[0]))
 
 
 def test_the_clear_line_holds_no_confidential_word() -> None:

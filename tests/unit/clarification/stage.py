@@ -157,9 +157,14 @@ def circular(day: str = "2022-03-18", **over: Any) -> dict[str, Any]:
 EVIDENCE = {"WRITTEN": written, "MEETING": meeting, "FACE_TO_FACE": face_to_face, "CIRCULAR": circular}
 
 
-def remembered(clarification: Clarification) -> dict[str, Any]:
+def known(clarification: Clarification) -> dict[str, Any]:
     """Everything that the aggregate knows, for comparison."""
-    return copy.deepcopy({k: v for k, v in vars(clarification).items() if not k.startswith("_")})
+    return {k: v for k, v in vars(clarification).items() if not k.startswith("_")}
+
+
+def remembered(clarification: Clarification) -> dict[str, Any]:
+    """The same, which stays as it is whatever becomes of the aggregate."""
+    return copy.deepcopy(known(clarification))
 
 
 class Stage:

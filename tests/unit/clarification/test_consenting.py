@@ -321,7 +321,8 @@ def test_sec1_the_subjects_page(stage: Stage) -> None:
     """He sees text, audience, rights and consent; no complaint, channel, case or opinion."""
     stage.asked()
     page = stage.c.for_subject()
-    assert page["text"] == stage.c.text.text  # type: ignore[union-attr]
+    assert stage.c.text is not None
+    assert page["text"] == stage.c.text.text
     assert page["audience"]["invited_groups"] == ["居民代表", "党员"]
     assert page["consent"]["state"] == "PENDING"
     assert page["consent"]["due"] == "2022-03-14"

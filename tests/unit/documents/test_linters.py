@@ -10,6 +10,8 @@ import pytest
 from deploy.documents import TARGET
 from tests import linters
 
+pytestmark = pytest.mark.external
+
 OPENAPI = sorted(TARGET.glob("*.openapi.json"))
 ASYNCAPI = TARGET / "events.asyncapi.json"
 

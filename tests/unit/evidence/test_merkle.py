@@ -60,7 +60,7 @@ def subproof(m: int, d: Sequence[bytes], complete: bool) -> list[bytes]:
     return [*subproof(m - k, d[k:], False), mth(d[:k])]
 
 
-def test_every_root_and_proof_is_what_the_rfc_defines():
+def test_every_root_and_proof_is_what_the_rfc_defines() -> None:
     """Roots and proofs of all trees up to 33 leaves equal MTH, PATH and PROOF of RFC 9162, and verify."""
     leaves = numbered(33)
     log = log_of(leaves)
@@ -82,19 +82,19 @@ def test_every_root_and_proof_is_what_the_rfc_defines():
 
 
 @pytest.mark.parametrize("size", range(1, 9))
-def test_roots_of_the_reference_tree(size: int):
+def test_roots_of_the_reference_tree(size: int) -> None:
     """The Certificate Transparency reference tree has its published root at every size."""
     assert merkle.root(map(leaf_hash, vectors.CT_LEAVES[:size])) == vectors.CT_ROOTS[size - 1]
     assert log_of(vectors.CT_LEAVES).root(size) == vectors.CT_ROOTS[size - 1]
 
 
-def test_root_of_the_empty_tree():
+def test_root_of_the_empty_tree() -> None:
     """The empty tree's root is the hash of nothing."""
     assert merkle.root([]) == MerkleLog(DictStore()).root() == merkle.EMPTY_ROOT == vectors.CT_EMPTY_ROOT
 
 
 @pytest.mark.parametrize(("leaf", "size", "proof"), vectors.CT_INCLUSION)
-def test_inclusion_proofs_of_the_reference_tree(leaf: int, size: int, proof: list[bytes]):
+def test_inclusion_proofs_of_the_reference_tree(leaf: int, size: int, proof: list[bytes]) -> None:
     """Published inclusion proofs are made exactly, and verify."""
     assert log_of(vectors.CT_LEAVES).inclusion_proof(leaf - 1, size) == proof
     hash_ = leaf_hash(vectors.CT_LEAVES[leaf - 1])
@@ -102,7 +102,7 @@ def test_inclusion_proofs_of_the_reference_tree(leaf: int, size: int, proof: lis
 
 
 @pytest.mark.parametrize(("old", "new", "proof"), vectors.CT_CONSISTENCY)
-def test_consistency_proofs_of_the_reference_tree(old: int, new: int, proof: list[bytes]):
+def test_consistency_proofs_of_the_reference_tree(old: int, new: int, proof: list[bytes]) -> None:
     """Published consistency proofs are made exactly, and verify."""
     assert log_of(vectors.CT_LEAVES).consistency_proof(old, new) == proof
     assert merkle.verify_consistency(old, new, vectors.CT_ROOTS[old - 1], vectors.CT_ROOTS[new - 1], proof)
@@ -120,7 +120,9 @@ def trees(draw: st.DrawFn) -> tuple[MerkleLog, int, int]:
 
 
 @given(trees(), st.data())
-def test_an_inclusion_proof_serves_one_leaf_only(tree: tuple[MerkleLog, int, int], data: st.DataObject):
+def test_an_inclusion_proof_serves_one_leaf_only(
+    tree: tuple[MerkleLog, int, int], data: st.DataObject
+) -> None:
     """Flip any bit of leaf, index, proof or root, or cut or lengthen the proof, and it fails."""
     log, index, size = tree
     leaf, root, proof = leaf_hash(numbered(size)[index]), log.root(size), log.inclusion_proof(index, size)
@@ -139,7 +141,9 @@ def test_an_inclusion_proof_serves_one_leaf_only(tree: tuple[MerkleLog, int, int
 
 
 @given(trees(), st.data())
-def test_a_consistency_proof_serves_two_roots_only(tree: tuple[MerkleLog, int, int], data: st.DataObject):
+def test_a_consistency_proof_serves_two_roots_only(
+    tree: tuple[MerkleLog, int, int], data: st.DataObject
+) -> None:
     """Flip any bit of either root or the proof, or cut or lengthen the proof, and it fails."""
     log, old, new = tree
     old_root, new_root, proof = log.root(old), log.root(new), log.consistency_proof(old, new)
@@ -159,7 +163,7 @@ def test_a_consistency_proof_serves_two_roots_only(tree: tuple[MerkleLog, int, i
 
 
 @given(trees(), st.data())
-def test_a_rewritten_log_is_not_consistent(tree: tuple[MerkleLog, int, int], data: st.DataObject):
+def test_a_rewritten_log_is_not_consistent(tree: tuple[MerkleLog, int, int], data: st.DataObject) -> None:
     """A log that grew after one old leaf was altered cannot prove that it extends the old one."""
     log, old, new = tree
     leaves = numbered(new)
@@ -186,13 +190,13 @@ def test_a_rewritten_log_is_not_consistent(tree: tuple[MerkleLog, int, int], dat
 )
 def test_consistency_of_the_trivial_cases(
     old: int, new: int, old_root: bytes, new_root: bytes, proof: list[bytes], answer: bool
-):
+) -> None:
     """The empty tree precedes all, a tree precedes itself, nothing goes back in time."""
     assert merkle.verify_consistency(old, new, old_root, new_root, proof) is answer
 
 
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 0), (1, 1), (-1, 1)])
-def test_no_leaf_is_included_outside_the_tree(index: int, size: int):
+def test_no_leaf_is_included_outside_the_tree(index: int, size: int) -> None:
     """An index outside the tree is refused by prover and verifier."""
     hash_ = vectors.CT_ROOTS[0]
     assert not merkle.verify_inclusion(hash_, index, size, [], hash_)
@@ -200,7 +204,7 @@ def test_no_leaf_is_included_outside_the_tree(index: int, size: int):
         merkle.nodes_for_inclusion(index, size)
 
 
-def test_a_true_proof_of_a_smaller_tree_is_none_of_a_larger():
+def test_a_true_proof_of_a_smaller_tree_is_none_of_a_larger() -> None:
     """A proof and root of four leaves are refused for a tree said to have eight."""
     log = log_of(vectors.CT_LEAVES)
     assert not merkle.verify_inclusion(leaf_hash(b""), 0, 8, log.inclusion_proof(0, 4), log.root(4))
@@ -208,7 +212,7 @@ def test_a_true_proof_of_a_smaller_tree_is_none_of_a_larger():
     assert not merkle.verify_consistency(2, 8, log.root(2), log.root(4), proof)
 
 
-def test_bytes_cannot_move_between_leaf_and_sibling():
+def test_bytes_cannot_move_between_leaf_and_sibling() -> None:
     """Hashes of another length are refused, even where they concatenate to the same bytes."""
     log = log_of(numbered(2))
     leaf, (sibling,) = leaf_hash(b"leaf 0"), log.inclusion_proof(0)
@@ -218,7 +222,7 @@ def test_bytes_cannot_move_between_leaf_and_sibling():
     assert not merkle.verify_consistency(1, 1, b"", b"", [])
 
 
-def test_a_proof_that_only_swaps_node_for_leaf_fails():
+def test_a_proof_that_only_swaps_node_for_leaf_fails() -> None:
     """An inner node cannot be passed off as a leaf: the two are hashed apart."""
     left, right = (leaf_hash(leaf) for leaf in (b"a", b"b"))
     assert leaf_hash(left + right) != node_hash(left, right)
@@ -228,7 +232,7 @@ def test_a_proof_that_only_swaps_node_for_leaf_fails():
 
 
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(0, 70))
-def test_batches_make_the_same_log_as_single_leaves(batches: list[int], start: int):
+def test_batches_make_the_same_log_as_single_leaves(batches: list[int], start: int) -> None:
     """Extending in batches yields the nodes and frontier of appending one at a time."""
     store, one_by_one = DictStore(), DictStore()
     log = MerkleLog(store)
@@ -244,7 +248,7 @@ def test_batches_make_the_same_log_as_single_leaves(batches: list[int], start: i
 
 
 @given(st.integers(0, 200), st.integers(0, 60))
-def test_a_log_goes_on_from_its_store(before: int, after: int):
+def test_a_log_goes_on_from_its_store(before: int, after: int) -> None:
     """A frontier read back by nodes_for_root is all that one needs to append, and old nodes never change."""
     store = DictStore()
     MerkleLog(store).extend([leaf_hash(leaf) for leaf in numbered(before)])
@@ -260,7 +264,7 @@ def test_a_log_goes_on_from_its_store(before: int, after: int):
 
 
 @given(st.integers(1, 1 << 62), st.data())
-def test_proofs_need_few_nodes(size: int, data: st.DataObject):
+def test_proofs_need_few_nodes(size: int, data: st.DataObject) -> None:
     """Roots and proofs of a log of any size need O(log n) nodes, all of them complete within it."""
     index = data.draw(st.integers(0, size - 1))
     wanted = [
@@ -273,7 +277,7 @@ def test_proofs_need_few_nodes(size: int, data: st.DataObject):
         assert all((number + 1) << level <= size for level, number in nodes)
 
 
-def test_a_log_refuses_what_it_cannot_have():
+def test_a_log_refuses_what_it_cannot_have() -> None:
     """Later sizes, backward consistency and a frontier of another size are refused."""
     log = log_of(numbered(5))
     for attempt in (

@@ -26,9 +26,11 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
+Run = Callable[[bytes | str], int]
+
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes | str], int]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run the command in this process on a document."""
     folder = tmp_path_factory.mktemp("verify")
     keys = folder / "keys"
@@ -57,7 +59,7 @@ def failures_of(document: str) -> str:
 # --- What verifies ---
 
 
-def test_a_bundle_verifies(run, capsys):
+def test_a_bundle_verifies(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """A sound bundle is reported as proven, with what was shown and withheld, and exits 0."""
     assert run(BUNDLE) == 0
     out, err = capsys.readouterr()
@@ -68,18 +70,18 @@ def test_a_bundle_verifies(run, capsys):
     assert out.isascii()
 
 
-def test_the_form_of_a_bundle_does_not_matter(run):
+def test_the_form_of_a_bundle_does_not_matter(run: Run) -> None:
     """White space and escapes are not content: a bundle printed otherwise verifies as well."""
     assert run(json.dumps(json.loads(BUNDLE), indent=4, sort_keys=True)) == 0
 
 
-def test_a_bundle_comes_back():
+def test_a_bundle_comes_back() -> None:
     """A bundle read is the bundle written."""
     assert parse_bundle(BUNDLE) == examples.bundle()
 
 
 @pytest.mark.parametrize("service", examples.SIZES)
-def test_every_event_of_a_log_can_be_proven(service: str):
+def test_every_event_of_a_log_can_be_proven(service: str) -> None:
     """Each event of a log can go into a bundle, shown or withheld."""
     for position in range(1, examples.SIZES[service] + 1):
         for show in (True, False):
@@ -89,7 +91,7 @@ def test_every_event_of_a_log_can_be_proven(service: str):
             assert not failures_of(json.dumps(value))
 
 
-def test_the_command_runs_on_its_own(tmp_path: Path):
+def test_the_command_runs_on_its_own(tmp_path: Path) -> None:
     """python -m shared.evidence.verify works in a process of its own, even where output is ASCII only."""
     (tmp_path / "bundle.json").write_text(BUNDLE, "utf-8")
     (tmp_path / "key").write_text("\n".join(map(str, examples.VERIFIERS)), "utf-8")
@@ -131,7 +133,9 @@ def test_the_command_runs_on_its_own(tmp_path: Path):
         ("inclusion", []),
     ],
 )
-def test_an_altered_entry_is_refuted(run, capsys, member: str, value: Any):
+def test_an_altered_entry_is_refuted(
+    run: Run, capsys: pytest.CaptureFixture[str], member: str, value: Any
+) -> None:
     """Whatever of a row is altered, its inclusion proof fails."""
     assert run(altered(lambda bundle: bundle["entries"][0].update({member: value}))) == 1
     out = capsys.readouterr().out
@@ -140,7 +144,7 @@ def test_an_altered_entry_is_refuted(run, capsys, member: str, value: Any):
     assert "NOT PROVEN: 1 failures; 4 events proven: 2 shown, 2 withheld" in out
 
 
-def test_an_altered_event_is_refuted():
+def test_an_altered_event_is_refuted() -> None:
     """An event shown otherwise than it was recorded is refuted, to the letter."""
     document = altered(lambda bundle: bundle["entries"][0]["published"].update(note="查实"))
     assert failures_of(document) == (
@@ -148,7 +152,7 @@ def test_an_altered_event_is_refuted():
     )
 
 
-def test_an_entry_under_the_names_of_another_algorithm_is_refuted():
+def test_an_entry_under_the_names_of_another_algorithm_is_refuted() -> None:
     """A digest by SHA-256 is none by SM3, and the other way round."""
 
     def relabel(bundle: Any) -> None:
@@ -160,13 +164,13 @@ def test_an_entry_under_the_names_of_another_algorithm_is_refuted():
     assert failures.count("content digest differs") == failures.count("inclusion proof fails") == 2
 
 
-def test_an_event_with_another_salt_is_refuted():
+def test_an_event_with_another_salt_is_refuted() -> None:
     """The salt belongs to the event shown."""
     document = altered(lambda bundle: bundle["entries"][0].update(salt="00" * 16))
     assert "content digest differs" in failures_of(document)
 
 
-def test_an_event_of_another_entry_is_refuted():
+def test_an_event_of_another_entry_is_refuted() -> None:
     """An event cannot be shown in the place of another."""
 
     def swap(bundle: Any) -> None:
@@ -176,7 +180,7 @@ def test_an_event_of_another_entry_is_refuted():
     assert failures_of(altered(swap)).count("content digest differs") == 2
 
 
-def test_a_moved_event_is_refuted():
+def test_a_moved_event_is_refuted() -> None:
     """Position and leaf index go together, and neither can be changed."""
     document = altered(lambda bundle: bundle["entries"][0].update(leaf_index=1))
     assert "leaf index 1 is not position - 1" in failures_of(document)
@@ -184,23 +188,23 @@ def test_a_moved_event_is_refuted():
     assert "inclusion proof fails" in failures_of(document)
 
 
-def test_an_event_after_the_checkpoint_is_refuted():
+def test_an_event_after_the_checkpoint_is_refuted() -> None:
     """An event that the checkpoint does not cover yet is not proven by it."""
     document = altered(lambda bundle: bundle["entries"][0].update(leaf_index=11, position="12"))
     assert "only 11 events" in failures_of(document)
 
 
-def test_an_event_twice_is_refuted():
+def test_an_event_twice_is_refuted() -> None:
     """One event cannot be counted as two."""
     assert "twice" in failures_of(altered(lambda bundle: bundle["entries"].append(bundle["entries"][0])))
 
 
-def test_entries_without_a_checkpoint_are_refuted():
+def test_entries_without_a_checkpoint_are_refuted() -> None:
     """Entries of a service of which the bundle has no checkpoint are not proven."""
     assert failures_of(altered(lambda bundle: bundle["checkpoint"].pop("intake"))).count("no checkpoint") == 3
 
 
-def test_the_checkpoint_of_another_log_is_refuted():
+def test_the_checkpoint_of_another_log_is_refuted() -> None:
     """A true checkpoint of one log is no checkpoint of another."""
 
     def swap(bundle: Any) -> None:
@@ -209,7 +213,7 @@ def test_the_checkpoint_of_another_log_is_refuted():
     assert "it is of another log" in failures_of(altered(swap))
 
 
-def test_a_checkpoint_by_a_stranger_is_refuted(run, capsys):
+def test_a_checkpoint_by_a_stranger_is_refuted(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """A bundle whose checkpoint was signed by a key that is not trusted proves nothing."""
     log = examples.LOGS["intake"]
     stranger = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
@@ -218,7 +222,7 @@ def test_a_checkpoint_by_a_stranger_is_refuted(run, capsys):
     assert "FAILED checkpoint of 'intake': no signature by a trusted key" in capsys.readouterr().out
 
 
-def test_every_failure_is_reported():
+def test_every_failure_is_reported() -> None:
     """The verifier does not stop at the first failure."""
 
     def break_all(bundle: Any) -> None:
@@ -229,7 +233,7 @@ def test_every_failure_is_reported():
 
 
 @given(st.integers(0, len(BUNDLE.encode()) * 8 - 1))
-def test_no_bit_of_a_bundle_can_change(run, bit: int):
+def test_no_bit_of_a_bundle_can_change(run: Run, bit: int) -> None:
     """Flip any bit of a bundle, and it no longer verifies."""
     document = bytearray(BUNDLE.encode())
     document[bit // 8] ^= 1 << bit % 8
@@ -239,26 +243,26 @@ def test_no_bit_of_a_bundle_can_change(run, bit: int):
 # --- What is no bundle: exit 2, never a traceback ---
 
 
-def assert_unreadable(run: Callable[[bytes | str], int], document: bytes | str) -> None:
+def assert_unreadable(run: Run, document: bytes | str) -> None:
     with pytest.raises(MalformedBundle):
         verify_bundle(document, examples.VERIFIERS)
     assert run(document) == 2
 
 
 @given(st.binary())
-def test_bytes_are_no_bundle(run, document: bytes):
+def test_bytes_are_no_bundle(run: Run, document: bytes) -> None:
     """Arbitrary bytes are refused."""
     assert_unreadable(run, document)
 
 
 @given(JSON)
-def test_json_is_no_bundle(run, value: Any):
+def test_json_is_no_bundle(run: Run, value: Any) -> None:
     """Arbitrary JSON, and what Python calls JSON, is refused."""
     assert run(json.dumps(value)) == 2
 
 
 @given(st.integers(0, len(BUNDLE) - 1))
-def test_a_cut_bundle_is_no_bundle(run, length: int):
+def test_a_cut_bundle_is_no_bundle(run: Run, length: int) -> None:
     """A bundle cut anywhere is refused."""
     assert_unreadable(run, BUNDLE[:length])
 
@@ -274,7 +278,7 @@ def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int,
 
 
 @given(st.sampled_from(paths(json.loads(BUNDLE))), JSON)
-def test_a_value_of_another_type_makes_no_bundle(run, path: tuple[str | int, ...], value: Any):
+def test_a_value_of_another_type_makes_no_bundle(run: Run, path: tuple[str | int, ...], value: Any) -> None:
     """Replace any value with one of another type, and the bundle is refused."""
     document = json.loads(BUNDLE)
     owner = document
@@ -286,7 +290,7 @@ def test_a_value_of_another_type_makes_no_bundle(run, path: tuple[str | int, ...
 
 
 @given(st.sampled_from(paths(json.loads(BUNDLE))), JSON)
-def test_no_value_can_be_put_in_place_of_another(run, path: tuple[str | int, ...], value: Any):
+def test_no_value_can_be_put_in_place_of_another(run: Run, path: tuple[str | int, ...], value: Any) -> None:
     """Replace any value with any other, and the bundle is refused or refuted."""
     document = json.loads(BUNDLE)
     owner = document
@@ -306,7 +310,7 @@ def test_no_value_can_be_put_in_place_of_another(run, path: tuple[str | int, ...
         *(f"entries.{member}" for member in json.loads(BUNDLE)["entries"][0]),
     ],
 )
-def test_a_missing_member_makes_no_bundle(run, member: str):
+def test_a_missing_member_makes_no_bundle(run: Run, member: str) -> None:
     """Every member is needed, and published and salt only go together."""
 
     def drop(bundle: Any) -> None:
@@ -347,7 +351,9 @@ def test_a_missing_member_makes_no_bundle(run, member: str):
         ("\\n\\n", "\\n"),
     ],
 )
-def test_a_malformed_bundle_is_no_bundle(run, capsys, old: str, new: str):
+def test_a_malformed_bundle_is_no_bundle(
+    run: Run, capsys: pytest.CaptureFixture[str], old: str, new: str
+) -> None:
     """Odd members, numbers, spellings and depths are refused with a message, and never crash."""
     assert old in BUNDLE
     assert_unreadable(run, BUNDLE.replace(old, new, 1))
@@ -358,39 +364,39 @@ def test_a_malformed_bundle_is_no_bundle(run, capsys, old: str, new: str):
 
 
 @pytest.mark.parametrize("depth", range(100, 1001, 50))
-def test_depth_never_crashes(run, depth: int):
+def test_depth_never_crashes(run: Run, depth: int) -> None:
     """Nesting near what the interpreter bears is refused or refuted."""
     assert run(BUNDLE.replace('"number":1', f'"number":{"[" * depth}{"]" * depth}', 1)) in (1, 2)
 
 
-def test_empty_bundles_are_no_bundles(run):
+def test_empty_bundles_are_no_bundles(run: Run) -> None:
     """A bundle without entries or checkpoints would prove nothing, and is not called proven."""
     assert_unreadable(run, altered(lambda bundle: bundle.update(entries=[])))
     assert_unreadable(run, altered(lambda bundle: bundle.update(checkpoint={})))
 
 
-def test_missing_files_are_reported(tmp_path: Path, capsys):
+def test_missing_files_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there exits 2 with a message."""
     assert main([str(tmp_path / "none.json"), "--key", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("cannot verify: ")
 
 
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\xff", b"zhengming/intake+00000000+AQ==\n"])
-def test_a_key_file_without_keys_is_refused(tmp_path: Path, content: bytes):
+def test_a_key_file_without_keys_is_refused(tmp_path: Path, content: bytes) -> None:
     """Without a readable key there is nothing to trust."""
     (tmp_path / "key").write_bytes(content)
     (tmp_path / "bundle.json").write_text(BUNDLE, "utf-8")
     assert main([str(tmp_path / "bundle.json"), "--key", str(tmp_path / "key")]) == 2
 
 
-def test_wrong_usage_exits_2():
+def test_wrong_usage_exits_2() -> None:
     """A command line that lacks the key exits 2."""
     with pytest.raises(SystemExit) as exit_:
         main(["bundle.json"])
     assert exit_.value.code == 2
 
 
-def test_a_key_file_may_hold_several_keys(tmp_path: Path):
+def test_a_key_file_may_hold_several_keys(tmp_path: Path) -> None:
     """A key file holds one verifier key a line."""
     (tmp_path / "key").write_text("\n".join(map(str, examples.VERIFIERS)), "utf-8")
     keys: list[VerifierKey] = read_keys(tmp_path / "key")

@@ -112,7 +112,7 @@ async def test_a_status_goes_to_the_platform_that_sent_the_complaint(tmp_path: P
         assert [json.loads(g.body) for g in own.got] == [
             {"platform_no": "PT-1", "status": "CLOSED", "occurred_at": "2022-03-01T09:00:00+08:00"}
         ]
-        assert other.got == box.got == []
+        assert (other.got, box.got) == ([], [])
 
 
 async def test_without_an_address_it_goes_elsewhere_or_nowhere(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def context() -> Context:
 def test_sec3_an_identity_field_in_an_event_fails_at_import(tag: object) -> None:
     """E_IDENTITY_IN_EVENT: a class with an L3 or L4 field cannot even be made."""
     with pytest.raises(IdentityInEvent):
-        type("Leaky", (Event,), {"__annotations__": {"name": tag[str]}, "__module__": __name__})  # type: ignore[index]
+        type("Leaky", (Event,), {"__annotations__": {"name": tag[str]}, "__module__": __name__})  # type: ignore[index] # a tag known when it runs
 
 
 def test_an_untagged_field_in_an_event_fails_at_import() -> None:

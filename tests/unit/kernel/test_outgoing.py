@@ -37,7 +37,10 @@ def files(folder: Path, stack: ExitStack) -> Way:
         kept = [orjson.loads(f.read_bytes()) for f in sorted(target.glob("*.json"))]
         return {k["key"]: k["payload"] for k in kept}
 
-    return Way(Files(target), arrived, lambda: target.write_text("in the way"))
+    def break_it() -> None:
+        target.write_text("in the way")
+
+    return Way(Files(target), arrived, break_it)
 
 
 def http(folder: Path, stack: ExitStack) -> Way:

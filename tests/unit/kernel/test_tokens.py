@@ -51,7 +51,7 @@ def signed(key: Any, payload: dict[str, Any], alg: str = "ES256") -> str:
 async def test_a_good_token_is_read(verifier: TokenVerifier, key: ECKey) -> None:
     """Person, roles and organ come from the claims."""
     token = await verifier.verify(signed(key, claims()))
-    assert (token.person, token.roles, token.organ) == ("p-1", {"handler"}, "DI-990102100")
+    assert (token.person, token.roles, token.organ) == ("p-1", frozenset({"handler"}), "DI-990102100")
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,33 @@ async def test_a_remembered_token_ends_with_its_expiry(
 ) -> None:
     """Remembered for a minute, never past its own end."""
     header = signed(key, claims(exp=int(time.time()) + 30))
-    await verifier.verify(header)
+    assert verifier.known(header.encode()) is None
+    token = await verifier.verify(header)
+    assert verifier.known(header.encode()) is token
     later = time.time() + 31
     monkeypatch.setattr("shared.security.tokens.time.time", lambda: later)
+    assert verifier.known(header.encode()) is None
     with pytest.raises(Refusal):
         await verifier.verify(header)
+
+
+async def test_nothing_but_the_very_token_is_known(
+    verifier: TokenVerifier, key: ECKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not another, no other scheme, nothing refused before, and nobody for longer than a minute."""
+    header = signed(key, claims())
+    token = await verifier.verify(header)
+    refused = signed(ECKey.generate_key("P-256", parameters={"kid": "k1"}), claims())
+    with pytest.raises(Refusal):
+        await verifier.verify(refused)
+    asked = header.encode()
+    for other in (None, b"", b"Bearer ", asked[7:], asked[:-1], asked + b"x", b"bearer" + asked[6:], b"\xff"):
+        assert verifier.known(other) is None
+    assert verifier.known(refused.encode()) is None
+    assert verifier.known(asked) is token
+    later = time.time() + 61
+    monkeypatch.setattr("shared.security.tokens.time.time", lambda: later)
+    assert verifier.known(asked) is None
 
 
 async def test_nobody_is_the_system_by_token(verifier: TokenVerifier, key: ECKey) -> None:

@@ -99,5 +99,5 @@ def test_policy_is_frozen_and_hashable() -> None:
     """Nobody changes a policy in force, and it can key a cache."""
     policy = load_policy()
     with pytest.raises(TypeError):
-        policy.parameters["reminder.before.days"] = 9  # type: ignore[index]
+        policy.parameters["reminder.before.days"] = 9  # type: ignore[index] # that is the point
     assert hash(policy) == hash(load_policy())

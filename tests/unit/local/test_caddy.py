@@ -12,6 +12,8 @@ import pytest
 from deploy.local import caddy
 from deploy.local.process import free_port
 
+pytestmark = pytest.mark.external
+
 
 class Echo(BaseHTTPRequestHandler):
     """Answers with the path and the headers it was given."""

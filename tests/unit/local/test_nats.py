@@ -8,11 +8,14 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from deploy.local.nats import Nats, inbox_of
 from shared.bus.connection import settled
+
+pytestmark = pytest.mark.external
 
 SERVICES = ("intake", "verification", "clarification", "followup", "audit")
 
@@ -45,7 +48,7 @@ class User:
             inbox_prefix=inbox_of(self.name).encode(),
             error_cb=note,
         )
-        self.js = self.nc.jetstream(timeout=10)
+        self.js = self.nc.jetstream(timeout=60)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,31 +112,31 @@ async def test_another_service_reads_the_stream_under_its_own_name(broker: Nats,
         config = ConsumerConfig(durable_name="verification", max_ack_pending=1)
         await user.js.add_consumer("ZM_INTAKE", config)
         pull = await user.js.pull_subscribe_bind("verification", "ZM_INTAKE")
-        (message,) = await pull.fetch(1, timeout=10)
+        (message,) = await pull.fetch(1, timeout=60)
         await message.ack_sync()
         assert (await pull.consumer_info()).num_ack_pending == 0
         assert user.errors == []
 
 
 async def test_a_log_is_asked_for_and_answered(broker: Nats, intake: User) -> None:
-    async def answer(message: nats.aio.msg.Msg) -> None:
+    async def answer(message: Msg) -> None:
         await message.respond(b"the hole")
 
     await intake.nc.subscribe("zm.log.intake", cb=answer)
     await settled(intake.nc)
     async with User(broker, "audit") as audit:
-        assert (await audit.nc.request("zm.log.intake", b"{}", timeout=10)).data == b"the hole"
+        assert (await audit.nc.request("zm.log.intake", b"{}", timeout=60)).data == b"the hole"
 
 
 async def test_the_vault_only_answers(broker: Nats, intake: User) -> None:
     async with User(broker, "vault") as vault:
 
-        async def answer(message: nats.aio.msg.Msg) -> None:
+        async def answer(message: Msg) -> None:
             await message.respond(b'{"leak":false}')
 
         await vault.nc.subscribe("zm.vault.screen", cb=answer)
         await settled(vault.nc)
-        assert (await intake.nc.request("zm.vault.screen", b"{}", timeout=10)).data == b'{"leak":false}'
+        assert (await intake.nc.request("zm.vault.screen", b"{}", timeout=60)).data == b'{"leak":false}'
         assert await vault.refused("zm.log.intake")
 
 

@@ -11,6 +11,8 @@ import pytest
 from deploy.local.databases import Passwords, close_defaults, ensure_database
 from deploy.local.postgres import Postgres, binaries
 
+pytestmark = pytest.mark.external
+
 # Tests run in folders of mode 700 (pytest makes them so), which the unprivileged account cannot walk
 # through: as root, every test here proves the capability as well.
 

@@ -18,20 +18,22 @@ from deploy.local.datafolder import DataFolderInUse
 from deploy.local.process import ROOT, StartError, answers, free_port
 from deploy.local.stack import Stack
 
+pytestmark = pytest.mark.external
+
 TOY = "tests.unit.local.toy"
 TOYS = ("intake", "audit")
 
 
 def make(folder: Path, **more: Any) -> Stack:
-    return Stack(folder, services=TOYS, module=TOY, **more)
+    return Stack(folder, services=TOYS, package=TOY, **more)
 
 
 def state(stack: Stack, service: str) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx.get(f"{stack.url(service)}/state", timeout=10).raise_for_status().json()
+    answer: dict[str, Any] = httpx.get(f"{stack.url(service)}/state", timeout=60).raise_for_status().json()
     return answer
 
 
-def gone(pids: list[int], seconds: float = 60) -> bool:
+def gone(pids: list[int], seconds: float = 120) -> bool:
     """Whether all of them have ended (a zombie, waiting for whoever adopted it, has)."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -122,19 +124,19 @@ def test_postgres_crashes_and_comes_back(stack: Stack) -> None:
 
 
 async def test_a_later_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
-    stack = Stack(tmp_path, services=("audit",), module=TOY)
+    stack = Stack(tmp_path, services=("audit",), package=TOY)
     async with stack:
         assert state(stack, "audit")["starts"] == 1
         first = list(stack.pids().values())
     assert gone(first)
-    async with Stack(tmp_path, services=("audit",), module=TOY) as again:
+    async with Stack(tmp_path, services=("audit",), package=TOY) as again:
         assert state(again, "audit")["starts"] == 2
         assert state(again, "audit")["streams"] == 2
 
 
 def test_a_service_that_fails_to_start_is_quoted_and_nothing_is_left(tmp_path: Path) -> None:
     stack = make(tmp_path, env={"TOY_FAILS": "audit"})
-    with pytest.raises(StartError, match=r"audit migrate ended with status 1(.|\n)*told to fail"):
+    with pytest.raises(StartError, match=r"audit ended with status 1(.|\n)*told to fail"):
         stack.start()
     assert stack.pids() == {}
     os.close(make(tmp_path).data.lock(patience=0))  # it is free
@@ -146,13 +148,13 @@ class Console:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "deploy.local.stack", "run", "--data", str(folder)]
-        command += ["--port", str(self.port), "--services", "audit", "--module", TOY]
+        command += ["--port", str(self.port), "--services", "audit", "--package", TOY]
         self.popen = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def wait_until_up(self) -> None:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not answers(f"http://127.0.0.1:{self.port}/audit/readyz"):
             assert self.popen.poll() is None, self.popen.communicate()[0]
             assert time.monotonic() < until
@@ -181,11 +183,11 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> No
     family = console.family()
     assert len(family) > 4
     console.popen.send_signal(sig)
-    output, _ = console.popen.communicate(timeout=40)
+    output, _ = console.popen.communicate(timeout=120)
     assert gone(family), output
     if sig == signal.SIGKILL:
         with Stack(
-            tmp_path, services=("audit",), module=TOY
+            tmp_path, services=("audit",), package=TOY
         ) as stack:  # and the next start is an ordinary one
             assert state(stack, "audit")["starts"] == 2
     else:
@@ -196,11 +198,11 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path, sig: int) -> No
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_in_the_middle_of_the_start(tmp_path: Path, sig: int) -> None:
     console = Console(tmp_path)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while len(family := console.family()) < 2 and time.monotonic() < until:
         time.sleep(0.02)  # until its first servers are on their way
     console.popen.send_signal(sig)
-    output, _ = console.popen.communicate(timeout=40)
+    output, _ = console.popen.communicate(timeout=120)
     assert console.popen.returncode == 0, output
     assert gone(family)
 

@@ -93,9 +93,14 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 )
 
 
-def snapshot(case: VerificationCase) -> dict[str, Any]:
+def known(case: VerificationCase) -> dict[str, Any]:
     """Everything that decisions depend on."""
-    return copy.deepcopy({k: v for k, v in vars(case).items() if not k.startswith("_")})
+    return {k: v for k, v in vars(case).items() if not k.startswith("_")}
+
+
+def snapshot(case: VerificationCase) -> dict[str, Any]:
+    """The same, which stays as it is whatever becomes of the case."""
+    return copy.deepcopy(known(case))
 
 
 class CaseMachine(RuleBasedStateMachine):
@@ -104,6 +109,7 @@ class CaseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.case = fresh_case()
+        self.follower = fresh_case()
         self.history: list[Recorded] = []
         self.snapshots = [snapshot(self.case)]
         self.case.open(context(), OPENED_AGAINST_TWO)
@@ -111,11 +117,10 @@ class CaseMachine(RuleBasedStateMachine):
 
     @rule(command=COMMANDS, role=st.sampled_from([DEPUTY_LEADER, ORGAN_HEAD]))
     def ask(self, command: Command, role: str) -> None:
-        before = snapshot(self.case)
         try:
             execute(self.case, command, context(type(command), role=role))
         except Refusal:
-            assert snapshot(self.case) == before, "a refusal changes nothing"
+            assert known(self.case) == self.snapshots[-1], "a refusal changes nothing"
             assert not self.case.pending_events
         else:
             assert not isinstance(command, RequestTracing)
@@ -128,24 +133,18 @@ class CaseMachine(RuleBasedStateMachine):
         self._admit()
 
     def _admit(self) -> None:
-        """Takes over the new events one by one, noting the state after each."""
+        """Takes over the new events one by one, noting the state after each; each comes back from its JSON as
+        from the store."""
+        follower = self.follower
         for recorded in self.case.collect_events():
-            follower = self._replayed(len(self.history))
+            cls = event_class(recorded.event.topic)
+            assert cls is not None
+            assert cls.model_validate_json(recorded.event.model_dump_json()) == recorded.event
             assert recorded.state == follower.state or recorded.state in LEGAL[follower.state]
             follower.apply(recorded)
             self.history.append(recorded)
             self.snapshots.append(snapshot(follower))
-        assert snapshot(self.case) == self.snapshots[-1]
-
-    def _replayed(self, length: int) -> VerificationCase:
-        """A fresh case from the first events, each read back from its JSON as from the store."""
-        case = fresh_case()
-        for recorded in self.history[:length]:
-            cls = event_class(recorded.event.topic)
-            assert cls is not None
-            assert cls.model_validate_json(recorded.event.model_dump_json()) == recorded.event
-            case.apply(recorded)
-        return case
+        assert known(self.case) == self.snapshots[-1]
 
     @invariant()
     def a_closed_case_has_done_its_duties(self) -> None:
@@ -167,8 +166,12 @@ class CaseMachine(RuleBasedStateMachine):
         assert CLERK not in self.case.duties.get("handler", set())
 
     def teardown(self) -> None:
-        for length, expected in enumerate(self.snapshots):
-            assert snapshot(self._replayed(length)) == expected
+        """A fresh case meets every state that was, event by event."""
+        case = fresh_case()
+        assert known(case) == self.snapshots[0]
+        for recorded, expected in zip(self.history, self.snapshots[1:], strict=True):
+            case.apply(recorded)
+            assert known(case) == expected
 
 
 TestCaseMachine = CaseMachine.TestCase

@@ -91,6 +91,7 @@ def test_dl11_runs_again_when_the_report_is_returned(given: Given) -> None:
     story = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
     (returned,) = story.case.pending_events
     started, two_months = local_date(NOW), LAW.deadlines.get("DL-11").due(NOW, LAW.policy)
+    assert isinstance(returned.event, VerificationReportReturned)
     assert returned.event.started_on == started
     assert [(d.id, d.due) for d in returned.meta.deadlines] == [("DL-11", two_months.date.isoformat())]
     talked = (OPENED, PROPOSED_TALK, APPROVED_TALK, EVIDENCE, found(A1), found(A2), REPORT)

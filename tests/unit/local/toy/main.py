@@ -1,4 +1,4 @@
-"""A stand-in for a service: `migrate` makes a table, `serve` counts in it and tells what it was given."""
+"""Counts its start, and tells what it was given."""
 
 import asyncio
 import os
@@ -18,15 +18,6 @@ SERVICE = os.environ["ZM_SERVICE"]
 
 def _dsn(variable: str) -> str:
     return os.environ[variable].replace("+asyncpg", "")
-
-
-async def migrate() -> None:
-    if os.environ.get("TOY_FAILS") == SERVICE:
-        sys.exit("the toy was told to fail")
-    connection = await asyncpg.connect(_dsn("ZM_OWNER_DATABASE_URL"))
-    await connection.execute("CREATE TABLE IF NOT EXISTS starts (at timestamptz DEFAULT now())")
-    await connection.execute(f"GRANT INSERT, SELECT ON starts TO zm_{SERVICE}")
-    await connection.close()
 
 
 app = FastAPI()
@@ -65,6 +56,8 @@ async def _stream_messages() -> int:
 
 
 async def _begin() -> None:
+    if os.environ.get("TOY_FAILS") == SERVICE:
+        sys.exit("the toy was told to fail")
     connection = await asyncpg.connect(_dsn("ZM_DATABASE_URL"))
     await connection.execute("INSERT INTO starts DEFAULT VALUES")
     await connection.close()
@@ -80,8 +73,5 @@ async def _begin() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "migrate":
-        asyncio.run(migrate())
-    else:
-        asyncio.run(_begin())
-        uvicorn.run(app, host=os.environ["ZM_HOST"], port=int(os.environ["ZM_PORT"]), access_log=False)
+    asyncio.run(_begin())
+    uvicorn.run(app, host=os.environ["ZM_HOST"], port=int(os.environ["ZM_PORT"]), access_log=False)

@@ -1,0 +1,141 @@
+"""Our layers stand before FastAPI: what goes wrong within it is answered by them all the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from structlog.testing import capture_logs
+
+from services.audit.api import ReadingFace
+from shared.refusal import refuse
+from shared.security.tokens import TokenVerifier
+from shared.store.types import StoreUnavailable
+from shared.web.app import Application, make_app
+
+SECRET = "张三"
+
+
+async def defect() -> Response:
+    raise ValueError(SECRET)
+
+
+async def away() -> Response:
+    raise StoreUnavailable(SECRET)
+
+
+async def refused() -> Response:
+    refuse("E_STATE", "R1")
+
+
+async def invalid() -> Response:
+    TypeAdapter(int).validate_python(SECRET)
+    raise AssertionError
+
+
+async def body(request: Request) -> Response:
+    return Response(await request.body())
+
+
+async def halves() -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"a half"
+        raise ValueError(SECRET)
+
+    return StreamingResponse(parts())
+
+
+WAYS: list[Callable[..., Any]] = [defect, away, refused, invalid, body, halves]
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def client(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
+    """A service without commands whose routes go wrong in every way."""
+
+    async def ready() -> dict[str, bool]:
+        return {"database": True}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    app: Application = make_app(
+        name="audit",
+        title="toy",
+        description="",
+        face=ReadingFace(TokenVerifier("http://nowhere.invalid/jwks", "")),
+        commands=[],
+        registry=registry,
+        ready=ready,
+        draining=[False],
+        lifespan=lifespan,
+        max_body=100,
+        max_in_flight=10,
+    )
+    for way in WAYS:
+        app.add_api_route(f"/{way.__name__}", way, methods=["POST"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://toy") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/defect", 500, "E_DEFECT"),
+        ("/away", 503, "E_UNAVAILABLE"),
+        ("/refused", 409, "E_STATE"),
+        ("/invalid", 422, "E_SCHEMA"),
+        ("/nowhere", 404, "E_NOT_FOUND"),
+    ],
+)
+async def test_every_failure_is_a_problem_of_ours(
+    client: httpx.AsyncClient, registry: CollectorRegistry, path: str, status: int, code: str
+) -> None:
+    """With the headers of every answer, counted by its route; nothing of the error is told or logged."""
+    with capture_logs() as logged:
+        answer = await client.post(path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == (
+        "no-store",
+        "nosniff",
+    )
+    assert len(answer.headers["traceparent"]) == 55
+    assert SECRET not in answer.text + str(logged)
+    told = [(entry["event"], entry["error"]) for entry in logged]
+    assert told == ([("request_failed", "ValueError")] if status == 500 else [])
+    route = "unmatched" if status == 404 else path
+    labels = {"method": "POST", "route": route, "status": str(status)}
+    assert registry.get_sample_value("zm_http_requests_total", labels) == 1
+
+
+async def test_the_limit_of_bodies_holds_in_every_route(client: httpx.AsyncClient) -> None:
+    """Told beforehand or found out on the way."""
+    assert (await client.post("/body", content=b"x" * 100)).content == b"x" * 100
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 50
+
+    for content in (b"x" * 101, pieces()):
+        answer = await client.post("/body", content=content)
+        assert (answer.status_code, answer.json()["code"]) == (413, "E_BODY_TOO_LARGE")
+
+
+async def test_half_an_answer_is_not_passed_off_as_a_whole_one(client: httpx.AsyncClient) -> None:
+    """The server must close the connection, so the error goes on to it."""
+    with pytest.raises(ValueError, match=SECRET):
+        await client.post("/halves")
