@@ -4,9 +4,8 @@
 The stores are filled as `growth` fills them; audit's ledger takes the same events in, run by run. One
 complaint in a few is about another accused, so that a search with few matches stands beside one that matches
 nearly everything: what is paid for is a page, never the matches. `case` reads a thousand cases again and
-again, as people do with those that they work on; `case_first` ever others. The bus is left out
-(ZM_ROLES=api): of the record that every reading leaves (SEC-9), sealing, commit and the projections are
-measured, the relay is not.
+again, as people do with those that they work on; `case_first` ever others. The bus is left out: of the
+record that every reading leaves (SEC-9), sealing, commit and the projections are measured, the relay is not.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from shared.store.recorder import Recorder
 from shared.store.sealing import Sealer
 from shared.store.types import LogEntry
 from shared.suites import INTERNATIONAL
-from tests.benchmarks.growth import Store, caught_up, filled, mapper_of, migrated, plain
+from tests.benchmarks.growth import Store, accepting, filled, mapper_of, migrated, plain
 from tests.benchmarks.life import life, log_of
 from tests.benchmarks.load import drive
 from tests.benchmarks.ratio import Ratio
@@ -118,8 +117,8 @@ async def fill(stack: Stack, name: str, events: int) -> Stores:
     intake = await filled(stack, f"bench_reads_{name}", events, two_accused)
     audit = await migrated(stack, f"bench_reads_{name}_audit", events, "audit")
     owner, user = await database(stack, f"bench_reads_{name}_plain")
-    async with service(stack, "intake", ZM_DATABASE_URL=intake.url, ZM_ROLES="api"):
-        await caught_up(intake)
+    async with accepting(stack, intake):
+        pass  # the read models have followed the log to its end
     engine, ledgers = open_engine(intake.url, size=2), engine_for(audit.url, pool_size=2)
     recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock())
     sealer = Sealer.from_files(stack.data.keys / "store-audit.key", "audit")
@@ -254,13 +253,12 @@ def reads(stores: Stores, targets: dict[str, Target], clerk: str, auditor: str) 
 
 @asynccontextmanager
 async def serving(stack: Stack, stores: Stores) -> AsyncIterator[dict[str, Target]]:
-    """The services on these stores, as processes that only answer, and the reference."""
+    """The services on these stores, without a broker, and the reference."""
     async with AsyncExitStack() as started:
-        targets: dict[str, Target] = {}
-        for name, store in (("intake", stores.intake), ("audit", stores.audit)):
-            own = {"ZM_DATABASE_URL": store.url, "ZM_ROLES": "api"}
-            port, child = await started.enter_async_context(service(stack, name, **own))
-            targets[name] = Target(port, (child.pid,))
+        targets = {"intake": await started.enter_async_context(accepting(stack, stores.intake))}
+        own = {"ZM_DATABASE_URL": stores.audit.url, "ZM_NATS_URL": ""}
+        port, child = await started.enter_async_context(service(stack, "audit", **own))
+        targets["audit"] = Target(port, (child.pid,))
         own = {"BENCH_DSN": stores.reference, "BENCH_POOL": str(POOL)}
         port, child = await started.enter_async_context(server(stack, "reference_reads", own))
         targets["reference"] = Target(port, (child.pid,))
