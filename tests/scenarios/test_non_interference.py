@@ -137,9 +137,9 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     call(f"handler@{TOWN}", "GET", case)
     call(f"handler@{TOWN}", "GET", at)  # not his to know of
     call("subject-feng", "GET", at)
-    call("subject-feng", "GET", "/intake/v1/my-work")
-    call(clerk, "GET", "/intake/v1/complaints")
-    call(clerk, "GET", "/intake/v1/deadlines")
+    call("subject-feng", "GET", "/intake/v1/my-work", params=known)
+    call(clerk, "GET", "/intake/v1/complaints", params=known)
+    call(clerk, "GET", "/intake/v1/deadlines", params=known)
     call(clerk, "GET", "/intake/v1/queue", params=known)
     for word in ("冯虚七", "安置补偿款", *FIRST.values(), *SECOND.values()):
         for name in ("accused", "text"):
