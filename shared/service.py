@@ -226,8 +226,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
-    if settings.worker:
-        await parts.projector.start()
+    await parts.projector.start(folding=settings.worker)
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:
         task.add_done_callback(_ended)
