@@ -251,8 +251,12 @@ def search(world: World, who: str = CLERK, **params: Any) -> list[dict[str, Any]
 
 def readings(world: World, after: int, story: Story) -> list[tuple[str, str]]:
     """Who read what of a complaint, as the records tell it."""
-    entries = world.log("intake", after, "CasesRead")
-    return [(e.event["who"], e.event["fields"]) for e in entries if story.complaint.id in e.event["objects"]]
+    entries = [*world.log("intake", after, "CaseRead"), *world.log("intake", after, "CasesRead")]
+    return [
+        (e.event["who"], e.event["fields"])
+        for e in entries
+        if story.complaint.id in (e.event.get("object"), *e.event.get("objects", ()))
+    ]
 
 
 @pytest.fixture(scope="module")
