@@ -562,7 +562,7 @@ async def test_what_comes_while_it_rests_is_one_run_with_one_answer(
     js = (await connection("beta")).jetstream()
 
     async def all_answered() -> bool:
-        return (await js.consumer_info("ZM_ALPHA", "beta")).num_ack_pending == 0
+        return bool((await js.consumer_info("ZM_ALPHA", "beta")).num_ack_pending == 0)
 
     await until(all_answered)
 
