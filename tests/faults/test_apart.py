@@ -11,11 +11,11 @@ import nats
 import pytest
 
 from deploy.local.stack import Stack
-from tests.benchmarks.bodies import COMPLAINT
 from tests.benchmarks.world import service
 from tests.faults.picture import read_stream
 
 CLERK = "petition_clerk@DI-990102100"
+COMPLAINT = b'{"channel":"LETTER","received_on":"2022-03-01","competent_level":"TOWNSHIP"}'
 
 
 @pytest.fixture
