@@ -348,6 +348,11 @@ def main(service: Service) -> None:
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
+    run_server(app, settings)
+
+
+def run_server(app: FastAPI, settings: Settings) -> None:
+    """Answers until the process is asked to stop; then finishes what was accepted."""
     uvicorn.run(
         app,
         host=settings.host,
@@ -355,7 +360,7 @@ def main(service: Service) -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
-        proxy_headers=False,  # whoever asks has no address here
+        proxy_headers=False,  # nobody here learns from which address a request came
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
