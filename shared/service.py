@@ -233,8 +233,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
-    if settings.worker:
-        await parts.projector.start()
+    await parts.projector.start(folding=settings.worker)
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
     for task in tasks:
         task.add_done_callback(_ended)
@@ -349,6 +348,11 @@ def main(service: Service) -> None:
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
+    run_server(app, settings)
+
+
+def run_server(app: FastAPI, settings: Settings) -> None:
+    """Answers until the process is asked to stop; then finishes what was accepted."""
     uvicorn.run(
         app,
         host=settings.host,
@@ -356,6 +360,7 @@ def main(service: Service) -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
+        proxy_headers=False,  # nobody here learns from which address a request came
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

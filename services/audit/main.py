@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry, Gauge
@@ -44,7 +43,7 @@ from shared.bus.parking import PgParkedStore, reason_of
 from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
 from shared.security.tokens import TokenVerifier
-from shared.service import KEEP_ALIVE_SECONDS, SHUTDOWN_SECONDS, configure_logs
+from shared.service import configure_logs, run_server
 from shared.settings import Settings
 from shared.store.migrate import migrate
 from shared.store.reading import Readers
@@ -295,19 +294,7 @@ async def _retry(settings: Settings) -> int:
 
 def _serve(settings: Settings) -> None:
     app, _ = build(settings)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        backlog=2048,
-    )
+    run_server(app, settings)
 
 
 def main(arguments: list[str] | None = None) -> int:

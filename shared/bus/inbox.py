@@ -78,7 +78,7 @@ class Inbox:
         ack_wait: float = 30.0,
         heartbeat: float = 1.0,
         janitor: float = 5.0,
-        rest: float = 0.02,
+        rest: float = 0.05,
     ) -> None:
         """`attempts` and `first_pause`: how often and after which growing pauses a failing event is tried.
         `janitor`: how often it is looked whether something is parked behind nothing any more.

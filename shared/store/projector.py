@@ -99,20 +99,24 @@ class Projector:
         self._loop: asyncio.Task[None] | None = None
         self._filling = asyncio.Lock()
         """One at a time holds its rows in memory; side by side they would be no sooner done."""
+        self._folding = False
         for projection in projections:
             _check(projection)
 
-    async def start(self) -> None:
-        """Starts the loop; the database need not be there yet."""
+    async def start(self, *, folding: bool = True) -> None:
+        """Starts the loop; the database need not be there yet. Where another process folds, this one only
+        sees to it that there are tables to read."""
+        self._folding = folding
         if self._projections:
-            self._loop = asyncio.create_task(self._run(), name="projections")
+            work = self._run() if folding else self._prepare_patiently()
+            self._loop = asyncio.create_task(work, name="projections")
 
     async def stop(self) -> None:
         """Stops the loop; a batch in work is rolled back and comes again."""
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
+            self._loop, self._folding = None, False
 
     async def prepare(self) -> None:
         """Creates what is missing: bookkeeping, and the tables of versions that never ran here."""
@@ -161,10 +165,21 @@ class Projector:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, 0.05)):
                     await moved.wait()
-            if self._loop is None:
+            if not self._folding:
                 with contextlib.suppress(DBAPIError, OSError):
                     await self.position(name)
         return True
+
+    async def _prepare_patiently(self) -> None:
+        delay, longest = self.BACKOFF
+        while True:
+            try:
+                await self.prepare()
+                return
+            except Exception as error:
+                log.warning("projections.failing", error=_kind(error), retry_in=delay)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, longest)
 
     async def _run(self) -> None:
         everyone = list(self._projections.values())

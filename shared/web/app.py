@@ -220,6 +220,7 @@ def make_app(
         lifespan=_settled(lifespan),
         redoc_url=None,
         docs_url="/docs",
+        redirect_slashes=False,  # behind a front door it would lead out of the service's prefix
         # FastAPI's own would tell an exporter messages and stack traces, which may hold somebody's data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

@@ -48,6 +48,9 @@ WARM_SECONDS, SECONDS = 5, 20
 DIGIT = {10_000: 37.0, 100_000: 37.0, 300_000: 22.0, 1_000_000: 6.3}
 """Lives per second that DIGIT publishes for so many records, on 16 vCPU."""
 PROCESSES = ("intake", "postgres", "audit", "verification", "nats", "clarification", "followup", "caddy")
+SERVING = """
+    SELECT min(position) FROM view.projection_positions JOIN view.projection_active USING (name, version)
+    """
 STEPS = ("receive", "register", "list", "assign", "accept", "transfer", "search")
 
 
@@ -152,7 +155,7 @@ class Play:
         for service in PUBLISHERS:
             log = f"SELECT coalesce(max(notification_id), 0) FROM {service}_events"
             ends[service] = (await self._query(service, log))[0][0]
-            views = await self._query(service, "SELECT min(position) FROM view.projection_positions")
+            views = await self._query(service, SERVING)
             if views[0][0] != ends[service] or kept.get(service, 0) != ends[service]:
                 return None
         return ends

@@ -93,4 +93,4 @@ def test_the_script_takes_the_steps_that_are_told() -> None:
     named = re.search(r"const STEPS = \[(.*?)\]", script)
     assert named is not None
     assert tuple(re.findall(r"'(\w+)'", named[1])) == STEPS
-    assert tuple(re.findall(r"(?:give|told)\(\s*'(\w+)'", script)) == STEPS
+    assert sorted(re.findall(r"(?:give|told)\('(\w+)'", script)) == sorted(STEPS)

@@ -21,6 +21,8 @@ from tests.faults.picture import Observatory
 from tests.faults.traffic import Traffic
 from tests.faults.verify import verify_all
 
+pytestmark = pytest.mark.external
+
 BEFORE, IN_ALL = 50, 260
 """Acknowledged commands before a fault, and in all, of each test."""
 FORGOTTEN = 60

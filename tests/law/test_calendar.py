@@ -17,6 +17,8 @@ import pytest
 from deploy.local.stack import Stack
 from tests.harness import COUNTY, MEETING, OTHER_TOWN, SHANGHAI, SUBJECT, TOWN, Case, Story, World, refused
 
+pytestmark = pytest.mark.external
+
 CLERK, HANDLER = TOWN.petition_clerk, TOWN.handler
 YEAR = {"2027": {"2027-01-01": "HOLIDAY"}}
 TOLD = ("DeadlineApproaching", "DeadlineBreached")

@@ -23,7 +23,7 @@ from tests.vault.conftest import Bao
 KEY = secrets.token_bytes(32)
 
 
-@pytest.fixture(params=["file", "transit"])
+@pytest.fixture(params=["file", pytest.param("transit", marks=pytest.mark.external)])
 async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyWrapper]:
     """Both adapters."""
     if request.param == "file":

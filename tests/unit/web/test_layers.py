@@ -99,6 +99,7 @@ async def client(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient
         ("/refused", 409, "E_STATE"),
         ("/invalid", 422, "E_SCHEMA"),
         ("/nowhere", 404, "E_NOT_FOUND"),
+        ("/refused/", 404, "E_NOT_FOUND"),
     ],
 )
 async def test_every_failure_is_a_problem_of_ours(
