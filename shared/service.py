@@ -351,7 +351,7 @@ def main(service: Service) -> None:
     run_server(app, settings)
 
 
-def run_server(app: FastAPI, settings: Settings) -> None:
+def run_server(app: Application, settings: Settings) -> None:
     """Answers until the process is asked to stop; then finishes what was accepted."""
     uvicorn.run(
         app,
