@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import pool
@@ -49,7 +48,7 @@ from shared.store.migrate import migrate
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 from shared.store.types import AlreadyTracked, StoreUnavailable
-from shared.web.app import make_app
+from shared.web.app import Application, make_app
 from shared.web.metrics import BusMetrics
 
 log = structlog.get_logger(SERVICE)
@@ -168,7 +167,7 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     )
 
 
-def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[FastAPI, Parts]:
+def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Application, Parts]:
     """The application; its lifespan starts and stops the parts."""
     registry = CollectorRegistry()
     parts = make_parts(settings, registry)
