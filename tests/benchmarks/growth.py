@@ -48,8 +48,9 @@ from tests.benchmarks.bodies import COMPLAINT
 from tests.benchmarks.life import TOWNSHIP, YEAR, life, log_of
 from tests.benchmarks.load import drive, requests
 from tests.benchmarks.ratio import Ratio
-from tests.benchmarks.world import checkpoint, service
+from tests.benchmarks.world import checkpoint
 from tests.benchmarks.write import CLERK, Target, quiet
+from tests.processes import service
 
 SMALL, LARGE = 10_000, 1_000_000
 CASES = 1_000

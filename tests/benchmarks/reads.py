@@ -43,8 +43,9 @@ from tests.benchmarks.growth import Store, accepting, filled, mapper_of, migrate
 from tests.benchmarks.life import life, log_of
 from tests.benchmarks.load import drive
 from tests.benchmarks.ratio import Ratio
-from tests.benchmarks.world import POOL, checkpoint, database, server, service
+from tests.benchmarks.world import POOL, checkpoint, database, server
 from tests.benchmarks.write import CLERK, Target
+from tests.processes import service
 
 SMALL, LARGE = 10_000, 300_000
 ROUNDS = 5

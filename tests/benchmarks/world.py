@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +10,9 @@ from pathlib import Path
 import asyncpg
 
 from deploy.local.databases import Passwords, ensure_database
-from deploy.local.process import Child, answers, free_port, spawn, wait_until
+from deploy.local.process import Child, free_port
 from deploy.local.stack import Stack
+from tests.processes import process
 
 POOL = 10
 """Connections of every pool: what the services have by default."""
@@ -34,29 +33,8 @@ async def server(stack: Stack, module: str, env: Mapping[str, str]) -> AsyncIter
     """A reference as a process of its own, on a free port, as the services are."""
     port = free_port()
     own = {"PATH": os.environ.get("PATH", os.defpath), "BENCH_PORT": str(port), **env}
-    async with _process(stack, f"tests.benchmarks.{module}", [], port, own) as child:
+    async with process(stack, f"tests.benchmarks.{module}", [], port, own) as child:
         yield port, child
-
-
-@asynccontextmanager
-async def service(stack: Stack, name: str, **env: str) -> AsyncIterator[tuple[int, Child]]:
-    """A service as the stack would start it, but for what `env` says otherwise."""
-    port = free_port()
-    own = stack.environment(name) | {"ZM_PORT": str(port)} | env
-    async with _process(stack, f"services.{name}.main", ["serve"], port, own) as child:
-        yield port, child
-
-
-@asynccontextmanager
-async def _process(
-    stack: Stack, module: str, args: list[str], port: int, env: Mapping[str, str]
-) -> AsyncIterator[Child]:
-    child = spawn(module, [sys.executable, "-m", module, *args], log=stack.data.log(module), env=env)
-    try:
-        await asyncio.to_thread(wait_until, child, lambda: answers(f"http://127.0.0.1:{port}/readyz"), 30)
-        yield child
-    finally:
-        await asyncio.to_thread(child.end)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -20,7 +20,8 @@ from deploy.local.stack import Stack
 from tests.benchmarks.bodies import COMPLAINT
 from tests.benchmarks.load import drive, pace, requests
 from tests.benchmarks.ratio import Ratio
-from tests.benchmarks.world import POOL, checkpoint, cpu_seconds, database, server, service
+from tests.benchmarks.world import POOL, checkpoint, cpu_seconds, database, server
+from tests.processes import service
 
 ROUNDS = 5
 SECONDS = 2.5

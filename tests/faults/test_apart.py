@@ -11,8 +11,8 @@ import nats
 import pytest
 
 from deploy.local.stack import Stack
-from tests.benchmarks.world import service
 from tests.faults.picture import read_stream
+from tests.processes import service
 
 CLERK = "petition_clerk@DI-990102100"
 COMPLAINT = b'{"channel":"LETTER","received_on":"2022-03-01","competent_level":"TOWNSHIP"}'
