@@ -37,6 +37,7 @@ from deploy.local.process import (
     ROOT,
     Child,
     StartError,
+    accepts,
     answers,
     free_port,
     spawn,
@@ -402,7 +403,7 @@ class Stack:
 
             def ready() -> bool:
                 self._check_abandoned()
-                return answers(url)
+                return accepts(self._ports[name]) and answers(url)
 
             wait_until(child, ready)
 

@@ -314,6 +314,12 @@ def test_sec12_pinyin_of_the_characters_as_typed() -> None:
     assert reveals("姓罗名虚", [ReporterBlock(name="罗虚")])
 
 
+@pytest.mark.parametrize("typed", ["luo changle", "Luo Zhangle", "luochangyue", "zhangyue luo"])
+def test_sec12_every_reading_of_every_character(typed: str) -> None:
+    """长乐 is a place that is read changle; as a given name each of its characters may be read either way."""
+    assert reveals(typed, [ReporterBlock(name="罗长乐")])
+
+
 @given(HIDDEN, st.integers(1, 8), PROSE, PROSE, st.data())
 def test_sec12_a_phone_number_with_its_middle_hidden(
     mark: str, marks: int, before: str, after: str, data: st.DataObject

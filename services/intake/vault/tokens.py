@@ -18,7 +18,7 @@ from pypinyin import Style, pinyin
 from services.intake.domain.values import CoSigner, ReporterBlock
 from services.intake.vault.spelling import Text, counted, normal, simplified
 
-READINGS = 16
+READINGS = 64
 """Pinyin readings of one name that are looked for."""
 COMMON_MAILBOXES = frozenset({"admin", "contact", "hello", "info", "mail", "office", "service", "support"})
 TELLS = (
@@ -244,7 +244,10 @@ def _readings(name: str) -> tuple[str, ...]:
     """The name in pinyin, surname first or last; every reading of every character, up to a limit."""
     if name.isascii() or len(name) > 4:
         return ()
-    syllables = pinyin(name, style=Style.NORMAL, heteronym=True, errors="ignore")
+    # Character by character: in a word that it knows, the library gives the word's reading alone.
+    syllables = [
+        found[0] for c in name if (found := pinyin(c, style=Style.NORMAL, heteronym=True, errors="ignore"))
+    ]
     if len(syllables) != len(name):
         return ()
     spelled = [[w for syllable in char for w in _umlauts(syllable)] for char in syllables]
