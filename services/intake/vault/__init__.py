@@ -8,6 +8,6 @@ here returns an identity to anybody in this release.
 
 import os
 
-# pypinyin's words give each of their characters one reading, where all readings of a character are looked for.
+# pypinyin's words give each of their characters one reading, where all readings of it are looked for.
 # To load them costs intake 44 MiB.
 os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")

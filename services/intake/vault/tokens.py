@@ -245,9 +245,8 @@ def _readings(name: str) -> tuple[str, ...]:
     if name.isascii() or len(name) > 4:
         return ()
     # Character by character: in a word that it knows, the library gives the word's reading alone.
-    syllables = [
-        found[0] for c in name if (found := pinyin(c, style=Style.NORMAL, heteronym=True, errors="ignore"))
-    ]
+    characters = [pinyin(c, style=Style.NORMAL, heteronym=True, errors="ignore") for c in name]
+    syllables = [readings[0] for readings in characters if readings]
     if len(syllables) != len(name):
         return ()
     spelled = [[w for syllable in char for w in _umlauts(syllable)] for char in syllables]
