@@ -16,7 +16,7 @@ RECORDS  ?= 10000
 DATA     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install linters demo run test test-fast fuzz check format bench life docs lock clean
+.PHONY: help install linters demo run test test-fast fuzz faults check format bench life docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,10 @@ test-fast: install ## the tests that need no server (ARGS="tests/unit -k clock")
 	$(BIN)/python -m pytest $(WORKERS) -m "not external" $(ARGS)
 
 fuzz: install ## ask the services much more than `make test` does, and anew each time (EXAMPLES=100)
-	ZM_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+	ZM_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(WORKERS) tests/fuzz $(ARGS)
+
+faults: install ## break everything under load, longer than `make test` does, and account for every command
+	ZM_FAULT_COMMANDS=260 $(BIN)/python -m pytest $(WORKERS) tests/faults $(ARGS)
 
 check: install ## formatting, lint, types, the direction of imports, and that every rule has its test
 	$(BIN)/ruff format --check .
