@@ -25,7 +25,7 @@ from tests.faults.verify import verify_all
 pytestmark = pytest.mark.external
 
 IN_ALL = int(os.environ.get("ZM_FAULT_COMMANDS", "70"))
-"""Acknowledged commands of each test. `make faults` asks for 260, so that a run holds the 5,000 of the plan."""
+"""Acknowledged commands of each test. `make faults` asks for 260: a run then holds the 5,000 of the plan."""
 BEFORE = IN_ALL // 5
 """Of these, before the fault."""
 FORGOTTEN = 60
