@@ -96,6 +96,8 @@ class Projector:
         self._books = ProjectionTables()
         self._positions: dict[str, int] = {}
         self._moved: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self._projections}
+        self._asked = asyncio.Event()
+        """Somebody waits for a position."""
         self._loop: asyncio.Task[None] | None = None
         self._filling = asyncio.Lock()
         """One at a time holds its rows in memory; side by side they would be no sooner done."""
@@ -161,6 +163,7 @@ class Projector:
             left = until - monotonic()
             if left <= 0:
                 return False
+            self._asked.set()
             moved = self._moved[name]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, 0.05)):
@@ -261,11 +264,18 @@ class Projector:
             self._report(projection.name, head - self._position_of(projection))
         if not full:
             # Caught up: under a steady stream a rest makes the next batch larger, and each event cheaper.
-            await asyncio.sleep(min(self.REST * (monotonic() - began), self.LONGEST_REST))
+            await self._rest(min(self.REST * (monotonic() - began), self.LONGEST_REST))
+
+    async def _rest(self, seconds: float) -> None:
+        """Until the time is over, or somebody waits for what has not been folded yet."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
 
     async def _fold(self, projections: Sequence[Projection]) -> bool:
         """One batch in one transaction; whether there may be more. A connection on which it fails is given
         up, and the transaction with it."""
+        self._asked.clear()
         async with borrowed(self._engine) as driver:
             await driver.execute(_BEGIN)
             # The row locks make a second projector of the same service wait, and go on behind us.

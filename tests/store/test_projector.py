@@ -254,6 +254,19 @@ async def test_replicas_that_find_a_long_log_fill_it_once(
     await connection.close()
 
 
+async def test_whoever_waits_for_a_position_ends_the_rest(
+    recorder: Recorder, make_projector: Callable[..., Projector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it has caught up it rests for an hour; a reader does not wait so long."""
+    monkeypatch.setattr(Projector, "REST", 1e9)
+    monkeypatch.setattr(Projector, "LONGEST_REST", 3600.0)
+    projector = make_projector(recorder, Dossiers())
+    await projector.start()
+    for seed in range(3):
+        last = await history(recorder, 2, seed)
+        assert await projector.wait_for("dossiers", last, 60)
+
+
 async def test_a_failing_projection_says_so_and_goes_on(
     recorder: Recorder, make_projector: Callable[..., Projector]
 ) -> None:
@@ -338,12 +351,14 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
 
     await fold_together()
     numbers.broken = True
-    folded.clear()
     last = await history(recorder, 50, seed=3)
     assert await projector.wait_for("dossiers", last, 60)
+    async with asyncio.timeout(60):
+        while projector.failing != {"numbers": "ValueError"}:
+            await asyncio.sleep(0.01)
+    folded.clear()  # the last batch of both may have been under way until now
     last = await history(recorder, 5, seed=4)
     assert await projector.wait_for("dossiers", last, 60)
-    assert projector.failing == {"numbers": "ValueError"}
     assert set(folded) == {1}
     numbers.broken = False
     assert await projector.wait_for("numbers", last, 60)
