@@ -11,7 +11,7 @@ CLOCK    ?= system
 ARGS     ?=
 EXAMPLES ?= 100
 # Two workers, each with a stack of its own; the tests of a file stay together.
-WORKERS  ?= -n 2 --dist loadgroup --no-loadscope-reorder
+WORKERS  ?= -n 2 --dist loadfile --no-loadscope-reorder
 RECORDS  ?= 10000
 DATA     ?=
 

@@ -28,13 +28,10 @@ LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
 TESTS = Path(__file__).parent
 LONGEST_FIRST = ("scenarios", "faults", "fuzz", "law")
 """The rooms whose files take minutes. They come first, so that the short ones fill the gaps at the end."""
-APART = {"test_api": 4}
-"""Files that are divided over the workers; each part makes what the module shares anew."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist's own, which reads the marks, comes after
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest first, and says which tests stay together."""
+    """Puts the longest first; a worker that is free takes the next file."""
     sizes = Counter(item.path for item in items)
 
     def place(item: pytest.Item) -> tuple[int, int, str]:
@@ -43,12 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return rank, -sizes[item.path], str(item.path)
 
     items.sort(key=place)
-    seen: Counter[Path] = Counter()
-    for item in items:
-        parts = APART.get(item.path.stem, 1)
-        part = seen[item.path] * parts // sizes[item.path]
-        seen[item.path] += 1
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.relative_to(TESTS)} {part}"))
 
 
 @pytest.fixture(scope="session")
