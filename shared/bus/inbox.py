@@ -158,7 +158,7 @@ class Inbox:
                     await asyncio.sleep(self._rest)
 
     async def _reload(self) -> None:
-        self.position = self._seen = await self._recorder.tracked(self._source)
+        self.position = self._seen = self._furthest = await self._recorder.tracked(self._source)
         self._blocked = await self._parked.correlations(self._source)
 
     async def _catch_up(self) -> bool:
@@ -192,6 +192,7 @@ class Inbox:
     async def _take(self, messages: list[Msg]) -> None:
         """Deals with what the broker brought, in order of position, and acknowledges it."""
         taken: list[tuple[Arrival, Msg]] = []
+        strange: list[Msg] = []
         for message in messages:
             try:
                 taken.append((arrival_of(message), message))
@@ -199,24 +200,24 @@ class Inbox:
                 # It has no place in the log, so nothing is lost with it: the next one shows the hole.
                 self._observer.error(self._name, error)
                 log.error("inbox.not_from_a_relay", inbox=self._name)
-                await message.ack()
+                strange.append(message)
         taken.sort(key=lambda pair: pair[0].position)
         try:
             await self._apply_in_order([arrival for arrival, _ in taken])
         finally:
-            await self._answer(taken)
+            await self._answer(taken, strange)
         if taken:
             self._observer.lag(self._source, taken[-1][1].metadata.num_pending)
 
-    async def _answer(self, taken: Sequence[tuple[Arrival, Msg]]) -> None:
+    async def _answer(self, taken: Sequence[tuple[Arrival, Msg]], strange: Sequence[Msg]) -> None:
         """Tells the broker how far we are. What is not behind us comes again soon; until it is, nothing is
-        acknowledged, since that would speak for it too."""
+        acknowledged, not even what is no event, since that would speak for it too."""
         for arrival, message in taken:
             if arrival.position > self.position:
                 await message.nak(delay=1)
             self._furthest = max(self._furthest, arrival.position)
-        if taken and self._furthest <= self.position:
-            await max(taken, key=_sequence)[1].ack()
+        if self._furthest <= self.position and (answered := [*(m for _, m in taken), *strange]):
+            await max(answered, key=_sequence).ack()
 
     async def _apply_in_order(self, arrivals: Sequence[Arrival]) -> None:
         """Skips what came before, fills holes, and deals with what follows in runs as long as they go."""
@@ -557,8 +558,8 @@ class Inbox:
         self._blocked = await self._parked.correlations(self._source)
 
 
-def _sequence(taken: tuple[Arrival, Msg]) -> int:
-    return taken[1].metadata.sequence.stream
+def _sequence(message: Msg) -> int:
+    return message.metadata.sequence.stream
 
 
 def is_away(error: BaseException) -> bool:

@@ -108,7 +108,8 @@ class _Queue:
 
 class Committer:
     """The one writer of this process. `on_commit` is told the last position of every commit, and its
-    events where they are at hand."""
+    events where they are at hand; `on_loss`, that the connection is gone, and perhaps the database behind it
+    another one."""
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class Committer:
         clock: Clock,
         on_commit: Callable[[int, Sequence[LogEntry]], None],
         limits: Limits | None = None,
+        on_loss: Callable[[], None] = lambda: None,
     ) -> None:
         self.limits = limits or Limits()
         self.tally = Tally()
@@ -124,6 +126,7 @@ class Committer:
         self._statements = statements
         self._clock = clock
         self._on_commit = on_commit
+        self._on_loss = on_loss
         self._queue = _Queue()
         self._connection = _Connection()
         self._head: _Head | None = None
@@ -331,6 +334,7 @@ class Committer:
     async def _disconnect(self) -> None:
         """Gives the connection up for good: after an error nobody knows what state it is in."""
         connection, self._connection = self._connection, _Connection()
+        self._on_loss()
         if connection.held is None:
             return
         if connection.driver is not None:

@@ -25,6 +25,8 @@ from shared.store.types import StoreUnavailable
 
 STATEMENTS = 1_000
 """Compiled statements that a service keeps: organs times the filters that people use."""
+PATIENCE_SECONDS = 5.0
+"""How long a read waits for a connection before it says that the database is away."""
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
@@ -87,7 +89,9 @@ class Readers:
     async def using(self) -> AsyncIterator[Any]:
         """An asyncpg connection. Raises `StoreUnavailable` while there is none to be had."""
         with told_apart():
-            async with self._slots:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._slots.acquire()
+            try:
                 connection, driver = await self._take()
                 try:
                     yield driver
@@ -96,6 +100,8 @@ class Readers:
                     await _discard(connection)
                     raise
                 self._free.append((connection, driver))
+            finally:
+                self._slots.release()
 
     async def _take(self) -> tuple[AsyncConnection, Any]:
         while self._free:

@@ -31,14 +31,13 @@ class Recent:
         self._extend(committed, monotonic())
 
     def follow(self, read: Sequence[LogEntry]) -> None:
-        """Takes up what was read beyond the end of the run; what lies before is nothing new."""
+        """Begins anew with a page that was read beyond the end of the run. It is not joined to the run: a
+        database that was replaced may hold another past than the one that we know."""
         end = self._run[-1].position if self._run else 0
-        new = [entry for entry in read if entry.position > end]
-        if not new or new[-1].position - new[0].position != len(new) - 1:
-            return  # the library's own recorders leave gaps
-        if new[0].position != end + 1:
-            self.forget()
-        self._extend(new, 0.0)
+        if not read or read[-1].position <= end or read[-1].position - read[0].position != len(read) - 1:
+            return  # nothing new; or the library's own recorders leave gaps
+        self.forget()
+        self._extend(read, 0.0)
 
     def after(self, position: int, limit: int) -> tuple[list[LogEntry], float]:
         """What follows a position, and since when the last of it is known to be committed; nothing where the

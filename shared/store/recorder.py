@@ -65,8 +65,10 @@ class Recorder:
         self.mapper = mapper
         self.tables = KernelTables(service)
         self._engine = engine
-        self._committer = Committer(engine, Statements(self.tables), clock, self._committed, limits)
         self._recent = Recent()
+        self._committer = Committer(
+            engine, Statements(self.tables), clock, self._committed, limits, self._recent.forget
+        )
         self._seen = 0
         self._looked = 0.0
         self._wake: asyncio.Event = asyncio.Event()

@@ -74,16 +74,19 @@ def test_it_forgets_the_oldest() -> None:
     assert at_hand(recent, 16) == [17, 18, 19, 20]
 
 
-def test_what_was_read_is_taken_up_beyond_the_end() -> None:
-    """Whoever reads far behind takes nothing away from those at the end of the log."""
+def test_what_was_read_beyond_the_end_begins_a_new_run() -> None:
+    """Whoever reads far behind takes nothing away from those at the end of the log. What is known is not
+    joined to what was read: the database may be another one, with another past."""
     recent = Recent()
     recent.follow(entries(1, 2))
     recent.add(entries(3))
-    recent.follow(entries(2, 3, 4))
-    assert at_hand(recent, 0) == [1, 2, 3, 4]
+    assert at_hand(recent, 0) == [1, 2, 3]
+    recent.follow(entries(4))
+    assert at_hand(recent, 0) == at_hand(recent, 2) == []
+    assert at_hand(recent, 3) == [4]
     recent.follow(entries(1, 2))
     recent.follow(entries(6, 9))  # another's gaps
-    assert at_hand(recent, 0) == [1, 2, 3, 4]
+    assert at_hand(recent, 3) == [4]
     recent.follow(entries(8, 9))
     assert at_hand(recent, 7) == [8, 9]
     assert at_hand(recent, 3) == []
