@@ -25,8 +25,8 @@ from tests.faults.verify import verify_all
 pytestmark = pytest.mark.external
 
 LONG = "ZM_FAULT_COMMANDS" in os.environ
-"""`make faults` asks for 260 commands a test, so that a run holds the 5,000 of the plan. `make test` has the short
-form: fewer commands, and the services die together but not one by one."""
+"""`make faults` asks for 260 commands a test, so that a run holds the 5,000 of the plan. `make test` has the
+short form: fewer commands, and the services die together but not one by one."""
 IN_ALL = int(os.environ.get("ZM_FAULT_COMMANDS", "50"))
 """Acknowledged commands of each test."""
 BEFORE = IN_ALL // 5
