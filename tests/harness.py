@@ -378,24 +378,26 @@ class World:
         found = self._database(service).execute(query).fetchone()
         return int(found[0]) if found and found[0] is not None else 0
 
-    def log(self, service: str, after: int = 0, *types: str) -> list[Entry]:
-        """The service's stored events behind a position, opened with its own key."""
+    def log(self, service: str, after: int = 0, *types: str, stream: str | None = None) -> list[Entry]:
+        """The service's stored events behind a position, or those of one stream, opened with its own key."""
         wanted = [f"{service}.{t}" for t in types]
         query = f"""SELECT * FROM {service}_events WHERE notification_id > %s
-            AND (%s::text[] = '{{}}' OR topic = ANY(%s)) ORDER BY notification_id"""
-        rows = self._database(service).execute(query, [after, wanted, wanted]).fetchall()
+            AND (%s::text[] = '{{}}' OR topic = ANY(%s))
+            {"" if stream is None else "AND originator_id = %s"} ORDER BY notification_id"""
+        given = [after, wanted, wanted, *([] if stream is None else [stream])]
+        rows = self._database(service).execute(query, given).fetchall()
         mapper = self._mapper(service)
         entries = []
         for row in rows:
-            stream, version, topic = row.originator_id, row.originator_version, row.topic
-            data = mapper.open(stream, version, topic, bytes(row.state))
-            place = (row.notification_id, str(stream), version, topic)
+            id, version, topic = row.originator_id, row.originator_version, row.topic
+            data = mapper.open(id, version, topic, bytes(row.state))
+            place = (row.notification_id, str(id), version, topic)
             entries.append(Entry(*place, data["event"], data["meta"], row.recorded_at, data["organ"]))
         return entries
 
     def entries(self, service: str, stream: str, *types: str) -> list[Entry]:
         """One stream's stored events."""
-        return [e for e in self.log(service, 0, *types) if e.stream == stream]
+        return self.log(service, 0, *types, stream=stream)
 
     def version(self, case: Case) -> int:
         """The present version of a case."""

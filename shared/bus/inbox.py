@@ -158,7 +158,7 @@ class Inbox:
                     await asyncio.sleep(self._rest)
 
     async def _reload(self) -> None:
-        self.position = self._seen = self._furthest = await self._recorder.tracked(self._source)
+        self.position = self._seen = await self._recorder.tracked(self._source)
         self._blocked = await self._parked.correlations(self._source)
 
     async def _catch_up(self) -> bool:
