@@ -254,11 +254,13 @@ class World:
         for connection in self._connections.values():
             connection.close()
 
-    def get(self, who: str | None, path: str, **params: Any) -> httpx.Response:
+    def get(
+        self, who: str | None, path: str, *, headers: Mapping[str, str] | None = None, **params: Any
+    ) -> httpx.Response:
         """As every client that is told `E_NOT_YET`, it asks again."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self.client(who).get(path, params=params or None)  # {} would empty the query
+            answer = self.client(who).get(path, params=params or None, headers=headers)  # {} would empty it
             if answer.status_code != 503 or time.monotonic() > until or answer.json()["code"] != "E_NOT_YET":
                 return answer
 

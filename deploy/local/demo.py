@@ -83,8 +83,8 @@ class Demo:
     # --- replay ------------------------------------------------------------------------------------
 
     def _audit(self, path: str, **params: Any) -> dict[str, Any]:
-        client = self.player.client(self.scenario["replay"]["auditor"])
-        answer = client.get(f"/audit/v1{path}", params={k: v for k, v in params.items() if v is not None})
+        given = {k: v for k, v in params.items() if v is not None}
+        answer = self.player.get(self.scenario["replay"]["auditor"], f"/audit/v1{path}", **given)
         if answer.status_code != 200:
             raise Departure(f"audit {path}: {answer.status_code} {answer.text}")
         body: dict[str, Any] = answer.json()

@@ -26,7 +26,7 @@ from services.intake.reporting.flood import solve
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 EXPRESSION = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -174,10 +174,18 @@ class Player:
             self._clients[who] = httpx.Client(
                 base_url=self.stack.front_url,
                 headers={"authorization": f"Bearer {self.stack.token(who)}"},
-                timeout=20,
+                timeout=PATIENCE_SECONDS,
                 trust_env=False,
             )
         return self._clients[who]
+
+    def get(self, who: str, path: str, **params: Any) -> httpx.Response:
+        """What one person reads. As every client that is told `E_NOT_YET`, it asks again."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self.client(who).get(path, params=params or None)
+            if answer.status_code != 503 or time.monotonic() > until or answer.json()["code"] != "E_NOT_YET":
+                return answer
 
     # --- commands ----------------------------------------------------------------------------------
 
@@ -221,7 +229,7 @@ class Player:
         """Somebody reports without an account; the clerk finds the envelope in his list."""
         key = f"scenario-step-{self._count:05d}"
         self._count += 1
-        with httpx.Client(base_url=self.stack.front_url, timeout=20, trust_env=False) as nobody:
+        with httpx.Client(base_url=self.stack.front_url, timeout=PATIENCE_SECONDS, trust_env=False) as nobody:
             asked = nobody.get("/intake/v1/reports/challenge").json()
             proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
             headers = {"idempotency-key": key, "proof-of-work": proof}
@@ -256,7 +264,7 @@ class Player:
 
     def read(self, case: Case, who: str) -> dict[str, Any]:
         """The case as a member of staff reads it now."""
-        answer = self.client(who).get(f"/{case.service}/v1/{case.plural}/{case.id}")
+        answer = self.get(who, f"/{case.service}/v1/{case.plural}/{case.id}")
         if answer.status_code != 200:
             raise Departure(f"{who} reads {case.plural}: {answer.status_code} {answer.text}")
         view: dict[str, Any] = answer.json()
@@ -281,7 +289,7 @@ class Player:
 
     def _fresh(self, service: str, plural: str, step: dict[str, Any]) -> list[Case] | None:
         """The cases that no step has met so far, in the order of their numbers, once all are there."""
-        rows = self.client(step["as"]).get(f"/{service}/v1/{plural}", params={"state": step["state"]}).json()
+        rows = self.get(step["as"], f"/{service}/v1/{plural}", state=step["state"]).json()
         fresh = sorted((r["number"], r["stream"]) for r in rows["items"] if r["stream"] not in self._seen)
         if len(fresh) != len(step["save"].split(",")):
             return None
@@ -293,8 +301,7 @@ class Player:
         case = self.cases[name]
 
         def reached() -> bool:
-            params = {"state": step["state"]}
-            rows = self.client(step["as"]).get(f"/{service}/v1/{case.plural}", params=params).json()
+            rows = self.get(step["as"], f"/{service}/v1/{case.plural}", state=step["state"]).json()
             return any(r["stream"] == case.id for r in rows["items"])
 
         self.patiently(step, reached)
@@ -311,7 +318,7 @@ class Player:
         case = self.cases[step["at"]]
 
         def due() -> str | None:
-            rows = self.client(step["as"]).get(f"/{case.service}/v1/deadlines", params={"limit": 200}).json()
+            rows = self.get(step["as"], f"/{case.service}/v1/deadlines", limit=200).json()
             return next(
                 (
                     r["due"]
@@ -336,7 +343,7 @@ class Player:
         counts: dict[str, int] = {}
 
         def as_expected() -> bool:
-            rows = self.client(who).get(f"/intake/v1/accused/{ref}/history").json()["complaints"]
+            rows = self.get(who, f"/intake/v1/accused/{ref}/history").json()["complaints"]
             kinds = [row["repeat_kind"] for row in rows]
             counts.update((k, kinds.count(k)) for k in ("INITIAL", "DUPLICATE", "RE_REPORT_AFTER_CONCLUSION"))
             return len(rows) == step["history"] and list(counts.values()) == expected
@@ -375,12 +382,12 @@ class Player:
         if expression.startswith("at:"):
             return datetime.fromisoformat(f"{expression[3:]}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
         if expression == "parcel":
-            parcels = self.client(who).get("/intake/v1/sealed-parcels").json()["items"]
+            parcels = self.get(who, "/intake/v1/sealed-parcels").json()["items"]
             return next(str(p["id"]) for p in parcels if not p["taken_in"])
         if expression.startswith("draft:"):
             name, *path = expression[6:].split(".")
             case = self.cases[name]
-            answer = self.client(who).get(f"/{case.service}/v1/{case.plural}/{case.id}/draft")
+            answer = self.get(who, f"/{case.service}/v1/{case.plural}/{case.id}/draft")
             found: Any = answer.json()
         else:
             name, *path = expression.split(".")

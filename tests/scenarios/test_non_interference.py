@@ -130,7 +130,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
         timeout=60,
         trust_env=False,
     )
-    [row] = until(lambda: client.get("/verification/v1/cases").json()["items"])
+    [row] = until(lambda: client.get("/verification/v1/cases").json().get("items"))
     case = f"/verification/v1/cases/{row['stream']}"
     for person, role in (("handling_dept_head", "handling_dept_head"), ("handler", "handler")):
         call(dept, "POST", f"{case}/assign-to-case", json={"person": f"p-990102100-{person}", "role": role})
@@ -178,7 +178,8 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     call("platform", "GET", "/intake/v1/status-feed")
     call(clerk, "POST", "/intake/v1/complaints", json={**body, "channel": "PIGEON"})
     auditor = "auditor@DI-990102"
-    number = until(lambda: client.get("/verification/v1/cases").json()["items"][0]["number"])
+    [row] = until(lambda: client.get("/verification/v1/cases").json().get("items"))
+    number = row["number"]
     reading = httpx.Client(
         base_url=stack.front_url,
         headers={"authorization": f"Bearer {stack.token(auditor)}"},
