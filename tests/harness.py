@@ -254,10 +254,18 @@ class World:
         for connection in self._connections.values():
             connection.close()
 
-    def get(
-        self, who: str | None, path: str, *, headers: Mapping[str, str] | None = None, **params: Any
-    ) -> httpx.Response:
+    def get(self, who: str | None, path: str, **params: Any) -> httpx.Response:
         """As every client that is told `E_NOT_YET`, it asks again."""
+        return self.ask_again(who, path, params)
+
+    def ask_again(
+        self,
+        who: str | None,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The same with headers, or with what stands in the path already."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = self.client(who).get(path, params=params or None, headers=headers)  # {} would empty it

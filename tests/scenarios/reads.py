@@ -236,7 +236,7 @@ def survey(doors: Doors) -> dict[Asked, str]:
         for place, url in _places(route, read, doors):
             for reader, who in READERS.items():
                 headers = {"purpose": "survey"} if "Purpose" in route.parameters else {}
-                answer = world.get(who, url + fresh, headers=headers)
+                answer = world.ask_again(who, url + fresh, headers=headers)
                 told = _neutral(answer.text, names, read.random)
                 found[route.name, reader, place] = (
                     f"{answer.status_code} {answer.headers.get('etag', '')} {told}"
