@@ -134,7 +134,7 @@ class Stack:
         password = secretfiles.password(self.data.secrets / f"pg-{role}.password")
         return f"{scheme}://{role}:{password}@127.0.0.1:{self.postgres.port}/{name}"
 
-    def environment(self, service: str, *, migrating: bool = False) -> dict[str, str]:
+    def environment(self, service: str) -> dict[str, str]:
         """The environment of a service, all that it is told."""
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         env |= {
@@ -160,10 +160,6 @@ class Stack:
         if service == "intake":
             env["ZM_VAULT_DATABASE_URL"] = self.database_url("zm_vault")
             env["ZM_VAULT_NATS_SEED_FILE"] = str(self.nats.seed_file("vault"))
-        if migrating:
-            env["ZM_OWNER_DATABASE_URL"] = self.database_url(f"zm_{service}_owner")
-            if service == "intake":
-                env["ZM_VAULT_OWNER_DATABASE_URL"] = self.database_url("zm_vault_owner")
         return env | self._extra_env
 
     # --- All together ------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +30,6 @@ from nats.nuid import NUID
 
 from deploy.local import secretfiles
 from deploy.local.databases import Passwords, ensure_database
-from deploy.local.process import spawn
 from deploy.local.stack import Stack
 from services.intake.domain.complaint import Complaint
 from shared.bus.envelope import content
@@ -40,6 +38,7 @@ from shared.event import Recorded
 from shared.store.canonical import content_digest
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
+from shared.store.migrate import migrate
 from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer
@@ -129,15 +128,7 @@ async def migrated(stack: Stack, name: str, events: int, service: str = "intake"
     words = Passwords(owner=owner_word, service=service_word)
     await ensure_database(stack.postgres.start().admin_url, name, roles[1], roles[0], words)
     urls = [stack.database_url(role, name) for role in roles]
-    env = stack.environment(service, migrating=True) | {
-        "ZM_DATABASE_URL": urls[0],
-        "ZM_OWNER_DATABASE_URL": urls[1],
-    }
-    command = [sys.executable, "-m", f"services.{service}.main", "migrate"]
-    child = spawn(f"{name} migrate", command, log=stack.data.log(f"{name}-migrate"), env=env)
-    await asyncio.to_thread(child.wait, 60)
-    if child.popen.returncode != 0:
-        raise RuntimeError(f"{name} was not migrated")
+    await asyncio.to_thread(migrate, f"services/{service}/migrations", urls[1])
     return Store(events, urls[0], urls[1], [])
 
 

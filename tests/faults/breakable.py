@@ -21,10 +21,10 @@ class BreakableStack(Stack):
         super().__init__(folder, clock="simulated")
         self._failpoints: dict[str, str] = {}
 
-    def environment(self, service: str, *, migrating: bool = False) -> dict[str, str]:
+    def environment(self, service: str) -> dict[str, str]:
         """As every stack's, with the failpoint of the service."""
-        env = super().environment(service, migrating=migrating)
-        if not migrating and service in self._failpoints:
+        env = super().environment(service)
+        if service in self._failpoints:
             env["ZM_FAILPOINT"] = self._failpoints[service]
         return env
 

@@ -33,8 +33,8 @@ class Unpublished(Stack):
         self.calendar.write_text(json.dumps(YEAR), encoding="utf-8")
         self.told: set[str] = set()
 
-    def environment(self, service: str, *, migrating: bool = False) -> dict[str, str]:
-        env = super().environment(service, migrating=migrating)
+    def environment(self, service: str) -> dict[str, str]:
+        env = super().environment(service)
         return env | {"ZM_CALENDAR_FILE": str(self.calendar)} if service in self.told else env
 
     def publish(self, service: str) -> None:
