@@ -18,6 +18,7 @@ from uuid import UUID
 
 from shared.contracts.common import DeadlineRecomputed
 from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
+from shared.frozen import frozen
 from shared.law.deadlines import Catalogue, Deadline
 from shared.law.policy import Policy
 from shared.law.working_days import FIRST_DAY, Due, add_working_days, end_of_local_day
@@ -48,7 +49,7 @@ class Law:
     organs: OrganTree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Context:
     """The circumstances of one command or reaction, passed in: the domain has no clock and no I/O.
 

@@ -7,14 +7,17 @@ add optional fields only; never rename, retype, reuse or delete one. A breaking 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
-from uuid import UUID, uuid4
+from datetime import date, datetime
+from enum import Enum, IntEnum
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+
+from shared.entropy import fresh, random_id
+from shared.frozen import frozen
 
 if TYPE_CHECKING:
     from shared.aggregate import Aggregate
@@ -70,6 +73,9 @@ class Event(BaseModel):
     numbered: ClassVar[str] = ""
     topic: ClassVar[str] = ""
     classes: ClassVar[dict[str, DataClass]] = {}
+    simple: ClassVar[bool] = False
+    """Whether its values are texts, whole numbers and truth values, or classes and lists of such: with its
+    keys sorted, its JSON then has the canonical form of RFC 8785."""
 
     def leads_to(self) -> str | None:
         """The state after this event; events whose goal depends on a field override it."""
@@ -79,6 +85,7 @@ class Event(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.classes = {name: _class_of(cls, name) for name in cls.model_fields}
+        cls.simple = _is_simple(cls)
         if cls.service and "service" not in cls.__dict__:
             cls.topic = f"{cls.service}.{cls.__name__}"
             _register(cls)
@@ -100,6 +107,18 @@ def _class_of(cls: type[Event], name: str) -> DataClass:
     if highest >= DataClass.L3:
         raise IdentityInEvent(f"{cls.__name__}.{name} is {highest.name}: it may never enter an event")
     return highest
+
+
+def _is_simple(annotation: Any) -> bool:
+    annotation = strip_annotation(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return all(name.isascii() and _is_simple(f.annotation) for name, f in annotation.model_fields.items())
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, str | int | UUID | date | Enum | NoneType)
+    if get_origin(annotation) is Literal:
+        return True
+    plural = get_origin(annotation) in (tuple, list, frozenset, Union, UnionType)
+    return plural and all(part is ... or _is_simple(part) for part in get_args(annotation))
 
 
 def _register(cls: type[Event]) -> None:
@@ -143,7 +162,7 @@ class DeadlineSet:
         return told | {"since": self.since, "working_days": self.working_days} if self.since else told
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Meta:
     """Who did it, when, as what and under which law; the same for every event.
 
@@ -169,7 +188,7 @@ class Meta:
     trace_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Recorded:
     """An event in its place: stream, version and circumstances.
 
@@ -185,8 +204,8 @@ class Recorded:
     event: Event
     meta: Meta
     state: str = ""
-    event_id: UUID = field(default_factory=uuid4)
-    salt: bytes = field(default_factory=lambda: os.urandom(16))
+    event_id: UUID = field(default_factory=random_id)
+    salt: bytes = field(default_factory=lambda: fresh(16))
     position: int = 0
     recorded_at: datetime | None = None
 

@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
 from shared.command import Command, Token
+from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id
 from shared.refusal import Refusal, refuse
@@ -267,7 +268,7 @@ class Gatekeeper:
         supervision is (drill A)."""
         if aggregate.watched_by and refusal.code in HIDING:
             now = self.clock.now()
-            record = AuditRecord(uuid4(), self.service)
+            record = AuditRecord(random_id(), self.service)
             record.organ = aggregate.watched_by
             ctx = Context(
                 actor=Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ),
@@ -339,7 +340,7 @@ class Gatekeeper:
 
     def _command_id(self, request: Request) -> UUID:
         if request.idempotency_key is None:
-            return uuid4()
+            return random_id()
         # Only a hash of the key is kept, bound to who asked: nobody can fetch another's answer.
         who = request.token.person if request.token else "anonymous"
         return derived_id("command", who, hashlib.sha256(request.idempotency_key.encode()).hexdigest())
@@ -369,7 +370,7 @@ class Gatekeeper:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
-        stream = uuid4()
+        stream = random_id()
         record = AuditRecord(stream, self.service)
         target = None
         if request.object_id is not None:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from shared.security.roles import SUBJECT
-from shared.store.rows import RowSet, TableRows
+from shared.store.rows import RowSet, TableRows, begun_in
 from shared.store.types import RawEntry
 
 VERSION = 6
@@ -126,9 +126,10 @@ class CaseBook:
         self.tables = list(tables)
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
-        await rows[self.cases].fetch(e.stream for e in batch)
-        await rows[self.work].fetch(k for e in batch for k in _person_keys(e))
-        await rows[self.deadlines].fetch(k for e in batch for k in _deadline_keys(e))
+        begun = begun_in(batch)
+        await rows[self.cases].fetch((e.stream for e in batch), begun=begun)
+        await rows[self.work].fetch((k for e in batch for k in _person_keys(e)), begun=begun)
+        await rows[self.deadlines].fetch((k for e in batch for k in _deadline_keys(e)), begun=begun)
         for entry in batch:
             kind, name = entry.data["kind"], entry.topic.rpartition(".")[2]
             if kind == "Deadline":

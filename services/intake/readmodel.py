@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, MetaData, Table, Text, Uuid
 
-from shared.store.rows import RowSet, TableRows
+from shared.store.rows import RowSet, TableRows, begun_in
 from shared.store.types import RawEntry
 
 
@@ -52,7 +52,7 @@ class AccusedBook:
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         complaints = [e for e in batch if e.data["kind"] == "Complaint"]
-        await rows[self.outcomes].fetch(e.stream for e in complaints)
+        await rows[self.outcomes].fetch((e.stream for e in complaints), begun=begun_in(batch))
         for entry in complaints:
             name, event = entry.topic.rpartition(".")[2], entry.data["event"]
             if name == "AllegationsListed":

@@ -9,7 +9,6 @@ configuration.
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from uuid import UUID
 import orjson
 from cryptography.exceptions import InvalidTag
 
+from shared.entropy import fresh
 from shared.event import DataClass, Event, IdentityInEvent, Recorded, event_class
 from shared.evidence.leaf import MEMBERS, algorithm_of
 from shared.store.canonical import content_digest
@@ -77,7 +77,7 @@ class BusKey:
 
     def seal(self, plaintext: bytes, bound: bytes) -> str:
         """Encrypts for one envelope."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = fresh(NONCE_BYTES)
         return b64encode(nonce + self._seal.encrypt(nonce, plaintext, bound)).decode()
 
     def open(self, cipher: str, key_id: str, sealed: str, bound: bytes) -> bytes:

@@ -15,6 +15,7 @@ import rfc8785
 from shared.suites import Digest
 
 _SAFE_INTEGER = 2**53 - 1
+_SIMPLE = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def canonical(value: Any) -> bytes:
@@ -24,9 +25,19 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def content_digest(salt: bytes, published: dict[str, Any], algorithm: Digest = Digest.SHA_256) -> bytes:
-    """What the proof covers of an event: its published content in clear, unguessable by its salt."""
-    return algorithm.of(b'{"event":%s,"salt":"%s"}' % (canonical(published), salt.hex().encode()))
+def content_digest(
+    salt: bytes, published: dict[str, Any], algorithm: Digest = Digest.SHA_256, *, simple: bool = False
+) -> bytes:
+    """What the proof covers of an event: its published content in clear, unguessable by its salt.
+
+    `simple` says that its class shows it to be plain (`Event.simple`): a look at every value costs as much as
+    all the rest.
+    """
+    try:
+        form = orjson.dumps(published, option=_SIMPLE) if simple else canonical(published)
+    except orjson.JSONEncodeError:  # a number above 2**53
+        form = canonical(published)
+    return algorithm.of(b'{"event":%s,"salt":"%s"}' % (form, salt.hex().encode()))
 
 
 def _plain(value: Any) -> bool:

@@ -12,7 +12,7 @@ class Recent:
     """One unbroken run of positions, written here or read. What others write between ours ends it, and a new
     one begins."""
 
-    def __init__(self, size: int = 1_000) -> None:
+    def __init__(self, size: int = 3_000) -> None:
         self._size = size
         self._run: list[LogEntry] = []
         self._since: list[float] = []

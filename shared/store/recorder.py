@@ -331,7 +331,8 @@ class _Unit:
         state = self.mapper.seal(data, stream, version, topic)
         if len(state) > MOST_BYTES:
             raise EventTooLarge(f"{recorded.type}: {len(state)} bytes")
-        digest = content_digest(recorded.salt, content_of(stream, version, topic, data), self.mapper.digest)
+        published = content_of(stream, version, topic, data)
+        digest = content_digest(recorded.salt, published, self.mapper.digest, simple=recorded.event.simple)
         row = EventRow(stream, version, topic, state, digest, recorded.meta.correlation_id, recorded.event_id)
         return Rendered(row, number, data)
 

@@ -9,10 +9,11 @@ at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -20,10 +21,17 @@ from sqlalchemy import JSON, Column, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import ARRAY
 
+from shared.store.types import RawEntry
+
 Key = Any
 """The primary key of a row: its value, or a tuple where it has several columns."""
 Row = dict[str, Any]
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def begun_in(batch: Iterable[RawEntry]) -> set[UUID]:
+    """The streams whose first event is in a batch."""
+    return {entry.stream for entry in batch if entry.version == 1}
 
 
 class RowNotFetched(LookupError):
@@ -107,11 +115,20 @@ class TableRows:
         # True while the table in the database is certainly empty: what is not in memory is not there.
         self._empty = empty
 
-    async def fetch(self, keys: Iterable[Key]) -> None:
-        """Has the rows of these keys at hand; those that do not exist are known to be absent."""
+    async def fetch(self, keys: Iterable[Key], *, begun: Container[Any] = ()) -> None:
+        """Has the rows of these keys at hand; those that do not exist are known to be absent.
+
+        `begun` holds the streams that begin in this batch: no row has a key yet that is, or begins with, one
+        of them."""
         if self._empty:
             return
-        wanted = [key for key in dict.fromkeys(keys) if key not in self._rows]
+        wanted = []
+        for key in dict.fromkeys(keys):
+            if key not in self._rows:
+                if (key[0] if type(key) is tuple else key) in begun:
+                    self._rows[key] = None
+                else:
+                    wanted.append(key)
         if not wanted:
             return
         for row in await self._select(self._sql.among, *self._sql.columns_of_keys(wanted)):

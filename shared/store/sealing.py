@@ -10,7 +10,6 @@ only change what seals new records.
 from __future__ import annotations
 
 import json
-import os
 import struct
 from base64 import b64decode
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 
+from shared.entropy import fresh
 from shared.store.types import StoreTampered
 from shared.suites import BY_NUMBER, INTERNATIONAL, NONCE_BYTES, SUITES, Digest, Suite
 
@@ -107,7 +107,7 @@ class Sealer:
 
     def seal(self, plaintext: bytes, stream: UUID, version: int, topic: str) -> bytes:
         """Encrypts a state for exactly one place."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = fresh(NONCE_BYTES)
         bound = self._shared + _place(stream, version, topic)
         return self._header + nonce + self._active.encrypt(nonce, plaintext, bound)
 

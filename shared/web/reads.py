@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, Self, get_args
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from fastapi import FastAPI
@@ -35,6 +35,7 @@ from shared.bus.envelope import content
 from shared.case import Case
 from shared.clock import Clock
 from shared.command import Token
+from shared.entropy import random_id
 from shared.gate import OUTSIDE_ORGANS, AuditRecord, Gatekeeper
 from shared.law.colours import Colour, Colours
 from shared.law.identifiers import holds_personal_number
@@ -49,9 +50,10 @@ from shared.store.recorder import Recorder
 from shared.store.types import Append
 from shared.view import VIEW, fold_view
 from shared.web import query
-from shared.web.app import Face, instant, json_response, object_id, page_number
+from shared.web.commands import Face
 from shared.web.describe import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
 from shared.web.shelf import Shelf
+from shared.web.values import instant, json_response, object_id, page_number
 
 WAIT_SECONDS = 1.0
 PAGE = 50
@@ -316,7 +318,7 @@ class Reads:
         """The access record of one reading, durable before the answer is given (SEC-9)."""
         purpose = purpose_of(request)
         ctx = self._context(token, "ReadCase", "SEC-9", aggregate)
-        record = AuditRecord(uuid4(), self.service)
+        record = AuditRecord(random_id(), self.service)
         record.note(
             ctx,
             "CaseRead",
@@ -333,7 +335,7 @@ class Reads:
         """The same of one answer that shows several cases: which of them, under what was shown of them."""
         purpose = purpose_of(request)
         ctx = self._context(token, "ReadCases", "SEC-9")
-        record = AuditRecord(uuid4(), self.service)
+        record = AuditRecord(random_id(), self.service)
         for fields, ids in read.items():
             if ids:
                 record.note(
@@ -363,7 +365,7 @@ class Reads:
         refusal = {"code": "E_TRACE_FORBIDDEN", "actor": token.person, "object": ""}
         read = request.scope["route"].operation_id
         ctx = self._context(token, read, "R27")
-        record = AuditRecord(uuid4(), self.service)
+        record = AuditRecord(random_id(), self.service)
         record.note(ctx, "CommandRefused", rule="R27", command=read, **refusal)
         record.note(ctx, "SecurityAlertRaised", **refusal)
         await self.recorder.append(Append(events=record.collect_events()))

@@ -14,10 +14,11 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.store.canonical import canonical
-from shared.store.mapper import UnknownTopic
+from shared.event import L1, Event
+from shared.store.canonical import canonical, content_digest
+from shared.store.mapper import UnknownTopic, content_of, data_of
 from shared.store.types import StoreTampered
-from tests.store.examples import DossierRenamed, full_meta, mapper, opened, paged
+from tests.store.examples import DossierRenamed, PageAdded, full_meta, mapper, opened, paged
 
 
 def test_an_event_is_mapped_there_and_back() -> None:
@@ -107,3 +108,25 @@ def test_canonical_json_escapes_as_javascript_does() -> None:
     assert canonical({"\u20ac": 1, "\U0001f600": 2, "\ufb33": 3}) == rfc8785.dumps(
         {"\u20ac": 1, "\U0001f600": 2, "\ufb33": 3}
     )
+
+
+def test_what_a_class_shows_to_be_simple_is_canonical_at_once() -> None:
+    """Its values need no look; a class of other values is known, and a number that is too large is found."""
+    assert PageAdded.simple
+    assert DossierRenamed.simple
+
+    class Loose(Event):
+        told: L1[dict[str, str]]
+
+    class Fraction(Event):
+        share: L1[float]
+
+    assert not Loose.simple
+    assert not Fraction.simple
+    salt = bytes(16)
+    for recorded in (opened(), replace(paged(uuid4(), 3), meta=full_meta())):
+        stream, version, topic = recorded.originator_id, recorded.originator_version, recorded.event.topic
+        published = content_of(stream, version, topic, data_of(recorded))
+        assert content_digest(salt, published, simple=True) == content_digest(salt, published)
+    with pytest.raises(rfc8785.IntegerDomainError):
+        content_digest(salt, {"event": {"pages": 2**53}}, simple=True)

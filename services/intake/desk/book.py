@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.law.working_days import local_date
-from shared.store.rows import RowSet
+from shared.store.rows import RowSet, begun_in
 from shared.store.types import RawEntry
 
 RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
@@ -187,8 +187,10 @@ class DeskBook:
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         complaints = [e for e in batch if e.data["kind"] == "Complaint"]
         digests = [e for e in batch if e.topic == "intake.DuplicateDigest"]
-        await rows[self.queue].fetch(e.stream for e in complaints)
-        await rows[self.content].fetch(e.stream for e in complaints if e.topic.endswith(CONTENT))
+        begun = begun_in(batch)
+        await rows[self.queue].fetch((e.stream for e in complaints), begun=begun)
+        told = (e.stream for e in complaints if e.topic.endswith(CONTENT))
+        await rows[self.content].fetch(told, begun=begun)
         for entry in complaints:
             self._complaint(entry, entry.data["event"], rows)
         await rows[self.duplicates].fetch(n for e in digests for n in e.data["event"]["duplicates"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, Uuid
 
 from services.intake.domain.integration import coarse
-from shared.store.rows import RowSet
+from shared.store.rows import RowSet, begun_in
 from shared.store.types import RawEntry
 
 
@@ -37,7 +37,7 @@ class StatusBook:
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         complaints = [e for e in batch if e.data["kind"] == "Complaint"]
         statuses = rows[self.statuses]
-        await statuses.fetch(e.stream for e in complaints)
+        await statuses.fetch((e.stream for e in complaints), begun=begun_in(batch))
         for entry in complaints:
             name, data = entry.topic.rpartition(".")[2], entry.data
             row = statuses.get(entry.stream)
