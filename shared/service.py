@@ -55,7 +55,9 @@ from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer
 from shared.store.types import Append
-from shared.web.app import Application, Face, make_app
+from shared.web.app import Application, make_app
+from shared.web.commands import Face
+from shared.web.direct import CommandProtocol
 from shared.web.metrics import BusMetrics
 from shared.web.reads import Reads
 from shared.web.recusals import RecusalRequests
@@ -358,7 +360,7 @@ def run_server(app: Application, settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=CommandProtocol,
         access_log=False,
         proxy_headers=False,  # nobody here learns from which address a request came
         log_level="warning",

@@ -46,8 +46,9 @@ from shared.security import roles
 from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
 from shared.view import VIEW
-from shared.web.app import Face, instant, json_response, page_number
+from shared.web.commands import Face
 from shared.web.describe import Schema, answer, array, describe, in_path, in_query
+from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
 PAGE_MAX = 1000

@@ -11,8 +11,8 @@ from services.clarification.domain.draft_view import DraftView
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import json_response, object_id
 from shared.web.describe import describe, in_path
+from shared.web.values import json_response, object_id
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:

@@ -19,9 +19,9 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.store.reading import fixed, given
-from shared.web.app import json_response, object_id
 from shared.web.describe import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
 from shared.web.reads import Sight
+from shared.web.values import json_response, object_id
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
 CANDIDATES = 50

@@ -18,8 +18,8 @@ from shared.gate import Request as GateRequest
 from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import json_response, object_id
 from shared.web.describe import BINARY, answer, array, describe, in_header, in_path
+from shared.web.values import json_response, object_id
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 20

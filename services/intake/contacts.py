@@ -17,8 +17,8 @@ from shared.organs.tree import Level
 from shared.refusal import refuse
 from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
 from shared.service import Parts
-from shared.web.app import json_response
 from shared.web.describe import answer, array, describe, in_path
+from shared.web.values import json_response
 
 EVERY_OTHER = "*"
 """What holds for organs that have no entry of their own."""

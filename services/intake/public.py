@@ -28,9 +28,9 @@ from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import idempotency_key, json_response, object_id, parse
 from shared.web.describe import KEY, answer, array, describe, in_header, in_path
 from shared.web.problems import schema_problem
+from shared.web.values import idempotency_key, json_response, object_id, parse
 
 STATUS = {
     "RECEIVED": "RECEIVED",

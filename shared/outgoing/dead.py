@@ -18,9 +18,9 @@ from shared.security import roles
 from shared.store.driver import borrowed
 from shared.store.schema import KernelTables
 from shared.store.types import Append
-from shared.web.app import json_response, page_number, plain_rows
 from shared.web.describe import answer, describe, in_path, in_query, page, row_of, whole
 from shared.web.reads import Reads
+from shared.web.values import json_response, page_number, plain_rows
 
 WATCHERS = frozenset({roles.CASE_MANAGER, roles.PETITION_HEAD})
 PAGE = 50

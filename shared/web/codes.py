@@ -24,7 +24,13 @@ KERNEL = (
     "shared.evidence",
     "shared.security",
 )
-FACE = ("shared.web.app", "shared.web.reads", "shared.web.query", "shared.outgoing.dead")
+FACE = (
+    "shared.web.values",
+    "shared.web.commands",
+    "shared.web.reads",
+    "shared.web.query",
+    "shared.outgoing.dead",
+)
 """Not the gate: what it refuses with hangs on the command, and is known from its class."""
 
 

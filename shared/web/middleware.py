@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from pydantic import ValidationError
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.refusal import Refusal
+from shared.entropy import fresh
+from shared.refusal import Refusal, refuse
 from shared.store.types import StoreUnavailable
 from shared.web.problems import problem, refusal_problem, schema_problem
 
@@ -24,15 +24,52 @@ BODY_SECONDS = 30.0
 LARGER_BODY_SECONDS = 120.0
 """A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
 CARRIED = "carried"
+DEFECT = 500
 log = structlog.get_logger("web")
+
+
+ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""Headers of every answer: nobody on the way keeps it, and nobody guesses at what it is."""
 
 
 class BodyTooLarge(Exception):
     """More bytes arrived than a body may have."""
 
+    def __init__(self, most: int) -> None:
+        self.most = most
+
 
 class BodyTooSlow(Exception):
     """A body had not arrived whole in time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class Overloaded(Exception):
+    """As many requests as may be are under way."""
+
+
+def problem_of(error: Exception, language: str, route: str) -> Response:
+    """The problem document that tells a caller what went wrong. A defect is logged by its type and place:
+    its message might hold somebody's data."""
+    match error:
+        case Refusal():
+            return refusal_problem(error, language)
+        case ValidationError():
+            errors = error.errors(include_url=False, include_input=False, include_context=False)
+            return schema_problem(errors, language)
+        case StoreUnavailable():
+            return problem("E_UNAVAILABLE", accept_language=language)
+        case Overloaded():
+            return problem("E_OVERLOADED", accept_language=language)
+        case BodyTooLarge():
+            return problem("E_BODY_TOO_LARGE", details={"max_bytes": error.most}, accept_language=language)
+        case BodyTooSlow():
+            told = {"seconds": int(error.seconds)}
+            return problem("E_BODY_TOO_SLOW", details=told, accept_language=language)
+    log.error("request_failed", error=type(error).__name__, route=route, where=_where(error))
+    return problem("E_DEFECT", accept_language=language)
 
 
 class HttpMetrics:
@@ -86,6 +123,10 @@ class Envelope:
         self.max_in_flight = max_in_flight
         self.in_flight = 0
 
+    def is_special(self, path: str) -> bool:
+        """Whether a path has limits of its own."""
+        return path in self.larger or (bool(self.for_anyone) and path.startswith(self.for_anyone))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -93,7 +134,7 @@ class Envelope:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         language = headers.get(b"accept-language", b"").decode("latin-1")
-        scope.setdefault("state", {})["traceparent"] = trace = _trace(headers.get(b"traceparent"))
+        scope.setdefault("state", {})["traceparent"] = trace = trace_of(headers.get(b"traceparent"))
         status = 500
         answered = False
 
@@ -101,12 +142,7 @@ class Envelope:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], True
-                message["headers"] = [
-                    *message["headers"],
-                    (b"traceparent", trace),
-                    (b"cache-control", b"no-store"),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                message["headers"] = [*message["headers"], (b"traceparent", trace), *ALWAYS]
             await send(message)
 
         received, most, whole = 0, self.larger.get(scope["path"], self.max_body), False
@@ -121,16 +157,12 @@ class Envelope:
                 async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError:
-                raise BodyTooSlow from None
+                raise BodyTooSlow(seconds) from None
             whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > most:
-                raise BodyTooLarge
+                raise BodyTooLarge(most)
             return message
-
-        async def answer(response: Any) -> None:
-            if not answered:
-                await response(scope, receive, sending)
 
         anyone = bool(self.for_anyone) and scope["path"].startswith(self.for_anyone)
         self.in_flight += 1
@@ -138,33 +170,20 @@ class Envelope:
         try:
             crowded = anyone and self.from_anyone > self.max_in_flight // 2
             if crowded or self.in_flight > self.max_in_flight:
-                await answer(problem("E_OVERLOADED", accept_language=language))
-            elif b"%00" in scope["query_string"]:
-                await answer(problem("E_SCHEMA", details={"field": "query"}, accept_language=language))
-            elif int(headers.get(b"content-length", b"0") or 0) > most:
-                raise BodyTooLarge
-            else:
-                await self.app(scope, counting, sending)
-                if (carried := scope["state"].pop(CARRIED, None)) is not None:
-                    raise carried
-        except BodyTooLarge:
-            await answer(problem("E_BODY_TOO_LARGE", details={"max_bytes": most}, accept_language=language))
-        except BodyTooSlow:
-            told = {"seconds": int(seconds)}
-            await answer(problem("E_BODY_TOO_SLOW", details=told, accept_language=language))
-        except Refusal as refusal:
-            await answer(refusal_problem(refusal, language))
-        except ValidationError as invalid:
-            errors = invalid.errors(include_url=False, include_input=False, include_context=False)
-            await answer(schema_problem(errors, language))
-        except StoreUnavailable:
-            await answer(problem("E_UNAVAILABLE", accept_language=language))
+                raise Overloaded
+            if b"%00" in scope["query_string"]:
+                refuse("E_SCHEMA", "", field="query")
+            if int(headers.get(b"content-length", b"0") or 0) > most:
+                raise BodyTooLarge(most)
+            await self.app(scope, counting, sending)
+            if (carried := scope["state"].pop(CARRIED, None)) is not None:
+                raise carried
         except Exception as error:
-            # The type names the defect; the message might hold somebody's data, so it is not logged.
-            log.error("request_failed", error=type(error).__name__, route=_route(scope), where=_where(error))
-            if answered:
+            response = problem_of(error, language, _route(scope))
+            if not answered:
+                await response(scope, receive, sending)
+            elif response.status_code == DEFECT:
                 raise
-            await answer(problem("E_DEFECT", accept_language=language))
         finally:
             self.in_flight -= 1
             self.from_anyone -= anyone
@@ -193,12 +212,12 @@ def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-def _trace(given: bytes | None) -> bytes:
+def trace_of(given: bytes | None) -> bytes:
     """The caller's traceparent (W3C Trace Context), or a fresh one."""
     if given is not None and TRACEPARENT.match(given):
         return given
-    fresh = os.urandom(24).hex()
-    return f"00-{fresh[:32]}-{fresh[32:]}-01".encode()
+    ids = fresh(24).hex()
+    return f"00-{ids[:32]}-{ids[32:]}-01".encode()
 
 
 def _where(error: BaseException) -> str:

@@ -15,9 +15,9 @@ from shared.command import Command, Token
 from shared.refusal import refuse
 from shared.security.roles import INTERNAL_SUPERVISOR
 from shared.store.reading import fixed
-from shared.web.app import json_response, page_number
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import BEFORE, PAGE, PAGE_MAX, PAGING, Reads, Sight
+from shared.web.values import json_response, page_number
 
 
 class RecusalRequests:

@@ -28,9 +28,9 @@ from shared.service import Parts
 from shared.store.reading import fixed, given
 from shared.store.types import Append, StoreError, VersionConflict
 from shared.web import query
-from shared.web.app import json_response, page_number
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX, Sight
+from shared.web.values import json_response, page_number
 
 log = structlog.get_logger("digest")
 TICK_SECONDS = 0.2

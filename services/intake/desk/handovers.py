@@ -15,9 +15,9 @@ from shared.security import roles
 from shared.service import Parts
 from shared.store.reading import fixed, given
 from shared.web import query
-from shared.web.app import json_response, page_number
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX, Sight
+from shared.web.values import json_response, page_number
 
 READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {

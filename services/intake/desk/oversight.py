@@ -17,9 +17,9 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.app import json_response, object_id, page_number, plain_rows
 from shared.web.describe import answer, describe, in_path, page, row_of
 from shared.web.reads import ASKED_FOR, PAGE, PAGE_MAX, PAGING, purpose_of
+from shared.web.values import json_response, object_id, page_number, plain_rows
 
 KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)
 

@@ -14,8 +14,8 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web import query
-from shared.web.app import json_response
 from shared.web.describe import answer, array, describe
+from shared.web.values import json_response
 
 READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {

@@ -16,9 +16,9 @@ from shared.law.colours import Colours
 from shared.service import Parts
 from shared.store.reading import fixed, given
 from shared.web import query
-from shared.web.app import json_response, page_number
 from shared.web.describe import answer, describe, page, row_of
 from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX, Sight
+from shared.web.values import json_response, page_number
 
 PARAMETERS = {
     "state": "Only this state; without it, what is still to be worked on.",

@@ -47,9 +47,9 @@ from shared.security import roles
 from shared.service import Parts
 from shared.store.reading import fixed, given
 from shared.web import query
-from shared.web.app import json_response, object_id, page_number
 from shared.web.describe import answer, array, describe, page, row_of
 from shared.web.reads import PERSON, Sight
+from shared.web.values import json_response, object_id, page_number
 
 PARAMETERS = {
     "accused": "Part of the name, unit or position of an accused; at least two characters.",

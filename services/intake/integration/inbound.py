@@ -33,7 +33,6 @@ from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.store.types import Appended, StoreUnavailable
-from shared.web.app import json_response, object_id, page_number, parse, plain_rows
 from shared.web.describe import (
     BINARY,
     MIN_POSITION,
@@ -49,6 +48,7 @@ from shared.web.describe import (
 )
 from shared.web.middleware import language_of
 from shared.web.problems import problem, refusal_problem, schema_problem
+from shared.web.values import json_response, object_id, page_number, parse, plain_rows
 
 log = structlog.get_logger("integration")
 SINGLE = "/v1/integration/petition-platform/complaints"

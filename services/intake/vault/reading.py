@@ -30,7 +30,6 @@ from shared.security import roles
 from shared.security.bulk import BulkReadWatch
 from shared.service import Parts
 from shared.store.types import Append
-from shared.web.app import json_response, object_id, page_number
 from shared.web.describe import (
     MIN_POSITION,
     answer,
@@ -42,6 +41,7 @@ from shared.web.describe import (
     whole,
 )
 from shared.web.reads import ASKED_FOR, purpose_of
+from shared.web.values import json_response, object_id, page_number
 
 PAGE = 200
 FIELDS = {

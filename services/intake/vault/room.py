@@ -35,9 +35,10 @@ from shared.security import roles
 from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
-from shared.web.app import Application, json_response, object_id
+from shared.web.app import Application
 from shared.web.describe import answer, array, describe, in_path
 from shared.web.reads import ASKED_FOR, purpose_of
+from shared.web.values import json_response, object_id
 
 NAME = "vault"
 PREFIX = "/vault"

@@ -1,0 +1,105 @@
+"""Values of requests and answers: bodies, headers and query strings read strictly, and JSON written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.responses import Response
+
+from shared.command import Command
+from shared.contracts.common import LegalBasis
+from shared.refusal import refuse
+
+KEY = re.compile(r"^[\x21-\x7e]{8,128}$")
+
+
+def plain_rows(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Rows of a query as JSON objects; the driver's column names are not plain strings."""
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body, default=str), status, headers, "application/json")
+
+
+def parse(command: type[Command], body: bytes) -> Command:
+    """The command in a body. NUL is refused everywhere: no text of a person holds it, and PostgreSQL
+    could not keep it."""
+    if b"\\u0000" in body:
+        refuse("E_SCHEMA", "", field="body", reason="NUL character")
+    # Strictly: "yes" is no confirmation and `true` is no number, whatever could be made of them.
+    return command.__pydantic_validator__.validate_json(body or b"{}", strict=True)  # type: ignore[no-any-return]
+
+
+def idempotency_key(value: str | None) -> str | None:
+    """8 to 128 visible characters, with or without the quotes of a structured field."""
+    if value is None:
+        return None
+    key = value.strip('"')
+    if not KEY.match(key):
+        refuse("E_IDEMPOTENCY_KEY", "", field="Idempotency-Key")
+    return key
+
+
+def if_match(value: str | None) -> int | None:
+    """The version in `If-Match: "7"`; a form that we never gave out matches nothing."""
+    if value is None or value.strip() == "*":
+        return None
+    tag = value.strip().removeprefix("W/").strip('"')
+    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+
+
+def instant(value: str | None, field: str) -> datetime | None:
+    """An RFC 3339 instant with offset."""
+    if value is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        refuse("E_SCHEMA", "§0.5", field=field, reason="RFC 3339 with offset")
+    if parsed.tzinfo is None:
+        refuse("E_SCHEMA", "§0.5", field=field, reason="offset missing")
+    return parsed
+
+
+def occurred_at(value: str | None) -> datetime | None:
+    """When something happened, within the years that a calendar can tell working days of."""
+    happened = instant(value, "Occurred-At")
+    if happened is not None and not 1900 <= happened.year < 3000:
+        refuse("E_SCHEMA", "§0.5", field="Occurred-At", reason="year out of range")
+    return happened
+
+
+def legal_basis(value: str | None) -> tuple[dict[str, str], ...]:
+    """`Legal-Basis`: a JSON list of {instrument, version_date, article} in ASCII (R2)."""
+    if value is None:
+        return ()
+    try:
+        cited = orjson.loads(value)
+        if not isinstance(cited, list) or len(cited) > 20:
+            raise ValueError
+        return tuple(LegalBasis.model_validate(b).model_dump(mode="json") for b in cited)
+    except (ValueError, TypeError):
+        refuse("E_SCHEMA", "R2", field="Legal-Basis")
+
+
+def object_id(value: str) -> UUID:
+    """The id in a path; what is no id is simply not found."""
+    try:
+        return UUID(value)
+    except ValueError:
+        refuse("E_NOT_FOUND")
+
+
+def page_number(value: str | None, field: str, default: int, maximum: int, *, minimum: int = 0) -> int:
+    """A whole number of a query string within its bounds."""
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and minimum <= int(value) <= maximum):
+        refuse("E_SCHEMA", "", field=field, minimum=minimum, maximum=maximum)
+    return int(value)
