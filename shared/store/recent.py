@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from uuid import UUID
 
 from shared.store.types import LogEntry
 
@@ -30,13 +31,17 @@ class Recent:
             self.forget()
         self._extend(committed, monotonic())
 
-    def follow(self, read: Sequence[LogEntry]) -> None:
-        """Begins anew with a page that was read beyond the end of the run. It is not joined to the run: a
-        database that was replaced may hold another past than the one that we know."""
-        end = self._run[-1].position if self._run else 0
-        if not read or read[-1].position <= end or read[-1].position - read[0].position != len(read) - 1:
-            return  # nothing new; or the library's own recorders leave gaps
-        self.forget()
+    def follow(self, read: Sequence[LogEntry], before: UUID | None = None) -> None:
+        """Takes up a page that was read beyond the end of the run; `before` is the id of the event before it,
+        as it was read with it. Only by that id is it joined to the run: a database that was replaced may hold
+        another past than the one that we know, and with it a new run begins."""
+        end = self._run[-1] if self._run else None
+        if not read or read[-1].position - read[0].position != len(read) - 1:
+            return  # nothing; or the library's own recorders leave gaps
+        if end is not None and read[-1].position <= end.position:
+            return  # nothing new
+        if end is None or (end.position, end.event_id) != (read[0].previous, str(before)):
+            self.forget()
         self._extend(read, 0.0)
 
     def after(self, position: int, limit: int) -> tuple[list[LogEntry], float]:

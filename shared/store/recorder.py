@@ -144,8 +144,9 @@ class Recorder:
                 self._recent.forget()
                 found = []
         if not found:
-            found = self._opened(await self._fetch(self._sql.log, after, limit))
-            self._recent.follow(found)
+            rows = await self._fetch(self._sql.log, after, limit)
+            found = self._opened(rows)
+            self._recent.follow(found, rows[0]["before_id"] if rows else None)
         return found
 
     def _opened(self, rows: list[Any]) -> list[LogEntry]:
@@ -153,7 +154,7 @@ class Recorder:
         open_ = self.mapper.open
         previous = rows[0]["before"] if rows else 0
         entries = []
-        for stream, version, topic, state, position, recorded_at, digest, _ in rows:
+        for stream, version, topic, state, position, recorded_at, digest, *_ in rows:
             data = open_(stream, version, topic, state)
             entries.append(
                 LogEntry(position, stream, version, topic, recorded_at, data, previous, state, digest)
@@ -254,8 +255,10 @@ class _Queries:
         )
         # The position before the first row is the last one not after `after`, whether or not that exists.
         self.log = (
-            f"SELECT {columns}, content_digest,"
-            f" (SELECT coalesce(max(notification_id), 0) FROM {events} WHERE notification_id <= $1) AS before"
+            f"WITH last AS (SELECT notification_id, event_id FROM {events} WHERE notification_id <= $1"
+            " ORDER BY notification_id DESC LIMIT 1)"
+            f" SELECT {columns}, content_digest, coalesce((SELECT notification_id FROM last), 0) AS before,"
+            " (SELECT event_id FROM last) AS before_id"
             f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
         )
         self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"

@@ -75,8 +75,7 @@ def test_it_forgets_the_oldest() -> None:
 
 
 def test_what_was_read_beyond_the_end_begins_a_new_run() -> None:
-    """Whoever reads far behind takes nothing away from those at the end of the log. What is known is not
-    joined to what was read: the database may be another one, with another past."""
+    """Whoever reads far behind takes nothing away from those at the end of the log."""
     recent = Recent()
     recent.follow(entries(1, 2))
     recent.add(entries(3))
@@ -92,6 +91,23 @@ def test_what_was_read_beyond_the_end_begins_a_new_run() -> None:
     assert at_hand(recent, 3) == []
     recent.forget()
     assert at_hand(recent, 7) == []
+
+
+def test_what_was_read_is_joined_only_by_the_event_before_it() -> None:
+    """The database may be another one, with another past: only the id tells."""
+    recent, third = Recent(), uuid4()
+    [last] = entries(3)
+    known = last._replace(data={"event_id": str(third)})
+    recent.follow([*entries(1, 2), known])
+    recent.follow(entries(4, 5), third)
+    assert at_hand(recent, 0) == [1, 2, 3, 4, 5]
+    recent.follow(entries(6), uuid4())
+    assert at_hand(recent, 0) == []
+    assert at_hand(recent, 5) == [6]
+    recent.forget()
+    recent.follow([known])
+    recent.follow(entries(5, 6), third)  # a gap is one, whoever stands before it
+    assert at_hand(recent, 2) == []
 
 
 def test_only_what_was_written_here_is_known_to_be_committed() -> None:
