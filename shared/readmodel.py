@@ -35,6 +35,7 @@ ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
 """Events that are about somebody who is to find nothing of them, and the field that names him (A33)."""
+RECUSALS = ("RecusalRequested", "RecusalDecided")
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
 
 
@@ -127,20 +128,23 @@ class CaseBook:
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
         begun = begun_in(batch)
-        await rows[self.cases].fetch((e.stream for e in batch), begun=begun)
-        await rows[self.work].fetch((k for e in batch for k in _person_keys(e)), begun=begun)
-        await rows[self.deadlines].fetch((k for e in batch for k in _deadline_keys(e)), begun=begun)
+        cases, work, deadlines = rows[self.cases], rows[self.work], rows[self.deadlines]
+        await cases.fetch((e.stream for e in batch), begun=begun)
+        await work.fetch((k for e in batch for k in _person_keys(e)), begun=begun)
+        await deadlines.fetch((k for e in batch for k in _deadline_keys(e)), begun=begun)
         for entry in batch:
             kind, name = entry.data["kind"], entry.topic.rpartition(".")[2]
             if kind == "Deadline":
-                self._emitted(entry.data["event"], name, rows[self.deadlines])
+                self._emitted(entry.data["event"], name, deadlines)
             elif kind != "AuditRecord":
-                self._case(entry, rows[self.cases])
-                await self._people(entry, name, rows[self.work], rows[self.recused])
+                self._case(entry, cases)
+                if name in PEOPLE or name in ACCOUNTS:
+                    await self._people(entry, name, work, rows[self.recused])
                 if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
                     rows[self.kept_from].put({"stream": entry.stream, "person": person})
-                self._recusals(entry, name, rows[self.recusals])
-                self._clocks(entry, name, rows[self.deadlines])
+                if name in RECUSALS:
+                    self._recusals(entry, name, rows[self.recusals])
+                self._clocks(entry, name, deadlines)
 
     def _case(self, entry: RawEntry, cases: TableRows) -> None:
         data, event = entry.data, entry.data["event"]
@@ -159,12 +163,12 @@ class CaseBook:
                 }
             )
         row["number"] = row["number"] or event.get("number", "")
-        row["state"] = data["state"]
-        row["version"] = entry.version
-        row["changed_at"] = max(row.get("changed_at", occurred), occurred)
-        row["priority"] = event.get("priority", row["priority"])
-        row["addressee"] = event.get("addressee", row["addressee"])
-        row["position"] = entry.position
+        row["state"], row["version"], row["position"] = data["state"], entry.version, entry.position
+        if row.get("changed_at", occurred) <= occurred:
+            row["changed_at"] = occurred
+        for name in ("priority", "addressee"):
+            if name in event:
+                row[name] = event[name]
 
     async def _people(self, entry: RawEntry, name: str, work: TableRows, recused: TableRows) -> None:
         event = entry.data["event"]

@@ -372,11 +372,11 @@ class Projector:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             driver = await driver_of(connection)
             rows = RowSet(targets, driver, empty=True)
-            page = asyncio.create_task(self._recorder.read_raw(position, self.BULK))
+            page = asyncio.create_task(self._recorder.scan(position, self.BULK))
             try:
                 while batch := await page:
                     position = batch[-1].position
-                    page = asyncio.create_task(self._recorder.read_raw(position, self.BULK))
+                    page = asyncio.create_task(self._recorder.scan(position, self.BULK))
                     await asyncio.sleep(0)  # lets the next page's query go out before we compute
                     await projection.apply(batch, rows)
                     if copied:

@@ -134,6 +134,16 @@ class Recorder:
             for data in [lifted(entry.topic, entry.data)]
         ]
 
+    async def scan(self, after: int, limit: int) -> list[RawEntry]:
+        """The same for a rebuild, which reads the whole log: nothing of it stays at hand."""
+        open_ = self.mapper.open
+        return [
+            RawEntry(
+                position, stream, version, topic, at, lifted(topic, open_(stream, version, topic, state))
+            )
+            for stream, version, topic, state, position, at in await self._fetch(self._sql.scan, after, limit)
+        ]
+
     async def _entries(self, after: int, limit: int, *, trusted: float = 0.0) -> list[LogEntry]:
         """What is at hand after a position, while the database still says so: one that was replaced may have
         lost the end of the log. What it said within `trusted` seconds is taken as said."""
@@ -260,6 +270,9 @@ class _Queries:
             f" SELECT {columns}, content_digest, coalesce((SELECT notification_id FROM last), 0) AS before,"
             " (SELECT event_id FROM last) AS before_id"
             f" FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
+        )
+        self.scan = (
+            f"SELECT {columns} FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
         )
         self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"
         self.existing = (
