@@ -16,7 +16,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.web.commands import Answer, Called, CommandRoutes
-from shared.web.middleware import ALWAYS, Envelope, Overloaded, problem_of, trace_of
+from shared.web.middleware import ALWAYS, DEFECT, Envelope, Overloaded, problem_of, trace_of
 
 
 class Direct:
@@ -40,19 +40,22 @@ class Direct:
         """Carries out a command within the limits of the envelope, counts it, and never raises."""
         envelope, started = self.envelope, perf_counter()
         trace = trace_of(headers.get(b"traceparent"))
+        status = DEFECT
         envelope.in_flight += 1
         try:
             if envelope.in_flight > envelope.max_in_flight:
                 raise Overloaded
             token = await self._routes.face.caller(called.command, headers)
             answer = await self._routes.carry_out(called, token, body, headers, trace)
+            status = answer.status
         except Exception as error:
             language = headers.get(b"accept-language", b"").decode("latin-1")
             problem = problem_of(error, language, called.route.path)
-            answer = Answer(problem.status_code, problem.raw_headers, bytes(problem.body))
+            status = problem.status_code
+            answer = Answer(status, problem.raw_headers, bytes(problem.body))
         finally:
             envelope.in_flight -= 1
-        envelope.metrics.note("POST", called.route.path, answer.status, perf_counter() - started)
+            envelope.metrics.note("POST", called.route.path, status, perf_counter() - started)
         answer.headers.append((b"traceparent", trace))
         answer.headers.extend(ALWAYS)
         return answer

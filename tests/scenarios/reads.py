@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from deploy.documents import openapi, vault_openapi
@@ -225,22 +227,28 @@ Asked = tuple[str, str, str]
 
 
 def survey(doors: Doors) -> dict[Asked, str]:
-    """What everybody was answered everywhere: status, version and body, ids replaced by their names."""
+    """What everybody was answered everywhere: status, version and body, ids replaced by their names.
+
+    Several ask for the same at once: each refusal is made durable before it is answered, and those that wait
+    together are made so together.
+    """
     world, found = doors.world, {}
+    clients = [world.client(who) for who in READERS.values()]
     ends = {service: world.position(service) for service in ("intake", "vault")}
     names = {id: f"<{kind} {name}>" for kind, ids in doors.found.items() for name, id in ids.items()}
-    for route in routes():
-        read = READS[route.name]
-        end = ends[route.name.partition(" ")[0]]
-        fresh = f"&min_position={end}" if "min_position" in route.parameters else ""
-        for place, url in _places(route, read, doors):
-            for reader, who in READERS.items():
-                headers = {"purpose": "survey"} if "Purpose" in route.parameters else {}
-                answer = world.ask_again(who, url + fresh, headers=headers)
-                told = _neutral(answer.text, names, read.random)
-                found[route.name, reader, place] = (
-                    f"{answer.status_code} {answer.headers.get('etag', '')} {told}"
-                )
+    with ThreadPoolExecutor(len(clients)) as pool:
+        for route in routes():
+            read = READS[route.name]
+            end = ends[route.name.partition(" ")[0]]
+            fresh = f"&min_position={end}" if "min_position" in route.parameters else ""
+            headers = {"purpose": "survey"} if "Purpose" in route.parameters else {}
+            for place, url in _places(route, read, doors):
+                ask = partial(world.ask_again, path=url + fresh, headers=headers)
+                for reader, answer in zip(READERS, pool.map(ask, READERS.values()), strict=True):
+                    told = _neutral(answer.text, names, read.random)
+                    found[route.name, reader, place] = (
+                        f"{answer.status_code} {answer.headers.get('etag', '')} {told}"
+                    )
     return found
 
 

@@ -473,3 +473,4 @@ async def test_when_the_time_to_stop_is_over_the_connection_ends() -> None:
             task.cancel()
         assert await client.is_closed()
         assert server.envelope.in_flight == 0
+        assert {key[-1] for key in server.counted() if len(key) > 2} == {"500"}
