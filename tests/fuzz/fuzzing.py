@@ -276,10 +276,8 @@ class Fuzz:
         if asked.meta.components[ParameterLocation.PATH].mode.is_negative:
             return  # what is wrong about it must stay wrong
         asked.path_parameters = {**asked.path_parameters, "id": case.id}
-        if "If-Match" in asked.headers and not asked.meta.generation.mode.is_negative:
-            asked.headers = CaseInsensitiveDict(
-                {**asked.headers, "If-Match": f'"{self.world.version(case)}"'}
-            )
+        if not asked.meta.generation.mode.is_negative:
+            self.of_this_version(asked, case)
         if isinstance(asked.body, dict) and not asked.meta.generation.mode.is_negative:
             asked.body = {
                 **asked.body,
@@ -287,6 +285,13 @@ class Fuzz:
             }
         if who is not None and people()[who].organ is not None:
             self.let_in(case, who)
+
+    def of_this_version(self, asked: Asked, case: Case) -> None:
+        """Where a version is asked for, the present one: one that was made up is refused before all else."""
+        if "If-Match" in asked.headers:
+            asked.headers = CaseInsensitiveDict(
+                {**asked.headers, "If-Match": f'"{self.world.version(case)}"'}
+            )
 
     def let_in(self, case: Case, who: str, organ: Organ = TOWN) -> None:
         """Assigns somebody to a case, in each role that may be."""

@@ -77,15 +77,18 @@ def test_what_follows_an_opened_case_is_documented_too(
         def before_call(self, case: Asked) -> None:
             if operation_id(case) == opening and isinstance(case.body, dict):
                 case.body = {**case.body, **known.body(fuzz)}
+            elif (target := opened.get(case.path_parameters.get("id", ""))) is not None:
+                fuzz.let_in(target, self.who(case), known.acting)
+                fuzz.of_this_version(case, target)
 
         def get_call_kwargs(self, case: Asked) -> dict[str, Any]:
+            headers = fuzz.headers(self.who(case))
+            return {"base_url": fuzz.base(service), "headers": headers, "session": fuzz.session}
+
+        def who(self, case: Asked) -> str:
             if operation_id(case) == opening:
-                who = known.who
-            else:
-                who = fuzz.clerk(service, operation_id(case), known.acting)
-            if (target := opened.get(case.path_parameters.get("id", ""))) is not None:
-                fuzz.let_in(target, who, known.acting)
-            return {"base_url": fuzz.base(service), "headers": fuzz.headers(who), "session": fuzz.session}
+                return known.who
+            return fuzz.clerk(service, operation_id(case), known.acting)
 
         def validate_response(self, response: Response, case: Asked, **_: Any) -> None:
             fuzz.judge(case, response)
