@@ -29,6 +29,7 @@ import httpx
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from deploy.local.door import PATIENCE_SECONDS, door
 from deploy.local.people import people
 from deploy.local.stack import Stack
 from services.intake.reporting.flood import solve
@@ -37,8 +38,6 @@ from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-PATIENCE_SECONDS = 180
-"""A wait ends with what it waits for; only what hangs takes so long."""
 PLURALS = {
     "intake": "complaints",
     "verification": "cases",
@@ -238,10 +237,7 @@ class World:
         """The front door, as one person (or as nobody)."""
         made, client = self._clients.get(who or "", (0.0, None))
         if client is None or time.monotonic() - made > 1800:
-            headers = {} if who is None else {"authorization": f"Bearer {self._token(who)}"}
-            client = httpx.Client(
-                base_url=self.stack.front_url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
-            )
+            client = door(self.stack.front_url, "" if who is None else self._token(who))
             self._clients[who or ""] = (time.monotonic(), client)
         return client
 

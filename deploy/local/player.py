@@ -21,12 +21,12 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from deploy.local.door import PATIENCE_SECONDS, door
 from deploy.local.stack import Stack
 from services.intake.reporting.flood import solve
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
-PATIENCE_SECONDS = 120
 EXPRESSION = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -171,12 +171,7 @@ class Player:
     def client(self, who: str) -> httpx.Client:
         """The front door, as one person."""
         if who not in self._clients:
-            self._clients[who] = httpx.Client(
-                base_url=self.stack.front_url,
-                headers={"authorization": f"Bearer {self.stack.token(who)}"},
-                timeout=PATIENCE_SECONDS,
-                trust_env=False,
-            )
+            self._clients[who] = door(self.stack.front_url, self.stack.token(who))
         return self._clients[who]
 
     def get(self, who: str, path: str, **params: Any) -> httpx.Response:
@@ -229,7 +224,7 @@ class Player:
         """Somebody reports without an account; the clerk finds the envelope in his list."""
         key = f"scenario-step-{self._count:05d}"
         self._count += 1
-        with httpx.Client(base_url=self.stack.front_url, timeout=PATIENCE_SECONDS, trust_env=False) as nobody:
+        with door(self.stack.front_url) as nobody:
             asked = nobody.get("/intake/v1/reports/challenge").json()
             proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
             headers = {"idempotency-key": key, "proof-of-work": proof}

@@ -653,7 +653,7 @@ def test_as_of_a_service_tells_what_it_knew_then(world: World) -> None:
 )
 def test_problems_speak_the_callers_language(world: World, accept: str | None, language: str) -> None:
     headers = {} if accept is None else {"accept-language": accept}
-    client = httpx.Client(base_url=world.stack.front_url, timeout=60, trust_env=False)
+    client = world.client(None)
     answer = client.get("/intake/v1/complaints", headers=headers)
     refused(answer, "E_UNAUTHENTICATED")
     told = answer.json()

@@ -349,7 +349,7 @@ def test_if_match_that_is_malformed(world: World, value: bytes) -> None:
     "value", [b"\xff\xfe", b"q=" * 4000, b"zh;q=1e400", b"en;q=nan", b";;,,;q", b"\xe8\x99\x9a"]
 )
 def test_languages_that_are_none(world: World, value: bytes) -> None:
-    client = httpx.Client(base_url=world.stack.front_url, timeout=60, trust_env=False)
+    client = world.client(None)
     bad(client.get(RECEIVE, headers={b"accept-language": value}), 401)
 
 
@@ -357,7 +357,7 @@ def test_languages_that_are_none(world: World, value: bytes) -> None:
     "value", [b"\xff" * 20, b"00-" + b"g" * 32 + b"-" + b"0" * 16 + b"-01", b"00--", b"x" * 4000]
 )
 def test_traces_that_are_none(world: World, value: bytes) -> None:
-    client = httpx.Client(base_url=world.stack.front_url, timeout=60, trust_env=False)
+    client = world.client(None)
     answer = client.get(RECEIVE, headers={b"traceparent": value})
     bad(answer, 401)
     assert answer.headers["traceparent"].encode() != value
@@ -403,7 +403,7 @@ def test_expectations_that_nobody_meets(world: World) -> None:
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/complaints", "/intake/metrics", "/intake/nowhere"])
 def test_paths_that_lead_nowhere(world: World, path: str) -> None:
     """Whoever notices it, the front door or a service, says so in the same words (RFC 9457)."""
-    answer = httpx.get(world.stack.front_url + path, timeout=60, trust_env=False)
+    answer = world.client(None).get(path)
     bad(answer, 404)
     assert (
         answer.content

@@ -20,6 +20,7 @@ import httpx
 import psycopg
 import pytest
 
+from deploy.local.door import door
 from deploy.local.player import SHANGHAI
 from deploy.local.stack import Stack
 from services.audit.tables import PUBLISHERS
@@ -69,12 +70,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     def call(who: str, method: str, path: str, **arguments: Any) -> httpx.Response:
         if who not in clients:
             token = stack.client_token() if who == "platform" else stack.token(who)
-            clients[who] = httpx.Client(
-                base_url=stack.front_url,
-                headers={"authorization": f"Bearer {token}"},
-                timeout=60,
-                trust_env=False,
-            )
+            clients[who] = door(stack.front_url, token)
         answer = clients[who].request(method, path, **arguments)
         told = {k: v for k, v in answer.headers.items() if k in ("etag", "position", "location")}
         played.answers.append(f"{who} {method} {path} {answer.status_code} {told} {answer.text}")
@@ -124,12 +120,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     handed = call(head, "POST", f"{at}/transfer-to-handler", json={})
     known = {"min_position": handed.headers["position"]}
     dept = f"handling_dept_head@{TOWN}"
-    client = httpx.Client(
-        base_url=stack.front_url,
-        headers={"authorization": f"Bearer {stack.token(dept)}"},
-        timeout=60,
-        trust_env=False,
-    )
+    client = door(stack.front_url, stack.token(dept))
     [row] = until(lambda: client.get("/verification/v1/cases").json().get("items"))
     case = f"/verification/v1/cases/{row['stream']}"
     for person, role in (("handling_dept_head", "handling_dept_head"), ("handler", "handler")):
@@ -180,12 +171,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     auditor = "auditor@DI-990102"
     [row] = until(lambda: client.get("/verification/v1/cases").json().get("items"))
     number = row["number"]
-    reading = httpx.Client(
-        base_url=stack.front_url,
-        headers={"authorization": f"Bearer {stack.token(auditor)}"},
-        timeout=60,
-        trust_env=False,
-    )
+    reading = door(stack.front_url, stack.token(auditor))
 
     until(lambda: caught_up(stack))
     told = reading.get(f"/audit/v1/cases/{number}/timeline", params={"limit": 1000}).json()
