@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from uuid import UUID
 
 _PAGE = 8_192
 
 
-class _Drawn:
-    """A page, and how much of it was given away."""
+class _Drawn(threading.local):
+    """A page of this thread, and how much of it was given away."""
 
     def __init__(self) -> None:
         self.page = b""
@@ -28,7 +29,7 @@ class _Drawn:
 
 _drawn = _Drawn()
 fresh = _drawn.take
-"""So many unpredictable bytes, never given before. For the thread of the event loop alone."""
+"""So many unpredictable bytes, never given before."""
 # A child would give away the same bytes as its parent.
 os.register_at_fork(after_in_child=_drawn.forget)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from shared.entropy import fresh, random_id
 
@@ -20,6 +21,15 @@ def test_ids_are_random_uuids() -> None:
     ids = {random_id() for _ in range(1_000)}
     assert len(ids) == 1_000
     assert {(id.version, id.variant) for id in ids} == {(4, "specified in RFC 4122")}
+
+
+def test_threads_draw_their_own() -> None:
+    """A nonce that two threads were given would open what it sealed."""
+    with ThreadPoolExecutor(8) as pool:
+        given = [
+            one for some in pool.map(lambda _: [fresh(12) for _ in range(2_000)], range(16)) for one in some
+        ]
+    assert len(set(given)) == len(given)
 
 
 def test_a_child_draws_its_own() -> None:
