@@ -74,8 +74,8 @@ class Event(BaseModel):
     topic: ClassVar[str] = ""
     classes: ClassVar[dict[str, DataClass]] = {}
     simple: ClassVar[bool] = False
-    """Whether its values are texts, whole numbers and truth values, or classes and lists of such: with its
-    keys sorted, its JSON then has the canonical form of RFC 8785."""
+    """Whether all its values become texts, whole numbers, truth values or null, or objects of fixed members
+    and lists of such: with its keys sorted, its JSON then has the canonical form of RFC 8785."""
 
     def leads_to(self) -> str | None:
         """The state after this event; events whose goal depends on a field override it."""

@@ -8,13 +8,19 @@ from uuid import UUID
 
 from shared.store.types import LogEntry
 
+MOST_BYTES = 32 * 1024 * 1024
+"""Of the stored events that are at hand."""
+
 
 class Recent:
     """One unbroken run of positions, written here or read. What others write between ours ends it, and a new
     one begins."""
 
     def __init__(self, size: int = 3_000) -> None:
+        """Holds `size` to twice as many entries, and fewer where they are large (`MOST_BYTES`)."""
+        self.times_forgotten = 0
         self._size = size
+        self._bytes = 0
         self._run: list[LogEntry] = []
         self._since: list[float] = []
         """When the database said that it has each of them; 0 for one that was read."""
@@ -28,7 +34,7 @@ class Recent:
         if 0 < kept <= len(self._run) and seen == [entry.event_id for entry in committed[: len(seen)]]:
             del self._run[kept:], self._since[kept:]
         else:
-            self.forget()
+            self._begin()
         self._extend(committed, monotonic())
 
     def follow(self, read: Sequence[LogEntry], before: UUID | None = None) -> None:
@@ -40,8 +46,12 @@ class Recent:
             return  # nothing; or the library's own recorders leave gaps
         if end is not None and read[-1].position <= end.position:
             return  # nothing new
-        if end is None or (end.position, end.event_id) != (read[0].previous, str(before)):
-            self.forget()
+        if (
+            end is None
+            or end.position + 1 != read[0].position
+            or (end.position, end.event_id) != (read[0].previous, str(before))
+        ):
+            self._begin()
         self._extend(read, 0.0)
 
     def after(self, position: int, limit: int) -> tuple[list[LogEntry], float]:
@@ -54,11 +64,22 @@ class Recent:
         return found, self._since[start + len(found) - 1]
 
     def forget(self) -> None:
-        """Knows nothing any more."""
-        self._run, self._since = [], []
+        """Knows nothing any more. What was asked of the database before this is of another time."""
+        self.times_forgotten += 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._run, self._since, self._bytes = [], [], 0
 
     def _extend(self, entries: Sequence[LogEntry], since: float) -> None:
         self._run += entries
         self._since += [since] * len(entries)
+        self._bytes += sum(len(entry.state) for entry in entries)
         if len(self._run) > 2 * self._size:
-            self._run, self._since = self._run[-self._size :], self._since[-self._size :]
+            self._keep(self._size)
+        while self._bytes > MOST_BYTES and len(self._run) > 1:
+            self._keep(len(self._run) // 2)
+
+    def _keep(self, count: int) -> None:
+        self._run, self._since = self._run[-count:], self._since[-count:]
+        self._bytes = sum(len(entry.state) for entry in self._run)

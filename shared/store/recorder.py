@@ -154,9 +154,11 @@ class Recorder:
                 self._recent.forget()
                 found = []
         if not found:
+            before = self._recent.times_forgotten
             rows = await self._fetch(self._sql.log, after, limit)
             found = self._opened(rows)
-            self._recent.follow(found, rows[0]["before_id"] if rows else None)
+            if self._recent.times_forgotten == before:  # else it may be another database by now
+                self._recent.follow(found, rows[0]["before_id"] if rows else None)
         return found
 
     def _opened(self, rows: list[Any]) -> list[LogEntry]:

@@ -118,8 +118,8 @@ class TableRows:
     async def fetch(self, keys: Iterable[Key], *, begun: Container[Any] = ()) -> None:
         """Has the rows of these keys at hand; those that do not exist are known to be absent.
 
-        `begun` holds the streams that begin in this batch: no row has a key yet that is, or begins with, one
-        of them."""
+        `begun` holds the streams that begin in this batch. Only for a table whose rows are made by events of
+        the stream that their key is or begins with: there is no row of such a stream yet."""
         if self._empty:
             return
         wanted = []

@@ -102,10 +102,11 @@ class CommandRoutes:
     """
 
     def __init__(self, app: ASGIApp, *, face: Face, routes: Mapping[str, tuple[type[Command], Any]]) -> None:
+        """`routes`: commands and their documented routes, by path; `{id}` stands for an id."""
         self.app = app
         self.face = face
-        self.routes = routes
-        """Commands and their documented routes by path."""
+        self._opening = {path: found for path, found in routes.items() if "{" not in path}
+        self._acting = {path: found for path, found in routes.items() if "{" in path}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         posted = scope["type"] == "http" and scope["method"] == "POST"
@@ -123,11 +124,11 @@ class CommandRoutes:
 
     def find(self, path: str) -> Called | None:
         """The command that a path calls, and the id that stands in it."""
-        if (found := self.routes.get(path)) is not None:
+        if (found := self._opening.get(path)) is not None:
             return Called(*found, None)
         base, _, name = path.rpartition("/")
         base, _, target = base.rpartition("/")
-        found = self.routes.get(f"{base}/{{id}}/{name}") if target else None
+        found = self._acting.get(f"{base}/{{id}}/{name}") if target else None
         return None if found is None else Called(*found, target)
 
     async def carry_out(

@@ -2,13 +2,13 @@
 
 uvicorn's own protocol keeps connections, time limits, pipelining and the stop. Only a POST to a command's
 route that came in one piece, on a connection where nothing else is under way, is taken from it; everything
-else goes on to ASGI as if this were not here. Both ways answer with the same bytes
-(`tests/unit/web/test_direct.py`).
+else goes on to ASGI as if this were not here. `tests/unit/web/test_direct.py` holds the answers of both ways
+equal, byte by byte.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Coroutine
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.web.commands import Answer, Called, CommandRoutes
-from shared.web.middleware import ALWAYS, DEFECT, Envelope, Overloaded, problem_of, trace_of
+from shared.web.middleware import ALWAYS, DEFECT, UNMATCHED, Envelope, Overloaded, problem_of, trace_of
 
 
 class Direct:
@@ -29,33 +29,35 @@ class Direct:
         """Bytes of a body; ASGI refuses more."""
 
     def find(self, url: bytes) -> Called | None:
-        """The command that a target calls; None where ASGI is to see to it, since the target must be
-        decoded or has limits of its own."""
+        """The command that a target calls. None where ASGI is to see to it: it calls no command, must be
+        decoded first, or has limits of its own."""
         path = url.decode("latin-1")
-        if "%" in path or "?" in path or self.envelope.is_special(path):
+        if "%" in path or "?" in path or "#" in path or self.envelope.is_special(path):
             return None
         return self._routes.find(path)
 
     async def answer(self, called: Called, headers: dict[bytes, bytes], body: bytes) -> Answer:
-        """Carries out a command within the limits of the envelope, counts it, and never raises."""
+        """Carries out a command within the limits of the envelope and counts it. What goes wrong is answered,
+        too."""
         envelope, started = self.envelope, perf_counter()
         trace = trace_of(headers.get(b"traceparent"))
-        status = DEFECT
+        status, route = DEFECT, UNMATCHED
         envelope.in_flight += 1
         try:
             if envelope.in_flight > envelope.max_in_flight:
                 raise Overloaded
+            route = called.route.path
             token = await self._routes.face.caller(called.command, headers)
             answer = await self._routes.carry_out(called, token, body, headers, trace)
             status = answer.status
         except Exception as error:
             language = headers.get(b"accept-language", b"").decode("latin-1")
-            problem = problem_of(error, language, called.route.path)
+            problem = problem_of(error, language, route)
             status = problem.status_code
             answer = Answer(status, problem.raw_headers, bytes(problem.body))
         finally:
             envelope.in_flight -= 1
-            envelope.metrics.note("POST", called.route.path, status, perf_counter() - started)
+            envelope.metrics.note("POST", route, status, perf_counter() - started)
         answer.headers.append((b"traceparent", trace))
         answer.headers.extend(ALWAYS)
         return answer
@@ -86,7 +88,8 @@ class CommandProtocol(HttpToolsProtocol):
         self._direct: Direct | None = getattr(self.app, "direct", None)
         self._called: Called | None = None
         """The command whose body is arriving."""
-        self._body = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body = bytearray()
 
     def on_headers_complete(self) -> None:
         direct, parser = self._direct, self.parser
@@ -98,9 +101,12 @@ class CommandProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not parser.should_upgrade()
         ):
-            self._called, self._body = direct.find(self.url), b""
+            self._called = direct.find(self.url)
         if self._called is None:
             super().on_headers_complete()
+            return
+        # Now, since trailers behind a chunked body would stand among them.
+        self._headers, self._body = dict(self.headers), bytearray()
 
     def on_body(self, body: bytes) -> None:
         if self._called is None:
@@ -118,7 +124,8 @@ class CommandProtocol(HttpToolsProtocol):
         else:
             self._called = None
             self.cycle = cycle = _Cycle(self.parser.should_keep_alive())  # type: ignore[assignment]
-            task = self.loop.create_task(self._answer(direct, called, dict(self.headers), self._body, cycle))
+            asked = direct.answer(called, self._headers, bytes(self._body))
+            task = self.loop.create_task(self._answer(asked, cycle))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
@@ -130,27 +137,28 @@ class CommandProtocol(HttpToolsProtocol):
     def _hand_over(self) -> None:
         self._called = None
         super().on_headers_complete()
-        super().on_body(self._body)
+        super().on_body(bytes(self._body))
 
-    async def _answer(
-        self, direct: Direct, called: Called, headers: dict[bytes, bytes], body: bytes, cycle: _Cycle
-    ) -> None:
+    async def _answer(self, asked: Coroutine[Any, Any, Answer], cycle: _Cycle) -> None:
         try:
-            answer = await direct.answer(called, headers, body)
-        except asyncio.CancelledError:  # the time to stop is over: nobody can say whether it was done
+            answer = await asked
+            if self.flow.write_paused:
+                await self.flow.drain()
+            if not cycle.disconnected and not self.transport.is_closing():
+                self._write(answer, cycle.keep_alive)
+        except BaseException:  # above all: the time to stop is over, and nobody can say whether it was done
             self.transport.close()
             raise
-        if self.flow.write_paused:
-            await self.flow.drain()
-        if not cycle.disconnected:
-            content = [STATUS_LINE[answer.status]]
-            for name, value in chain(self.server_state.default_headers, answer.headers):
-                content += (name, b": ", value, b"\r\n")
-            if not cycle.keep_alive:
-                content.append(b"connection: close\r\n")
-            content += (b"\r\n", answer.body)
-            self.transport.write(b"".join(content))
         cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _write(self, answer: Answer, keep_alive: bool) -> None:
+        content = [STATUS_LINE[answer.status]]
+        for name, value in chain(self.server_state.default_headers, answer.headers):
+            content += (name, b": ", value, b"\r\n")
+        if not keep_alive:
+            content.append(b"connection: close\r\n")
+        content += (b"\r\n", answer.body)
+        self.transport.write(b"".join(content))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from pydantic import ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +25,8 @@ LARGER_BODY_SECONDS = 120.0
 """A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
 CARRIED = "carried"
 DEFECT = 500
+UNMATCHED = "unmatched"
+"""The route of a request that met none, or was not let in."""
 log = structlog.get_logger("web")
 
 
@@ -65,6 +67,8 @@ def problem_of(error: Exception, language: str, route: str) -> Response:
             return problem("E_OVERLOADED", accept_language=language)
         case BodyTooLarge():
             return problem("E_BODY_TOO_LARGE", details={"max_bytes": error.most}, accept_language=language)
+        case ClientDisconnect():  # nobody hears it
+            return problem("E_BODY_TOO_SLOW", accept_language=language)
         case BodyTooSlow():
             told = {"seconds": int(error.seconds)}
             return problem("E_BODY_TOO_SLOW", details=told, accept_language=language)
@@ -209,7 +213,7 @@ class Carrier:
 
 
 def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", "unmatched")
+    return getattr(scope.get("route"), "path", UNMATCHED)
 
 
 def trace_of(given: bytes | None) -> bytes:

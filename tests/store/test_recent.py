@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.store import recorder
-from shared.store.recent import Recent
+from shared.store.recent import MOST_BYTES, Recent
 from shared.store.recorder import Recorder
 from shared.store.types import Append, LogEntry
 from tests.servers import Database
@@ -106,8 +106,37 @@ def test_what_was_read_is_joined_only_by_the_event_before_it() -> None:
     assert at_hand(recent, 5) == [6]
     recent.forget()
     recent.follow([known])
-    recent.follow(entries(5, 6), third)  # a gap is one, whoever stands before it
+    fifth, sixth = entries(5, 6)
+    recent.follow([fifth._replace(previous=3), sixth], third)  # a gap is one, whoever stands before it
     assert at_hand(recent, 2) == []
+    assert at_hand(recent, 4) == [5, 6]
+
+
+def test_large_events_leave_room_for_fewer() -> None:
+    recent = Recent()
+    for position in (1, 2, 3, 4):
+        [entry] = entries(position)
+        recent.add([entry._replace(state=bytes(MOST_BYTES // 3))])
+    assert at_hand(recent, 0) == at_hand(recent, 1) == []
+    assert at_hand(recent, 3) == [4]
+
+
+async def test_what_was_read_before_the_loss_of_the_database_is_not_at_hand(
+    fresh: Database, make_recorder: Callable[..., Awaitable[Recorder]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to a question that was asked of another one comes late."""
+    writer, reader = await make_recorder(fresh), await make_recorder(fresh)
+    await writer.append(Append(events=[opened()]))
+    fetch = Recorder._fetch
+
+    async def slow(self: Recorder, query: str, *args: Any) -> list[Any]:
+        rows = await fetch(self, query, *args)
+        self._recent.forget()
+        return rows
+
+    monkeypatch.setattr(Recorder, "_fetch", slow)
+    assert len(await reader.read(0, 10)) == 1
+    assert reader._recent.after(0, 10) == ([], 0.0)
 
 
 def test_only_what_was_written_here_is_known_to_be_committed() -> None:

@@ -26,7 +26,7 @@ from shared.gate import Gatekeeper, Request
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
 from shared.store.types import Appended, StoreUnavailable
-from shared.web import middleware
+from shared.web import direct, middleware
 from shared.web.app import Application, make_app
 from shared.web.commands import Answer, Called, Face
 from shared.web.direct import CommandProtocol, Direct
@@ -235,6 +235,7 @@ DIRECT: dict[str, Sent] = {
     "no body": [asking(COMMAND, b"")],
     "NUL": [asking(COMMAND, b'{"consulted": "\\u0000"}')],
     "no such id": [asking(COMMAND.replace(ID, "nobody"))],
+    "the template of an id": [asking(COMMAND.replace(ID, "{id}"))],
     "a bad key": [asking(key="short")],
     "a bad date": [asking(COMMAND, BODY, "Occurred-At: yesterday")],
     "a bad basis": [asking(COMMAND, BODY, "Legal-Basis: [1]")],
@@ -261,6 +262,7 @@ THROUGH_ASGI: dict[str, Sent] = {
     "another method": [asking(method="PUT")],
     "an encoded path": [asking(COMMAND.replace("v1", "%761"))],
     "an encoded id": [asking(COMMAND.replace("1111", "%31111", 1))],
+    "a fragment": [asking(COMMAND.replace(ID, f"{ID}#a"))],
     "a query that looks like a path": [asking(COMMAND.replace(ID, f"{ID}?a="))],
     "a query": [asking(COMMAND + "?a=b")],
     "NUL in the query": [asking(COMMAND + "?a=%00")],
@@ -403,6 +405,7 @@ async def test_no_more_are_under_way_than_may_be() -> None:
     ours, theirs = servers
     assert told[ours] == told[theirs]
     assert [answer[9:12] for answer in told[ours]] == [b"503", b"200", b"200", b"200"]
+    assert ours.counted()["POST", "unmatched", "503"] == theirs.counted()["POST", "unmatched", "503"] == 1
 
 
 async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,6 +464,47 @@ async def test_a_caller_who_has_gone_is_not_answered() -> None:
     ours, theirs = servers
     assert ours.counted() == theirs.counted()
     assert ours.envelope.in_flight == theirs.envelope.in_flight == 0
+
+
+async def test_a_caller_who_has_gone_is_not_answered_behind_a_pipeline() -> None:
+    """Nobody reads from a connection on which a request waits, so nobody sees that it is gone: answers are
+    written, and fall away."""
+    async with Server(CommandProtocol, 60).serving() as server:
+        client = await Client.of(server)
+        await client.send(asking(key="waits-long") + LIVE)
+        await server.asked(1)
+        client.close()
+        server.gate.go_on.set()
+        while tasks := list(server.state.tasks):
+            assert set(await asyncio.gather(*tasks, return_exceptions=True)) == {None}
+        await server.is_alone()
+        assert server.envelope.in_flight == 0
+
+
+async def test_what_follows_a_body_changes_nothing() -> None:
+    """Trailers of a chunked body are no headers of the command. That the connection ends is heard: the parser
+    takes nothing more."""
+    trailers = b"0\r\nConnection: close\r\nIdempotency-Key: refused-01\r\n\r\n"
+    async with Server(CommandProtocol, 60).serving() as server:
+        sent = asking(COMMAND, b"".join((*PIECES, trailers)), CHUNKED, length=False)
+        [answer] = await played(server, [[sent]])
+        assert server.direct.taken == 1
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in answer
+
+
+async def test_nothing_that_goes_wrong_leaves_a_connection_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where the answer to a defect has a defect."""
+
+    def broken(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(direct, "problem_of", broken)
+    async with Server(CommandProtocol, 60).serving() as server:
+        client = await Client.of(server)
+        await client.send(asking(key="refused-01"))
+        assert await client.is_closed()
+        assert server.envelope.in_flight == 0
 
 
 async def test_when_the_time_to_stop_is_over_the_connection_ends() -> None:
