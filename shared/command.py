@@ -115,7 +115,7 @@ class Command(BaseModel):
     gate: ClassVar[Gate]
     creates: ClassVar[bool] = False
     method: ClassVar[str]
-    told: ClassVar[tuple[str, ...]]
+    method_fields: ClassVar[tuple[str, ...]]
     """Fields that the aggregate's method takes: all that are not `vaulted`."""
     screened: ClassVar[tuple[str, ...]]
     vaulted: ClassVar[frozenset[str]]
@@ -138,7 +138,7 @@ class Command(BaseModel):
         super().__pydantic_init_subclass__()
         cls.screened = tuple(_screened_fields(cls))
         cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
-        cls.told = tuple(name for name in cls.model_fields if name not in cls.vaulted)
+        cls.method_fields = tuple(name for name in cls.model_fields if name not in cls.vaulted)
         if on is None:
             return
         cls.on = on
@@ -154,7 +154,7 @@ class Command(BaseModel):
 
     def arguments(self) -> dict[str, Any]:
         """The fields as the aggregate's method takes them."""
-        return {name: getattr(self, name) for name in self.told}
+        return {name: getattr(self, name) for name in self.method_fields}
 
     @property
     def brings_secrets(self) -> bool:

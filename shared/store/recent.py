@@ -8,8 +8,8 @@ from uuid import UUID
 
 from shared.store.types import LogEntry
 
-MOST_BYTES = 32 * 1024 * 1024
-"""Of the stored events that are at hand."""
+BYTES_AT_HAND = 32 * 1024 * 1024
+"""As much of stored events is kept, at most."""
 
 
 class Recent:
@@ -17,7 +17,7 @@ class Recent:
     one begins."""
 
     def __init__(self, size: int = 3_000) -> None:
-        """Holds `size` to twice as many entries, and fewer where they are large (`MOST_BYTES`)."""
+        """Holds `size` to twice as many entries, and fewer where they are large (`BYTES_AT_HAND`)."""
         self.times_forgotten = 0
         self._size = size
         self._bytes = 0
@@ -77,7 +77,7 @@ class Recent:
         self._bytes += sum(len(entry.state) for entry in entries)
         if len(self._run) > 2 * self._size:
             self._keep(self._size)
-        while self._bytes > MOST_BYTES and len(self._run) > 1:
+        while self._bytes > BYTES_AT_HAND and len(self._run) > 1:
             self._keep(len(self._run) // 2)
 
     def _keep(self, count: int) -> None:

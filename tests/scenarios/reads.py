@@ -233,7 +233,7 @@ def survey(doors: Doors) -> dict[Asked, str]:
     together are made so together.
     """
     world, found = doors.world, {}
-    clients = [world.client(who) for who in READERS.values()]
+    clients = [world.client(who) for who in READERS.values()]  # made here, not by several threads at once
     ends = {service: world.position(service) for service in ("intake", "vault")}
     names = {id: f"<{kind} {name}>" for kind, ids in doors.found.items() for name, id in ids.items()}
     with ThreadPoolExecutor(len(clients)) as pool:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.store import recorder
-from shared.store.recent import MOST_BYTES, Recent
+from shared.store.recent import BYTES_AT_HAND, Recent
 from shared.store.recorder import Recorder
 from shared.store.types import Append, LogEntry
 from tests.servers import Database
@@ -116,7 +116,7 @@ def test_large_events_leave_room_for_fewer() -> None:
     recent = Recent()
     for position in (1, 2, 3, 4):
         [entry] = entries(position)
-        recent.add([entry._replace(state=bytes(MOST_BYTES // 3))])
+        recent.add([entry._replace(state=bytes(BYTES_AT_HAND // 3))])
     assert at_hand(recent, 0) == at_hand(recent, 1) == []
     assert at_hand(recent, 3) == [4]
 
