@@ -405,10 +405,16 @@ def test_paths_that_lead_nowhere(world: World, path: str) -> None:
     """Whoever notices it, the front door or a service, says so in the same words (RFC 9457)."""
     answer = world.client(None).get(path)
     bad(answer, 404)
-    assert (
-        answer.content
-        == httpx.get(world.stack.front_url + "/intake/v1/none", timeout=60, trust_env=False).content
-    )
+    assert answer.content == world.client(None).get("/intake/v1/none").content
+
+
+@pytest.mark.parametrize(
+    "id", ["{id}", "%7Bid%7D", "nobody", "00000000-0000-4000-8000-000000000000", "a%23b"]
+)
+def test_ids_of_nothing(world: World, id: str) -> None:
+    """Whatever stands in its place, and whichever way the command comes in: nothing is found there."""
+    at = f"{RECEIVE}/{id}/register-complaint"
+    bad(post(world, b'{"category": "ACCUSATION"}', at), 404)
 
 
 # --- queries ---
