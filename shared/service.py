@@ -208,8 +208,6 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         metrics = OutgoingMetrics(registry, errands)
         parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
     service.extend(app, parts)
-    # FastAPI tries one route after the other, and those of commands it never answers: they come last.
-    app.router.routes.sort(key=lambda route: "POST" in (getattr(route, "methods", None) or ()))
     return app, parts
 
 

@@ -22,74 +22,108 @@ from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 
 BYS: tuple[By, ...] = ("recorded", "occurred")
-_START = {
-    "number": "SELECT stream FROM numbers WHERE number = $1",
-    "id": "SELECT stream FROM streams WHERE stream = $1::uuid",
-}
-# Who looked at a stream: now from the running totals, for an earlier day from the single times. A replay of
-# the very instant asked for does not count: under a clock that stands still there might be more of them
-# tomorrow, and the answer must not change.
-_LOOKED = f"""
-    SELECT who, role, organ, count, first, last FROM seen WHERE $2 IS NULL AND about = s.stream
+_LOOKED = """
+    SELECT who, role, organ, count, first, last FROM seen WHERE about = s.stream
     UNION ALL
-    SELECT who, role, organ, count, first, last FROM replayed WHERE $2 IS NULL AND about = s.stream
-    UNION ALL
-    SELECT actor, role, actor_organ, count(*), min(recorded_at), max(recorded_at)
-    FROM ledger
-    WHERE $2 IS NOT NULL AND about @> ARRAY[s.stream] AND type IN {READINGS} AND recorded_at <= $2
+    SELECT who, role, organ, count, first, last FROM replayed WHERE about = s.stream
+    """
+"""Who looked at a stream so far, from the running totals."""
+# A replay of the very instant asked for does not count: under a clock that stands still there might be more
+# of them tomorrow, and the answer must not change.
+_LOOKED_UNTIL = f"""
+    SELECT actor AS who, role, actor_organ AS organ, count(*), min(recorded_at) AS first,
+        max(recorded_at) AS last
+    FROM ledger WHERE about @> ARRAY[s.stream] AND type IN {READINGS} AND recorded_at <= $2
     GROUP BY 1, 2, 3
     UNION ALL
     SELECT who, role, organ, count(*), min(at), max(at)
-    FROM access_log WHERE $2 IS NOT NULL AND about = s.stream AND outcome = 'ok' AND at < $2
+    FROM access_log WHERE about = s.stream AND outcome = 'ok' AND at < $2
     GROUP BY 1, 2, 3
     """  # noqa: S608
-# $2: the day, $3: the subject. Links are followed in both directions, each as far as it was known then; with
-# a subject, only to cases that speak of him, or (yet) of nobody: rather one too many than one left out.
+"""The same up to a day, $2, from the single times."""
+# Links are followed in both directions, each as far as it was known then.
 _STREAMS = """
-    WITH RECURSIVE start AS ({start}),
+    WITH RECURSIVE start AS (SELECT stream FROM {start}),
     joined (correlation_id) AS (
         SELECT correlation_id FROM streams WHERE stream = (SELECT stream FROM start)
         UNION
-        SELECT links.other FROM joined JOIN links USING (correlation_id)
-        WHERE links.{by}_at <= coalesce($2::timestamptz, 'infinity')
-          AND ($3::text IS NULL OR coalesce((
-              SELECT bool_or(subject = $3) FROM subjects WHERE subjects.correlation_id = links.other
-              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity')), true))
+        SELECT links.other FROM joined JOIN links USING (correlation_id) WHERE {known} AND {speaks}
     )
     SELECT s.stream, s.service, s.kind, s.organ, s.correlation_id, s.about,
         s.stream = (SELECT stream FROM start) AS asked,
-        coalesce((SELECT min(number) FROM numbers WHERE numbers.stream = s.stream
-                  AND numbers.{by}_at <= coalesce($2::timestamptz, 'infinity')), '') AS number,
-        ARRAY(SELECT DISTINCT subject FROM subjects WHERE subjects.stream = s.stream
-              AND subjects.{by}_at <= coalesce($2::timestamptz, 'infinity') ORDER BY subject) AS subjects,
+        coalesce((SELECT min(number) FROM numbers WHERE stream = s.stream AND {known}), '') AS number,
+        ARRAY(SELECT DISTINCT subject FROM subjects WHERE stream = s.stream AND {known} ORDER BY subject)
+            AS subjects,
         s.kind IN ('StaffMisconductReport', 'RetaliationReport', 'RetaliationWatch')
             OR s.kind = 'Complaint' AND (SELECT bool_or(type = 'ComplaintSealedUpward')
-            OR NOT bool_or(type = 'ComplaintRegistered') FROM ledger WHERE ledger.stream = s.stream)
+            OR NOT bool_or(type = 'ComplaintRegistered') FROM ledger WHERE stream = s.stream)
             AS concealed,
         (SELECT json_agg(json_build_array(who, role, organ, count, first, last))::text
          FROM ({looked}) AS looked) AS looked
-    FROM streams s JOIN joined USING (correlation_id)
-    WHERE $2::timestamptz IS NULL OR s.stream = (SELECT stream FROM start)
-      OR EXISTS (SELECT FROM ledger WHERE ledger.stream = s.stream AND ledger.{by}_at <= $2)
+    FROM streams s WHERE s.correlation_id = ANY(ARRAY(SELECT correlation_id FROM joined)) AND ({begun})
     ORDER BY s.service, s.stream
+    """
+# With a subject, only cases that speak of them, or (yet) of nobody: rather one too many than one left out.
+_SPEAKS = """
+    coalesce((SELECT bool_or(subject = ${subject}) FROM subjects
+              WHERE correlation_id = links.other AND {known}), true)
+    """
+_BEGUN = """
+    s.stream = (SELECT stream FROM start) OR EXISTS (SELECT FROM ledger WHERE stream = s.stream AND {known})
     """
 _ROWS = """
     SELECT service, position, event_id, stream, version, topic, occurred_at, recorded_at, state_digest,
         content_digest, algorithm, line, event_at, hidden, confidential, sealed
-    FROM ledger
-    WHERE stream = ANY($1::uuid[]) AND {by}_at <= coalesce($2::timestamptz, 'infinity')
-      {of_subject} {after}
-    ORDER BY {order} LIMIT $3
+    FROM ledger WHERE {conditions} ORDER BY {order} LIMIT $2
     """
-_OF_SUBJECT = """AND ($4::text IS NULL OR NOT EXISTS (SELECT FROM subjects x
-        WHERE x.service = ledger.service AND x.position = ledger.position)
-      OR EXISTS (SELECT FROM subjects x
-        WHERE x.service = ledger.service AND x.position = ledger.position AND x.subject = $4))"""
-_AFTER: dict[By, str] = {
-    "recorded": "AND (recorded_at, service, position) > ($5::timestamptz, $6::text, $7::bigint)",
-    "occurred": "AND (occurred_at, recorded_at, service, position) "
-    "> ($5::timestamptz, $6::timestamptz, $7::text, $8::bigint)",
-}
+_OF_SUBJECT = """
+    (NOT EXISTS (SELECT FROM subjects x WHERE x.service = ledger.service AND x.position = ledger.position)
+     OR EXISTS (SELECT FROM subjects x WHERE x.service = ledger.service AND x.position = ledger.position
+                AND x.subject = ${subject}))
+    """
+
+
+def _streams_of(
+    name: str | UUID, as_of: datetime | None, by: By, subject: str | None
+) -> tuple[str, list[Any]]:
+    """The statement that finds a case, and its values. Only what is asked stands in it: PostgreSQL keeps the
+    plan of one that depends on no value, and makes that of any other anew each time."""
+    values: list[Any] = [name]
+    start = "numbers WHERE number = $1" if isinstance(name, str) else "streams WHERE stream = $1"
+    known, looked, begun, speaks = "true", _LOOKED, "true", "true"
+    if as_of is not None:
+        values.append(as_of)
+        known, looked = f"{by}_at <= $2", _LOOKED_UNTIL
+        begun = _BEGUN.format(known=known)
+    if subject is not None:
+        values.append(subject)
+        speaks = _SPEAKS.format(known=known, subject=len(values))
+    text = _STREAMS.format(start=start, known=known, looked=looked, begun=begun, speaks=speaks)
+    return text, values
+
+
+def _rows_of(
+    streams: Sequence[Stream],
+    as_of: datetime | None,
+    by: By,
+    limit: int,
+    subject: str | None,
+    after: Sequence[Any],
+) -> tuple[str, list[Any]]:
+    """The statement that reads events, and its values."""
+    values: list[Any] = [[stream.id for stream in streams], limit]
+    conditions, order = ["stream = ANY($1::uuid[])"], ", ".join(ORDER[by])
+    if as_of is not None:
+        values.append(as_of)
+        conditions.append(f"{by}_at <= ${len(values)}")
+    if subject is not None:
+        values.append(subject)
+        conditions.append(_OF_SUBJECT.format(subject=len(values)))
+    if after:
+        places = ", ".join(f"${len(values) + n}" for n in range(1, len(after) + 1))
+        values.extend(after)
+        conditions.append(f"({order}) > ({places})")
+    return _ROWS.format(conditions=" AND ".join(conditions), order=order), values
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +144,8 @@ class Session:
         self, name: str | UUID, as_of: datetime | None, by: By, subject: str | None
     ) -> Found | None:
         """The case of a human number, or of a stream's id for one that has no number yet."""
-        start = "number" if isinstance(name, str) else "id"
-        rows = await self._driver.fetch(_FIND[start, by], name, as_of, subject)
+        statement, values = _streams_of(name, as_of, by, subject)
+        rows = await self._driver.fetch(statement, *values)
         streams = tuple(_stream(row) for row in rows)
         asked = next((s for s, row in zip(streams, rows, strict=True) if row["asked"]), None)
         return None if asked is None else Found(asked, streams)
@@ -127,9 +161,8 @@ class Session:
         after: Sequence[Any] = (),
     ) -> list[Any]:
         """Events of these streams in order; `after` continues behind a key of ORDER."""
-        found: list[Any] = await self._driver.fetch(
-            _QUERIES[by, bool(after)], [s.id for s in streams], as_of, limit, subject, *after
-        )
+        statement, values = _rows_of(streams, as_of, by, limit, subject, after)
+        found: list[Any] = await self._driver.fetch(statement, *values)
         return found
 
 
@@ -170,15 +203,3 @@ def _stream(row: Any) -> Stream:
         concealed=bool(row["concealed"]),
         looked=tuple(Looked(*said) for said in orjson.loads(row["looked"] or b"[]")),
     )
-
-
-_FIND = {
-    (start, by): _STREAMS.format(start=_START[start], by=by, looked=_LOOKED) for start in _START for by in BYS
-}
-_QUERIES = {
-    (by, continued): _ROWS.format(
-        by=by, order=", ".join(ORDER[by]), of_subject=_OF_SUBJECT, after=_AFTER[by] if continued else ""
-    )
-    for by in BYS
-    for continued in (False, True)
-}

@@ -18,7 +18,7 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.store.reading import fixed, given
+from shared.store.reading import given
 from shared.web.describe import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
 from shared.web.reads import Sight
 from shared.web.values import json_response, object_id
@@ -108,9 +108,9 @@ class IntakeRoutes:
         return (
             select(table)
             .ext(distinct_on(table.c.ref))
-            .where(func.starts_with(table.c.organ, fixed(organ)), table.c.name == given("name", Text()))
+            .where(func.starts_with(table.c.organ, organ), table.c.name == given("name", Text()))
             .order_by(table.c.ref, table.c.organ)
-            .limit(fixed(CANDIDATES))
+            .limit(CANDIDATES)
         )
 
     async def accused_history(self, request: Request) -> Response:

@@ -2,8 +2,9 @@
 
 To build and compile a statement for every request takes longer than PostgreSQL takes to answer it. So a read
 says what its statement is made of (the organ that asks, the filters that were given), the statement is kept
-under that, and only the values change. What the planner must know stands in the text (`fixed`): the organ,
-since one organ sees a handful of cases and another all of them, and the length of a page.
+under that, and only the values change. What the planner must know stands in the text, which is all that is
+not `given`: the organ, since one organ sees a handful of cases and another all of them, the states that are
+concealed, the length of a page.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, Select, Text, bindparam
+from sqlalchemy import BindParameter, Select, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
 from shared.store.driver import away, driver_of
@@ -27,33 +29,36 @@ STATEMENTS = 1_000
 """Compiled statements that a service keeps: organs times the filters that people use."""
 PATIENCE_SECONDS = 5.0
 """How long a read waits for a connection before it says that the database is away."""
+_SETTINGS = "SET enable_memoize = off"
+"""A page joins each of its rows by a key that comes once. PostgreSQL would remember them all the same, in a
+table as large as all rows that fit: that took longer than the page, and grew with the store."""
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
 def given(name: str, of: TypeEngine[Any]) -> BindParameter[Any]:
-    """A value that comes with the request."""
+    """A value that comes with the request. Every other one stands in the text of the statement, so that it is
+    planned for: nothing confidential, since a database may log its statements."""
     return bindparam(name, None, type_=of)
-
-
-def fixed(value: str | int) -> BindParameter[Any]:
-    """A value that stands in the text of the statement, so that it is planned for. Nothing confidential: a
-    database may log its statements."""
-    return bindparam(None, value, type_=Integer() if isinstance(value, int) else Text(), literal_execute=True)
 
 
 class Statement:
     """A SELECT as the driver takes it."""
 
     def __init__(self, query: Select[Any]) -> None:
-        compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        planned: Any = replacement_traverse(query, {}, _in_the_text)
+        compiled = planned.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         self.text = compiled.string
         self._names: list[str] = getattr(compiled, "positiontup", None) or []
-        self._constants = compiled.params
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
         """The values in the order of the statement. What was not given is an error, not NULL."""
-        constants = self._constants
-        return [constants[n] if constants[n] is not None else values[n] for n in self._names]
+        return [values[name] for name in self._names]
+
+
+def _in_the_text(element: Any, **_: Any) -> Any:
+    """A constant as the text shows it; None, and so no change, for everything else."""
+    constant = isinstance(element, BindParameter) and element.value is not None
+    return element.render_literal_execute() if constant else None
 
 
 class Reading:
@@ -110,7 +115,9 @@ class Readers:
                 return connection, driver
             await _discard(connection)
         connection = await self._engine.connect()
-        return connection, await driver_of(connection)
+        driver = await driver_of(connection)
+        await driver.execute(_SETTINGS)
+        return connection, driver
 
     async def close(self) -> None:
         """Gives everything back."""

@@ -26,6 +26,7 @@ from shared.command import Command
 from shared.refusal import Refusal
 from shared.web.commands import CommandRoutes, Face
 from shared.web.direct import Direct
+from shared.web.endpoints import Endpoints
 from shared.web.middleware import Carrier, Envelope, HttpMetrics, language_of
 from shared.web.openapi import command_path, document, operation_ids, posted
 from shared.web.problems import problem, refusal_problem, schema_problem
@@ -93,6 +94,7 @@ def make_app(
     package, server = (f"services.{within or name}", f"/{within}/{name}" if within else f"/{name}")
     app.openapi = functools.cache(lambda: document(app, commands, package, server))  # type: ignore[method-assign]
     app.add_middleware(Carrier)
+    app.put_before(functools.partial(Endpoints, documented=app))
     inner = app.put_before(functools.partial(CommandRoutes, face=face, routes=routes))
     envelope = app.put_before(
         functools.partial(

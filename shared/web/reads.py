@@ -45,7 +45,7 @@ from shared.refusal import refuse
 from shared.security import roles
 from shared.security.bulk import BulkReadWatch
 from shared.store.projector import Projector
-from shared.store.reading import Reading, fixed, given
+from shared.store.reading import Reading, given
 from shared.store.recorder import Recorder
 from shared.store.types import Append
 from shared.view import VIEW, fold_view
@@ -279,10 +279,10 @@ class Reads:
             .join(cases, cases.c.stream == d.c.stream)
             .where(d.c.met.is_(False), self.visible(cases, sight))
             .order_by(d.c.due, d.c.stream, d.c.deadline)
-            .limit(fixed(limit))
+            .limit(limit)
         )
         if organ is not None:
-            running = running.where(func.starts_with(cases.c.organ, fixed(organ)))
+            running = running.where(func.starts_with(cases.c.organ, organ))
         if "first" in asked:
             running = running.where(d.c.due.between(given("first", Date()), given("last", Date())))
         if suggested:
@@ -391,12 +391,12 @@ class Reads:
         sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33). What
         is kept within its organ stands above only while it is reviewed there (A49). The statement is given
         `person`."""
-        organ = fixed(sight.organ)
+        organ = sight.organ
         within = or_(func.starts_with(cases.c.organ, organ), cases.c.addressee == organ)
         return and_(within, *(not_(hidden) for hidden in self._concealed(cases, sight)))
 
     def _concealed(self, cases: Table, sight: Sight) -> Iterator[ColumnElement[bool]]:
-        kept, organ = self.book.kept_from.c, fixed(sight.organ)
+        kept, organ = self.book.kept_from.c, sight.organ
         yield exists().where(kept.stream == cases.c.stream, kept.person == PERSON)
         for kind in self._kinds:
             if kind.sealed:
@@ -419,7 +419,7 @@ class Reads:
 
 
 def _latest(rows: Select[Any], position: ColumnElement[int], limit: int) -> Select[Any]:
-    return rows.where(position < BEFORE).order_by(position.desc()).limit(fixed(limit))
+    return rows.where(position < BEFORE).order_by(position.desc()).limit(limit)
 
 
 def _page(rows: list[dict[str, Any]], limit: int) -> Response:

@@ -14,7 +14,6 @@ from shared.case import RECUSAL_DECIDERS, Case
 from shared.command import Command, Token
 from shared.refusal import refuse
 from shared.security.roles import INTERNAL_SUPERVISOR
-from shared.store.reading import fixed
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import BEFORE, PAGE, PAGE_MAX, PAGING, Reads, Sight
 from shared.web.values import json_response, page_number
@@ -80,7 +79,7 @@ class RecusalRequests:
             .join(cases, cases.c.stream == asked.c.stream)
             .where(self.reads.visible(cases, sight), asked.c.position < BEFORE)
             .order_by(asked.c.position.desc())
-            .limit(fixed(limit))
+            .limit(limit)
         )
 
     async def _decides(self, token: Token, row: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from shared.law.working_days import local_date
 from shared.reaction import derived_id
 from shared.security.roles import SYSTEM
 from shared.service import Parts
-from shared.store.reading import fixed, given
+from shared.store.reading import given
 from shared.store.types import Append, StoreError, VersionConflict
 from shared.web import query
 from shared.web.describe import describe, page, row_of
@@ -154,7 +154,7 @@ class DigestRoutes:
         found = select(told, cases.c.organ).join(cases, cases.c.stream == told.c.stream)
         found = found.where(self.parts.reads.visible(cases, sight))
         if organ is not None:
-            found = found.where(func.starts_with(cases.c.organ, fixed(organ)))
+            found = found.where(func.starts_with(cases.c.organ, organ))
         if "month" in values:
             found = found.where(told.c.month == given("month", Text()))
         if "handling_dept" in values:
@@ -167,4 +167,4 @@ class DigestRoutes:
             )
             found = found.where(place < tuple_(*behind))
         order = told.c.month.desc(), told.c.stream.desc(), told.c.version.desc()
-        return found.order_by(*order).limit(fixed(limit))
+        return found.order_by(*order).limit(limit)

@@ -13,7 +13,7 @@ from services.intake.desk.book import DeskBook
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.store.reading import fixed, given
+from shared.store.reading import given
 from shared.web import query
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX, Sight
@@ -74,9 +74,9 @@ class HandoverRoutes:
         found = select(told, cases.c.organ).join(cases, cases.c.stream == told.c.stream)
         found = found.where(self.parts.reads.visible(cases, sight))
         if organ is not None:
-            found = found.where(func.starts_with(cases.c.organ, fixed(organ)))
+            found = found.where(func.starts_with(cases.c.organ, organ))
         if "handling_dept" in values:
             found = found.where(told.c.handling_dept == given("handling_dept", Text()))
         if "behind" in values:
             found = found.where(told.c.position < given("behind", BigInteger()))
-        return found.order_by(told.c.position.desc()).limit(fixed(limit))
+        return found.order_by(told.c.position.desc()).limit(limit)

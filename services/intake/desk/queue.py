@@ -14,7 +14,7 @@ from starlette.responses import Response
 from services.intake.desk.book import RANKS, DeskBook
 from shared.law.colours import Colours
 from shared.service import Parts
-from shared.store.reading import fixed, given
+from shared.store.reading import given
 from shared.web import query
 from shared.web.describe import answer, describe, page, row_of
 from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX, Sight
@@ -130,8 +130,8 @@ class QueueRoutes:
         if asked:
             rows = rows.where(desk.c.questions > 0)
         if organ is not None:
-            rows = rows.where(func.starts_with(cases.c.organ, fixed(organ)))
-        return rows.order_by(desk.c.rank, desk.c.received_on, desk.c.stream).limit(fixed(limit))
+            rows = rows.where(func.starts_with(cases.c.organ, organ))
+        return rows.order_by(desk.c.rank, desk.c.received_on, desk.c.stream).limit(limit)
 
     def _rows(self) -> Select[Any]:
         """Complaints with the deadline that runs out first, if one runs."""

@@ -45,7 +45,7 @@ from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.store.reading import fixed, given
+from shared.store.reading import given
 from shared.web import query
 from shared.web.describe import answer, array, describe, page, row_of
 from shared.web.reads import PERSON, Sight
@@ -161,7 +161,7 @@ class SearchRoutes:
 
     def _found(self, reader: Reader, values: frozenset[str], limit: int) -> Select[Any]:
         """The latest hits. Of an accused, each name, unit or position that fits gives its own latest."""
-        hits = self._hits(reader, values).limit(fixed(limit))
+        hits = self._hits(reader, values).limit(limit)
         if "accused" not in values:
             return hits
         term, words = self.desk.terms.c, given("accused", Text())
@@ -171,7 +171,7 @@ class SearchRoutes:
         of_each = hits.where(self.desk.named.c.term == terms.c.term).correlate(terms).lateral("of_each")
         place = of_each.c.received_on, of_each.c.stream
         found = select(of_each).select_from(terms.join(of_each, true())).ext(distinct_on(*place))
-        return found.order_by(*(column.desc() for column in place)).limit(fixed(limit))
+        return found.order_by(*(column.desc() for column in place)).limit(limit)
 
     def _hits(self, reader: Reader, values: frozenset[str]) -> Select[Any]:
         """Complaints that fit, the latest first."""
@@ -217,7 +217,7 @@ class SearchRoutes:
             found = select(table.c.person).where(table.c.stream == cases.stream, table.c.person == PERSON)
             return found.scalar_subquery().is_not(None)
 
-        keeps_register = cases.organ == fixed(reader.organ) if reader.petition else false()
+        keeps_register = cases.organ == reader.organ if reader.petition else false()
         may = true() if reader.auditor else or_(keeps_register, stands_in(work))
         return and_(not_(stands_in(recused)), may)
 
@@ -275,7 +275,7 @@ class SearchRoutes:
                 self.parts.reads.visible(cases, sight),
             )
             .order_by(desk.c.received_on.desc(), desk.c.stream)
-            .limit(fixed(CANDIDATES))
+            .limit(CANDIDATES)
         )
 
     async def _shown(self, token: Token, row: dict[str, Any]) -> dict[str, Any]:

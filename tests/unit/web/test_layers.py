@@ -1,4 +1,5 @@
-"""Our layers stand before FastAPI: what goes wrong within it is answered by them all the same."""
+"""Our layers stand before FastAPI: what goes wrong in an endpoint is answered by them, whether they call it
+or FastAPI does."""
 
 from __future__ import annotations
 
@@ -24,19 +25,19 @@ from shared.web.app import Application, make_app
 SECRET = "张三"
 
 
-async def defect() -> Response:
+async def defect(request: Request) -> Response:
     raise ValueError(SECRET)
 
 
-async def away() -> Response:
+async def away(request: Request) -> Response:
     raise StoreUnavailable(SECRET)
 
 
-async def refused() -> Response:
+async def refused(request: Request) -> Response:
     refuse("E_STATE", "R1")
 
 
-async def invalid() -> Response:
+async def invalid(request: Request) -> Response:
     TypeAdapter(int).validate_python(SECRET)
     raise AssertionError
 
@@ -45,7 +46,7 @@ async def body(request: Request) -> Response:
     return Response(await request.body())
 
 
-async def halves() -> Response:
+async def halves(request: Request) -> Response:
     async def parts() -> AsyncIterator[bytes]:
         yield b"a half"
         raise ValueError(SECRET)
@@ -61,8 +62,19 @@ def registry() -> CollectorRegistry:
     return CollectorRegistry()
 
 
-@pytest.fixture
-async def client(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
+def left_to_fastapi(way: Callable[..., Any]) -> Callable[..., Any]:
+    """The same endpoint with an argument that FastAPI has to resolve."""
+
+    async def endpoint(asked: Request, limit: int = 1) -> Any:
+        return await way(asked)
+
+    return endpoint
+
+
+@pytest.fixture(params=["called by us", "called by FastAPI"])
+async def client(
+    registry: CollectorRegistry, request: pytest.FixtureRequest
+) -> AsyncIterator[httpx.AsyncClient]:
     """A service without commands whose routes go wrong in every way."""
 
     async def ready() -> dict[str, bool]:
@@ -86,7 +98,8 @@ async def client(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient
         max_in_flight=10,
     )
     for way in WAYS:
-        app.add_api_route(f"/{way.__name__}", way, methods=["POST"])
+        endpoint = way if request.param == "called by us" else left_to_fastapi(way)
+        app.add_api_route(f"/{way.__name__}", endpoint, methods=["POST"])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://toy") as client:
         yield client
 
