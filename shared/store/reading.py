@@ -94,8 +94,11 @@ class Readers:
     async def using(self) -> AsyncIterator[Any]:
         """An asyncpg connection. Raises `StoreUnavailable` while there is none to be had."""
         with told_apart():
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._slots.acquire()
+            if self._slots.locked():
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._slots.acquire()
+            else:
+                await self._slots.acquire()  # at once: a timer would cost more
             try:
                 connection, driver = await self._take()
                 try:

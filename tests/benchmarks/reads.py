@@ -70,7 +70,8 @@ BARS = {
 """How many of the reference's reads each is to reach."""
 FLAT = 1.2
 _TABLES = """
-    CREATE TABLE plain_events (stream uuid, version int, position bigint, told bytea);
+    CREATE TABLE plain_events (
+        stream uuid, version int, type text, recorded_at timestamptz, position bigint, told bytea);
     CREATE TABLE plain_rows (
         stream uuid, number text, rank int, received_on date, channel text, handling_dept text,
         questions int, to_do boolean, kind text, organ text, state text, version int,
@@ -134,6 +135,8 @@ async def fill(stack: Stack, name: str, events: int) -> Stores:
                 (
                     e.stream,
                     e.version,
+                    e.topic,
+                    e.recorded_at,
                     e.position,
                     orjson.dumps(content_of(e.stream, e.version, e.topic, e.data)),
                 )

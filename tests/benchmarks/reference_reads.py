@@ -18,10 +18,10 @@ import uvicorn
 from fastapi import FastAPI, Response
 
 POOL: Any = None
-_EVENTS = "SELECT told FROM plain_events WHERE stream = $1 ORDER BY version"
+_EVENTS = "SELECT version, type, recorded_at, told FROM plain_events WHERE stream = $1 ORDER BY version"
 _TIMELINE = (
-    "SELECT told FROM plain_events WHERE stream = (SELECT stream FROM plain_rows WHERE number = $1)"
-    " ORDER BY position LIMIT 200"
+    "SELECT version, type, recorded_at, told FROM plain_events"
+    " WHERE stream = (SELECT stream FROM plain_rows WHERE number = $1) ORDER BY position LIMIT 200"
 )
 _QUEUE = (
     "SELECT stream, number, state, organ, version, received_on, channel, rank, handling_dept, questions,"
@@ -59,11 +59,6 @@ def listed(rows: list[Any]) -> Response:
     return answered([dict(row) for row in rows])
 
 
-def joined(rows: list[Any]) -> Response:
-    """Rows that are JSON already."""
-    return answered([orjson.Fragment(row["told"]) for row in rows])
-
-
 def found(rows: list[Any]) -> Response:
     """Rows with a part that is JSON already."""
     return answered([{**row, "told": orjson.Fragment(row["told"])} for row in rows])
@@ -76,12 +71,12 @@ async def readyz() -> bool:
 
 @app.get("/case/{id}")
 async def case(id: UUID) -> Response:
-    return joined(await POOL.fetch(_EVENTS, id))
+    return found(await POOL.fetch(_EVENTS, id))
 
 
 @app.get("/timeline/{number}")
 async def timeline(number: str) -> Response:
-    return joined(await POOL.fetch(_TIMELINE, number))
+    return found(await POOL.fetch(_TIMELINE, number))
 
 
 @app.get("/queue")
