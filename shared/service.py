@@ -48,7 +48,6 @@ from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
-from shared.store.migrate import migrate
 from shared.store.projector import Projector
 from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
@@ -340,6 +339,8 @@ def main(service: Service) -> None:
     settings = Settings.from_env(service.name)
     configure_logs()
     if what == "migrate":
+        from shared.store.migrate import migrate  # Alembic is a tenth of a start that does not migrate
+
         migrate(f"services/{service.name}/migrations", settings.owner_database_url)
         for folder, variable in service.migrations:
             migrate(folder, os.environ[variable])

@@ -44,7 +44,6 @@ from shared.organs.tree import OrganTree
 from shared.security.tokens import TokenVerifier
 from shared.service import configure_logs, run_server
 from shared.settings import Settings
-from shared.store.migrate import migrate
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 from shared.store.types import AlreadyTracked, StoreUnavailable
@@ -311,6 +310,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "serve":
         _serve(settings)
     elif options.command == "migrate":
+        from shared.store.migrate import migrate  # as in shared.service
+
         migrate(f"services/{SERVICE}/migrations", settings.owner_database_url)
     elif options.command == "rebuild":
         return asyncio.run(_rebuild(settings, put_in_place=options.replace))

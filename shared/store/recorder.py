@@ -8,6 +8,7 @@ the log has opened, or this process has written, is at hand for the next.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,7 +71,8 @@ class Recorder:
             engine, Statements(self.tables), clock, self._committed, limits, self._recent.forget
         )
         self._seen = 0
-        self._looked = 0.0
+        self._waiting = 0
+        self._looking: asyncio.Task[None] | None = None
         self._wake: asyncio.Event = asyncio.Event()
         self._sql = _Queries(self.tables)
 
@@ -86,6 +88,10 @@ class Recorder:
     async def stop(self) -> None:
         """Finishes what was accepted; takes nothing more."""
         await self._committer.stop()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+            self._looking = None
 
     async def append(self, append: Append) -> Appended:
         """Appends all or nothing, durably.
@@ -199,29 +205,36 @@ class Recorder:
     async def wait_for(self, position_after: int, timeout: float) -> bool:  # noqa: ASYNC109 -- not an error
         """Waits until something stands after a position; False when the time is over first.
 
-        Commits of this process wake it in memory, those of others are found by looking every 100 ms; any
-        number of waiters looks only once.
+        Commits of this process wake it in memory, those of others are found by looking every 100 ms; one
+        looks for all that wait.
         """
-        until = monotonic() + timeout
-        while self._seen <= position_after:
-            left = until - monotonic()
-            if left <= 0:
-                return False
-            await self._pause(min(left, POLL))
+        if self._seen > position_after:
+            return True
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(timeout):
+                while self._seen <= position_after:
+                    self._look_out()
+                    await self._wake.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
         return True
 
-    async def _pause(self, seconds: float) -> None:
-        wake = self._wake
-        try:
-            async with asyncio.timeout(seconds):
-                await wake.wait()
-        except TimeoutError:
-            if monotonic() - self._looked >= POLL:
-                self._looked = monotonic()
-                try:
-                    await self.max_position()
-                except StoreUnavailable:
-                    return  # whoever waits goes on waiting: the database comes back
+    def _look_out(self) -> None:
+        if self._looking is not None and self._looking.done():
+            ended, self._looking = self._looking, None
+            ended.result()  # what went wrong with it is told, once, to somebody who waits
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look(), name=f"{self.service}-look")
+
+    async def _look(self) -> None:
+        """Looks for what other processes appended, as long as somebody waits for it."""
+        while self._waiting:
+            await asyncio.sleep(POLL)
+            with contextlib.suppress(StoreUnavailable):  # whoever waits goes on waiting: it comes back
+                await self.max_position()
 
     def _committed(self, position: int, entries: Sequence[LogEntry]) -> None:
         self._recent.add(entries)

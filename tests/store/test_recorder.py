@@ -284,15 +284,48 @@ async def test_waiting_is_woken_by_own_commits_and_finds_others(
     fresh: Database, make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In memory within the process, by looking across processes; a time-out says so."""
-    here, there = await make_recorder(fresh), await make_recorder(fresh)
-    assert not await here.wait_for(0, 0.05)
-    for recorder, looks_every in ((here, 3600.0), (there, 0.05)):
+    assert not await (await make_recorder(fresh)).wait_for(0, 0.05)
+    for own, looks_every in ((True, 3600.0), (False, 0.05)):
         monkeypatch.setattr(recorder_module, "POLL", looks_every)
+        here, there = await make_recorder(fresh), await make_recorder(fresh)
         position = await here.max_position()
         waiting = asyncio.create_task(here.wait_for(position, 60))
         await asyncio.sleep(0.01)
-        await recorder.append(Append(events=[opened()]))
+        await (here if own else there).append(Append(events=[opened()]))
         assert await waiting
+
+
+async def test_one_looks_for_all_that_wait_and_only_while_they_do(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is away is waited for; what else goes wrong with looking is told to the next that
+    waits."""
+    monkeypatch.setattr(recorder_module, "POLL", 0.001)
+    outcomes: list[Exception] = [StoreUnavailable("away"), StoreUnavailable("away"), ValueError("a defect")]
+    looked = asyncio.Event()
+
+    async def look() -> int:
+        if outcomes:
+            raise outcomes.pop(0)
+        looked.set()
+        return 0
+
+    monkeypatch.setattr(recorder, "max_position", look)
+    waiting = [asyncio.create_task(recorder.wait_for(0, 3600)) for _ in range(3)]
+
+    async def until_told() -> None:
+        while True:
+            await recorder.wait_for(0, 0.001)
+
+    with pytest.raises(ValueError, match="a defect"):
+        await until_told()
+    assert not await recorder.wait_for(0, 0.001)
+    await looked.wait()
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert recorder._looking is not None
+    await recorder._looking  # it ends of itself
 
 
 async def test_overload_is_refused_at_once(fresh: Database, make_recorder: MakeRecorder) -> None:
