@@ -1,7 +1,7 @@
 """Calls the endpoints that take a request and give a response; everything else goes on to FastAPI.
 
 Such an endpoint has nothing that FastAPI could resolve, and its layers before one take as long as a page. So
-FastAPI has these routes only for the document and to refuse other methods (ADR 12).
+FastAPI has these routes only for the document and to refuse other methods (ADR 22).
 """
 
 from __future__ import annotations
