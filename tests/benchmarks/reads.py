@@ -44,7 +44,7 @@ from tests.benchmarks.life import life, log_of
 from tests.benchmarks.load import drive
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import POOL, checkpoint, database, server
-from tests.benchmarks.write import CLERK, Target
+from tests.benchmarks.write import CLERK, WARM, Target
 from tests.processes import service
 
 SMALL, LARGE = 10_000, 300_000
@@ -157,7 +157,8 @@ async def fill(stack: Stack, name: str, events: int) -> Stores:
         await connection.close()
         await engine.dispose()
         await ledgers.dispose()
-    await _analysed(audit)
+    for store in (intake, audit):
+        await _analysed(store)
     return Stores(name, intake, audit, user, numbers, [row["stream"] for row in every])
 
 
@@ -201,9 +202,9 @@ async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[
     await reference.copy_records_to_table("plain_rows", records=rows)
 
 
-async def _analysed(audit: Store) -> None:
-    """As autovacuum leaves the tables behind a stream that has come to its end."""
-    connection = await asyncpg.connect(plain(audit.owner_url))
+async def _analysed(store: Store) -> None:
+    """As autovacuum leaves the tables behind a log that has come to its end."""
+    connection = await asyncpg.connect(plain(store.owner_url))
     try:
         await connection.execute("VACUUM ANALYZE")
     finally:
@@ -272,10 +273,14 @@ async def serving(stack: Stack, stores: Stores) -> AsyncIterator[dict[str, Targe
 async def in_turns(
     stack: Stack, asked: dict[str, dict[str, Read]], rounds: int = ROUNDS
 ) -> dict[str, dict[str, list[float]]]:
-    """Reads per second of each, round by round."""
+    """Reads per second of each, round by round. A round begins with a checkpoint and with readings that write
+    whole pages, once, behind it (`write` says why)."""
     rates: dict[str, dict[str, list[float]]] = {name: {side: [] for side in asked[name]} for name in asked}
     for turn in range(-1, rounds):  # the first one warms up
         await checkpoint(stack)
+        for target, make in (asked["case"]["ours"], asked["timeline"]["ours"]):
+            await drive(target.port, make, WARM)
+            await target.quiet()
         for name, sides in asked.items():
             for side in sorted(sides, reverse=bool(turn % 2)):
                 target, make = sides[side]
