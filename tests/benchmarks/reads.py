@@ -203,12 +203,13 @@ async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[
 
 
 async def _analysed(store: Store) -> None:
-    """As autovacuum leaves the tables behind a log that has come to its end."""
-    connection = await asyncpg.connect(plain(store.owner_url))
-    try:
-        await connection.execute("VACUUM ANALYZE")
-    finally:
-        await connection.close()
+    """As autovacuum leaves the tables behind a log that has come to its end. Each role may do its own."""
+    for url in (store.owner_url, store.url):
+        connection = await asyncpg.connect(plain(url))
+        try:
+            await connection.execute("VACUUM ANALYZE")
+        finally:
+            await connection.close()
 
 
 def gets(paths: list[str], token: str = "") -> Iterator[bytes]:
