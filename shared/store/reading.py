@@ -118,8 +118,12 @@ class Readers:
                 return connection, driver
             await _discard(connection)
         connection = await self._engine.connect()
-        driver = await driver_of(connection)
-        await driver.execute(_SETTINGS)
+        try:
+            driver = await driver_of(connection)
+            await driver.execute(_SETTINGS)
+        except BaseException:
+            await _discard(connection)
+            raise
         return connection, driver
 
     async def close(self) -> None:
