@@ -44,8 +44,9 @@ async def test_a_page_is_joined_without_remembering_its_rows(readers: Readers) -
 
 
 async def test_a_connection_that_cannot_be_set_up_is_given_back(
-    readers: Readers, monkeypatch: pytest.MonkeyPatch
+    readers: Readers, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
+    """And not left to the garbage collector, which says so."""
     with monkeypatch.context() as patched:
         patched.setattr(reading_module, "_SETTINGS", "SELECT pg_terminate_backend(pg_backend_pid())")
         for _ in range(2):
@@ -54,3 +55,4 @@ async def test_a_connection_that_cannot_be_set_up_is_given_back(
                     raise AssertionError("there is none")
     async with readers.using() as driver:
         assert await driver.fetchval("SELECT 1") == 1
+    assert [str(warning.message) for warning in recwarn] == []
