@@ -105,7 +105,8 @@ class Replays:
         Confidential fields are shown to the auditor, the reporter's identity is in no event. Readings are
         counted by who read, on the first page. `cursor` continues where a page ended.
         """
-        limit = max(1, page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX))
+        token = await auditor(self.face, request)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         by = _by(request)
         after = _cursor(request.query_params.get("cursor"), by)
 
@@ -114,7 +115,7 @@ class Replays:
                 replay.streams, replay.as_of, by, limit=limit + 1, subject=replay.subject, after=after
             )
 
-        replay, receipt, rows = await self._replay(request, "timeline", by, read)
+        replay, receipt, rows = await self._replay(request, token, "timeline", by, read)
         numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
         more, rows = len(rows) > limit, rows[:limit]
         body = {
@@ -129,7 +130,8 @@ class Replays:
     async def state(self, request: Request) -> Response:
         """Every stream of the case as it stood on a day. By recorded time each is, byte for byte, what its
         own service answered then."""
-        replay, receipt, rows = await self._replay(request, "state", _by(request), _whole)
+        token = await auditor(self.face, request)
+        replay, receipt, rows = await self._replay(request, token, "state", _by(request), _whole)
         told = self._of_cases(replay, _not_too_many(rows))
         views = states(told, replay.as_of, replay.by)
         body = {**replay.told(), "streams": list(views.values())}
@@ -137,11 +139,12 @@ class Replays:
 
     async def difference(self, request: Request) -> Response:
         """What happened between two instants (after the first, up to the second), and what it changed."""
+        token = await auditor(self.face, request)
         begin, end = _instant(request, "from"), _instant(request, "to")
         if begin is None or (end is not None and end < begin):
             refuse("E_SCHEMA", "§6.6", field="from", reason="needed, and not after `to`")
         replay, receipt, rows = await self._replay(
-            request, "difference", _by(request), _whole, as_of=end, since=begin
+            request, token, "difference", _by(request), _whole, as_of=end, since=begin
         )
         told = self._of_cases(replay, _not_too_many(rows))
         numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
@@ -160,8 +163,11 @@ class Replays:
 
         `withhold=L2` (the default) proves confidential events without showing them.
         """
+        token = await auditor(self.face, request)
         withhold: Withhold = _one_of(request, "withhold", get_args(Withhold), "L2")
-        _, receipt, rows = await self._replay(request, "bundle", _by(request), _whole)
+        _, receipt, rows = await self._replay(request, token, "bundle", _by(request), _whole)
+        if not rows:
+            refuse("E_SCHEMA", "§6.6", field="as_of", reason="nothing was known of the case by then")
         try:
             bundle, unproved = await bundle_of(self.cases, self.trees, _not_too_many(rows), withhold)
         except HistoryChanged:
@@ -175,6 +181,7 @@ class Replays:
     async def _replay(
         self,
         request: Request,
+        token: Token,
         action: Action,
         by: By,
         read: Callable[[Session, Replay], Awaitable[T]],
@@ -184,7 +191,6 @@ class Replays:
     ) -> tuple[Replay, str, T]:
         """Finds the case, reads of it if its auditor may, and records that before anything is told,
         refusals included. Returns the receipt of the record as well."""
-        token = await auditor(self.face, request)
         if since is None:
             as_of = _instant(request, "as_of")
         subject = request.query_params.get("subject")

@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.command import Command
@@ -166,6 +166,14 @@ def _add_operations(app: FastAPI, registry: CollectorRegistry, ready: Ready, dra
     app.add_api_route("/metrics", metrics, include_in_schema=False)
 
 
+def _methods_of(request: Request) -> list[str]:
+    """What may be asked of a path (RFC 9110 §10.2.1): FastAPI names the methods of its first route alone."""
+    routes = [
+        r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(request.scope["path"])
+    ]
+    return sorted({method for route in routes for method in route.methods or ()})
+
+
 def _add_problem_handlers(app: FastAPI) -> None:
     async def on_refusal(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, Refusal)
@@ -179,6 +187,8 @@ def _add_problem_handlers(app: FastAPI) -> None:
         assert isinstance(exc, HTTPException)
         code = {404: "E_NOT_FOUND", 405: "E_METHOD"}.get(exc.status_code, "E_SCHEMA")
         headers = {k.lower(): v for k, v in (exc.headers or {}).items()}
+        if exc.status_code == 405:
+            headers["allow"] = ", ".join(_methods_of(request))
         return problem(code, accept_language=language_of(request), headers=headers)
 
     app.add_exception_handler(Refusal, on_refusal)

@@ -27,11 +27,12 @@ PAGING = {
 }
 
 
-def documented(**parameters: str) -> dict[str, Any]:
-    """The parameters of a route for its OpenAPI document."""
+def documented(longest: int = 200, /, **parameters: str) -> dict[str, Any]:
+    """The parameters of a route for its OpenAPI document; a page of it has at most `longest` rows."""
+    forms = FORMS | {"limit": {"type": "integer", "minimum": 1, "maximum": longest}}
     return {
         "parameters": [
-            {"name": n, "in": "query", "required": False, "description": words, "schema": FORMS.get(n, TEXT)}
+            {"name": n, "in": "query", "required": False, "description": words, "schema": forms.get(n, TEXT)}
             for n, words in parameters.items()
         ]
     }
@@ -39,7 +40,6 @@ def documented(**parameters: str) -> dict[str, Any]:
 
 TEXT = {"type": "string"}
 FORMS: dict[str, dict[str, Any]] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": 200},
     "min_position": {"type": "integer", "minimum": 0, "maximum": 1 << 62},
     "organ": {"type": "string", "pattern": "^DI-[0-9]{2,9}$"},
     "colour": {"type": "string", "enum": list(get_args(Colour))},

@@ -275,21 +275,27 @@ async def test_a_changed_record_breaks_the_chain(told: Audit, database: Database
         ("timeline", {"as_of": "0001-01-01T00:00:00+14:00"}),
         ("timeline", {"by": "guessed"}),
         ("timeline", {"limit": "1001"}),
+        ("timeline", {"limit": "0"}),
         ("timeline", {"limit": "-1"}),
         ("timeline", {"cursor": "x"}),
         ("timeline", {"cursor": "W10"}),
         ("timeline", {"cursor": "WyJhIiwiaW50YWtlIiwxXQ"}),
-        ("timeline", {"subject": "a\x00b"}),
+        ("timeline", {"subject": "a b"}),
         ("state", {"by": ""}),
         ("difference", {}),
         ("difference", {"from": "2022-03-02T00:00:00Z", "to": "2022-03-01T00:00:00Z"}),
         ("bundle", {"withhold": "L1"}),
+        ("bundle", {"as_of": "2019-03-11T00:00:00Z"}),
+        ("bundle", {"as_of": "2019-03-11T00:00:00Z", "by": "occurred"}),
     ],
 )
 async def test_bad_questions_are_told_so(told: Audit, path: str, params: dict[str, str]) -> None:
+    """To who may ask, and to nobody else. Of a day before the case there is nothing to prove, ever."""
     answer = await told.get(f"{FIRST}/{path}", **params)
     assert (answer.status_code, answer.json()["code"]) == (422, "E_SCHEMA")
     assert answer.headers["content-type"] == "application/problem+json"
+    assert (await told.client.get(f"{FIRST}/{path}", params=params)).status_code == 401
+    assert (await told.get(f"{FIRST}/{path}", role="handler", **params)).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -297,6 +303,10 @@ async def test_bad_questions_are_told_so(told: Audit, path: str, params: dict[st
 )
 async def test_what_is_no_number_is_not_found(told: Audit, number: str) -> None:
     assert (await told.get(f"/v1/cases/{number}/timeline")).status_code == 404
+
+
+async def test_nul_is_refused_before_anything_else(told: Audit) -> None:
+    assert (await told.client.get(f"{FIRST}/timeline", params={"subject": "a\x00b"})).status_code == 422
 
 
 async def test_extreme_instants_are_no_defect(told: Audit) -> None:

@@ -667,7 +667,9 @@ def test_problems_speak_the_callers_language(world: World, accept: str | None, l
 def test_405_and_unknown_paths_are_problems_too(world: World, verifying: Story) -> None:
     client = world.client(HANDLER)
     refused(client.delete(verifying.case.path), "E_METHOD")
-    refused(client.put("/intake/v1/complaints"), "E_METHOD")
+    not_put = client.put("/intake/v1/complaints")
+    refused(not_put, "E_METHOD")
+    assert not_put.headers["allow"] == "GET, POST"
     hidden(client.get("/verification/v1/nonsense"))
     hidden(client.post(verifying.case.path + "/fly-away"))
 

@@ -395,6 +395,24 @@ def test_searches_that_are_none(world: World, asked: dict[str, str]) -> None:
     refused(world.get(CLERK, "/intake/v1/search/complaints", **asked), "E_SCHEMA")
 
 
+def test_pages_are_as_long_as_the_document_says(world: World, sought: Story) -> None:
+    document = world.client(None).get("/intake/openapi.json").json()
+    for path, asked in (
+        ("/v1/search/complaints", {"accused": "虚檀溪"}),
+        ("/v1/complaints/{id}/likely-duplicates", {}),
+        ("/v1/complaints", {}),
+        ("/v1/queue", {}),
+        ("/v1/deadlines", {}),
+        ("/v1/my-work", {}),
+    ):
+        told = {p["name"]: p["schema"] for p in document["paths"][path]["get"]["parameters"]}["limit"]
+        where = f"/intake{path}".replace("{id}", sought.complaint.id)
+        for limit in (told["minimum"], told["maximum"]):
+            assert world.get(CLERK, where, limit=limit, **asked).status_code == 200
+        for limit in (told["minimum"] - 1, told["maximum"] + 1):
+            refused(world.get(CLERK, where, limit=limit, **asked), "E_SCHEMA")
+
+
 # --- never by reporter (SEC-4, R27) ---
 
 

@@ -88,12 +88,13 @@ class SearchRoutes:
         self.desk = desk
 
     def add_to(self, app: FastAPI) -> None:
-        for path, endpoint, name, parameters in (
-            ("/v1/search/complaints", self.search, "SearchComplaints", PARAMETERS),
+        for path, endpoint, name, longest, parameters in (
+            ("/v1/search/complaints", self.search, "SearchComplaints", HITS_MAX, PARAMETERS),
             (
                 "/v1/complaints/{id}/likely-duplicates",
                 self.likely_duplicates,
                 "LikelyDuplicates",
+                LIKELY_MAX,
                 DUPLICATE_PARAMETERS,
             ),
         ):
@@ -104,7 +105,7 @@ class SearchRoutes:
                 operation_id=name,
                 response_class=Response,
                 tags=["reads"],
-                openapi_extra=query.documented(**parameters),
+                openapi_extra=query.documented(longest, **parameters),
             )
         cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
         columns = (desk.stream, desk.number, desk.received_on, cases.state, cases.organ)
