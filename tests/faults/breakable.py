@@ -12,6 +12,7 @@ from deploy.local.process import Child
 from deploy.local.stack import Stack
 from shared.failpoint import EXIT_CODE
 from shared.law.working_days import SHANGHAI
+from tests.faults.client import PATIENCE_SECONDS
 
 
 class BreakableStack(Stack):
@@ -43,9 +44,9 @@ class BreakableStack(Stack):
         for name in failpoints:
             self.start_service(name, wait=False)
 
-    def await_failpoints(self, seconds: float = 120) -> None:
+    def await_failpoints(self) -> None:
         """Waits until every armed service has died at its point, and starts each again unarmed."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + PATIENCE_SECONDS
         waiting = dict(self._failpoints)
         self._failpoints = {}
         while waiting and time.monotonic() < until:

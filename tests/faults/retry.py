@@ -14,6 +14,7 @@ from shared.bus.inbox import Inbox
 from shared.bus.parking import PgParkedStore
 from shared.service import build, handler
 from shared.settings import Settings
+from tests.faults.client import PATIENCE_SECONDS
 
 
 async def retry_parked(stack: Stack, service: str, source: str) -> int:
@@ -45,4 +46,4 @@ async def retry_parked(stack: Stack, service: str, source: str) -> int:
 def retry_audit(stack: Stack) -> None:
     """audit's own command for it."""
     command = [sys.executable, "-m", "services.audit.main", "retry"]
-    subprocess.run(command, env=stack.environment("audit"), cwd=ROOT, check=True, timeout=180)
+    subprocess.run(command, env=stack.environment("audit"), cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)

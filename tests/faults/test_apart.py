@@ -11,6 +11,7 @@ import nats
 import pytest
 
 from deploy.local.stack import Stack
+from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.picture import read_stream
 from tests.processes import service
 
@@ -44,7 +45,7 @@ async def test_one_accepts_and_the_other_publishes_and_fills_the_lists(stack: St
     async with (
         service(stack, "intake", ZM_ROLES="api") as (port, _),
         httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=30
+            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
         ) as client,
     ):
         first = await receive(client)
@@ -53,7 +54,7 @@ async def test_one_accepts_and_the_other_publishes_and_fills_the_lists(stack: St
         assert await published() == 0
         async with service(stack, "intake", ZM_ROLES="worker"):
             second = await receive(client)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (found := await listed(client, second["position"])) is None:
                     pass  # it has waited for a second itself
                 assert found == {first["id"], second["id"]}

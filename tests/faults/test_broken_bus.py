@@ -15,6 +15,7 @@ from shared.contracts.verification import VerificationConcluded
 from shared.event import Event, Meta, Recorded, event_class
 from shared.store.types import Append, LogEntry
 from tests.faults.breakable import BreakableStack
+from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.forger import Forger
 from tests.faults.journeys import ORGAN
 from tests.faults.ledger import Ledger
@@ -25,7 +26,6 @@ from tests.faults.verify import verify_all
 
 BEFORE, UNPUBLISHED, AFTER = 60, 60, 140
 """Acknowledged commands before the broker goes, while intake cannot publish, and in all of a test."""
-PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

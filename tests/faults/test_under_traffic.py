@@ -17,6 +17,7 @@ import pytest
 
 from deploy.local.stack import SERVICES
 from tests.faults.breakable import BreakableStack
+from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Observatory
 from tests.faults.traffic import Traffic
@@ -135,7 +136,7 @@ async def nats_lost_its_last_second(stack: BreakableStack, *, consumers_too: boo
     await asyncio.to_thread(shutil.copytree, store, older)
     stack.kill("nats", signal.SIGCONT)
     before = await taken_in()
-    async with asyncio.timeout(180):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await taken_in() < before + FORGOTTEN:
             await asyncio.sleep(0.05)
     await asyncio.to_thread(stack.kill_nats)

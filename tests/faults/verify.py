@@ -19,12 +19,11 @@ from shared.event import event_class
 from shared.law.working_days import local_date
 from shared.reaction import derived_id
 from tests.faults.breakable import BreakableStack
+from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.journeys import EVENTS
 from tests.faults.ledger import Ledger
 from tests.faults.picture import SOURCES, Observatory, Picture, Published, ServicePicture, Stored
 
-REST_SECONDS = 120.0
-"""I11: by then all lag must be gone."""
 MOST_TOLD = 12
 
 
@@ -32,16 +31,16 @@ class Violation(AssertionError):
     """An invariant that does not hold."""
 
 
-async def rest(stack: BreakableStack, seconds: float = REST_SECONDS) -> None:
+async def rest(stack: BreakableStack) -> None:
     """I11: waits until relays, inboxes, projections and schedulers have nothing left to do."""
     observatory = Observatory(stack)
     today = local_date(FileClock(stack.data.clock).now())
     loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
+    until = loop.time() + PATIENCE_SECONDS
     quiet, behind = 0, {"": 1}
     while quiet < 2:
         if loop.time() > until:
-            raise Violation(f"I11 still behind after {seconds:.0f} s: {behind}")
+            raise Violation(f"I11 still behind after {PATIENCE_SECONDS:.0f} s: {behind}")
         await asyncio.sleep(0.25)
         behind = await observatory.lags(today)
         quiet = 0 if behind else quiet + 1
