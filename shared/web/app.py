@@ -23,13 +23,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.command import Command
-from shared.refusal import Refusal
 from shared.web.commands import CommandRoutes, Face
 from shared.web.direct import Direct
 from shared.web.endpoints import Endpoints
 from shared.web.middleware import Carrier, Envelope, HttpMetrics, language_of
 from shared.web.openapi import command_path, document, operation_ids, posted
-from shared.web.problems import problem, refusal_problem, schema_problem
+from shared.web.problems import problem, schema_problem
 from shared.web.values import json_response
 
 Ready = Callable[[], Awaitable[dict[str, bool]]]
@@ -175,9 +174,7 @@ def _methods_of(request: Request) -> list[str]:
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    async def on_refusal(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, Refusal)
-        return refusal_problem(exc, language_of(request))
+    """What FastAPI finds wrong by itself. What an endpoint raises is told by the envelope."""
 
     async def on_invalid(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestValidationError)
@@ -191,6 +188,5 @@ def _add_problem_handlers(app: FastAPI) -> None:
             headers["allow"] = ", ".join(_methods_of(request))
         return problem(code, accept_language=language_of(request), headers=headers)
 
-    app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
