@@ -183,7 +183,7 @@ CATALOGUE: dict[str, Entry] = {
         500, "系统出现故障，未作任何处理，已记录。", "A defect: nothing was done, and it was recorded."
     ),
     "E_NOT_YET": Entry(
-        503, "所求版本的读模型尚未就绪。", "The read model has not reached that position yet."
+        503, "所求版本的读模型尚未就绪。", "The read model is not there yet, or not at that position."
     ),
     "E_TEXT_MISSING": Entry(409, "尚未生成澄清文本。", "The clarification text has not been rendered yet."),
 }

@@ -192,7 +192,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         face=face,
         commands=service.commands,
         registry=registry,
-        ready=lambda: _ready(engine),
+        ready=lambda: _ready(engine, projector),
         draining=draining,
         lifespan=lambda app: _life(service, parts, draining),
         max_body=settings.max_body_bytes,
@@ -210,13 +210,13 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     return app, parts
 
 
-async def _ready(engine: AsyncEngine) -> dict[str, bool]:
+async def _ready(engine: AsyncEngine, projector: Projector) -> dict[str, bool]:
     try:
         async with asyncio.timeout(1), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, OSError, TimeoutError):
-        return {"database": False}
-    return {"database": True}
+        return {"database": False, "read_models": projector.prepared}
+    return {"database": True, "read_models": projector.prepared}
 
 
 @asynccontextmanager

@@ -85,8 +85,6 @@ class Demo:
     def _audit(self, path: str, **params: Any) -> dict[str, Any]:
         given = {k: v for k, v in params.items() if v is not None}
         answer = self.player.get(self.scenario["replay"]["auditor"], f"/audit/v1{path}", **given)
-        if answer.status_code != 200:
-            raise Departure(f"audit {path}: {answer.status_code} {answer.text}")
         body: dict[str, Any] = answer.json()
         return body
 

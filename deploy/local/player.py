@@ -175,12 +175,13 @@ class Player:
         return self._clients[who]
 
     def get(self, who: str, path: str, **params: Any) -> httpx.Response:
-        """What one person reads. As every client that is told `E_NOT_YET`, it asks again."""
+        """One person's reading. As every client that is told `E_NOT_YET`, it asks again; raises Departure at
+        any other answer than the one that was asked for."""
         until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            answer = self.client(who).get(path, params=params or None)
-            if answer.status_code != 503 or time.monotonic() > until or answer.json()["code"] != "E_NOT_YET":
-                return answer
+        while (answer := self.client(who).get(path, params=params or None)).status_code != 200:
+            if answer.json()["code"] != "E_NOT_YET" or time.monotonic() > until:
+                raise Departure(f"{who} reads {path}: {answer.status_code} {answer.text}")
+        return answer
 
     # --- commands ----------------------------------------------------------------------------------
 
@@ -260,8 +261,6 @@ class Player:
     def read(self, case: Case, who: str) -> dict[str, Any]:
         """The case as a member of staff reads it now."""
         answer = self.get(who, f"/{case.service}/v1/{case.plural}/{case.id}")
-        if answer.status_code != 200:
-            raise Departure(f"{who} reads {case.plural}: {answer.status_code} {answer.text}")
         view: dict[str, Any] = answer.json()
         self.answers.append((self.now, case.service, view))
         return view

@@ -145,6 +145,11 @@ class Projector:
                     .on_conflict_do_nothing()
                 )
 
+    @property
+    def prepared(self) -> bool:
+        """Whether every read model has its tables, so that it can be asked at all."""
+        return self._positions.keys() >= self._projections.keys()
+
     async def position(self, name: str) -> int:
         """How far a projection has read, as its tables show it."""
         projection = self._projections[name]
@@ -154,12 +159,13 @@ class Projector:
         return position
 
     async def wait_for(self, name: str, position: int, timeout: float = 1.0) -> bool:  # noqa: ASYNC109
-        """Waits until a read model shows a position; False when the time is over first.
+        """Waits until a read model shows a position; False when the time is over first. One whose tables are
+        not there yet shows none, not even 0.
 
         Works in a process that does not run the loops, too: it then looks every 50 ms.
         """
         until = monotonic() + timeout
-        while self._positions.get(name, 0) < position:
+        while self._positions.get(name, -1) < position:
             left = until - monotonic()
             if left <= 0:
                 return False
@@ -178,6 +184,8 @@ class Projector:
         while True:
             try:
                 await self.prepare()
+                for name in self._projections:
+                    await self.position(name)
                 return
             except Exception as error:
                 log.warning("projections.failing", error=_kind(error), retry_in=delay)

@@ -150,8 +150,8 @@ def _add_operations(app: FastAPI, registry: CollectorRegistry, ready: Ready, dra
         return json_response({"live": True})
 
     async def readyz() -> Response:
-        """The database answers and nobody asked us to stop. The broker's absence does not matter:
-        complaints must be accepted without it."""
+        """The database answers, the read models have their tables, and nobody asked us to stop. The broker's
+        absence does not matter: complaints must be accepted without it."""
         state = await ready()
         ok = all(state.values()) and not draining[0]
         return json_response({"ready": ok, **state}, 200 if ok else 503)

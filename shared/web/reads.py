@@ -307,10 +307,10 @@ class Reads:
         return token
 
     async def caught_up(self, request: Request, *others: str) -> None:
-        """Waits until the read model, and other projections that an answer is made of, hold what the caller
-        has seen, at most a second (503 E_NOT_YET)."""
+        """Waits until the read model, and other projections that an answer is made of, are there and hold
+        what the caller has seen, at most a second (503 E_NOT_YET)."""
         position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
-        for name in (self.book.name, *others) if position else ():
+        for name in (self.book.name, *others):
             if not await self.projector.wait_for(name, position, WAIT_SECONDS):
                 refuse("E_NOT_YET", position=position)
 

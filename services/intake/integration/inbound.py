@@ -274,7 +274,7 @@ class PlatformRoutes:
         after = page_number(request.query_params.get("after"), "after", 0, 1 << 62)
         limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
         position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
-        if position and not await self.parts.projector.wait_for(self.book.name, position, 1.0):
+        if not await self.parts.projector.wait_for(self.book.name, position, 1.0):
             refuse("E_NOT_YET", position=position)
         s = self.book.statuses.c
         query = (
