@@ -31,12 +31,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
+import socket
+import struct
+import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+import httpx
 import nats
 import psycopg
 import pytest
@@ -266,6 +271,46 @@ def test_sec3_no_answer_tells_it_but_those_that_the_law_has(worlds: Worlds, sear
 def _as_sources(answers: list[Answer]) -> Iterator[Found]:
     for n, answer in enumerate(answers):
         yield str(n), (answer.body + json.dumps(answer.headers, ensure_ascii=False)).encode()
+
+
+ADDRESS = "127.0.0.77"
+"""Where a reporter's telephone stands."""
+
+
+def break_off(stack: Stack, path: str, phase: str) -> None:
+    """One connection from an address of its own that is reset in the middle, as when a telephone loses its
+    network."""
+    head = f"POST /intake{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    sent = {
+        "header": head,
+        "body": f"{head}Content-Length: 4000\r\n\r\n" + '{"text": "' + "字" * 300,
+        "chunk": f"{head}Transfer-Encoding: chunked\r\n\r\n400\r\n" + '{"text": "',
+        "answer": f"{head}Content-Length: 2\r\n\r\n{{}}",
+    }[phase]
+    port = int(stack.front_url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), source_address=(ADDRESS, 0)) as phone:
+        phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        phone.sendall(sent.encode())
+        if phase != "answer":
+            time.sleep(0.05)  # so that it has reached the service; nothing is read from it, nor waited for
+
+
+def test_sec6_who_breaks_off_leaves_no_address(stack: Stack) -> None:
+    """Every public route, in every phase of a request. The front door is ended before the search, so that
+    all it will ever write is written; the log of a service tells no instant of it either."""
+    paths = httpx.get(f"{stack.direct_url('intake')}/openapi.json", timeout=60, trust_env=False).json()["paths"]
+    public = [path for path, of in paths.items() if path.startswith("/v1/reports") and "post" in of]
+    assert len(public) >= 5
+    before = len((stack.data.log("intake")).read_bytes())
+    for path in public:
+        for phase in ("header", "body", "chunk", "answer") * 5:
+            break_off(stack, path.replace("{", "").replace("}", ""), phase)
+    stack.kill("caddy", signal.SIGTERM)
+    stack.start_service("caddy")
+    sources = [*everywhere.files(stack), *everywhere.logs(stack), *everywhere.metrics(stack)]
+    assert len(sources) > 1000
+    assert [where for where, content in sources if ADDRESS.encode() in content] == []
+    assert len((stack.data.log("intake")).read_bytes()) == before
 
 
 def test_sec7_no_code_lies_anywhere(worlds: Worlds, stack: Stack) -> None:
