@@ -58,6 +58,7 @@ from shared.web.app import Application, make_app
 from shared.web.commands import Face
 from shared.web.direct import CommandProtocol
 from shared.web.metrics import BusMetrics
+from shared.web.places import Places
 from shared.web.reads import Reads
 from shared.web.recusals import RecusalRequests
 
@@ -156,7 +157,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
     screen = RemoteScreen(client, bus_key)
     gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, screen)
-    face = Face(gatekeeper, verifier)
+    face = Face(gatekeeper, verifier, Places(sealer))
     readers = Readers(open_engine(settings.database_url, size=settings.pool_size), settings.pool_size)
     reading = Reading(readers)
     reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, reading, book, clock)

@@ -97,7 +97,7 @@ class IntakeRoutes:
         name = request.query_params.get("name", "").strip()
         if not name or len(name) > 60:
             refuse("E_SCHEMA", "R55", field="name")
-        await self._caught_up(request)
+        await self._caught_up(request, token)
         rows = await self.parts.reading.rows(self._called, token.organ, name=name)
         entries = [register_id(row["ref"]) for row in rows]
         await self.parts.reads.note_readings(token, {"accused-search": entries}, request)
@@ -121,7 +121,7 @@ class IntakeRoutes:
         organs = self.parts.law.organs
         if entry is None or not any(organs.is_ancestor_or_self(token.organ, o) for o in entry.organs):
             refuse("E_NOT_FOUND")
-        await self._caught_up(request)
+        await self._caught_up(request, token)
         values = {"person": token.person, "ref": ref}
         rows = await self.parts.reading.rows(self._about, Sight.of(token), **values)
         await self.parts.reads.note_reading(token, entry, "accused-history", request)
@@ -183,8 +183,8 @@ class IntakeRoutes:
             refuse("E_FORBIDDEN_ROLE")
         return token
 
-    async def _caught_up(self, request: Request) -> None:
-        await self.parts.reads.caught_up(request, self.accused.name)
+    async def _caught_up(self, request: Request, token: Token) -> None:
+        await self.parts.reads.caught_up(request, token, self.accused.name)
 
 
 def _label(parcel: Parcel, complaint: Complaint) -> dict[str, Any]:

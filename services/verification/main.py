@@ -27,7 +27,7 @@ def facts(parts: Parts) -> Facts:
         assert isinstance(command, SendQuarterlyFeedback)
         position = await parts.recorder.max_position()
         if not await parts.projector.wait_for(parts.book.name, position, PATIENCE_SECONDS):
-            refuse("E_NOT_YET", position=position)
+            refuse("E_NOT_YET")
         owed = parts.book.deadlines
         query = select(owed.c.stream).where(
             owed.c.deadline == "DL-07", owed.c.met.is_(False), owed.c.organ == ctx.actor.organ

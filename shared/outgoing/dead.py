@@ -59,9 +59,7 @@ class DeadLetters:
                 in_query("after", "`next` of the page before."),
                 whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE),
             ],
-            answer=page(
-                row_of(e.key, e.kind, e.attempts, e.error, e.created_at), {"type": ["string", "null"]}
-            ),
+            answer=page(row_of(e.key, e.kind, e.attempts, e.error, e.created_at)),
         )
         describe(
             app,

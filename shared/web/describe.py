@@ -60,12 +60,16 @@ def whole(name: str, words: str, *, minimum: int = 0, maximum: int = 1 << 62, **
 
 BINARY: Schema = {"type": "string", "format": "binary"}
 """Bytes, as the body of a request or an answer."""
-MIN_POSITION = whole("min_position", "Waits until the read model holds this position; 503 after a second.")
+CURSOR = in_query("cursor", "`next` of the page before.")
+MIN_POSITION = in_query(
+    "min_position",
+    "`Position` of an answer to the same caller: waits until the read model holds it, 503 after a second.",
+)
 
 
 def row_of(*columns: Column[Any], **more: Schema) -> Schema:
-    """A row of a read model as JSON, by the types of its columns."""
-    properties = {c.name: _of_column(c) for c in columns} | more
+    """A row of a read model as JSON, by the types of its columns; without its place in the log (B53)."""
+    properties = {c.name: _of_column(c) for c in columns if c.name != "position"} | more
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
@@ -83,9 +87,9 @@ def _of_column(column: Column[Any]) -> Schema:
     return {**schema, "type": [schema["type"], "null"]} if column.nullable else dict(schema)
 
 
-def page(item: Schema, next: Schema | None = None) -> Schema:
+def page(item: Schema) -> Schema:
     """A page of items; `next` is null on the last one."""
-    return answer(items=array(item), next=next or {"type": ["integer", "null"]})
+    return answer(items=array(item), next={"type": ["string", "null"]})
 
 
 def answer(*named: dict[str, Schema], **more: Schema) -> Schema:

@@ -50,12 +50,11 @@ MEANINGS = {
 
 ANSWER: Schema = {
     "type": "object",
-    "description": "What became of a command: the case, and the version and position of its last event.",
-    "required": ["id", "version", "position", "number", "state"],
+    "description": "What became of a command: the case, and the version of its last event.",
+    "required": ["id", "version", "number", "state"],
     "properties": {
         "id": {"type": "string", "format": "uuid"},
         "version": {"type": "integer", "minimum": 1},
-        "position": {"type": "integer", "minimum": 1},
         "number": {"type": "string"},
         "state": {"type": "string"},
     },
@@ -66,9 +65,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Position": {
-        "description": "The position of the last event in the service's log: `min_position` of a read that "
-        "must hold it.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "description": "`min_position` of a read that must hold what was done, for the same caller; sealed.",
+        "schema": {"type": "string"},
     },
     "Location": {
         "description": "The new case, relative to the request's own address.",
@@ -235,7 +233,10 @@ def _command(
     match["schema"]["examples"] = ['"7"']
     shared = [{"$ref": f"#/components/parameters/{p['name']}"} for p in COMMAND_HEADERS]
     operation["parameters"] = [*id, *([] if command.creates else [match]), *shared]
-    headers = ["ETag", "Position", *(["Location"] if command.creates else [])]
+    headers = [
+        *("ETag", *([] if gate.anyone else ["Position"])),
+        *(["Location"] if command.creates else []),
+    ]
     success = {
         "description": "Done; the events are durable.",
         "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},

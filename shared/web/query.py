@@ -23,7 +23,7 @@ ORGAN = re.compile(r"^DI-[0-9]{2,9}\Z")
 PAGING = {
     "limit": "How many rows at most.",
     "cursor": "`next` of the page before.",
-    "min_position": "The read model is to hold at least this position of the log.",
+    "min_position": "`Position` of an answer to the same caller: the read model is to hold it.",
 }
 
 
@@ -40,7 +40,6 @@ def documented(longest: int = 200, /, **parameters: str) -> dict[str, Any]:
 
 TEXT = {"type": "string"}
 FORMS: dict[str, dict[str, Any]] = {
-    "min_position": {"type": "integer", "minimum": 0, "maximum": 1 << 62},
     "organ": {"type": "string", "pattern": "^DI-[0-9]{2,9}$"},
     "colour": {"type": "string", "enum": list(get_args(Colour))},
     "suggested": {"type": "boolean"},

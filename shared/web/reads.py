@@ -51,7 +51,17 @@ from shared.store.types import Append
 from shared.view import VIEW, fold_view
 from shared.web import query
 from shared.web.commands import Face
-from shared.web.describe import MIN_POSITION, describe, in_header, in_path, in_query, page, row_of, whole
+from shared.web.describe import (
+    CURSOR,
+    MIN_POSITION,
+    describe,
+    in_header,
+    in_path,
+    in_query,
+    page,
+    row_of,
+    whole,
+)
 from shared.web.shelf import Shelf
 from shared.web.values import instant, json_response, object_id, page_number
 
@@ -89,7 +99,7 @@ ASKED_FOR = in_header(
 )
 """The header of a reading that is recorded with its purpose (SEC-9)."""
 LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
-PAGING = [LIMIT, whole("before", "`next` of the page before."), MIN_POSITION]
+PAGING = [LIMIT, CURSOR, MIN_POSITION]
 PERSON = given("person", Text())
 """Who asks, in the statements of lists."""
 BEFORE = given("before", BigInteger())
@@ -155,7 +165,6 @@ class Reads:
                     *(d.stream, cases.number, cases.kind, cases.organ, d.deadline, d.breached),
                     **{"reminded": {"type": "boolean"}, **COLOURED},
                 ),
-                {"type": ["string", "null"]},
             ),
         )
 
@@ -222,7 +231,8 @@ class Reads:
             limit, values = await self._paging(request, token)
             asked = {} if state is None else {"state": state}
             of = (kind.kind, Sight.of(token), frozenset(asked), limit)
-            return _page(await self.reading.rows(self._cases_of, *of, **values, **asked), limit)
+            rows = await self.reading.rows(self._cases_of, *of, **values, **asked)
+            return self.page(token, rows, limit)
 
         return list_cases
 
@@ -237,7 +247,7 @@ class Reads:
         """The cases that the caller is assigned to, or that are about him, by the last change."""
         token = await self.face.token(request)
         limit, values = await self._paging(request, token)
-        return _page(await self.reading.rows(self._mine, limit, **values), limit)
+        return self.page(token, await self.reading.rows(self._mine, limit, **values), limit)
 
     def _mine(self, limit: int) -> Select[Any]:
         cases, work = self.book.cases, self.book.work
@@ -251,7 +261,7 @@ class Reads:
         `colour`."""
         token = await self.staff(request)
         query.only(request, DEADLINE_PARAMETERS)
-        await self.caught_up(request)
+        await self.caught_up(request, token)
         colours, asked = self.colours(), dict[str, Any]()
         organ = query.organ(request)
         if (colour := query.choice(request, "colour", COLOURS)) is not None:
@@ -306,13 +316,25 @@ class Reads:
             refuse("E_FORBIDDEN_ROLE")
         return token
 
-    async def caught_up(self, request: Request, *others: str) -> None:
+    async def caught_up(self, request: Request, token: Token, *others: str) -> None:
         """Waits until the read model, and other projections that an answer is made of, are there and hold
-        what the caller has seen, at most a second (503 E_NOT_YET)."""
-        position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
+        what the caller has done, at most a second (503 E_NOT_YET). Nobody can wait for a position that they
+        were not given: it would tell when somebody else acted (SEC-1, B53)."""
+        given = request.query_params.get("min_position")
+        position = self.face.places.open(token.person, given, "min_position", 0)
         for name in (self.book.name, *others):
             if not await self.projector.wait_for(name, position, WAIT_SECONDS):
-                refuse("E_NOT_YET", position=position)
+                refuse("E_NOT_YET")
+
+    def behind(self, request: Request, token: Token) -> int:
+        """The position behind which a page begins, of the latest first."""
+        return self.face.places.open(token.person, request.query_params.get("cursor"), "cursor", 1 << 62)
+
+    def page(self, token: Token, rows: list[dict[str, Any]], limit: int) -> Response:
+        """Rows of the latest first, each without its place in the log; `next` is that of the last one."""
+        places = [row.pop("position") for row in rows]
+        last = self.face.places.seal(token.person, places[-1]) if len(rows) == limit else None
+        return json_response({"items": rows, "next": last})
 
     async def note_reading(self, token: Token, aggregate: Aggregate, fields: str, request: Request) -> None:
         """The access record of one reading, durable before the answer is given (SEC-9)."""
@@ -412,18 +434,13 @@ class Reads:
 
     async def _paging(self, request: Request, token: Token) -> tuple[int, dict[str, Any]]:
         """How long a page by position is, and the values of its statement."""
-        await self.caught_up(request)
+        await self.caught_up(request, token)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
-        return limit, {"person": token.person, "before": before}
+        return limit, {"person": token.person, "before": self.behind(request, token)}
 
 
 def _latest(rows: Select[Any], position: ColumnElement[int], limit: int) -> Select[Any]:
     return rows.where(position < BEFORE).order_by(position.desc()).limit(limit)
-
-
-def _page(rows: list[dict[str, Any]], limit: int) -> Response:
-    return json_response({"items": rows, "next": rows[-1]["position"] if len(rows) == limit else None})
 
 
 def purpose_of(request: Request, *, required: bool = False) -> str:

@@ -16,7 +16,7 @@ from shared.refusal import refuse
 from shared.security.roles import INTERNAL_SUPERVISOR
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import BEFORE, PAGE, PAGE_MAX, PAGING, Reads, Sight
-from shared.web.values import json_response, page_number
+from shared.web.values import page_number
 
 
 class RecusalRequests:
@@ -55,9 +55,9 @@ class RecusalRequests:
         watching = INTERNAL_SUPERVISOR in token.roles
         if not watching and not token.roles.intersection(RECUSAL_DECIDERS):
             refuse("E_FORBIDDEN_ROLE", "A48")
-        await self.reads.caught_up(request)
+        await self.reads.caught_up(request, token)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
+        before = self.reads.behind(request, token)
         of, items = (Sight.of(token), limit), list[dict[str, Any]]()
         while len(items) < limit:
             values = {"person": token.person, "before": before}
@@ -69,8 +69,7 @@ class RecusalRequests:
                 break
             before = rows[-1]["position"]
         # What is not shown tells nothing, by its place in the order neither.
-        full = items[:limit] if len(items) >= limit else []
-        return json_response({"items": items[:limit], "next": full[-1]["position"] if full else None})
+        return self.reads.page(token, items[:limit], limit)
 
     def _asked(self, sight: Sight, limit: int) -> Select[Any]:
         cases, asked = self.reads.book.cases, self.reads.book.recusals

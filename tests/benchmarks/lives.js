@@ -27,12 +27,13 @@ function told(step, answer, took = answer.timings.duration) {
 function give(step, path, token, body, headers = {}) {
   const key = `life-${__ENV.RUN}-${exec.vu.idInTest}-${exec.vu.iterationInScenario}-${step}`;
   const sent = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': key };
-  return told(step, http.post(AT + path, JSON.stringify(body), { headers: { ...sent, ...headers } }));
+  const answer = http.post(AT + path, JSON.stringify(body), { headers: { ...sent, ...headers } });
+  return { ...told(step, answer), position: answer.headers.Position };
 }
 
 // Whoever is told that the read model is not there yet (E_NOT_YET) asks again; the step is as long as all of it.
 function search(query) {
-  const headers = { authorization: `Bearer ${__ENV.CLERK}` };
+  const headers = { authorization: `Bearer ${__ENV.HEAD}` };
   const began = Date.now();
   let answer;
   do {

@@ -15,6 +15,7 @@ import pytest
 from deploy.local.stack import Stack
 from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.picture import read_stream
+from tests.harness import end_of
 from tests.processes import service
 
 LISTS = {"/v1/complaints", "/v1/deadlines", "/v1/my-work", "/v1/queue"}
@@ -55,7 +56,7 @@ async def test_one_accepts_and_the_other_publishes_and_fills_the_lists(stack: St
                 while (found := await listed(client, second["position"])) is None:
                     pass  # it has waited for a second itself
                 assert found >= {first["id"], second["id"]}
-                while await published() < second["position"]:
+                while await published() < end_of(stack, "intake"):
                     await asyncio.sleep(0.05)
 
 
@@ -117,11 +118,10 @@ async def clerk(stack: Stack, port: int) -> httpx.AsyncClient:
 async def receive(client: httpx.AsyncClient) -> dict[str, Any]:
     answer = await client.post("/v1/complaints", content=COMPLAINT)
     assert answer.status_code == 201
-    told: dict[str, Any] = answer.json()
-    return told
+    return {**answer.json(), "position": answer.headers["position"]}
 
 
-async def listed(client: httpx.AsyncClient, position: int) -> set[str] | None:
+async def listed(client: httpx.AsyncClient, position: str) -> set[str] | None:
     """The cases of the list that holds a position; None where it is not there yet."""
     found = await client.get("/v1/complaints", params={"min_position": position})
     if found.status_code == 503:

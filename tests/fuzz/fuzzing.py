@@ -41,6 +41,7 @@ from tests.harness import (
     Organ,
     Story,
     World,
+    place_of,
     sub,
 )
 
@@ -313,7 +314,8 @@ class Fuzz:
         assume(not OF_THE_MESSAGE & {name.lower() for name in asked.headers})
         assert asked.meta is not None
         if asked.query.get("min_position", "") != "" and not asked.meta.generation.mode.is_negative:
-            asked.query = {**asked.query, "min_position": 1}  # a later one is waited for
+            place = place_of(self.world.stack, who, f"/{service}/", 1)  # a later one is waited for
+            asked.query = {**asked.query, "min_position": place}
         answer = asked.call(self.base(service), session=self.session, headers=self.headers(who))
         self.judge(asked, answer)
         return answer

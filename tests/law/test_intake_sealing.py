@@ -25,6 +25,7 @@ from tests.harness import (
     done,
     hidden,
     person,
+    place_of,
     refused,
     sub,
 )
@@ -88,7 +89,8 @@ def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]
         f"/audit/v1/cases/{case.id}/state",
         f"/audit/v1/cases/{case.id}/bundle",
     ]
-    seen = [f"{p}{'&' if '?' in p else '?'}min_position={position}" for p in paths if "/audit" not in p]
+    place = place_of(world.stack, who, "/intake/v1", position)
+    seen = [f"{p}{'&' if '?' in p else '?'}min_position={place}" for p in paths if "/audit" not in p]
     answers = [world.get(who, p) for p in (*seen, *(p for p in paths if "/audit" in p))]
     # Each was asked rightly: seen, not his to see, or not there.
     assert {a.status_code for a in answers} <= {200, 403, 404}, [a.text for a in answers]

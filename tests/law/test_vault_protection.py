@@ -138,7 +138,7 @@ def listed(world: World, who: str) -> set[str]:
     page: dict[str, Any] = {"next": 1 << 60}
     while page["next"] is not None:
         page = world.get(
-            who, BASE, limit=200, min_position=world.position("vault"), before=page["next"]
+            who, BASE, limit=200, min_position=world.position("vault"), cursor=page["next"]
         ).json()
         cases += page["items"]
     clocks = world.paged(who, "/intake/vault/v1/deadlines", min_position=world.position("vault"))

@@ -13,9 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
 
 from deploy.documents import openapi, vault_openapi
-from tests.harness import CITY, COUNTY, OTHER_COUNTY, OTHER_TOWN, PROVINCE, SUBJECT, TOWN
+from tests.harness import (
+    CITY,
+    COUNTY,
+    OTHER_COUNTY,
+    OTHER_TOWN,
+    PLACE,
+    PROVINCE,
+    SUBJECT,
+    TOWN,
+    World,
+)
 from tests.scenarios.doors import CANARY, PLATFORM, QUARTER, Doors, values_of
 
 READERS: Mapping[str, str | None] = {
@@ -240,16 +253,23 @@ def survey(doors: Doors) -> dict[Asked, str]:
         for route in routes():
             read = READS[route.name]
             end = ends[route.name.partition(" ")[0]]
-            fresh = f"&min_position={end}" if "min_position" in route.parameters else ""
             headers = {"purpose": "survey"} if "Purpose" in route.parameters else {}
             for place, url in _places(route, read, doors):
-                ask = partial(world.ask_again, path=url + fresh, headers=headers)
+                fresh = {"min_position": end} if "min_position" in route.parameters else {}
+                ask = partial(_asked, world, url, fresh, headers)
                 for reader, answer in zip(READERS, pool.map(ask, READERS.values()), strict=True):
                     told = _neutral(answer.text, names, read.random)
                     found[route.name, reader, place] = (
                         f"{answer.status_code} {answer.headers.get('etag', '')} {told}"
                     )
     return found
+
+
+def _asked(
+    world: World, url: str, params: Mapping[str, int], headers: Mapping[str, str], who: str | None
+) -> httpx.Response:
+    path, _, query = url.partition("?")
+    return world.ask_again(who, path, {**dict(parse_qsl(query, keep_blank_values=True)), **params}, headers)
 
 
 def _places(route: Route, read: Read, doors: Doors) -> Iterator[tuple[str, str]]:
@@ -279,10 +299,8 @@ def _neutral(text: str, names: Mapping[str, str], random: tuple[str, ...]) -> st
         return text
 
     def member(name: str, value: Any) -> Any:
-        """Of what is sealed the length is left; the position in a log is the order of what came at once."""
-        if name == "sealed":
-            return len(value)
-        return None if name == "position" else plain(value)
+        """Of what is sealed the length is left."""
+        return len(value) if name == "sealed" else plain(value)
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -290,7 +308,7 @@ def _neutral(text: str, names: Mapping[str, str], random: tuple[str, ...]) -> st
         if isinstance(value, list):
             return sorted((plain(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
         if isinstance(value, str):
-            return RANDOM.sub(lambda m: names.get(m.group(0), "<id>"), value)
+            return PLACE.sub("<place>", RANDOM.sub(lambda m: names.get(m.group(0), "<id>"), value))
         return value
 
     return json.dumps(plain(value), ensure_ascii=False, sort_keys=True)

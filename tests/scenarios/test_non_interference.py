@@ -25,7 +25,7 @@ from deploy.local.player import SHANGHAI
 from deploy.local.stack import Stack
 from services.audit.tables import PUBLISHERS
 from shared.store.sealing import Sealer
-from tests.harness import files_of
+from tests.harness import PLACE, end_of, files_of, place_of
 
 pytestmark = pytest.mark.external
 
@@ -67,12 +67,16 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     played = Played(stack)
     clients: dict[str, httpx.Client] = {}
 
-    def call(who: str, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def call(who: str, method: str, path: str, *, fresh: bool = False, **arguments: Any) -> httpx.Response:
+        """`fresh`: of a read model that holds everything so far."""
+        if fresh:
+            place = place_of(stack, who, path, end_of(stack, "intake"))
+            arguments["params"] = {**arguments.get("params", {}), "min_position": place}
         if who not in clients:
             token = stack.client_token() if who == "platform" else stack.token(who)
             clients[who] = door(stack.front_url, token)
         answer = clients[who].request(method, path, **arguments)
-        told = {k: v for k, v in answer.headers.items() if k in ("etag", "position", "location")}
+        told = {k: v for k, v in answer.headers.items() if k in ("etag", "location")}
         played.answers.append(f"{who} {method} {path} {answer.status_code} {told} {answer.text}")
         return answer
 
@@ -117,8 +121,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     )
     etag = call(head, "GET", at).headers["etag"]
     call(head, "POST", f"{at}/accept-complaint", json={"handling_dept": "dept"}, headers={"if-match": etag})
-    handed = call(head, "POST", f"{at}/transfer-to-handler", json={})
-    known = {"min_position": handed.headers["position"]}
+    call(head, "POST", f"{at}/transfer-to-handler", json={})
     dept = f"handling_dept_head@{TOWN}"
     client = door(stack.front_url, stack.token(dept))
     [row] = until(lambda: client.get("/verification/v1/cases").json().get("items"))
@@ -128,16 +131,16 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     call(f"handler@{TOWN}", "GET", case)
     call(f"handler@{TOWN}", "GET", at)  # not his to know of
     call("subject-feng", "GET", at)
-    call("subject-feng", "GET", "/intake/v1/my-work", params=known)
-    call(clerk, "GET", "/intake/v1/complaints", params=known)
-    call(clerk, "GET", "/intake/v1/deadlines", params=known)
-    call(clerk, "GET", "/intake/v1/queue", params=known)
+    call("subject-feng", "GET", "/intake/v1/my-work", fresh=True)
+    call(clerk, "GET", "/intake/v1/complaints", fresh=True)
+    call(clerk, "GET", "/intake/v1/deadlines", fresh=True)
+    call(clerk, "GET", "/intake/v1/queue", fresh=True)
     for word in ("冯虚七", "安置补偿款", *FIRST.values(), *SECOND.values()):
         for name in ("accused", "text"):
-            call(clerk, "GET", "/intake/v1/search/complaints", params={name: word, **known})
-    call(clerk, "GET", f"{at}/likely-duplicates", params=known)
-    call(clerk, "GET", "/intake/v1/duplicate-digests", params=known)
-    call(clerk, "GET", "/intake/v1/handovers", params=known)
+            call(clerk, "GET", "/intake/v1/search/complaints", fresh=True, params={name: word})
+    call(clerk, "GET", f"{at}/likely-duplicates", fresh=True)
+    call(clerk, "GET", "/intake/v1/duplicate-digests", fresh=True)
+    call(clerk, "GET", "/intake/v1/handovers", fresh=True)
     order = {
         "target": TOWN,
         "complaint": id,
@@ -146,9 +149,8 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
         "text": "请抓紧办理。",
     }
     county = "petition_clerk@DI-990102"
-    drafted = call(county, "POST", "/intake/v1/supervision-orders", json=order)
-    known = {"min_position": drafted.headers["position"]}
-    call(county, "GET", "/intake/v1/supervision-orders", params=known)
+    call(county, "POST", "/intake/v1/supervision-orders", json=order)
+    call(county, "GET", "/intake/v1/supervision-orders", fresh=True)
     call(clerk, "GET", "/intake/v1/accused?name=冯虚七")
     # Retaliation hits this reporter, misconduct is reported, recusal asked for: in his own words (A33, A44).
     subject = call(clerk, "GET", at).json()["facts"]["accused"][0]["ref"]
@@ -158,12 +160,11 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     staff = {"staff_organ": TOWN, "staff": "p-990102100-handler", "account": words}
     told_of = call(clerk, "POST", "/intake/v1/staff-misconduct-reports", json=staff).json()["id"]
     away = {"role": "handler", "ground": "OTHER", "reason": "应当回避。", "on_behalf_of": "REPORTER"}
-    asked = call(clerk, "POST", f"{at}/request-recusal", json=away)
-    known = {"min_position": asked.headers["position"]}
+    call(clerk, "POST", f"{at}/request-recusal", json=away)
     watcher = "internal_supervisor@DI-990102"
     for who in (clerk, head, county, watcher, f"handler@{TOWN}", "subject-feng"):
-        call(who, "GET", "/intake/v1/retaliation-reports", params=known)
-        call(who, "GET", "/intake/v1/internal-supervision", params=known)
+        call(who, "GET", "/intake/v1/retaliation-reports", fresh=True)
+        call(who, "GET", "/intake/v1/internal-supervision", fresh=True)
         call(who, "GET", f"/intake/v1/retaliation-reports/{held}")
         call(who, "GET", f"/intake/v1/staff-misconduct-reports/{told_of}")
     call("platform", "GET", "/intake/v1/status-feed")
@@ -204,9 +205,10 @@ def caught_up(stack: Stack) -> bool:
 
 
 def neutral(texts: list[str]) -> list[str]:
-    """Random ids by the order of their first appearance; nothing else is changed."""
+    """Random ids by the order of their first appearance, and sealed places; nothing else is changed."""
     names: dict[str, str] = {}
-    return [UUID_PATTERN.sub(lambda m: names.setdefault(m.group(0), f"id{len(names)}"), t) for t in texts]
+    ids = [UUID_PATTERN.sub(lambda m: names.setdefault(m.group(0), f"id{len(names)}"), t) for t in texts]
+    return [PLACE.sub("place", text) for text in ids]
 
 
 @pytest.fixture(scope="module")

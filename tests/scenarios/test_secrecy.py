@@ -298,7 +298,9 @@ def break_off(stack: Stack, path: str, phase: str) -> None:
 def test_sec6_who_breaks_off_leaves_no_address(stack: Stack) -> None:
     """Every public route, in every phase of a request. The front door is ended before the search, so that
     all it will ever write is written; the log of a service tells no instant of it either."""
-    paths = httpx.get(f"{stack.direct_url('intake')}/openapi.json", timeout=60, trust_env=False).json()["paths"]
+    paths = httpx.get(f"{stack.direct_url('intake')}/openapi.json", timeout=60, trust_env=False).json()[
+        "paths"
+    ]
     public = [path for path, of in paths.items() if path.startswith("/v1/reports") and "post" in of]
     assert len(public) >= 5
     before = len((stack.data.log("intake")).read_bytes())

@@ -126,7 +126,7 @@ class DigestRoutes:
             openapi_extra=query.documented(**PARAMETERS),
         )
         row = row_of(*self.desk.digests.c, self.parts.book.cases.c.organ)
-        describe(app, "DuplicateDigests", answer=page(row, {"type": ["string", "null"]}))
+        describe(app, "DuplicateDigests", answer=page(row))
 
     async def digests(self, request: Request) -> Response:
         """The monthly digests of repeated complaints within jurisdiction, the latest month first."""
@@ -141,7 +141,7 @@ class DigestRoutes:
         if (behind := PLACE.read(request)) is not None:
             values["month_behind"], values["stream_behind"], values["version_behind"] = behind
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        await reads.caught_up(request, self.desk.name)
+        await reads.caught_up(request, token, self.desk.name)
         of = (Sight.of(token), organ, frozenset(values), limit)
         rows = await self.parts.reading.rows(self._told, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None

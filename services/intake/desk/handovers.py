@@ -17,7 +17,7 @@ from shared.store.reading import given
 from shared.web import query
 from shared.web.describe import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX, Sight
-from shared.web.values import json_response, page_number
+from shared.web.values import page_number
 
 READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {
@@ -25,7 +25,7 @@ PARAMETERS = {
     "handling_dept": "Only what was handed to this department.",
     **query.PAGING,
 }
-PLACE: query.Cursor[tuple[int]] = query.Cursor(tuple[query.Count])
+BEHIND = given("behind", BigInteger())
 
 
 class HandoverRoutes:
@@ -46,7 +46,7 @@ class HandoverRoutes:
             openapi_extra=query.documented(**PARAMETERS),
         )
         row = row_of(*self.desk.handovers.c, self.parts.book.cases.c.organ)
-        describe(app, "ListHandovers", answer=page(row, {"type": ["string", "null"]}))
+        describe(app, "ListHandovers", answer=page(row))
 
     async def handovers(self, request: Request) -> Response:
         """Every complaint that was handed to a handling department within jurisdiction, the latest first:
@@ -57,26 +57,22 @@ class HandoverRoutes:
         if not token.roles & READERS:
             refuse("E_FORBIDDEN_ROLE", "A12")
         query.only(request, PARAMETERS)
-        organ, values = query.organ(request), dict[str, Any]()
+        organ = query.organ(request)
+        values: dict[str, Any] = {"behind": reads.behind(request, token)}
         if (dept := query.code(request, "handling_dept")) is not None:
             values["handling_dept"] = dept
-        if (behind := PLACE.read(request)) is not None:
-            values["behind"] = behind[0]
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        await reads.caught_up(request, self.desk.name)
+        await reads.caught_up(request, token, self.desk.name)
         of = (Sight.of(token), organ, frozenset(values), limit)
         rows = await self.parts.reading.rows(self._handed, *of, person=token.person, **values)
-        last = PLACE.write(rows[-1]["position"]) if len(rows) == limit else None
-        return json_response({"items": rows, "next": last})
+        return reads.page(token, rows, limit)
 
     def _handed(self, sight: Sight, organ: str | None, values: frozenset[str], limit: int) -> Select[Any]:
         cases, told = self.parts.book.cases, self.desk.handovers
         found = select(told, cases.c.organ).join(cases, cases.c.stream == told.c.stream)
-        found = found.where(self.parts.reads.visible(cases, sight))
+        found = found.where(self.parts.reads.visible(cases, sight), told.c.position < BEHIND)
         if organ is not None:
             found = found.where(func.starts_with(cases.c.organ, organ))
         if "handling_dept" in values:
             found = found.where(told.c.handling_dept == given("handling_dept", Text()))
-        if "behind" in values:
-            found = found.where(told.c.position < given("behind", BigInteger()))
         return found.order_by(told.c.position.desc()).limit(limit)

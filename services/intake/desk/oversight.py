@@ -58,9 +58,9 @@ class OversightRoutes:
         token = await self.parts.reads.staff(request)
         if roles.INTERNAL_SUPERVISOR not in token.roles:
             refuse("E_FORBIDDEN_ROLE", "A33")
-        await self.parts.reads.caught_up(request)
+        await self.parts.reads.caught_up(request, token)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
+        before = self.parts.reads.behind(request, token)
         cases, kept = self.parts.book.cases, self.parts.book.kept_from.c
         query = (
             select(cases)
@@ -76,7 +76,7 @@ class OversightRoutes:
         )
         async with self.parts.engine.connect() as connection:
             rows = plain_rows((await connection.execute(query)).mappings())
-        return json_response({"items": rows, "next": rows[-1]["position"] if len(rows) == limit else None})
+        return self.parts.reads.page(token, rows, limit)
 
     def _account(self, kind: type[Overseen]) -> Callable[[Request], Awaitable[Response]]:
         async def read_account(request: Request) -> Response:

@@ -61,7 +61,7 @@ class QueueRoutes:
             age_days={"type": "integer"},
             deadline={"anyOf": [answer(id=text, **COLOURED), {"type": "null"}]},
         )
-        describe(app, "WorkQueue", answer=page(row, {"type": ["string", "null"]}))
+        describe(app, "WorkQueue", answer=page(row))
 
     async def queue(self, request: Request) -> Response:
         """Complaints to be worked on, within jurisdiction: urgent ones first, then real-name ones, then by
@@ -74,7 +74,7 @@ class QueueRoutes:
         values = self._values(request, colours)
         if (behind := PLACE.read(request)) is not None:
             values["rank_behind"], values["received_behind"], values["stream_behind"] = behind
-        await reads.caught_up(request, self.desk.name)
+        await reads.caught_up(request, token, self.desk.name)
         of = (Sight.of(token), organ, asked, frozenset(values), limit)
         rows = await self.parts.reading.rows(self._waiting, *of, person=token.person, **values)
         last = rows[-1] if len(rows) == limit else None

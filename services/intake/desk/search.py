@@ -114,7 +114,7 @@ class SearchRoutes:
             "accused": array(answer(ref=text, name=text, unit=text, position=text)),
             "allegations": array(answer(kind=text, text=text)),
         }
-        describe(app, "SearchComplaints", answer=page(hit, {"type": ["string", "null"]}))
+        describe(app, "SearchComplaints", answer=page(hit))
         alike = row_of(*columns, same=array(text), similarity={"type": "number"})
         describe(app, "LikelyDuplicates", answer=answer(items=array(alike)))
 
@@ -127,7 +127,7 @@ class SearchRoutes:
         query.only(request, PARAMETERS)
         values, by_content = self._values(request)
         limit = page_number(request.query_params.get("limit"), "limit", HITS, HITS_MAX, minimum=1)
-        await self.parts.reads.caught_up(request, self.desk.name)
+        await self.parts.reads.caught_up(request, token, self.desk.name)
         of = (Reader.of(token), frozenset(values), limit)
         rows = await self.parts.reading.rows(self._found, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None
@@ -236,7 +236,7 @@ class SearchRoutes:
         await self.parts.gatekeeper.check_reading(token, complaint)
         if not token.roles & frozenset(roles.PETITION):
             refuse("E_FORBIDDEN_ROLE", "A12")
-        await self.parts.reads.caught_up(request, self.desk.name)
+        await self.parts.reads.caught_up(request, token, self.desk.name)
         own = set(accused_keys([a.model_dump() for a in complaint.accused]))
         words = set(grams(*(plain(a.text) for a in complaint.allegations)))
         likely = [

@@ -42,7 +42,7 @@ from shared.web.describe import (
     describe,
     in_header,
     in_path,
-    page,
+    in_query,
     row_of,
     whole,
 )
@@ -170,13 +170,12 @@ class PlatformRoutes:
             app,
             "StatusFeed",
             parameters=[
-                whole("after", "`next` of the answer before."),
+                in_query("after", "`next` of the answer before."),
                 whole("limit", "Items in an answer.", minimum=1, maximum=FEED_PAGE, default=FEED_PAGE),
                 MIN_POSITION,
             ],
-            answer=page(
-                row_of(s.platform_no, s.status, s.occurred_at, cursor={"type": "integer"}),
-                {"type": "integer"},
+            answer=answer(
+                items=array(row_of(s.platform_no, s.status, s.occurred_at)), next={"type": "string"}
             ),
         )
         describe(
@@ -198,7 +197,8 @@ class PlatformRoutes:
         token, body = await self._signed(request)
         command, appended = await self._take(request, token, body)
         told = {"platform_no": command.platform_no, "status": "RECEIVED"}
-        return json_response(told, 201, {"position": str(appended.position)})
+        place = self.parts.face.places.seal(token.person, appended.position)
+        return json_response(told, 201, {"position": place})
 
     async def receive_batch(self, request: Request) -> Response:
         """Receives up to 500 complaints, each by itself: one that is refused stops no other. Results stand
@@ -271,14 +271,13 @@ class PlatformRoutes:
         """Coarse states, by cursor, of what the platform itself sent (client credentials, A80). A line moves
         to the end when its status changes."""
         token = await self._platform(request)
-        after = page_number(request.query_params.get("after"), "after", 0, 1 << 62)
+        await self.parts.reads.caught_up(request, token, self.book.name)
+        places = self.parts.face.places
+        after = places.open(token.person, request.query_params.get("after"), "after", 0)
         limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
-        position = page_number(request.query_params.get("min_position"), "min_position", 0, 1 << 62)
-        if not await self.parts.projector.wait_for(self.book.name, position, 1.0):
-            refuse("E_NOT_YET", position=position)
         s = self.book.statuses.c
         query = (
-            select(s.platform_no, s.status, s.occurred_at, s.position.label("cursor"))
+            select(s.platform_no, s.status, s.occurred_at, s.position)
             .where(s.position > after, s.platform.in_(("", token.person)))
             .where(func.starts_with(s.organ, token.organ))
             .order_by(s.position)
@@ -286,7 +285,8 @@ class PlatformRoutes:
         )
         async with self.parts.engine.connect() as connection:
             items = plain_rows((await connection.execute(query)).mappings())
-        return json_response({"items": items, "next": items[-1]["cursor"] if items else after})
+        last = [after, *(item.pop("position") for item in items)][-1]
+        return json_response({"items": items, "next": places.seal(token.person, last)})
 
     async def content(self, request: Request) -> Response:
         """The original that the platform sent, opened for the petition department of the organ that owns it.

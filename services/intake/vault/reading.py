@@ -170,7 +170,7 @@ class VaultRoutes:
         token = await self.parts.face.token(request)
         if roles.CUSTODIAN not in token.roles:
             refuse("E_FORBIDDEN_ROLE", "§6.5")
-        await self.parts.reads.caught_up(request)
+        await self.parts.reads.caught_up(request, token)
         cases = self.parts.book.cases
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE, minimum=1)
         years = self.parts.law.policy.int_of("retention.identity.years")

@@ -31,6 +31,7 @@ from shared.web.app import Application, make_app
 from shared.web.commands import Answer, Called, Face
 from shared.web.direct import CommandProtocol, Direct
 from shared.web.openapi import command_path
+from shared.web.places import Places
 
 ID = "11111111-2222-4333-8444-555555555555"
 COMMAND = command_path(RequestReturn).replace("{id}", ID)
@@ -66,6 +67,16 @@ class Gate:
                 await self.go_on.wait()
         answer = {"state": "OPEN", "id": ID, "version": 4, "position": 17, "number": "CS-1"}
         return Appended((), 17, datetime.now(UTC), answer)
+
+
+class SamePlaces(Places):
+    """Not sealed, so that two answers are the same."""
+
+    def __init__(self) -> None:
+        pass
+
+    def seal(self, person: str, position: int) -> str:
+        return f"{person}-{position}"
 
 
 class Verifier(TokenVerifier):
@@ -126,7 +137,7 @@ class Server:
             name="verification",
             title="toy",
             description="",
-            face=Face(cast(Gatekeeper, self.gate), Verifier("http://nowhere.invalid/jwks", "")),
+            face=Face(cast(Gatekeeper, self.gate), Verifier("http://nowhere.invalid/jwks", ""), SamePlaces()),
             commands=COMMANDS,
             registry=self.registry,
             ready=ready,
