@@ -7,7 +7,6 @@ an audit record and no domain event. The token was read before, and a body witho
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from shared.clock import Clock
 from shared.command import Command, Token
 from shared.entropy import random_id
 from shared.event import event_class
-from shared.reaction import derived_id
+from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.store.types import (
@@ -95,6 +94,8 @@ class Gatekeeper:
     store: Store
     repository: Repository
     screen: Screen
+    secret: bytes
+    """Under it ids and digests are made, so that nobody can try which request one belongs to."""
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     readers: frozenset[str] | None = None
@@ -341,19 +342,18 @@ class Gatekeeper:
     def _command_id(self, request: Request) -> UUID:
         if request.idempotency_key is None:
             return random_id()
-        # Only a hash of the key is kept, bound to who asked: nobody can fetch another's answer.
-        who = request.token.person if request.token else "anonymous"
-        return derived_id("command", who, hashlib.sha256(request.idempotency_key.encode()).hexdigest())
+        # Bound to who asked, and without an account to what is acted on: nobody fetches another's answer.
+        who = request.token.person if request.token else f"anonymous {request.object_id}"
+        return keyed_id(self.secret, "command", who, request.idempotency_key)
 
-    @staticmethod
-    def _request_hash(request: Request) -> bytes:
-        """Keyed by the idempotency key itself, which is not stored: a body may hold an identity, and
-        a bare hash of something enumerable would give it away."""
+    def _request_hash(self, request: Request) -> bytes:
+        """Of all that was asked, with its key. A body may hold an identity, and people choose keys in order:
+        without the secret, whoever has the store could try who fits (W9)."""
         if request.idempotency_key is None:
             return b""
         body = request.command.__pydantic_serializer__.to_json(request.command)
         told = b"%s:%s:%s" % (type(request.command).__name__.encode(), str(request.object_id).encode(), body)
-        return hmac.digest(request.idempotency_key.encode(), told, "sha256")
+        return hmac.digest(self.secret, b"%s:%s" % (request.idempotency_key.encode(), told), "sha256")
 
     async def _known(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended | None:
         if request.idempotency_key is None:

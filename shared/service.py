@@ -52,7 +52,7 @@ from shared.store.projector import Projector
 from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
 from shared.store.repository import Repository
-from shared.store.sealing import Sealer
+from shared.store.sealing import Sealer, keyrings, secret_for
 from shared.store.types import Append
 from shared.web.app import Application, make_app
 from shared.web.commands import Face
@@ -115,6 +115,8 @@ class Service:
     outgoing: Callable[[Parts], dict[str, Errand]] = lambda parts: {}
     """How this service's effects on the outside are carried out, by kind."""
     screen: Callable[[Parts], Screen] | None = None
+    secret: Callable[[Settings], bytes] | None = None
+    """Under it ids of commands are made, where the store's own is not secret enough for what they bring."""
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     """Paths that take larger bodies than the rest, and how many bytes (attachments, batches)."""
     for_anyone: str = ""
@@ -145,7 +147,8 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
     engine = open_engine(settings.database_url, size=settings.pool_size)
     keys = settings.keys_dir
-    sealer = Sealer.from_files(keys / f"store-{service.name}.key", service.name, settings.suite)
+    rings = keyrings(keys / f"store-{service.name}.key", service.name, settings.suite)
+    sealer = Sealer(*rings)
     mapper = EventMapper(sealer)
     recorder = Recorder(engine, service.name, mapper, clock)
     repository = Repository(recorder)
@@ -156,7 +159,8 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     client = nats or Client()
     bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
     screen = RemoteScreen(client, bus_key)
-    gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, screen)
+    secret = secret_for("ids", rings) if service.secret is None else service.secret(settings)
+    gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, screen, secret)
     face = Face(gatekeeper, verifier, Places(sealer))
     readers = Readers(open_engine(settings.database_url, size=settings.pool_size), settings.pool_size)
     reading = Reading(readers)

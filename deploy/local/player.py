@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -223,12 +224,10 @@ class Player:
 
     def _report(self, step: dict[str, Any]) -> None:
         """Somebody reports without an account; the clerk finds the envelope in his list."""
-        key = f"scenario-step-{self._count:05d}"
-        self._count += 1
         with door(self.stack.front_url) as nobody:
             asked = nobody.get("/intake/v1/reports/challenge").json()
             proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
-            headers = {"idempotency-key": key, "proof-of-work": proof}
+            headers = {"idempotency-key": str(uuid4()), "proof-of-work": proof}
             answer = nobody.post("/intake/v1/reports", json=step["report"], headers=headers)
         if answer.status_code != 201:
             raise Departure(f"report: {answer.status_code} {answer.text}")

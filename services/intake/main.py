@@ -288,6 +288,7 @@ def service() -> Service:
         facts=lambda parts: own.lookups(parts).facts(),
         beside=lambda parts: own.lookups(parts).beside(),
         screen=own.screen,
+        secret=lambda settings: FileKeys(settings.key("vault.key")).secret_for("ids"),
         outgoing=own.outgoing,
         larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
         for_anyone="/v1/reports",

@@ -5,7 +5,7 @@ No token is read, no cookie set, no address or agent looked at. Codes travel in 
 
 from __future__ import annotations
 
-import secrets
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from services.intake.reporting.flood import Flood
 from services.intake.reporting.notice import NOTICE
 from services.intake.vault.letters import Letter, Letters, SlowHash
 from shared.command import Command
+from shared.entropy import random_id
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
@@ -74,6 +75,9 @@ class Threatened(Behind):
     text: str = Field(min_length=1, max_length=4000)
 
 
+RANDOM_UUID = re.compile(
+    r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-4[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$", re.ASCII
+)
 GUESSES_WAITING = 32
 """So many codes wait to be hashed; beyond it, who asks is asked to come back. Codes of new reports have
 their own turn."""
@@ -122,6 +126,11 @@ class Reports:
         key = in_header(
             "Idempotency-Key", "Sent again with the same key, it is carried out once.", pattern=KEY
         )
+        unguessable = in_header(
+            "Idempotency-Key",
+            "A random UUID; sent again, it is carried out once.",
+            pattern=RANDOM_UUID.pattern,
+        )
         lines = array(text)
         letter = answer(direction=text, text=text)
 
@@ -133,7 +142,7 @@ class Reports:
         public("ReportChallenge", answer=answer(challenge=text, difficulty=whole, expires_in=whole))
         public(
             "SubmitReport",
-            parameters=[proof, key],
+            parameters=[proof, unguessable],
             body=SubmitReport,
             gives=[SubmitReport],
             status=201,
@@ -204,7 +213,7 @@ class Reports:
 
     async def submit(self, request: Request) -> Response:
         """Reports without an account. The query code is shown in this answer and never again."""
-        key = idempotency_key(request.headers.get("idempotency-key")) or secrets.token_urlsafe(24)
+        key = _unguessable(request) or str(random_id())
         self._worked(request)
         command = await self._command(SubmitReport, request)
         if isinstance(command, Response):
@@ -257,8 +266,9 @@ class Reports:
         self._worked(request)
         body = await self._body(Threatened, request)
         trail = await self.opened(body.code)
-        key = idempotency_key(request.headers.get("idempotency-key"))
-        return json_response({"number": await self.protect(living(trail).id, body.text, key)}, 201)
+        complaint = living(trail).id
+        key = _bound(request, complaint)
+        return json_response({"number": await self.protect(complaint, body.text, key)}, 201)
 
     async def report_staff(self, request: Request) -> Response:
         """Reports a member of the organ that handles the matter (检举工作人员, A33): to the organ above it
@@ -269,7 +279,7 @@ class Reports:
         trail = await self.opened(body.code)
         organs = self.parts.law.organs
         complaint = max(reversed(trail), key=lambda c: organs.get(c.organ).level)
-        key = idempotency_key(request.headers.get("idempotency-key"))
+        key = _bound(request, complaint.id)
         try:
             command = TellOfStaffMisconduct(complaint=complaint.id, account=body.text)
         except ValidationError as error:
@@ -364,6 +374,21 @@ class Reports:
             return kind.model_validate(orjson.loads(await request.body()), strict=True)
         except (ValidationError, ValueError):
             refuse("E_SCHEMA", "SEC-7", field="code")
+
+
+def _unguessable(request: Request) -> str | None:
+    """The key of a report without an account: a random UUID (RFC 9562 §5.4), since it is bound to nobody, and
+    who sent another's key would be shown their query code."""
+    key = idempotency_key(request.headers.get("idempotency-key"))
+    if key is not None and not RANDOM_UUID.fullmatch(key):
+        refuse("E_IDEMPOTENCY_KEY", "SEC-7", field="Idempotency-Key", form="a random UUID")
+    return key
+
+
+def _bound(request: Request, complaint: UUID) -> str | None:
+    """The key of something that opens a case of its own: one reporter's is not another's."""
+    key = idempotency_key(request.headers.get("idempotency-key"))
+    return key and f"{complaint} {key}"
 
 
 def written(letters: Sequence[Letter], *complaints: Complaint) -> list[Letter]:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import struct
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.entropy import fresh
 from shared.store.types import StoreTampered
@@ -79,6 +81,14 @@ def keyrings(path: Path, service: str, suite: Suite = INTERNATIONAL) -> list[Key
     """
     others = [other for other in SUITES if other is not suite and _key_file(path, other).exists()]
     return [Keyring.from_file(_key_file(path, each), service, each) for each in (suite, *others)]
+
+
+def secret_for(purpose: str, rings: Iterable[Keyring]) -> bytes:
+    """A secret of 32 bytes that follows from the oldest key of a store (RFC 5869), and so stays the same over
+    rotations and changes of suite."""
+    oldest = min(rings, key=lambda ring: ring.suite.number)
+    key = next(iter(oldest.keys.values()))
+    return HKDF(hashes.SHA256(), 32, None, f"zhengming {oldest.service} {purpose}".encode()).derive(key)
 
 
 def _key_file(path: Path, suite: Suite) -> Path:

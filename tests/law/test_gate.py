@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from services.intake.vault.keys import FileKeys
+from shared.reaction import derived_id, keyed_id
 from tests.harness import (
     APPROVE,
     CITY,
@@ -402,6 +405,20 @@ def test_412_of_two_deciders_at_once_one_is_told(world: World) -> None:
 
 def key() -> str:
     return f"key-{uuid4()}"
+
+
+def test_w9_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
+    """Whoever knows who sent it, under which key, and what may have stood in it, cannot try which case it
+    became: ids are made under a secret of the vault."""
+    guessed, who = "letter-2026-000017", sub(CLERK)
+    body = {"reporter": {"name": "郑虚六", "phone": "13900004321"}, "channel": "LETTER"}
+    id = done(world.receive(CLERK, body, idempotency_key=guessed))["id"]
+    [entry] = world.entries("intake", id, "ComplaintReceived")
+    plain = derived_id("command", who, hashlib.sha256(guessed.encode()).hexdigest())
+    assert entry.meta["command_id"] != str(plain)
+    secret = FileKeys((world.stack.data.keys / "vault.key").read_bytes()).secret_for("ids")
+    assert entry.meta["command_id"] == str(keyed_id(secret, "command", who, guessed))
+    assert keyed_id(secret, "command", who, guessed) != keyed_id(bytes(32), "command", who, guessed)
 
 
 def test_idempotency_the_same_key_gives_the_same_answer(world: World) -> None:

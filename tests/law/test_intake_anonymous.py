@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import httpx
 import pytest
@@ -57,11 +58,11 @@ def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.
 def test_r29_what_was_refused_leaves_nothing_in_what_is_sent_instead(world: World) -> None:
     """A draft with a name and a place that does not exist is refused; mended under the same key, without the
     name and in other words, it is what the clerk reads."""
-    named = {"name": "郑虚退", "phone": "13972064823"}
+    named, draft = {"name": "郑虚退", "phone": "13972064823"}, str(uuid4())
     first = {"unit_division": "880000", "text": "先写的话。", "reporter": named}
-    refused(report(world, "draft-7-of-the-app", **first), "E_SCHEMA", "§5.4")
+    refused(report(world, draft, **first), "E_SCHEMA", "§5.4")
     before = world.position("intake")
-    code = done(report(world, "draft-7-of-the-app", text="后写的话。"))["query_code"]
+    code = done(report(world, draft, text="后写的话。"))["query_code"]
     [event] = world.log("intake", before, "ComplaintReceived")
     assert (event.event["reporter_ref"], event.event["identity_status"]) == ("", "UNCLAIMED")
     complaint = Case("intake", event.stream)
@@ -70,8 +71,8 @@ def test_r29_what_was_refused_leaves_nothing_in_what_is_sent_instead(world: Worl
     assert [letter["text"] for letter in told] == ["后写的话。"]
     params, purpose = {"fields": "NAME"}, {"purpose": "serve"}
     hidden(world.client(CLERK).get(f"{complaint.path}/reporter", params=params, headers=purpose))
-    assert done(report(world, "draft-7-of-the-app", text="后写的话。"))["query_code"] == code
-    refused(report(world, "draft-7-of-the-app", text="又一句话。"), "E_IDEMPOTENCY_MISMATCH")
+    assert done(report(world, draft, text="后写的话。"))["query_code"] == code
+    refused(report(world, draft, text="又一句话。"), "E_IDEMPOTENCY_MISMATCH")
 
 
 def test_sec6_the_work_comes_before_the_body(world: World) -> None:
@@ -144,11 +145,32 @@ def test_sec6_no_cookie_no_token_and_no_word_in_an_event(world: World) -> None:
 
 
 def test_sec7_the_code_is_repeated_for_the_same_request_only(world: World) -> None:
-    first = done(report(world, key="anonymous-key-0001"))
-    again = done(report(world, key="anonymous-key-0001"))
-    other = done(report(world, key="anonymous-key-0002"))
+    key = str(uuid4())
+    first = done(report(world, key=key))
+    again = done(report(world, key=key))
+    other = done(report(world, key=str(uuid4())))
     assert first["query_code"] == again["query_code"] != other["query_code"]
-    refused(report(world, key="anonymous-key-0001", text="另外的内容。"), "E_IDEMPOTENCY_MISMATCH")
+    refused(report(world, key=key, text="另外的内容。"), "E_IDEMPOTENCY_MISMATCH")
+
+
+@pytest.mark.parametrize(
+    "key", ["report-20261129", "1" * 36, str(uuid5(NAMESPACE_DNS, "report")), f"{uuid4()}0", "0" * 128]
+)
+def test_sec7_a_key_that_another_may_choose_too_is_refused(world: World, key: str) -> None:
+    """Two people with one template and one key: the second would be shown the first one's query code."""
+    refused(report(world, key=key), "E_IDEMPOTENCY_KEY", "SEC-7")
+
+
+def test_sec7_behind_two_codes_one_key_is_two_keys(world: World) -> None:
+    codes = [reported(world)[0] for _ in range(2)]
+    key = {"idempotency-key": "the-same-key-for-both"}
+    for path in ("/protection", "/staff-misconduct"):
+        told = [done(world.anonymously(path, headers=key, code=c, text="有人威胁。")) for c in codes]
+        again = [done(world.anonymously(path, headers=key, code=c, text="有人威胁。")) for c in codes]
+        assert told == again
+        assert told[0]["number"] != told[1]["number"]
+    for code in codes:
+        done(world.anonymously("/messages", headers=key, code=code, text="补充。"))
 
 
 def test_sec7_a_code_tells_the_coarse_status_and_nothing_else(world: World) -> None:

@@ -108,7 +108,9 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
     clock, book, shelf = SystemClock(), CaseBook(), DeskBook()
     recorder = Recorder(engine, "intake", mapper("intake"), clock)
     await Projector(engine, recorder, [book, shelf], clock).prepare()
-    gatekeeper = Gatekeeper("intake", load_law(), clock, recorder, cast(Any, None), cast(Any, None))
+    gatekeeper = Gatekeeper(
+        "intake", load_law(), clock, recorder, cast(Any, None), cast(Any, None), bytes(32)
+    )
     reading = Reading(Readers(engine_of(database), 2))
     reads = Reads(
         "intake", cast(Any, None), gatekeeper, recorder, cast(Any, None), engine, reading, book, clock

@@ -1,0 +1,61 @@
+"""Ids and digests that confirm no guess (W9)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import uuid4
+
+from services.intake.commands.receiving import RegisterComplaint
+from shared.command import Token
+from shared.gate import Gatekeeper, Request
+from shared.reaction import keyed_id
+from shared.store.sealing import Keyring, secret_for
+from shared.suites import SM
+
+
+def gate(secret: bytes) -> Gatekeeper:
+    away = cast(Any, None)
+    return Gatekeeper("intake", away, away, away, away, away, secret)
+
+
+def test_w9_the_same_request_under_another_secret_is_another_id_and_digest() -> None:
+    command = RegisterComplaint()
+    one, other = gate(bytes(32)), gate(bytes(31) + b"1")
+    request = Request(command, None, None, idempotency_key=str(uuid4()))
+    assert one._command_id(request) == one._command_id(request) != other._command_id(request)
+    assert one._request_hash(request) == one._request_hash(request) != other._request_hash(request)
+
+
+def test_w9_without_an_account_a_key_is_bound_to_what_is_acted_on() -> None:
+    one, command = gate(bytes(32)), cast(Any, None)
+    first, second = (Request(command, None, uuid4(), idempotency_key="the-same-key") for _ in range(2))
+    assert one._command_id(first) != one._command_id(second)
+    mine, yours = (Request(command, cast(Token, Somebody(p)), None, idempotency_key="k" * 8) for p in "ab")
+    assert one._command_id(mine) != one._command_id(yours)
+
+
+class Somebody:
+    def __init__(self, person: str) -> None:
+        self.person = person
+
+
+def test_parts_do_not_run_into_one_another() -> None:
+    assert keyed_id(bytes(32), "a", "b:c") != keyed_id(bytes(32), "a:b", "c")
+
+
+def test_the_secret_of_a_store_outlives_rotations_and_changes_of_suite() -> None:
+    first = Keyring("intake", {"1": bytes(32)}, "1")
+    rotated = Keyring("intake", {"1": bytes(32), "2": bytes(31) + b"2"}, "2")
+    sm = Keyring("intake", {"1": bytes(16)}, "1", SM)
+    kept = secret_for("ids", [first])
+    assert kept == secret_for("ids", [rotated]) == secret_for("ids", [sm, rotated])
+    assert (
+        len(
+            {
+                kept,
+                secret_for("places", [first]),
+                secret_for("ids", [Keyring("audit", {"1": bytes(32)}, "1")]),
+            }
+        )
+        == 3
+    )
