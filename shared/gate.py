@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
 from shared.security import roles
+from shared.security.screen import Verdict
 from shared.store.types import (
     Append,
     Appended,
@@ -34,7 +35,6 @@ from shared.store.types import (
 
 A = TypeVar("A", bound=Aggregate)
 BEFOREHAND = timedelta(seconds=1)
-POSITIVES_A_DAY = 5
 """Texts about one reporter that the screen may refuse in a day; then every text is refused, and watched
 (SEC-12)."""
 OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
@@ -59,9 +59,9 @@ class Repository(Protocol):
 
 
 class Screen(Protocol):
-    """The vault's narrow question: would this text reveal who reported? Fails closed (SEC-12)."""
+    """The vault's narrow question: would these texts reveal who reported? Fails closed (SEC-12)."""
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool: ...
+    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict: ...
 
 
 Facts = dict[str, Callable[[Command, Aggregate, Context], Awaitable[Any]]]
@@ -100,7 +100,6 @@ class Gatekeeper:
     beside: dict[str, Beside] = field(default_factory=dict)
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
-    positives: dict[tuple[str, date], int] = field(default_factory=dict)
 
     async def execute(self, request: Request) -> Appended:
         """Decides the command and stores its events. Raises Refusal, or StoreUnavailable (503)."""
@@ -160,7 +159,7 @@ class Gatekeeper:
         for name in gate.facts:
             ctx.facts[name] = await self.facts[name](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
-        await self._check_texts(command, aggregate, actor, now)
+        await self._check_texts(command, aggregate, actor)
         if command.creates and gate.need_to_know:
             self._assign_creator(aggregate, ctx)
         others: Sequence[Aggregate] = ()
@@ -310,12 +309,11 @@ class Gatekeeper:
             refuse("E_SCHEMA", gate.rule, field="Occurred-At", reason="before the last event of the case")
         return given
 
-    async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor, now: datetime) -> None:
+    async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:
         """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.
 
-        A person from outside learns nothing from the answer: his words are held against guesses only,
-        never against the vault. For everybody else positives are counted per complaint and day, whatever
-        case or new object the texts were meant for.
+        A person from outside learns nothing from the answer: their words are held against guesses only,
+        never against the vault. What everybody else can learn from it, the vault counts and bounds (B54).
         """
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
@@ -323,15 +321,12 @@ class Gatekeeper:
         complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
-        tried = [(id, now.date()) for id in complaints or [str(aggregate.id)]]
-        most = max(self.positives.get(one, 0) for one in tried)
-        if most > POSITIVES_A_DAY or await self.screen.leaks(complaints, texts):
-            self.positives = {k: n for k, n in self.positives.items() if k[1] == now.date()}
-            for one in tried:
-                self.positives[one] = self.positives.get(one, 0) + 1
+        verdict = await self.screen.asked(actor.person, complaints, texts)
+        if verdict.leak:
             code = command.gate.leak
-            rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "SEC-12"
-            refuse(code, rule, fields=list(command.screened), alert=most >= POSITIVES_A_DAY)
+            rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "B54" if verdict.reason else "SEC-12"
+            told = {"fields": list(command.screened), "alert": verdict.alert}
+            refuse(code, rule, **told, **({"reason": verdict.reason} if verdict.reason else {}))
 
     @staticmethod
     def _assign_creator(aggregate: Aggregate, ctx: Context) -> None:

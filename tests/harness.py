@@ -435,6 +435,10 @@ class World:
         found = self._database(case.service).execute(query, [case.id]).fetchone()
         return int(found.v or 0) if found else 0
 
+    def forget_questions(self) -> None:
+        """Takes back what the screen has counted of whom."""
+        self._database("vault").execute("DELETE FROM questions")
+
     def refusals(self, service: str, after: int) -> list[dict[str, Any]]:
         """The audit records of refusals behind a position."""
         return [e.event for e in self.log(service, after, "CommandRefused")]

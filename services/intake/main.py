@@ -40,6 +40,7 @@ from services.intake.readmodel import AccusedBook
 from services.intake.reporting.flood import Flood
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.blobs import blobs as blobs_table
+from services.intake.vault.clearance import ClearanceRoutes
 from services.intake.vault.door import open_door
 from services.intake.vault.keys import FileKeys, open_keys
 from services.intake.vault.letters import Letters
@@ -91,7 +92,7 @@ class Intake:
     def vault_of(self, parts: Parts) -> Vault:
         if self.vault is None:
             url = parts.settings.vault_database_url
-            engine = create_async_engine(url, pool_size=3, pool_timeout=3, hide_parameters=True)
+            engine = create_async_engine(url, pool_size=6, pool_timeout=3, hide_parameters=True)
             self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), FURTHER)
         return self.vault
 
@@ -153,14 +154,15 @@ class Intake:
         repository = parts.repository
 
         async def widen(complaints: frozenset[UUID]) -> Concerned:
-            found, places = set(complaints), set()
+            found, places, names = set(complaints), set(), set()
             for id in complaints:
                 complaint = await repository.get(Complaint, id)
                 for person in complaint.accused if complaint else ():
                     places |= {person.unit, person.position}
+                    names.add(person.name)
                     entry = await repository.get(RegisterEntry, register_id(person.ref))
                     found |= {UUID(c) for c in entry.complaints} if entry else set()
-            return Concerned(frozenset(found), tuple(sorted(places - {""})))
+            return Concerned(frozenset(found), tuple(sorted(places - {""})), frozenset(names))
 
         def today() -> date:
             return local_date(parts.clock.now())
@@ -182,6 +184,7 @@ class Intake:
         self.room.mount(app)
         reports = Reports(parts, letters, flood, secret, self.room.ask)
         reports.add_to(app)
+        ClearanceRoutes(parts, self.screen(parts).questions).add_to(app)
         ContactRoutes(parts).add_to(app)
         OversightRoutes(parts, letters).add_to(app)
         QuarterlyRoutes(parts).add_to(app)

@@ -853,3 +853,11 @@ class IdentityKeyDestroyed(IntakeEvent):
     complaint: L1[str]
     ground: L1[Literal["RETENTION_ENDED"]]
     closed_on: L1[date]
+
+
+class ScreenCleared(IntakeEvent):
+    """Audit record: a person's texts are looked at again, after too many of them were refused (B54)."""
+
+    who: L1[str]
+    role: L1[str]
+    person: L1[str]

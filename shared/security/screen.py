@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from nats.aio.client import Client
@@ -44,6 +44,16 @@ def _bound(part: Part, id: str) -> bytes:
     return f"{SUBJECT}:{part}:{id}".encode()
 
 
+class Verdict(NamedTuple):
+    """What the screen says of texts, and whether internal supervision hears of it."""
+
+    leak: bool
+    alert: bool = False
+    reason: str = ""
+    """Why they were refused without being held against anybody: `names` of too many people, or `clearance`,
+    after too many refusals."""
+
+
 class RemoteScreen:
     """The screen as the services other than intake reach it."""
 
@@ -51,16 +61,20 @@ class RemoteScreen:
         self._nc = nc
         self._key = key
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
-        """True or false; refuses with E_SCREEN_UNAVAILABLE (503) when the vault does not answer."""
+    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict:
+        """The vault's verdict; refuses with E_SCREEN_UNAVAILABLE (503) when it does not answer."""
         id = os.urandom(16).hex()
-        body = {"complaint_refs": list(complaints), "texts": list(texts)}
+        body = {"person": person, "complaint_refs": list(complaints), "texts": list(texts)}
         try:
             question = sealed(self._key, "question", id, body)
             reply = await self._nc.request(SUBJECT, question, timeout=WAIT_SECONDS)
             of, answer = opened(self._key, "answer", reply.data)
         except (NatsError, TimeoutError, OSError, BadEnvelope):
             refuse("E_SCREEN_UNAVAILABLE", "SEC-12")
-        if of != id or not isinstance(answer.get("leak"), bool):
+        try:
+            verdict = Verdict(**answer)
+        except TypeError:  # an error, told as one
             refuse("E_SCREEN_UNAVAILABLE", "SEC-12")
-        return bool(answer["leak"])
+        if of != id:
+            refuse("E_SCREEN_UNAVAILABLE", "SEC-12")
+        return verdict

@@ -7,6 +7,13 @@ import pytest
 from tests.harness import MEETING, Story, World
 
 
+@pytest.fixture(autouse=True)
+def _asked_by_nobody(request: pytest.FixtureRequest) -> None:
+    """Each test begins with people of whom the screen has refused nothing: they are the same in all (B54)."""
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").forget_questions()
+
+
 @pytest.fixture(scope="module")
 def registered(world: World) -> Story:
     """A complaint with a number, its allegations still to be listed."""

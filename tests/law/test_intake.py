@@ -18,6 +18,7 @@ from tests.harness import (
     OTHER_COUNTY,
     OTHER_TOWN,
     PROVINCE,
+    SUBJECT,
     TOWN,
     Case,
     Organ,
@@ -32,7 +33,7 @@ from tests.harness import (
     sub,
 )
 
-CLERK = TOWN.petition_clerk
+CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 REPORTER = {"name": "虚某举", "phone": "19900000000"}
 
 
@@ -242,6 +243,7 @@ def test_sec12_the_reporters_name_is_not_stored_in_an_allegation(world: World) -
         answer = world.give(story.complaint, "ListAllegations", CLERK, body)
         refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
         assert text not in answer.text
+    world.forget_questions()
     world.do(story.complaint, "ListAllegations", CLERK, story.listing())
 
 
@@ -260,23 +262,51 @@ def test_sec16_guesses_about_who_reported_are_not_stored(world: World, registere
     refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
 
 
+def tell(world: World, story: Story, who: str, text: str) -> httpx.Response:
+    body = {**story.listing(), "allegations": [{**ALLEGATION, "text": text}]}
+    return world.give(story.complaint, "ListAllegations", who, body)
+
+
 def test_sec12_the_screen_is_no_oracle(world: World) -> None:
-    """After six refused texts of one case and day every text is refused, and supervision hears of it."""
-    story = world.story(reporter=REPORTER).registered()
+    """After three refused texts of one person, over all cases, none of theirs is looked at: also on a case
+    that nobody reported by name. Supervision hears of each (B54)."""
+    stories = [world.story(reporter=REPORTER).registered() for _ in range(3)]
     before = world.position("intake")
+    for story in stories:
+        refused(tell(world, story, CLERK, "虚某举所写。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+    assert len(world.log("intake", before, "SecurityAlertRaised")) == 3
+    for story in (stories[0], world.story().registered()):
+        told = refused(tell(world, story, CLERK, "反映其收受礼金。"), "E_TEXT_IDENTITY_LEAK", "B54")
+        assert told["reason"] == "clearance"
 
-    def tell(text: str) -> httpx.Response:
-        body = {**story.listing(), "allegations": [{**ALLEGATION, "text": text}]}
-        return world.give(story.complaint, "ListAllegations", CLERK, body)
 
-    for _ in range(5):
-        refused(tell("虚某举所写。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")
-    assert not world.log("intake", before, "SecurityAlertRaised")
-    for text in ("虚某举所写。", "反映其收受礼金。"):
-        refused(tell(text), "E_TEXT_IDENTITY_LEAK", "SEC-12")
-    assert len(world.log("intake", before, "SecurityAlertRaised")) == 2
-    world.pass_days(1)
-    assert tell("反映其收受礼金。").status_code == 200
+def test_b54_the_petition_department_lets_a_person_write_again(world: World) -> None:
+    story = world.story(reporter=REPORTER).registered()
+    for _ in range(3):
+        refused(tell(world, story, CLERK, "虚某举所写。"), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+    def clear(who: str, **body: str) -> httpx.Response:
+        return world.client(who).post("/intake/v1/screen-clearances", json=body)
+
+    refused(clear(CLERK, person=sub(CLERK)), "E_SOD_CONFLICT", "B54")
+    for nobody in (TOWN.handler, SUBJECT, COUNTY.auditor):
+        refused(clear(nobody, person=sub(CLERK)), "E_FORBIDDEN_ROLE", "B54")
+    refused(clear(HEAD, person="虚"), "E_SCHEMA", "B54")
+    refused(tell(world, story, CLERK, "反映其收受礼金。"), "E_TEXT_IDENTITY_LEAK", "B54")
+    before = world.position("intake")
+    assert clear(HEAD, person=sub(CLERK)).json() == {"person": sub(CLERK)}
+    [record] = world.log("intake", before, "ScreenCleared")
+    assert (record.event["who"], record.event["person"]) == (sub(HEAD), sub(CLERK))
+    assert tell(world, story, CLERK, "反映其收受礼金。").status_code == 200
+
+
+def test_b54_a_list_of_names_is_refused_whoever_they_are(world: World) -> None:
+    """No vault is asked, so the answer is the same whether the reporter is among them."""
+    story = world.story(reporter=REPORTER).registered()
+    names = "、".join(f"张虚{n}" for n in "一二三四五六七")
+    answers = [tell(world, story, CLERK, text) for text in (names, f"{names}、{REPORTER['name']}")]
+    assert refused(answers[0], "E_TEXT_IDENTITY_LEAK", "B54")["reason"] == "names"
+    assert answers[0].content == answers[1].content
 
 
 # --- duplicates ---

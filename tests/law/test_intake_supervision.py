@@ -314,6 +314,7 @@ def test_47_an_order_never_reveals_the_reporter(world: World) -> None:
         ("CloseSupervision", CLERK, "result"),
     ):
         leaking = {name: f"{REPORTER['name']}不满意"}
+        world.forget_questions()
         refused(world.give(pressed.order, command, who, leaking), "E_TEXT_IDENTITY_LEAK", "SEC-12")
     world.do(pressed.order, "ReturnSupervisionResponse", CLERK, {"reason": "请补充。"})
     leaking = {"response": f"已答复{REPORTER['name']}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import date
@@ -85,28 +86,95 @@ async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Va
     complaint = uuid4()
     await vault.deposit(complaint, REPORTER)
     screen = VaultScreen(vault)
-    assert await screen.leaks([str(complaint)], ["郑虚六来信"])
-    assert not await screen.leaks([str(uuid4())], ["郑虚六来信"])
-    assert not await screen.leaks([str(complaint)], ["所反映的问题失实。"])
+    assert await screen.asked("p-1", [str(complaint)], ["郑虚六来信"]) == (True, True, "")
+    assert await screen.asked("p-1", [str(uuid4())], ["郑虚六来信"]) == (False, False, "")
+    assert await screen.asked("p-1", [str(complaint)], ["所反映的问题失实。"]) == (False, False, "")
 
 
-async def test_sec12_whoever_asks_the_screen_is_counted_once_for_all(vault: Vault) -> None:
-    """Six positives of a day about one reporter, whichever service asked through whichever complaint of the
-    same accused: then every text is refused, until the next day."""
-    first, second = uuid4(), uuid4()
-    await vault.deposit(first, REPORTER)
+async def about_one_accused(vault: Vault, day: list[date], count: int) -> tuple[VaultScreen, list[str]]:
+    """Several complaints about the same accused, all of one reporter, and the screen beside them."""
+    complaints = [uuid4() for _ in range(count)]
+    for complaint in complaints:
+        await vault.deposit(complaint, REPORTER)
+
+    async def widen(asked: frozenset[UUID]) -> Concerned:
+        return Concerned(asked | set(complaints), names=frozenset({"冯虚一"}))
+
+    return VaultScreen(vault, widen, lambda: day[0]), [str(c) for c in complaints]
+
+
+async def test_b54_after_three_positives_nothing_of_a_person_is_looked_at(vault: Vault) -> None:
+    """Over all cases, processes and thirty days; each positive alerts, and other people are not held up."""
     day = [date(2026, 3, 2)]
+    screen, complaints = await about_one_accused(vault, day, 1)
+    another, others = await about_one_accused(vault, day, 1)
+    for asks, of in ((screen, complaints), (another, others), (screen, complaints)):
+        assert await asks.asked("p-2", of, ["郑虚六来信"]) == (True, True, "")
+        assert await asks.asked("p-2", [], ["郑虚六来信"]) == (False, False, "")
+    for asks, of in ((screen, complaints), (another, others)):
+        assert await asks.asked("p-2", of, ["所反映的问题失实。"]) == (True, False, "clearance")
+    restarted = VaultScreen(vault, today=lambda: day[0])
+    assert await restarted.asked("p-2", complaints, ["所反映的问题失实。"]) == (True, False, "clearance")
+    assert await screen.asked("p-3", complaints, ["所反映的问题失实。"]) == (False, False, "")
+    day[0] = date(2026, 4, 1)
+    assert (await screen.asked("p-2", complaints, ["所反映的问题失实。"])).reason == "clearance"
+    day[0] = date(2026, 4, 2)
+    assert await screen.asked("p-2", complaints, ["所反映的问题失实。"]) == (False, False, "")
 
-    async def widen(complaints: frozenset[UUID]) -> Concerned:
-        return Concerned(complaints | {first, second})
 
-    screen = VaultScreen(vault, widen, lambda: day[0])
-    for asked in (first, second) * 3:
-        assert await screen.leaks([str(asked)], ["郑虚六来信"])
-        assert await screen.leaks([], ["所反映的问题失实。"]) is False
-    assert await screen.leaks([str(second)], ["所反映的问题失实。"])
+async def test_b54_a_person_who_was_cleared_is_counted_anew(vault: Vault) -> None:
+    screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
+    for _ in range(3):
+        assert (await screen.asked("p-4", complaints, ["郑虚六来信"])).alert
+    assert (await screen.asked("p-4", complaints, ["失实。"])).reason == "clearance"
+    await screen.questions.forget("p-4")
+    assert await screen.asked("p-4", complaints, ["失实。"]) == (False, False, "")
+
+
+async def test_b54_questions_at_once_know_of_one_another(vault: Vault) -> None:
+    """Ten lists at the same time, each with half of the names, would tell one among a thousand."""
+    screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
+    asked = (screen.asked("p-5", complaints, ["郑虚六来信"]) for _ in range(12))
+    verdicts = await asyncio.gather(*asked)
+    assert sorted(v.reason for v in verdicts) == ["", "", "", *["clearance"] * 9]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "、".join(f"张虚{n}" for n in "一二三四五六七"),
+        "".join(f"张虚{n}" for n in "一二三四五六七"),
+        "，".join(f"{s}虚说" for s in "张王李赵陈杨黄"),
+        " 和 ".join(f"欧阳虚{n}" for n in "一二三四五六七"),
+        "張虛一\n張虛二\n張虛三\n張虛四\n張虛五\n張虛六\n張虛七",
+    ],
+)
+async def test_b54_a_list_of_names_is_refused_whoever_they_are(vault: Vault, text: str) -> None:
+    """Before the vault is asked: with or without the reporter among them, and counted as no positive."""
+    screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
+    person = str(uuid4())
+    for tried in (text, f"{text}、郑虚六"):
+        assert await screen.asked(person, complaints, [tried]) == (True, False, "names")
+    assert await screen.asked(person, complaints, ["郑虚六来信"]) == (True, True, "")
+
+
+async def test_b54_names_that_the_case_knows_and_a_handful_of_others_pass(vault: Vault) -> None:
+    screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
+    names = "、".join(f"张虚{n}" for n in "一二三四五六")
+    assert not (await screen.asked("p-7", complaints, [f"冯虚一与{names}谈话。"])).leak
+    words = "管理费、安置费、经济合同、方案、项目、成本、路面、石料、田地、文件、安排、余额、党费、金额。"
+    assert not (await screen.asked("p-7", complaints, [words])).leak
+
+
+async def test_sec12_six_positives_of_a_day_close_a_case_for_everybody(vault: Vault) -> None:
+    """Whichever person asked through whichever complaint of the same accused, until the next day."""
+    day = [date(2026, 3, 2)]
+    screen, (first, second) = await about_one_accused(vault, day, 2)
+    for n in range(6):
+        assert (await screen.asked(f"p-8{n}", [(first, second)[n % 2]], ["郑虚六来信"])).alert
+    assert await screen.asked("p-9", [second], ["所反映的问题失实。"]) == (True, True, "clearance")
     day[0] = date(2026, 3, 3)
-    assert not await screen.leaks([str(second)], ["所反映的问题失实。"])
+    assert not (await screen.asked("p-9", [second], ["所反映的问题失实。"])).leak
 
 
 async def test_a_vault_that_is_away_is_said_to_be_away() -> None:
@@ -130,7 +198,7 @@ async def test_with_its_keys_in_transit_the_vault_fails_closed(
     for attempt in (
         away.deposit(uuid4(), REPORTER),
         away.reporter(complaint),
-        VaultScreen(away).leaks([str(complaint)], ["文字"]),
+        VaultScreen(away).asked("p-1", [str(complaint)], ["文字"]),
     ):
         with pytest.raises(StoreUnavailable):
             await attempt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import nats.errors
 import structlog
@@ -21,10 +21,11 @@ log = structlog.get_logger("vault")
 
 
 class Question(BaseModel):
-    """Complaints concerned and the texts about to be stored."""
+    """Who is about to store which texts, and the complaints concerned."""
 
     model_config = ConfigDict(extra="forbid")
 
+    person: Annotated[str, Field(min_length=1, max_length=200)]
     complaint_refs: Annotated[list[str], Field(max_length=200)]
     texts: Annotated[list[str], Field(min_length=1, max_length=200)]
 
@@ -41,7 +42,8 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
             return
         try:
             question = Question.model_validate(asked)
-            reply = {"leak": await screen.leaks(question.complaint_refs, question.texts)}
+            verdict = await screen.asked(question.person, question.complaint_refs, question.texts)
+            reply: dict[str, Any] = verdict._asdict()
         except (ValidationError, ValueError):
             reply = {"error": True}
         except StoreUnavailable as error:

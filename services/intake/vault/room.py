@@ -32,6 +32,7 @@ from shared.gate import Facts
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
+from shared.security.screen import Verdict
 from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
@@ -50,8 +51,8 @@ class NoTexts:
     """Nothing in the vault's commands is stored in clear, so there is nothing to screen; what would be is
     refused."""
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
-        return bool(texts)
+    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict:
+        return Verdict(leak=bool(texts))
 
 
 class VaultRoom:

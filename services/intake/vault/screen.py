@@ -7,16 +7,16 @@ spellings in `spelling`.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from services.intake.vault.questions import Questions
 from services.intake.vault.spelling import normal
 from services.intake.vault.store import Vault
-from services.intake.vault.tokens import reveals
-from shared.gate import POSITIVES_A_DAY
+from services.intake.vault.tokens import people_named, reveals
+from shared.security.screen import Verdict
 
 REPORTER = (
     "(?<!被)(?<!被检举)(?:举报人|检举人|控告人|检举控告人|反映人|投诉人|信访人|写信人|寄信人|投信人|来信人|来电人|来访人"
@@ -29,6 +29,10 @@ WHO_IT_IS = (
     "|可能(?!会?(?:遭|受|面临|被))|(?:应该|应当)(?=就?是|系|为|来自|住|姓)|估计|疑似|或许|大概|极可能"
     "|姓(?!名(?![是为叫系]))|名叫|叫|住(?!址|所|处|宅|房))"
 )
+HANDFUL = 6
+"""More people than that, whom the case does not know, are named to try out who reported (B54)."""
+OF_TWO = 1 / 3
+"""A word of two characters counts for less: most that begin with a surname are no names (方案, 项目)."""
 GUESSES = tuple(
     re.compile(p)
     for p in (
@@ -98,12 +102,19 @@ def guesses(text: str) -> bool:
     return False
 
 
+def too_many_people(words: Collection[str]) -> bool:
+    """Whether so many words that may be names are more than an honest text has of strangers."""
+    return sum(OF_TWO if len(word) == 2 else 1 for word in words) > HANDFUL
+
+
 @dataclass(frozen=True)
 class Concerned:
-    """All complaints about the same accused, duplicates and later ones included, and the accused's places."""
+    """All complaints about the same accused, duplicates and later ones included; the accused's places, and
+    the names that the case knows."""
 
     complaints: frozenset[UUID]
     places: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
 
 Widen = Callable[[frozenset[UUID]], Awaitable[Concerned]]
@@ -122,25 +133,25 @@ class VaultScreen:
         self._vault = vault
         self._widen = widen
         self._today = today
-        self._positives: Counter[UUID] = Counter()
-        self._counted_on = today()
+        self.questions = Questions(vault.engine)
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
-        """Whether any of the texts would reveal, or guesses at, a reporter of these complaints. After
-        `POSITIVES_A_DAY` that would, from all services together, every text does: nobody bisects a name."""
+    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict:
+        """Whether any of the texts would reveal, or guesses at, a reporter of these complaints. All texts of
+        one command are looked at as one: a name or number may be spread over its fields.
+
+        It is no oracle (B54): a list of names is refused whoever they are, and after a few positives nothing
+        that this person writes is looked at any more."""
         if any(guesses(t) for t in texts):
-            return True
+            return Verdict(leak=True)
         if not complaints:
-            return False
+            return Verdict(leak=False)
         concerned = await self._widen(frozenset(UUID(c) for c in complaints))
-        if (today := self._today()) != self._counted_on:
-            self._positives.clear()
-            self._counted_on = today
-        if any(self._positives[c] > POSITIVES_A_DAY for c in concerned.complaints):
-            return True
-        reporters = await self._vault.reporters(sorted(concerned.complaints))
-        # All texts of one command as one: a name or number may be spread over its fields.
-        found = reveals("\n".join(texts), reporters, concerned.places)
-        if found:
-            self._positives.update(concerned.complaints)
-        return found
+        text = "\n".join(texts)
+        if too_many_people(people_named(text) - concerned.names):
+            return Verdict(leak=True, reason="names")
+
+        async def look() -> bool:
+            reporters = await self._vault.reporters(sorted(concerned.complaints))
+            return reveals(text, reporters, concerned.places)
+
+        return await self.questions.weigh(person, concerned.complaints, self._today(), look)

@@ -43,6 +43,9 @@ SURNAMES = frozenset(
     "童欧甄项曲游阳裴席卫查屈鲍覃霍翁隋甘景薄柏宁柯阮桂闵柴冉边辜饶刁瞿戚丘古米池滕晋邬臧畅宫苟褚廉娄符奚穆燕"
     "郎谈姬屠郜晏栾蒙喻揭窦迟宇敖糜冷卓花仇艾蓝巩井练仲乐虞卞竺冼楚佟栗匡巫鞠桑荆谌扬岑习胥蔺"
 )
+ONE_NAME = re.compile(f"(?:{COMPOUND_SURNAMES.pattern}|[{''.join(sorted(SURNAMES))}])[{HAN}]{{1,2}}")
+RUNNING_ON = re.compile(f"(?:{ONE_NAME.pattern}){{3,}}")
+"""Names one after the other without a sign between them."""
 REMARKS = """
     男 女 男性 女性 性别 先生 女士 小姐 太太 同志 师傅 老师 教师 医生 会计 出纳 房东 司机 退休 原任 现任
     职务 职业 化名 笔名 匿名 实名 真名 假名 网名 别名 又名 原名 曾用名 姓名 名字 署名 签名 联名 共同 无 无名
@@ -169,6 +172,19 @@ def _is_name(word: str) -> bool:
         return False
     by_surname = word[0] in SURNAMES or COMPOUND_SURNAMES.match(word)
     return bool(by_surname) or (len(word) == 3 and not TRADE.search(word))
+
+
+def people_named(text: str) -> frozenset[str]:
+    """Words of a text that stand as names do in a list, or run on as one: by their surnames alone, since it
+    may be anybody."""
+    found: set[str] = set()
+    for part in re.split(rf"[^{HAN}]+", simplified(unicodedata.normalize("NFKC", text))):
+        for word in BETWEEN_NAMES.split(part):
+            if RUNNING_ON.fullmatch(word):
+                found.update(ONE_NAME.findall(word))
+            elif 2 <= len(word) <= 4 and word not in NO_NAMES and ONE_NAME.match(word):
+                found.add(word)
+    return frozenset(word for word in found if not PLACE_OR_UNIT.search(word) and not TRADE.search(word))
 
 
 def _tells_name(text: Text, field: str) -> bool:

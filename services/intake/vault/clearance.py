@@ -1,0 +1,80 @@
+"""The way out of B54: whose texts wait after too many refusals, the petition department lets write again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.vault.questions import Questions
+from shared.aggregate import Actor, Context
+from shared.gate import AuditRecord
+from shared.refusal import refuse
+from shared.security import roles
+from shared.service import Parts
+from shared.store.types import Append
+from shared.web.describe import answer, describe
+from shared.web.values import json_response
+
+
+class Clearance(BaseModel):
+    """Whose texts are looked at again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")]
+
+
+class ClearanceRoutes:
+    """The one route of it."""
+
+    def __init__(self, parts: Parts, questions: Questions) -> None:
+        self.parts = parts
+        self._questions = questions
+
+    def add_to(self, app: FastAPI) -> None:
+        app.add_api_route(
+            "/v1/screen-clearances",
+            self.clear,
+            methods=["POST"],
+            operation_id="ClearForScreen",
+            response_class=Response,
+            tags=["reporters"],
+        )
+        person = {"type": "string"}
+        describe(
+            app, "ClearForScreen", body=Clearance, answer=answer(person=person), codes=["E_SOD_CONFLICT"]
+        )
+
+    async def clear(self, request: Request) -> Response:
+        """Lets a person's texts be looked at again whose texts wait since three of them were refused within
+        thirty days (B54): by a petition clerk or head who has seen what they were about to write, and not by
+        themselves. On record, and told to internal supervision."""
+        token = await self.parts.face.token(request)
+        if not token.roles & set(roles.PETITION):
+            refuse("E_FORBIDDEN_ROLE", "B54")
+        try:
+            person = Clearance.model_validate_json(await request.body()).person
+        except ValidationError:
+            refuse("E_SCHEMA", "B54", field="person")
+        if person == token.person:
+            refuse("E_SOD_CONFLICT", "B54")
+        now, role = self.parts.clock.now(), next(iter(sorted(token.roles)))
+        record = AuditRecord(uuid4(), self.parts.settings.service)
+        ctx = Context(
+            actor=Actor(token.person, role, token.organ),
+            now=now,
+            occurred_at=now,
+            law=self.parts.law,
+            command="ClearForScreen",
+            rule="B54",
+        )
+        record.note(ctx, "ScreenCleared", who=token.person, role=role, person=person)
+        record.note(ctx, "SecurityAlertRaised", code="B54", actor=token.person, object=person)
+        await self.parts.recorder.append(Append(events=record.collect_events()))
+        await self._questions.forget(person)
+        return json_response({"person": person})

@@ -1,0 +1,13 @@
+"""How often the screen was asked, and by whom (B54)."""
+
+from alembic import op
+
+from services.intake.vault.questions import metadata
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind())
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON questions TO zm_vault")

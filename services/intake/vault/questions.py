@@ -1,0 +1,95 @@
+"""How often the screen was asked, and how often it said yes: by person over thirty days, by complaint over
+one (SEC-12, B54).
+
+A `yes` tells something about who reported. So one person gets a few of them, over all cases, services and
+processes together; they are counted here, before the next question is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import Column, Date, Integer, MetaData, Table, Text, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.security.screen import Verdict
+from shared.store.types import StoreUnavailable
+
+metadata = MetaData()
+questions = Table(
+    "questions",
+    metadata,
+    Column("of", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("asked", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+)
+WINDOW = timedelta(days=30)
+OF_A_PERSON = 3
+"""Positives within the window, after which a person's texts wait (B54)."""
+OF_A_COMPLAINT = 5
+"""Positives of a day about one complaint, after which every text about it waits until the next (SEC-12)."""
+AT_ONCE = 2
+"""Questions that are weighed at the same time: each holds a connection, and needs another for a moment."""
+
+
+class Questions:
+    """The counts, in the vault's database."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def weigh(
+        self, person: str, complaints: Iterable[UUID], today: date, look: Callable[[], Awaitable[bool]]
+    ) -> Verdict:
+        """What `look` finds, while there are answers left. One person's questions come one after the other:
+        asked at once, none of them would know of the others. Raises `StoreUnavailable`."""
+        asker, about = f"person {person}", [f"complaint {id}" for id in complaints]
+        try:
+            async with self._places, self._engine.begin() as connection:
+                await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(asker, 0))))
+                if await self._found([asker], today - WINDOW, connection) >= OF_A_PERSON:
+                    verdict = Verdict(leak=True, reason="clearance")
+                elif await self._found(about, today, connection) > OF_A_COMPLAINT:
+                    verdict = Verdict(leak=True, alert=True, reason="clearance")
+                else:
+                    found = await look()
+                    verdict = Verdict(leak=found, alert=found)
+                told = verdict.leak and not verdict.reason
+                await self._count([asker, *(about if told else [])], today, int(told), connection)
+                return verdict
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise StoreUnavailable("the identity vault is away") from error
+
+    async def forget(self, person: str) -> None:
+        """Counts a person anew. Raises `StoreUnavailable`."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(questions).where(questions.c.of == f"person {person}"))
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise StoreUnavailable("the identity vault is away") from error
+
+    @staticmethod
+    async def _found(of: Sequence[str], since: date, connection: AsyncConnection) -> int:
+        """The most positives of any of them."""
+        counted = (
+            select(func.sum(questions.c.found).label("found"))
+            .where(questions.c.of.in_(of), questions.c.day >= since)
+            .group_by(questions.c.of)
+            .subquery()
+        )
+        return int((await connection.execute(select(func.max(counted.c.found)))).scalar() or 0)
+
+    @staticmethod
+    async def _count(of: Sequence[str], today: date, found: int, connection: AsyncConnection) -> None:
+        rows = [{"of": each, "day": today, "asked": 1, "found": found} for each in sorted(of)]
+        counting = insert(questions).values(rows)
+        more = {name: questions.c[name] + counting.excluded[name] for name in ("asked", "found")}
+        await connection.execute(counting.on_conflict_do_update(index_elements=["of", "day"], set_=more))
