@@ -13,6 +13,7 @@ from services.intake.commands.reporting import AddAttachment
 from services.intake.domain.complaint import Complaint
 from services.intake.public import Reports, living
 from services.intake.reporting.cleaning import cleaned, media_type
+from services.intake.reporting.spool import Spool
 from services.intake.vault.blobs import Blobs, whole
 from shared.gate import Request as GateRequest
 from shared.refusal import Refusal, refuse
@@ -27,7 +28,8 @@ UPLOADS = "/v1/reports/attachments"
 LARGER_BODIES = {UPLOADS: MOST_BYTES + 1024}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain")
 AT_ONCE = 4
-"""Uploads at one time; each holds a connection of the vault's database."""
+"""Files at one time that have come whole and are sealed and copied; each holds a connection of the vault's
+database."""
 
 
 class Attachments:
@@ -87,22 +89,18 @@ class Attachments:
         self.reports.flood.check(request.headers.get("proof-of-work", ""))
         complaint = living(await self.reports.opened(request.headers.get("report-code", "")))
         complaint.check_not_sealed()
-        async with self._turn:
-            if len([b for b in await self.blobs.of(complaint.id) if b.original is None]) >= MOST_FILES:
-                refuse("E_BODY_TOO_LARGE", "SEC-6", most_files=MOST_FILES)
-            stream = request.stream()
-            first = await _beginning(stream)
-            kind = media_type(first)
+        with Spool() as spool:
+            await spool.fill(_limited(request.stream()))
+            kind = media_type(spool.beginning)
             if kind is None:
-                refuse(
-                    "E_MEDIA_TYPE",
-                    "SEC-6",
-                    allowed=list(MEDIA_TYPES),
-                )
-            blob = await self.blobs.put(complaint.id, kind, _limited(first, stream))
-            content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)
-            if content is not None:
-                await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
+                refuse("E_MEDIA_TYPE", "SEC-6", allowed=list(MEDIA_TYPES))
+            async with self._turn:
+                if len([b for b in await self.blobs.of(complaint.id) if b.original is None]) >= MOST_FILES:
+                    refuse("E_BODY_TOO_LARGE", "SEC-6", most_files=MOST_FILES)
+                blob = await self.blobs.put(complaint.id, kind, spool.parts())
+                content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)
+                if content is not None:
+                    await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
         added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
         try:
             await self.parts.gatekeeper.execute(GateRequest(added, None, complaint.id))
@@ -147,20 +145,10 @@ class Attachments:
         return complaint
 
 
-async def _beginning(stream: AsyncIterator[bytes]) -> bytes:
-    first = b""
-    async for part in stream:
-        first += part
-        if len(first) >= 512:
-            break
-    return first
-
-
-async def _limited(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _limited(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The whole file, as long as it is not too large: then nothing of it is kept."""
-    size = len(first)
-    yield first
-    async for part in rest:
+    size = 0
+    async for part in stream:
         size += len(part)
         if size > MOST_BYTES:
             refuse("E_BODY_TOO_LARGE", "SEC-6", max_bytes=MOST_BYTES)

@@ -148,7 +148,8 @@ class Reports:
             status=201,
             answer=answer(query_code=text, status=status),
         )
-        public("ReportStatus", body=Behind, answer=answer(status=status))
+        ahead = in_header("Proof-Of-Work", "Optional: with it one stands before those who only try codes.")
+        public("ReportStatus", parameters=[ahead], body=Behind, answer=answer(status=status))
         public(
             "WriteToOrgan",
             parameters=[proof, key],
@@ -227,7 +228,7 @@ class Reports:
 
     async def status(self, request: Request) -> Response:
         """The coarse status behind a code; a wrong code and no code of ours are one and the same."""
-        trail = await self.opened((await self._body(Behind, request)).code, self.guessing)
+        trail = await self.opened((await self._body(Behind, request)).code, self._turn(request))
         return json_response({"status": coarse(trail[0])})
 
     async def write(self, request: Request) -> Response:
@@ -247,6 +248,13 @@ class Reports:
     def _worked(self, request: Request) -> None:
         """Takes the proof before the body is read: a slow one holds a place."""
         self.flood.check(request.headers.get("proof-of-work", ""))
+
+    def _turn(self, request: Request) -> SlowHash:
+        """Where a code waits to be hashed: who has worked does not stand behind those who guess."""
+        if "proof-of-work" not in request.headers:
+            return self.guessing
+        self._worked(request)
+        return self.slow
 
     async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
         """A command on the complaint behind the code, where it is now; answered by the coarse status."""
@@ -289,7 +297,7 @@ class Reports:
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code, whichever organ wrote or received them."""
-        trail = await self.opened((await self._body(Behind, request)).code, self.guessing)
+        trail = await self.opened((await self._body(Behind, request)).code, self._turn(request))
         parts = await self._parts_of(trail)
         found = await self.letters.to_and_fro([c.id for c in trail], [c.id for c in parts])
         told = [{"direction": x.direction, "text": x.text} for x in written(found, *trail, *parts)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import Counter as Counted
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -17,12 +20,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.entropy import fresh
 from shared.refusal import Refusal, refuse
 from shared.store.types import StoreUnavailable
+from shared.web.commands import body_of
 from shared.web.problems import problem, refusal_problem, schema_problem
 
 TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 BODY_SECONDS = 30.0
 LARGER_BODY_SECONDS = 120.0
-"""A body must have arrived by then: whoever sends drop by drop holds a place that others wait for."""
+ANYBODYS_BODY_SECONDS = 10.0
+"""A body must have arrived by then."""
+ANYBODYS_BODY = 128 * 1024
+"""Bytes of a body that needs no token: it is waited for in memory, and holds no place meanwhile."""
+WAITING = 4
+"""So many bodies are waited for as there are places, and that many times more."""
+SHARE = 8
+"""Of all places one path that needs no token gets the eighth part: who fills one shuts no other."""
 CARRIED = "carried"
 DEFECT = 500
 UNMATCHED = "unmatched"
@@ -80,7 +91,7 @@ class HttpMetrics:
     """Counts and times by route template; never by path, person or address."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
+        self.requests = Counted(
             "zm_http_requests_total", "Requests", ["method", "route", "status"], registry=registry
         )
         self.seconds = Histogram(
@@ -90,7 +101,7 @@ class HttpMetrics:
             registry=registry,
             buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
         )
-        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._of: dict[tuple[str, str, int], tuple[Counted, Histogram]] = {}
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts one request. The labelled children are looked up once: that costs more than counting."""
@@ -117,10 +128,14 @@ class Envelope:
         for_anyone: str = "",
     ) -> None:
         """`larger`: the paths whose bodies may be larger than `max_body` bytes, and how large. `for_anyone`:
-        with this begin the paths that need no token; together they take half of the places at most."""
+        with this begin the paths that need no token; together they take half of the places at most, and each
+        a share. A place is taken when the body is there: who sends drop by drop keeps nobody out."""
         self.app = app
         self.for_anyone = for_anyone
-        self.from_anyone = 0
+        self.from_anyone: Counter[str] = Counter()
+        """Places that are taken without a token, by path."""
+        self.waited_for = 0
+        """Bodies from anybody that have not come whole."""
         self.larger = larger
         self.metrics = metrics
         self.max_body = max_body
@@ -149,8 +164,12 @@ class Envelope:
                 message["headers"] = [*message["headers"], (b"traceparent", trace), *ALWAYS]
             await send(message)
 
-        received, most, whole = 0, self.larger.get(scope["path"], self.max_body), False
-        seconds = LARGER_BODY_SECONDS if scope["path"] in self.larger else BODY_SECONDS
+        path, large = scope["path"], scope["path"] in self.larger
+        anyone = bool(self.for_anyone) and path.startswith(self.for_anyone)
+        first = anyone and not large
+        received, whole = 0, False
+        most = min(ANYBODYS_BODY, self.max_body) if first else self.larger.get(path, self.max_body)
+        seconds = LARGER_BODY_SECONDS if large else ANYBODYS_BODY_SECONDS if first else BODY_SECONDS
         until = asyncio.get_running_loop().time() + seconds
 
         async def counting() -> Message:
@@ -168,18 +187,14 @@ class Envelope:
                 raise BodyTooLarge(most)
             return message
 
-        anyone = bool(self.for_anyone) and scope["path"].startswith(self.for_anyone)
-        self.in_flight += 1
-        self.from_anyone += anyone
         try:
-            crowded = anyone and self.from_anyone > self.max_in_flight // 2
-            if crowded or self.in_flight > self.max_in_flight:
-                raise Overloaded
             if b"%00" in scope["query_string"]:
                 refuse("E_SCHEMA", "", field="query")
             if int(headers.get(b"content-length", b"0") or 0) > most:
                 raise BodyTooLarge(most)
-            await self.app(scope, counting, sending)
+            reading: Receive = await self._arrived(counting, receive) if first else counting
+            with self._place(path if anyone else None):
+                await self.app(scope, reading, sending)
             if (carried := scope["state"].pop(CARRIED, None)) is not None:
                 raise carried
         except Exception as error:
@@ -189,9 +204,44 @@ class Envelope:
             elif response.status_code == DEFECT:
                 raise
         finally:
-            self.in_flight -= 1
-            self.from_anyone -= anyone
             self.metrics.note(scope["method"], _route(scope), status, time.perf_counter() - started)
+
+    @contextmanager
+    def _place(self, path: str | None) -> Iterator[None]:
+        """One of the places; without a token it is counted to its path as well. Raises `Overloaded`."""
+        crowded = path is not None and (
+            self.from_anyone.total() >= self.max_in_flight // 2
+            or self.from_anyone[path] >= max(1, self.max_in_flight // SHARE)
+        )
+        if crowded or self.in_flight >= self.max_in_flight:
+            raise Overloaded
+        self.in_flight += 1
+        if path is not None:
+            self.from_anyone[path] += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if path is not None:
+                self.from_anyone[path] -= 1
+                self.from_anyone += Counter()  # forgets the paths that hold none
+
+    async def _arrived(self, counting: Receive, receive: Receive) -> Receive:
+        """Waits for the whole body, and gives it again as one message."""
+        if self.waited_for >= WAITING * self.max_in_flight:
+            raise Overloaded
+        self.waited_for += 1
+        try:
+            messages = [await body_of(counting)]
+        finally:
+            self.waited_for -= 1
+
+        async def again() -> Message:
+            if messages:
+                return {"type": "http.request", "body": messages.pop(), "more_body": False}
+            return await receive()
+
+        return again
 
 
 class Carrier:

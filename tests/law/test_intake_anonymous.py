@@ -173,6 +173,20 @@ def test_sec7_behind_two_codes_one_key_is_two_keys(world: World) -> None:
         done(world.anonymously("/messages", headers=key, code=code, text="补充。"))
 
 
+@pytest.mark.parametrize("what", ["status", "mailbox"])
+def test_sec6_a_proof_of_work_goes_before_who_tries_codes(world: World, what: str) -> None:
+    """Taken once, as everywhere; without one a code is read as well."""
+    code, _ = reported(world)
+    proof = {"proof-of-work": world.proof()}
+
+    def ask(**headers: str) -> httpx.Response:
+        path = f"/intake/v1/reports/{what}"
+        return world.client(None).post(path, json={"code": code}, headers=headers)
+
+    assert ask().status_code == ask(**proof).status_code == 200
+    refused(ask(**proof), "E_PROOF_OF_WORK", "SEC-6")
+
+
 def test_sec7_a_code_tells_the_coarse_status_and_nothing_else(world: World) -> None:
     code, case = reported(world)
     assert behind(world, code).json() == {"status": "RECEIVED"}
