@@ -23,6 +23,7 @@ from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.security.screen import Verdict
+from shared.security.tally import Tally
 from shared.store.types import (
     Append,
     Appended,
@@ -98,6 +99,7 @@ class Gatekeeper:
     """Under it ids and digests are made, so that nobody can try which request one belongs to."""
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
 
@@ -266,8 +268,9 @@ class Gatekeeper:
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
         supervision is (drill A)."""
-        if aggregate.watched_by and refusal.code in HIDING:
-            now = self.clock.now()
+        now = self.clock.now()
+        watched = aggregate.watched_by and refusal.code in HIDING
+        if watched and self.tally.takes(token.person, refusal.code, now, alert=True):
             record = AuditRecord(random_id(), self.service)
             record.organ = aggregate.watched_by
             ctx = Context(
@@ -365,6 +368,9 @@ class Gatekeeper:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
+        alert = refusal.code in ALERTS or bool(refusal.details.get("alert"))
+        if not self.tally.takes(person, refusal.code, self.clock.now(), alert=alert):
+            return
         stream = random_id()
         record = AuditRecord(stream, self.service)
         target = None
@@ -392,11 +398,42 @@ class Gatekeeper:
             actor=person,
             object=object_,
         )
-        if refusal.code in ALERTS or refusal.details.get("alert"):
+        if alert:
             record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
         await self.store.append(Append(events=record.collect_events()))
         if target is not None and token is not None:
             await self.watch(token, target, refusal)
+        if self.tally.ended:
+            await self.sum_refusals()
+
+    async def sum_refusals(self, *, ending: bool = False) -> None:
+        """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. What
+        could not be written is kept. Raises `StoreUnavailable`."""
+        self.tally.end(None if ending else self.clock.now())
+        while self.tally.ended:
+            summed, now = self.tally.ended[0], self.clock.now()
+            record = AuditRecord(random_id(), self.service)
+            ctx = Context(
+                actor=Actor(summed.person, "", ""),
+                now=now,
+                occurred_at=now,
+                law=self.law,
+                command="SumRefusals",
+                rule="R27",
+                correlation_id=record.id,
+            )
+            record.note(
+                ctx,
+                "RefusalsSummed",
+                actor=summed.person,
+                since=summed.since.isoformat(),
+                count=summed.number,
+                codes=summed.codes,
+            )
+            code = summed.codes[0]
+            record.note(ctx, "SecurityAlertRaised", code=code, actor=summed.person, object="")
+            await self.store.append(Append(events=record.collect_events()))
+            self.tally.ended.remove(summed)
 
 
 class AuditRecord(Aggregate):

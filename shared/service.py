@@ -13,6 +13,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer, keyrings, secret_for
-from shared.store.types import Append
+from shared.store.types import Append, StoreUnavailable
 from shared.web.app import Application, make_app
 from shared.web.commands import Face
 from shared.web.direct import CommandProtocol
@@ -65,6 +66,7 @@ from shared.web.recusals import RecusalRequests
 log = structlog.get_logger("service")
 Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
+SUM_SECONDS = 60
 KEEP_ALIVE_SECONDS = 150
 """Longer than the front door keeps a connection: one that closes just as it is used again loses a request
 that nobody may repeat."""
@@ -238,7 +240,8 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
     await parts.projector.start(folding=settings.worker)
-    tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
+    works: list[Work] = [partial(_sum_refusals, parts.gatekeeper), *_works(service, parts)]
+    tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in works]
     for task in tasks:
         task.add_done_callback(_ended)
     try:
@@ -249,11 +252,24 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.projector.stop()
+        try:
+            await parts.gatekeeper.sum_refusals(ending=True)
+        except StoreUnavailable as error:
+            log.warning("refusals_not_summed", error=str(error), people=len(parts.gatekeeper.tally.ended))
         await parts.recorder.stop()
         if settings.nats_url or parts.nats.is_connected:  # the vault's own application has no broker
             await disconnect(parts.nats)
         await parts.reading.readers.close()
         await parts.engine.dispose()
+
+
+async def _sum_refusals(gatekeeper: Gatekeeper) -> None:
+    while True:
+        await asyncio.sleep(SUM_SECONDS)
+        try:
+            await gatekeeper.sum_refusals()
+        except StoreUnavailable as error:
+            log.warning("refusals_wait", error=str(error))
 
 
 def _works(service: Service, parts: Parts) -> list[Work]:

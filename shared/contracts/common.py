@@ -170,6 +170,16 @@ class CommandRefused(Event):
     object: L1[str]
 
 
+class RefusalsSummed(Event):
+    """Audit record: refusals of one person within an hour that were not recorded one by one."""
+
+    actor: L1[str]
+    since: L1[str]
+    """When the hour began (RFC 3339)."""
+    count: L1[int]
+    codes: L1[tuple[str, ...]]
+
+
 class CaseRead(Event):
     """Audit record of a reading of confidential data (SEC-9)."""
 
@@ -261,6 +271,7 @@ COMMON = (
     BulkReadAlert,
     ReplayPerformed,
     EffectReplayed,
+    RefusalsSummed,
     SecurityAlertRaised,
     DeadlineApproaching,
     DeadlineBreached,

@@ -387,10 +387,11 @@ class Reads:
         refusal = {"code": "E_TRACE_FORBIDDEN", "actor": token.person, "object": ""}
         read = request.scope["route"].operation_id
         ctx = self._context(token, read, "R27")
-        record = AuditRecord(random_id(), self.service)
-        record.note(ctx, "CommandRefused", rule="R27", command=read, **refusal)
-        record.note(ctx, "SecurityAlertRaised", **refusal)
-        await self.recorder.append(Append(events=record.collect_events()))
+        if self.gatekeeper.tally.takes(token.person, refusal["code"], ctx.now, alert=True):
+            record = AuditRecord(random_id(), self.service)
+            record.note(ctx, "CommandRefused", rule="R27", command=read, **refusal)
+            record.note(ctx, "SecurityAlertRaised", **refusal)
+            await self.recorder.append(Append(events=record.collect_events()))
         refuse("E_TRACE_FORBIDDEN", "R27")
 
     def _context(self, token: Token, read: str, rule: str, about: Aggregate | None = None) -> Context:

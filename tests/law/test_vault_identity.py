@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from shared.security.tally import MOST
 from tests.harness import (
     CITY,
     COUNTY,
@@ -375,3 +377,21 @@ def test_sec12_a_co_signer_is_protected_like_the_first(world: World) -> None:
     listing["allegations"] = [{**listing["allegations"][0], "text": "钱虚签所附账页。"}]
     answer = world.give(story.complaint, "ListAllegations", CLERK, listing)
     refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
+def test_w5_nobody_fills_the_log_by_being_refused(world: World) -> None:
+    """Attempts to learn who reported are on record one by one and alert, up to a number; the rest of the hour
+    is one record, with one alert."""
+    who, before = "unit-yunping", world.position("intake")
+    world.pass_minutes(61)
+    for _ in range(MOST + 20):
+        answer = world.client(who).get(f"/intake/v1/complaints/{uuid4()}/reporter")
+        refused(answer, "E_TRACE_FORBIDDEN", "R27")
+    assert len(world.log("intake", before, "SecurityAlertRaised")) == MOST
+    assert world.log("intake", before, "RefusalsSummed") == []
+    world.pass_minutes(61)
+    refused(world.client(who).get(f"/intake/v1/complaints/{uuid4()}/reporter"), "E_TRACE_FORBIDDEN")
+    world.give(world.story().received().complaint, "CloseComplaint", who, {})
+    told = [e.event for e in world.log("intake", before, "RefusalsSummed") if e.event["actor"] == sub(who)]
+    assert [(t["count"], t["codes"]) for t in told] == [(20, ["E_TRACE_FORBIDDEN"])]
+    assert len(world.log("intake", before, "SecurityAlertRaised")) == MOST + 2
