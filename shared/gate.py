@@ -38,8 +38,7 @@ BEFOREHAND = timedelta(seconds=1)
 POSITIVES_A_DAY = 5
 """Texts about one reporter that the screen may refuse in a day; then every text is refused, and watched
 (SEC-12)."""
-OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
-"""Roles of persons outside the organs: what they may see hangs on their account, not on an organ."""
+OUTSIDE_ORGANS = roles.OUTSIDE
 ALERTS = frozenset({"E_TRACE_FORBIDDEN", "E_TRACE_EXECUTOR_LEVEL", "E_REPORTER_PENALTY_FORBIDDEN"})
 """Refusals that internal supervision must hear of (R27, A52)."""
 HIDING = frozenset({"E_JURISDICTION", "E_NEED_TO_KNOW"})
