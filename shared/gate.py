@@ -11,9 +11,11 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
+
+import orjson
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
@@ -78,10 +80,12 @@ class Request:
     token: Token | None
     object_id: UUID | None
     idempotency_key: str | None = None
-    if_match: int | None = None
+    if_match: frozenset[int] | None = None
     occurred_at: datetime | None = None
     legal_basis: tuple[dict[str, str], ...] = ()
     trace_id: str = ""
+    content: bytes = b""
+    """A digest of what came, where the command says only what was made of it."""
 
 
 @dataclass(slots=True)
@@ -115,9 +119,11 @@ class Gatekeeper:
                 await self._audit(request, refusal)
                 raise
         except CommandMismatch:
-            refuse("E_IDEMPOTENCY_MISMATCH")
+            refused = Refusal("E_IDEMPOTENCY_MISMATCH")
         except EventTooLarge:
-            refuse("E_BODY_TOO_LARGE", request.command.gate.rule)
+            refused = Refusal("E_BODY_TOO_LARGE", request.command.gate.rule)
+        await self._audit(request, refused)
+        raise refused
 
     async def _decide_with_retry(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
         # A repeated creation is found out by the store, unless it would bring an identity to the vault again.
@@ -291,7 +297,7 @@ class Gatekeeper:
         if request.if_match is None:
             if request.command.gate.decides:
                 refuse("E_VERSION_REQUIRED", request.command.gate.rule, version=aggregate.version)
-        elif request.if_match != aggregate.version:
+        elif aggregate.version not in request.if_match:
             refuse("E_STALE_VERSION", "", version=aggregate.version)
 
     @staticmethod
@@ -346,13 +352,17 @@ class Gatekeeper:
 
     @staticmethod
     def _request_hash(request: Request) -> bytes:
-        """Keyed by the idempotency key itself, which is not stored: a body may hold an identity, and
-        a bare hash of something enumerable would give it away."""
+        """What the request means: the command, when it happened, what it is founded on; not the condition
+        on which it was sent. Keyed by the idempotency key itself, which is not stored: a body may hold an
+        identity, and a bare hash of something enumerable would give it away."""
         if request.idempotency_key is None:
             return b""
-        body = request.command.__pydantic_serializer__.to_json(request.command)
-        told = b"%s:%s:%s" % (type(request.command).__name__.encode(), str(request.object_id).encode(), body)
-        return hmac.digest(request.idempotency_key.encode(), told, "sha256")
+        body = request.content or request.command.__pydantic_serializer__.to_json(request.command)
+        happened = request.occurred_at and request.occurred_at.astimezone(UTC).isoformat()
+        head = orjson.dumps(
+            [type(request.command).__name__, request.object_id, happened, request.legal_basis]
+        )
+        return hmac.digest(request.idempotency_key.encode(), b"%s:%s" % (head, body), "sha256")
 
     async def _known(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended | None:
         if request.idempotency_key is None:
