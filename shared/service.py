@@ -392,6 +392,7 @@ def main(service: Service) -> None:
 
 def run_server(app: Application, settings: Settings) -> None:
     """Answers until the process is asked to stop; then finishes what was accepted."""
+    settings.check_complete()
     config = uvicorn.Config(
         app,
         host=settings.host,
