@@ -94,15 +94,15 @@ class TokenVerifier:
             claims = await self._claims(raw)
             if claims["iss"] != self._issuer or self._audience not in _listed(claims["aud"]):
                 self._reject()
-            expires = _instant(claims["exp"])
-            if not _instant(claims.get("nbf", 0)) - LEEWAY_SECONDS <= now < expires:
+            expires = _numeric_date(claims["exp"])
+            if not _numeric_date(claims.get("nbf", 0)) - LEEWAY_SECONDS <= now < expires:
                 self._reject()
             held = _held(claims)
-            return Token(_person(claims["sub"]), held, self._organ(claims, held), expires)
+            return Token(_person(claims["sub"]), held, self._organ_of(claims, held), expires)
         except (JoseError, KeyError, ValueError, TypeError):
             self._reject()
 
-    def _organ(self, claims: dict[str, Any], held: frozenset[str]) -> str:
+    def _organ_of(self, claims: dict[str, Any], held: frozenset[str]) -> str:
         """An organ of the tree: lists are cut by the beginning of its code, and nothing begins every code.
         Only who comes from outside has none."""
         organ = claims.get("organ") or ""
@@ -180,7 +180,7 @@ def _person(value: Any) -> str:
     return value
 
 
-def _instant(value: Any) -> float:
+def _numeric_date(value: Any) -> float:
     """A NumericDate (RFC 7519 §2)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("NumericDate")
