@@ -10,9 +10,10 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -331,7 +332,8 @@ class Server(uvicorn.Server):
     def run_to_the_end(self) -> None:
         """Answers until the process is to end; what then is finished is what was accepted."""
         Server.running = self
-        self.run()
+        with suppress(KeyboardInterrupt):
+            self.run()
         if self.defect:
             sys.exit(DEFECT_STATUS)
         if not self.started:
@@ -345,14 +347,20 @@ def end_by_defect() -> None:
     Server.running.defect = Server.running.should_exit = True
 
 
+KIND = re.compile(r"([A-Za-z_][\w.]*)(?::|$)")
+"""The line of a trace that names an exception."""
+
+
 class ForeignLines(logging.Handler):
     """Tells what libraries log in lines of our own: the words that stand in their code, and of an error its
     type and place. Its message, and what they fill in, may quote somebody's data."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        words, *rest = str(record.msg).strip().splitlines() or [""]
         told = {} if error is None else {"error": reason_of(error)}
-        words = str(record.msg).strip().partition("\n")[0]
+        if words.startswith("Traceback") and (kinds := [kind[1] for kind in map(KIND.match, rest) if kind]):
+            told = {"error": kinds[-1]}  # uvicorn writes out what a start failed of
         log.log(record.levelno, "library", name=record.name, words=words, **told)
 
 
