@@ -360,7 +360,7 @@ class Gatekeeper:
         body = request.content or request.command.__pydantic_serializer__.to_json(request.command)
         happened = request.occurred_at and request.occurred_at.astimezone(UTC).isoformat()
         head = orjson.dumps(
-            [type(request.command).__name__, request.object_id, happened, request.legal_basis]
+            [type(request.command).__name__, str(request.object_id), happened, request.legal_basis]
         )
         return hmac.digest(request.idempotency_key.encode(), b"%s:%s" % (head, body), "sha256")
 

@@ -5,6 +5,7 @@ No token is read, no cookie set, no address or agent looked at. Codes travel in 
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -335,6 +336,13 @@ class Reports:
         while trail[-1].sent_as:
             trail.append(await self._born(trail[-1].sent_as))
         return trail
+
+    def own_key(self, complaint: Complaint, key: str | None) -> str | None:
+        """An idempotency key that is one reporter's alone: those who come without a token share all others,
+        and whoever guesses one could hold the record of a request against a file that he has."""
+        if key is None:
+            return None
+        return hmac.digest(self._secret, f"own key {complaint.id} {key}".encode(), "sha256").hex()
 
     async def _born(self, id: str) -> Complaint:
         born = await self.parts.repository.get(Complaint, UUID(id))

@@ -1,4 +1,5 @@
-"""A service without a store, to see how it ends: `python -m tests.unit.web.ending stillborn|defect|stop PORT`.
+"""A service without a store, to see how it ends: `python -m tests.unit.web.ending WAY PORT`, where the way is
+`stillborn`, `defect` or `stop`.
 
 What is posted to `/v1/slow` is waited for to its end.
 """
