@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from deploy.local.issuer import Mint
+from deploy.local.issuer import Settings as IssuerSettings
+from deploy.local.people import people
 from tests.harness import (
     APPROVE,
     CITY,
@@ -86,6 +90,32 @@ def test_401_a_token_whose_signature_was_altered(world: World, verifying: Story)
     altered = f"{head}.{claims}.{'A' * len(signature)}"
     answer = world.client(None).get(verifying.case.path, headers={"authorization": f"Bearer {altered}"})
     refused(answer, "E_UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"organ": "D"},
+        {"organ": "DI-"},
+        {"organ": "DI-9901\0"},
+        {"organ": None},
+        {"sub": ""},
+        {"sub": "p\0"},
+        {"sub": "anonymous"},
+        {"role": ("petition_clerk", "superuser")},
+    ],
+    ids=repr,
+)
+def test_401_sec1_the_issuer_too_is_not_believed_what_makes_no_sense(
+    world: World, claims: dict[str, Any]
+) -> None:
+    """The beginning of an organ's code stands for no organ: lists are cut by it."""
+    mint = Mint(IssuerSettings(world.stack.issuer_id, world.stack.data.issuer, None))
+    honest = people()[CLERK]
+    for identity, status in ((honest, 200), (replace(honest, **claims), 401)):
+        headers = {"authorization": f"Bearer {mint.token(identity)}"}
+        for path in ("/intake/v1/complaints", "/intake/v1/my-work", "/verification/v1/my-work"):
+            assert world.client(None).get(path, headers=headers).status_code == status
 
 
 # --- 404: nothing is told (§5.4) ---
