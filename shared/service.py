@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import logging
 import os
-import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -342,13 +342,13 @@ class Server(uvicorn.Server):
 
 def end_by_defect() -> None:
     """Stops the process as a signal would; its status says that nobody asked for it."""
-    if Server.running is None:  # it serves nothing yet
-        os._exit(DEFECT_STATUS)
-    Server.running.defect = Server.running.should_exit = True
+    if Server.running is None:  # a program that uses parts of a service
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        Server.running.defect = Server.running.should_exit = True
 
 
-KIND = re.compile(r"([A-Za-z_][\w.]*)(?::|$)")
-"""The line of a trace that names an exception."""
+TRACE = "Traceback (most recent call last):"
 
 
 class ForeignLines(logging.Handler):
@@ -359,8 +359,9 @@ class ForeignLines(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         words, *rest = str(record.msg).strip().splitlines() or [""]
         told = {} if error is None else {"error": reason_of(error)}
-        if words.startswith("Traceback") and (kinds := [kind[1] for kind in map(KIND.match, rest) if kind]):
-            told = {"error": kinds[-1]}  # uvicorn writes out what a start failed of
+        if words == TRACE:  # uvicorn writes out what a start failed of
+            last = len(rest) - [TRACE, *rest][::-1].index(TRACE)
+            told["error"] = next((line for line in rest[last:] if line[:1] != " "), "").partition(":")[0]
         log.log(record.levelno, "library", name=record.name, words=words, **told)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.process import ROOT, Child, accepts, free_port, spawn, wait_until
-from shared.service import DEFECT_STATUS
+from shared.service import DEFECT_STATUS, ForeignLines
 
 SECRET = "张三"
 
@@ -43,6 +46,22 @@ def test_a_start_that_fails_is_told_by_what_it_failed_of(tmp_path: Path) -> None
     assert child.wait(60)
     assert child.popen.returncode not in (0, DEFECT_STATUS)
     assert [line["error"] for line in lines(log) if "error" in line] == ["LookupError"]
+
+
+def test_of_a_chain_of_errors_the_last_is_told() -> None:
+    """Its kind alone, however many lines its message has."""
+    try:
+        try:
+            raise LookupError(SECRET)
+        except LookupError as first:
+            raise ValueError(f"{SECRET}\nname: {SECRET}\n") from first
+    except ValueError:
+        written = traceback.format_exc()
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, written, (), None)
+    with capture_logs() as logged:
+        ForeignLines().emit(record)
+    assert [entry["error"] for entry in logged] == ["ValueError"]
+    assert SECRET not in str(logged)
 
 
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
