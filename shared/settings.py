@@ -150,13 +150,14 @@ class Settings:
             yield "ZM_KEYS_DIR: these keys were generated for development"
         if self.report_difficulty < LEAST_DIFFICULTY:
             yield f"ZM_REPORT_DIFFICULTY: at least {LEAST_DIFFICULTY}"
-        for name, url in (
+        named = (
             ("ZM_ISSUER", self.issuer),
             ("ZM_JWKS_URL", self.jwks_url),
             ("ZM_TRANSIT_URL", self.transit_url),
-            *((_outgoing_name(kind), way) for kind, way in self.outgoing.items()),
-        ):
-            if url and not url.startswith("https://"):
+        )
+        ways = ((OUTGOING + kind.upper().replace("-", "_"), way) for kind, way in self.outgoing.items())
+        for name, url in (*((name, url) for name, url in named if url), *ways):
+            if not url.startswith("https://"):
                 yield f"{name}: needs TLS (https)"
         if any(url.strip() and not url.strip().startswith("tls://") for url in self.nats_url.split(",")):
             yield "ZM_NATS_URL: needs TLS (tls)"
@@ -228,10 +229,6 @@ class Told:
 def _refuse(problems: Iterator[str]) -> None:
     if found := list(problems):
         raise UnsafeForProduction("refusing to start in production:\n  " + "\n  ".join(found))
-
-
-def _outgoing_name(kind: str) -> str:
-    return OUTGOING + kind.upper().replace("-", "_")
 
 
 def _private(url: str) -> bool:

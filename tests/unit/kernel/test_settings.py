@@ -49,6 +49,7 @@ PLAIN = ("", "?ssl=require", "?ssl=prefer", "?ssl=disable", "?sslmode=verify-ful
         {"ZM_FAILPOINT": "store.after_commit:1"},
         {"ZM_OUTGOING_REPORTER_MESSAGE": "files"},
         {"ZM_OUTGOING_REPORTER_MESSAGE": "http://sms.example/send"},
+        {"ZM_OUTGOING_REPORTER_MESSAGE": ""},
         {"ZM_ISSUER": "id.example"},
         {"ZM_JWKS_URL": "http://id.example/jwks"},
         {"ZM_JWKS_URL": "ftp://id.example/jwks"},
