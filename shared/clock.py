@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def instant_of(text: str) -> datetime:
+    """The instant that somebody wrote; ValueError for what is not RFC 3339. `fromisoformat` takes much of
+    ISO 8601 besides (weeks, no separators, no offset), and refuses the small letters."""
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 instant")
+    return datetime.fromisoformat(text.upper())
 
 
 class Clock(Protocol):

@@ -21,9 +21,18 @@ from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from shared.aggregate import Actor, Aggregate, Law, snake
+from shared.clock import instant_of
 from shared.event import DataClass
 from shared.law.identifiers import holds_personal_number
 from shared.organs.tree import Level
@@ -56,6 +65,10 @@ Day = Annotated[
 """A civil day; bounded, so that no period added to it leaves the calendar."""
 
 
+def _rfc_3339(value: Any) -> Any:
+    return instant_of(value) if isinstance(value, str) else value
+
+
 def _in_bounds(instant: datetime) -> datetime:
     if not 1949 <= instant.year < 2100:
         raise ValueError("year out of range")
@@ -63,7 +76,10 @@ def _in_bounds(instant: datetime) -> datetime:
 
 
 Instant = Annotated[
-    AwareDatetime, AfterValidator(_in_bounds), Field(description="RFC 3339 with offset, of 1949 to 2099.")
+    AwareDatetime,
+    BeforeValidator(_rfc_3339),
+    AfterValidator(_in_bounds),
+    Field(description="RFC 3339 with offset, of 1949 to 2099."),
 ]
 """An instant with its offset, in the same years."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

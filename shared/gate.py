@@ -10,9 +10,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
+
+import orjson
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
@@ -36,10 +38,7 @@ from shared.store.types import (
 
 A = TypeVar("A", bound=Aggregate)
 BEFOREHAND = timedelta(seconds=1)
-"""Texts about one reporter that the screen may refuse in a day; then every text is refused, and watched
-(SEC-12)."""
-OUTSIDE_ORGANS = frozenset({roles.SUBJECT, roles.REPORTER, roles.UNIT_CONTACT})
-"""Roles of persons outside the organs: what they may see hangs on their account, not on an organ."""
+OUTSIDE_ORGANS = roles.OUTSIDE
 ALERTS = frozenset({"E_TRACE_FORBIDDEN", "E_TRACE_EXECUTOR_LEVEL", "E_REPORTER_PENALTY_FORBIDDEN"})
 """Refusals that internal supervision must hear of (R27, A52)."""
 HIDING = frozenset({"E_JURISDICTION", "E_NEED_TO_KNOW"})
@@ -79,10 +78,12 @@ class Request:
     token: Token | None
     object_id: UUID | None
     idempotency_key: str | None = None
-    if_match: int | None = None
+    if_match: frozenset[int] | None = None
     occurred_at: datetime | None = None
     legal_basis: tuple[dict[str, str], ...] = ()
     trace_id: str = ""
+    content: bytes = b""
+    """A digest of what came, where the command says only what was made of it."""
 
 
 @dataclass(slots=True)
@@ -118,9 +119,11 @@ class Gatekeeper:
                 await self._audit(request, refusal)
                 raise
         except CommandMismatch:
-            refuse("E_IDEMPOTENCY_MISMATCH")
+            refused = Refusal("E_IDEMPOTENCY_MISMATCH")
         except EventTooLarge:
-            refuse("E_BODY_TOO_LARGE", request.command.gate.rule)
+            refused = Refusal("E_BODY_TOO_LARGE", request.command.gate.rule)
+        await self._audit(request, refused)
+        raise refused
 
     async def _decide_with_retry(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
         # A repeated creation is found out by the store, unless it would bring an identity to the vault again.
@@ -295,7 +298,7 @@ class Gatekeeper:
         if request.if_match is None:
             if request.command.gate.decides:
                 refuse("E_VERSION_REQUIRED", request.command.gate.rule, version=aggregate.version)
-        elif request.if_match != aggregate.version:
+        elif aggregate.version not in request.if_match:
             refuse("E_STALE_VERSION", "", version=aggregate.version)
 
     @staticmethod
@@ -345,13 +348,20 @@ class Gatekeeper:
         return keyed_id(self.secret, "command", who, request.idempotency_key)
 
     def _request_hash(self, request: Request) -> bytes:
-        """Of all that was asked, with its key. A body may hold an identity, and people choose keys in order:
-        without the secret, whoever has the store could try who fits (W9)."""
+        """What the request means: the command, when it happened, what it is founded on; not the condition on
+        which it was sent. A body may hold an identity, and people choose keys in order: without the secret,
+        whoever has the store could try who fits (W9)."""
         if request.idempotency_key is None:
             return b""
-        body = request.command.__pydantic_serializer__.to_json(request.command)
-        told = b"%s:%s:%s" % (type(request.command).__name__.encode(), str(request.object_id).encode(), body)
-        return hmac.digest(self.secret, b"%s:%s" % (request.idempotency_key.encode(), told), "sha256")
+        body = request.content or request.command.__pydantic_serializer__.to_json(request.command)
+        happened = request.occurred_at and request.occurred_at.astimezone(UTC).isoformat()
+        head = orjson.dumps(
+            [
+                *(request.idempotency_key, type(request.command).__name__, str(request.object_id)),
+                *(happened, request.legal_basis),
+            ]
+        )
+        return hmac.digest(self.secret, b"%s:%s" % (head, body), "sha256")
 
     async def _known(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended | None:
         if request.idempotency_key is None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,8 +24,8 @@ import uvicorn
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from uvicorn.config import STARTUP_FAILURE
 
 from shared.aggregate import Aggregate, Law
 from shared.bus.connection import connect, disconnect
@@ -47,7 +49,7 @@ from shared.scheduler import OnBreach, Scheduler
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
-from shared.store.driver import open_engine
+from shared.store.driver import away, open_engine
 from shared.store.mapper import EventMapper
 from shared.store.projector import Projector
 from shared.store.reading import Readers, Reading
@@ -67,6 +69,9 @@ log = structlog.get_logger("service")
 Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
 SUM_SECONDS = 60
+DEFECT_STATUS = 70
+"""How a process ends that a defect ended (EX_SOFTWARE of sysexits.h): a supervisor does not take it for one
+that was asked to stop."""
 KEEP_ALIVE_SECONDS = 150
 """Longer than the front door keeps a connection: one that closes just as it is used again loses a request
 that nobody may repeat."""
@@ -221,7 +226,9 @@ async def _ready(engine: AsyncEngine, projector: Projector) -> dict[str, bool]:
     try:
         async with asyncio.timeout(1), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError, TimeoutError):
+    except Exception as error:
+        if not away(error):
+            raise
         return {"database": False, "read_models": projector.prepared}
     return {"database": True, "read_models": projector.prepared}
 
@@ -234,7 +241,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
     if settings.nats_url and not parts.nats.is_connected:
         seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
         connected = await connect(
-            settings.nats_url, seed, service.name, parts.observer.nats_error, _fatal, wait=False
+            settings.nats_url, seed, service.name, parts.observer.nats_error, end_by_defect, wait=False
         )
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
@@ -333,15 +340,55 @@ def _ended(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         # Its message may quote data; the place tells a defect as well.
         log.error("worker_died", error=reason_of(error))
-        _fatal()
+        end_by_defect()
 
 
-def _fatal() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
+class Server(uvicorn.Server):
+    """The one server of a process. It is stopped by a signal, or by a defect of the process."""
+
+    running: Server | None = None
+    """A process has one, and any part of it may have to end it."""
+    defect = False
+
+    def run_to_the_end(self) -> None:
+        """Answers until the process is to end; what then is finished is what was accepted."""
+        Server.running = self
+        with suppress(KeyboardInterrupt):
+            self.run()
+        if self.defect:
+            sys.exit(DEFECT_STATUS)
+        if not self.started:
+            sys.exit(STARTUP_FAILURE)
+
+
+def end_by_defect() -> None:
+    """Stops the process as a signal would; its status says that nobody asked for it."""
+    if Server.running is None:  # a program that uses parts of a service
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        Server.running.defect = Server.running.should_exit = True
+
+
+TRACE = "Traceback (most recent call last):"
+
+
+class ForeignLines(logging.Handler):
+    """Tells what libraries log in lines of our own: the words that stand in their code, and of an error its
+    type and place. Its message, and what they fill in, may quote somebody's data."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        words, *rest = str(record.msg).strip().splitlines() or [""]
+        told = {} if error is None else {"error": reason_of(error)}
+        if words == TRACE:  # uvicorn writes out what a start failed of
+            last = len(rest) - [TRACE, *rest][::-1].index(TRACE)
+            told["error"] = next((line for line in rest[last:] if line[:1] != " "), "").partition(":")[0]
+        log.log(record.levelno, "library", name=record.name, words=words, **told)
 
 
 def configure_logs() -> None:
     """JSON lines on standard output: event, level, time and named values; never a body or a person."""
+    logging.basicConfig(handlers=[ForeignLines()], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -375,7 +422,8 @@ def main(service: Service) -> None:
 
 def run_server(app: Application, settings: Settings) -> None:
     """Answers until the process is asked to stop; then finishes what was accepted."""
-    uvicorn.run(
+    settings.check_complete()
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -383,9 +431,11 @@ def run_server(app: Application, settings: Settings) -> None:
         http=CommandProtocol,
         access_log=False,
         proxy_headers=False,  # nobody here learns from which address a request came
+        log_config=None,  # see ForeignLines
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=2048,
     )
+    Server(config).run_to_the_end()

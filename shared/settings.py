@@ -1,14 +1,27 @@
-"""What a process is told from outside, by environment variables named ZM_*."""
+"""What a process is told from outside, by environment variables named ZM_*.
+
+What has a closed list of values is held to it, so that nothing mistyped becomes something else unnoticed.
+A production start is refused over everything that is for development, plain, or missing.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from shared.suites import INTERNATIONAL, Suite, suite_named
 
 OUTGOING = "ZM_OUTGOING_"
+PRODUCTION, DEVELOPMENT = "production", "development"
+ROLES = ("api", "worker")
+LEAST_DIFFICULTY = 12
+"""Less work before a report holds up no flood."""
+BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL"})
+"""Variables that other places read."""
 
 
 class UnsafeForProduction(SystemExit):
@@ -28,6 +41,7 @@ class Settings:
     vault_database_url: str
     nats_url: str
     nats_seed_file: str
+    vault_nats_seed_file: str
     jwks_url: str
     issuer: str
     keys_dir: Path
@@ -53,77 +67,116 @@ class Settings:
     pool_size: int
     max_body_bytes: int
     max_in_flight: int
-    fsync_wait_seconds: float
     report_difficulty: int
     """Zero bits that a proof of work before an anonymous submission must show (SEC-6)."""
 
     @property
     def production(self) -> bool:
-        return self.profile == "production"
+        return self.profile == PRODUCTION
 
     @classmethod
     def from_env(cls, service: str, env: dict[str, str] | None = None) -> Settings:
-        e = dict(os.environ) if env is None else env
+        told = Told(os.environ if env is None else env)
+        roles = told.list_of("ZM_ROLES", ",".join(ROLES), ROLES)
         settings = cls(
             service=service,
-            profile=e.get("ZM_PROFILE", "production"),
-            host=e.get("ZM_HOST", "127.0.0.1"),
-            port=int(e.get("ZM_PORT", "8000")),
-            database_url=e.get("ZM_DATABASE_URL", ""),
-            owner_database_url=e.get("ZM_OWNER_DATABASE_URL", ""),
-            vault_database_url=e.get("ZM_VAULT_DATABASE_URL", ""),
-            nats_url=e.get("ZM_NATS_URL", ""),
-            nats_seed_file=e.get("ZM_NATS_SEED_FILE", ""),
-            jwks_url=e.get("ZM_JWKS_URL", ""),
-            issuer=e.get("ZM_ISSUER", ""),
-            keys_dir=Path(e.get("ZM_KEYS_DIR", "keys")),
-            transit_url=e.get("ZM_TRANSIT_URL", ""),
-            transit_token_file=e.get("ZM_TRANSIT_TOKEN_FILE", ""),
-            transit_mount=e.get("ZM_TRANSIT_MOUNT", "transit"),
-            transit_ca_file=e.get("ZM_TRANSIT_CA_FILE", ""),
+            profile=told.one_of("ZM_PROFILE", PRODUCTION, (PRODUCTION, DEVELOPMENT)),
+            host=told("ZM_HOST", "127.0.0.1"),
+            port=told.number("ZM_PORT", 8000),
+            database_url=told("ZM_DATABASE_URL"),
+            owner_database_url=told("ZM_OWNER_DATABASE_URL"),
+            vault_database_url=told("ZM_VAULT_DATABASE_URL"),
+            nats_url=told("ZM_NATS_URL"),
+            nats_seed_file=told("ZM_NATS_SEED_FILE"),
+            vault_nats_seed_file=told("ZM_VAULT_NATS_SEED_FILE"),
+            jwks_url=told("ZM_JWKS_URL"),
+            issuer=told("ZM_ISSUER"),
+            keys_dir=Path(told("ZM_KEYS_DIR", "keys")),
+            transit_url=told("ZM_TRANSIT_URL"),
+            transit_token_file=told("ZM_TRANSIT_TOKEN_FILE"),
+            transit_mount=told("ZM_TRANSIT_MOUNT", "transit"),
+            transit_ca_file=told("ZM_TRANSIT_CA_FILE"),
             outgoing={
-                name.removeprefix(OUTGOING).lower().replace("_", "-"): value
-                for name, value in e.items()
+                name.removeprefix(OUTGOING).lower().replace("_", "-"): told(name)
+                for name in told.env
                 if name.startswith(OUTGOING) and name != "ZM_OUTGOING_DIR"
             },
-            outgoing_dir=Path(e.get("ZM_OUTGOING_DIR", "outgoing")),
-            vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
-            suite=_suite(e.get("ZM_SUITE", INTERNATIONAL.name)),
-            contacts_file=e.get("ZM_CONTACTS_FILE", ""),
-            calendar_file=e.get("ZM_CALENDAR_FILE", ""),
-            clock_file=e.get("ZM_CLOCK_FILE", ""),
-            api="api" in e.get("ZM_ROLES", "api,worker"),
-            worker="worker" in e.get("ZM_ROLES", "api,worker"),
-            pool_size=int(e.get("ZM_POOL_SIZE", "10")),
-            max_body_bytes=int(e.get("ZM_MAX_BODY_BYTES", str(1 << 20))),
-            max_in_flight=int(e.get("ZM_MAX_IN_FLIGHT", "512")),
-            fsync_wait_seconds=float(e.get("ZM_STORE_WAIT_SECONDS", "10")),
-            report_difficulty=int(e.get("ZM_REPORT_DIFFICULTY", "16")),
+            outgoing_dir=Path(told("ZM_OUTGOING_DIR", "outgoing")),
+            vault_dir=Path(told("ZM_VAULT_DIR", "vault")),
+            suite=_suite(told("ZM_SUITE", INTERNATIONAL.name)),
+            contacts_file=told("ZM_CONTACTS_FILE"),
+            calendar_file=told("ZM_CALENDAR_FILE"),
+            clock_file=told("ZM_CLOCK_FILE"),
+            api="api" in roles,
+            worker="worker" in roles,
+            pool_size=told.number("ZM_POOL_SIZE", 10, 1),
+            max_body_bytes=told.number("ZM_MAX_BODY_BYTES", 1 << 20, 1),
+            max_in_flight=told.number("ZM_MAX_IN_FLIGHT", 512, 2),
+            report_difficulty=told.number("ZM_REPORT_DIFFICULTY", 16),
         )
-        settings.check(e)
+        if settings.production:
+            _refuse(settings._unsafe(told))
         return settings
 
-    def check(self, env: dict[str, str]) -> None:
-        """A production start refuses the development issuer, the simulated clock, default keys and
-        failpoints (architecture §7)."""
-        if not self.production:
-            return
-        problems = []
+    def check_complete(self) -> None:
+        """A production process that serves is told everything that it needs, before it serves anything."""
+        if self.production:
+            _refuse(f"{name}: not set" for name, value in self._needed() if not value)
+
+    def _needed(self) -> Iterator[tuple[str, str]]:
+        yield "ZM_ISSUER", self.issuer
+        yield "ZM_JWKS_URL", self.jwks_url
+        yield "ZM_DATABASE_URL", self.database_url
+        yield "ZM_NATS_URL", self.nats_url
+        yield "ZM_NATS_SEED_FILE", self.nats_seed_file
+        if self.service == "intake":
+            yield "ZM_VAULT_DATABASE_URL", self.vault_database_url
+            yield "ZM_VAULT_NATS_SEED_FILE", self.vault_nats_seed_file
+            yield "ZM_TRANSIT_URL", self.transit_url
+            yield "ZM_TRANSIT_TOKEN_FILE", self.transit_token_file
+            yield "ZM_CONTACTS_FILE", self.contacts_file
+
+    def _unsafe(self, told: Told) -> Iterator[str]:
+        """What a production start refuses of what it was told (architecture §7)."""
+        for name in told.unknown():
+            yield f"{name}: there is no such setting"
         if self.clock_file:
-            problems.append("ZM_CLOCK_FILE: the simulated clock is for development")
-        if "/issuer" in self.issuer or self.issuer.startswith("http://"):
-            problems.append("ZM_ISSUER: the development issuer, or one without TLS")
+            yield "ZM_CLOCK_FILE: the simulated clock is for development"
+        if told.env.get("ZM_FAILPOINT"):
+            yield "ZM_FAILPOINT: failpoints are for tests"
+        if "/issuer" in self.issuer:
+            yield "ZM_ISSUER: the development issuer"
         if (self.keys_dir / "DEVELOPMENT").exists():
-            problems.append("ZM_KEYS_DIR: these keys were generated for development")
-        if self.transit_url and not self.transit_url.startswith("https://"):
-            problems.append("ZM_TRANSIT_URL: data keys travel there, so it needs TLS")
-        for kind, way in self.outgoing.items():
-            if not way.startswith("https://"):
-                problems.append(f"ZM_OUTGOING for {kind}: files are for development, and a URL needs TLS")
-        if env.get("ZM_FAILPOINT"):
-            problems.append("ZM_FAILPOINT: failpoints are for tests")
-        if problems:
-            raise UnsafeForProduction("refusing to start in production:\n  " + "\n  ".join(problems))
+            yield "ZM_KEYS_DIR: these keys were generated for development"
+        if self.report_difficulty < LEAST_DIFFICULTY:
+            yield f"ZM_REPORT_DIFFICULTY: at least {LEAST_DIFFICULTY}"
+        named = (
+            ("ZM_ISSUER", self.issuer),
+            ("ZM_JWKS_URL", self.jwks_url),
+            ("ZM_TRANSIT_URL", self.transit_url),
+        )
+        ways = ((OUTGOING + kind.upper().replace("-", "_"), way) for kind, way in self.outgoing.items())
+        for name, url in (*((name, url) for name, url in named if url), *ways):
+            if not url.startswith("https://"):
+                yield f"{name}: needs TLS (https)"
+        if any(url.strip() and not url.strip().startswith("tls://") for url in self.nats_url.split(",")):
+            yield "ZM_NATS_URL: needs TLS (tls)"
+        for name, url in (
+            ("ZM_DATABASE_URL", self.database_url),
+            ("ZM_OWNER_DATABASE_URL", self.owner_database_url),
+            ("ZM_VAULT_DATABASE_URL", self.vault_database_url),
+            ("ZM_VAULT_OWNER_DATABASE_URL", told.env.get("ZM_VAULT_OWNER_DATABASE_URL", "")),
+        ):
+            if url and not _private(url):
+                yield f"{name}: needs TLS with a verified server (?ssl=verify-full), or a Unix socket"
+        for file in self._secret_files():
+            if stat.S_IMODE(file.stat().st_mode) & stat.S_IRWXO:
+                yield f"{file}: a secret that everybody on the machine may read"
+
+    def _secret_files(self) -> Iterator[Path]:
+        named = (self.nats_seed_file, self.vault_nats_seed_file, self.transit_token_file)
+        in_folder = self.keys_dir.iterdir() if self.keys_dir.is_dir() else ()
+        yield from (file for file in (*map(Path, filter(None, named)), *in_folder) if file.is_file())
 
     def way_out(self, kind: str) -> str:
         """Where messages of a kind go. "": nobody has said so in production, and they wait until he does."""
@@ -137,6 +190,53 @@ class Settings:
         if self.production and len(set(data)) < 8:
             raise UnsafeForProduction(f"{name} is not a random key")
         return data
+
+
+class Told:
+    """The environment, read by name: it notes what was asked for, and so knows what nobody asks for."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self._asked = set(BESIDE)
+
+    def __call__(self, name: str, default: str = "") -> str:
+        self._asked.add(name)
+        return self.env.get(name, default)
+
+    def number(self, name: str, default: int, least: int = 0) -> int:
+        value = self(name, str(default))
+        if not (value.isascii() and value.isdigit() and len(value) < 12 and int(value) >= least):
+            raise SystemExit(f"{name}: a whole number from {least}")
+        return int(value)
+
+    def one_of(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        value = self(name, default)
+        if value not in known:
+            raise SystemExit(f"{name}: one of {', '.join(known)}")
+        return value
+
+    def list_of(self, name: str, default: str, known: tuple[str, ...]) -> list[str]:
+        values = [value.strip() for value in self(name, default).split(",")]
+        if not all(value in known for value in values):
+            raise SystemExit(f"{name}: of {', '.join(known)}")
+        return values
+
+    def unknown(self) -> list[str]:
+        """Settings that nothing reads: a name that was mistyped."""
+        return sorted(name for name in self.env if name.startswith("ZM_") and name not in self._asked)
+
+
+def _refuse(problems: Iterator[str]) -> None:
+    if found := list(problems):
+        raise UnsafeForProduction("refusing to start in production:\n  " + "\n  ".join(found))
+
+
+def _private(url: str) -> bool:
+    """Whether nobody on the way to a database can listen or stand in for it."""
+    place = urlsplit(url)
+    said = parse_qs(place.query)
+    hosts = said.get("host", [place.hostname or ""])
+    return said.get("ssl") == ["verify-full"] or all(host.startswith("/") for host in hosts)
 
 
 def _suite(name: str) -> Suite:

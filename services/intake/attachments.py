@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -19,8 +21,11 @@ from shared.gate import Request as GateRequest
 from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.service import Parts
-from shared.web.describe import BINARY, answer, array, describe, in_header, in_path
-from shared.web.values import json_response, object_id
+from shared.web.describe import BINARY, KEY, answer, array, describe, in_header, in_path
+from shared.web.values import idempotency_key, json_response, object_id
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 20
@@ -63,6 +68,9 @@ class Attachments:
             parameters=[
                 in_header("Proof-Of-Work", "The challenge with what solves it."),
                 in_header("Report-Code", "The query code."),
+                in_header(
+                    "Idempotency-Key", "Sent again with the same key, the file is kept once.", pattern=KEY
+                ),
             ],
             body={"application/octet-stream": BINARY},
             gives=[AddAttachment],
@@ -84,13 +92,16 @@ class Attachments:
         )
 
     async def upload(self, request: Request) -> Response:
-        """A file as the body: JPEG, PNG, PDF or plain text, 20 MB at most. The query code stands in the
-        header `Report-Code`; name and metadata of the file are not asked for, and not kept in the copy."""
+        """A file as the body: JPEG, PNG, PDF or plain text (UTF-8, UTF-16 or GB 18030), 20 MB at most. The
+        query code stands in the header `Report-Code`; name and metadata of the file are not asked for, and
+        not kept in the copy."""
+        key = idempotency_key(request.headers.get("idempotency-key"))
         self.reports.flood.check(request.headers.get("proof-of-work", ""))
         complaint = living(await self.reports.opened(request.headers.get("report-code", "")))
         complaint.check_not_sealed()
+        digest = sha256()
         with Spool() as spool:
-            await spool.fill(_limited(request.stream()))
+            await spool.fill(_limited(request.stream(), digest))
             kind = media_type(spool.beginning)
             if kind is None:
                 refuse("E_MEDIA_TYPE", "SEC-6", allowed=list(MEDIA_TYPES))
@@ -102,11 +113,15 @@ class Attachments:
                 if content is not None:
                     await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
         added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
+        own = self.reports.own_key(complaint.id, key)
+        asked = GateRequest(added, None, complaint.id, idempotency_key=own, content=digest.digest())
         try:
-            await self.parts.gatekeeper.execute(GateRequest(added, None, complaint.id))
+            done = await self.parts.gatekeeper.execute(asked)
         except Refusal:
             await self.blobs.erase(blob.id)  # sealed upward in the meantime: nothing names the file
             raise
+        if done.repeated:
+            await self.blobs.erase(blob.id)  # it is there already
         return json_response({"size": blob.size, "media_type": kind}, 201)
 
     async def list(self, request: Request) -> Response:
@@ -145,11 +160,12 @@ class Attachments:
         return complaint
 
 
-async def _limited(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _limited(stream: AsyncIterator[bytes], digest: Hash) -> AsyncIterator[bytes]:
     """The whole file, as long as it is not too large: then nothing of it is kept."""
     size = 0
     async for part in stream:
         size += len(part)
+        digest.update(part)
         if size > MOST_BYTES:
             refuse("E_BODY_TOO_LARGE", "SEC-6", max_bytes=MOST_BYTES)
         yield part

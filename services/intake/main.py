@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -199,7 +198,7 @@ class Intake:
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
-            seed = os.environ.get("ZM_VAULT_NATS_SEED_FILE", "")
+            seed = parts.settings.vault_nats_seed_file
             nc = await connect(
                 parts.settings.nats_url,
                 Path(seed) if seed else None,

@@ -5,6 +5,7 @@ No token is read, no cookie set, no address or agent looked at. Codes travel in 
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -275,7 +276,7 @@ class Reports:
         body = await self._body(Threatened, request)
         trail = await self.opened(body.code)
         complaint = living(trail).id
-        key = _bound(request, complaint)
+        key = self.own_key(complaint, idempotency_key(request.headers.get("idempotency-key")))
         return json_response({"number": await self.protect(complaint, body.text, key)}, 201)
 
     async def report_staff(self, request: Request) -> Response:
@@ -287,7 +288,7 @@ class Reports:
         trail = await self.opened(body.code)
         organs = self.parts.law.organs
         complaint = max(reversed(trail), key=lambda c: organs.get(c.organ).level)
-        key = _bound(request, complaint.id)
+        key = self.own_key(complaint.id, idempotency_key(request.headers.get("idempotency-key")))
         try:
             command = TellOfStaffMisconduct(complaint=complaint.id, account=body.text)
         except ValidationError as error:
@@ -354,6 +355,12 @@ class Reports:
             trail.append(await self._born(trail[-1].sent_as))
         return trail
 
+    def own_key(self, complaint: UUID, key: str | None) -> str | None:
+        """An idempotency key that is one reporter's alone: without a token all would share one."""
+        if key is None:
+            return None
+        return hmac.digest(self._secret, f"own key {complaint} {key}".encode(), "sha256").hex()
+
     async def _born(self, id: str) -> Complaint:
         born = await self.parts.repository.get(Complaint, UUID(id))
         assert born is not None, "it is written in the transaction of what sends it"
@@ -391,12 +398,6 @@ def _unguessable(request: Request) -> str | None:
     if key is not None and not RANDOM_UUID.fullmatch(key):
         refuse("E_IDEMPOTENCY_KEY", "SEC-7", field="Idempotency-Key", form="a random UUID")
     return key
-
-
-def _bound(request: Request, complaint: UUID) -> str | None:
-    """The key of something that opens a case of its own: one reporter's is not another's."""
-    key = idempotency_key(request.headers.get("idempotency-key"))
-    return key and f"{complaint} {key}"
 
 
 def written(letters: Sequence[Letter], *complaints: Complaint) -> list[Letter]:

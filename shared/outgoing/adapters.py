@@ -10,7 +10,10 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -111,8 +114,18 @@ class HttpEndpoint:
         except httpx.HTTPError as error:
             raise NotDelivered("CONNECTION") from error
         if not 200 <= status < 300:
-            after = float(pause) if pause.isascii() and pause.isdigit() and len(pause) < 7 else 0
-            raise NotDelivered(f"HTTP_{status}", final=status == 410, after=after)
+            raise NotDelivered(f"HTTP_{status}", final=status == 410, after=seconds_of(pause, time.time()))
+
+
+def seconds_of(pause: str, now: float) -> float:
+    """What a `Retry-After` asks for (RFC 9110 §10.2.3): so many seconds, or until a date; else 0."""
+    if pause.isascii() and pause.isdigit() and len(pause) < 7:
+        return float(pause)
+    try:
+        until = parsedate_to_datetime(pause)
+    except (ValueError, OverflowError):
+        return 0
+    return max(0.0, until.replace(tzinfo=until.tzinfo or UTC).timestamp() - now)
 
 
 def adapter_for(way: str, folder: Path, seal: Seal | None = None) -> Adapter | None:

@@ -38,6 +38,11 @@ STAFF = (
     CUSTODIAN,
     INTERNAL_SUPERVISOR,
 )
+OF_AN_ORGAN = frozenset({*STAFF, AUDITOR, STATISTICS, PLATFORM})
+"""Who holds one of these holds it in an organ."""
+OUTSIDE = frozenset({REPORTER, SUBJECT, UNIT_CONTACT})
+"""Persons outside the organs: what they may see hangs on their account."""
+ALL = OF_AN_ORGAN | OUTSIDE | {SYSTEM}
 PETITION = (PETITION_CLERK, PETITION_HEAD)
 """The petition department: receives, registers, answers."""
 LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD)

@@ -80,7 +80,7 @@ def make_app(
         version="1",
         lifespan=_settled(lifespan),
         redoc_url=None,
-        docs_url="/docs",
+        docs_url=None,  # FastAPI's page takes its scripts from elsewhere, onto the origin of the reports
         redirect_slashes=False,  # behind a front door it would lead out of the service's prefix
         # FastAPI's own would tell an exporter messages and stack traces, which may hold somebody's data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -160,8 +160,9 @@ def _add_operations(app: FastAPI, registry: CollectorRegistry, ready: Ready, dra
         """Prometheus metrics."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_api_route("/livez", livez, include_in_schema=False)
-    app.add_api_route("/readyz", readyz, include_in_schema=False)
+    probed = ["GET", "HEAD"]  # monitors ask for no more than the status
+    app.add_api_route("/livez", livez, methods=probed, include_in_schema=False)
+    app.add_api_route("/readyz", readyz, methods=probed, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
 
 

@@ -19,11 +19,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.entropy import fresh
 from shared.refusal import Refusal, refuse
+from shared.store.driver import away
 from shared.store.types import StoreUnavailable
 from shared.web.commands import body_of
 from shared.web.problems import problem, refusal_problem, schema_problem
 
-TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters that no path of ours holds. Whoever reads one after us may read it otherwise: the end of a line
+is the end of a path for one pattern, and not for another."""
 BODY_SECONDS = 30.0
 LARGER_BODY_SECONDS = 120.0
 ANYBODYS_BODY_SECONDS = 10.0
@@ -83,6 +87,9 @@ def problem_of(error: Exception, language: str, route: str) -> Response:
         case BodyTooSlow():
             told = {"seconds": int(error.seconds)}
             return problem("E_BODY_TOO_SLOW", details=told, accept_language=language)
+    if away(error):
+        log.warning("database_away", error=type(error).__name__, route=route, where=_where(error))
+        return problem("E_UNAVAILABLE", accept_language=language)
     log.error("request_failed", error=type(error).__name__, route=route, where=_where(error))
     return problem("E_DEFECT", accept_language=language)
 
@@ -188,6 +195,8 @@ class Envelope:
             return message
 
         try:
+            if CONTROL.search(path):
+                refuse("E_NOT_FOUND")
             if b"%00" in scope["query_string"]:
                 refuse("E_SCHEMA", "", field="query")
             if int(headers.get(b"content-length", b"0") or 0) > most:
@@ -197,6 +206,14 @@ class Envelope:
                 await self.app(scope, reading, sending)
             if (carried := scope["state"].pop(CARRIED, None)) is not None:
                 raise carried
+        except asyncio.CancelledError:
+            # The time to stop is over. The server would tell of it in words of its own; of half an answer it
+            # closes the connection.
+            log.warning("stopped_under_way", route=_route(scope))
+            if not answered:
+                await problem("E_UNAVAILABLE", accept_language=language, headers={"connection": "close"})(
+                    scope, receive, sending
+                )
         except Exception as error:
             response = problem_of(error, language, _route(scope))
             if not answered:
@@ -268,7 +285,7 @@ def _route(scope: Scope) -> str:
 
 def trace_of(given: bytes | None) -> bytes:
     """The caller's traceparent (W3C Trace Context), or a fresh one."""
-    if given is not None and TRACEPARENT.match(given):
+    if given is not None and TRACEPARENT.fullmatch(given):
         return given
     ids = fresh(24).hex()
     return f"00-{ids[:32]}-{ids[32:]}-01".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,10 @@ from shared.refusals import CATALOGUE
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
+RANGE = re.compile(
+    r"[ \t]*(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*"
+)
+"""A language with its weight (RFC 9110 §12.4.2), in small letters."""
 
 
 def problem(
@@ -71,14 +76,13 @@ def _place(error: Any) -> str:
 
 
 def prefers_english(accept_language: str) -> bool:
-    """Whether English is asked for before Chinese (RFC 9110 §12.5.4); Chinese is the default."""
-    ranked = []
-    for position, part in enumerate(accept_language.lower().split(",")):
-        tag, _, quality = part.strip().partition(";q=")
-        try:
-            weight = float(quality) if quality else 1.0
-        except ValueError:
-            weight = 0.0
-        if tag[:2] in ("zh", "en") and weight > 0:
-            ranked.append((-weight, position, tag[:2]))
-    return bool(ranked) and min(ranked)[2] == "en"
+    """Whether English is asked for before Chinese (RFC 9110 §12.5.4); Chinese is the default. What is no
+    language range is passed over."""
+    ranges = [RANGE.fullmatch(part) for part in accept_language.lower().split(",")]
+    asked = [(r[1], float(r[2] or 1), -place) for place, r in enumerate(ranges) if r is not None]
+    rest = max(((weight, place) for tag, weight, place in asked if tag == "*"), default=(0.0, 0))
+    english, chinese = (
+        max(((weight, place) for tag, weight, place in asked if tag.split("-")[0] == language), default=rest)
+        for language in ("en", "zh")
+    )
+    return english[0] > 0 and english > chinese

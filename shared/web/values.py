@@ -11,11 +11,16 @@ from uuid import UUID
 import orjson
 from starlette.responses import Response
 
+from shared.clock import instant_of
 from shared.command import Command
 from shared.contracts.common import LegalBasis
 from shared.refusal import refuse
 
-KEY = re.compile(r"^[\x21-\x7e]{8,128}$")
+KEY = re.compile(r"[\x21-\x7e]{8,128}")
+VERSION = re.compile(r"[0-9]{1,9}")
+_ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_TAG = re.compile(r'"([^"]*)"')
+_TAGS = re.compile(rf"(?:[ \t,]|{_ENTITY_TAG})*")  # one thing at a time: nothing to try again
 
 
 def plain_rows(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
@@ -41,17 +46,19 @@ def idempotency_key(value: str | None) -> str | None:
     if value is None:
         return None
     key = value.strip('"')
-    if not KEY.match(key):
+    if not KEY.fullmatch(key):
         refuse("E_IDEMPOTENCY_KEY", "", field="Idempotency-Key")
     return key
 
 
-def if_match(value: str | None) -> int | None:
-    """The version in `If-Match: "7"`; a form that we never gave out matches nothing."""
+def if_match(value: str | None) -> frozenset[int] | None:
+    """The versions in `If-Match: "7", "8"` (RFC 9110 §13.1.1), any of which may be the present one; a form
+    that we never gave out matches nothing. None where there is no condition."""
     if value is None or value.strip() == "*":
         return None
-    tag = value.strip().removeprefix("W/").strip('"')
-    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+    if not _TAGS.fullmatch(value):
+        return frozenset()
+    return frozenset(int(tag) for tag in _TAG.findall(value) if VERSION.fullmatch(tag))
 
 
 def instant(value: str | None, field: str) -> datetime | None:
@@ -59,12 +66,9 @@ def instant(value: str | None, field: str) -> datetime | None:
     if value is None:
         return None
     try:
-        parsed = datetime.fromisoformat(value)
+        return instant_of(value)
     except ValueError:
         refuse("E_SCHEMA", "§0.5", field=field, reason="RFC 3339 with offset")
-    if parsed.tzinfo is None:
-        refuse("E_SCHEMA", "§0.5", field=field, reason="offset missing")
-    return parsed
 
 
 def occurred_at(value: str | None) -> datetime | None:

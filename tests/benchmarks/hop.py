@@ -91,7 +91,9 @@ async def _accepted(intake: Parts) -> UUID:
 
     async def do(token: Token, id: UUID | None, name: str, version: int | None = None, **body: Any) -> UUID:
         cls: type[Command] = next(c for c in COMMANDS if c.__name__ == name)
-        request = Request(cls.model_validate(body), token, id, if_match=version)
+        request = Request(
+            cls.model_validate(body), token, id, if_match=None if version is None else frozenset({version})
+        )
         return UUID((await intake.gatekeeper.execute(request)).answer["id"])
 
     received: dict[str, Any] = {

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from deploy.local.issuer import Mint
+from deploy.local.issuer import Settings as IssuerSettings
+from deploy.local.people import people
 from services.intake.vault.keys import FileKeys
 from shared.reaction import derived_id, keyed_id
 from tests.harness import (
@@ -90,6 +94,32 @@ def test_401_a_token_whose_signature_was_altered(world: World, verifying: Story)
     altered = f"{head}.{claims}.{'A' * len(signature)}"
     answer = world.client(None).get(verifying.case.path, headers={"authorization": f"Bearer {altered}"})
     refused(answer, "E_UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"organ": "D"},
+        {"organ": "DI-"},
+        {"organ": "DI-9901\0"},
+        {"organ": None},
+        {"sub": ""},
+        {"sub": "p\0"},
+        {"sub": "anonymous"},
+        {"role": ("petition_clerk", "superuser")},
+    ],
+    ids=repr,
+)
+def test_401_sec1_the_issuer_too_is_not_believed_what_makes_no_sense(
+    world: World, claims: dict[str, Any]
+) -> None:
+    """The beginning of an organ's code stands for no organ: lists are cut by it."""
+    mint = Mint(IssuerSettings(world.stack.issuer_id, world.stack.data.issuer, None))
+    honest = people()[CLERK]
+    for identity, status in ((honest, 200), (replace(honest, **claims), 401)):
+        headers = {"authorization": f"Bearer {mint.token(identity)}"}
+        for path in ("/intake/v1/complaints", "/intake/v1/my-work", "/verification/v1/my-work"):
+            assert world.client(None).get(path, headers=headers).status_code == status
 
 
 # --- 404: nothing is told (§5.4) ---
@@ -384,6 +414,17 @@ def test_412_applies_to_any_command_that_names_a_version(world: World, verifying
     refused(answer, "E_STALE_VERSION")
 
 
+def test_412_a_condition_may_name_several_versions(world: World) -> None:
+    """RFC 9110 §13.1.1: one of them is the present one."""
+    story = world.story().verifying()
+    version = world.read(story.case, HANDLER)["version"]
+    body = story.evidence("E57")
+    several = f'"{version - 1}", "{version}"'
+    done(raw(world, story.case, "RecordEvidence", HANDLER, body, if_match=several))
+    stale = raw(world, story.case, "RecordEvidence", HANDLER, story.evidence("E58"), if_match=several)
+    refused(stale, "E_STALE_VERSION")
+
+
 def test_412_of_two_deciders_at_once_one_is_told(world: World) -> None:
     story = world.story().submitted()
     version = world.read(story.clarification, HANDLER)["version"]
@@ -441,6 +482,45 @@ def test_idempotency_another_body_is_refused(world: World) -> None:
     mine = key()
     done(world.receive(CLERK, {"pages": 1}, idempotency_key=mine))
     refused(world.receive(CLERK, {"pages": 2}, idempotency_key=mine), "E_IDEMPOTENCY_MISMATCH")
+
+
+CITED = '[{"instrument":"GZ-2020","version_date":"2020-01-21","article":"26"}]'
+
+
+def test_idempotency_another_date_or_legal_basis_is_another_request(world: World) -> None:
+    """The same instant in another zone is none; nor is what the request was conditional on."""
+    mine, day = key(), world.now - timedelta(days=2)
+    letter = {"received_on": str(day.date() - timedelta(days=1))}
+    first = done(world.receive(CLERK, letter, idempotency_key=mine, occurred_at=day.isoformat()))
+    elsewhere = day.astimezone(timezone(timedelta(hours=8))).isoformat()
+    assert done(world.receive(CLERK, letter, idempotency_key=mine, occurred_at=elsewhere)) == first
+    for headers in (
+        {},
+        {"occurred_at": (day + timedelta(days=1)).isoformat()},
+        {"occurred_at": day.isoformat(), "legal_basis": CITED},
+    ):
+        refused(world.receive(CLERK, letter, idempotency_key=mine, **headers), "E_IDEMPOTENCY_MISMATCH")
+
+
+def test_an_attempt_under_a_used_key_leaves_its_record(world: World, verifying: Story) -> None:
+    """Nobody tries what is not his behind a key that was used, unseen."""
+    mine, other = key(), world.story().verifying()
+    body = verifying.evidence("E32")
+    done(raw(world, verifying.case, "RecordEvidence", HANDLER, body, idempotency_key=mine))
+    before = world.position("verification")
+    elsewhere = raw(world, other.case, "RecordEvidence", HANDLER, body, idempotency_key=mine)
+    refused(elsewhere, "E_IDEMPOTENCY_MISMATCH")
+    [entry] = world.log("verification", before)
+    told = {name: entry.event[name] for name in ("code", "command", "actor", "object")}
+    assert (entry.type, told) == (
+        "CommandRefused",
+        {
+            "code": "E_IDEMPOTENCY_MISMATCH",
+            "command": "RecordEvidence",
+            "actor": sub(HANDLER),
+            "object": other.case.id,
+        },
+    )
 
 
 def test_idempotency_a_key_is_one_command_on_one_case(world: World, verifying: Story) -> None:
@@ -667,7 +747,8 @@ def test_as_of_a_service_tells_what_it_knew_then(world: World) -> None:
         ("*", "zh-CN"),
         ("en;q=nonsense", "zh-CN"),
         (";;;,,,q=", "zh-CN"),
-        ("en" * 5000, "en"),
+        ("zh-CN;q=0.9, en; q=0.5", "zh-CN"),
+        ("en" * 5000, "zh-CN"),
     ],
 )
 def test_problems_speak_the_callers_language(world: World, accept: str | None, language: str) -> None:

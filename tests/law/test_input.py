@@ -297,6 +297,15 @@ def test_ids_that_are_none(world: World, id: str) -> None:
     bad(world.client(COUNTY.auditor).get(f"/audit/v1/cases/{segment}/timeline"), 404)
 
 
+@pytest.mark.parametrize("code", ["%0a", "%0d", "%00", "%1f", "%7f", "%c2%85", "%e2%80%a8"])
+def test_sec1_metrics_do_not_stand_behind_a_control_character(world: World, code: str) -> None:
+    """Their steps tell when somebody reports: whoever keeps the path inside must have kept all of it."""
+    for service in (*SERVICES, "audit"):
+        for base in (f"{world.stack.front_url}/{service}", world.stack.direct_url(service)):
+            for path in (f"/metrics{code}", f"/{code}metrics", f"/livez{code}"):
+                bad(httpx.get(base + path, timeout=60, trust_env=False), 404)
+
+
 # --- headers ---
 
 CITED = b'{"instrument":"A","version_date":"2023-01-01","article":"1"}'
@@ -318,6 +327,8 @@ CITED = b'{"instrument":"A","version_date":"2023-01-01","article":"1"}'
         (b"occurred-at", b"\xe8\x99\x9a"),
         (b"occurred-at", b""),
         (b"occurred-at", b"1e400"),
+        (b"occurred-at", b"2023-W01-3T00:00:00Z"),
+        (b"occurred-at", b"20230101T000000Z"),
         (b"legal-basis", b"nonsense"),
         (b"legal-basis", b"{}"),
         (b"legal-basis", b"7"),

@@ -345,6 +345,44 @@ def test_sec6_a_type_is_told_by_its_bytes(world: World) -> None:
     assert files(world, case) == []
 
 
+def test_sec6_a_file_that_is_sent_again_is_kept_once(world: World) -> None:
+    """Under one key; other content under it is another request, and so is the same content without one. What
+    is not kept leaves nothing in the vault."""
+    (code, case), (other, elsewhere) = reported(world), reported(world)
+    for one in (case, elsewhere):
+        world.assign(one, CLERK, by=HEAD)
+    mine, before = {"idempotency-key": "my-photo-1"}, blobs(world)
+    first = done(upload(world, code, picture(), **mine))
+    kept = blobs(world)
+    assert done(upload(world, code, picture(), **mine)) == first
+    refused(upload(world, code, picture("PNG"), **mine), "E_IDEMPOTENCY_MISMATCH")
+    assert (len(files(world, case)), blobs(world)) == (1, kept)
+    done(upload(world, other, picture("PNG"), **mine))
+    assert len(files(world, elsewhere)) == 1, "nobody else's key is in the way"
+    for _ in range(2):
+        done(upload(world, code, picture()))
+    assert len(files(world, case)) == 3
+    assert kept > before
+
+
+def blobs(world: World) -> int:
+    """Files and copies in the vault."""
+    row = world._database("vault").execute("SELECT count(*) FROM blobs").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_sec6_text_of_chinese_windows_is_taken(world: World) -> None:
+    code, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+    for content in ("时间地点见附。".encode("gbk"), "时间地点见附。".encode("utf-16")):
+        assert done(upload(world, code, content))["media_type"] == "text/plain"
+    for item in files(world, case):
+        copy = world.get(CLERK, f"{case.path}/attachments/{item['id']}")
+        assert copy.headers["content-type"] == "text/plain; charset=utf-8"
+        assert copy.content.decode() == "时间地点见附。"
+
+
 def test_sec6_a_picture_that_is_none_has_no_copy(world: World) -> None:
     code, case = reported(world)
     world.assign(case, CLERK, by=HEAD)

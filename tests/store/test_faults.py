@@ -206,7 +206,12 @@ async def test_a_process_killed_around_its_commit(
 ) -> None:
     """At the fourth pass of a failpoint three are acknowledged; begun again, each command is there once.
     Plain events are written and committed in one statement."""
-    env = {**os.environ, "ZM_FAILPOINT": f"{point}:4", "PYTHONPATH": str(Path.cwd())}
+    env = {
+        **os.environ,
+        "ZM_PROFILE": "development",
+        "ZM_FAILPOINT": f"{point}:4",
+        "PYTHONPATH": str(Path.cwd()),
+    }
     killed, said = await run_appender(fresh, env, kind)
     assert killed == failpoint.EXIT_CODE
     assert said == ["1", "2", "3"]
@@ -231,9 +236,10 @@ async def run_appender(database: Database, env: dict[str, str], kind: str) -> tu
 
 
 def test_failpoints_are_refused_in_production() -> None:
-    """A production process does not start with one; without a setting nothing is armed."""
-    with pytest.raises(RuntimeError):
-        failpoint.arm({"ZM_FAILPOINT": "store.after_commit:1", "ZM_PROFILE": "production"})
+    """Only a development process starts with one; without a setting nothing is armed."""
+    for profile in ({"ZM_PROFILE": "production"}, {"ZM_PROFILE": "Development"}, {}):
+        with pytest.raises(RuntimeError):
+            failpoint.arm({"ZM_FAILPOINT": "store.after_commit:1", **profile})
     failpoint.arm({"ZM_PROFILE": "production"})
     failpoint.hit("store.after_commit")
 

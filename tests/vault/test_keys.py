@@ -124,6 +124,7 @@ def test_the_name_of_a_key_is_no_path(bao: Bao) -> None:
 def test_configuration_chooses_the_keys(tmp_path: Path) -> None:
     """A file in development only; the key service where one is named."""
     (tmp_path / "vault.key").write_bytes(secrets.token_bytes(32))
+    (tmp_path / "vault.key").chmod(0o600)
 
     def told(**env: str) -> KeyWrapper:
         base = {"ZM_KEYS_DIR": str(tmp_path), "ZM_ISSUER": "https://id.example"}

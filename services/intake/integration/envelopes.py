@@ -2,6 +2,7 @@
 
 Our public keys are published; the private ones lie in `integration.jwks` (RFC 7517) of the keys folder. The
 first is the one to encrypt for; the others still open what was encrypted for them before they were replaced.
+The file is read whenever it has changed, and key by key: one that cannot be used spoils none of the others.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode
 
+log = structlog.get_logger("integration")
 KEYS_FILE = "integration.jwks"
-ALGORITHM, ENCRYPTION = "ECDH-ES+A256KW", "A256GCM"
+ALGORITHM, ENCRYPTION, CURVE = "ECDH-ES+A256KW", "A256GCM", "P-256"
 HEADER = frozenset({"alg", "enc", "kid", "epk", "cty", "typ", "apu", "apv"})
 """Nothing else may stand in a header: compression, for instance, would be a way to blow up."""
 
@@ -29,14 +32,37 @@ class Envelopes:
     """Opens what was encrypted for one of our keys."""
 
     def __init__(self, keys_file: Path) -> None:
-        kept = orjson.loads(keys_file.read_bytes())["keys"] if keys_file.exists() else []
-        self._keys = [ECKey.import_key(k) for k in kept]
-        self._by_id = {str(k.kid): k for k in self._keys}
+        """Raises for a file that is no key set: that is told at the start."""
+        self._file = keys_file
+        self._read: tuple[int, int] | None = None
+        self._kept: dict[str, ECKey] = {}
+        if keys_file.exists():
+            self._look()
 
     def published(self) -> dict[str, Any]:
         """The public keys as a JWK set."""
         uses = {"use": "enc", "alg": ALGORITHM}
-        return {"keys": [{**k.as_dict(private=False), **uses} for k in self._keys]}
+        return {"keys": [{**k.as_dict(private=False), **uses} for k in self._keys().values()]}
+
+    def _keys(self) -> dict[str, ECKey]:
+        """The keys by their ids, in the order of the file; while it is away or no key set, those that it held
+        before."""
+        try:
+            self._look()
+        except FileNotFoundError:
+            if self._read is not None:
+                log.error("integration_keys_away")
+            self._read = None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.error("integration_keys_misconfigured", error=type(error).__name__)
+        return self._kept
+
+    def _look(self) -> None:
+        at = self._file.stat()
+        if (seen := (at.st_mtime_ns, at.st_size)) != self._read:
+            self._read = seen
+            members = orjson.loads(self._file.read_bytes())["keys"]
+            self._kept = {str(key.kid): key for key in map(_usable, members) if key is not None}
 
     def check(self, blob: str) -> ECKey:
         """Raises NotForUs for what is plainly wrong: form, algorithms, or an unknown key."""
@@ -51,7 +77,7 @@ class Envelopes:
             raise NotForUs("unknown member of the header")
         if (header.get("alg"), header.get("enc")) != (ALGORITHM, ENCRYPTION):
             raise NotForUs(f"not {ALGORITHM} and {ENCRYPTION}")
-        key = self._by_id.get(str(header.get("kid")))
+        key = self._keys().get(str(header.get("kid")))
         if key is None:
             raise NotForUs("unknown key")
         return key
@@ -68,7 +94,19 @@ class Envelopes:
         return opened
 
 
+def _usable(member: Any) -> ECKey | None:
+    """A private key of ours; its value stands in no error."""
+    try:
+        key = ECKey.import_key(member)
+        if key.is_private and key.curve_name == CURVE and key.kid:
+            return key
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    log.error("integration_key_misconfigured")
+    return None
+
+
 def new_keys() -> bytes:
     """A fresh key, as the keys file holds it."""
-    key = ECKey.generate_key("P-256", auto_kid=True)
+    key = ECKey.generate_key(CURVE, auto_kid=True)
     return orjson.dumps({"keys": [key.as_dict(private=True)]})

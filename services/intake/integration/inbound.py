@@ -29,7 +29,7 @@ from shared import gate as gates
 from shared.aggregate import Aggregate, Context
 from shared.command import Command, Token
 from shared.outgoing.webhooks import NotSigned, verify
-from shared.refusal import Refusal, refuse
+from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.store.types import Appended, StoreUnavailable
@@ -46,8 +46,7 @@ from shared.web.describe import (
     row_of,
     whole,
 )
-from shared.web.middleware import language_of
-from shared.web.problems import problem, refusal_problem, schema_problem
+from shared.web.middleware import language_of, problem_of
 from shared.web.values import json_response, object_id, page_number, parse, plain_rows
 
 log = structlog.get_logger("integration")
@@ -219,21 +218,11 @@ class PlatformRoutes:
         return json_response({"items": await asyncio.gather(*(one(i) for i in items))})
 
     async def _attempt(self, request: Request, token: Token, body: bytes) -> dict[str, Any]:
-        language = language_of(request)
         try:
             await self._take(request, token, body)
             return {"status": "RECEIVED"}
-        except Refusal as refusal:
-            answer = refusal_problem(refusal, language)
-        except ValidationError as invalid:
-            errors = invalid.errors(include_url=False, include_input=False, include_context=False)
-            answer = schema_problem(errors, language)
-        except StoreUnavailable:
-            answer = problem("E_UNAVAILABLE", accept_language=language)
         except Exception as error:
-            log.error("transfer_failed", error=type(error).__name__)
-            answer = problem("E_DEFECT", accept_language=language)
-        return {"problem": orjson.loads(bytes(answer.body))}
+            return {"problem": orjson.loads(bytes(problem_of(error, language_of(request), BATCH).body))}
 
     async def _take(
         self, request: Request, token: Token, body: bytes

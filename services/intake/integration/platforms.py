@@ -5,20 +5,25 @@
     {"s-petition-platform": {"callback_url": "https://…", "callback_secrets": ["whsec_…"],
                              "inbound_secrets": []}}
 
-It is read whenever it has changed, so that a secret can be replaced without a restart.
+It is read whenever it has changed, so that a secret can be replaced without a restart; and platform by
+platform, so that what is wrong with one is the matter of no other.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+import orjson
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared.effect import Effect
 from shared.outgoing.adapters import Adapter, HttpEndpoint, NotDelivered
 from shared.outgoing.webhooks import NotSigned, key_of, sign
 
+log = structlog.get_logger("integration")
 PLATFORMS_FILE = "platforms.json"
 
 
@@ -43,7 +48,7 @@ class Platform(BaseModel):
 
 
 class Misconfigured(Exception):
-    """`platforms.json` cannot be used as it stands."""
+    """What `platforms.json` says, of a platform or at all, cannot be used as it stands."""
 
 
 class Platforms:
@@ -54,7 +59,8 @@ class Platforms:
         self._file = file
         self._strict = strict
         self._read: tuple[int, int] | None = None
-        self._platforms: dict[str, Platform] = {}
+        self._platforms: dict[str, Platform | None] = {}
+        """None: what is said of it cannot be used."""
 
     def of(self, account: str) -> Platform:
         """What is configured for a service account; raises Misconfigured."""
@@ -66,13 +72,28 @@ class Platforms:
             return Platform()
         if (seen := (at.st_mtime_ns, at.st_size)) != self._read:
             try:
-                known = TypeAdapter(dict[str, Platform]).validate_json(self._file.read_bytes())
-            except (ValidationError, OSError):
+                told = orjson.loads(self._file.read_bytes())
+            except (ValueError, OSError):
                 raise Misconfigured(PLATFORMS_FILE) from None  # the cause would quote a secret
-            if self._strict and any(p.callback_url.startswith("http://") for p in known.values()):
-                raise Misconfigured("callback_url needs TLS in production")
-            self._platforms, self._read = known, seen
-        return self._platforms.get(account, Platform())
+            if not isinstance(told, dict):
+                raise Misconfigured(PLATFORMS_FILE)
+            self._platforms = {account: self._usable(account, said) for account, said in told.items()}
+            self._read = seen
+        platform = self._platforms.get(account, Platform())
+        if platform is None:
+            raise Misconfigured(PLATFORMS_FILE)
+        return platform
+
+    def _usable(self, account: str, said: Any) -> Platform | None:
+        try:
+            platform = Platform.model_validate(said)
+        except ValidationError:
+            platform = None  # it would quote a secret
+        if platform is not None and self._strict and platform.callback_url.startswith("http://"):
+            platform = None  # needs TLS in production
+        if platform is None:
+            log.error("platform_misconfigured", account=account)
+        return platform
 
     def inbound_secrets(self, account: str) -> tuple[str, ...]:
         """What its calls are signed with; raises NotSigned where they must be and nothing was agreed on."""

@@ -1,13 +1,12 @@
 """Which files are taken, and their copies without metadata (SEC-6).
 
 The type is told by the first bytes, never by a name or a header. Pictures and PDFs are painted anew
-(painting.py); plain text has no metadata and is copied as it is (plain.py). Where no copy can be made, staff
-are told so and see none.
+(painting.py); plain text has no metadata and is copied as it is, in UTF-8 (plain.py). Where no copy can be
+made, staff are told so and see none.
 """
 
 from __future__ import annotations
 
-import codecs
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from services.intake.reporting.plain import is_plain
+from services.intake.reporting.plain import is_plain, text_of
 
 log = structlog.get_logger("intake")
 
@@ -38,18 +37,14 @@ def media_type(first: bytes) -> str | None:
     for magic, kind in MAGIC.items():
         if first.startswith(magic):
             return kind
-    try:
-        # The beginning may end in the middle of a character.
-        text = codecs.getincrementaldecoder("utf-8")().decode(first)
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in text or not first else "text/plain"
+    return "text/plain" if first and text_of(first, whole=False) is not None else None
 
 
 def cleaned(content: bytes, kind: str) -> bytes | None:
     """The same content without metadata; None where that cannot be done."""
     if kind == "text/plain":
-        return content if is_plain(content) else None
+        text = text_of(content)
+        return text.encode() if text is not None and is_plain(text) else None
     return _painted(content, kind)
 
 

@@ -1,4 +1,5 @@
-"""Which text is plain: it has no metadata, so the copy may be the same to the letter (SEC-6).
+"""Which bytes are text, and which text is plain: it has no metadata, so the copy may be the same to the
+letter (SEC-6).
 
 Markup, mail and address cards are text as well, and tell in it who wrote, sent or received it. They are known
 by how they begin, as their own readers know them.
@@ -6,8 +7,14 @@ by how they begin, as their own readers know them.
 
 from __future__ import annotations
 
+import codecs
 import re
 
+MARKS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+"""What no text in another encoding than UTF-8 may hold: nearly any bytes are some text in GB 18030."""
+THREE_BYTES = "\u0800"
+"""From here UTF-8 takes three bytes, as for every Chinese character. GB 18030 hardly ever looks like that."""
 BEGINNINGS = ("{\\rtf", "%!ps", "%pdf-", "%fdf-", "begin:v", "<!", "<?")
 """RTF, PostScript, PDF, vCard and iCalendar, markup; in lower case."""
 ELEMENT = re.compile(r"<[a-z]", re.IGNORECASE)
@@ -29,14 +36,28 @@ MOST_HEADER = 100_000
 """Characters that are looked through for a header."""
 
 
-def is_plain(content: bytes) -> bool:
-    """Whether it is text from beginning to end, and of no kind that carries metadata."""
+def text_of(content: bytes, *, whole: bool = True) -> str | None:
+    """The text in UTF-8, in UTF-16 with its mark, or in GB 18030 (with GBK in it), as Chinese Windows writes
+    it; None where it is none. `whole`: false where it may end in the middle of a character."""
+
+    def in_(encoding: str) -> str:
+        return codecs.getincrementaldecoder(encoding)().decode(content, whole)
+
     try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    if "\0" in text:
-        return False
+        text = in_("utf-8")
+    except UnicodeDecodeError as error:
+        if max(content[: error.start].decode(), default="") >= THREE_BYTES:
+            return None  # UTF-8 so far, and then damaged
+        try:
+            text = in_("utf-16" if content.startswith(MARKS_OF_UTF_16) else "gb18030")
+        except UnicodeDecodeError:
+            return None
+        return None if CONTROL.search(text) else text
+    return None if "\0" in text else text
+
+
+def is_plain(text: str) -> bool:
+    """Whether it is of no kind that carries metadata."""
     text = _begun(text)
     return not (text[:16].lower().startswith(BEGINNINGS) or _is_element(text) or _is_mail(text))
 

@@ -630,6 +630,47 @@ def test_sec6_a_letter_is_copied_to_the_letter(content: str) -> None:
     assert copied(encoded, TEXT) == encoded
 
 
+LETTER = "被举报人李虚某，时间地点见附。\r\n联通营业厅 3 楼，①②，䶮、𬭩\n"
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("begun", ["", "2026-03-01 ", "联通", "中" * 400])
+def test_sec6_a_letter_as_chinese_windows_writes_it_is_read(encoding: str, begun: str) -> None:
+    """The copy is in UTF-8, which it is shown as."""
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    written = (mark + begun + LETTER).encode(encoding)
+    for cut in (511, 512, len(written)):
+        assert media_type(written[:cut]) == TEXT
+    assert cleaned(written, TEXT) == (begun + LETTER).encode()
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+@pytest.mark.parametrize("content", ["From: 张虚三 <a@example.invalid>\n", "<文档 作者='4711'>正文</文档>"])
+def test_sec6_in_another_encoding_it_tells_who_wrote_it_as_well(content: str, encoding: str) -> None:
+    assert cleaned(content.encode(encoding), TEXT) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00\x00",
+        b"\xff\xfe\x00\xd8a\x00",
+        b"\xfe\xff" + bytes(range(200)),
+        b"\xb1\xbb\x07",
+        b"\xb1\xbb\x00",
+        b"RIFF\x24\x08\x00\x00WEBPVP8 \xd0\xcf",
+        b"\x00\x00\x00\x18ftypheic\xb1\xbb",
+        b"PK\x03\x04\x14\x00\xb1\xbb",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(40),
+        b"\x1f\x8b\x08\x08\xb1\xbb",
+        b"ID3\x03\xff\xfb\x90",
+    ],
+    ids=repr,
+)
+def test_sec6_not_everything_is_text(content: bytes) -> None:
+    assert media_type(content) is None
+
+
 MAIL = "Received: from host (10.0.0.1)\r\nFrom: <a@example.invalid>\r\n\r\n正文"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 
 from services.intake.integration.envelopes import Envelopes, NotForUs, new_keys
 from services.intake.integration.platforms import Callbacks, Misconfigured, Platforms
@@ -70,6 +71,29 @@ def test_what_cannot_be_used_is_told_without_its_secrets(tmp_path: Path, known: 
         Platforms(tmp_path / "p.json", strict=True).of("s-p")
     assert "hunter2" not in str(told.value)
     assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"callback": "https://p.example/x"},
+        {"inbound_secrets": ["hunter2"]},
+        {"callback_url": "http://p.example/x", "callback_secrets": [SECRET]},
+        [],
+        None,
+        7,
+    ],
+)
+def test_85_what_is_wrong_with_one_platform_is_the_matter_of_no_other(tmp_path: Path, said: Any) -> None:
+    """It is logged by its account, without what was said; the others are served."""
+    write(tmp_path / "p.json", {"s-bad": said, "s-p": {"inbound_secrets": [SECRET]}})
+    platforms = Platforms(tmp_path / "p.json", strict=True)
+    with capture_logs() as logged:
+        assert platforms.inbound_secrets("s-p") == (SECRET,)
+    assert [(e["event"], e["account"]) for e in logged] == [("platform_misconfigured", "s-bad")]
+    assert "hunter2" not in str(logged)
+    with pytest.raises(Misconfigured):
+        platforms.of("s-bad")
 
 
 def test_a_secret_is_replaced_without_a_restart(tmp_path: Path) -> None:
@@ -158,6 +182,50 @@ def test_after_a_replacement_the_old_key_still_opens(tmp_path: Path) -> None:
     envelopes = Envelopes(tmp_path / "keys")
     assert [k.kid for k in published(envelopes)] == [k["kid"] for k in both]
     assert {envelopes.open(seal(key)).decode() for key in published(envelopes)} == {"虚"}
+
+
+def kid_of(key: dict[str, Any]) -> str:
+    return str(key["kid"])
+
+
+def test_a_key_is_put_in_and_taken_out_without_a_restart(tmp_path: Path) -> None:
+    """While the file is away, or half written, the keys that it held hold on."""
+    file = tmp_path / "keys"
+    old, new = (json.loads(new_keys())["keys"][0] for _ in range(2))
+    write(file, {"keys": [old]})
+    envelopes = Envelopes(file)
+    sealed = seal(published(envelopes)[0])
+    write(file, {"keys": [new, old]})
+    assert [k.kid for k in published(envelopes)] == [kid_of(new), kid_of(old)]
+    for broken in ("", '{"keys": [', "[]", '{"keys": 7}'):
+        write(file, broken)
+        assert envelopes.open(sealed).decode() == "虚"
+    file.unlink()
+    assert envelopes.open(sealed).decode() == "虚"
+    write(file, {"keys": [new]})
+    with pytest.raises(NotForUs, match="unknown key"):
+        envelopes.open(sealed)
+
+
+def test_one_key_that_cannot_be_used_spoils_no_other(tmp_path: Path) -> None:
+    """Of another kind, damaged, or without what opens; its value is in no log."""
+    good = json.loads(new_keys())["keys"][0]
+    public = {name: value for name, value in json.loads(new_keys())["keys"][0].items() if name != "d"}
+    other = ECKey.generate_key("P-384", auto_kid=True).as_dict(private=True)
+    bad = [{"kty": "EC"}, {"kty": "oct", "k": "c2VjcmV0"}, public, other, {**good, "x": "c2VjcmV0"}, 7, None]
+    write(tmp_path / "keys", {"keys": [*bad, good]})
+    with capture_logs() as logged:
+        envelopes = Envelopes(tmp_path / "keys")
+        assert [k.kid for k in published(envelopes)] == [kid_of(good)]
+    assert [entry["event"] for entry in logged] == ["integration_key_misconfigured"] * len(bad)
+    assert "c2VjcmV0" not in str(logged)
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{}", '{"keys": 7}'])
+def test_a_file_that_is_no_key_set_stops_the_start(tmp_path: Path, kept: str) -> None:
+    write(tmp_path / "keys", kept)
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Envelopes(tmp_path / "keys")
 
 
 @pytest.mark.parametrize(

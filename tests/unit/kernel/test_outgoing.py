@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
 from shared.effect import Effect
-from shared.outgoing.adapters import Adapter, Files, HttpEndpoint, NotDelivered
+from shared.outgoing.adapters import Adapter, Files, HttpEndpoint, NotDelivered, seconds_of
 from shared.outgoing.webhooks import NotSigned, key_of, sign, verify
 from shared.outgoing.worker import Pace
 from tests.receiver import Receiver, receiving
@@ -155,6 +156,27 @@ async def test_a_receiver_may_ask_for_a_pause(receiver: Receiver) -> None:
     with pytest.raises(NotDelivered) as told:
         await HttpEndpoint(receiver.url).send(MESSAGE)
     assert told.value.after == 120
+
+
+@pytest.mark.parametrize(
+    ("pause", "seconds"),
+    [
+        ("Mon, 30 Nov 2026 00:02:00 GMT", 120),
+        ("Sun, 29 Nov 2026 23:00:00 GMT", 0),
+        ("Monday, 30-Nov-26 00:02:00 GMT", 120),
+        ("120", 120),
+        ("1e3", 0),
+        ("-5", 0),
+        ("12345678", 0),
+        ("soon", 0),
+        ("Mon, 30 Nov 99999 00:02:00 GMT", 0),
+        ("", 0),
+    ],
+)
+def test_a_pause_is_so_long_or_until_a_date(pause: str, seconds: float) -> None:
+    """RFC 9110 §10.2.3."""
+    midnight = datetime(2026, 11, 30, tzinfo=UTC).timestamp()
+    assert seconds_of(pause, midnight) == seconds
 
 
 async def test_what_is_sent_is_signed_as_it_is_sent(receiver: Receiver) -> None:

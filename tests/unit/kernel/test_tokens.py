@@ -1,4 +1,4 @@
-"""Access tokens: only signed ones of the issuer, for us, in time (RFC 7519)."""
+"""Access tokens: only signed ones of the issuer, for us, in time, with claims in form (RFC 7519)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,48 @@ def key() -> ECKey:
 def verifier(key: ECKey) -> TokenVerifier:
     made = TokenVerifier("http://nowhere.invalid/jwks", ISSUER)
     made._keys = KeySet.import_key_set({"keys": [key.as_dict(private=False)]})
-    made._fetched = time.monotonic()
+    made._got = made._fetched = time.monotonic()
     return made
+
+
+class Issuer:
+    """Answers with what it is told to publish, and counts how often it was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked = 0
+        self.published: Any = {"keys": []}
+        self.away = False
+        self.now = 1_000.0
+        monkeypatch.setattr(httpx.AsyncClient, "get", self._get)
+        monkeypatch.setattr("shared.security.tokens.monotonic", lambda: self.now)
+
+    def publishes(self, *keys: ECKey) -> None:
+        self.published = {"keys": [key.as_dict(private=False) for key in keys]}
+
+    async def _get(self, *_: Any, **__: Any) -> httpx.Response:
+        self.asked += 1
+        if self.away:
+            raise httpx.ConnectTimeout("away")
+        return httpx.Response(200, json=self.published, request=httpx.Request("GET", "http://issuer/jwks"))
+
+
+@pytest.fixture
+def issuer(monkeypatch: pytest.MonkeyPatch, key: ECKey) -> Issuer:
+    made = Issuer(monkeypatch)
+    made.publishes(key)
+    return made
+
+
+@pytest.fixture
+def asking(issuer: Issuer) -> TokenVerifier:
+    """A verifier that has asked for nothing yet."""
+    return TokenVerifier("http://issuer/jwks", ISSUER)
+
+
+async def refused_as(code: str, verifier: TokenVerifier, header: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        await verifier.verify(header)
+    assert refused.value.code == code
 
 
 def claims(**over: Any) -> dict[str, Any]:
@@ -123,7 +163,7 @@ async def test_nothing_but_the_very_token_is_known(
     with pytest.raises(Refusal):
         await verifier.verify(refused)
     asked = header.encode()
-    for other in (None, b"", b"Bearer ", asked[7:], asked[:-1], asked + b"x", b"bearer" + asked[6:], b"\xff"):
+    for other in (None, b"", b"Bearer ", asked[7:], asked[:-1], asked + b"x", b"Bearer" + asked[7:], b"\xff"):
         assert verifier.known(other) is None
     assert verifier.known(refused.encode()) is None
     assert verifier.known(asked) is token
@@ -179,3 +219,113 @@ async def test_an_issuer_that_is_away_holds_up_nobody_whose_key_is_known(
     answer.set()
     await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert len(tries) == 1
+
+
+@pytest.mark.parametrize("scheme", ["bearer ", "BEARER ", "Bearer   "])
+async def test_a_scheme_is_named_in_any_case(verifier: TokenVerifier, key: ECKey, scheme: str) -> None:
+    """RFC 9110 §11.1."""
+    header = scheme + signed(key, claims())[7:]
+    assert (await verifier.verify(header)).person == "p-1"
+    assert verifier.known(scheme.strip().encode() + b" " + header[len(scheme) :].encode()) is not None
+
+
+OUT_OF_FORM: dict[str, list[Any]] = {
+    "sub": ["", " ", "p 1", "p\0", "p\n", "x" * 121, ["p-1"], None, 7, {}, "虚", "anonymous", "system"],
+    "organ": ["D", "DI-", "DI-9", "DI-77", "DI-99\0", "", None, ["DI-99"], 7],
+    "role": ["handler", ["handlre"], ["handler", 7], [["handler"]], None, {}],
+    "exp": [float("inf"), float("nan"), True, "4000000000", None, [4_000_000_000]],
+    "nbf": [float("nan"), float("-inf"), "0", False],
+}
+
+
+@pytest.mark.parametrize(
+    "over", [{n: value} for n, values in OUT_OF_FORM.items() for value in values], ids=repr
+)
+async def test_sec1_claims_are_not_believed_by_their_signature(
+    verifier: TokenVerifier, key: ECKey, over: dict[str, Any]
+) -> None:
+    """A `sub` of a bounded form, an organ of the tree, known roles, times that are numbers: else 401."""
+    await refused_as("E_UNAUTHENTICATED", verifier, signed(key, claims(**over)))
+
+
+@pytest.mark.parametrize("role", ["subject_mobile", "reporter_mobile", "unit_contact"])
+async def test_only_who_comes_from_outside_has_no_organ(
+    verifier: TokenVerifier, key: ECKey, role: str
+) -> None:
+    outside = claims(role=[role])
+    del outside["organ"]
+    assert (await verifier.verify(signed(key, outside))).organ == ""
+    for inside in ("handler", "auditor", "statistics_viewer", "platform_integration"):
+        await refused_as("E_UNAUTHENTICATED", verifier, signed(key, outside | {"role": [inside]}))
+    await refused_as("E_UNAUTHENTICATED", verifier, signed(key, outside | {"role": [role, "handler"]}))
+
+
+async def test_a_key_that_the_issuer_took_out_opens_nothing_within_minutes(
+    asking: TokenVerifier, issuer: Issuer, key: ECKey
+) -> None:
+    """Though no unknown key ever came by."""
+    await asking.verify(signed(key, claims(sub="p-1")))
+    await asking.verify(signed(key, claims(sub="p-2")))
+    assert issuer.asked == 1
+    issuer.publishes(ECKey.generate_key("P-256", parameters={"kid": "k2"}))
+    issuer.now += 61
+    await refused_as("E_UNAUTHENTICATED", asking, signed(key, claims(sub="p-3")))
+    issuer.published = {"keys": []}
+    issuer.now += 61
+    await refused_as("E_UNAUTHENTICATED", asking, signed(key, claims(sub="p-4")))
+
+
+async def test_an_issuer_that_is_away_is_missed_after_a_quarter_of_an_hour(
+    asking: TokenVerifier, issuer: Issuer, key: ECKey
+) -> None:
+    """Till then its keys serve on; then nobody can be judged, which is no fault of his token."""
+    await asking.verify(signed(key, claims(sub="p-1")))
+    issuer.away = True
+    issuer.now += 890
+    await asking.verify(signed(key, claims(sub="p-2")))
+    issuer.now += 20
+    await refused_as("E_UNAVAILABLE", asking, signed(key, claims(sub="p-3")))
+    issuer.away = False
+    issuer.now += 3
+    assert (await asking.verify(signed(key, claims(sub="p-3")))).person == "p-3"
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"keys": {}}, {"keys": None}, "keys", 7], ids=repr)
+async def test_an_answer_that_is_no_key_set_changes_nothing(
+    asking: TokenVerifier, issuer: Issuer, key: ECKey, answer: Any
+) -> None:
+    await asking.verify(signed(key, claims(sub="p-1")))
+    issuer.published = answer
+    issuer.now += 61
+    assert (await asking.verify(signed(key, claims(sub="p-2")))).person == "p-2"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        7,
+        "k",
+        None,
+        [],
+        {},
+        {"kty": "EC"},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+        {"kty": "EC", "crv": "unheard-of", "x": "AA", "y": "AA"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+        {"kty": "RSA", "n": "AQ", "e": 3},
+        {"kty": "oct", "kid": "k1", "k": "AAAA"},
+        {"kty": ["EC"]},
+    ],
+    ids=repr,
+)
+async def test_one_bad_member_spoils_no_key_set(
+    asking: TokenVerifier, issuer: Issuer, key: ECKey, member: Any
+) -> None:
+    """RFC 7517 §5: what is not understood is left out."""
+    issuer.published = {"keys": [member, key.as_dict(private=False), member]}
+    assert (await asking.verify(signed(key, claims()))).person == "p-1"
+
+
+async def test_a_key_for_encryption_signs_no_token(asking: TokenVerifier, issuer: Issuer, key: ECKey) -> None:
+    issuer.published = {"keys": [{**key.as_dict(private=False), "use": "enc"}]}
+    await refused_as("E_UNAUTHENTICATED", asking, signed(key, claims()))

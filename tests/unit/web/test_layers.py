@@ -6,12 +6,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import TypeAdapter
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from structlog.testing import capture_logs
@@ -19,6 +23,7 @@ from structlog.testing import capture_logs
 from services.audit.api import ReadingFace
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
+from shared.store.driver import open_engine
 from shared.store.types import StoreUnavailable
 from shared.web.app import Application, make_app
 
@@ -31,6 +36,28 @@ async def defect(request: Request) -> Response:
 
 async def away(request: Request) -> Response:
     raise StoreUnavailable(SECRET)
+
+
+async def elsewhere(request: Request) -> Response:
+    engine = open_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    async with engine.connect():
+        raise AssertionError
+
+
+async def crowded(request: Request) -> Response:
+    raise asyncpg.TooManyConnectionsError(SECRET)
+
+
+async def restarting(request: Request) -> Response:
+    raise DBAPIError("SELECT 1", {}, asyncpg.CannotConnectNowError(SECRET))
+
+
+async def queued(request: Request) -> Response:
+    raise PoolTimeout(SECRET)
+
+
+async def mistaken(request: Request) -> Response:
+    raise asyncpg.UndefinedTableError(SECRET)
 
 
 async def refused(request: Request) -> Response:
@@ -54,7 +81,8 @@ async def halves(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-WAYS: list[Callable[..., Any]] = [defect, away, refused, invalid, body, halves]
+AWAY = [elsewhere, crowded, restarting, queued]
+WAYS: list[Callable[..., Any]] = [defect, away, *AWAY, mistaken, refused, invalid, body, halves]
 
 
 @pytest.fixture
@@ -108,6 +136,7 @@ async def client(
     ("path", "status", "code"),
     [
         ("/defect", 500, "E_DEFECT"),
+        ("/mistaken", 500, "E_DEFECT"),
         ("/away", 503, "E_UNAVAILABLE"),
         ("/refused", 409, "E_STATE"),
         ("/invalid", 422, "E_SCHEMA"),
@@ -130,10 +159,49 @@ async def test_every_failure_is_a_problem_of_ours(
     assert len(answer.headers["traceparent"]) == 55
     assert SECRET not in answer.text + str(logged)
     told = [(entry["event"], entry["error"]) for entry in logged]
-    assert told == ([("request_failed", "ValueError")] if status == 500 else [])
+    errors = {"/defect": "ValueError", "/mistaken": "UndefinedTableError"}
+    assert told == ([("request_failed", errors[path])] if status == 500 else [])
     route = "unmatched" if status == 404 else path
     labels = {"method": "POST", "route": route, "status": str(status)}
     assert registry.get_sample_value("zm_http_requests_total", labels) == 1
+
+
+@pytest.mark.parametrize("way", AWAY)
+async def test_a_database_that_is_away_is_no_defect_of_any_route(
+    client: httpx.AsyncClient, way: Callable[..., Any]
+) -> None:
+    """However the route asks for it: 503, come back; and a warning that quotes nothing."""
+    with capture_logs() as logged:
+        answer = await client.post(f"/{way.__name__}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "E_UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
+    assert [(e["event"], e["log_level"]) for e in logged] == [("database_away", "warning")]
+    assert SECRET not in answer.text + str(logged)
+
+
+@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], ids=hex)
+async def test_sec1_a_control_character_in_a_path_leads_nowhere(client: httpx.AsyncClient, code: int) -> None:
+    """A front door that keeps a path inside and the router behind it read the same string: `$` of a pattern
+    is before a last newline, too."""
+    hidden = quote(chr(code))
+    for path in (f"/metrics{hidden}", f"{hidden}/metrics", f"/metr{hidden}ics", f"/livez{hidden}"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "E_NOT_FOUND")
+    assert (await client.post(f"/body{hidden}", content=b"x")).status_code == 404
+
+
+async def test_monitors_may_ask_for_the_head_alone(client: httpx.AsyncClient) -> None:
+    """RFC 9110 §9.1: a server knows GET and HEAD."""
+    for path in ("/livez", "/readyz"):
+        assert (await client.head(path)).status_code == 200
+        assert (await client.post(path)).headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/oauth2-redirect", "/redoc"])
+async def test_sec6_no_page_fetches_scripts_from_elsewhere(client: httpx.AsyncClient, path: str) -> None:
+    """Integrators read the document; a page with somebody else's scripts stood where people report."""
+    assert (await client.get(path)).status_code == 404
+    assert (await client.get("/openapi.json")).status_code == 200
 
 
 async def test_the_limit_of_bodies_holds_in_every_route(client: httpx.AsyncClient) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from shared.web import middleware
 from shared.web.middleware import Envelope, HttpMetrics
@@ -146,6 +147,36 @@ async def test_sec6_a_body_from_anybody_comes_whole_and_is_small(
     monkeypatch.setattr(middleware, "ANYBODYS_BODY_SECONDS", 0.05)
     for path, status in (("/v1/reports", 408), ("/v1/complaints", 200)):
         assert (await client.post(path, content=drops(0.1))).status_code == status
+
+
+async def test_sec6_who_is_cut_off_by_a_stop_is_told_so(client: httpx.AsyncClient, inner: Inner) -> None:
+    """In the words of every refusal, and the server has nothing to tell of it in a log."""
+    inner.go_on.clear()
+    under_way = asyncio.create_task(client.post("/v1/reports", content=drops(0.01)))
+    await asyncio.sleep(0.2)
+    with capture_logs() as logged:
+        under_way.cancel("Task cancelled, timeout graceful shutdown exceeded")
+        answer = await under_way
+    assert (answer.status_code, answer.json()["code"]) == (503, "E_UNAVAILABLE")
+    assert (answer.headers["connection"], answer.headers["retry-after"]) == ("close", "1")
+    assert [entry["event"] for entry in logged] == ["stopped_under_way"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"00-{'0' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'0' * 16}-01",
+        f"00-{'a' * 32}-{'b' * 16}-01\n",
+        f"00-{'A' * 32}-{'b' * 16}-01",
+        f"ff-{'a' * 32}-{'b' * 16}-01",
+    ],
+)
+def test_a_trace_that_is_none_is_replaced(given: str) -> None:
+    """W3C Trace Context §3.2.2: ids of zeros are invalid."""
+    made = middleware.trace_of(given.encode())
+    assert made != given.encode()
+    assert middleware.trace_of(made) == made
 
 
 async def test_a_large_body_may_take_longer(
