@@ -96,6 +96,16 @@ class Parts:
     observer: BusMetrics
     inboxes: list[Inbox] = field(default_factory=list)
     workers: list[Work] = field(default_factory=list)
+    halted: set[str] = field(default_factory=set)
+    """What of this process stands still until a person has looked."""
+
+    def halt(self, part: str, reason: str | None) -> None:
+        """Tells that a part stands still, or that it gets on again, by `zm_halted` and `/readyz`."""
+        self.observer.halted(part, reason)
+        if reason is None:
+            self.halted.discard(part)
+        else:
+            self.halted.add(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +194,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         bus_key=bus_key,
         observer=BusMetrics(registry, service.listens_to),
     )
+    tell_halted(parts, projector)
     gatekeeper.facts = service.facts(parts)
     gatekeeper.beside = service.beside(parts)
     if service.screen is not None:
@@ -192,6 +203,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     app = make_app(
         name=service.name,
         within=service.within,
+        halted=lambda: parts.halted,
         title=service.title,
         description=f"{service.title}. Problems are RFC 9457 documents in Chinese and English.",
         face=face,
@@ -213,6 +225,17 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
     service.extend(app, parts)
     return app, parts
+
+
+def tell_halted(parts: Parts, projector: Projector, within: str = "") -> None:
+    """Has a service tell which read models stand still. `within`: in which part of it they are."""
+
+    def halt(name: str, reason: str | None) -> None:
+        parts.halt(f"read model {within}{name}", reason)
+
+    for name in projector.names:
+        halt(name, None)
+    projector.on_halt = halt
 
 
 async def _ready(engine: AsyncEngine, projector: Projector) -> dict[str, bool]:
