@@ -13,6 +13,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from shared.scheduler import OnBreach, Scheduler
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
+from shared.store.clockwatch import ClockWatch
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
 from shared.store.projector import Projector
@@ -151,10 +153,17 @@ def load_law(calendar_file: str = "") -> Law:
     return Law(load_policy(), Catalogue.load(), OrganTree.load())
 
 
+def clock_of(settings: Settings) -> Clock:
+    """The simulated clock where there is one, and else the computer's own, which is watched."""
+    if settings.clock_file:
+        return FileClock(Path(settings.clock_file))
+    return SystemClock(timedelta(seconds=settings.clock_jump_seconds))
+
+
 def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[Application, Parts]:
     """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
     law = load_law(settings.calendar_file)
-    clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    clock = clock_of(settings)
     engine = open_engine(settings.database_url, size=settings.pool_size)
     keys = settings.keys_dir
     rings = keyrings(keys / f"store-{service.name}.key", service.name, settings.suite)
@@ -209,7 +218,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         face=face,
         commands=service.commands,
         registry=registry,
-        ready=lambda: _ready(engine, projector),
+        ready=lambda: readiness(engine, projector, clock),
         draining=draining,
         lifespan=lambda app: _life(service, parts, draining),
         max_body=settings.max_body_bytes,
@@ -238,13 +247,18 @@ def tell_halted(parts: Parts, projector: Projector, within: str = "") -> None:
     projector.on_halt = halt
 
 
-async def _ready(engine: AsyncEngine, projector: Projector) -> dict[str, bool]:
+async def readiness(engine: AsyncEngine, projector: Projector, clock: Clock) -> dict[str, bool]:
+    told = {"read_models": projector.prepared, "clock": _right(clock)}
     try:
         async with asyncio.timeout(1), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, OSError, TimeoutError):
-        return {"database": False, "read_models": projector.prepared}
-    return {"database": True, "read_models": projector.prepared}
+        return {"database": False, **told}
+    return {"database": True, **told}
+
+
+def _right(clock: Clock) -> bool:
+    return not isinstance(clock, SystemClock) or clock.wrong() is None
 
 
 @asynccontextmanager
@@ -261,7 +275,11 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
     await parts.projector.start(folding=settings.worker)
-    tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in _works(service, parts)]
+    works = _works(service, parts)
+    if isinstance(parts.clock, SystemClock):
+        watch = ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halt)
+        works.append(watch.run)
+    tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in works]
     for task in tasks:
         task.add_done_callback(_ended)
     try:

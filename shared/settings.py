@@ -48,6 +48,8 @@ class Settings:
     calendar_file: str
     """Years of the civil-service calendar beyond the packaged ones (§8.7); none if empty."""
     clock_file: str
+    clock_jump_seconds: float
+    """How far the computer's clock may be ahead of where it should be; beyond it nothing is written."""
     api: bool
     worker: bool
     pool_size: int
@@ -92,6 +94,7 @@ class Settings:
             contacts_file=e.get("ZM_CONTACTS_FILE", ""),
             calendar_file=e.get("ZM_CALENDAR_FILE", ""),
             clock_file=e.get("ZM_CLOCK_FILE", ""),
+            clock_jump_seconds=float(e.get("ZM_CLOCK_JUMP_SECONDS", "300")),
             api="api" in e.get("ZM_ROLES", "api,worker"),
             worker="worker" in e.get("ZM_ROLES", "api,worker"),
             pool_size=int(e.get("ZM_POOL_SIZE", "10")),

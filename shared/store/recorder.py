@@ -187,6 +187,11 @@ class Recorder:
         self._see(position)
         return position
 
+    async def last_recorded(self) -> datetime | None:
+        """When the last event of the log was recorded."""
+        rows = await self._fetch(self._sql.last_recorded)
+        return rows[0][0] if rows else None
+
     async def tracked(self, source: str) -> int:
         """The position up to which a source was processed; 0 when it never was."""
         rows = await self._fetch(self._sql.tracked, source)
@@ -295,6 +300,7 @@ class _Queries:
         )
         self.with_topic = f"SELECT originator_id FROM {events} WHERE notification_id > $1 AND topic = $2"
         self.last = f"SELECT max(notification_id) FROM {events}"
+        self.last_recorded = f"SELECT recorded_at FROM {events} ORDER BY notification_id DESC LIMIT 1"
         self.tracked = f"SELECT notification_id FROM {tracking} WHERE application_name = $1"
         self.command = "SELECT request_hash, answer::text FROM commands WHERE id = $1"
         self.event = f"SELECT event_id FROM {events} WHERE notification_id = $1"

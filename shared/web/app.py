@@ -155,9 +155,10 @@ def _add_operations(
         return json_response({"live": True})
 
     async def readyz() -> Response:
-        """The database answers, the read models have been made, and nobody asked us to stop. The broker's
-        absence does not matter: complaints must be accepted without it. Nor does a read model that stands
-        still: its lists are E_NOT_YET, which is told here by name, and everything else can be done."""
+        """The database answers, the read models have been made, the clock is right, and nobody asked us to
+        stop. The broker's absence does not matter: complaints must be accepted without it. Nor does a read
+        model that stands still: its lists are E_NOT_YET, which is told here by name, and everything else can
+        be done."""
         state = await ready()
         ok = all(state.values()) and not draining[0]
         return json_response({"ready": ok, **state, "halted": sorted(halted())}, 200 if ok else 503)
