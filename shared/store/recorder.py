@@ -26,7 +26,7 @@ from shared.event import Recorded
 from shared.store.admission import EventRow, Rendered
 from shared.store.canonical import content_digest
 from shared.store.committer import Committer, Limits, Tally
-from shared.store.driver import away, borrowed
+from shared.store.driver import READ_SECONDS, away, borrowed
 from shared.store.mapper import EventMapper, content_of, data_of, lifted
 from shared.store.recent import Recent
 from shared.store.schema import KernelTables
@@ -254,7 +254,7 @@ class Recorder:
     async def _fetch(self, query: str, *args: Any) -> list[Any]:
         try:
             async with borrowed(self._engine) as driver:
-                return await driver.fetch(query, *args)  # type: ignore[no-any-return]
+                return await driver.fetch(query, *args, timeout=READ_SECONDS)  # type: ignore[no-any-return]
         except Exception as error:
             if away(error):
                 raise StoreUnavailable(f"the database is away: {type(error).__name__}") from error
