@@ -31,7 +31,7 @@ from shared.store.rows import RowSet, TableRows, begun_in
 from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
-VERSION = 6
+VERSION = 7
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
@@ -73,6 +73,8 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("organ", Text, nullable=False),
         Column("due", Date, nullable=False),
         Column("provisional", Boolean, nullable=False),
+        Column("since", Date),
+        Column("working_days", Integer, nullable=False),
         Column("round", Integer, nullable=False),
         Column("approaching", Boolean, nullable=False),
         Column("breached", Boolean, nullable=False),
@@ -225,6 +227,8 @@ class CaseBook:
                     "organ": entry.data["organ"],
                     "due": date.fromisoformat(started["due"]),
                     "provisional": started.get("provisional", False),
+                    "since": date.fromisoformat(started["since"]) if "since" in started else None,
+                    "working_days": started.get("working_days", 0),
                     "round": before["round"] + 1 if before else 1,
                     "approaching": False,
                     "breached": False,
