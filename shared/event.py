@@ -146,8 +146,8 @@ def strip_annotation(annotation: Any) -> Any:
 @dataclass(frozen=True, slots=True)
 class DeadlineSet:
     """A deadline that an event starts, computed when it is recorded (domain.md §3.8). One of working days
-    tells how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or has
-    changed (§8.7)."""
+    tells how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or
+    has changed (§8.7)."""
 
     id: str
     due: str

@@ -50,12 +50,13 @@ from shared.settings import Settings
 from shared.store.clockwatch import ClockWatch
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
+from shared.store.mark import check_store
 from shared.store.projector import Projector
 from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer, keyrings, secret_for
-from shared.store.types import Append
+from shared.store.types import Append, StoreUnavailable
 from shared.web.app import Application, make_app
 from shared.web.commands import Face
 from shared.web.direct import CommandProtocol
@@ -98,6 +99,8 @@ class Parts:
     observer: BusMetrics
     inboxes: list[Inbox] = field(default_factory=list)
     workers: list[Work] = field(default_factory=list)
+    always: list[Work] = field(default_factory=list)
+    """What every process does, whatever its roles."""
     halted: set[str] = field(default_factory=set)
     """What of this process stands still until a person has looked."""
 
@@ -275,7 +278,7 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
     await parts.projector.start(folding=settings.worker)
-    works = _works(service, parts)
+    works = [*_works(service, parts), *parts.always]
     if isinstance(parts.clock, SystemClock):
         watch = ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halt)
         works.append(watch.run)
@@ -391,11 +394,39 @@ def main(service: Service) -> None:
         for folder, variable in service.migrations:
             migrate(folder, os.environ[variable])
         return
+    later = _check_stores(service, settings)
     app, parts = build(service, settings)
+    parts.always += later
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
     run_server(app, settings)
+
+
+def _check_stores(service: Service, settings: Settings) -> list[Work]:
+    """Ends the start where a database is not this version's, or not migrated to it. One that is away is left
+    to be asked as soon as it is there."""
+    places = [(settings.database_url, f"services/{service.name}/migrations")]
+    for folder, variable in service.migrations:
+        places.append((os.environ[variable.replace("_OWNER_", "_")], folder))
+
+    async def check() -> None:
+        for url, folder in places:
+            await check_store(url, folder)
+
+    async def check_later() -> None:
+        while True:
+            try:
+                return await check()
+            except StoreUnavailable:
+                await asyncio.sleep(1)
+
+    try:
+        asyncio.run(check())
+    except StoreUnavailable as error:
+        log.warning("store_not_checked_yet", error=str(error))
+        return [check_later]
+    return []
 
 
 def run_server(app: Application, settings: Settings) -> None:
