@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
 from shared.store.clockwatch import ClockWatch
 from shared.store.driver import open_engine
+from shared.store.inspection import Inspection
 from shared.store.mapper import EventMapper
 from shared.store.mark import check_store
 from shared.store.projector import Projector
@@ -101,11 +103,18 @@ class Parts:
     workers: list[Work] = field(default_factory=list)
     always: list[Work] = field(default_factory=list)
     """What every process does, whatever its roles."""
+    rooms: list[Parts] = field(default_factory=list)
+    """Services that live within this one (intake's vault)."""
     halted: set[str] = field(default_factory=set)
     """What of this process stands still until a person has looked."""
+    teller: Callable[[str, str | None], None] | None = None
+    """Tells it in our place, where nobody reads our own metrics."""
 
     def halt(self, part: str, reason: str | None) -> None:
         """Tells that a part stands still, or that it gets on again, by `zm_halted` and `/readyz`."""
+        if self.teller is not None:
+            self.teller(part, reason)
+            return
         self.observer.halted(part, reason)
         if reason is None:
             self.halted.discard(part)
@@ -206,7 +215,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         bus_key=bus_key,
         observer=BusMetrics(registry, service.listens_to),
     )
-    tell_halted(parts, projector)
+    _tell_halted(parts)
     gatekeeper.facts = service.facts(parts)
     gatekeeper.beside = service.beside(parts)
     if service.screen is not None:
@@ -236,18 +245,25 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         metrics = OutgoingMetrics(registry, errands)
         parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
     service.extend(app, parts)
+    for room in parts.rooms:
+        room.teller = partial(_halt_within, parts, room.recorder.service)
+        _tell_halted(room)
     return app, parts
 
 
-def tell_halted(parts: Parts, projector: Projector, within: str = "") -> None:
-    """Has a service tell which read models stand still. `within`: in which part of it they are."""
+def _halt_within(parts: Parts, room: str, part: str, reason: str | None) -> None:
+    parts.halt(f"{room} {part}", reason)
+
+
+def _tell_halted(parts: Parts) -> None:
+    """Has a service tell which of its read models stand still."""
 
     def halt(name: str, reason: str | None) -> None:
-        parts.halt(f"read model {within}{name}", reason)
+        parts.halt(f"read model {name}", reason)
 
-    for name in projector.names:
+    for name in parts.projector.names:
         halt(name, None)
-    projector.on_halt = halt
+    parts.projector.on_halt = halt
 
 
 async def readiness(engine: AsyncEngine, projector: Projector, clock: Clock) -> dict[str, bool]:
@@ -314,7 +330,8 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.book,
             service.kinds,
             service.on_breach(parts),
-        ).run
+        ).run,
+        Inspection(parts.projector, parts.halt).run,
     ]
     if parts.settings.nats_url:
         relay = Relay(service.name, parts.nats, parts.recorder, parts.bus_key, observer=parts.observer)
@@ -381,9 +398,9 @@ def configure_logs() -> None:
 
 
 def main(service: Service) -> None:
-    """`serve` or `migrate`."""
+    """`serve`, `migrate` or `rebuild`."""
     parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
-    parser.add_argument("what", choices=["serve", "migrate"])
+    parser.add_argument("what", choices=["serve", "migrate", "rebuild"])
     what = parser.parse_args().what
     settings = Settings.from_env(service.name)
     configure_logs()
@@ -396,11 +413,24 @@ def main(service: Service) -> None:
         return
     later = _check_stores(service, settings)
     app, parts = build(service, settings)
+    if what == "rebuild":
+        asyncio.run(_rebuild([parts, *parts.rooms]))
+        return
     parts.always += later
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
     run_server(app, settings)
+
+
+async def _rebuild(all_parts: Sequence[Parts]) -> None:
+    """Makes every read model anew from the log, beside the one that serves, which goes on serving."""
+    for parts in all_parts:
+        for name in parts.projector.names:
+            position = await parts.projector.rebuild(name)
+            told = f"已由 {position} 条记录重建 / rebuilt from {position} events"
+            print(f"{parts.recorder.service}.{name}: {told}")
+        await parts.engine.dispose()
 
 
 def _check_stores(service: Service, settings: Settings) -> list[Work]:

@@ -62,7 +62,7 @@ from shared.contracts.intake import (
 from shared.law.working_days import local_date
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
-from shared.service import Parts, Service, main, tell_halted
+from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
 from shared.store.types import StoreUnavailable
 from shared.web.app import Application
@@ -182,7 +182,7 @@ class Intake:
         vault, letters = self.vault_of(parts), self.letters_of(parts)
         self.room = VaultRoom(vault, parts.repository, parts.settings)
         self.room.mount(app)
-        tell_halted(parts, self.room.parts.projector, "vault.")  # it has no metrics of its own
+        parts.rooms.append(self.room.parts)
         reports = Reports(parts, letters, flood, secret, self.room.ask)
         reports.add_to(app)
         ClearanceRoutes(parts, self.screen(parts).questions).add_to(app)

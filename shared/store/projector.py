@@ -17,10 +17,11 @@ import ctypes
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
-from sqlalchemy import MetaData, Table, delete, func, select, text, tuple_, update
+from sqlalchemy import MetaData, Table, Uuid, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -46,12 +47,28 @@ _MOVE_POSITIONS = f"UPDATE {VIEW_SCHEMA}.projection_positions SET position = $3 
 
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtext("zm.projections")))
 """Two replicas may start at once, and CREATE IF NOT EXISTS races."""
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _TABLES_IN = "SELECT tablename FROM pg_tables WHERE schemaname = :schema"
 
 OnLag = Callable[[str, int], None]
 """Told a projection's name and how many events it is behind."""
 OnHalt = Callable[[str, str | None], None]
 """Told a projection's name and the kind of the error by which it stands still; None once it gets on."""
+
+
+class Difference(NamedTuple):
+    """How many rows of a table are not what the log says, and some of the cases that they belong to: the
+    rows themselves may hold names."""
+
+    table: str
+    missing: int
+    altered: int
+    surplus: int
+    some: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.missing + self.altered + self.surplus
 
 
 class Projection(Protocol):
@@ -77,6 +94,12 @@ class Projector:
     BULK = 2_000
     HELD = 1_000_000
     """Rows that a rebuild holds in memory before it goes on in the database."""
+    HELD_GENTLY = 50_000
+    """The same for a comparison, beside which others work."""
+    GENTLY = 3.0
+    """How long a comparison rests, by how long a page took."""
+    LONGEST_LAG = 60.0
+    """Seconds for which a comparison waits for a read model that is behind."""
     BACKOFF = (0.1, 5.0)
     REST = 3.0
     """How long a loop that has caught up rests, by how long its last batch took."""
@@ -168,6 +191,8 @@ class Projector:
         projection = self._projections[name]
         async with self._engine.connect() as connection:
             position = await self._read_position(connection, projection)
+        if position < self._positions.get(name, -1):  # its tables were dropped, and made again
+            self._positions[name] = position
         self._reached(name, position)
         return position
 
@@ -402,7 +427,7 @@ class Projector:
         await self._create_next(targets)
         async with self._filling:
             with _no_collector():
-                position = await self._fill(projection, targets)
+                position = await self._fill(projection, targets, self.HELD)
             _let_go()
         async with self._engine.begin() as connection:
             # The row's lock holds the live loop up while the last events come in.
@@ -422,18 +447,69 @@ class Projector:
         )
         return position
 
-    async def _create_next(self, targets: dict[Table, Table]) -> None:
+    async def compare(self, name: str) -> list[Difference]:
+        """Folds the whole log beside the read model that serves, and tells where this differs: somebody has
+        changed it, or a defect has. Nothing is held up by it; None differs in what is not folded yet."""
+        projection = self._projections[name]
+        targets = _next_tables(projection)
+        async with self._exclusively(projection) as guard:
+            try:
+                await self._create_next(targets)
+                async with self._engine.begin() as connection:
+                    for table in targets.values():  # for an hour at most: no need to be in every backup
+                        await connection.execute(
+                            text(f'ALTER TABLE {NEXT_SCHEMA}."{table.name}" SET UNLOGGED')
+                        )
+                async with self._filling:
+                    position = await self._fill(projection, targets, self.HELD_GENTLY, self.GENTLY)
+                if not await self.wait_for(name, position, self.LONGEST_LAG):
+                    raise StoreUnavailable(f"{name} is too far behind to be compared")
+                found = await self._differences(projection, targets, position)
+                await guard.execute(select(1))  # still alone
+                return found
+            finally:
+                await self._drop_next(targets)
+
+    async def _differences(
+        self, projection: Projection, targets: dict[Table, Table], position: int
+    ) -> list[Difference]:
+        """Of one instant: the tables that serve and their position are one snapshot, up to which the other
+        ones are brought in the same transaction."""
+        async with self._engine.connect() as connection:
+            connection = await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin() as transaction:
+                reached = await self._read_position(connection, projection)
+                driver = await driver_of(connection)
+                rows = RowSet(targets, driver)
+                while position < reached:
+                    batch = await self._recorder.read_raw(position, min(self.BATCH, reached - position))
+                    await projection.apply(batch, rows)
+                    await rows.flush()
+                    rows.bind(driver)
+                    position = batch[-1].position
+                compared = [await _compared(driver, table, targets[table]) for table in projection.tables]
+                await transaction.rollback()
+        return [difference for difference in compared if difference.rows]
+
+    async def _drop_next(self, targets: dict[Table, Table]) -> None:
         async with self._engine.begin() as connection:
             for table in reversed(list(targets.values())):
                 await connection.execute(text(f'DROP TABLE IF EXISTS {NEXT_SCHEMA}."{table.name}"'))
+
+    async def _create_next(self, targets: dict[Table, Table]) -> None:
+        await self._drop_next(targets)
+        async with self._engine.begin() as connection:
             for table in targets.values():
                 # Without its indexes: they are made over the filled table, at once.
                 bare = table.to_metadata(MetaData())
                 bare.indexes.clear()
                 await connection.run_sync(bare.create)
 
-    async def _fill(self, projection: Projection, targets: dict[Table, Table]) -> int:
-        """Folds the log in memory and copies the rows in. Reading is one page ahead of folding."""
+    async def _fill(
+        self, projection: Projection, targets: dict[Table, Table], held: int, rest: float = 0.0
+    ) -> int:
+        """Folds the log in memory, up to so many rows, and copies them in. Reading is one page ahead of
+        folding. `rest`: how long to leave the process to others, by how long a page took."""
         position, copied = 0, False
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -442,6 +518,7 @@ class Projector:
             page = asyncio.create_task(self._recorder.scan(position, self.BULK))
             try:
                 while batch := await page:
+                    began = monotonic()
                     position = batch[-1].position
                     page = asyncio.create_task(self._recorder.scan(position, self.BULK))
                     await asyncio.sleep(0)  # lets the next page's query go out before we compute
@@ -449,9 +526,11 @@ class Projector:
                     if copied:
                         await rows.flush()
                         rows.bind(driver)
-                    elif len(rows) > self.HELD:
+                    elif len(rows) > held:
                         await rows.copy_out()
                         copied = True
+                    if rest:
+                        await asyncio.sleep(rest * (monotonic() - began))
             finally:
                 page.cancel()
             if not copied:
@@ -540,6 +619,27 @@ def _let_go() -> None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+async def _compared(driver: Any, serving: Table, beside: Table) -> Difference:
+    quote = _DIALECT.identifier_preparer
+    names = [quote.format_column(column) for column in serving.columns]
+    keys = [quote.format_column(column) for column in serving.primary_key.columns]
+    cases = [quote.format_column(c) for c in serving.primary_key.columns if isinstance(c.type, Uuid)]
+    case = f"coalesce(serving.{cases[0]}, beside.{cases[0]})::text" if cases else "NULL::text"
+    here, there = (", ".join(f"{side}.{name}" for name in names) for side in ("serving", "beside"))
+    missing, altered, surplus, some = await driver.fetchrow(
+        f"""
+        SELECT count(*) FILTER (WHERE serving.{keys[0]} IS NULL),
+            count(*) FILTER (WHERE serving.{keys[0]} IS NOT NULL AND beside.{keys[0]} IS NOT NULL),
+            count(*) FILTER (WHERE beside.{keys[0]} IS NULL),
+            (array_agg(DISTINCT {case}))[1:5]
+        FROM {quote.format_table(serving)} AS serving
+        FULL JOIN {quote.format_table(beside)} AS beside USING ({", ".join(keys)})
+        WHERE ({here}) IS DISTINCT FROM ({there})
+        """
+    )
+    return Difference(serving.name, missing, altered, surplus, tuple(s for s in some or () if s))
 
 
 def _check(projections: Iterable[Projection]) -> None:

@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from deploy.local.postgres import Postgres
 from shared.store.driver import borrowed
-from shared.store.projector import Projection, Projector
+from shared.store.inspection import Inspection
+from shared.store.projector import Difference, Projection, Projector
 from shared.store.recorder import Recorder
 from shared.store.rows import RowNotFetched, RowSet
 from shared.store.types import Append, RawEntry
@@ -251,6 +252,28 @@ async def test_sec15_what_an_old_version_left_goes_once_the_new_one_serves(
     await connection.close()
 
 
+async def test_a_read_model_whose_tables_are_taken_away_is_not_there_until_it_is_filled(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """As beside a newer version, which drops them: made again they are empty, and nobody is told that they
+    show what they showed before."""
+    projector = make_projector(recorder, Dossiers())
+    await projector.start()
+    last = await history(recorder, 20)
+    assert await projector.wait_for("dossiers", last, 60)
+    await projector.stop()
+    newer = make_projector(recorder, Dossiers(2))
+    await newer.prepare()
+    await newer._serve(Dossiers(2))
+    await newer.drop_others()
+    await projector.prepare()
+    assert await projector.position("dossiers") == 0
+    assert not await projector.wait_for("dossiers", last, 0.1)
+    await projector.start()
+    assert await projector.wait_for("dossiers", last, 60)
+    assert len((await content(fresh, Dossiers()))[0]) == 20
+
+
 async def test_a_version_that_is_taken_back_serves_and_drops_nothing_newer(
     recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
 ) -> None:
@@ -259,6 +282,7 @@ async def test_a_version_that_is_taken_back_serves_and_drops_nothing_newer(
     await new.start()
     last = await history(recorder, 20)
     assert await new.wait_for("dossiers", last, 60)
+    await new.stop()
     old = make_projector(recorder, Dossiers(1))
     await old.start()
     assert await old.wait_for("dossiers", last, 60)
@@ -425,6 +449,43 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
     live = await content(fresh, numbers)
     await projector.rebuild("numbers")
     assert await content(fresh, numbers) == live
+
+
+async def test_w12_what_was_changed_in_a_read_model_is_told(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """It belongs to the service's own role. A case that was taken out of a list, one that was changed and one
+    that was made up are found by the log alone, while events come in; and are gone after a rebuild."""
+    projection = Dossiers()
+    projector = make_projector(recorder, projection, Numbers())
+    projector.BULK, projector.BATCH, projector.HELD_GENTLY, projector.GENTLY = 50, 20, 100, 0.1
+    halts: list[tuple[str, str | None]] = []
+    inspection = Inspection(projector, lambda part, reason: halts.append((part, reason)))
+    await projector.start()
+    assert await projector.wait_for("dossiers", await history(recorder, 100), 60)
+    assert await inspection.look()
+    parts = ["read model dossiers against the log", "read model numbers against the log"]
+    assert halts == [(part, None) for part in parts]
+    connection = await admin(fresh)
+    gone, altered = await connection.fetch("SELECT id FROM view.dossiers_v1 ORDER BY id LIMIT 2")
+    await connection.execute("DELETE FROM view.dossiers_v1 WHERE id = $1", gone[0])
+    await connection.execute("UPDATE view.dossiers_v1 SET number = 'XF' WHERE id = $1", altered[0])
+    surplus = uuid4()
+    await connection.execute("INSERT INTO view.pages_v1 VALUES ($1, 2, 'made up')", surplus)
+    comparing = asyncio.create_task(projector.compare("dossiers"))
+    last = await history(recorder, 20, seed=2)
+    some = tuple(sorted(str(row[0]) for row in (gone, altered)))
+    assert await comparing == [
+        Difference("dossiers_v1", 1, 1, 0, some),
+        Difference("pages_v1", 0, 0, 1, (str(surplus),)),
+    ]
+    halts.clear()
+    assert not await inspection.look()
+    assert halts == [(parts[0], "dossiers_v1: 2 rows, pages_v1: 1 rows"), (parts[1], None)]
+    assert not {name for name in await tables(fresh) if name.startswith("view_next")}
+    assert await projector.rebuild("dossiers") == last
+    assert await inspection.look()
+    await connection.close()
 
 
 @pytest.mark.parametrize("folding", [True, False])
