@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from shared.store.driver import away
 from shared.store.projector import Projector
-from shared.store.types import StoreError
+from shared.store.types import StoreUnavailable
 
 log = structlog.get_logger("inspection")
 
@@ -42,22 +42,26 @@ class Inspection:
     async def look(self) -> bool:
         """Whether all of them could be compared and are as the log says. What older versions left goes, too,
         where it could not go at the start."""
-        well = True
-        for name in self._projector.names:
-            try:
-                differences = await self._projector.compare(name)
-            except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("read_model.not_compared", read_model=name, error=type(error).__name__)
-                well = False
-                continue
-            for difference in differences:
-                log.error("read_model.differs", read_model=name, **difference._asdict())
-            told = ", ".join(f"{d.table}: {d.rows} rows" for d in differences)
-            self._halt(f"read model {name} against the log", told or None)
-            well = well and not differences
+        told = [await self._compare(name) for name in self._projector.names]
         try:
             await self._projector.drop_others()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except Exception as error:
             log.warning("read_model.old_tables_stay", error=type(error).__name__)
-            well = False
-        return well
+            return False
+        return all(told)
+
+    async def _compare(self, name: str) -> bool:
+        part = f"read model {name} against the log"
+        try:
+            differences = await self._projector.compare(name)
+        except Exception as error:
+            kind = type(error).__name__
+            log.warning("read_model.not_compared", read_model=name, error=kind)
+            if not (isinstance(error, StoreUnavailable) or away(error)):
+                # The log does not open, or this read model cannot fold it.
+                self._halt(part, kind)
+            return False
+        for difference in differences:
+            log.error("read_model.differs", read_model=name, **difference._asdict())
+        self._halt(part, ", ".join(f"{d.table}: {d.rows} rows" for d in differences) or None)
+        return not differences

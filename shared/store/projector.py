@@ -313,7 +313,7 @@ class Projector:
 
     async def drop_others(self) -> None:
         """Drops what no read model of this process has: other versions, those that were given up, what a
-        rebuild left. They hold names and allegations in clear (§6.5, SEC-15). A process that is itself the
+        rebuild left. They hold names and allegations in clear (§6.5). A process that is itself the
         older one drops nothing: it runs beside the new one, or for as long as that is taken back."""
         positions, active = self._books.positions, self._books.active
         async with self._engine.begin() as connection:

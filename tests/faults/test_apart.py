@@ -91,7 +91,7 @@ async def test_lists_that_are_not_there_yet_say_so(stack: Stack, roles: str) -> 
                 assert complaint["id"] in (await listed(client, complaint["position"]) or ())
 
 
-async def test_sec15_an_upgrade_stops_no_read_model_but_the_one_that_fails(stack: Stack) -> None:
+async def test_an_upgrade_stops_no_read_model_but_the_one_that_fails(stack: Stack) -> None:
     """One cannot make its tables: its own lists are E_NOT_YET, which readiness and the gauge tell. All others
     answer, and so do commands. Once the way is free, what the older version left in clear is gone."""
     url = stack.database_url("zm_intake", scheme="postgresql")

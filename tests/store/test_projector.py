@@ -228,7 +228,7 @@ async def tables(database: Database) -> set[str]:
     return {row[0] for row in found} - {"view.projection_positions", "view.projection_active"}
 
 
-async def test_sec15_what_an_old_version_left_goes_once_the_new_one_serves(
+async def test_what_an_old_version_left_goes_once_the_new_one_serves(
     recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
 ) -> None:
     """Names and allegations in clear do not stay: neither an older version's, nor those of a read model that
@@ -486,6 +486,25 @@ async def test_w12_what_was_changed_in_a_read_model_is_told(
     assert await projector.rebuild("dossiers") == last
     assert await inspection.look()
     await connection.close()
+
+
+async def test_w12_a_read_model_that_cannot_be_compared_is_told(
+    recorder: Recorder, make_projector: Callable[..., Projector]
+) -> None:
+    """Its comparison fails as its fold does; those of the others are made, and the inspection goes on."""
+    numbers = Numbers()
+    projector = make_projector(recorder, numbers, Dossiers())
+    projector.GENTLY = 0.1
+    await projector.start()
+    last = await history(recorder, 20)
+    for name in projector.names:
+        assert await projector.wait_for(name, last, 60)
+    numbers.broken = True
+    halts: list[tuple[str, str | None]] = []
+    inspection = Inspection(projector, lambda part, reason: halts.append((part, reason)))
+    assert not await inspection.look()
+    parts = ["read model numbers against the log", "read model dossiers against the log"]
+    assert halts == [(parts[0], "ValueError"), (parts[1], None)]
 
 
 @pytest.mark.parametrize("folding", [True, False])
