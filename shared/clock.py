@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-MOST_AHEAD = timedelta(minutes=5)
+
+def _seconds_awake_or_not() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Clock(Protocol):
@@ -20,7 +22,8 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The computer's own clock, in UTC, held against its steady one and against the database's.
+    """The computer's own clock, in UTC; who writes by it has it held against its steady one and against the
+    database's.
 
     One jump ahead would spoil a log for good: what is recorded afterwards is never earlier, and deadlines are
     told breached. So the time that is given goes on as if the clock had not jumped, and `wrong` says why
@@ -30,13 +33,13 @@ class SystemClock:
 
     def __init__(
         self,
-        most: timedelta = MOST_AHEAD,
+        most: timedelta | None = None,
         *,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
-        steady: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        steady: Callable[[], float] = _seconds_awake_or_not,
     ) -> None:
-        """`most`: how far ahead it may be of where it should be. `steady`: seconds that nobody sets, which go
-        on while the machine sleeps."""
+        """`most`: how far ahead it may be of where it should be; None: it is taken as it is. `steady`:
+        seconds that nobody sets, which go on while the machine sleeps."""
         self._most = most
         self._wall = wall
         self._steady = steady
@@ -53,6 +56,8 @@ class SystemClock:
 
     def wrong(self) -> str | None:
         """Why nothing may be written by this clock."""
+        if self._most is None:
+            return None
         _, jump = self._look()
         if jump > self._most:
             return f"the clock has jumped ahead by {int(jump.total_seconds())} s"
@@ -64,6 +69,8 @@ class SystemClock:
     def _look(self) -> tuple[datetime, timedelta]:
         """The time, and by how much the clock is ahead of it."""
         wall, at = self._wall(), self._steady()
+        if self._most is None:
+            return wall, timedelta()
         due = self._seen + timedelta(seconds=at - self._seen_at)
         if wall - due > self._most:
             return due, wall - due

@@ -169,6 +169,8 @@ def clock_of(settings: Settings) -> Clock:
     """The simulated clock where there is one, and else the computer's own, which is watched."""
     if settings.clock_file:
         return FileClock(Path(settings.clock_file))
+    if not 1 <= settings.clock_jump_seconds <= 3600:
+        raise SystemExit("ZM_CLOCK_JUMP_SECONDS: from a second to an hour, or nothing is watched")
     return SystemClock(timedelta(seconds=settings.clock_jump_seconds))
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shared.clock import SystemClock
+from shared.service import clock_of
+from shared.settings import Settings
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -64,6 +68,25 @@ def test_a_clock_that_goes_back_is_followed_and_may_return() -> None:
     machine.wall += timedelta(hours=2)
     assert machine.clock.now() == NOON + MINUTE
     assert machine.clock.wrong() is None
+
+
+def test_a_clock_that_is_not_watched_is_followed() -> None:
+    """Who only notes when something was looked at has nothing to spoil."""
+    machine = Machine()
+    machine.clock = SystemClock(wall=lambda: machine.wall, steady=lambda: machine.steady)
+    machine.wall += timedelta(days=365)
+    assert machine.clock.now() == machine.wall
+    assert machine.clock.wrong() is None
+
+
+@pytest.mark.parametrize("seconds", ["0", "-300", "86400", "nan"])
+def test_a_service_watches_its_clock(seconds: str) -> None:
+    """By five minutes unless it is told otherwise; it cannot be told to look away."""
+    clock = clock_of(Settings.from_env("intake", {"ZM_PROFILE": "development"}))
+    assert isinstance(clock, SystemClock)
+    assert clock.wrong() is None
+    with pytest.raises(SystemExit, match="ZM_CLOCK_JUMP_SECONDS"):
+        clock_of(Settings.from_env("intake", {"ZM_PROFILE": "development", "ZM_CLOCK_JUMP_SECONDS": seconds}))
 
 
 async def test_an_instance_ahead_of_the_database_writes_nothing() -> None:
