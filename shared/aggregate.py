@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -19,9 +19,9 @@ from uuid import UUID
 from shared.contracts.common import DeadlineRecomputed
 from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
 from shared.frozen import frozen
-from shared.law.deadlines import Catalogue, Deadline
+from shared.law.deadlines import Catalogue, Deadline, Lengths
 from shared.law.policy import Policy
-from shared.law.working_days import FIRST_DAY, Due, add_working_days, end_of_local_day
+from shared.law.working_days import FIRST_DAY, Due, add_working_days, local_date, may_have_moved
 from shared.organs.tree import OrganTree
 from shared.refusal import refuse
 from shared.security.roles import PETITION
@@ -135,8 +135,10 @@ class Aggregate:
         """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
-        self.provisional: dict[str, DeadlineSet] = {}
-        """Running deadlines that were counted without the calendar of their year (§8.7)."""
+        self.clocks: dict[str, DeadlineSet] = {}
+        """Every deadline as it was last counted, by its id."""
+        self.stopped: set[str] = set()
+        """Those of them that are met."""
         self._composed_texts: tuple[str, ...] = ()
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
@@ -206,11 +208,16 @@ class Aggregate:
         self._pending.append(recorded)
 
     def recompute_deadlines(self, ctx: Context) -> None:
-        """§8.7: counts anew what was provisional, by the calendar that is known now. Nothing is recorded of
-        what has not changed and is no more certain than before."""
-        for counted in list(self.provisional.values()):
+        """§8.7: counts anew what was provisional, by the calendar that is known now, and what was counted by
+        days that were changed since. Nothing is recorded of what has not changed and is no more certain than
+        before."""
+        running = [c for id, c in self.clocks.items() if id not in self.stopped and c.working_days]
+        for counted in running:
+            since, told = date.fromisoformat(counted.since), date.fromisoformat(counted.due)
+            if not (counted.provisional or may_have_moved(since, told)):
+                continue
             due = _counted_anew(ctx, counted)
-            if not due.provisional or due.date.isoformat() != counted.due:
+            if due.date != told or counted.provisional != due.provisional:
                 recomputed = self.own("DeadlineRecomputed")
                 self.record(ctx, recomputed(deadline=counted.id, was=counted.due, due=due.date.isoformat()))
 
@@ -225,10 +232,13 @@ class Aggregate:
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
         """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
         may carry its own day in `deadline_due` and a `deadline_key` where one case runs several. What
-        extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended."""
+        extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended.
+        Whatever runs from the same first day as before is the same clock, and keeps its law (B52)."""
         if isinstance(event, DeadlineRecomputed):
-            anew, deadline = _counted_anew(ctx, self.provisional[event.deadline]), _row(ctx, event.deadline)
-            return (_deadline_set(ctx, deadline, event.deadline, anew),)
+            counted, deadline = self.clocks[event.deadline], _row(ctx, event.deadline)
+            anew = _counted_anew(ctx, counted)
+            since = date.fromisoformat(counted.since)
+            return (_deadline_set(ctx, deadline, counted.id, since, anew, _lengths_of(counted)),)
         started: list[DeadlineSet] = []
         catalogue, name = ctx.law.deadlines, type(event).__name__
         extended = catalogue.extended_by(self.service, name)
@@ -241,16 +251,16 @@ class Aggregate:
                 continue
             day = getattr(event, "deadline_due", None)
             longer = deadline.id in extended or getattr(event, "deadline_extended", False)
-            due = (
-                deadline.due(_begun(event) or ctx.occurred_at, ctx.law.policy, extended=longer)
-                if day is None
-                else deadline.due_carried(day, ctx.law.policy)
-            )
-            if due.since is not None and due.since < FIRST_DAY and ctx.causation_id is None:
+            id, first = _keyed(deadline.id, event), day or _begun(event) or local_date(ctx.occurred_at)
+            before = self.clocks.get(id)
+            same = before is not None and before.since == first.isoformat()
+            lengths = _lengths_of(before) if before and same else deadline.lengths(ctx.law.policy)
+            due = deadline.due_from(first, lengths, extended=longer)
+            if due.provisional and first < FIRST_DAY and ctx.causation_id is None:
                 # Such a year will never have its calendar: a day of it is exact, or nobody is told one. What
                 # follows from events that are there is not held up by it.
                 refuse("E_CALENDAR_UNAVAILABLE", "§8.7", due=due.date.isoformat())
-            started.append(_deadline_set(ctx, deadline, _keyed(deadline.id, event), due))
+            started.append(_deadline_set(ctx, deadline, id, first, due, lengths))
         return tuple(started)
 
     def apply(self, recorded: Recorded) -> None:
@@ -269,29 +279,40 @@ class Aggregate:
         if recorded.event.numbered:
             self.number = getattr(recorded.event, "number", "") or self.number
         self.state = recorded.event.leads_to() or self.state
-        for met in recorded.meta.deadlines_met:
-            self.provisional.pop(met, None)
+        self.stopped.update(recorded.meta.deadlines_met)
         for started in recorded.meta.deadlines:
-            if started.since:
-                self.provisional[started.id] = started
-            else:
-                self.provisional.pop(started.id, None)
+            self.clocks[started.id] = replace(started, policy=started.policy or recorded.meta.policy)
+            self.stopped.discard(started.id)
         handler = getattr(self, "on_" + snake(recorded.type), None)
         if handler is not None:
             handler(recorded.event, recorded.meta)
 
 
-def _begun(event: Event) -> datetime | None:
+def _begun(event: Event) -> date | None:
     """The day that an event itself names as the beginning of its deadlines (a letter's receipt)."""
-    day = getattr(event, "deadline_from", None)
-    return None if day is None else end_of_local_day(day) - timedelta(hours=12)
+    return getattr(event, "deadline_from", None)
 
 
-def _deadline_set(ctx: Context, deadline: Deadline, id: str, due: Due) -> DeadlineSet:
+def _deadline_set(
+    ctx: Context, deadline: Deadline, id: str, first: date, due: Due, lengths: Lengths
+) -> DeadlineSet:
     """What the event records of a deadline that it starts."""
-    remind = deadline.remind_on(due, ctx.law.policy)
-    since = due.since.isoformat() if due.since else ""
-    return DeadlineSet(id, due.date.isoformat(), remind.isoformat(), due.provisional, since, due.working_days)
+    return DeadlineSet(
+        id=id,
+        due=due.date.isoformat(),
+        remind_on=deadline.remind_on(due, ctx.law.policy).isoformat(),
+        provisional=due.provisional,
+        since=(due.since or first).isoformat(),
+        working_days=due.working_days,
+        length=lengths.length,
+        extension=lengths.extension,
+        policy="" if lengths.policy == ctx.law.policy.label else lengths.policy,
+    )
+
+
+def _lengths_of(counted: DeadlineSet) -> Lengths:
+    """The law of a clock that has begun."""
+    return Lengths(counted.length, counted.extension, counted.policy)
 
 
 def _counted_anew(ctx: Context, counted: DeadlineSet) -> Due:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import re
 import struct
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +22,10 @@ def instant_of(text: str) -> datetime:
     return datetime.fromisoformat(text.upper())
 
 
+def _seconds_awake_or_not() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Clock(Protocol):
     """The legal time: of events, deadlines and as-of questions. Tokens and leases use real time."""
 
@@ -27,10 +33,61 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The computer's own clock, in UTC."""
+    """The computer's own clock, in UTC; who writes by it has it held against its steady one and against the
+    database's.
+
+    One jump ahead would spoil a log for good: what is recorded afterwards is never earlier, and deadlines are
+    told breached. So the time that is given goes on as if the clock had not jumped, and `wrong` says why
+    nothing may be written, until the clock is put right. A person who finds that the new time is the right
+    one starts the process again. A clock that goes back spoils nothing.
+    """
+
+    def __init__(
+        self,
+        most: timedelta | None = None,
+        *,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        steady: Callable[[], float] = _seconds_awake_or_not,
+    ) -> None:
+        """`most`: how far ahead it may be of where it should be; None: it is taken as it is. `steady`:
+        seconds that nobody sets, which go on while the machine sleeps."""
+        self._most = most
+        self._wall = wall
+        self._steady = steady
+        self._seen, self._seen_at = wall(), steady()
+        self.ahead_of_database = timedelta()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._look()[0]
+
+    async def compare(self, database: Awaitable[datetime]) -> None:
+        """Holds it against the database's clock, which all instances of a service have."""
+        asked = self._wall()
+        self.ahead_of_database = asked - await database
+
+    def wrong(self) -> str | None:
+        """Why nothing may be written by this clock."""
+        if self._most is None:
+            return None
+        _, jump = self._look()
+        if jump > self._most:
+            return f"the clock has jumped ahead by {int(jump.total_seconds())} s"
+        if self.ahead_of_database > self._most:
+            seconds = int(self.ahead_of_database.total_seconds())
+            return f"the clock is {seconds} s ahead of the database's"
+        return None
+
+    def _look(self) -> tuple[datetime, timedelta]:
+        """The time, and by how much the clock is ahead of it."""
+        wall, at = self._wall(), self._steady()
+        if self._most is None:
+            return wall, timedelta()
+        due = self._seen + timedelta(seconds=at - self._seen_at)
+        if wall - due > self._most:
+            return due, wall - due
+        if due - wall <= self._most:  # set back for a while, it may be put right again
+            self._seen, self._seen_at = wall, at
+        return wall, timedelta()
 
 
 class FixedClock:

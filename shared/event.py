@@ -145,21 +145,31 @@ def strip_annotation(annotation: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSet:
-    """A deadline that an event starts, computed when it is recorded (domain.md §3.8). One that is provisional
-    says how it was counted, and is counted anew once the calendar is there (§8.7): `working_days` after
-    `since`."""
+    """A deadline that an event starts, computed when it is recorded (domain.md §3.8). One of working days
+    tells how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or
+    has changed (§8.7)."""
 
     id: str
     due: str
     remind_on: str
     provisional: bool = False
     since: str = ""
+    """The day after which it is counted."""
     working_days: int = 0
+    length: int = 0
+    """With `extension`, what the policy said when it began: that stays its law (B52)."""
+    extension: int = 0
+    policy: str = ""
+    """The label of that policy, where it is not the one under which the event was decided."""
 
     def told(self) -> dict[str, Any]:
         """As it is stored and published, without what is empty."""
         told = {"id": self.id, "due": self.due, "remind_on": self.remind_on, "provisional": self.provisional}
-        return told | {"since": self.since, "working_days": self.working_days} if self.since else told
+        more = (self.since, self.working_days, self.length, self.extension, self.policy)
+        return told | {name: value for name, value in zip(_MORE, more, strict=True) if value}
+
+
+_MORE = ("since", "working_days", "length", "extension", "policy")
 
 
 @frozen

@@ -28,9 +28,10 @@ from sqlalchemy import (
 
 from shared.security.roles import SUBJECT
 from shared.store.rows import RowSet, TableRows, begun_in
+from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
-VERSION = 6
+VERSION = 7
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
@@ -55,7 +56,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("priority", Text, nullable=False),
         Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
-        schema="view",
     )
     work = Table(
         f"work_v{VERSION}",
@@ -63,7 +63,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("stream", Uuid, primary_key=True),
         Column("person", Text, primary_key=True),
         Column("roles", Text, nullable=False),
-        schema="view",
     )
     deadlines = Table(
         f"deadlines_v{VERSION}",
@@ -74,15 +73,16 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("organ", Text, nullable=False),
         Column("due", Date, nullable=False),
         Column("provisional", Boolean, nullable=False),
+        Column("since", Date),
+        Column("working_days", Integer, nullable=False),
         Column("round", Integer, nullable=False),
         Column("approaching", Boolean, nullable=False),
         Column("breached", Boolean, nullable=False),
         Column("met", Boolean, nullable=False),
-        schema="view",
     )
     # What the scheduler looks for several times a second, among all deadlines that ever ran.
     Index(
-        f"deadlines_v{VERSION}_running",
+        None,
         *(deadlines.c.due, deadlines.c.stream, deadlines.c.deadline),
         postgresql_where=deadlines.c.met.is_(False),
     )
@@ -91,14 +91,12 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         metadata,
         Column("stream", Uuid, primary_key=True),
         Column("person", Text, primary_key=True),
-        schema="view",
     )
     recused = Table(
         f"recused_v{VERSION}",
         metadata,
         Column("stream", Uuid, primary_key=True),
         Column("person", Text, primary_key=True),
-        schema="view",
     )
     recusals = Table(
         f"recusals_v{VERSION}",
@@ -108,7 +106,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("role", Text, nullable=False),
         Column("asked_at", DateTime(timezone=True), nullable=False),
         Column("position", BigInteger, nullable=False, index=True),
-        schema="view",
     )
     return cases, work, deadlines, kept_from, recused, recusals
 
@@ -120,7 +117,7 @@ class CaseBook:
     version = VERSION
 
     def __init__(self) -> None:
-        self.metadata = MetaData()
+        self.metadata = view_metadata()
         tables = case_tables(self.metadata)
         self.cases, self.work, self.deadlines, *others = tables
         self.kept_from, self.recused, self.recusals = others
@@ -230,6 +227,8 @@ class CaseBook:
                     "organ": entry.data["organ"],
                     "due": date.fromisoformat(started["due"]),
                     "provisional": started.get("provisional", False),
+                    "since": date.fromisoformat(started["since"]) if "since" in started else None,
+                    "working_days": started.get("working_days", 0),
                     "round": before["round"] + 1 if before else 1,
                     "approaching": False,
                     "breached": False,

@@ -14,13 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
-from shared.law.working_days import add_working_days, last_known_day, local_date
+from shared.law.working_days import add_working_days, last_known_day, local_date, said_from_file
 from shared.reaction import derived_id
 from shared.readmodel import CaseBook
 from shared.refusal import Refusal
@@ -116,19 +116,13 @@ class Scheduler:
         return True
 
     async def _recompute(self) -> bool:
-        """§8.7: counts anew what was counted without the calendar of a year that is known by now, and tells
-        whether a day has moved. One stream that cannot be read or written holds up no other deadline."""
-        d, cases = self._book.deadlines, self._book.cases
-        assumed = (
-            select(d.c.stream, d.c.organ, d.c.correlation, cases.c.kind)
-            .join(cases, cases.c.stream == d.c.stream)
-            .where(d.c.met.is_(False), d.c.provisional, d.c.due <= last_known_day())
-            .distinct()
-        )
+        """§8.7: counts anew what was counted without the calendar of a year that is known by now, or by days
+        that were changed since, and tells whether a day has moved. One stream that cannot be read or written
+        holds up no other deadline."""
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(assumed)).mappings().all()
+            rows = (await connection.execute(self._countable())).mappings().all()
         moved = False
-        for row in rows:
+        for row in {row["stream"]: row for row in rows if _differs(row)}.values():
             try:
                 aggregate = await self._repository.get(self._kinds[row["kind"]], row["stream"])
                 assert aggregate is not None
@@ -141,6 +135,20 @@ class Scheduler:
             except StoreError as error:
                 log.error("not_recomputed", stream=str(row["stream"]), error=type(error).__name__)
         return moved
+
+    def _countable(self) -> Select[Any]:
+        """The running deadlines that the calendar as it is known now may have moved."""
+        d, cases = self._book.deadlines.c, self._book.cases.c
+        may_move = and_(d.provisional, d.due <= last_known_day())
+        if (said := said_from_file()) is not None:
+            first, last = said
+            may_move = or_(may_move, and_(d.working_days > 0, d.since < last, d.due >= first))
+        columns = (d.stream, d.organ, d.correlation, d.since, d.working_days, d.due, d.provisional)
+        return (
+            select(*columns, cases.kind)
+            .join(self._book.cases, cases.stream == d.stream)
+            .where(d.met.is_(False), may_move)
+        )
 
     async def _tell(self, row: Any, name: str) -> None:
         stream, deadline = row["stream"], row["deadline"]
@@ -172,6 +180,11 @@ class Scheduler:
             rule=rule,
             correlation_id=row["correlation"],
         )
+
+
+def _differs(row: Any) -> bool:
+    """Whether a deadline would end on another day, or be more certain, by the calendar as it is known now."""
+    return bool(row["provisional"]) or add_working_days(row["since"], row["working_days"]).date != row["due"]
 
 
 __all__ = ["OnBreach", "Reminder", "Scheduler"]

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ from shared.scheduler import OnBreach, Scheduler
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings
+from shared.store.clockwatch import ClockWatch
 from shared.store.driver import away, open_engine
+from shared.store.inspection import Inspection
 from shared.store.mapper import EventMapper
+from shared.store.mark import check_store
 from shared.store.projector import Projector
 from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
@@ -103,6 +107,25 @@ class Parts:
     observer: BusMetrics
     inboxes: list[Inbox] = field(default_factory=list)
     workers: list[Work] = field(default_factory=list)
+    always: list[Work] = field(default_factory=list)
+    """What every process does, whatever its roles."""
+    rooms: list[Parts] = field(default_factory=list)
+    """Services that live within this one (intake's vault)."""
+    halted: set[str] = field(default_factory=set)
+    """What of this process stands still until a person has looked."""
+    teller: Callable[[str, str | None], None] | None = None
+    """Tells it in our place, where nobody reads our own metrics."""
+
+    def halt(self, part: str, reason: str | None) -> None:
+        """Tells that a part stands still, or that it gets on again, by `zm_halted` and `/readyz`."""
+        if self.teller is not None:
+            self.teller(part, reason)
+            return
+        self.observer.halted(part, reason)
+        if reason is None:
+            self.halted.discard(part)
+        else:
+            self.halted.add(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +171,19 @@ def load_law(calendar_file: str = "") -> Law:
     return Law(load_policy(), Catalogue.load(), OrganTree.load())
 
 
+def clock_of(settings: Settings) -> Clock:
+    """The simulated clock where there is one, and else the computer's own, which is watched."""
+    if settings.clock_file:
+        return FileClock(Path(settings.clock_file))
+    if not 1 <= settings.clock_jump_seconds <= 3600:
+        raise SystemExit("ZM_CLOCK_JUMP_SECONDS: from a second to an hour, or nothing is watched")
+    return SystemClock(timedelta(seconds=settings.clock_jump_seconds))
+
+
 def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[Application, Parts]:
     """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
     law = load_law(settings.calendar_file)
-    clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    clock = clock_of(settings)
     engine = open_engine(settings.database_url, size=settings.pool_size)
     keys = settings.keys_dir
     rings = keyrings(keys / f"store-{service.name}.key", service.name, settings.suite)
@@ -191,6 +223,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         bus_key=bus_key,
         observer=BusMetrics(registry, service.listens_to),
     )
+    _tell_halted(parts)
     gatekeeper.facts = service.facts(parts)
     gatekeeper.beside = service.beside(parts)
     if service.screen is not None:
@@ -199,12 +232,13 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     app = make_app(
         name=service.name,
         within=service.within,
+        halted=lambda: parts.halted,
         title=service.title,
         description=f"{service.title}. Problems are RFC 9457 documents in Chinese and English.",
         face=face,
         commands=service.commands,
         registry=registry,
-        ready=lambda: _ready(engine, projector),
+        ready=lambda: readiness(engine, projector, clock),
         draining=draining,
         lifespan=lambda app: _life(service, parts, draining),
         max_body=settings.max_body_bytes,
@@ -219,18 +253,41 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         metrics = OutgoingMetrics(registry, errands)
         parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
     service.extend(app, parts)
+    for room in parts.rooms:
+        room.teller = partial(_halt_within, parts, room.recorder.service)
+        _tell_halted(room)
     return app, parts
 
 
-async def _ready(engine: AsyncEngine, projector: Projector) -> dict[str, bool]:
+def _halt_within(parts: Parts, room: str, part: str, reason: str | None) -> None:
+    parts.halt(f"{room} {part}", reason)
+
+
+def _tell_halted(parts: Parts) -> None:
+    """Has a service tell which of its read models stand still."""
+
+    def halt(name: str, reason: str | None) -> None:
+        parts.halt(f"read model {name}", reason)
+
+    for name in parts.projector.names:
+        halt(name, None)
+    parts.projector.on_halt = halt
+
+
+async def readiness(engine: AsyncEngine, projector: Projector, clock: Clock) -> dict[str, bool]:
+    told = {"read_models": projector.prepared, "clock": _right(clock)}
     try:
         async with asyncio.timeout(1), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except Exception as error:
         if not away(error):
             raise
-        return {"database": False, "read_models": projector.prepared}
-    return {"database": True, "read_models": projector.prepared}
+        return {"database": False, **told}
+    return {"database": True, **told}
+
+
+def _right(clock: Clock) -> bool:
+    return not isinstance(clock, SystemClock) or clock.wrong() is None
 
 
 @asynccontextmanager
@@ -247,7 +304,10 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
             parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
     await parts.projector.start(folding=settings.worker)
-    works: list[Work] = [partial(_sum_refusals, parts.gatekeeper), *_works(service, parts)]
+    works: list[Work] = [partial(_sum_refusals, parts.gatekeeper), *_works(service, parts), *parts.always]
+    if isinstance(parts.clock, SystemClock):
+        watch = ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halt)
+        works.append(watch.run)
     tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in works]
     for task in tasks:
         task.add_done_callback(_ended)
@@ -293,7 +353,8 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.book,
             service.kinds,
             service.on_breach(parts),
-        ).run
+        ).run,
+        Inspection(parts.projector, parts.halt).run,
     ]
     if parts.settings.nats_url:
         relay = Relay(service.name, parts.nats, parts.recorder, parts.bus_key, observer=parts.observer)
@@ -400,9 +461,9 @@ def configure_logs() -> None:
 
 
 def main(service: Service) -> None:
-    """`serve` or `migrate`."""
+    """`serve`, `migrate` or `rebuild`."""
     parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
-    parser.add_argument("what", choices=["serve", "migrate"])
+    parser.add_argument("what", choices=["serve", "migrate", "rebuild"])
     what = parser.parse_args().what
     settings = Settings.from_env(service.name)
     configure_logs()
@@ -413,11 +474,52 @@ def main(service: Service) -> None:
         for folder, variable in service.migrations:
             migrate(folder, os.environ[variable])
         return
+    later = _check_stores(service, settings)
     app, parts = build(service, settings)
+    if what == "rebuild":
+        asyncio.run(_rebuild([parts, *parts.rooms]))
+        return
+    parts.always += later
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
     run_server(app, settings)
+
+
+async def _rebuild(all_parts: Sequence[Parts]) -> None:
+    """Makes every read model anew from the log, beside the one that serves, which goes on serving."""
+    for parts in all_parts:
+        for name in parts.projector.names:
+            position = await parts.projector.rebuild(name)
+            told = f"已由 {position} 条记录重建 / rebuilt from {position} events"
+            print(f"{parts.recorder.service}.{name}: {told}")
+        await parts.engine.dispose()
+
+
+def _check_stores(service: Service, settings: Settings) -> list[Work]:
+    """Ends the start where a database is not this version's, or not migrated to it. One that is away is left
+    to be asked as soon as it is there."""
+    places = [(settings.database_url, f"services/{service.name}/migrations")]
+    for folder, variable in service.migrations:
+        places.append((os.environ[variable.replace("_OWNER_", "_")], folder))
+
+    async def check() -> None:
+        for url, folder in places:
+            await check_store(url, folder)
+
+    async def check_later() -> None:
+        while True:
+            try:
+                return await check()
+            except StoreUnavailable:
+                await asyncio.sleep(1)
+
+    try:
+        asyncio.run(check())
+    except StoreUnavailable as error:
+        log.warning("store_not_checked_yet", error=str(error))
+        return [check_later]
+    return []
 
 
 def run_server(app: Application, settings: Settings) -> None:

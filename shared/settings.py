@@ -62,6 +62,8 @@ class Settings:
     calendar_file: str
     """Years of the civil-service calendar beyond the packaged ones (§8.7); none if empty."""
     clock_file: str
+    clock_jump_seconds: int
+    """How far the computer's clock may be ahead of where it should be; beyond it nothing is written."""
     api: bool
     worker: bool
     pool_size: int
@@ -107,6 +109,7 @@ class Settings:
             contacts_file=told("ZM_CONTACTS_FILE"),
             calendar_file=told("ZM_CALENDAR_FILE"),
             clock_file=told("ZM_CLOCK_FILE"),
+            clock_jump_seconds=told.number("ZM_CLOCK_JUMP_SECONDS", 300),
             api="api" in roles,
             worker="worker" in roles,
             pool_size=told.number("ZM_POOL_SIZE", 10, 1),

@@ -1,5 +1,6 @@
 """The data folder: what lies where, and the lock that lets one stack at a time use it.
 
+format            the mark of its form (shared/store/mark.py)
 lock              pid of the supervisor; held with flock by it and by what it started
 clock             the simulated clock (clockfile.py)
 keys/             keys of the services: store-<service> and bus (of either suite), vault, checkpoint;
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from deploy.local import secretfiles
 from deploy.local.process import ROOT
+from shared.store.mark import FORMAT, check_format
 from shared.suites import SUITES
 
 
@@ -32,6 +34,7 @@ class DataFolder:
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or Path(os.environ.get("ZM_DATA_DIR") or ROOT / ".data")).resolve()
         self.lock_file = self.root / "lock"
+        self.format = self.root / "format"
         self.clock = self.root / "clock"
         self.keys = self.root / "keys"
         self.secrets = self.root / "secrets"
@@ -45,7 +48,11 @@ class DataFolder:
         return self.logs / f"{name}.log"
 
     def prepare(self, services: Sequence[str]) -> None:
-        """Make the private folders and the keys."""
+        """Make the private folders and the keys. Raises `CannotTakeOver` for a folder of another form."""
+        found = self.format.read_text().strip() if self.format.exists() else None
+        if found is not None or self.postgres.exists():
+            check_format(str(self.root), found)
+        self.format.write_text(f"{FORMAT}\n")
         for folder in (self.keys, self.secrets, self.issuer, self.logs):
             secretfiles.private_folder(folder)
         for suite in SUITES:  # so that any service may be told the other one

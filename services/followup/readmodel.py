@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, Table, Text, Uuid
 
 from shared.store.rows import RowSet
+from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
 
@@ -17,13 +18,12 @@ class PlanTexts:
     version = 1
 
     def __init__(self) -> None:
-        self.metadata = MetaData()
+        self.metadata = view_metadata()
         self.texts = Table(
-            "plan_texts_v1",
+            f"plan_texts_v{self.version}",
             self.metadata,
             Column("text_hash", Text, primary_key=True),
             Column("stream", Uuid, nullable=False),
-            schema="view",
         )
         self.tables = [self.texts]
 

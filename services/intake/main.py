@@ -181,6 +181,7 @@ class Intake:
         vault, letters = self.vault_of(parts), self.letters_of(parts)
         self.room = VaultRoom(vault, parts.repository, parts.settings)
         self.room.mount(app)
+        parts.rooms.append(self.room.parts)
         reports = Reports(parts, letters, flood, secret, self.room.ask)
         reports.add_to(app)
         ClearanceRoutes(parts, self.screen(parts).questions).add_to(app)

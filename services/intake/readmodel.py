@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, Table, Text, Uuid
 
 from shared.store.rows import RowSet, TableRows, begun_in
+from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
 
@@ -21,32 +22,29 @@ class AccusedBook:
     version = 3
 
     def __init__(self) -> None:
-        self.metadata = MetaData()
+        self.metadata = view_metadata()
         self.accused = Table(
-            "accused_v3",
+            f"accused_v{self.version}",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("organ", Text, primary_key=True),
             Column("name", Text, nullable=False, index=True),
             Column("unit", Text, nullable=False),
             Column("position_held", Text, nullable=False),
-            schema="view",
         )
         self.links = Table(
-            "accused_complaints_v3",
+            f"accused_complaints_v{self.version}",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("complaint", Uuid, primary_key=True),
-            schema="view",
         )
         self.outcomes = Table(
-            "complaint_outcomes_v3",
+            f"complaint_outcomes_v{self.version}",
             self.metadata,
             Column("complaint", Uuid, primary_key=True),
             Column("received_on", Text, nullable=False),
             Column("repeat_kind", Text, nullable=False),
             Column("verdict", Text, nullable=False),
-            schema="view",
         )
         self.tables = [self.accused, self.links, self.outcomes]
 

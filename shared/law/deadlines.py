@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, TypeAdapter, model_validator
 
@@ -37,6 +37,14 @@ class Unit(StrEnum):
     MONTHS = "M"
     QUARTER = "Q"
     """So many working days after the end of the quarter."""
+
+
+class Lengths(NamedTuple):
+    """How long a deadline runs, by the policy under which it began: that stays its own (B52)."""
+
+    length: int
+    extension: int
+    policy: str
 
 
 class Deadline(BaseModel):
@@ -72,25 +80,34 @@ class Deadline(BaseModel):
             raise ValueError(f"{self.id}: an extension and the event that grants it belong together")
         return self
 
-    def due(self, occurred: datetime, policy: Policy, *, extended: bool = False) -> Due:
-        """The last day, for a starting event that occurred at `occurred`.
+    def lengths(self, policy: Policy) -> Lengths:
+        """What a policy says of it."""
+        length = self.grace if self.length is None else self.length
+        assert length is not None  # see _coherent
+        extension = 0 if self.extension is None else _number(self.extension, policy)
+        return Lengths(_number(length, policy), extension, policy.label)
+
+    def due_from(self, first: date, lengths: Lengths, *, extended: bool = False) -> Due:
+        """The last day of what began on `first`: the day of its starting event, or the one that this carries
+        itself and then has its grace (DL-18).
 
         An extension lengthens the period itself, so that clamping to a short month happens only once.
         """
+        if extended and self.extension is None:
+            raise ValueError(f"{self.id} cannot be extended")
+        return _count(first, lengths.length + (lengths.extension if extended else 0), self.unit)
+
+    def due(self, occurred: datetime, policy: Policy, *, extended: bool = False) -> Due:
+        """The last day, for a starting event that occurred at `occurred`."""
         if self.length is None:
             raise ValueError(f"{self.id} runs to the day its starting event carries: use due_carried()")
-        length = _number(self.length, policy)
-        if extended:
-            if self.extension is None:
-                raise ValueError(f"{self.id} cannot be extended")
-            length += _number(self.extension, policy)
-        return _count(local_date(occurred), length, self.unit)
+        return self.due_from(local_date(occurred), self.lengths(policy), extended=extended)
 
     def due_carried(self, day: date, policy: Policy) -> Due:
         """The last day, where the starting event carries `day` itself: that day and its grace (DL-18)."""
         if self.grace is None:
             raise ValueError(f"{self.id} runs from its starting event: use due()")
-        return _count(day, _number(self.grace, policy), self.unit)
+        return self.due_from(day, self.lengths(policy))
 
     def remind_on(self, due: Due, policy: Policy) -> date:
         """The day of the reminder; for the shortest periods it may precede the start, meaning at once."""

@@ -1,14 +1,14 @@
 """Working days, days and months of the civil-service calendar (§0.5, §8.7).
 
 A period excludes the day that starts it and ends at 24:00, Asia/Shanghai, of its last day.
-Beyond the published tables (`chinesecalendar` covers 2004-2026 and raises elsewhere; later years come from
-a file, `load_years`) Monday to Friday is assumed and the answer is marked provisional, so that a missing
-table delays a recomputation, never a case.
+Beyond the published tables (`chinesecalendar` covers 2004-2026 and raises elsewhere; later years, and what is
+changed of earlier ones, come from a file, `load_years`) Monday to Friday is assumed and the answer is marked
+provisional, so that a missing table delays a recomputation, never a case.
 """
 
 import calendar
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -27,25 +27,54 @@ _QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 _holidays: set[date] = set(chinese_calendar.holidays)
 _adjusted_workdays: set[date] = set(chinese_calendar.workdays)
 _years: set[int] = {day.year for day in _holidays}
+_said: set[date] = set()
+"""The days that a file speaks for: every one that it names, and all of a year that it adds."""
 FIRST_DAY = date(min(_years), 1, 1)
 """Before this day no calendar can be had, and none will be published."""
 
-_YEARS = TypeAdapter(dict[int, dict[date, Literal["WORKDAY", "HOLIDAY"]]])
+Kind = Literal["WORKDAY", "HOLIDAY"]
+_YEARS = TypeAdapter(dict[int, dict[date, Kind]])
 
 
 def load_years(path: str) -> None:
-    """Adds the years of a file to those that are known: `{"2027": {"2027-01-01": "HOLIDAY", …}}`, by year
-    every date that is not what its day of the week says. A year that is known already stays as it is, since
-    periods were counted by it. Raises ValueError for a file of another form."""
-    for year, days in _YEARS.validate_json(Path(path).read_bytes()).items():
-        if not days or any(day.year != year for day in days):
-            raise ValueError(f"the calendar of {year} holds no days, or days of another year")
-        if year not in _years:
-            _years.add(year)
-            _holidays.update(day for day, what in days.items() if what == "HOLIDAY")
-            _adjusted_workdays.update(day for day, what in days.items() if what == "WORKDAY")
+    """Takes over the years of a file: `{"2027": {"2027-01-01": "HOLIDAY", …}}`, by year every date that is
+    not what its day of the week says. The notice of a year may move days of the year before or after it. Of a
+    year that is known already it changes the days that it names, as the State Council did in 2019 and 2020;
+    what was counted by them is counted anew. Raises ValueError for a file of another form, and for one that
+    says two things of a day."""
+    years = _YEARS.validate_json(Path(path).read_bytes())
+    said: dict[date, Kind] = {}
+    for year, days in years.items():
+        if not days or any(abs(day.year - year) > 1 for day in days):
+            raise ValueError(
+                f"the calendar of {year} holds no days, or days of a year that is not next to it"
+            )
+        for day, what in days.items():
+            if said.setdefault(day, what) != what:
+                raise ValueError(f"the calendar says that {day} is a WORKDAY and that it is a HOLIDAY")
+    for year in years.keys() - _years:
+        _said.update(
+            date(year, 1, 1) + timedelta(days=n) for n in range(366 if calendar.isleap(year) else 365)
+        )
+    _years.update(years)
+    _said.update(said)
+    for day, what in said.items():
+        right, wrong = (_holidays, _adjusted_workdays)[:: 1 if what == "HOLIDAY" else -1]
+        right.add(day)
+        wrong.discard(day)
     _walk.cache_clear()
     _between.cache_clear()
+
+
+def said_from_file() -> tuple[date, date] | None:
+    """The first and the last of the days that a file speaks for."""
+    return (min(_said), max(_said)) if _said else None
+
+
+def may_have_moved(since: date, due: date) -> bool:
+    """Whether a file speaks for one of the days by which a period was counted. Without one nothing is counted
+    anew: another process that was given it may have done so."""
+    return any(since < day <= due for day in _said)
 
 
 def last_known_day() -> date:
@@ -61,21 +90,19 @@ Day = date  # `Due` has a field that is called like the type
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The last day of a period; provisional while a year it touches has no published calendar. What is
-    provisional is told how it was counted, so that it can be counted anew: working days after `since`."""
+    """The last day of a period; provisional while a year it touches has no published calendar. One of working
+    days says how it was counted, so that it can be counted anew: so many after `since`."""
 
     date: Day
     provisional: bool = False
-    since: Day | None = None
-    working_days: int = 0
+    since: Day | None = field(default=None, compare=False)
+    working_days: int = field(default=0, compare=False)
 
 
 def is_working_day(day: date) -> tuple[bool, bool]:
     """(is a working day, is provisional) of one date (§8.7)."""
-    if day.year not in _years:
-        return day.weekday() < _SATURDAY, True
     working = day in _adjusted_workdays or (day.weekday() < _SATURDAY and day not in _holidays)
-    return working, False
+    return working, day.year not in _years
 
 
 def add_working_days(start: date, n: int) -> Due:
@@ -160,7 +187,7 @@ def _walk(start: date, n: int, step: timedelta) -> Due:
         working, assumed = is_working_day(day)
         provisional |= assumed
         left -= working
-    return Due(day, True, start, n) if provisional else Due(day)
+    return Due(day, provisional, start, n)
 
 
 @lru_cache(maxsize=16_384)

@@ -23,14 +23,15 @@ import asyncpg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.clock import Clock
+from shared.clock import Clock, SystemClock
 from shared.failpoint import hit
 from shared.store.admission import Facts, Outcome, Unit, Writes, decide
 from shared.store.driver import away, driver_of
 from shared.store.statements import Statements
-from shared.store.types import Appended, LogEntry, StoreError, StoreUnavailable
+from shared.store.types import Appended, ClockWrong, LogEntry, StoreError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
+NOW = "SELECT clock_timestamp()"
 
 
 @dataclass(slots=True)
@@ -125,6 +126,7 @@ class Committer:
         self._engine = engine
         self._statements = statements
         self._clock = clock
+        self._watched = clock if isinstance(clock, SystemClock) else None
         self._on_commit = on_commit
         self._on_loss = on_loss
         self._queue = _Queue()
@@ -209,6 +211,7 @@ class Committer:
         doubt: Doubt | None = None
         while True:
             try:
+                self._check_clock()
                 units = [waiting.unit for waiting in batch]
                 outcomes = (await self._at_once(units)) if doubt is None else None
                 if outcomes is None:
@@ -218,6 +221,11 @@ class Committer:
                 self.tally.doubts += 1
                 log.warning("store.commit_unanswered", appends=len(batch))
                 await self._disconnect()
+            except ClockWrong as wrong:
+                log.error("store.clock_wrong", reason=str(wrong), appends=len(batch))
+                for waiting in batch:
+                    _answer(waiting, wrong)
+                return
             except Exception as error:
                 await self._disconnect()
                 if not away(error):
@@ -278,6 +286,7 @@ class Committer:
         statements = self._statements
         async with asyncio.timeout(self.limits.transaction):
             driver = await self._connect()
+            self._check_clock()
             await statements.begin(driver)
             if doubt is not None and await self._happened(driver, doubt):
                 await driver.execute("ROLLBACK")
@@ -294,6 +303,11 @@ class Committer:
         hit("store.after_commit")
         self._wrote(facts.position, writes)
         return outcomes
+
+    def _check_clock(self) -> None:
+        """Raises `ClockWrong` where nothing may be written by this clock."""
+        if self._watched is not None and (reason := self._watched.wrong()) is not None:
+            raise ClockWrong(reason)
 
     def _wrote(self, position: int, writes: Writes) -> None:
         self._head = _Head(position, writes.recorded_at)
@@ -329,6 +343,8 @@ class Committer:
             connection.held = await self._engine.connect()
             connection.driver = await driver_of(connection.held)
             await self._statements.set_up(connection.driver)
+            if self._watched is not None:
+                await self._watched.compare(connection.driver.fetchval(NOW))
         return connection.driver
 
     async def _disconnect(self) -> None:

@@ -16,6 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+READ_SECONDS = 10.0
+"""How long a read waits for its answer, as long as a write does: a database that is frozen gives none, and
+answers nobody who asks it to stop."""
 _AWAY = (
     "08",  # connection exception
     "25006",  # read only: this server is a standby now

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-ROOT = Path(__file__).resolve().parents[2]
+from shared.store.mark import ROOT, note_revision, take_over
 
 
 def migrate(folder: str, url: str) -> None:
-    """Brings a database to the newest revision of a migrations folder (`services/intake/migrations`)."""
+    """Brings a database to the newest revision of a migrations folder (`services/intake/migrations`). Raises
+    `CannotTakeOver` for one of another form, and leaves it as it is."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / folder))
     config.attributes["url"] = url
@@ -35,4 +35,7 @@ def run_here() -> None:
 
 def _run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=None)
+    known = {script.revision for script in context.script.walk_revisions()}
+    take_over(connection, set(context.get_context().get_current_heads()), known)
     context.run_migrations()
+    note_revision(connection, str(context.script.get_current_head()))

@@ -2,8 +2,11 @@
 
 A batch of events and the position behind it are one transaction, so a read model is always the fold of a
 prefix of the log. Projections that get on share one reading of the log and one transaction; as soon as one of
-them fails, each goes on by itself until none does. A loop survives every loss of the database and every error
-of its projection: it logs, waits and tries again, reports its lag, and never stops without a word.
+them fails, each goes on by itself until none does. Each makes its tables in a transaction of its own. A loop
+survives every loss of the database and every error of its projection: it logs, waits and tries again, reports
+its lag, and never stops without a word.
+
+A new version comes up beside the old one, whose tables go once all of this process serve (ADR 25).
 """
 
 from __future__ import annotations
@@ -12,23 +15,24 @@ import asyncio
 import contextlib
 import ctypes
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
-from sqlalchemy import MetaData, Table, func, select, text, update
+from sqlalchemy import MetaData, Table, Uuid, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateIndex
 
 from shared.clock import Clock
-from shared.store.driver import borrowed, driver_of
+from shared.store.driver import away, borrowed, driver_of
 from shared.store.recorder import Recorder
 from shared.store.rows import RowSet
-from shared.store.schema import NEXT_SCHEMA, VIEW_SCHEMA, ProjectionTables
-from shared.store.types import RawEntry
+from shared.store.schema import NEXT_SCHEMA, VIEW_SCHEMA, ProjectionTables, view_metadata
+from shared.store.types import RawEntry, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +45,34 @@ _LOCK_POSITIONS = (
 )
 _MOVE_POSITIONS = f"UPDATE {VIEW_SCHEMA}.projection_positions SET position = $3 WHERE {_THESE}"
 
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtext("zm.projections")))
+"""Two replicas may start at once, and CREATE IF NOT EXISTS races."""
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_TABLES_IN = "SELECT tablename FROM pg_tables WHERE schemaname = :schema"
+
 OnLag = Callable[[str, int], None]
 """Told a projection's name and how many events it is behind."""
+OnHalt = Callable[[str, str | None], None]
+"""Told a projection's name and the kind of the error by which it stands still; None once it gets on."""
+
+
+class Difference(NamedTuple):
+    """How many rows of a table are not what the log says, and some of the cases that they belong to: the
+    rows themselves may hold names."""
+
+    table: str
+    missing: int
+    altered: int
+    surplus: int
+    some: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.missing + self.altered + self.surplus
 
 
 class Projection(Protocol):
-    """A read model. Its tables stand in schema `view`; their names end with `_v<version>`.
+    """A read model. Its tables are of `view_metadata()`; their names end with `_v<version>`.
 
     `apply` fetches the rows that the batch touches and folds the events into them, in order. It must
     depend on nothing but events and rows: a rebuild has to give the same.
@@ -68,6 +94,12 @@ class Projector:
     BULK = 2_000
     HELD = 1_000_000
     """Rows that a rebuild holds in memory before it goes on in the database."""
+    HELD_GENTLY = 50_000
+    """The same for a comparison, beside which others work."""
+    GENTLY = 3.0
+    """How long a comparison rests, by how long a page took."""
+    LONGEST_LAG = 60.0
+    """Seconds for which a comparison waits for a read model that is behind."""
     BACKOFF = (0.1, 5.0)
     REST = 3.0
     """How long a loop that has caught up rests, by how long its last batch took."""
@@ -86,6 +118,9 @@ class Projector:
         self.lag: dict[str, int] = {}
         self.failing: dict[str, str] = {}
         """The kind of the last error of each projection that does not get on."""
+        self.halted: dict[str, str] = {}
+        """Those of them that a person has to look at: it is not that the database is away."""
+        self.on_halt: OnHalt = lambda name, error: None
         self._alone: set[str] = set()
         """The projections that have not come within a batch of the end since they went on by themselves."""
         self._engine = engine
@@ -102,15 +137,19 @@ class Projector:
         self._filling = asyncio.Lock()
         """One at a time holds its rows in memory; side by side they would be no sooner done."""
         self._folding = False
-        for projection in projections:
-            _check(projection)
+        _check(projections)
+
+    @property
+    def names(self) -> list[str]:
+        """Its read models."""
+        return list(self._projections)
 
     async def start(self, *, folding: bool = True) -> None:
         """Starts the loop; the database need not be there yet. Where another process folds, this one only
         sees to it that there are tables to read."""
         self._folding = folding
         if self._projections:
-            work = self._run() if folding else self._prepare_patiently()
+            work = self._run() if folding else self._only_prepare()
             self._loop = asyncio.create_task(work, name="projections")
 
     async def stop(self) -> None:
@@ -122,39 +161,38 @@ class Projector:
 
     async def prepare(self) -> None:
         """Creates what is missing: bookkeeping, and the tables of versions that never ran here."""
+        for projection in self._projections.values():
+            await self._prepare(projection)
+
+    async def _prepare(self, projection: Projection) -> None:
+        """The same for one of them, in a transaction of its own: one that cannot stops no other."""
+        name, version = projection.name, projection.version
         async with self._engine.begin() as connection:
-            # Two replicas may start at once, and CREATE IF NOT EXISTS races.
-            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("zm.projections"))))
+            await connection.execute(_LOCK)
             await connection.run_sync(self._books.metadata.create_all)
-            for projection in self._projections.values():
-                for table in projection.tables:
-                    await connection.run_sync(table.metadata.create_all, tables=[table])
-                await connection.execute(
-                    upsert(self._books.positions)
-                    .values(name=projection.name, version=projection.version, position=0)
-                    .on_conflict_do_nothing()
-                )
-                await connection.execute(
-                    upsert(self._books.active)
-                    .values(
-                        name=projection.name,
-                        version=projection.version,
-                        generation=1,
-                        switched_at=self._clock.now(),
-                    )
-                    .on_conflict_do_nothing()
-                )
+            for table in projection.tables:
+                await connection.run_sync(table.metadata.create_all, tables=[table])
+            positions, active = self._books.positions, self._books.active
+            prepared = upsert(positions).values(name=name, version=version, position=0)
+            serving = upsert(active).values(
+                name=name, version=version, generation=1, switched_at=self._clock.now()
+            )
+            await connection.execute(prepared.on_conflict_do_nothing())
+            await connection.execute(serving.on_conflict_do_nothing())
 
     @property
     def prepared(self) -> bool:
-        """Whether every read model has its tables, so that it can be asked at all."""
-        return self._positions.keys() >= self._projections.keys()
+        """Whether every read model has its tables, so that it can be asked at all, or is known to stand
+        still (`halted`): what it would show is E_NOT_YET, and commands need not wait for it."""
+        return self._positions.keys() | self.halted.keys() >= self._projections.keys()
 
     async def position(self, name: str) -> int:
-        """How far a projection has read, as its tables show it."""
+        """How far a projection has read, as its tables show it; -1 where it has none."""
         projection = self._projections[name]
         async with self._engine.connect() as connection:
             position = await self._read_position(connection, projection)
+        if position < self._positions.get(name, -1):  # its tables were dropped, and made again
+            self._positions[name] = position
         self._reached(name, position)
         return position
 
@@ -179,25 +217,33 @@ class Projector:
                     await self.position(name)
         return True
 
-    async def _prepare_patiently(self) -> None:
+    async def _only_prepare(self) -> None:
+        await asyncio.gather(*map(self._prepare_patiently, self._projections.values()))
+
+    async def _prepare_patiently(self, projection: Projection) -> None:
         delay, longest = self.BACKOFF
         while True:
             try:
-                await self.prepare()
-                for name in self._projections:
-                    await self.position(name)
+                await self._prepare(projection)
+                await self.position(projection.name)
+                self._gets_on(projection.name)
                 return
             except Exception as error:
-                log.warning("projections.failing", error=_kind(error), retry_in=delay)
+                self._fails(projection.name, error, delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, longest)
 
     async def _run(self) -> None:
         everyone = list(self._projections.values())
+        tidy = False
         while True:
             self._alone = set(self._projections)
             await asyncio.gather(*(self._catch_up(projection) for projection in everyone))
             try:
+                if not tidy:
+                    # Once: an older process beside us may make its own again, and the two would quarrel.
+                    tidy = True
+                    await self.drop_others()
                 while True:
                     await self._step(everyone)
             except Exception as error:
@@ -211,22 +257,33 @@ class Projector:
         delay, longest = self.BACKOFF
         while True:
             try:
-                await self.prepare()
+                await self._prepare(projection)
                 await self._bring_up(projection)
                 while self._alone:
                     await self._step([projection])
                     delay = self.BACKOFF[0]
-                    self.failing.pop(name, None)
+                    self._gets_on(name)
                     if self.lag[name] < self.BATCH:
                         self._alone.discard(name)
                 return
             except Exception as error:
                 self._alone.add(name)
-                self.failing[name] = kind = _kind(error)
-                # Not the message: it may quote a row.
-                log.warning("projection.failing", projection=name, error=kind, retry_in=delay)
+                self._fails(name, error, delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, longest)
+
+    def _fails(self, name: str, error: Exception, delay: float) -> None:
+        self.failing[name] = kind = _kind(error)
+        # Not the message: it may quote a row.
+        log.warning("projection.failing", projection=name, error=kind, retry_in=delay)
+        if not (isinstance(error, StoreUnavailable) or away(error)):
+            self.halted[name] = kind
+            self.on_halt(name, kind)
+
+    def _gets_on(self, name: str) -> None:
+        self.failing.pop(name, None)
+        if self.halted.pop(name, None) is not None:
+            self.on_halt(name, None)
 
     async def _bring_up(self, projection: Projection) -> None:
         """A version that never ran and finds a long log is filled in bulk."""
@@ -241,18 +298,45 @@ class Projector:
         await self._serve(projection)
 
     async def _serve(self, projection: Projection) -> None:
-        """Notes that this version is the one that serves, if another was."""
+        """Notes that this version is the one that serves, if an older one was."""
         active = self._books.active
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(active)
-                .where(active.c.name == projection.name, active.c.version != projection.version)
+                .where(active.c.name == projection.name, active.c.version < projection.version)
                 .values(
                     version=projection.version,
                     generation=active.c.generation + 1,
                     switched_at=self._clock.now(),
                 )
             )
+
+    async def drop_others(self) -> None:
+        """Drops what no read model of this process has: other versions, those that were given up, what a
+        rebuild left. They hold names and allegations in clear (§6.5). A process that is itself the
+        older one drops nothing: it runs beside the new one, or for as long as that is taken back."""
+        positions, active = self._books.positions, self._books.active
+        async with self._engine.begin() as connection:
+            await connection.execute(_LOCK)
+            await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+            newest = (await connection.execute(select(active.c.name, active.c.version))).all()
+            ours = {p.name: p.version for p in self._projections.values()}
+            if any(version > ours.get(name, version) for name, version in newest):
+                log.warning("projections.newer_version_there")
+                return
+            kept = {table.name for p in self._projections.values() for table in p.tables}
+            books = {table.name for table in self._books.metadata.tables.values()}
+            dropped: list[str] = []
+            for schema, names in ((VIEW_SCHEMA, kept | books), (NEXT_SCHEMA, kept)):
+                found = (await connection.execute(text(_TABLES_IN), {"schema": schema})).scalars().all()
+                dropped += [f'{schema}."{name}"' for name in sorted(set(found) - names)]
+            for name in dropped:
+                await connection.execute(text(f"DROP TABLE {name}"))
+            those = tuple_(positions.c.name, positions.c.version)
+            await connection.execute(delete(positions).where(those.not_in(list(ours.items()))))
+            await connection.execute(delete(active).where(active.c.name.not_in(ours)))
+        if dropped:
+            log.info("projections.old_tables_dropped", tables=dropped)
 
     async def _step(self, projections: Sequence[Projection]) -> None:
         """Folds the next batch into those of them that are furthest behind, or waits for one."""
@@ -317,7 +401,7 @@ class Projector:
         the old tables or the new ones.
         """
         projection = self._projections[name]
-        await self.prepare()
+        await self._prepare(projection)
         async with self._exclusively(projection) as guard:
             return await self._rebuild(projection, guard)
 
@@ -343,7 +427,7 @@ class Projector:
         await self._create_next(targets)
         async with self._filling:
             with _no_collector():
-                position = await self._fill(projection, targets)
+                position = await self._fill(projection, targets, self.HELD)
             _let_go()
         async with self._engine.begin() as connection:
             # The row's lock holds the live loop up while the last events come in.
@@ -363,18 +447,69 @@ class Projector:
         )
         return position
 
-    async def _create_next(self, targets: dict[Table, Table]) -> None:
+    async def compare(self, name: str) -> list[Difference]:
+        """Folds the whole log beside the read model that serves, and tells where this differs: somebody has
+        changed it, or a defect has. Nothing is held up by it; None differs in what is not folded yet."""
+        projection = self._projections[name]
+        targets = _next_tables(projection)
+        async with self._exclusively(projection) as guard:
+            try:
+                await self._create_next(targets)
+                async with self._engine.begin() as connection:
+                    for table in targets.values():  # for an hour at most: no need to be in every backup
+                        await connection.execute(
+                            text(f'ALTER TABLE {NEXT_SCHEMA}."{table.name}" SET UNLOGGED')
+                        )
+                async with self._filling:
+                    position = await self._fill(projection, targets, self.HELD_GENTLY, self.GENTLY)
+                if not await self.wait_for(name, position, self.LONGEST_LAG):
+                    raise StoreUnavailable(f"{name} is too far behind to be compared")
+                found = await self._differences(projection, targets, position)
+                await guard.execute(select(1))  # still alone
+                return found
+            finally:
+                await self._drop_next(targets)
+
+    async def _differences(
+        self, projection: Projection, targets: dict[Table, Table], position: int
+    ) -> list[Difference]:
+        """Of one instant: the tables that serve and their position are one snapshot, up to which the other
+        ones are brought in the same transaction."""
+        async with self._engine.connect() as connection:
+            connection = await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin() as transaction:
+                reached = await self._read_position(connection, projection)
+                driver = await driver_of(connection)
+                rows = RowSet(targets, driver)
+                while position < reached:
+                    batch = await self._recorder.read_raw(position, min(self.BATCH, reached - position))
+                    await projection.apply(batch, rows)
+                    await rows.flush()
+                    rows.bind(driver)
+                    position = batch[-1].position
+                compared = [await _compared(driver, table, targets[table]) for table in projection.tables]
+                await transaction.rollback()
+        return [difference for difference in compared if difference.rows]
+
+    async def _drop_next(self, targets: dict[Table, Table]) -> None:
         async with self._engine.begin() as connection:
             for table in reversed(list(targets.values())):
                 await connection.execute(text(f'DROP TABLE IF EXISTS {NEXT_SCHEMA}."{table.name}"'))
+
+    async def _create_next(self, targets: dict[Table, Table]) -> None:
+        await self._drop_next(targets)
+        async with self._engine.begin() as connection:
             for table in targets.values():
                 # Without its indexes: they are made over the filled table, at once.
                 bare = table.to_metadata(MetaData())
                 bare.indexes.clear()
                 await connection.run_sync(bare.create)
 
-    async def _fill(self, projection: Projection, targets: dict[Table, Table]) -> int:
-        """Folds the log in memory and copies the rows in. Reading is one page ahead of folding."""
+    async def _fill(
+        self, projection: Projection, targets: dict[Table, Table], held: int, rest: float = 0.0
+    ) -> int:
+        """Folds the log in memory, up to so many rows, and copies them in. Reading is one page ahead of
+        folding. `rest`: how long to leave the process to others, by how long a page took."""
         position, copied = 0, False
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -383,6 +518,7 @@ class Projector:
             page = asyncio.create_task(self._recorder.scan(position, self.BULK))
             try:
                 while batch := await page:
+                    began = monotonic()
                     position = batch[-1].position
                     page = asyncio.create_task(self._recorder.scan(position, self.BULK))
                     await asyncio.sleep(0)  # lets the next page's query go out before we compute
@@ -390,9 +526,11 @@ class Projector:
                     if copied:
                         await rows.flush()
                         rows.bind(driver)
-                    elif len(rows) > self.HELD:
+                    elif len(rows) > held:
                         await rows.copy_out()
                         copied = True
+                    if rest:
+                        await asyncio.sleep(rest * (monotonic() - began))
             finally:
                 page.cancel()
             if not copied:
@@ -416,7 +554,7 @@ class Projector:
             update(active)
             .where(active.c.name == projection.name)
             .values(
-                version=projection.version,
+                version=func.greatest(active.c.version, projection.version),
                 generation=active.c.generation + 1,
                 switched_at=self._clock.now(),
             )
@@ -432,7 +570,7 @@ class Projector:
         found = (await connection.execute(query.with_for_update() if lock else query)).scalar()
         if found is None and lock:
             raise LookupError(f"projection {projection.name} was not prepared")
-        return found or 0
+        return -1 if found is None else int(found)
 
     async def _write_position(
         self, connection: AsyncConnection, projection: Projection, position: int
@@ -483,15 +621,48 @@ def _let_go() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _check(projection: Projection) -> None:
-    for table in projection.tables:
-        if table.schema != VIEW_SCHEMA or not table.name.endswith(f"_v{projection.version}"):
-            raise ValueError(
-                f"{projection.name}: {table.fullname} is not a table "
-                f"of schema {VIEW_SCHEMA} whose name ends with _v{projection.version}"
-            )
+async def _compared(driver: Any, serving: Table, beside: Table) -> Difference:
+    quote = _DIALECT.identifier_preparer
+    names = [quote.format_column(column) for column in serving.columns]
+    keys = [quote.format_column(column) for column in serving.primary_key.columns]
+    cases = [quote.format_column(c) for c in serving.primary_key.columns if isinstance(c.type, Uuid)]
+    case = f"coalesce(serving.{cases[0]}, beside.{cases[0]})::text" if cases else "NULL::text"
+    here, there = (", ".join(f"{side}.{name}" for name in names) for side in ("serving", "beside"))
+    missing, altered, surplus, some = await driver.fetchrow(
+        f"""
+        SELECT count(*) FILTER (WHERE serving.{keys[0]} IS NULL),
+            count(*) FILTER (WHERE serving.{keys[0]} IS NOT NULL AND beside.{keys[0]} IS NOT NULL),
+            count(*) FILTER (WHERE beside.{keys[0]} IS NULL),
+            (array_agg(DISTINCT {case}))[1:5]
+        FROM {quote.format_table(serving)} AS serving
+        FULL JOIN {quote.format_table(beside)} AS beside USING ({", ".join(keys)})
+        WHERE ({here}) IS DISTINCT FROM ({there})
+        """
+    )
+    return Difference(serving.name, missing, altered, surplus, tuple(s for s in some or () if s))
+
+
+def _check(projections: Iterable[Projection]) -> None:
+    """Refuses tables and indexes whose names another version, or another projection, might have too: schema
+    `view` holds the old ones beside the new ones."""
+    taken: set[str] = set()
+    for projection in projections:
+        for table in projection.tables:
+            if table.schema != VIEW_SCHEMA or not table.name.endswith(f"_v{projection.version}"):
+                raise ValueError(
+                    f"{projection.name}: {table.fullname} is not a table "
+                    f"of schema {VIEW_SCHEMA} whose name ends with _v{projection.version}"
+                )
+            names = [*(i.name for i in table.indexes), *(c.name for c in table.constraints)]
+            parts = {str(name) for name in names if name is not None}
+            for part in parts:
+                if not part.startswith(f"{table.name}_"):
+                    raise ValueError(f"{projection.name}: {part} does not begin with {table.name}_")
+            if shared := taken & {table.name, *parts}:
+                raise ValueError(f"{projection.name}: {', '.join(sorted(shared))} is another's")
+            taken |= {table.name, *parts}
 
 
 def _next_tables(projection: Projection) -> dict[Table, Table]:
-    metadata = MetaData()
+    metadata = view_metadata(NEXT_SCHEMA)
     return {table: table.to_metadata(metadata, schema=NEXT_SCHEMA) for table in projection.tables}

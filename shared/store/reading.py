@@ -22,16 +22,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
-from shared.store.driver import away, driver_of
+from shared.store.driver import READ_SECONDS, away, driver_of
 from shared.store.types import StoreUnavailable
 
 STATEMENTS = 1_000
 """Compiled statements that a service keeps: organs times the filters that people use."""
 PATIENCE_SECONDS = 5.0
 """How long a read waits for a connection before it says that the database is away."""
-_SETTINGS = "SET enable_memoize = off"
+_SETTINGS = f"SET enable_memoize = off; SET statement_timeout = '{READ_SECONDS:.0f}s'"
 """A page joins each of its rows by a key that comes once. PostgreSQL would remember them all the same, in a
-table as large as all rows that fit: that took longer than the page, and grew with the store."""
+table as large as all rows that fit: that took longer than the page, and grew with the store. A statement that
+runs on is ended there too."""
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
@@ -74,7 +75,8 @@ class Reading:
         """The rows of the statement that `make` makes of `of`. Raises `StoreUnavailable`."""
         statement = self._statement(make, *of)
         async with self.readers.using() as driver:
-            return [dict(row) for row in await driver.fetch(statement.text, *statement.arguments(values))]
+            rows = await driver.fetch(statement.text, *statement.arguments(values), timeout=READ_SECONDS)
+        return [dict(row) for row in rows]
 
 
 def _made(make: Callable[..., Select[Any]], *of: Hashable) -> Statement:
@@ -120,7 +122,7 @@ class Readers:
         connection = await self._engine.connect()
         try:
             driver = await driver_of(connection)
-            await driver.execute(_SETTINGS)
+            await driver.execute(_SETTINGS, timeout=READ_SECONDS)
         except BaseException:
             await _discard(connection)
             raise

@@ -26,7 +26,7 @@ from shared.event import Recorded
 from shared.store.admission import EventRow, Rendered
 from shared.store.canonical import content_digest
 from shared.store.committer import Committer, Limits, Tally
-from shared.store.driver import away, borrowed
+from shared.store.driver import READ_SECONDS, away, borrowed
 from shared.store.mapper import EventMapper, content_of, data_of, lifted
 from shared.store.recent import Recent
 from shared.store.schema import KernelTables
@@ -187,6 +187,11 @@ class Recorder:
         self._see(position)
         return position
 
+    async def last_recorded(self) -> datetime | None:
+        """When the last event of the log was recorded."""
+        rows = await self._fetch(self._sql.last_recorded)
+        return rows[0][0] if rows else None
+
     async def tracked(self, source: str) -> int:
         """The position up to which a source was processed; 0 when it never was."""
         rows = await self._fetch(self._sql.tracked, source)
@@ -249,7 +254,7 @@ class Recorder:
     async def _fetch(self, query: str, *args: Any) -> list[Any]:
         try:
             async with borrowed(self._engine) as driver:
-                return await driver.fetch(query, *args)  # type: ignore[no-any-return]
+                return await driver.fetch(query, *args, timeout=READ_SECONDS)  # type: ignore[no-any-return]
         except Exception as error:
             if away(error):
                 raise StoreUnavailable(f"the database is away: {type(error).__name__}") from error
@@ -295,6 +300,7 @@ class _Queries:
         )
         self.with_topic = f"SELECT originator_id FROM {events} WHERE notification_id > $1 AND topic = $2"
         self.last = f"SELECT max(notification_id) FROM {events}"
+        self.last_recorded = f"SELECT recorded_at FROM {events} ORDER BY notification_id DESC LIMIT 1"
         self.tracked = f"SELECT notification_id FROM {tracking} WHERE application_name = $1"
         self.command = "SELECT request_hash, answer::text FROM commands WHERE id = $1"
         self.event = f"SELECT event_id FROM {events} WHERE notification_id = $1"

@@ -32,6 +32,8 @@ VIEW_SCHEMA = "view"
 NEXT_SCHEMA = "view_next"
 """Where a rebuild fills the next generation, beside the one that serves."""
 
+_INDEX_NAME = "%(table_name)s_%(column_0_N_name)s_idx"
+
 # The library's own settings: an insert-only table needs analysing often and vacuuming seldom.
 _INSERT_ONLY = {
     "autovacuum_enabled": "true",
@@ -130,6 +132,12 @@ class KernelTables:
         """The advisory lock that every writer of this store takes."""
         digest = blake2b(f"zhengming.{self.service}_events".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big", signed=True)
+
+
+def view_metadata(schema: str = VIEW_SCHEMA) -> MetaData:
+    """Where a read model declares its tables. An index is called by its table and columns, so by its version
+    too: an index of the same name that an older version left would keep the new one from its tables."""
+    return MetaData(schema=schema, naming_convention={"ix": _INDEX_NAME})
 
 
 class ProjectionTables:

@@ -51,6 +51,10 @@ class StoreUnavailable(StoreError):
     """The database is away or overloaded; the append was certainly not acknowledged (503)."""
 
 
+class ClockWrong(StoreUnavailable):
+    """The clock of this instance is too far ahead to write by: what it records could not be put right."""
+
+
 class StoreTampered(StoreError):
     """A stored record does not open in its place: altered, moved or sealed under another key."""
 

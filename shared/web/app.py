@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -32,6 +32,8 @@ from shared.web.problems import problem, schema_problem
 from shared.web.values import json_response
 
 Ready = Callable[[], Awaitable[dict[str, bool]]]
+Halted = Callable[[], Iterable[str]]
+"""The parts that stand still until somebody has looked."""
 Layer = TypeVar("Layer", bound=ASGIApp)
 LIFESPAN = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -72,6 +74,7 @@ def make_app(
     larger: Mapping[str, int] | None = None,
     for_anyone: str = "",
     within: str = "",
+    halted: Halted = tuple,
 ) -> Application:
     """A FastAPI application with a route per command; services add what is special about theirs."""
     app = Application(
@@ -88,7 +91,7 @@ def make_app(
     commands = posted(commands)
     names = operation_ids(commands)
     routes = {command_path(c): (c, _document(app, c, names[c])) for c in commands}
-    _add_operations(app, registry, ready, draining)
+    _add_operations(app, registry, ready, halted, draining)
     _add_problem_handlers(app)
     package, server = (f"services.{within or name}", f"/{within}/{name}" if within else f"/{name}")
     app.openapi = functools.cache(lambda: document(app, commands, package, server))  # type: ignore[method-assign]
@@ -144,17 +147,21 @@ def _document(app: FastAPI, command: type[Command], operation_id: str) -> BaseRo
     return app.routes[-1]
 
 
-def _add_operations(app: FastAPI, registry: CollectorRegistry, ready: Ready, draining: list[bool]) -> None:
+def _add_operations(
+    app: FastAPI, registry: CollectorRegistry, ready: Ready, halted: Halted, draining: list[bool]
+) -> None:
     async def livez() -> Response:
         """The process answers."""
         return json_response({"live": True})
 
     async def readyz() -> Response:
-        """The database answers, the read models have their tables, and nobody asked us to stop. The broker's
-        absence does not matter: complaints must be accepted without it."""
+        """The database answers, the read models have been made, the clock is right, and nobody asked us to
+        stop. The broker's absence does not matter: complaints must be accepted without it. Nor does a read
+        model that stands still: its lists are E_NOT_YET, which is told here by name, and everything else can
+        be done."""
         state = await ready()
         ok = all(state.values()) and not draining[0]
-        return json_response({"ready": ok, **state}, 200 if ok else 503)
+        return json_response({"ready": ok, **state, "halted": sorted(halted())}, 200 if ok else 503)
 
     async def metrics() -> Response:
         """Prometheus metrics."""

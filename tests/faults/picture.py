@@ -168,7 +168,7 @@ class Observatory:
                 )
                 projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
                 behind[f"{name}: scheduler"] = await connection.fetchval(
-                    "SELECT count(*) FROM view.deadlines_v6 WHERE NOT met AND NOT breached AND due < $1",
+                    "SELECT count(*) FROM view.deadlines_v7 WHERE NOT met AND NOT breached AND due < $1",
                     today,
                 )
             finally:
@@ -224,8 +224,8 @@ class Observatory:
             parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")
             counters = await connection.fetch("SELECT series, last FROM counters")
             projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
-            cases = await connection.fetch("SELECT * FROM view.cases_v6")
-            deadlines = await connection.fetch("SELECT * FROM view.deadlines_v6")
+            cases = await connection.fetch("SELECT * FROM view.cases_v7")
+            deadlines = await connection.fetch("SELECT * FROM view.deadlines_v7")
         finally:
             await connection.close()
         return ServicePicture(

@@ -1,5 +1,5 @@
-"""A service as two processes, one that only accepts and one that only works in the background; and one that
-is asked before its read models are there."""
+"""A service as two processes, one that only accepts and one that only works in the background; one that is
+asked before its read models are there; and one that finds an older version's, and something in its way."""
 
 from __future__ import annotations
 
@@ -89,6 +89,38 @@ async def test_lists_that_are_not_there_yet_say_so(stack: Stack, roles: str) -> 
             assert {(await client.get(path)).status_code for path in LISTS} == {200}
             if roles != "api":
                 assert complaint["id"] in (await listed(client, complaint["position"]) or ())
+
+
+async def test_an_upgrade_stops_no_read_model_but_the_one_that_fails(stack: Stack) -> None:
+    """One cannot make its tables: its own lists are E_NOT_YET, which readiness and the gauge tell. All others
+    answer, and so do commands. Once the way is free, what the older version left in clear is gone."""
+    url = stack.database_url("zm_intake", scheme="postgresql")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as database:
+        await database.execute("DROP TABLE IF EXISTS " + ", ".join(await tables(database)))
+        await database.execute("CREATE TABLE view.accused_v1 (name text)")
+        await database.execute(
+            "CREATE INDEX queue_v4_to_do_rank_received_on_stream_idx ON view.accused_v1 (name)"
+        )
+        async with service(stack, "intake") as (port, _), await clerk(stack, port) as client:
+            complaint = await receive(client)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await listed(client, complaint["position"]) is None:
+                    await asyncio.sleep(0.05)
+            ready = await client.get("/readyz")
+            assert (ready.status_code, ready.json()["halted"]) == (200, ["read model deskbook"])
+            assert 'zm_halted{part="read model deskbook"} 1.0' in (await client.get("/metrics")).text
+            queue = await client.get("/v1/queue")
+            assert (queue.status_code, queue.json()["code"]) == (503, "E_NOT_YET")
+            await database.execute("DROP INDEX view.queue_v4_to_do_rank_received_on_stream_idx")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (await client.get("/readyz")).json()["halted"]:
+                    await asyncio.sleep(0.05)
+                while 'view."accused_v1"' in await tables(database):
+                    await asyncio.sleep(0.05)
+            assert (
+                await client.get("/v1/queue", params={"min_position": complaint["position"]})
+            ).status_code == 200
+            assert 'zm_halted{part="read model deskbook"} 0.0' in (await client.get("/metrics")).text
 
 
 async def tables(database: psycopg.AsyncConnection) -> list[str]:

@@ -183,3 +183,23 @@ def test_87_a_restart_counts_nothing_twice(turn: Turn) -> None:
     world.morning_of(date(2027, 1, 12))
     world.patiently(lambda: told(world, later, "DL-03"))  # the scheduler has looked
     assert len(world.log("intake", 0, "DeadlineRecomputed")) == before
+
+
+def test_87_an_amended_year_moves_what_was_certain(turn: Turn) -> None:
+    """The State Council makes a working day of a published year a holiday: what runs over it is counted
+    anew, and what is over before it is not."""
+    world, stack = turn.world, turn.world.stack
+    assert isinstance(stack, Unpublished)
+    case = world.story().received(competent_level="COUNTY").complaint
+    before = running(world, case, "DL-03")
+    assert (before["due"], before["provisional"]) == ("2027-01-19", False)
+    amended = YEAR["2027"] | {"2027-01-14": "HOLIDAY", "2027-02-06": "WORKDAY"}
+    stack.calendar.write_text(json.dumps({"2027": amended}), encoding="utf-8")
+    stack.publish("intake")
+    world.patiently(lambda: running(world, case, "DL-03")["due"] == "2027-01-20")
+    [event] = world.entries("intake", case.id, "DeadlineRecomputed")
+    assert (event.event["was"], event.event["due"]) == ("2027-01-19", "2027-01-20")
+    [recounted] = event.meta["deadlines"]
+    assert (recounted["since"], recounted["working_days"]) == ("2027-01-12", 5)
+    [again] = world.entries("intake", turn.real_name.complaint.id, "DeadlineRecomputed")
+    assert again.event["due"] == "2027-01-12"

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from deploy.local.player import Player, expand, load
+from deploy.local.process import ROOT
 from deploy.local.stack import SERVICES, Stack
+from services.intake.desk.book import DeskBook
+from shared.readmodel import CaseBook
+from shared.service import build
+from shared.settings import Settings
+from shared.store.projector import Difference
 
 pytestmark = pytest.mark.external
 
@@ -131,6 +142,42 @@ def test_the_difference_of_two_days(played: Player) -> None:
     [changed] = audit(played, f"/cases/{number}/difference", **days)["streams"]
     assert changed["before"]["state"] == "CONSENT_PENDING"
     assert changed["after"]["state"] == "IMPLEMENTED"
+
+
+async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
+    """What a service's daily inspection finds, its own read models and those of the rooms within it."""
+    own = importlib.import_module(f"services.{service}.main").service()
+    _, parts = build(own, Settings.from_env(service, stack.environment(service)))
+    found = {}
+    for room in (parts, *parts.rooms):
+        for name in room.projector.names:
+            found[f"{room.recorder.service}.{name}"] = await room.projector.compare(name)
+        await room.engine.dispose()
+    return found
+
+
+async def test_w12_every_read_model_is_what_the_log_says(played: Player) -> None:
+    """Of all services and of the vault. A case that is taken out of its list, and the clock that is thereby
+    told no more, are found, and are back once the read models are made anew beside the running service."""
+    stack = played.stack
+    for service in ("intake", "verification", "clarification", "followup"):
+        found = await compared(stack, service)
+        assert found
+        assert {name: differences for name, differences in found.items() if differences} == {}
+    letter = played.cases["letter1"]
+    admin = stack.postgres.start().admin_url
+    async with await psycopg.AsyncConnection.connect(admin, dbname="zm_intake", autocommit=True) as database:
+        for table in ("cases", "deadlines", "queue"):
+            name = f"view.{table}_v{DeskBook.version if table == 'queue' else CaseBook.version}"
+            await database.execute(f"DELETE FROM {name} WHERE stream = %s", [letter.id])
+    found = await compared(stack, "intake")
+    told = {d.table.rpartition("_")[0]: d for differences in found.values() for d in differences}
+    assert told.keys() >= {"cases", "queue"}
+    assert (told["cases"].missing, told["cases"].some) == (1, (letter.id,))
+    command = [sys.executable, "-m", "services.intake.main", "rebuild"]
+    env = stack.environment("intake")
+    await asyncio.to_thread(subprocess.run, command, env=env, cwd=ROOT, check=True)
+    assert not any((await compared(stack, "intake")).values())
 
 
 def test_a_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
+from shared.clock import Clock
 from shared.store.committer import Limits
 from shared.store.driver import open_engine
 from shared.store.recorder import Recorder
@@ -70,7 +71,7 @@ async def make_recorder(
     started: list[tuple[Recorder, AsyncEngine]] = []
 
     async def make(
-        database: Database, *, url: str | None = None, limits: Limits | None = None, clock: StepClock = clock
+        database: Database, *, url: str | None = None, limits: Limits | None = None, clock: Clock = clock
     ) -> Recorder:
         engine = engine_of(database, url)
         recorder = Recorder(engine, SERVICE, mapper(), clock, limits)

@@ -21,6 +21,8 @@ class CuttingProxy:
         self.sign = COMMIT
         self.armed: Literal["", "before", "after"] = ""
         self.refusing = False
+        self.frozen = False
+        """Takes everything and answers nothing, as a database that was stopped in the middle."""
         self.cuts = 0
         self._upstream = port
 
@@ -33,6 +35,8 @@ class CuttingProxy:
 
         async def up() -> None:
             while data := await reader.read(65536):
+                if self.frozen:
+                    continue
                 if self.armed and self.sign in data:
                     mode, self.armed = self.armed, ""
                     self.cuts += 1

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
-from shared.service import _ready
+from shared.service import readiness
 from shared.store.driver import borrowed
 from shared.store.projector import Projector
 from shared.store.reading import Readers
@@ -88,11 +88,11 @@ async def test_a_server_that_is_gone_while_it_is_asked(
     recorder = Recorder(engine, "archive", None, clock)  # type: ignore[arg-type] # nothing is read
     projector = Projector(engine, recorder, [], clock)
     assert await status_of(way, engine) == 200
-    assert (await _ready(engine, projector))["database"]
+    assert (await readiness(engine, projector, StepClock()))["database"]
     crashing_server.stop("immediate")
     for _ in range(2):
         assert await status_of(way, engine) == 503
-    assert not (await _ready(engine, projector))["database"]
+    assert not (await readiness(engine, projector, StepClock()))["database"]
     crashing_server.start()
     assert await status_of(way, engine) == 200
     await engine.dispose()

@@ -12,11 +12,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import Tracking
+from sqlalchemy import Integer, literal, select
 from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import Postgres
 from shared import failpoint
+from shared.store import reading, recorder
 from shared.store.committer import Limits
+from shared.store.driver import open_engine
+from shared.store.reading import Readers, Reading
 from shared.store.recorder import Recorder
 from shared.store.types import (
     Append,
@@ -250,3 +254,31 @@ async def test_a_refused_append_tells_nothing_of_its_data(recorder: Recorder) ->
         await recorder.append(Append(effects=[Effect("张三\0", "sms", {})]))
     assert "张三" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+async def test_a_frozen_database_answers_no_reader_and_holds_none(
+    make_recorder: MakeRecorder, database: Database, server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the question and says nothing more. Who reads a case, a list, or the log is told that it is
+    away, on a connection that was there and on a new one; afterwards all are answered again."""
+    for module in (reading, recorder):
+        monkeypatch.setattr(module, "READ_SECONDS", 0.3)
+    async with cutting_proxy(server.start().port) as proxy:
+        url = make_url(database.service_url).set(port=proxy.port).render_as_string(hide_password=False)
+        store = await make_recorder(database, url=url)
+        lists = Reading(Readers(open_engine(url, size=2), 2))
+
+        async def ask() -> None:
+            await store.max_position()
+            assert await lists.rows(lambda: select(literal(1, Integer).label("one"))) == [{"one": 1}]
+
+        await ask()
+        proxy.frozen = True
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await store.max_position()
+            with pytest.raises(StoreUnavailable):
+                await lists.rows(lambda: select(literal(1, Integer).label("one")))
+        proxy.frozen = False
+        await ask()
+        await lists.readers.close()

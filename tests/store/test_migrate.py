@@ -16,7 +16,10 @@ from deploy.local.databases import ensure_database
 from deploy.local.postgres import Postgres
 from deploy.local.process import ROOT
 from deploy.local.stack import SERVICES
-from tests.servers import PASSWORDS
+from shared.store.mark import FORMAT, CannotTakeOver, NotMigrated, check_store
+from shared.store.migrate import migrate
+from shared.store.types import StoreUnavailable
+from tests.servers import PASSWORDS, Database, make_database, migrated_database
 
 TABLES = {"audit": "ledger", **{name: f"{name}_events" for name in SERVICES if name != "audit"}}
 
@@ -47,3 +50,84 @@ async def test_the_owner_makes_the_tables_and_a_second_time_changes_nothing(
     query = "SELECT tableowner FROM pg_tables WHERE tablename = $1"
     assert await connection.fetchval(query, TABLES[service]) == f"zm_{service}_owner"
     await connection.close()
+
+
+FOLDER = "services/followup/migrations"
+BOTH = r"本版本不能接手(.|\n)*cannot be taken over"
+
+
+@pytest.fixture
+async def followup(server: Postgres) -> Database:
+    """A database that this version has made."""
+    return await migrated_database(server, "zm_followup", FOLDER)
+
+
+async def change(database: Database, statement: str) -> None:
+    connection = await asyncpg.connect(database.plain_admin_url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_store_that_this_version_made_is_taken_over(followup: Database) -> None:
+    """By the owner, who migrates it, and by the service, which may read the mark and no more."""
+    await asyncio.to_thread(migrate, FOLDER, followup.owner_url)
+    await check_store(followup.service_url, FOLDER)
+    service = await asyncpg.connect(followup.service_url.replace("+asyncpg", ""))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await service.execute("UPDATE store_mark SET format = 7")
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    "made_otherwise",
+    [
+        f"UPDATE store_mark SET format = {FORMAT + 1}",
+        f"UPDATE store_mark SET format = {FORMAT - 1}",
+        "DROP TABLE store_mark",
+        "UPDATE alembic_version SET version_num = '9999'; UPDATE store_mark SET revision = '9999'",
+    ],
+)
+async def test_a_store_of_another_version_is_refused_in_both_languages(
+    followup: Database, made_otherwise: str
+) -> None:
+    """Newer or older, or from before there were marks: nothing is changed and nothing is served."""
+    await change(followup, made_otherwise)
+    before = await dump(followup)
+    with pytest.raises(CannotTakeOver, match=BOTH):
+        await asyncio.to_thread(migrate, FOLDER, followup.owner_url)
+    assert await dump(followup) == before
+    with pytest.raises((CannotTakeOver, NotMigrated)):
+        await check_store(followup.service_url, FOLDER)
+
+
+async def dump(database: Database) -> list[tuple[str, str]]:
+    """What tables there are, and at which revision."""
+    connection = await asyncpg.connect(database.plain_admin_url)
+    tables = await connection.fetch("SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2")
+    revisions = await connection.fetch("SELECT 'revision', version_num FROM alembic_version")
+    await connection.close()
+    return [tuple(row) for row in (*tables, *revisions)]
+
+
+async def test_a_service_serves_no_store_that_was_not_migrated(server: Postgres, tmp_path: Path) -> None:
+    """Its process says so and ends, with a status that a supervisor takes for a failure."""
+
+    async def nothing(_: Database) -> None:
+        return
+
+    empty = await make_database(server, "empty_store", nothing)
+    with pytest.raises(NotMigrated, match=r"请先运行 migrate(.|\n)*run `migrate` first"):
+        await check_store(empty.service_url, FOLDER)
+    env = {"PATH": os.environ.get("PATH", os.defpath), "ZM_PROFILE": "development"}
+    env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_DATABASE_URL": empty.service_url, "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-m", "services.followup.main", "serve"]
+    ended = await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, env=env, check=False, capture_output=True, text=True
+    )
+    assert (ended.returncode, "请先运行 migrate" in ended.stderr) == (1, True)
+
+
+async def test_a_store_that_is_away_is_asked_later() -> None:
+    """A service starts without its database; it is not said that it is another version's."""
+    with pytest.raises(StoreUnavailable):
+        await check_store("postgresql+asyncpg://nobody:x@127.0.0.1:1/nowhere", FOLDER)

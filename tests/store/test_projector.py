@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from deploy.local.postgres import Postgres
 from shared.store.driver import borrowed
-from shared.store.projector import Projection, Projector
+from shared.store.inspection import Inspection
+from shared.store.projector import Difference, Projection, Projector
 from shared.store.recorder import Recorder
 from shared.store.rows import RowNotFetched, RowSet
 from shared.store.types import Append, RawEntry
@@ -201,19 +202,94 @@ async def test_readers_keep_their_prepared_statements_over_a_switch(
 async def test_the_next_version_is_filled_in_bulk_beside_the_old_one(
     recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
 ) -> None:
-    """A new version finds a long log: it is rebuilt first, then it serves; the old tables stay."""
+    """A new version finds a long log: it is rebuilt first, then it serves."""
     old = make_projector(recorder, Dossiers(1))
     await old.start()
     last = await history(recorder, 50)
     assert await old.wait_for("dossiers", last, 60)
+    expected = await content(fresh, Dossiers(1))
     new = make_projector(recorder, Dossiers(2))
     new.BULK = 20
     await new.start()
     assert await new.wait_for("dossiers", last, 60)
-    assert await content(fresh, Dossiers(1)) == await content(fresh, Dossiers(2))
+    assert await content(fresh, Dossiers(2)) == expected
     connection = await admin(fresh)
     assert await connection.fetchval("SELECT version FROM view.projection_active") == 2
     await connection.close()
+
+
+async def tables(database: Database) -> set[str]:
+    """What stands in the two schemas of the read models, but for the bookkeeping."""
+    connection = await admin(database)
+    found = await connection.fetch(
+        "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('view', 'view_next')"
+    )
+    await connection.close()
+    return {row[0] for row in found} - {"view.projection_positions", "view.projection_active"}
+
+
+async def test_what_an_old_version_left_goes_once_the_new_one_serves(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """Names and allegations in clear do not stay: neither an older version's, nor those of a read model that
+    was given up, nor what an interrupted rebuild left."""
+    old = make_projector(recorder, Dossiers(1), Numbers())
+    last = await history(recorder, 50)
+    await old.start()
+    assert await old.wait_for("numbers", last, 60)
+    await old.stop()
+    connection = await admin(fresh)
+    await connection.execute("CREATE TABLE view_next.dossiers_v1 (name text)")
+    await connection.execute(f"ALTER TABLE view_next.dossiers_v1 OWNER TO {fresh.service_role}")
+    new = make_projector(recorder, Dossiers(2))
+    await new.start()
+    assert await new.wait_for("dossiers", last, 60)
+    async with asyncio.timeout(60):
+        while await tables(fresh) != {"view.dossiers_v2", "view.pages_v2"}:
+            await asyncio.sleep(0.05)
+    assert await connection.fetch("SELECT name, version FROM view.projection_positions") == [("dossiers", 2)]
+    assert await connection.fetch("SELECT name, version FROM view.projection_active") == [("dossiers", 2)]
+    await connection.close()
+
+
+async def test_a_read_model_whose_tables_are_taken_away_is_not_there_until_it_is_filled(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """As beside a newer version, which drops them: made again they are empty, and nobody is told that they
+    show what they showed before."""
+    projector = make_projector(recorder, Dossiers())
+    await projector.start()
+    last = await history(recorder, 20)
+    assert await projector.wait_for("dossiers", last, 60)
+    await projector.stop()
+    newer = make_projector(recorder, Dossiers(2))
+    await newer.prepare()
+    await newer._serve(Dossiers(2))
+    await newer.drop_others()
+    await projector.prepare()
+    assert await projector.position("dossiers") == 0
+    assert not await projector.wait_for("dossiers", last, 0.1)
+    await projector.start()
+    assert await projector.wait_for("dossiers", last, 60)
+    assert len((await content(fresh, Dossiers()))[0]) == 20
+
+
+async def test_a_version_that_is_taken_back_serves_and_drops_nothing_newer(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """It finds its own tables gone, fills them again and leaves alone what runs beside it."""
+    new = make_projector(recorder, Dossiers(2))
+    await new.start()
+    last = await history(recorder, 20)
+    assert await new.wait_for("dossiers", last, 60)
+    await new.stop()
+    old = make_projector(recorder, Dossiers(1))
+    await old.start()
+    assert await old.wait_for("dossiers", last, 60)
+    assert await content(fresh, Dossiers(1)) == await content(fresh, Dossiers(2))
+    await old.rebuild("dossiers")
+    await old.drop_others()
+    assert {"view.dossiers_v1", "view.dossiers_v2"} <= await tables(fresh)
 
 
 async def test_two_projectors_fold_each_event_once(
@@ -283,6 +359,8 @@ async def test_a_failing_projection_says_so_and_goes_on(
     projection = Stumbling()
     told: list[tuple[str, int]] = []
     projector = make_projector(recorder, projection, on_lag=lambda name, lag: told.append((name, lag)))
+    halts: list[tuple[str, str | None]] = []
+    projector.on_halt = lambda name, error: halts.append((name, error))
     await projector.start()
     last = await history(recorder, 5)
     assert not await projector.wait_for("dossiers", last, 0.5)
@@ -293,6 +371,8 @@ async def test_a_failing_projection_says_so_and_goes_on(
     async with asyncio.timeout(60):
         while projector.failing or projector.lag["dossiers"]:
             await asyncio.sleep(0.05)
+    assert halts[0] == ("dossiers", "ValueError")
+    assert halts[-1] == ("dossiers", None)
 
 
 class Numbers(Dossiers):
@@ -371,6 +451,90 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
     assert await content(fresh, numbers) == live
 
 
+async def test_w12_what_was_changed_in_a_read_model_is_told(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
+) -> None:
+    """It belongs to the service's own role. A case that was taken out of a list, one that was changed and one
+    that was made up are found by the log alone, while events come in; and are gone after a rebuild."""
+    projection = Dossiers()
+    projector = make_projector(recorder, projection, Numbers())
+    projector.BULK, projector.BATCH, projector.HELD_GENTLY, projector.GENTLY = 50, 20, 100, 0.1
+    halts: list[tuple[str, str | None]] = []
+    inspection = Inspection(projector, lambda part, reason: halts.append((part, reason)))
+    await projector.start()
+    assert await projector.wait_for("dossiers", await history(recorder, 100), 60)
+    assert await inspection.look()
+    parts = ["read model dossiers against the log", "read model numbers against the log"]
+    assert halts == [(part, None) for part in parts]
+    connection = await admin(fresh)
+    gone, altered = await connection.fetch("SELECT id FROM view.dossiers_v1 ORDER BY id LIMIT 2")
+    await connection.execute("DELETE FROM view.dossiers_v1 WHERE id = $1", gone[0])
+    await connection.execute("UPDATE view.dossiers_v1 SET number = 'XF' WHERE id = $1", altered[0])
+    surplus = uuid4()
+    await connection.execute("INSERT INTO view.pages_v1 VALUES ($1, 2, 'made up')", surplus)
+    comparing = asyncio.create_task(projector.compare("dossiers"))
+    last = await history(recorder, 20, seed=2)
+    some = tuple(sorted(str(row[0]) for row in (gone, altered)))
+    assert await comparing == [
+        Difference("dossiers_v1", 1, 1, 0, some),
+        Difference("pages_v1", 0, 0, 1, (str(surplus),)),
+    ]
+    halts.clear()
+    assert not await inspection.look()
+    assert halts == [(parts[0], "dossiers_v1: 2 rows, pages_v1: 1 rows"), (parts[1], None)]
+    assert not {name for name in await tables(fresh) if name.startswith("view_next")}
+    assert await projector.rebuild("dossiers") == last
+    assert await inspection.look()
+    await connection.close()
+
+
+async def test_w12_a_read_model_that_cannot_be_compared_is_told(
+    recorder: Recorder, make_projector: Callable[..., Projector]
+) -> None:
+    """Its comparison fails as its fold does; those of the others are made, and the inspection goes on."""
+    numbers = Numbers()
+    projector = make_projector(recorder, numbers, Dossiers())
+    projector.GENTLY = 0.1
+    await projector.start()
+    last = await history(recorder, 20)
+    for name in projector.names:
+        assert await projector.wait_for(name, last, 60)
+    numbers.broken = True
+    halts: list[tuple[str, str | None]] = []
+    inspection = Inspection(projector, lambda part, reason: halts.append((part, reason)))
+    assert not await inspection.look()
+    parts = ["read model numbers against the log", "read model dossiers against the log"]
+    assert halts == [(parts[0], "ValueError"), (parts[1], None)]
+
+
+@pytest.mark.parametrize("folding", [True, False])
+async def test_one_that_cannot_make_its_tables_stops_no_other(
+    recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector], folding: bool
+) -> None:
+    """Something in its way has the name of its index. The other one serves, in a worker as beside one; which
+    of them stands still is told, and it goes on by itself once the way is free."""
+    connection = await admin(fresh)
+    await connection.execute("CREATE TABLE view.obstacle_v1 (number text)")
+    await connection.execute("CREATE INDEX dossiers_v1_number_idx ON view.obstacle_v1 (number)")
+    projector = make_projector(recorder, Dossiers(), Numbers())
+    projector.BACKOFF = (0.01, 0.05)
+    last = await history(recorder, 20) if folding else 0
+    await projector.start(folding=folding)
+    assert await projector.wait_for("numbers", last, 60)
+    async with asyncio.timeout(60):
+        while not projector.halted:
+            await asyncio.sleep(0.01)
+    assert projector.halted == {"dossiers": "ProgrammingError"}
+    assert projector.prepared
+    assert not await projector.wait_for("dossiers", 0, 0.1)
+    await connection.execute("DROP TABLE view.obstacle_v1")
+    assert await projector.wait_for("dossiers", last, 60)
+    async with asyncio.timeout(60):
+        while projector.halted:
+            await asyncio.sleep(0.01)
+    await connection.close()
+
+
 async def test_a_row_that_was_not_fetched_is_an_error(
     fresh: Database, make_projector: Callable[..., Projector], recorder: Recorder
 ) -> None:
@@ -403,6 +567,19 @@ async def test_tables_carry_their_version(
     projection.version = 2
     with pytest.raises(ValueError, match="_v2"):
         make_projector(recorder, projection)
+
+
+async def test_indexes_carry_the_name_of_their_table(
+    recorder: Recorder, make_projector: Callable[..., Projector]
+) -> None:
+    """Two versions stand beside each other in one schema, where an index's name is taken once. A name that
+    another projection has is refused as well."""
+    projection = Dossiers()
+    Index("by_number", projection.dossiers.c.number)
+    with pytest.raises(ValueError, match="by_number does not begin with dossiers_v1_"):
+        make_projector(recorder, projection)
+    with pytest.raises(ValueError, match="is another's"):
+        make_projector(recorder, Dossiers(), Dossiers())
 
 
 async def test_projections_survive_a_restart_of_the_database(

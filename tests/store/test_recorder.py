@@ -6,20 +6,26 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import Tracking
+from prometheus_client import CollectorRegistry
 
 import shared.store.recorder as recorder_module
 from shared.bus.envelope import content
+from shared.clock import SystemClock
+from shared.service import readiness
 from shared.store.canonical import content_digest
+from shared.store.clockwatch import ClockWatch
+from shared.store.projector import Projector
 from shared.store.recorder import Recorder
 from shared.store.types import (
     AlreadyTracked,
     Append,
     Appended,
+    ClockWrong,
     CommandMismatch,
     CommandRecord,
     Effect,
@@ -28,7 +34,7 @@ from shared.store.types import (
     VersionGap,
 )
 from tests.servers import Database
-from tests.store.conftest import StepClock, admin
+from tests.store.conftest import StepClock, admin, engine_of
 from tests.store.examples import NOON, DossierOpened, opened, paged
 
 MakeRecorder = Callable[..., Awaitable[Recorder]]
@@ -339,3 +345,72 @@ async def test_overload_is_refused_at_once(fresh: Database, make_recorder: MakeR
     assert [type(r) for r in results] == [Appended] * 50 + [StoreUnavailable] * 30
     with pytest.raises(StoreUnavailable):
         await recorder.append(Append(events=[opened()]))
+
+
+class Computer:
+    """A computer whose clock is set by the test."""
+
+    def __init__(self, ahead: timedelta = timedelta()) -> None:
+        self.ahead = ahead
+        self.clock = SystemClock(timedelta(minutes=5), wall=lambda: datetime.now(UTC) + self.ahead)
+
+
+async def test_a_clock_that_jumps_ahead_spoils_no_log(fresh: Database, make_recorder: MakeRecorder) -> None:
+    """Nothing is written by it, neither on the way of one statement nor on the longer one; once it is put
+    right all goes on, and nothing was recorded in the year that it told."""
+    computer = Computer()
+    recorder = await make_recorder(fresh, clock=computer.clock)
+    first = opened()
+    await recorder.append(Append(events=[first]))
+    computer.ahead = timedelta(days=9 * 365)
+    for event in (paged(first.originator_id, 2), opened()):
+        with pytest.raises(ClockWrong, match="jumped ahead"):
+            await recorder.append(Append(events=[event]))
+    assert await recorder.max_position() == 1
+    computer.ahead = timedelta()
+    last = await recorder.append(Append(events=[paged(first.originator_id, 2)]))
+    assert last.recorded_at <= datetime.now(UTC)
+
+
+async def test_an_instance_that_is_ahead_moves_nobody(fresh: Database, make_recorder: MakeRecorder) -> None:
+    """It was started half an hour ahead: another one's events are recorded when they happen."""
+    ahead = await make_recorder(fresh, clock=Computer(timedelta(minutes=30)).clock)
+    right = await make_recorder(fresh, clock=Computer().clock)
+    with pytest.raises(ClockWrong, match="ahead of the database's"):
+        await ahead.append(Append(events=[opened()]))
+    appended = await right.append(Append(events=[opened()]))
+    assert (appended.position, appended.recorded_at <= datetime.now(UTC)) == (1, True)
+    assert await right.last_recorded() == appended.recorded_at
+
+
+async def test_a_clock_that_is_wrong_is_told(fresh: Database, make_recorder: MakeRecorder) -> None:
+    """Also while nobody writes: what the gauge says, and why. So is a log that is ahead of every clock."""
+    computer, registry = Computer(), CollectorRegistry()
+    told: list[tuple[str, str | None]] = []
+    recorder = await make_recorder(fresh, clock=computer.clock)
+    engine = engine_of(fresh)
+    watch = ClockWatch(
+        computer.clock, engine, recorder, registry, lambda part, reason: told.append((part, reason))
+    )
+
+    def ahead(what: str) -> float:
+        return registry.get_sample_value("zm_clock_ahead_seconds", {"what": what}) or 0.0
+
+    await watch.look()
+    assert told == [("clock", None)]
+    computer.ahead = timedelta(minutes=30)
+    await watch.look()
+    assert told[-1] == ("clock", computer.clock.wrong())
+    assert ahead("clock") > 1790
+    state = await readiness(engine, Projector(engine, recorder, [], computer.clock), computer.clock)
+    assert state == {"database": True, "read_models": True, "clock": False}
+    computer.ahead = timedelta()
+    await watch.look()
+    assert told[-1] == ("clock", None)
+    assert (ahead("clock") < 60, ahead("log")) == (True, 0.0)
+    await recorder.append(Append(events=[opened()]))
+    computer.ahead = timedelta(minutes=-30)
+    await watch.look()
+    assert told[-1] == ("clock", None)
+    assert ahead("log") > 1790
+    await engine.dispose()

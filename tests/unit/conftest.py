@@ -11,7 +11,7 @@ from shared.law import working_days
 @pytest.fixture
 def unpublished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Where a year's calendar may be put down; afterwards nobody knows of it."""
-    for name in ("_years", "_holidays", "_adjusted_workdays"):
+    for name in ("_years", "_holidays", "_adjusted_workdays", "_said"):
         monkeypatch.setattr(working_days, name, set(getattr(working_days, name)))
     yield tmp_path / "calendar.json"
     monkeypatch.undo()

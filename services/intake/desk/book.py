@@ -23,7 +23,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     Uuid,
@@ -32,6 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.law.working_days import local_date
 from shared.store.rows import RowSet, begun_in
+from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
 RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
@@ -95,9 +95,9 @@ class DeskBook:
     version = 4
 
     def __init__(self) -> None:
-        metadata = MetaData()
+        metadata = view_metadata()
         self.queue = Table(
-            "queue_v4",
+            f"queue_v{self.version}",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("number", Text, nullable=False),
@@ -107,11 +107,10 @@ class DeskBook:
             Column("handling_dept", Text, nullable=False),
             Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),
-            Index("queue_order_v4", "to_do", "rank", "received_on", "stream"),
-            schema="view",
+            Index(None, "to_do", "rank", "received_on", "stream"),
         )
         self.content = Table(
-            "content_v4",
+            f"content_v{self.version}",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("keys", ARRAY(Text), nullable=False),
@@ -120,33 +119,30 @@ class DeskBook:
             Column("text_grams", ARRAY(Text), nullable=False),
             Column("accused", LargeBinary, nullable=False),
             Column("allegations", LargeBinary, nullable=False),
-            Index("content_keys_v4", "keys", postgresql_using="gin"),
-            Index("content_text_v4", "text_grams", postgresql_using="gin"),
-            schema="view",
+            Index(None, "keys", postgresql_using="gin"),
+            Index(None, "text_grams", postgresql_using="gin"),
         )
         """What a complaint is found by, and what is shown of it to who may read it, as JSON ready to be
         sent."""
         self.terms = Table(
-            "terms_v4",
+            f"terms_v{self.version}",
             metadata,
             Column("term", Text, primary_key=True),
             Column("grams", ARRAY(Text), nullable=False),
-            Index("terms_grams_v4", "grams", postgresql_using="gin"),
-            schema="view",
+            Index(None, "grams", postgresql_using="gin"),
         )
         """Every name, unit and position once."""
         self.named = Table(
-            "named_v4",
+            f"named_v{self.version}",
             metadata,
             Column("term", Text, primary_key=True),
             Column("received_on", Date, primary_key=True),
             Column("stream", Uuid, primary_key=True),
-            schema="view",
         )
         """Under each of them its complaints, in the order in which they are shown: a page is read from the
         end, however many there are."""
         self.duplicates = Table(
-            "duplicates_v4",
+            f"duplicates_v{self.version}",
             metadata,
             Column("number", Text, primary_key=True),
             Column("organ", Text, nullable=False),
@@ -154,10 +150,9 @@ class DeskBook:
             Column("original", Uuid, nullable=False),
             Column("original_number", Text, nullable=False),
             Column("told", Boolean, nullable=False, index=True),
-            schema="view",
         )
         self.digests = Table(
-            "digests_v4",
+            f"digests_v{self.version}",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("version", Integer, primary_key=True),
@@ -166,10 +161,9 @@ class DeskBook:
             Column("count", Integer, nullable=False),
             Column("duplicates", ARRAY(Text), nullable=False),
             Column("originals", ARRAY(Text), nullable=False),
-            schema="view",
         )
         self.handovers = Table(
-            "handovers_v4",
+            f"handovers_v{self.version}",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("round", Integer, primary_key=True),
@@ -177,7 +171,6 @@ class DeskBook:
             Column("handling_dept", Text, nullable=False),
             Column("handed_on", Date, nullable=False),
             Column("position", BigInteger, nullable=False, index=True),
-            schema="view",
         )
         self.tables = [
             *(self.queue, self.content, self.terms, self.named),

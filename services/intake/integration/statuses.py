@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Table, Text, Uuid
 
 from services.intake.domain.integration import coarse
 from shared.store.rows import RowSet, begun_in
+from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
 
@@ -19,9 +20,9 @@ class StatusBook:
     version = 1
 
     def __init__(self) -> None:
-        self.metadata = MetaData()
+        self.metadata = view_metadata()
         self.statuses = Table(
-            "platform_status_v1",
+            f"platform_status_v{self.version}",
             self.metadata,
             Column("complaint", Uuid, primary_key=True),
             Column("platform", Text, nullable=False),
@@ -30,7 +31,6 @@ class StatusBook:
             Column("status", Text, nullable=False),
             Column("occurred_at", Text, nullable=False),
             Column("position", BigInteger, nullable=False, index=True),
-            schema="view",
         )
         self.tables = [self.statuses]
 

@@ -386,6 +386,24 @@ def test_r7_a_signed_form_names_who_signed(stage: Stage) -> None:
         stage.answer(actor=HANDLER, signed_form_hash=HASH)
 
 
+def test_87_a_published_year_that_is_amended_moves_what_runs(stage: Stage, unpublished: Path) -> None:
+    """A window was counted with certainty; then one of its days becomes a holiday. It is counted anew, once,
+    under the law by which it began (B52)."""
+    stage.day = date(2026, 9, 21)
+    stage.drafted(MEETING_PLAN)
+    stage.ask()
+    assert stage.due("ClarificationConsentRequested", "DL-15") == "2026-09-29"
+    assert stage.recompute() == []
+    unpublished.write_text('{"2026": {"2026-09-23": "HOLIDAY"}}')
+    load_years(str(unpublished))
+    assert stage.recompute() == ["DeadlineRecomputed"]
+    assert stage.due("DeadlineRecomputed", "DL-15") == "2026-09-30"
+    assert stage.replayed().clocks == stage.c.clocks
+    assert stage.recompute() == []
+    stage.answer()
+    assert stage.recompute() == [], "what is met runs no more"
+
+
 def test_87_r7_a_calendar_takes_no_day_from_the_subject(stage: Stage, unpublished: Path) -> None:
     """A weekend that has to be worked would end his window sooner than he was told; it does not."""
     stage.day = date(2026, 12, 31)

@@ -1,5 +1,6 @@
 """Periods in working days, days and months (§0.5, §8.7)."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from shared.law.working_days import (
     last_known_day,
     load_years,
     local_date,
+    may_have_moved,
     quarter_end_after,
+    said_from_file,
     subtract_working_days,
     working_days_left,
 )
@@ -71,11 +74,33 @@ def test_87_a_year_is_loaded_from_a_file(unpublished: Path) -> None:
     assert add_working_days(date(2027, 12, 30), 2).provisional
 
 
-def test_87_a_year_that_is_known_stays_as_it_is(unpublished: Path) -> None:
-    """Periods were counted by it, and are not counted again."""
-    unpublished.write_text('{"2026": {"2026-12-31": "HOLIDAY"}}')
+def test_87_a_published_year_is_amended(unpublished: Path) -> None:
+    """As the State Council did in 2019 and 2020: the days that are named change, and no other; which periods
+    they may have moved is known."""
+    assert not may_have_moved(date(2004, 1, 1), date(2030, 1, 1))
+    before = add_working_days(date(2026, 9, 28), 5)
+    changed = {"2026-09-30": "HOLIDAY", "2026-10-10": "HOLIDAY", "2026-10-11": "WORKDAY"}
+    unpublished.write_text(json.dumps({"2026": changed}))
     load_years(str(unpublished))
-    assert is_working_day(date(2026, 12, 31)) == (True, False)
+    days = ("2026-09-29", "2026-09-30", "2026-10-01", "2026-10-10", "2026-10-11")
+    assert [is_working_day(date.fromisoformat(day))[0] for day in days] == [True, False, False, False, True]
+    after = add_working_days(date(2026, 9, 28), 5)
+    assert (before, after) == (Due(date(2026, 10, 10)), Due(date(2026, 10, 12)))
+    assert said_from_file() == (date(2026, 9, 30), date(2026, 10, 11))
+    assert may_have_moved(date(2026, 9, 28), before.date)
+    assert not may_have_moved(date(2026, 10, 11), date(2026, 12, 31))
+    assert not may_have_moved(date(2026, 9, 1), date(2026, 9, 29))
+
+
+def test_87_a_notice_moves_days_of_the_year_before(unpublished: Path) -> None:
+    """That for 2019 made 29 December 2018 a working day; so have five others since."""
+    days = {"2026-12-26": "WORKDAY", "2027-01-01": "HOLIDAY", "2028-01-03": "HOLIDAY"}
+    unpublished.write_text(json.dumps({"2027": days}))
+    load_years(str(unpublished))
+    assert is_working_day(date(2026, 12, 26)) == (True, False)
+    assert add_working_days(date(2026, 12, 25), 5) == Due(date(2026, 12, 31))
+    assert is_working_day(date(2028, 1, 3)) == (False, True), "its own notice may still say otherwise"
+    assert last_known_day() == date(2027, 12, 31)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +109,8 @@ def test_87_a_year_that_is_known_stays_as_it_is(unpublished: Path) -> None:
         "",
         "[]",
         '{"2027": {}}',
-        '{"2027": {"2028-01-01": "HOLIDAY"}}',
+        '{"2027": {"2029-01-01": "HOLIDAY"}}',
+        '{"2027": {"2027-01-01": "HOLIDAY"}, "2028": {"2027-01-01": "WORKDAY"}}',
         '{"2027": {"2027-01-01": "holiday"}}',
         '{"2027": {"2027-02-30": "HOLIDAY"}}',
     ],

@@ -17,6 +17,7 @@ import pytest
 from deploy.local.datafolder import DataFolderInUse
 from deploy.local.process import ROOT, StartError, answers, free_port
 from deploy.local.stack import Stack
+from shared.store.mark import CannotTakeOver
 
 pytestmark = pytest.mark.external
 
@@ -132,6 +133,21 @@ async def test_a_later_start_finds_the_data_of_the_first(tmp_path: Path) -> None
     async with Stack(tmp_path, services=("audit",), package=TOY) as again:
         assert state(again, "audit")["starts"] == 2
         assert state(again, "audit")["streams"] == 2
+
+
+@pytest.mark.parametrize("mark", ["0", "999", None])
+def test_a_folder_of_another_version_is_refused_in_both_languages(tmp_path: Path, mark: str | None) -> None:
+    """Before anything is started in it, and nothing of it is changed."""
+    data = make(tmp_path).data
+    data.postgres.mkdir()
+    if mark is not None:
+        data.format.write_text(mark)
+    with pytest.raises(CannotTakeOver, match=r"本版本不能接手(.|\n)*cannot be taken over"):
+        make(tmp_path).start()
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "postgres"} | (
+        {"format"} if mark else set()
+    )
+    os.close(make(tmp_path).data.lock(patience=0))  # it is free
 
 
 def test_a_service_that_fails_to_start_is_quoted_and_nothing_is_left(tmp_path: Path) -> None:

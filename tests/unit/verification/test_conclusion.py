@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import date
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,8 @@ from services.verification.commands import (
     FindAllegation,
     ReturnReport,
 )
+from services.verification.domain.case import VerificationCase
+from shared.aggregate import Law
 from shared.contracts.common import Finding
 from shared.contracts.verification import (
     AllegationFound,
@@ -19,12 +25,16 @@ from shared.contracts.verification import (
     CaseClosed,
     SubstantiatedDispositionRecorded,
     VerificationConcluded,
+    VerificationExtended,
     VerificationReportReturned,
 )
+from shared.event import Event
+from shared.law.policy import Policy, load_policy
 from shared.law.working_days import local_date
 from tests.unit.verification.examples import (
     A1,
     A2,
+    APPROVED,
     APPROVED_TALK,
     B1,
     CONCLUDE,
@@ -35,10 +45,12 @@ from tests.unit.verification.examples import (
     NOW,
     NUMBER,
     OPENED,
+    PROPOSED,
     PROPOSED_TALK,
     REPORT,
     REPORTED,
     SIGNED,
+    STARTED,
     SUBMIT,
     TEAM,
     VERIFYING,
@@ -46,8 +58,9 @@ from tests.unit.verification.examples import (
     WU,
     ZHENG,
     found,
+    fresh_case,
 )
-from tests.unit.verification.gwt import LAW, Given, but
+from tests.unit.verification.gwt import LAW, Given, but, context, replay
 
 FIND = FindAllegation(allegation_id="a1", outcome="UNFOUNDED", reasoning="账目相符", evidence_refs=("E1",))
 
@@ -97,6 +110,46 @@ def test_dl11_runs_again_when_the_report_is_returned(given: Given) -> None:
     talked = (OPENED, PROPOSED_TALK, APPROVED_TALK, EVIDENCE, found(A1), found(A2), REPORT)
     story = given(*talked).when(ReturnReport(reason="再谈一次"), by=HEAD)
     assert story.case.pending_events[0].meta.deadlines == ()
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_b52_a_running_clock_keeps_its_law(tmp_path: Path, extended: bool) -> None:
+    """Two months and one more when it began; four and two since. Extended and returned it ends as it would
+    have, and says which law that is; a case that begins now has the new one."""
+    newer = replace(LAW, policy=policy_with(tmp_path, 4, 2))
+
+    def first_day(law: Law, *events: Event) -> VerificationCase:
+        case = replay(fresh_case(), OPENED, PROPOSED, APPROVED)
+        for event in events:
+            case.record(replace(context(), law=law), event)
+        return case
+
+    started = local_date(NOW)
+    longer = VerificationExtended(reason="案情复杂", started_on=started)
+    returned = VerificationReportReturned(
+        back_to="VERIFYING", reason="补充", started_on=started, deadline_extended=extended
+    )
+    case = first_day(LAW, STARTED)
+    for event in (*([longer] if extended else ()), REPORT, returned):
+        case.record(replace(context(), law=newer), event)
+    (clock,) = case.pending_events[-1].meta.deadlines
+    assert (clock.id, clock.due) == ("DL-11", "2022-06-01" if extended else "2022-05-01")
+    assert (clock.length, clock.extension, clock.policy) == (2, 1, LAW.policy.label)
+    (clock,) = first_day(newer, STARTED).pending_events[-1].meta.deadlines
+    assert (clock.due, clock.length, clock.extension, clock.policy) == ("2022-07-01", 4, 2, "")
+
+
+def policy_with(tmp_path: Path, months: int, extension: int) -> Policy:
+    """Another policy document, of which the time of a preliminary verification differs."""
+    document = json.loads(files("shared.law").joinpath("policy.json").read_bytes())
+    document["version"] = "2026.2"
+    document["parameters"] |= {
+        "preliminary_verification.months": months,
+        "preliminary_verification.extension_months": extension,
+    }
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return load_policy(path)
 
 
 def test_a61_a_returned_report_goes_back_to_the_team(given: Given) -> None:
