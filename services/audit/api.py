@@ -131,7 +131,7 @@ class Replays:
         """Every stream of the case as it stood on a day. By recorded time each is, byte for byte, what its
         own service answered then."""
         token = await auditor(self.face, request)
-        replay, receipt, rows = await self._replay(request, token, "state", _by(request), _whole)
+        replay, receipt, rows = await self._replay(request, token, "state", _by(request), _streams)
         told = self._of_cases(replay, _not_too_many(rows))
         views = states(told, replay.as_of, replay.by)
         body = {**replay.told(), "streams": list(views.values())}
@@ -144,7 +144,7 @@ class Replays:
         if begin is None or (end is not None and end < begin):
             refuse("E_SCHEMA", "§6.6", field="from", reason="needed, and not after `to`")
         replay, receipt, rows = await self._replay(
-            request, token, "difference", _by(request), _whole, as_of=end, since=begin
+            request, token, "difference", _by(request), _streams, as_of=end, since=begin
         )
         told = self._of_cases(replay, _not_too_many(rows))
         numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
@@ -153,7 +153,7 @@ class Replays:
             **replay.told(),
             "from": begin,
             "to": end,
-            "events": [self._entry(row, numbers[row["stream"]]) for row in rows if row[time] > begin],
+            "events": [self._entry(row, numbers[row["stream"]]) for row in rows if row[time] > begin and (end is None or row[time] <= end)],
             "streams": difference(states(told, begin, replay.by), states(told, end, replay.by)),
         }
         return json_response(body, headers=_receipt(receipt))
@@ -306,7 +306,14 @@ async def auditor(face: Face, request: Request) -> Token:
 
 
 async def _whole(session: Session, replay: Replay) -> list[Any]:
+    """What was known, or had happened, by the day asked for."""
     return await session.rows(replay.streams, replay.as_of, replay.by, limit=WHOLE_MAX + 1)
+
+
+async def _streams(session: Session, replay: Replay) -> list[Any]:
+    """What states are made of: by occurred time that is whole streams (`timeline.states`)."""
+    as_of = replay.as_of if replay.by == "recorded" else None
+    return await session.rows(replay.streams, as_of, replay.by, limit=WHOLE_MAX + 1)
 
 
 def _not_too_many(rows: list[Any]) -> list[Any]:

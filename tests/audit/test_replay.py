@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
@@ -14,9 +14,21 @@ import pytest
 from services.audit.access import Access, AccessLog, first_broken
 from shared.bus.envelope import content
 from shared.clock import SystemClock
+from shared.contracts import intake
+from shared.event import Event
 from shared.view import fold_view
 from tests.audit.conftest import Audit
-from tests.audit.world import CANARY, CITY, COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, World
+from tests.audit.world import (
+    CANARY,
+    CITY,
+    COUNTY,
+    MORNING,
+    OTHER_COUNTY,
+    TOWNSHIP,
+    World,
+    accused,
+    allegation,
+)
 from tests.servers import Database
 
 FIRST = "/v1/cases/XF-990102100-2022-000001"
@@ -324,3 +336,35 @@ async def test_the_openapi_document_names_every_parameter(audit: Audit) -> None:
         "limit",
         "cursor",
     }
+
+
+async def test_b51_by_occurrence_a_case_stands_where_its_steps_had_led(audit: Audit, world: World) -> None:
+    """What was entered late and leads nowhere carries no later state back to its day, and a note that
+    happened last takes the case back to no earlier one."""
+    log, id, hour = world.intake, uuid4(), timedelta(hours=1)
+    start = MORNING + timedelta(days=200)
+
+    def record(event: Event, at: int, occurred: int) -> None:
+        log.record(event, id, at=start + at * hour, occurred=start + occurred * hour, correlation=id)
+
+    listed = intake.AllegationsListed(
+        accused=(accused("s-9"),), allegations=(allegation("s-9"),), approved_by="p-head"
+    )
+    record(world.received(TOWNSHIP, date(2022, 9, 17)), 0, 0)
+    record(listed, 5, 5)
+    record(world.numbered("XF-990102100-2022-000009"), 6, 3)
+    record(listed, 7, 1)
+    await audit.take_in(log, world.verification)
+
+    async def stands(at: int | None, by: str = "occurred") -> tuple[str, int]:
+        day = {} if at is None else {"as_of": (start + at * hour).isoformat()}
+        answer = await audit.get("/v1/cases/XF-990102100-2022-000009/state", by=by, **day)
+        (stream,) = answer.json()["streams"]
+        return stream["state"], stream["version"]
+
+    states = [await stands(None), await stands(2), await stands(3), await stands(4)]
+    assert states == [("REGISTERED", 4), ("RECEIVED", 2), ("REGISTERED", 3), ("REGISTERED", 3)]
+    assert await stands(None, "recorded") == ("REGISTERED", 4)
+    span = {"from": (start + hour).isoformat(), "to": (start + 3 * hour).isoformat(), "by": "occurred"}
+    answer = await audit.get("/v1/cases/XF-990102100-2022-000009/difference", **span)
+    assert [event["type"] for event in answer.json()["events"]] == ["ComplaintRegistered"]
