@@ -153,7 +153,11 @@ class Replays:
             **replay.told(),
             "from": begin,
             "to": end,
-            "events": [self._entry(row, numbers[row["stream"]]) for row in rows if row[time] > begin and (end is None or row[time] <= end)],
+            "events": [
+                self._entry(row, numbers[row["stream"]])
+                for row in rows
+                if row[time] > begin and (end is None or row[time] <= end)
+            ],
             "streams": difference(states(told, begin, replay.by), states(told, end, replay.by)),
         }
         return json_response(body, headers=_receipt(receipt))

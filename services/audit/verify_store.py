@@ -38,11 +38,13 @@ SAME, CHANGED, UNREADABLE = 0, 1, 2
 _STORE = """
     SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic,
         recorded_at, sha256(state) AS state_digest, content_digest, 'SHA-256' AS algorithm,
+        event_id, correlation_id,
         CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS state
     FROM {service}_events ORDER BY notification_id
     """
 _LEDGER = """
-    SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm
+    SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm,
+        event_id, correlation_id
     FROM ledger WHERE service = $1 ORDER BY position
     """
 Kind = Literal["altered", "moved", "deleted", "truncated", "added"]
@@ -56,7 +58,8 @@ WORDS: dict[Kind, tuple[str, str]] = {
 
 
 class Row(NamedTuple):
-    """What a leaf is made of."""
+    """What a leaf is made of, and the columns beside it by which a service looks events up: they stand
+    sealed in the state, and were published with it."""
 
     position: int
     stream: UUID
@@ -66,6 +69,8 @@ class Row(NamedTuple):
     state_digest: bytes
     content_digest: bytes
     algorithm: str
+    event_id: UUID
+    correlation_id: UUID
 
     @property
     def identity(self) -> tuple[UUID, int]:
