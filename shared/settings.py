@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.suites import INTERNATIONAL, Suite, suite_named
 
 OUTGOING = "ZM_OUTGOING_"
+STORE = "ZM_STORE_URL_"
+CHECKPOINT = "checkpoint-"
+"""With this begin the kinds of message that are places for audit's checkpoints."""
+
+
+AUDIT = "audit"
+PUBLISHERS = ("intake", "verification", "clarification", "followup")
+"""The services whose events audit takes in and whose stores it watches."""
 
 
 class UnsafeForProduction(SystemExit):
@@ -40,6 +49,10 @@ class Settings:
     """Where messages of a kind go: a URL, or `files`; from ZM_OUTGOING_<KIND>."""
     outgoing_dir: Path
     """Where `files` are written."""
+    stores: dict[str, str]
+    """The services' stores, which audit holds against its evidence; from ZM_STORE_URL_<SERVICE>."""
+    log_origin: str
+    """How this installation names its logs (C2SP tlog-checkpoint: no other has the same)."""
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
     suite: Suite
@@ -87,6 +100,10 @@ class Settings:
                 if name.startswith(OUTGOING) and name != "ZM_OUTGOING_DIR"
             },
             outgoing_dir=Path(e.get("ZM_OUTGOING_DIR", "outgoing")),
+            stores={
+                name.removeprefix(STORE).lower(): value for name, value in e.items() if name.startswith(STORE)
+            },
+            log_origin=e.get("ZM_LOG_ORIGIN", ""),
             vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
             suite=_suite(e.get("ZM_SUITE", INTERNATIONAL.name)),
             contacts_file=e.get("ZM_CONTACTS_FILE", ""),
@@ -122,8 +139,30 @@ class Settings:
                 problems.append(f"ZM_OUTGOING for {kind}: files are for development, and a URL needs TLS")
         if env.get("ZM_FAILPOINT"):
             problems.append("ZM_FAILPOINT: failpoints are for tests")
+        if self.service == AUDIT:
+            problems += self._guards_missing()
         if problems:
             raise UnsafeForProduction("refusing to start in production:\n  " + "\n  ".join(problems))
+
+    def _guards_missing(self) -> list[str]:
+        """What an audit lacks without which its evidence would have nobody to guard it."""
+        problems = []
+        if not self.log_origin:
+            problems.append("ZM_LOG_ORIGIN: every installation names its logs after itself")
+        if len({urlsplit(self.outgoing[kind]).hostname for kind in self.checkpoint_places}) < 2:
+            problems.append("ZM_OUTGOING_CHECKPOINT_…: checkpoints are kept at two places outside at least")
+        missing = sorted(set(PUBLISHERS) - self.stores.keys())
+        if missing:
+            problems.append(
+                f"ZM_STORE_URL_… of {', '.join(missing)}: nobody holds these stores against evidence"
+            )
+        return problems
+
+    @property
+    def checkpoint_places(self) -> list[str]:
+        """The kinds of message by which audit's checkpoints leave the machine; two files in development."""
+        named = sorted(kind for kind in self.outgoing if kind.startswith(CHECKPOINT))
+        return named if named or self.production else [f"{CHECKPOINT}superior", f"{CHECKPOINT}timestamp"]
 
     def way_out(self, kind: str) -> str:
         """Where messages of a kind go. "": nobody has said so in production, and they wait until he does."""

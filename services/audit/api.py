@@ -24,7 +24,7 @@ from services.audit.access import Access, AccessLog
 from services.audit.bundle import Withhold, bundle_of
 from services.audit.cases import BYS, Cases, Found, Session
 from services.audit.proof import HistoryChanged, Trees
-from services.audit.tables import PUBLISHERS
+from services.audit.tables import LOGS, PUBLISHERS
 from services.audit.timeline import (
     ORDER,
     By,
@@ -47,7 +47,7 @@ from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
 from shared.view import VIEW
 from shared.web.commands import Face
-from shared.web.describe import Schema, answer, array, describe, in_path, in_query
+from shared.web.describe import Schema, answer, array, describe, in_path, in_query, page, whole
 from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
@@ -253,8 +253,8 @@ class Replays:
 
 
 class Logs:
-    """The routes of the logs. Checkpoints hold no personal data, but their size tells when something was
-    recorded: any token of the staff may have them, and nobody from outside (SEC-1)."""
+    """The routes of the logs. Checkpoints hold no personal data, but their size tells how much was recorded
+    in an hour: any token of the staff may have them, and nobody from outside (SEC-1)."""
 
     def __init__(self, face: Face, trees: Trees, verifier_keys: Sequence[str]) -> None:
         self.face = face
@@ -267,18 +267,28 @@ class Logs:
         return Response(self._keys, media_type="text/plain")
 
     async def checkpoint(self, request: Request) -> Response:
-        """The signed state of a service's log now (C2SP tlog-checkpoint)."""
+        """The signed state of a log at the end of the last hour (C2SP tlog-checkpoint); before the first hour
+        is over, that of the empty log."""
+        await self._staff(request)
+        return Response(await self.trees.shown(_log(request)), media_type="text/plain")
+
+    async def checkpoints(self, request: Request) -> Response:
+        """The checkpoints at the end of each hour in which one was signed, the newest first: to find the one
+        that somebody was given, or to follow a log from then on."""
+        await self._staff(request)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        rows = await self.trees.listed(_log(request), _instant(request, "before"), limit)
+        more = len(rows) == limit
+        return json_response({"items": rows, "next": rows[-1]["hour"] if more else None})
+
+    async def _staff(self, request: Request) -> None:
         if (await self.face.token(request)).roles & OUTSIDE_ORGANS:
             refuse("E_FORBIDDEN_ROLE", "SEC-1")
-        try:
-            return Response(await self.trees.checkpoint(_service(request)), media_type="text/plain")
-        except HistoryChanged:
-            refuse("E_UNAVAILABLE")
 
     async def inclusion(self, request: Request) -> Response:
         """Proof that the event at a position stands in the log of a size (RFC 9162 §2.1.3)."""
         await auditor(self.face, request)
-        service = _service(request)
+        service = _log(request)
         now = await self.trees.size(service)
         size = page_number(request.query_params.get("size"), "size", now, now)
         position = page_number(_needed(request, "position"), "position", 0, size)
@@ -290,12 +300,33 @@ class Logs:
     async def consistency(self, request: Request) -> Response:
         """Proof that a log of one size continues the log of an earlier one (RFC 9162 §2.1.4)."""
         await auditor(self.face, request)
-        service = _service(request)
+        service = _log(request)
         now = await self.trees.size(service)
         new = page_number(request.query_params.get("to"), "to", now, now)
         old = page_number(_needed(request, "from"), "from", 0, new)
         proof = await self.trees.consistency(service, old, new)
-        return json_response({"from": old, "to": new, "consistency": _hashes(proof)})
+        told = {"service": service, "from": old, "to": new, "consistency": _hashes(proof)}
+        return json_response(told)
+
+
+class Supervision:
+    """What internal supervision is told by audit."""
+
+    def __init__(self, face: Face, access: AccessLog, organs: OrganTree) -> None:
+        self.face = face
+        self.access = access
+        self.organs = organs
+
+    async def bulk_readings(self, request: Request) -> Response:
+        """Who within the organ and its descendants was shown more than twenty different cases within an hour,
+        by all services and by audit together (SEC-9), the newest alert first."""
+        token = await self.face.token(request)
+        if roles.INTERNAL_SUPERVISOR not in token.roles or token.organ not in self.organs:
+            refuse("E_FORBIDDEN_ROLE", "SEC-9", allowed=[roles.INTERNAL_SUPERVISOR])
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
+        rows = await self.access.alerts(token.organ, before, limit)
+        return json_response({"items": rows, "next": rows[-1]["record"] if len(rows) == limit else None})
 
 
 async def auditor(face: Face, request: Request) -> Token:
@@ -371,11 +402,11 @@ def _instant(request: Request, field: str) -> datetime | None:
         refuse("E_SCHEMA", "§0.5", field=field, reason="out of range")
 
 
-def _service(request: Request) -> str:
-    service: str = request.path_params["service"]
-    if service not in PUBLISHERS:
+def _log(request: Request) -> str:
+    name: str = request.path_params["service"]
+    if name not in LOGS:
         refuse("E_NOT_FOUND")
-    return service
+    return name
 
 
 def _as_cursor(row: Any, by: By) -> str:
@@ -425,10 +456,10 @@ def _hashes(proof: Sequence[bytes]) -> list[str]:
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
+def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervision) -> None:
     """Adds every route with its parameters, so that the OpenAPI document tells what may be asked."""
     case = [in_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
-    service = [in_path("service", "A publishing service.", enum=list(PUBLISHERS))]
+    service = [in_path("service", "A log: of a publishing service, or of accesses.", enum=list(LOGS))]
     by = in_query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
     as_of = in_query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
     subject = in_query(
@@ -462,10 +493,39 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
     replay("state", replays.state, "State", asked, told_with(streams=array(VIEW)))
     replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
     replay("bundle", replays.bundle, "Bundle", [*asked, withhold], {"type": "object"})
+    add(
+        "/v1/bulk-readings",
+        supervision.bulk_readings,
+        "BulkReadings",
+        "supervision",
+        [whole("before", "`next` of the page before."), limit],
+        answer=page(
+            answer(
+                record=WHOLE,
+                who=TEXT,
+                role=TEXT,
+                organ=TEXT,
+                objects=WHOLE,
+                at={"type": "string", "format": "date-time"},
+            )
+        ),
+    )
     add("/v1/logs/key", logs.key, "LogKeys", "proof", [], answer=TEXT, media_type="text/plain")
     log = "/v1/logs/{service}"
     checkpoint = {"answer": TEXT, "media_type": "text/plain"}
     add(f"{log}/checkpoint", logs.checkpoint, "Checkpoint", "proof", service, **checkpoint)
+    before = in_query("before", "Of hours before this one.", format="date-time")
+    add(
+        f"{log}/checkpoints",
+        logs.checkpoints,
+        "Checkpoints",
+        "proof",
+        [*service, before, limit],
+        answer=page(
+            answer(hour={"type": "string", "format": "date-time"}, size=WHOLE, note=TEXT),
+            {"type": ["string", "null"], "format": "date-time"},
+        ),
+    )
     add(
         f"{log}/proof/inclusion",
         logs.inclusion,
@@ -480,7 +540,7 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
         "ConsistencyProof",
         "proof",
         [*service, old, new],
-        answer=answer({"from": WHOLE}, to=WHOLE, consistency=array(TEXT)),
+        answer=answer({"from": WHOLE}, service=TEXT, to=WHOLE, consistency=array(TEXT)),
     )
 
 

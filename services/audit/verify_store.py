@@ -40,7 +40,8 @@ _STORE = """
         recorded_at, sha256(state) AS state_digest, content_digest, 'SHA-256' AS algorithm,
         event_id, correlation_id,
         CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS state
-    FROM {service}_events ORDER BY notification_id
+    FROM {service}_events WHERE notification_id > {after} AND notification_id <= {last}
+    ORDER BY notification_id
     """
 _LEDGER = """
     SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm,
@@ -181,7 +182,7 @@ async def verify_store(
     The store is read first; then audit gets `patience` seconds to receive what is under way. What it
     still has not seen then was never published.
     """
-    store = await _read(store_url, _STORE.format(service=_known(service), sm=SM.number))
+    store = await _read(store_url, store_query(service))
     last = max((row.position for row in store), default=0)
     connection = await asyncpg.connect(_plain(audit_url), server_settings={"search_path": schema})
     try:
@@ -198,7 +199,7 @@ async def verify_store(
 
 async def verify_checkpoint(service: str, store_url: str, checkpoint: Checkpoint) -> Comparison:
     """Whether the first events of a store are those that a checkpoint was signed over."""
-    store = await _read(store_url, _STORE.format(service=_known(service), sm=SM.number))
+    store = await _read(store_url, store_query(service))
     first = [row for row in store if row.position <= checkpoint.size]
     return Comparison(service, checkpoint.size, len(first), checkpoint.root, _root(service, first))
 
@@ -208,7 +209,7 @@ async def _received(
 ) -> list[Row]:
     until = asyncio.get_running_loop().time() + patience
     while True:
-        rows = [_row(row) for row in await connection.fetch(_LEDGER, service)]
+        rows = [row_of(row) for row in await connection.fetch(_LEDGER, service)]
         if (rows and rows[-1].position >= last) or asyncio.get_running_loop().time() >= until:
             return rows
         await asyncio.sleep(0.2)
@@ -223,12 +224,18 @@ async def _stream(url: str, query: str) -> AsyncIterator[Row]:
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             async for row in connection.cursor(query, prefetch=1000):
-                yield _row(row)
+                yield row_of(row)
     finally:
         await connection.close()
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def store_query(service: str, after: str = "-9223372036854775808", last: str = "9223372036854775807") -> str:
+    """Reads a service's rows as far as leaves and lookups go, between two positions."""
+    return _STORE.format(service=_known(service), sm=SM.number, after=after, last=last)
+
+
+def row_of(row: Mapping[str, Any]) -> Row:
+    """A row of a store or of the ledger; of a state under SM4 the digest is made here."""
     found = Row(*(row[name] for name in Row._fields))
     state = row.get("state")
     if state is None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from services.audit.main import build
+from services.audit.tables import LOGS
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.encoding import from_base64
 from shared.evidence.merkle import verify_consistency, verify_inclusion
 from shared.evidence.note import VerifierKey
 from shared.evidence.verify import main as verify
 from shared.evidence.verify import verify_bundle
-from tests.audit.conftest import Audit
+from shared.settings import Settings
+from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_take_in import leaves_of, reference_root
-from tests.audit.world import CANARY, OTHER_COUNTY, World
+from tests.audit.world import CANARY, COUNTY, OTHER_COUNTY, World
+from tests.store.conftest import StepClock
 
 BUNDLE = "/v1/cases/XF-990102100-2022-000001/bundle"
 
@@ -26,14 +33,80 @@ async def keys(audit: Audit) -> list[VerifierKey]:
     return [VerifierKey.parse(line) for line in text.splitlines()]
 
 
-async def test_a_checkpoint_is_for_any_token(told: Audit, world: World) -> None:
-    """It holds no personal data; its root is the one that anybody can compute."""
-    answer = await told.get("/v1/logs/intake/checkpoint", role="handler")
-    assert answer.headers["content-type"].startswith("text/plain")
-    signed = parse_and_verify(answer.text, *await keys(told))
-    assert (signed.origin, signed.size) == ("zhengming/intake", len(world.intake.entries))
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock(told: Audit, monkeypatch: pytest.MonkeyPatch) -> StepClock:
+    """Audit's clock, half an hour after noon."""
+    clock = StepClock(datetime(2022, 9, 1, 12, 30, tzinfo=UTC))
+    monkeypatch.setattr(told.parts.trees, "_clock", clock)
+    return clock
+
+
+async def test_sec1_what_is_shown_of_a_log_moves_once_an_hour(
+    told: Audit, world: World, clock: StepClock
+) -> None:
+    """However often somebody asks, and whoever has a bundle made in between: shown is the last checkpoint of
+    an hour that is over, to any token of the staff."""
+
+    async def shown() -> str:
+        answer = await told.get("/v1/logs/intake/checkpoint", role="handler")
+        assert answer.headers["content-type"].startswith("text/plain")
+        return answer.text
+
+    assert parse_and_verify(await shown(), *await keys(told)).size == 0
+    first = await told.parts.trees.checkpoint("intake")
+    size = len(world.intake.entries)
+    world.intake.record(
+        world.numbered("XF-990101-2022-000002"), world.foreign, at=clock.instant, correlation=world.foreign
+    )
+    await told.take_in(world.intake)
+    assert (await told.get(BUNDLE)).status_code == 200
+    assert parse_and_verify(await shown(), *await keys(told)).size == 0
+    clock.instant += HOUR
+    signed = parse_and_verify(await shown(), *await keys(told))
+    assert (signed.origin, signed.size) == ("zhengming/intake", size + 1)
     assert signed.root == reference_root(world.intake)
-    assert (await told.get("/v1/logs/intake/checkpoint")).text == answer.text
+    assert signed.signed_at == clock.instant - HOUR
+    assert first != await shown()
+
+
+async def test_old_checkpoints_are_listed_by_the_hour(told: Audit, clock: StepClock) -> None:
+    """The newest first, from page to page; an hour that goes on is not among them."""
+    begin = clock.instant
+    for _ in range(4):
+        await told.parts.trees.checkpoint("intake")
+        clock.instant += HOUR
+    clock.instant -= HOUR
+    hours, before = list[str](), dict[str, str]()
+    while True:
+        body = (await told.get("/v1/logs/intake/checkpoints", role="handler", limit="2", **before)).json()
+        hours += [item["hour"] for item in body["items"]]
+        for item in body["items"]:
+            assert parse_and_verify(item["note"], *await keys(told)).size == item["size"]
+        if body["next"] is None:
+            break
+        before = {"before": body["next"]}
+    assert [datetime.fromisoformat(hour) for hour in hours] == [
+        (begin + n * HOUR).replace(minute=0) for n in (2, 1, 0)
+    ]
+    refused = await told.get("/v1/logs/intake/checkpoints", role="subject_mobile")
+    assert (refused.status_code, refused.json()["rule"]) == (403, "SEC-1")
+
+
+async def test_a_log_is_named_after_its_installation(settings: Settings) -> None:
+    """No two have the same, so a note of one is none of the other."""
+    app, parts = build(replace(settings, log_origin="zm.example.org"), KnownPeople())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
+        headers = {"authorization": f"Bearer handler {COUNTY}"}
+        note = (await client.get("/v1/logs/intake/checkpoint", headers=headers)).text
+        key = (await client.get("/v1/logs/key", headers=headers)).text
+    await parts.close()
+    known = [VerifierKey.parse(line) for line in key.splitlines()]
+    assert [k.name for k in known] == [f"zm.example.org/{log}" for log in LOGS]
+    assert parse_and_verify(note, *known).origin == "zm.example.org/intake"
 
 
 @pytest.mark.parametrize("role", ["subject_mobile", "unit_contact"])

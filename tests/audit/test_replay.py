@@ -7,11 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import orjson
 import pytest
 
-from services.audit.access import Access, AccessLog, first_broken
+from services.audit.access import Access, AccessLog
 from shared.bus.envelope import content
 from shared.clock import SystemClock
 from shared.contracts import intake
@@ -29,7 +28,6 @@ from tests.audit.world import (
     accused,
     allegation,
 )
-from tests.servers import Database
 
 FIRST = "/v1/cases/XF-990102100-2022-000001"
 SECOND = "/v1/cases/XF-990102100-2022-000002"
@@ -220,7 +218,7 @@ async def test_without_a_token_nothing(told: Audit) -> None:
 
 
 async def test_66_every_replay_is_recorded(told: Audit) -> None:
-    """The next timeline counts the one before; refusals stand in the chained log with their true code."""
+    """The next timeline counts the one before; refusals stand in the log with their true code."""
     await timeline(told)
     await told.get(f"{FIRST}/state", organ=OTHER_COUNTY)
     answer = await told.get(f"{FIRST}/timeline")
@@ -238,7 +236,7 @@ async def test_66_every_replay_is_recorded(told: Audit) -> None:
         ("timeline", "ok"),
     ]
     assert rows[2].hash.hex() == hash_
-    assert await first_broken(told.parts.engine) is None
+    assert await told.parts.guard.check_access() == []
 
 
 async def test_readings_are_counted_as_of_a_day(told: Audit) -> None:
@@ -252,28 +250,15 @@ async def test_readings_are_counted_as_of_a_day(told: Audit) -> None:
     assert now["p-head"] == then["p-head"]
 
 
-async def test_many_processes_write_one_chain(told: Audit) -> None:
-    """Each chains to the last record, whoever wrote it; none is lost, and the totals agree."""
+async def test_many_processes_write_one_log(told: Audit) -> None:
+    """Each comes after the last record, whoever wrote it; none is lost, and the totals agree."""
     logs = [AccessLog(told.parts.engine, SystemClock()) for _ in range(3)]
     access = Access(who="p", role="auditor", organ=COUNTY, action="state", object="XF", about=UUID(int=1))
     receipts = await asyncio.gather(*(log.add(access) for _ in range(20) for log in logs))
     assert sorted(int(receipt.partition(":")[0]) for receipt in receipts) == list(range(1, 61))
-    assert await first_broken(told.parts.engine) is None
+    assert await told.parts.guard.check_access() == []
     async with told.parts.engine.connect() as connection:
         assert (await connection.exec_driver_sql("SELECT count FROM replayed")).scalar_one() == 60
-
-
-async def test_a_changed_record_breaks_the_chain(told: Audit, database: Database) -> None:
-    """From its place on, whoever changed it."""
-    for _ in range(3):
-        await timeline(told)
-    connection = await asyncpg.connect(database.plain_admin_url)
-    try:
-        await connection.execute("ALTER TABLE access_log DISABLE TRIGGER ALL")
-        await connection.execute("UPDATE access_log SET who = 'p-nobody' WHERE id = 2")
-    finally:
-        await connection.close()
-    assert await first_broken(told.parts.engine) == 2
 
 
 # --- Bad input ---
