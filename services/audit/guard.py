@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -138,10 +139,11 @@ class Guard:
         found += await self._signatures(ACCESS)
         return found[:MOST_NAMED]
 
-    async def check_kept(self, kept: bytes) -> list[str]:
+    async def check_kept(self, file: Path) -> list[str]:
         """What somebody outside has kept, a signed note or a message of `services.audit.outside`, against the
         trees as they are. Raises ValueError for what is neither."""
         found = []
+        kept = await asyncio.to_thread(file.read_bytes)
         notes = {"": kept.decode()}
         if kept.lstrip().startswith(b"{"):
             message = orjson.loads(kept)

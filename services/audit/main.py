@@ -386,7 +386,7 @@ async def _check(settings: Settings, kept: Sequence[Path]) -> int:
     parts = make_parts(settings, CollectorRegistry())
     looks = {"access log": parts.guard.check_access()}
     looks |= {service: parts.guard.check_store(service) for service in parts.guard.stores}
-    looks |= {file.name: parts.guard.check_kept(await asyncio.to_thread(file.read_bytes)) for file in kept}
+    looks |= {file.name: parts.guard.check_kept(file) for file in kept}
     status = 0
     try:
         for part, look in looks.items():

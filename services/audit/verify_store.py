@@ -39,7 +39,7 @@ _STORE = """
     SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic,
         recorded_at, sha256(state) AS state_digest, content_digest, 'SHA-256' AS algorithm,
         event_id, correlation_id,
-        CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS state
+        CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS sm_state
     FROM {service}_events WHERE notification_id > {after} AND notification_id <= {last}
     ORDER BY notification_id
     """
@@ -237,7 +237,7 @@ def store_query(service: str, after: str = "-9223372036854775808", last: str = "
 def row_of(row: Mapping[str, Any]) -> Row:
     """A row of a store or of the ledger; of a state under SM4 the digest is made here."""
     found = Row(*(row[name] for name in Row._fields))
-    state = row.get("state")
+    state = row.get("sm_state")
     if state is None:
         return found
     return found._replace(state_digest=SM.digest.of(state), algorithm=SM.digest)
