@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.audit.access import Access, AccessLog
-from services.audit.bundle import Withhold, bundle_of
+from services.audit.bundle import Audience, Withhold, bundle_of, told_to
 from services.audit.cases import BYS, Cases, Found, Session
 from services.audit.proof import HistoryChanged, Trees
 from services.audit.tables import LOGS, PUBLISHERS
@@ -57,7 +57,13 @@ WHOLE_MAX = 20_000
 NUMBER = re.compile(r"^[A-Z]{2}-\d{2,12}-\d{4}-\d{1,12}$", re.ASCII)
 SUBJECT = re.compile(r"^[\w.:/#-]{1,120}$")
 T = TypeVar("T")
-Action = Literal["timeline", "state", "difference", "bundle"]
+Action = Literal["timeline", "state", "difference", "bundle", "bundle-court", "bundle-subject"]
+
+BUNDLES: dict[Audience, Action] = {
+    "superior": "bundle",
+    "court": "bundle-court",
+    "subject": "bundle-subject",
+}
 
 
 class ReadingFace(Face):
@@ -165,15 +171,29 @@ class Replays:
     async def bundle(self, request: Request) -> Response:
         """The case as a bundle of evidence, to be checked offline by `python -m shared.evidence.verify`.
 
-        `withhold=L2` (the default) proves confidential events without showing them.
+        For the `superior` organ it is the whole case: `withhold=L2` (the default) proves confidential events
+        without showing them. For a `court` and for the cleared `subject` it holds what was agreed, decided
+        and done in the clarification of this subject, who must be named, and tells neither day, channel nor
+        number of reports (SEC-1).
         """
         token = await auditor(self.face, request)
+        audience: Audience = _one_of(request, "audience", get_args(Audience), "superior")
         withhold: Withhold = _one_of(request, "withhold", get_args(Withhold), "L2")
-        _, receipt, rows = await self._replay(request, token, "bundle", _by(request), _whole)
+        if audience != "superior":
+            withhold = "none"
+            for name, given in (("subject", True), ("withhold", False)):
+                if (name in request.query_params) != given:
+                    refuse(
+                        "E_SCHEMA", "SEC-1", field=name, reason="needed" if given else "not for this audience"
+                    )
+        replay, receipt, rows = await self._replay(request, token, BUNDLES[audience], _by(request), _whole)
+        rows = told_to(audience, _not_too_many(rows), replay.streams)
         if not rows:
-            refuse("E_SCHEMA", "§6.6", field="as_of", reason="nothing was known of the case by then")
+            refuse(
+                "E_SCHEMA", "§6.6", field="as_of", reason="by then there was nothing to be told of the case"
+            )
         try:
-            bundle, unproved = await bundle_of(self.cases, self.trees, _not_too_many(rows), withhold)
+            bundle, unproved = await bundle_of(self.cases, self.trees, rows, withhold)
         except HistoryChanged:
             refuse("E_UNAVAILABLE")
         if not bundle.entries:
@@ -469,7 +489,10 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervis
     cursor = in_query("cursor", "`next` of the page before.")
     since = in_query("from", "After this instant.", required=True, format="date-time")
     to = in_query("to", "Up to this instant; now, if left out.", format="date-time")
-    withhold = in_query("withhold", "What is proved without being shown.", enum=list(get_args(Withhold)))
+    audience = in_query("audience", "For whom it is made.", enum=list(get_args(Audience)))
+    withhold = in_query(
+        "withhold", "What a superior organ is proved without being shown.", enum=list(get_args(Withhold))
+    )
     position = in_query("position", "Of the event in its log.", required=True, type="integer", minimum=1)
     size = in_query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0)
     old = in_query("from", "The earlier size.", required=True, type="integer", minimum=0)
@@ -492,7 +515,7 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervis
     replay("timeline", replays.timeline, "Timeline", [*asked, limit, cursor], TIMELINE)
     replay("state", replays.state, "State", asked, told_with(streams=array(VIEW)))
     replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
-    replay("bundle", replays.bundle, "Bundle", [*asked, withhold], {"type": "object"})
+    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], {"type": "object"})
     add(
         "/v1/bulk-readings",
         supervision.bulk_readings,

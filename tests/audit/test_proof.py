@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from services.audit.bundle import TOLD, Audience
 from services.audit.main import build
 from services.audit.tables import LOGS
+from shared.event import event_class
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.encoding import from_base64
 from shared.evidence.merkle import verify_consistency, verify_inclusion
@@ -22,7 +25,7 @@ from shared.evidence.verify import verify_bundle
 from shared.settings import Settings
 from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_take_in import leaves_of, reference_root
-from tests.audit.world import CANARY, COUNTY, OTHER_COUNTY, World
+from tests.audit.world import CANARY, COUNTY, OTHER_COUNTY, TOWNSHIP, Producer, World, accused
 from tests.store.conftest import StepClock
 
 BUNDLE = "/v1/cases/XF-990102100-2022-000001/bundle"
@@ -228,3 +231,132 @@ async def test_a_tampered_bundle_fails(told: Audit) -> None:
 
 async def test_a_bundle_stays_within_jurisdiction(told: Audit) -> None:
     assert (await told.get(BUNDLE, organ=OTHER_COUNTY, withhold="none")).status_code == 404
+
+
+# --- For whom a bundle is made ---
+
+
+def a_clarification(begin: datetime, case: UUID) -> Producer:
+    """What clarification recorded about one subject, and beside it: a report of retaliation is open."""
+    log, stream, watch = Producer("clarification"), uuid4(), uuid4()
+    person = accused("s-2", "李虚白")
+    of_both = {"round": 1, "text_hash": "t" * 64}
+    asked = of_both | {"forms": ("WRITTEN",), "scope": "UNIT_ALL_STAFF"}
+    taken = {
+        "subject": person,
+        "round": 1,
+        "items": (),
+        "other_findings": (),
+        "unfounded_ids": ("b1",),
+        "case_ids": (str(case),),
+        "case_numbers": ("HC-990102100-2022-000001",),
+        "complaint_ids": ("c-1", "c-2", "c-3"),
+        "complaint_numbers": ("XF-990102100-2022-000001", "XF-990102100-2022-000002"),
+        "verification_handlers": ("p-handler",),
+        "concluded_by": ("p-leader",),
+        "handling_organ": TOWNSHIP,
+        "handling_dept": "supervision",
+    }
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("ClarificationOpened", taken | {"organ": TOWNSHIP, "number": "CQ-990102100-2022-000001"}),
+        ("SubjectVoiceRecorded", {"round": 1, "voice": "心里踏实了", "by_subject": True}),
+        ("UnfoundedFindingsJoined", taken),
+        ("ClarificationTextRendered", of_both | {"template_version": "1", "text": "查无此事"}),
+        ("ClarificationConsentRequested", asked | {"explained": ("PURPOSE",)}),
+        ("ClarificationConsentGranted", asked | {"decision": "AGREED", "by_subject": True}),
+        ("ClarificationReviewed", of_both | {"opinion": "同意", "no_prejudice_confirmed": True}),
+        ("ClarificationImplemented", asked | {"implemented_on": "2022-07-01"}),
+    ]
+
+    def record(name: str, fields: dict[str, Any], stream: UUID, kind: str) -> None:
+        cls = event_class(f"clarification.{name}")
+        assert cls is not None
+        at = begin + len(log.entries) * HOUR
+        log.record(cls.model_validate(fields), stream, at=at, correlation=case, kind=kind)
+
+    for name, fields in told:
+        record(name, fields, stream, "Clarification")
+    record("RetaliationReportNoted", {"subject_ref": "s-2", "report": "r-1"}, watch, "RetaliationWatch")
+    return log
+
+
+COURT = ["SubjectVoiceRecorded", "ClarificationTextRendered", "ClarificationConsentRequested"]
+COURT += ["ClarificationConsentGranted", "ClarificationReviewed", "ClarificationImplemented"]
+
+
+@pytest.mark.parametrize(
+    ("audience", "topics"),
+    [("court", COURT), ("subject", [t for t in COURT if t != "ClarificationReviewed"])],
+)
+async def test_sec1_outside_the_organs_a_bundle_tells_of_no_report(
+    told: Audit,
+    world: World,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    audience: str,
+    topics: list[str],
+) -> None:
+    """Neither day, channel nor number of reports, nor that one came again or that retaliation is reported:
+    not even that such an event is withheld. What is there is proven; that something is not, is told."""
+    await told.take_in(a_clarification(world.verification.entries[-1].recorded_at, world.first))
+    body = await bundle(told, audience=audience, subject="s-2")
+    assert [entry["topic"] for entry in body["entries"]] == [f"clarification.{topic}" for topic in topics]
+    assert all("published" in entry for entry in body["entries"])
+    assert body["checkpoint"].keys() == {"clarification"}
+    text = json.dumps(body, ensure_ascii=False)
+    for word in (
+        "XF-",
+        "HC-",
+        "LETTER",
+        "complaint",
+        "intake",
+        "etaliation",
+        "2022-02-28",
+        "2022-03-01",
+        "c-2",
+    ):
+        assert word not in text, word
+    (tmp_path / "bundle.json").write_text(text, "utf-8")
+    (tmp_path / "keys").write_text((await told.get("/v1/logs/key")).text)
+    assert verify([str(tmp_path / "bundle.json"), "--key", str(tmp_path / "keys")]) == 0
+    assert "version 1, 3" in capsys.readouterr().out
+    async with told.parts.engine.connect() as connection:
+        query = "SELECT action FROM access_log ORDER BY id DESC LIMIT 1"
+        assert (await connection.exec_driver_sql(query)).scalar_one() == f"bundle-{audience}"
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"audience": "press"}, "audience"),
+        ({"audience": "court"}, "subject"),
+        ({"audience": "subject", "subject": "s-2", "withhold": "none"}, "withhold"),
+        ({"audience": "subject", "subject": "s-1"}, "as_of"),
+    ],
+)
+async def test_sec1_the_list_of_audiences_is_closed(
+    told: Audit, world: World, params: dict[str, str], field: str
+) -> None:
+    """And somebody outside gets what is about one subject, or nothing."""
+    await told.take_in(a_clarification(world.verification.entries[-1].recorded_at, world.first))
+    answer = await told.get(BUNDLE, **params)
+    assert (answer.status_code, answer.json()["details"]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("audience", ["court", "subject"])
+def test_sec1_no_event_for_outside_has_a_field_about_reports(audience: Audience) -> None:
+    """Whoever adds one to such an event learns it here: an event is shown whole or not at all."""
+    about_reports = {
+        "complaint",
+        "case_id",
+        "case_number",
+        "report",
+        "trigger",
+        "channel",
+        "received",
+        "account",
+    }
+    for topic in TOLD[audience]:
+        cls = event_class(topic)
+        assert cls is not None, topic
+        assert not [f for f in cls.model_fields for word in about_reports if word in f], topic
