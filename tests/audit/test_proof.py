@@ -15,6 +15,7 @@ import pytest
 from services.audit.bundle import TOLD, Audience
 from services.audit.main import build
 from services.audit.tables import LOGS
+from shared.clock import FixedClock
 from shared.event import event_class
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.encoding import from_base64
@@ -26,7 +27,6 @@ from shared.settings import Settings
 from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_take_in import leaves_of, reference_root
 from tests.audit.world import CANARY, COUNTY, OTHER_COUNTY, TOWNSHIP, Producer, World, accused
-from tests.store.conftest import StepClock
 
 BUNDLE = "/v1/cases/XF-990102100-2022-000001/bundle"
 
@@ -40,15 +40,15 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def clock(told: Audit, monkeypatch: pytest.MonkeyPatch) -> StepClock:
+def clock(told: Audit, monkeypatch: pytest.MonkeyPatch) -> FixedClock:
     """Audit's clock, half an hour after noon."""
-    clock = StepClock(datetime(2022, 9, 1, 12, 30, tzinfo=UTC))
+    clock = FixedClock(datetime(2022, 9, 1, 12, 30, tzinfo=UTC))
     monkeypatch.setattr(told.parts.trees, "_clock", clock)
     return clock
 
 
 async def test_sec1_what_is_shown_of_a_log_moves_once_an_hour(
-    told: Audit, world: World, clock: StepClock
+    told: Audit, world: World, clock: FixedClock
 ) -> None:
     """However often somebody asks, and whoever has a bundle made in between: shown is the last checkpoint of
     an hour that is over, to any token of the staff."""
@@ -75,7 +75,7 @@ async def test_sec1_what_is_shown_of_a_log_moves_once_an_hour(
     assert first != await shown()
 
 
-async def test_old_checkpoints_are_listed_by_the_hour(told: Audit, clock: StepClock) -> None:
+async def test_old_checkpoints_are_listed_by_the_hour(told: Audit, clock: FixedClock) -> None:
     """The newest first, from page to page; an hour that goes on is not among them."""
     begin = clock.instant
     for _ in range(4):

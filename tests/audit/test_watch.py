@@ -10,10 +10,10 @@ import pytest
 
 from services.audit.access import AccessLog
 from services.audit.watch import Reading, Watch, crossings
+from shared.clock import FixedClock
 from shared.event import event_class
 from tests.audit.conftest import Audit
 from tests.audit.world import COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, Producer, World
-from tests.store.conftest import StepClock
 
 LATER = MORNING + timedelta(days=300)
 MINUTE = timedelta(minutes=1)
@@ -87,7 +87,7 @@ async def test_sec9_after_a_restart_it_goes_on_counting(told: Audit, world: Worl
     for n in range(1, 20, 2):
         read(world.verification, "p-curious", LATER + n * MINUTE, cases[n])
     await told.take_in(world.verification)
-    again = Watch(told.parts.engine, AccessLog(told.parts.engine, StepClock(LATER)))
+    again = Watch(told.parts.engine, AccessLog(told.parts.engine, FixedClock(LATER)))
     assert await again.look() == 1
     assert await told.parts.watch.look() == 0
 
