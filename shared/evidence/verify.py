@@ -20,6 +20,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from shared.evidence.bundle import Entry, MalformedBundle, parse_bundle
@@ -39,6 +40,7 @@ class Report:
     """What a verification found: checkpoints to trust, entries proven, and why others are not."""
 
     checkpoints: Mapping[str, Checkpoint]
+    entries: Sequence[Entry]
     proven: Sequence[Entry]
     failures: Sequence[str]
 
@@ -51,11 +53,15 @@ class Report:
         return len(self.proven) - self.shown
 
     def missing(self) -> dict[tuple[str, str], list[int]]:
-        """By service and stream, the versions that are not here though a later one is."""
-        versions: dict[tuple[str, str], set[int]] = {}
+        """By service and stream, the versions that are not here though a later one is proven."""
+        highest: dict[tuple[str, str], int] = {}
         for entry in self.proven:
-            versions.setdefault((entry.service, entry.stream), set()).add(entry.version)
-        return {stream: gaps for stream, there in sorted(versions.items()) if (gaps := _gaps(there))}
+            stream = entry.service, entry.stream
+            highest[stream] = max(entry.version, highest.get(stream, 0))
+        there: dict[tuple[str, str], set[int]] = {stream: set() for stream in sorted(highest)}
+        for entry in self.entries:
+            there.get((entry.service, entry.stream), set()).add(entry.version)
+        return {s: gaps for s, versions in there.items() if (gaps := _gaps(versions, highest[s]))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def verify_bundle(document: bytes | str, verifier_keys: Sequence[VerifierKey]) -
         ]
         if not reasons:
             proven.append(entry)
-    return Report(checkpoints, proven, failures)
+    return Report(checkpoints, bundle.entries, proven, failures)
 
 
 def verify_growth(
@@ -128,16 +134,9 @@ def verify_growth(
     return sorted(told), sorted(failures)
 
 
-def _gaps(versions: set[int]) -> list[int]:
-    """Those below the highest that are not there; of a stream that claims absurdly many, the first ones."""
-    highest = max(versions)
-    gaps: list[int] = []
-    for version in range(1, highest):
-        if version not in versions:
-            gaps.append(version)
-            if len(gaps) > MOST_GAPS:
-                break
-    return gaps
+def _gaps(versions: set[int], highest: int) -> list[int]:
+    """Those below the highest that are not there; of a stream that lacks absurdly many, the first ones."""
+    return list(islice((version for version in range(1, highest) if version not in versions), MOST_GAPS + 1))
 
 
 def _reasons_against(entry: Entry, checkpoint: Checkpoint | None) -> list[str]:
