@@ -41,10 +41,15 @@ _LEDGER = """
         line, sealed
     FROM ledger WHERE service = $1 AND position > $2 AND position <= $3 ORDER BY position
     """
+_GAPLESS = """
+    SELECT count(*) = coalesce(max(notification_id), 0) AND coalesce(min(notification_id), 1) = 1
+    FROM {service}_events
+    """
 _ACCESS = """
     SELECT id, at, who, role, organ, action, object, about, as_of, by, outcome, hash
     FROM access_log WHERE id > $1 AND id <= $2 ORDER BY id
     """
+
 # A record and its nodes are written in one statement, and read in one: there is none beyond the tree.
 _BEYOND = """
     SELECT count(*) FROM access_log
@@ -62,27 +67,32 @@ class Guard:
         self._engine = engine
         self._trees = trees
         self._sealer = sealer
-        self.stores = stores
+        self._stores = stores
         self._rest = rest
 
-    async def check_store(self, service: str) -> list[str]:
-        """A service's live table and audit's ledger, as far as its tree reaches. Raises what the driver does
-        where the store is away."""
+    async def check_log(self, service: str) -> list[str]:
+        """A service's live table, where audit is told of its store, and audit's own ledger of it, as far as
+        the tree reaches. Raises what the driver does where the store is away."""
         found: list[str] = []
         size = await self._trees.size(service)
         frontier: Sequence[bytes] = []
-        async with _connected(self.stores[service]) as store:
+        async with _connected(self._stores.get(service)) as store:
             for first in range(0, size, PAGE):
                 last = min(first + PAGE, size)
-                stored = await store.fetch(store_query(service, "$1", "$2"), first, last)
                 async with using(self._engine) as driver:
                     ledger = await driver.fetch(_LEDGER, service, first, last)
                 if [row["position"] for row in ledger] != list(range(first + 1, last + 1)):
                     return [*found[:MOST_NAMED], f"audit's ledger lacks events of {first + 1} to {last}"]
-                found += _differences([row_of(row) for row in ledger], [row_of(row) for row in stored])
+                if store is not None:
+                    stored = await store.fetch(store_query(service, "$1", "$2"), first, last)
+                    found += _differences([row_of(row) for row in ledger], [row_of(row) for row in stored])
                 found += self._not_as_sealed(ledger)
                 _, frontier = merkle.extend(frontier, first, [proof.leaf_of(service, row) for row in ledger])
                 await asyncio.sleep(self._rest)
+            if store is not None and not await store.fetchval(_GAPLESS.format(service=service)):
+                found.append(
+                    "the store's positions are not those of a log: some are missing, or out of place"
+                )
         async with using(self._engine) as driver:
             if await proof.root_of(driver, service, size) != merkle.root_of_frontier(frontier):
                 found.append("audit's own ledger does not fit its tree")
@@ -201,7 +211,10 @@ def _spans(size: int, signed: Mapping[int, bytes]) -> list[tuple[int, int]]:
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+async def _connected(url: str | None) -> AsyncIterator[asyncpg.Connection[Any] | None]:
+    if url is None:
+        yield None
+        return
     plain = url.replace("postgresql+asyncpg://", "postgresql://")
     connection = await asyncpg.connect(plain, timeout=CONNECT_SECONDS, command_timeout=60)
     try:

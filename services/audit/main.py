@@ -14,7 +14,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +76,7 @@ TITLE = "zhengming audit 审计"
 class AuditMetrics(BusMetrics):
     """What the bus tells, and how far the trees have grown."""
 
-    def __init__(self, registry: CollectorRegistry, stores: Iterable[str] = ()) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry, PUBLISHERS)
         self.proved = Gauge("zm_audit_proved", "Leaves of the tree", ["service"], registry=registry)
         self.checked = Gauge(
@@ -98,11 +98,10 @@ class AuditMetrics(BusMetrics):
         for name in LOGS:
             self.proved.labels(name)
             self.halted(f"checkpoint.{name}", None)
+            self.checked.labels(name)
+            self.halted(f"evidence.{name}", None)
         for name in PUBLISHERS:
             self.set_aside.labels(name)
-        for part in (ACCESS, *stores):
-            self.checked.labels(part)
-            self.halted(f"evidence.{part}", None)
 
 
 @dataclass(slots=True)
@@ -199,15 +198,13 @@ class Parts:
         """Looks from time to time whether what is stored is what was recorded. What is not is told until it
         is put right; a look that could not be made is made again."""
         while True:
-            looked = [await self.look_at(ACCESS), *[await self.look_at(s) for s in self.guard.stores]]
+            looked = [await self.look_at(name) for name in LOGS]
             await asyncio.sleep(seconds if all(looked) else again)
 
     async def look_at(self, part: str) -> bool:
-        """One look at a service's store or at the access log; False if it could not be made."""
+        """One look at a service's store and ledger, or at the access log; False if it could not be made."""
         try:
-            found = await (
-                self.guard.check_store(part) if part in self.guard.stores else self.guard.check_access()
-            )
+            found = await (self.guard.check_access() if part == ACCESS else self.guard.check_log(part))
         except AWAY as error:
             self.metrics.error(f"guard.{part}", error)
             log.warning("guard.waits", part=part, error=type(error).__name__)
@@ -260,7 +257,7 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
         outgoing=Outgoing(engine, None, errands, OutgoingMetrics(registry, errands)),
         key=BusKey.from_files(keys / "bus.key", settings.suite),
         parked=PgParkedStore(engine),
-        metrics=AuditMetrics(registry, settings.stores),
+        metrics=AuditMetrics(registry),
     )
 
 
@@ -394,7 +391,7 @@ async def _check(settings: Settings, kept: Sequence[Path]) -> int:
     """Exit status 0 if everything is as it was recorded and signed, 1 if not, 2 if that cannot be told."""
     parts = make_parts(settings, CollectorRegistry())
     looks = {ACCESS: parts.guard.check_access()}
-    looks |= {service: parts.guard.check_store(service) for service in parts.guard.stores}
+    looks |= {service: parts.guard.check_log(service) for service in PUBLISHERS}
     looks |= {file.name: parts.guard.check_kept(file) for file in kept}
     status = 0
     try:

@@ -9,17 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
 from deploy.local.postgres import Postgres
-from services.audit.main import _check
+from services.audit.main import _check, build
 from services.audit.tables import ACCESS
 from shared.bus.envelope import open as open_envelope
 from shared.bus.envelope import to_cloudevent
 from shared.settings import Settings
-from tests.audit.conftest import Audit
+from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_replay import timeline
-from tests.audit.test_verify_store import SIZE, SWAP, Store
+from tests.audit.test_verify_store import ADD, SIZE, SWAP, Store
+from tests.audit.test_watch import LATER, read
 from tests.audit.world import KEY, World
 from tests.servers import Database, migrated_database
 
@@ -123,7 +125,7 @@ async def store(server: Postgres, audit: Audit) -> Store:
     await store.fill(SIZE)
     published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)
-    audit.parts.guard.stores = {"intake": store.url}
+    audit.parts.guard._stores = {"intake": store.url}
     return store
 
 
@@ -161,11 +163,27 @@ async def test_the_worker_tells_what_was_done_to_a_store(
     assert again > looked
 
 
+async def test_a_row_at_a_place_that_no_log_has_is_told(audit: Audit, store: Store) -> None:
+    """A service would fold it with its stream, and no relay would ever come to it."""
+    assert await audit.parts.guard.check_log("intake") == []
+    await store.break_by(ADD.format(position=-7))
+    (told,) = await audit.parts.guard.check_log("intake")
+    assert "not those of a log" in told
+
+
+async def test_a_ledger_of_every_kind_of_event_is_as_it_was_sealed(told: Audit, world: World) -> None:
+    """Cases, refusals, readings of one and of several: nothing is told of what nobody touched."""
+    read(world.intake, "p-searching", LATER, world.first, world.second)
+    await told.take_in(world.intake)
+    for producer in world.producers:
+        assert await told.parts.guard.check_log(producer.service) == []
+
+
 async def test_a_store_that_is_away_is_looked_at_again(audit: Audit, store: Store) -> None:
     """It is no finding, and no look either: the time of the last one stays."""
-    audit.parts.guard.stores = {"intake": store.url.replace(store.database.name, "nowhere")}
+    audit.parts.guard._stores = {"intake": store.url.replace(store.database.name, "nowhere")}
     assert not await audit.parts.look_at("intake")
-    assert await metric(audit, 'zm_audit_checked_timestamp_seconds{part="intake"}') is None
+    assert await metric(audit, 'zm_audit_checked_timestamp_seconds{part="intake"}') == 0
     assert await metric(audit, 'zm_part_errors_total{part="guard.intake"}') == 1
 
 
@@ -194,9 +212,9 @@ async def test_audits_own_ledger_is_held_against_its_seals(
     audit: Audit, store: Store, database: Database, statement: str, found: str
 ) -> None:
     """What stands beside a sealed content in clear decides who sees it, and is no truer for that."""
-    assert await audit.parts.guard.check_store("intake") == []
+    assert await audit.parts.guard.check_log("intake") == []
     await do(database, statement)
-    assert any(found in told for told in await audit.parts.guard.check_store("intake"))
+    assert any(found in told for told in await audit.parts.guard.check_log("intake"))
 
 
 # --- Checkpoints leave the machine ---
@@ -245,6 +263,24 @@ async def test_a_log_that_changed_is_sent_no_more(
     await told.parts.send_again()
     assert await told.parts.outgoing.deliver_next("checkpoint-superior")
     assert settings.outgoing_dir.exists()
+
+
+async def test_64_a_running_audit_does_all_this_by_itself(settings: Settings, store: Store) -> None:
+    """From its start on: it looks, signs and sends, without anybody running a command."""
+    app, parts = build(replace(settings, stores={"intake": store.url}), KnownPeople())
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://audit") as client,
+    ):
+        running = Audit(parts, client)
+        for part in ("access", "intake"):
+            while not await metric(running, f'zm_audit_checked_timestamp_seconds{{part="{part}"}}'):
+                await asyncio.sleep(0.05)
+        while len(list(settings.outgoing_dir.glob("*.json"))) < len(settings.checkpoint_places):
+            await asyncio.sleep(0.05)
+        assert await metric(running, 'zm_audit_proved{service="intake"}') == SIZE
+        assert await metric(running, 'zm_outgoing_dead{kind="checkpoint-superior"}') == 0
 
 
 def test_production_keeps_its_evidence_guarded(tmp_path: Path) -> None:
