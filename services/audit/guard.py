@@ -9,6 +9,7 @@ What is not as it was is told by positions, never by content.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,8 +118,9 @@ class Guard:
         found: list[str] = []
         frontier: Sequence[bytes] = []
         signed, roots = await self._signed(ACCESS), dict[int, bytes]()
-        size = await self._trees.size(ACCESS)
-        for first, last in _spans(size, signed):
+        sizes, size = sorted(signed), await self._trees.size(ACCESS)
+        for first in range(0, size, PAGE):
+            last = min(first + PAGE, size)
             async with using(self._engine) as driver:
                 rows = await driver.fetch(_ACCESS, first, last)
             if [row["id"] for row in rows] != list(range(first + 1, last + 1)):
@@ -131,8 +133,10 @@ class Guard:
                 for row, leaf in zip(rows, leaves, strict=True)
                 if row["hash"] != leaf
             ]
-            _, frontier = merkle.extend(frontier, first, leaves)
-            roots[last] = merkle.root_of_frontier(frontier)
+            begin = first
+            for end in (*_between(sizes, first, last), last):
+                _, frontier = merkle.extend(frontier, begin, leaves[begin - first : end - first])
+                roots[end], begin = merkle.root_of_frontier(frontier), end
             await asyncio.sleep(self._rest)
         async with using(self._engine) as driver:
             if size and await proof.root_of(driver, ACCESS, size) != roots[size]:
@@ -204,10 +208,9 @@ def _differences(received: Sequence[Row], stored: Sequence[Row]) -> list[str]:
     return [str(finding) for finding in compare(received, stored)]
 
 
-def _spans(size: int, signed: Mapping[int, bytes]) -> list[tuple[int, int]]:
-    """Pages that end where something was signed, too: there the root is compared."""
-    ends = sorted({*range(PAGE, size, PAGE), *(then for then in signed if 0 < then < size), size} - {0})
-    return list(zip([0, *ends], ends, strict=False))
+def _between(sizes: Sequence[int], first: int, last: int) -> Sequence[int]:
+    """Where in a page something was signed, before its end: there the root is compared."""
+    return sizes[bisect_right(sizes, first) : bisect_left(sizes, last)]
 
 
 @asynccontextmanager

@@ -44,6 +44,12 @@ async def metric(audit: Audit, name: str) -> float | None:
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), None)
 
 
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the little there is goes over several."""
+    monkeypatch.setattr("services.audit.guard.PAGE", 4)
+
+
 # --- The access log ---
 
 
