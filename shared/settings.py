@@ -22,6 +22,14 @@ LEAST_DIFFICULTY = 12
 """Less work before a report holds up no flood."""
 BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL"})
 """Variables that other places read."""
+STORE = "ZM_STORE_URL_"
+CHECKPOINT = "checkpoint-"
+"""With this begin the kinds of message that are places for audit's checkpoints."""
+
+
+AUDIT = "audit"
+PUBLISHERS = ("intake", "verification", "clarification", "followup")
+"""The services whose events audit takes in and whose stores it watches."""
 
 
 class UnsafeForProduction(SystemExit):
@@ -54,6 +62,10 @@ class Settings:
     """Where messages of a kind go: a URL, or `files`; from ZM_OUTGOING_<KIND>."""
     outgoing_dir: Path
     """Where `files` are written."""
+    stores: dict[str, str]
+    """The services' stores, which audit holds against its evidence; from ZM_STORE_URL_<SERVICE>."""
+    log_origin: str
+    """How this installation names its logs (C2SP tlog-checkpoint: no other has the same)."""
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
     suite: Suite
@@ -104,6 +116,10 @@ class Settings:
                 if name.startswith(OUTGOING) and name != "ZM_OUTGOING_DIR"
             },
             outgoing_dir=Path(told("ZM_OUTGOING_DIR", "outgoing")),
+            stores={
+                name.removeprefix(STORE).lower(): told(name) for name in told.env if name.startswith(STORE)
+            },
+            log_origin=told("ZM_LOG_ORIGIN"),
             vault_dir=Path(told("ZM_VAULT_DIR", "vault")),
             suite=_suite(told("ZM_SUITE", INTERNATIONAL.name)),
             contacts_file=told("ZM_CONTACTS_FILE"),
@@ -124,7 +140,8 @@ class Settings:
     def check_complete(self) -> None:
         """A production process that serves is told everything that it needs, before it serves anything."""
         if self.production:
-            _refuse(f"{name}: not set" for name, value in self._needed() if not value)
+            missing = [f"{name}: not set" for name, value in self._needed() if not value]
+            _refuse(iter([*missing, *(self._guards_missing() if self.service == AUDIT else ())]))
 
     def _needed(self) -> Iterator[tuple[str, str]]:
         yield "ZM_ISSUER", self.issuer
@@ -169,6 +186,7 @@ class Settings:
             ("ZM_OWNER_DATABASE_URL", self.owner_database_url),
             ("ZM_VAULT_DATABASE_URL", self.vault_database_url),
             ("ZM_VAULT_OWNER_DATABASE_URL", told.env.get("ZM_VAULT_OWNER_DATABASE_URL", "")),
+            *((STORE + name.upper(), url) for name, url in self.stores.items()),
         ):
             if url and not _private(url):
                 yield f"{name}: needs TLS with a verified server (?ssl=verify-full), or a Unix socket"
@@ -180,6 +198,26 @@ class Settings:
         named = (self.nats_seed_file, self.vault_nats_seed_file, self.transit_token_file)
         in_folder = self.keys_dir.iterdir() if self.keys_dir.is_dir() else ()
         yield from (file for file in (*map(Path, filter(None, named)), *in_folder) if file.is_file())
+
+    def _guards_missing(self) -> list[str]:
+        """What an audit lacks without which its evidence would have nobody to guard it."""
+        problems = []
+        if not self.log_origin:
+            problems.append("ZM_LOG_ORIGIN: every installation names its logs after itself")
+        if len({urlsplit(self.outgoing[kind]).hostname for kind in self.checkpoint_places}) < 2:
+            problems.append("ZM_OUTGOING_CHECKPOINT_…: checkpoints are kept at two places outside at least")
+        missing = sorted(set(PUBLISHERS) - self.stores.keys())
+        if missing:
+            problems.append(
+                f"ZM_STORE_URL_… of {', '.join(missing)}: nobody holds these stores against evidence"
+            )
+        return problems
+
+    @property
+    def checkpoint_places(self) -> list[str]:
+        """The kinds of message by which audit's checkpoints leave the machine; two files in development."""
+        named = sorted(kind for kind in self.outgoing if kind.startswith(CHECKPOINT))
+        return named if named or self.production else [f"{CHECKPOINT}superior", f"{CHECKPOINT}timestamp"]
 
     def way_out(self, kind: str) -> str:
         """Where messages of a kind go. "": nobody has said so in production, and they wait until he does."""

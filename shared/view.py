@@ -6,7 +6,7 @@ and what audit replays for that day are the same document (architecture §6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -59,6 +59,27 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
             }
         )
     return view
+
+
+def fold_occurred(
+    stream: Sequence[Mapping[str, Any]], happened: Iterable[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Folds what had happened of a stream, in the order of occurrence (B51). None before its beginning.
+
+    The version says how many of its events had happened. The state is the one to which its steps had led: a
+    step is done when it and every step before it have happened, so that what was recorded early and happened
+    late takes nothing back. `stream` holds all of its contents, in their own order.
+    """
+    happened = list(happened)
+    there = {content["stream"]["version"] for content in happened}
+    state = None
+    for content in stream:
+        if content["stream"]["state"] != state:
+            if content["stream"]["version"] not in there:
+                break
+            state = content["stream"]["state"]
+    view = fold_view(happened)
+    return None if view is None or state is None else view | {"version": len(happened), "state": state}
 
 
 REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})

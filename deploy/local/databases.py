@@ -50,6 +50,24 @@ async def ensure_database(
         await inside.close()
 
 
+async def ensure_reader(admin_url: str, name: str, role: str, password: str, table: str) -> None:
+    """A role that may read one table of the database `name`, where there is such a table, and nothing else:
+    by it audit holds a store against its evidence."""
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await _ensure_role(admin, role, password)
+        await admin.execute(f"GRANT CONNECT ON DATABASE {_quoted(name)} TO {_quoted(role)}")
+    finally:
+        await admin.close()
+    inside = await asyncpg.connect(admin_url, database=name)
+    try:
+        if await inside.fetchval("SELECT to_regclass($1)", table) is not None:
+            await inside.execute(f"GRANT USAGE ON SCHEMA public TO {_quoted(role)}")
+            await inside.execute(f"GRANT SELECT ON {_quoted(table)} TO {_quoted(role)}")
+    finally:
+        await inside.close()
+
+
 async def close_defaults(admin_url: str) -> None:
     """No role but the superuser has any business in `postgres` and the templates."""
     admin = await asyncpg.connect(admin_url)

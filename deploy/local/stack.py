@@ -45,7 +45,10 @@ from deploy.local.process import (
 )
 from shared.store.migrate import migrate
 
-SERVICES = ("intake", "verification", "clarification", "followup", "audit")
+AUDIT = "audit"
+SERVICES = ("intake", "verification", "clarification", "followup", AUDIT)
+VERIFIER = "zm_verifier"
+"""The role by which audit reads the stores of the others."""
 Clock = Literal["simulated", "system"]
 
 # Children get these and what we set, nothing else: a proxy meant for the internet, or a ZM_ variable of
@@ -160,6 +163,9 @@ class Stack:
         if service == "intake":
             env["ZM_VAULT_DATABASE_URL"] = self.database_url("zm_vault")
             env["ZM_VAULT_NATS_SEED_FILE"] = str(self.nats.seed_file("vault"))
+        if service == AUDIT:
+            for name in self._guarded():
+                env[f"ZM_STORE_URL_{name.upper()}"] = self.database_url(VERIFIER, f"zm_{name}")
         return env | self._extra_env
 
     # --- All together ------------------------------------------------------------------------------
@@ -363,6 +369,16 @@ class Stack:
         names = [f"zm_{name}" for name in (*self.services, "vault")]
         asyncio.run(ensure())
         self._migrate()
+        asyncio.run(self._ensure_verifier(admin_url))
+
+    async def _ensure_verifier(self, admin_url: str) -> None:
+        """Who may read the events of every store, for audit's guard."""
+        password = secretfiles.password(self.data.secrets / f"pg-{VERIFIER}.password")
+        for name in self._guarded():
+            await databases.ensure_reader(admin_url, f"zm_{name}", VERIFIER, password, f"{name}_events")
+
+    def _guarded(self) -> list[str]:
+        return [name for name in self.services if name != AUDIT]
 
     async def _ensure_database(self, admin_url: str, name: str) -> None:
         owner = f"{name}_owner"

@@ -1,10 +1,12 @@
-"""Who replayed what: rows that are only added, each sealed to the one before it by its hash.
+"""Who replayed what: rows that are only added, and the leaves of a tree of their own.
 
 audit publishes nothing, so its own records of replays (`ReplayPerformed` of domain.md §6.4) need no event
-log, stream or relay: a table is enough, whose rows form a hash chain. A row that was changed, removed or
-put between others breaks the chain from there on; `first_broken` finds the place. Every replay is answered
-with its record's number and hash, a receipt that shows when records at the end are missing. What was
-refused is recorded with its true code, which the caller of a 404 never learns.
+log, stream or relay: a table is enough. Record i + 1 is leaf i of the log `access`, whose checkpoints are
+signed and leave the machine like those of the services' logs; so a record that was changed, removed or put
+between others is told, and so is an end that was cut off or a log that was written anew as a whole: for that
+one would need the key (`services.audit.guard`). Every replay is answered with its record's number and leaf, a
+receipt that shows when records at the end are missing. What was refused is recorded with its true code, which
+the caller of a 404 never learns.
 
 A record is durable before its replay is answered. Those that wait together are written together, so that
 the price of a commit is shared.
@@ -13,9 +15,9 @@ the price of a commit is shared.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -24,37 +26,43 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
 from services.audit.ledger import columns
+from services.audit.proof import Grown, grown
+from services.audit.tables import ACCESS
 from shared.clock import Clock
+from shared.evidence import merkle
 from shared.evidence.leaf import format_instant
 from shared.store.canonical import canonical
 from shared.store.types import StoreUnavailable
 
-GENESIS = bytes(32)
-Head = tuple[int, bytes]
-"""Id and hash of the last record."""
 _MOST_AT_ONCE = 500
 _MOST_RACES = 20
-# One statement, so one round trip and one transaction: the records, and the totals by what was replayed.
+# One statement, so one round trip and one transaction: the records, the nodes of their tree, and the totals
+# by what was replayed.
 _ADD = """
     WITH added AS (
-        INSERT INTO access_log (id, who, role, organ, action, object, about, as_of, by, outcome,
-                                prev_hash, hash, at)
-        SELECT *, $13::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
-            $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[])
+        INSERT INTO access_log (id, who, role, organ, action, object, about, as_of, by, outcome, hash, at)
+        SELECT *, $12::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
+            $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[])
         RETURNING about, who, role, organ, outcome
+    ), grown AS (
+        INSERT INTO access_nodes (service, level, idx, hash)
+        SELECT $13, * FROM unnest($14::smallint[], $15::bigint[], $16::bytea[])
     )
     INSERT INTO replayed (about, who, role, organ, count, first, last)
-    SELECT about, who, role, organ, count(*), $13, $13
+    SELECT about, who, role, organ, count(*), $12, $12
     FROM added WHERE outcome = 'ok' AND about IS NOT NULL
     GROUP BY about, who, role, organ ORDER BY about, who, role, organ
     ON CONFLICT (about, who, role, organ) DO UPDATE SET count = replayed.count + excluded.count,
         first = least(replayed.first, excluded.first), last = greatest(replayed.last, excluded.last)
     """
-_HEAD = "SELECT id, hash FROM access_log ORDER BY id DESC LIMIT 1"
-_PAGE = """
-    SELECT id, at, who, role, organ, action, object, about, as_of, by, outcome, prev_hash, hash
-    FROM access_log WHERE id > $1 ORDER BY id LIMIT 1000
-    """
+
+ALERT = "bulk-reading"
+"""The action of a record that says who has read too much: `object` cases, at `as_of`."""
+_ALERTS = f"""
+    SELECT id AS record, who, role, organ, object::bigint AS objects, as_of AS at FROM access_log
+    WHERE outcome = 'alert' AND action = '{ALERT}' AND starts_with(organ, $1) AND id < $2
+    ORDER BY id DESC LIMIT $3
+    """  # noqa: S608 -- our own word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +80,9 @@ class Access:
     outcome: str = "ok"
 
 
-def chained(previous: bytes, id: int, at: datetime, access: Access) -> bytes:
-    """The hash of a row: over the hash before it and everything that the row says."""
+def leaf_of(id: int, at: datetime, access: Access) -> bytes:
+    """The leaf of a record: everything that it says."""
     said = {
-        "previous": previous.hex(),
         "id": str(id),
         "at": format_instant(at),
         "who": access.who,
@@ -88,7 +95,7 @@ def chained(previous: bytes, id: int, at: datetime, access: Access) -> bytes:
         "by": access.by,
         "outcome": access.outcome,
     }
-    return sha256(canonical(said)).digest()
+    return merkle.leaf_hash(canonical(said))
 
 
 class AccessLog:
@@ -99,7 +106,7 @@ class AccessLog:
         self._clock = clock
         self._waiting: list[tuple[Access, asyncio.Future[str]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._head: Head | None = None
+        self._tree: Grown | None = None
 
     async def add(self, access: Access) -> str:
         """The receipt ("<id>:<hash>") of a record that is durable now. Raises `StoreUnavailable`."""
@@ -108,6 +115,12 @@ class AccessLog:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all())
         return await done
+
+    async def alerts(self, organ: str, before: int, limit: int) -> list[dict[str, Any]]:
+        """Alerts about people of an organ and its descendants, the newest first."""
+        async with using(self._engine) as driver:
+            rows = await driver.fetch(_ALERTS, organ, before, limit)
+        return [dict(row) for row in rows]
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -125,53 +138,30 @@ class AccessLog:
                     done.set_result(receipt)
 
     async def _write(self, batch: list[Access]) -> list[str]:
-        """Chains the records to the last one that is known. Where another process was faster, its record
-        has the id that ours asks for: then ours is chained to that one."""
+        """Appends the records to the last one that is known. Where another process was faster, its record
+        has the id that ours asks for: then ours come after that one."""
         async with using(self._engine) as driver:
             for _ in range(_MOST_RACES):
                 # Forgotten until it is known to be true again.
-                head, self._head = self._head or await _last(driver), None
+                tree, self._tree = self._tree or await grown(driver, ACCESS), None
                 at = self._clock.now()
-                rows, head = _chain(batch, head, at)
+                rows = [_row(id, at, access) for id, access in enumerate(batch, tree.size + 1)]
+                nodes, frontier = merkle.extend(tree.frontier, tree.size, [row[-1] for row in rows])
                 try:
-                    await driver.execute(_ADD, *columns(rows, 12), at)
+                    await driver.execute(_ADD, *columns(rows, 11), at, ACCESS, *columns(nodes, 3))
                 except asyncpg.UniqueViolationError:
                     continue
-                self._head = head
+                self._tree = Grown(tree.size + len(rows), frontier)
                 return [f"{row[0]}:{row[-1].hex()}" for row in rows]
         raise StoreUnavailable("the access log is written to from too many sides")
 
 
-async def _last(driver: Any) -> Head:
-    head = await driver.fetchrow(_HEAD)
-    return (0, GENESIS) if head is None else (head["id"], head["hash"])
+def _row(id: int, at: datetime, a: Access) -> tuple[Any, ...]:
+    said = (a.who, a.role, a.organ, a.action, a.object, a.about, a.as_of, a.by, a.outcome)
+    return (id, *said, leaf_of(id, at, a))
 
 
-def _chain(batch: list[Access], head: Head, at: datetime) -> tuple[list[tuple[Any, ...]], Head]:
-    rows = []
-    last, previous = head
-    for id, a in enumerate(batch, last + 1):
-        hash_ = chained(previous, id, at, a)
-        said = (a.who, a.role, a.organ, a.action, a.object, a.about, a.as_of, a.by, a.outcome)
-        rows.append((id, *said, previous, hash_))
-        previous = hash_
-    return rows, (last + len(batch), previous)
-
-
-async def first_broken(engine: AsyncEngine) -> int | None:
-    """The id of the first record that does not follow from the one before it; None if all do."""
-    last, previous = 0, GENESIS
-    while True:
-        async with using(engine) as driver:
-            rows = await driver.fetch(_PAGE, last)
-        for row in rows:
-            if row["id"] != last + 1 or row["prev_hash"] != previous or row["hash"] != _hash_of(row):
-                return int(row["id"])
-            last, previous = row["id"], row["hash"]
-        if not rows:
-            return None
-
-
-def _hash_of(row: Any) -> bytes:
+def leaf_of_row(row: Mapping[str, Any]) -> bytes:
+    """The leaf that a stored record ought to have."""
     said = ("who", "role", "organ", "action", "object", "about", "as_of", "by", "outcome")
-    return chained(row["prev_hash"], row["id"], row["at"], Access(**{name: row[name] for name in said}))
+    return leaf_of(row["id"], row["at"], Access(**{name: row[name] for name in said}))

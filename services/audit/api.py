@@ -21,10 +21,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.audit.access import Access, AccessLog
-from services.audit.bundle import Withhold, bundle_of
+from services.audit.bundle import Audience, Withhold, bundle_of, told_to
 from services.audit.cases import BYS, Cases, Found, Session
 from services.audit.proof import HistoryChanged, Trees
-from services.audit.tables import PUBLISHERS
+from services.audit.tables import LOGS, PUBLISHERS
 from services.audit.timeline import (
     ORDER,
     By,
@@ -46,7 +46,7 @@ from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
 from shared.view import VIEW
 from shared.web.commands import Face
-from shared.web.describe import Schema, answer, array, describe, in_path, in_query
+from shared.web.describe import Schema, answer, array, describe, in_path, in_query, page, whole
 from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
@@ -56,7 +56,13 @@ WHOLE_MAX = 20_000
 NUMBER = re.compile(r"^[A-Z]{2}-\d{2,12}-\d{4}-\d{1,12}$", re.ASCII)
 SUBJECT = re.compile(r"^[\w.:/#-]{1,120}$")
 T = TypeVar("T")
-Action = Literal["timeline", "state", "difference", "bundle"]
+Action = Literal["timeline", "state", "difference", "bundle", "bundle-court", "bundle-subject"]
+
+BUNDLES: dict[Audience, Action] = {
+    "superior": "bundle",
+    "court": "bundle-court",
+    "subject": "bundle-subject",
+}
 
 
 class ReadingFace(Face):
@@ -130,7 +136,7 @@ class Replays:
         """Every stream of the case as it stood on a day. By recorded time each is, byte for byte, what its
         own service answered then."""
         token = await auditor(self.face, request)
-        replay, receipt, rows = await self._replay(request, token, "state", _by(request), _whole)
+        replay, receipt, rows = await self._replay(request, token, "state", _by(request), _streams)
         told = self._of_cases(replay, _not_too_many(rows))
         views = states(told, replay.as_of, replay.by)
         body = {**replay.told(), "streams": list(views.values())}
@@ -143,7 +149,7 @@ class Replays:
         if begin is None or (end is not None and end < begin):
             refuse("E_SCHEMA", "§6.6", field="from", reason="needed, and not after `to`")
         replay, receipt, rows = await self._replay(
-            request, token, "difference", _by(request), _whole, as_of=end, since=begin
+            request, token, "difference", _by(request), _streams, as_of=end, since=begin
         )
         told = self._of_cases(replay, _not_too_many(rows))
         numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
@@ -152,7 +158,11 @@ class Replays:
             **replay.told(),
             "from": begin,
             "to": end,
-            "events": [self._entry(row, numbers[row["stream"]]) for row in rows if row[time] > begin],
+            "events": [
+                self._entry(row, numbers[row["stream"]])
+                for row in rows
+                if row[time] > begin and (end is None or row[time] <= end)
+            ],
             "streams": difference(states(told, begin, replay.by), states(told, end, replay.by)),
         }
         return json_response(body, headers=_receipt(receipt))
@@ -160,15 +170,29 @@ class Replays:
     async def bundle(self, request: Request) -> Response:
         """The case as a bundle of evidence, to be checked offline by `python -m shared.evidence.verify`.
 
-        `withhold=L2` (the default) proves confidential events without showing them.
+        For the `superior` organ it is the whole case: `withhold=L2` (the default) proves confidential events
+        without showing them. For a `court` and for the cleared `subject` it holds what was agreed, decided
+        and done in the clarification of this subject, who must be named, and tells neither day, channel nor
+        number of reports (SEC-1).
         """
         token = await auditor(self.face, request)
+        audience: Audience = _one_of(request, "audience", get_args(Audience), "superior")
         withhold: Withhold = _one_of(request, "withhold", get_args(Withhold), "L2")
-        _, receipt, rows = await self._replay(request, token, "bundle", _by(request), _whole)
+        if audience != "superior":
+            withhold = "none"
+            for name, given in (("subject", True), ("withhold", False)):
+                if (name in request.query_params) != given:
+                    refuse(
+                        "E_SCHEMA", "SEC-1", field=name, reason="needed" if given else "not for this audience"
+                    )
+        replay, receipt, rows = await self._replay(request, token, BUNDLES[audience], _by(request), _whole)
+        rows = told_to(audience, _not_too_many(rows), replay.streams)
         if not rows:
-            refuse("E_SCHEMA", "§6.6", field="as_of", reason="nothing was known of the case by then")
+            refuse(
+                "E_SCHEMA", "§6.6", field="as_of", reason="by then there was nothing to be told of the case"
+            )
         try:
-            bundle, unproved = await bundle_of(self.cases, self.trees, _not_too_many(rows), withhold)
+            bundle, unproved = await bundle_of(self.cases, self.trees, rows, withhold)
         except HistoryChanged:
             refuse("E_UNAVAILABLE")
         if not bundle.entries:
@@ -248,8 +272,8 @@ class Replays:
 
 
 class Logs:
-    """The routes of the logs. Checkpoints hold no personal data, but their size tells when something was
-    recorded: any token of the staff may have them, and nobody from outside (SEC-1)."""
+    """The routes of the logs. Checkpoints hold no personal data, but their size tells how much was recorded
+    in an hour: any token of the staff may have them, and nobody from outside (SEC-1)."""
 
     def __init__(self, face: Face, trees: Trees, verifier_keys: Sequence[str]) -> None:
         self.face = face
@@ -262,18 +286,28 @@ class Logs:
         return Response(self._keys, media_type="text/plain")
 
     async def checkpoint(self, request: Request) -> Response:
-        """The signed state of a service's log now (C2SP tlog-checkpoint): for auditors, since its size steps
-        with each report (SEC-1, B53)."""
-        await auditor(self.face, request)
-        try:
-            return Response(await self.trees.checkpoint(_service(request)), media_type="text/plain")
-        except HistoryChanged:
-            refuse("E_UNAVAILABLE")
+        """The signed state of a log at the end of the last hour (C2SP tlog-checkpoint); before the first hour
+        is over, that of the empty log. For staff: its size steps with each report (SEC-1, B53)."""
+        await self._staff(request)
+        return Response(await self.trees.shown(_log(request)), media_type="text/plain")
+
+    async def checkpoints(self, request: Request) -> Response:
+        """The checkpoints at the end of each hour in which one was signed, the newest first: to find the one
+        that somebody was given, or to follow a log from then on."""
+        await self._staff(request)
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        rows = await self.trees.listed(_log(request), _instant(request, "before"), limit)
+        more = len(rows) == limit
+        return json_response({"items": rows, "next": rows[-1]["hour"] if more else None})
+
+    async def _staff(self, request: Request) -> None:
+        if (await self.face.token(request)).roles & {*roles.OUTSIDE, roles.PLATFORM}:
+            refuse("E_FORBIDDEN_ROLE", "SEC-1")
 
     async def inclusion(self, request: Request) -> Response:
         """Proof that the event at a position stands in the log of a size (RFC 9162 §2.1.3)."""
         await auditor(self.face, request)
-        service = _service(request)
+        service = _log(request)
         now = await self.trees.size(service)
         size = page_number(request.query_params.get("size"), "size", now, now)
         position = page_number(_needed(request, "position"), "position", 0, size)
@@ -285,12 +319,33 @@ class Logs:
     async def consistency(self, request: Request) -> Response:
         """Proof that a log of one size continues the log of an earlier one (RFC 9162 §2.1.4)."""
         await auditor(self.face, request)
-        service = _service(request)
+        service = _log(request)
         now = await self.trees.size(service)
         new = page_number(request.query_params.get("to"), "to", now, now)
         old = page_number(_needed(request, "from"), "from", 0, new)
         proof = await self.trees.consistency(service, old, new)
-        return json_response({"from": old, "to": new, "consistency": _hashes(proof)})
+        told = {"service": service, "from": old, "to": new, "consistency": _hashes(proof)}
+        return json_response(told)
+
+
+class Supervision:
+    """What internal supervision is told by audit."""
+
+    def __init__(self, face: Face, access: AccessLog, organs: OrganTree) -> None:
+        self.face = face
+        self.access = access
+        self.organs = organs
+
+    async def bulk_readings(self, request: Request) -> Response:
+        """Who within the organ and its descendants was shown more than twenty different cases within an hour,
+        by all services and by audit together (SEC-9), the newest alert first."""
+        token = await self.face.token(request)
+        if roles.INTERNAL_SUPERVISOR not in token.roles or token.organ not in self.organs:
+            refuse("E_FORBIDDEN_ROLE", "SEC-9", allowed=[roles.INTERNAL_SUPERVISOR])
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
+        rows = await self.access.alerts(token.organ, before, limit)
+        return json_response({"items": rows, "next": rows[-1]["record"] if len(rows) == limit else None})
 
 
 async def auditor(face: Face, request: Request) -> Token:
@@ -305,7 +360,14 @@ async def auditor(face: Face, request: Request) -> Token:
 
 
 async def _whole(session: Session, replay: Replay) -> list[Any]:
+    """What was known, or had happened, by the day asked for."""
     return await session.rows(replay.streams, replay.as_of, replay.by, limit=WHOLE_MAX + 1)
+
+
+async def _streams(session: Session, replay: Replay) -> list[Any]:
+    """What states are made of: by occurred time that is whole streams (`timeline.states`)."""
+    as_of = replay.as_of if replay.by == "recorded" else None
+    return await session.rows(replay.streams, as_of, replay.by, limit=WHOLE_MAX + 1)
 
 
 def _not_too_many(rows: list[Any]) -> list[Any]:
@@ -359,11 +421,11 @@ def _instant(request: Request, field: str) -> datetime | None:
         refuse("E_SCHEMA", "§0.5", field=field, reason="out of range")
 
 
-def _service(request: Request) -> str:
-    service: str = request.path_params["service"]
-    if service not in PUBLISHERS:
+def _log(request: Request) -> str:
+    name: str = request.path_params["service"]
+    if name not in LOGS:
         refuse("E_NOT_FOUND")
-    return service
+    return name
 
 
 def _as_cursor(row: Any, by: By) -> str:
@@ -413,10 +475,10 @@ def _hashes(proof: Sequence[bytes]) -> list[str]:
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
+def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervision) -> None:
     """Adds every route with its parameters, so that the OpenAPI document tells what may be asked."""
     case = [in_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
-    service = [in_path("service", "A publishing service.", enum=list(PUBLISHERS))]
+    service = [in_path("service", "A log: of a publishing service, or of accesses.", enum=list(LOGS))]
     by = in_query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
     as_of = in_query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
     subject = in_query(
@@ -426,7 +488,10 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
     cursor = in_query("cursor", "`next` of the page before.")
     since = in_query("from", "After this instant.", required=True, format="date-time")
     to = in_query("to", "Up to this instant; now, if left out.", format="date-time")
-    withhold = in_query("withhold", "What is proved without being shown.", enum=list(get_args(Withhold)))
+    audience = in_query("audience", "For whom it is made.", enum=list(get_args(Audience)))
+    withhold = in_query(
+        "withhold", "What a superior organ is proved without being shown.", enum=list(get_args(Withhold))
+    )
     position = in_query("position", "Of the event in its log.", required=True, type="integer", minimum=1)
     size = in_query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0)
     old = in_query("from", "The earlier size.", required=True, type="integer", minimum=0)
@@ -449,11 +514,37 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
     replay("timeline", replays.timeline, "Timeline", [*asked, limit, cursor], TIMELINE)
     replay("state", replays.state, "State", asked, told_with(streams=array(VIEW)))
     replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
-    replay("bundle", replays.bundle, "Bundle", [*asked, withhold], {"type": "object"})
+    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], {"type": "object"})
+    add(
+        "/v1/bulk-readings",
+        supervision.bulk_readings,
+        "BulkReadings",
+        "supervision",
+        [whole("before", "`next` of the page before."), limit],
+        answer=page(
+            answer(
+                record=WHOLE,
+                who=TEXT,
+                role=TEXT,
+                organ=TEXT,
+                objects=WHOLE,
+                at={"type": "string", "format": "date-time"},
+            )
+        ),
+    )
     add("/v1/logs/key", logs.key, "LogKeys", "proof", [], answer=TEXT, media_type="text/plain")
     log = "/v1/logs/{service}"
     checkpoint = {"answer": TEXT, "media_type": "text/plain"}
     add(f"{log}/checkpoint", logs.checkpoint, "Checkpoint", "proof", service, **checkpoint)
+    before = in_query("before", "Of hours before this one.", format="date-time")
+    add(
+        f"{log}/checkpoints",
+        logs.checkpoints,
+        "Checkpoints",
+        "proof",
+        [*service, before, limit],
+        answer=page(answer(hour={"type": "string", "format": "date-time"}, size=WHOLE, note=TEXT)),
+    )
     add(
         f"{log}/proof/inclusion",
         logs.inclusion,
@@ -468,7 +559,7 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs) -> None:
         "ConsistencyProof",
         "proof",
         [*service, old, new],
-        answer=answer({"from": WHOLE}, to=WHOLE, consistency=array(TEXT)),
+        answer=answer({"from": WHOLE}, service=TEXT, to=WHOLE, consistency=array(TEXT)),
     )
 
 

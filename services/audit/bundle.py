@@ -1,4 +1,11 @@
-"""The evidence of a case as one document that can be checked without us (`shared.evidence.bundle`)."""
+"""The evidence of a case as one document that can be checked without us (`shared.evidence.bundle`).
+
+For whom it is made decides what is in it. A superior organ gets the whole case, confidential events withheld
+or shown. A court and the cleared person are outside the organs: for them there is only the clarification of
+this one person, and of that only events which tell nothing of reports (SEC-1). What they are not shown is not
+withheld either, but left out: an entry has a topic and a time of recording in any case. That something lies
+between the events they have shows by the versions.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +16,56 @@ from typing import Any, Literal
 from services.audit.cases import Cases
 from services.audit.proof import Trees
 from services.audit.record import salt_and_content
+from services.audit.timeline import Stream
 from shared.evidence.bundle import Bundle, Entry, Shown
 from shared.suites import Digest
 
+Audience = Literal["superior", "court", "subject"]
 Withhold = Literal["none", "L2"]
+CLEARING = ("clarification", "Clarification")
+"""Service and kind of the only streams that go outside."""
+_WITH_THE_SUBJECT = {
+    "SubjectVoiceRecorded",
+    "ClarificationTextRendered",
+    "ClarificationConsentRequested",
+    "ClarificationConsentGranted",
+    "ClarificationConsentRefused",
+    "ClarificationConsentLapsed",
+    "ClarificationConsentWithdrawn",
+    "ClarificationImplemented",
+    "ClarificationEnteredInPlatform",
+    "IntegrityFileEntryRecorded",
+}
+_BY_THE_ORGANS = {
+    "ClarificationPlanned",
+    "ClarificationSubmitted",
+    "ClarificationReviewed",
+    "ClarificationReturned",
+    "ClarificationApproved",
+    "ClarificationRefused",
+    "ClarificationApprovalVoided",
+    "ClarificationFormImplemented",
+}
+TOLD: dict[Audience, frozenset[str]] = {
+    "court": frozenset(f"clarification.{name}" for name in _WITH_THE_SUBJECT | _BY_THE_ORGANS),
+    "subject": frozenset(f"clarification.{name}" for name in _WITH_THE_SUBJECT),
+}
+"""What is told outside, by topic: what was agreed, decided and done. Nothing of what led there: those events
+count complaints and cases, or say that a report came again."""
+
+
+def told_to(audience: Audience, rows: Sequence[Any], streams: Sequence[Stream]) -> list[Any]:
+    """The rows that a bundle for somebody is made of; the streams are those of one subject."""
+    if audience == "superior":
+        return list(rows)
+    clearing = {
+        stream.id for stream in streams if (stream.service, stream.kind) == CLEARING and stream.subjects
+    }
+    return [
+        row
+        for row in rows
+        if row["stream"] in clearing and row["topic"] in TOLD[audience] and not row["hidden"]
+    ]
 
 
 async def bundle_of(

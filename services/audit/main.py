@@ -1,38 +1,42 @@
-"""python -m services.audit.main serve | migrate | rebuild [--replace] | retry
+"""python -m services.audit.main serve | migrate | rebuild [--replace] | retry | check [--kept FILE ...]
 
-The composition root: the only place where audit's parts are made. `serve` takes in the four streams,
-signs checkpoints and answers; `rebuild` makes the ledger anew from the producers' logs and compares it with
-every checkpoint ever signed; `retry` asks the producers once more for what was set aside.
+The composition root: the only place where audit's parts are made. `serve` takes in the four streams, signs
+checkpoints, sends them away, guards the evidence and answers; `rebuild` makes the ledger anew from the
+producers' logs and compares it with every checkpoint ever signed; `retry` asks the producers once more for
+what was set aside, and sends what was given up; `check` looks at once at all that the worker looks at, and
+holds the trees against checkpoints that were kept outside.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import structlog
 from nats.aio.client import Client
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import pool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.audit import rebuild
 from services.audit.access import AccessLog
-from services.audit.api import Logs, ReadingFace, Replays, add_routes
+from services.audit.api import Logs, ReadingFace, Replays, Supervision, add_routes
 from services.audit.cases import Cases
 from services.audit.database import engine_for, using
+from services.audit.guard import Guard
 from services.audit.ledger import Ledger
-from services.audit.proof import HistoryChanged, Signer, Trees
+from services.audit.outside import Outside
+from services.audit.proof import ORIGIN, HistoryChanged, Signer, Trees
 from services.audit.record import NotProved
-from services.audit.tables import PUBLISHERS, SERVICE
+from services.audit.tables import ACCESS, LOGS, PUBLISHERS, SERVICE
+from services.audit.watch import Watch
 from shared.bus.connection import connect
 from shared.bus.envelope import BadEnvelope, BusKey
 from shared.bus.envelope import open as open_envelope
@@ -41,8 +45,10 @@ from shared.bus.log_server import fetch_log
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
+from shared.outgoing.adapters import adapter_for
+from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.security.tokens import TokenVerifier
-from shared.service import configure_logs, run_server
+from shared.service import configure_logs, end_by_defect, run_server
 from shared.settings import Settings
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
@@ -51,7 +57,14 @@ from shared.web.app import Application, make_app
 from shared.web.metrics import BusMetrics
 
 log = structlog.get_logger(SERVICE)
-CHECKPOINT_SECONDS = 60.0
+LOOK_SECONDS = 60.0
+"""Between two looks at the trees."""
+GUARD_SECONDS = 3600.0
+"""Between two looks at everything that is stored."""
+AGAIN_SECONDS = 60.0
+"""After a look that could not be made."""
+WATCH_SECONDS = 2.0
+AWAY = (OSError, TimeoutError, StoreUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 TAKE_IN_REST = 0.1
 """Seconds that a caught-up audit lets events gather: taken in one by one each costs four times as much, and
 nobody decides anything by it."""
@@ -64,12 +77,29 @@ class AuditMetrics(BusMetrics):
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry, PUBLISHERS)
         self.proved = Gauge("zm_audit_proved", "Leaves of the tree", ["service"], registry=registry)
+        self.checked = Gauge(
+            "zm_audit_checked_timestamp_seconds",
+            "When a part was last looked at whole",
+            ["part"],
+            registry=registry,
+        )
+        self.bulk_readings = Counter(
+            "zm_audit_bulk_readings_total", "Alerts about bulk reading", registry=registry
+        )
         self.set_aside = Gauge(
             "zm_audit_set_aside",
             "Events parked now: the tree waits before them",
             ["service"],
             registry=registry,
         )
+        # From the start: which series there are tells nothing of what was recorded.
+        for name in LOGS:
+            self.proved.labels(name)
+            self.halted(f"checkpoint.{name}", None)
+            self.checked.labels(name)
+            self.halted(f"evidence.{name}", None)
+        for name in PUBLISHERS:
+            self.set_aside.labels(name)
 
 
 @dataclass(slots=True)
@@ -83,6 +113,10 @@ class Parts:
     cases: Cases
     trees: Trees
     access: AccessLog
+    outside: Outside
+    guard: Guard
+    watch: Watch
+    outgoing: Outgoing
     key: BusKey
     parked: PgParkedStore
     metrics: AuditMetrics
@@ -96,11 +130,18 @@ class Parts:
 
         def closed() -> None:
             if not self.stopping:
-                _end_process()
+                end_by_defect()
 
         self.nats = await connect(
             settings.nats_url, seed, SERVICE, self.metrics.nats_error, closed, wait=wait
         )
+
+    async def send_again(self) -> None:
+        """Has the worker send once more what was given up."""
+        async with using(self.engine) as driver:
+            await driver.execute(
+                "UPDATE effects SET state = 'pending', attempts = 0, next_at = NULL WHERE state = 'dead'"
+            )
 
     async def close(self) -> None:
         """Lets go of broker and database."""
@@ -125,22 +166,62 @@ class Parts:
             rest=TAKE_IN_REST,
         )
 
-    async def sign_for_ever(self, seconds: float = CHECKPOINT_SECONDS) -> None:
-        """Signs every log's state from time to time. A tree that no longer holds what was signed is not
-        signed again; that is said until somebody has looked."""
+    async def sign_for_ever(self, seconds: float = LOOK_SECONDS) -> None:
+        """Has every log's state signed and sent away each hour, and looks in between whether it still holds.
+        A tree that no longer holds what was signed is not signed again; that is said until somebody has
+        looked."""
         while True:
-            for service in PUBLISHERS:
-                part = f"checkpoint.{service}"
-                try:
-                    await self.trees.checkpoint(service)
-                    self.metrics.halted(part, None)
-                    self.metrics.proved.labels(service).set(await self.trees.size(service))
-                    self.metrics.set_aside.labels(service).set(await self.parked.count(service))
-                except HistoryChanged as reason:
-                    self.metrics.halted(part, str(reason))
-                    log.error("checkpoint.halted", service=service, reason=str(reason))
-                except StoreUnavailable as error:
-                    self.metrics.error(part, error)
+            for name in LOGS:
+                await self._look_at_tree(name)
+            try:
+                await self.outside.send_hourly()
+            except AWAY as error:
+                self.metrics.error("checkpoints", error)
+            await asyncio.sleep(seconds)
+
+    async def _look_at_tree(self, name: str) -> None:
+        part = f"checkpoint.{name}"
+        try:
+            self.metrics.proved.labels(name).set(await self.trees.check(name))
+            if name != ACCESS:
+                self.metrics.set_aside.labels(name).set(await self.parked.count(name))
+            self.metrics.halted(part, None)
+        except HistoryChanged as reason:
+            self.metrics.halted(part, str(reason))
+            log.error("checkpoint.halted", service=name, reason=str(reason))
+        except AWAY as error:
+            self.metrics.error(part, error)
+
+    async def guard_for_ever(self, seconds: float = GUARD_SECONDS, again: float = AGAIN_SECONDS) -> None:
+        """Looks from time to time whether what is stored is what was recorded. What is not is told until it
+        is put right; a look that could not be made is made again."""
+        while True:
+            looked = [await self.look_at(name) for name in LOGS]
+            await asyncio.sleep(seconds if all(looked) else again)
+
+    async def look_at(self, part: str) -> bool:
+        """One look at a service's store and ledger, or at the access log; False if it could not be made."""
+        try:
+            found = await (self.guard.check_access() if part == ACCESS else self.guard.check_log(part))
+        except AWAY as error:
+            self.metrics.error(f"guard.{part}", error)
+            log.warning("guard.waits", part=part, error=type(error).__name__)
+            return False
+        self.metrics.halted(f"evidence.{part}", "; ".join(found) or None)
+        self.metrics.checked.labels(part).set_to_current_time()
+        if found:
+            log.error("evidence.altered", part=part, findings=found)
+        return True
+
+    async def watch_for_ever(self, seconds: float = WATCH_SECONDS) -> None:
+        """Counts who read what, over all services (SEC-9)."""
+        while True:
+            try:
+                if raised := await self.watch.look():
+                    self.metrics.bulk_readings.inc(raised)
+                    log.warning("bulk_reading", alerts=raised)
+            except AWAY as error:
+                self.metrics.error("watch", error)
             await asyncio.sleep(seconds)
 
 
@@ -152,14 +233,26 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     engine = engine_for(settings.database_url, pool_size=size)
     readers = Readers(engine_for(settings.database_url, pool_size=size), size)
     sealer = Sealer.from_files(keys / f"store-{SERVICE}.key", SERVICE, settings.suite)
+    signer = Signer.from_file(keys / "checkpoint-ed25519.key", settings.log_origin or ORIGIN)
+    trees, access = Trees(engine, signer, clock), AccessLog(engine, clock)
+    places = settings.checkpoint_places
+    errands = {
+        kind: Errand(adapter)
+        for kind in places
+        if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir)) is not None
+    }
     return Parts(
         settings=settings,
         engine=engine,
         readers=readers,
         ledger=Ledger(engine, sealer, clock),
         cases=Cases(readers, sealer),
-        trees=Trees(engine, Signer.from_file(keys / "checkpoint-ed25519.key"), clock),
-        access=AccessLog(engine, clock),
+        trees=trees,
+        access=access,
+        outside=Outside(engine, trees, clock, places),
+        guard=Guard(engine, trees, sealer, settings.stores),
+        watch=Watch(engine, access),
+        outgoing=Outgoing(engine, None, errands, OutgoingMetrics(registry, errands)),
         key=BusKey.from_files(keys / "bus.key", settings.suite),
         parked=PgParkedStore(engine),
         metrics=AuditMetrics(registry),
@@ -186,8 +279,9 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
         max_in_flight=settings.max_in_flight,
     )
     keys = [str(key) for key in parts.trees.verifier_keys()]
-    replays = Replays(face, parts.cases, parts.trees, parts.access, OrganTree.load())
-    add_routes(app, replays, Logs(face, parts.trees, keys))
+    organs = OrganTree.load()
+    replays = Replays(face, parts.cases, parts.trees, parts.access, organs)
+    add_routes(app, replays, Logs(face, parts.trees, keys), Supervision(face, parts.access, organs))
     return app, parts
 
 
@@ -205,7 +299,7 @@ async def _life(parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
     """Starts the workers; stops them when no request is left, each after its unit."""
     works: list[Coroutine[Any, Any, None]] = []
     if parts.settings.worker:
-        works.append(parts.sign_for_ever())
+        works += [parts.sign_for_ever(), parts.guard_for_ever(), parts.watch_for_ever(), parts.outgoing.run()]
         if parts.settings.nats_url:
             await parts.connect(wait=False)
             works += [parts.inbox(source).run() for source in PUBLISHERS]
@@ -226,11 +320,7 @@ def _ended(task: asyncio.Task[None]) -> None:
     """A worker that dies ends the process: a supervisor starts it again, loudly."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("worker_died", error=type(error).__name__)
-        _end_process()
-
-
-def _end_process() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
+        end_by_defect()
 
 
 # --- Commands ---
@@ -285,9 +375,34 @@ async def _retry(settings: Settings) -> int:
                     left += 1
                     await parts.parked.failed_again(row.id, reason_of(error))
                     print(f"{source} {row.position}: 仍搁置 / still set aside: {error}")
+        await parts.send_again()
     finally:
         await parts.close()
     return 1 if left else 0
+
+
+async def _check(settings: Settings, kept: Sequence[Path]) -> int:
+    """Exit status 0 if everything is as it was recorded and signed, 1 if not, 2 if that cannot be told."""
+    parts = make_parts(settings, CollectorRegistry())
+    looks = {ACCESS: parts.guard.check_access()}
+    looks |= {service: parts.guard.check_log(service) for service in PUBLISHERS}
+    looks |= {file.name: parts.guard.check_kept(file) for file in kept}
+    status = 0
+    try:
+        for part, look in looks.items():
+            try:
+                found = await look
+            except (*AWAY, ValueError) as error:
+                print(f"{part}：无法核对 / cannot be checked: {type(error).__name__}: {error}")
+                status = max(status, 2)
+                continue
+            print(f"{part}：{'与记录不符 / NOT as recorded' if found else '与记录一致 / as recorded'}")
+            for finding in found:
+                print(f"  {finding}")
+            status = 1 if found else status
+        return status
+    finally:
+        await parts.close()
 
 
 def _serve(settings: Settings) -> None:
@@ -303,7 +418,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("migrate", help="bring the database to the newest revision (owner's URL)")
     again = commands.add_parser("rebuild", help="make the ledger anew from the producers' logs (owner's URL)")
     again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
-    commands.add_parser("retry", help="ask the producers again for what was set aside")
+    commands.add_parser("retry", help="ask again for what was set aside, send again what was given up")
+    check = commands.add_parser("check", help="look at all evidence at once")
+    check.add_argument(
+        "--kept",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="checkpoints that were kept outside: notes or messages",
+    )
     options = parser.parse_args(arguments)
     settings = Settings.from_env(SERVICE)
     configure_logs()
@@ -315,6 +438,8 @@ def main(arguments: list[str] | None = None) -> int:
         migrate(f"services/{SERVICE}/migrations", settings.owner_database_url)
     elif options.command == "rebuild":
         return asyncio.run(_rebuild(settings, put_in_place=options.replace))
+    elif options.command == "check":
+        return asyncio.run(_check(settings, options.kept))
     else:
         return asyncio.run(_retry(settings))
     return 0

@@ -1,14 +1,19 @@
-"""One RFC 9162 tree per publishing service: leaf i is the event at position i + 1 of that service's log.
+"""One RFC 9162 tree per log: leaf i is the event at position i + 1 of a publishing service's log, or the
+record i + 1 of audit's own access log.
 
-Leaves follow from what the producer recorded and from nothing of our own, so an audit rebuilt from the
-producers' logs has every earlier root again. A tree grows only over an unbroken log: where an event is
-parked, the tree waits before it.
+The leaves of events follow from what the producer recorded and from nothing of our own, so an audit rebuilt
+from the producers' logs has every earlier root again. A tree grows only over an unbroken log: where an event
+is parked, the tree waits before it.
+
+A checkpoint is signed once an hour, and for every bundle; shown to the staff is the last one of an hour that
+is over. So whoever asks as often as they like learns no more than how much was recorded in each hour (SEC-1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
-from services.audit.tables import PUBLISHERS
+from services.audit.tables import ACCESS, ACCESS_NODES, LOGS, NODES
 from shared.bus.envelope import Published
 from shared.clock import Clock
 from shared.evidence import merkle
@@ -26,11 +31,13 @@ from shared.evidence.merkle import Node
 from shared.evidence.note import VerifierKey
 from shared.suites import Digest
 
-OPERATOR = "zhengming"
+ORIGIN = "zhengming"
+"""How a development installation names its logs."""
 _PAGE = 2000
-_SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM nodes WHERE service = $1 AND level = 0"
+
+_SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM {nodes} WHERE service = $1 AND level = 0"
 _NODES = """
-    SELECT level, idx, hash FROM nodes
+    SELECT level, idx, hash FROM {nodes}
     WHERE service = $1 AND (level, idx) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
     """
 _LEAVES = """
@@ -38,8 +45,19 @@ _LEAVES = """
     FROM ledger
     WHERE service = $1 AND position > $2 ORDER BY position LIMIT $3
     """
-_LAST = "SELECT size, root FROM checkpoints WHERE service = $1 ORDER BY size DESC LIMIT 1"
-_FIND = "SELECT note FROM checkpoints WHERE service = $1 AND size = $2"
+_LAST = """
+    SELECT size, root, note, signed_at FROM checkpoints WHERE service = $1
+    ORDER BY size DESC, signed_at DESC LIMIT 1
+    """
+_SHOWN = """
+    SELECT DISTINCT ON (hour) hour, size, note FROM (
+        SELECT date_trunc('hour', signed_at) AS hour, size, note, signed_at FROM checkpoints
+        WHERE service = $1 AND signed_at < date_trunc('hour', $2::timestamptz)
+            AND signed_at < $3::timestamptz
+    ) AS signed
+    ORDER BY hour DESC, size DESC, signed_at DESC LIMIT $4
+    """
+"""The last checkpoint of each hour that is over, the newest first, of hours before $3."""
 _SIGN = """
     INSERT INTO checkpoints (service, size, root, note, signed_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING
@@ -86,7 +104,7 @@ def leaf_of_published(published: Published) -> bytes:
 
 async def size_of(driver: Any, service: str) -> int:
     """How many leaves the tree has."""
-    return int(await driver.fetchval(_SIZE, service))
+    return int(await driver.fetchval(_SIZE.format(nodes=_nodes_of(service)), service))
 
 
 async def fetch_nodes(driver: Any, service: str, nodes: Iterable[Node]) -> dict[Node, bytes]:
@@ -94,8 +112,15 @@ async def fetch_nodes(driver: Any, service: str, nodes: Iterable[Node]) -> dict[
     wanted = sorted(set(nodes))
     if not wanted:
         return {}
-    rows = await driver.fetch(_NODES, service, [level for level, _ in wanted], [index for _, index in wanted])
+    statement = _NODES.format(nodes=_nodes_of(service))
+    rows = await driver.fetch(
+        statement, service, [level for level, _ in wanted], [index for _, index in wanted]
+    )
     return {(row["level"], row["idx"]): row["hash"] for row in rows}
+
+
+def _nodes_of(log: str) -> str:
+    return ACCESS_NODES.name if log == ACCESS else NODES.name
 
 
 async def root_of(driver: Any, service: str, size: int) -> bytes:
@@ -112,15 +137,20 @@ class Grown:
     frontier: Sequence[bytes]
 
 
+async def grown(driver: Any, log: str) -> Grown:
+    """A tree as it stands in the database."""
+    size = await size_of(driver, log)
+    peaks = merkle.nodes_for_root(size)
+    known = await fetch_nodes(driver, log, peaks)
+    return Grown(size, [known[peak] for peak in peaks])
+
+
 async def extend(driver: Any, service: str) -> Grown:
     """Appends the leaves of what the ledger has beyond the tree without a gap.
 
     To be called under the ledger's lock, in the transaction that wrote the rows.
     """
-    size = await size_of(driver, service)
-    peaks = merkle.nodes_for_root(size)
-    known = await fetch_nodes(driver, service, peaks)
-    tree = Grown(size, [known[peak] for peak in peaks])
+    tree = await grown(driver, service)
     while True:
         rows = await driver.fetch(_LEAVES, service, tree.size, _PAGE)
         leaves = [leaf_of(service, row) for n, row in enumerate(rows, 1) if row["position"] == tree.size + n]
@@ -141,21 +171,20 @@ async def grow(driver: Any, service: str, tree: Grown, leaves: Sequence[bytes]) 
 class Signer:
     """The key that signs for every log, under each log's own name (C2SP tlog-checkpoint)."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: Ed25519PrivateKey, origin: str = ORIGIN) -> None:
         self._key = key
+        self.origin = origin
+        self.verifier_keys = [VerifierKey.of(f"{origin}/{log}", key) for log in LOGS]
+        """What an outsider needs to check the notes: one name a log, all of the same key."""
 
     @classmethod
-    def from_file(cls, path: Path) -> Signer:
+    def from_file(cls, path: Path, origin: str = ORIGIN) -> Signer:
         """32 raw bytes of an Ed25519 private key."""
-        return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
+        return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()), origin)
 
-    def sign(self, service: str, size: int, root: bytes) -> str:
+    def sign(self, log: str, size: int, root: bytes, at: datetime | None) -> str:
         """A checkpoint as a signed note."""
-        return sign(Checkpoint(_origin(service), size, root), self._key)
-
-    def verifier_keys(self) -> list[VerifierKey]:
-        """What an outsider needs to check the notes: one name a log, all of the same key."""
-        return [VerifierKey.of(_origin(service), self._key) for service in PUBLISHERS]
+        return sign(Checkpoint(f"{self.origin}/{log}", size, root, at), self._key)
 
 
 class Trees:
@@ -165,62 +194,95 @@ class Trees:
         self._engine = engine
         self._signer = signer
         self._clock = clock
+        self._seen: dict[str, tuple[int, bytes]] = {}
+        """Size and root as this process saw them last: an end that is gone with its signatures is missed."""
+
+    @property
+    def origin(self) -> str:
+        """How this installation names its logs."""
+        return self._signer.origin
 
     def verifier_keys(self) -> list[VerifierKey]:
         """What the notes are checked with."""
-        return self._signer.verifier_keys()
+        return self._signer.verifier_keys
 
-    async def checkpoint(self, service: str) -> str:
-        """The signed state of a log now; the same size always has the same note.
+    async def checkpoint(self, log: str) -> str:
+        """The signed state of a log now; the same size has the same note within an hour.
 
         Raises `HistoryChanged` if the tree does not continue what was signed before.
         """
         async with using(self._engine) as driver:
-            note, _ = await self._checkpoint(driver, service)
+            note, _ = await self._checkpoint(driver, log)
             return note
 
-    async def _checkpoint(self, driver: Any, service: str) -> tuple[str, int]:
-        size = await size_of(driver, service)
-        last = await driver.fetchrow(_LAST, service)
-        if last is not None:
-            signed = last["size"]
-            if signed > size or await root_of(driver, service, signed) != last["root"]:
-                raise HistoryChanged(f"the tree of {service} no longer holds what was signed at {signed}")
-            if signed == size:
-                return str(await driver.fetchval(_FIND, service, size)), size
-        root = await root_of(driver, service, size)
-        note = self._signer.sign(service, size, root)
-        await driver.execute(_SIGN, service, size, root, note, self._clock.now())
+    async def check(self, log: str) -> int:
+        """The size of a log that still holds what was signed, and what was seen of it before; raises
+        `HistoryChanged`."""
+        async with using(self._engine) as driver:
+            size, _ = await self._continued(driver, log)
+            self._seen[log] = size, await root_of(driver, log, size)
+            return size
+
+    async def shown(self, log: str) -> str:
+        """The last checkpoint of an hour that is over; before there is one, that of the empty log."""
+        listed = await self.listed(log, None, 1)
+        return listed[0]["note"] if listed else self._signer.sign(log, 0, merkle.root([]), None)
+
+    async def listed(self, log: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+        """The last checkpoint of each hour that is over and lies before an instant, the newest first."""
+        now = self._clock.now()
+        async with using(self._engine) as driver:
+            rows = await driver.fetch(_SHOWN, log, now, before or now, limit)
+        return [dict(row) for row in rows]
+
+    async def _continued(self, driver: Any, log: str) -> tuple[int, Any]:
+        """The size of a tree, and the last checkpoint, which it holds."""
+        size = await size_of(driver, log)
+        last = await driver.fetchrow(_LAST, log)
+        signed = [] if last is None else [(last["size"], last["root"])]
+        for then, root in {*signed, *filter(None, [self._seen.get(log)])}:
+            if then > size or await root_of(driver, log, then) != root:
+                raise HistoryChanged(f"the tree of {log} no longer holds what it held at {then}")
+        return size, last
+
+    async def _checkpoint(self, driver: Any, log: str) -> tuple[str, int]:
+        now = self._clock.now()
+        size, last = await self._continued(driver, log)
+        if last is not None and last["size"] == size and last["signed_at"] >= hour_of(now):
+            return str(last["note"]), size
+        root = await root_of(driver, log, size)
+        note = self._signer.sign(log, size, root, now)
+        await driver.execute(_SIGN, log, size, root, note, now)
+        self._seen[log] = size, root
         return note, size
 
-    async def inclusion(self, service: str, index: int, size: int) -> list[bytes]:
+    async def inclusion(self, log: str, index: int, size: int) -> list[bytes]:
         """Proof that a leaf stands in the tree of `size` leaves."""
         async with using(self._engine) as driver:
-            nodes = await fetch_nodes(driver, service, merkle.nodes_for_inclusion(index, size))
+            nodes = await fetch_nodes(driver, log, merkle.nodes_for_inclusion(index, size))
         return merkle.inclusion_proof(index, size, nodes)
 
-    async def inclusions(
-        self, service: str, indexes: Sequence[int]
-    ) -> tuple[str, int, dict[int, list[bytes]]]:
+    async def inclusions(self, log: str, indexes: Sequence[int]) -> tuple[str, int, dict[int, list[bytes]]]:
         """A fresh checkpoint, and with it proofs for many leaves at once; those beyond it are left out."""
         async with using(self._engine) as driver:
-            note, size = await self._checkpoint(driver, service)
+            note, size = await self._checkpoint(driver, log)
             proved = [index for index in indexes if index < size]
             wanted = {node for index in proved for node in merkle.nodes_for_inclusion(index, size)}
-            nodes = await fetch_nodes(driver, service, wanted)
+            nodes = await fetch_nodes(driver, log, wanted)
         return note, size, {index: merkle.inclusion_proof(index, size, nodes) for index in proved}
 
-    async def consistency(self, service: str, old: int, new: int) -> list[bytes]:
+    async def consistency(self, log: str, old: int, new: int) -> list[bytes]:
         """Proof that the tree of `new` leaves continues the tree of `old`."""
         async with using(self._engine) as driver:
-            nodes = await fetch_nodes(driver, service, merkle.nodes_for_consistency(old, new))
+            nodes = await fetch_nodes(driver, log, merkle.nodes_for_consistency(old, new))
         return merkle.consistency_proof(old, new, nodes)
 
-    async def size(self, service: str) -> int:
-        """How many events of a service are proved."""
+    async def size(self, log: str) -> int:
+        """How many leaves of a log are proved."""
         async with using(self._engine) as driver:
-            return await size_of(driver, service)
+            return await size_of(driver, log)
 
 
-def _origin(service: str) -> str:
-    return f"{OPERATOR}/{service}"
+def hour_of(now: datetime) -> datetime:
+    """The beginning of an instant's hour."""
+    return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -27,12 +27,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from shared.settings import AUDIT
+from shared.settings import PUBLISHERS as PUBLISHERS
 from shared.store.schema import KernelTables
 
-PUBLISHERS = ("intake", "verification", "clarification", "followup")
-"""The services whose streams are taken in."""
-SERVICE = "audit"
+ACCESS = "access"
+"""The log of who replayed what: audit's own, with a tree under the same key."""
+LOGS = (*PUBLISHERS, ACCESS)
+SERVICE = AUDIT
 ROLE = f"zm_{SERVICE}"
+OPENINGS = ("CaseRead", "CasesRead", "IdentityAccessed")
+"""Events by which somebody was shown a case, or who reported it: bulk reading is counted by them (SEC-9)."""
 READINGS = ("CaseRead", "CasesRead", "BulkReadAlert", "ReplayPerformed", "ExportMade")
 """Events that only say who looked: a timeline counts them (domain.md §6.6)."""
 
@@ -165,23 +170,37 @@ SUBJECTS = Table(
 Index("subjects_stream_idx", SUBJECTS.c.stream)
 Index("subjects_correlation_idx", SUBJECTS.c.correlation_id, SUBJECTS.c.subject)
 
-NODES = Table(
-    "nodes",
-    METADATA,
-    Column("service", Text, primary_key=True),
-    Column("level", SmallInteger, primary_key=True, autoincrement=False),
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    _bytes("hash"),
+Index(
+    "ledger_openings_idx",
+    LEDGER.c.actor,
+    LEDGER.c.recorded_at,
+    postgresql_where=LEDGER.c.type.in_(OPENINGS),
 )
+
+
+def _nodes(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        Column("service", Text, primary_key=True),
+        Column("level", SmallInteger, primary_key=True, autoincrement=False),
+        Column("idx", BigInteger, primary_key=True, autoincrement=False),
+        _bytes("hash"),
+    )
+
+
+NODES = _nodes("nodes")
+ACCESS_NODES = _nodes("access_nodes")
+"""The tree of the access log, apart from what a rebuild makes anew."""
 
 CHECKPOINTS = Table(
     "checkpoints",
     METADATA,
     Column("service", Text, primary_key=True),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("signed_at", DateTime(timezone=True), primary_key=True),
     _bytes("root"),
     _text("note"),
-    _time("signed_at"),
 )
 
 ACCESS_LOG = Table(
@@ -198,10 +217,12 @@ ACCESS_LOG = Table(
     _text("as_of"),
     _text("by"),
     _text("outcome"),
-    _bytes("prev_hash"),
     _bytes("hash"),
 )
+"""`hash` is the record's leaf; leaf i of the tree is the record i + 1."""
 Index("access_log_about_idx", ACCESS_LOG.c.about)
+Index("access_log_who_idx", ACCESS_LOG.c.who, ACCESS_LOG.c.at)
+Index("access_log_alerts_idx", ACCESS_LOG.c.id, postgresql_where=ACCESS_LOG.c.outcome == "alert")
 
 
 def _counts(name: str) -> Table:
@@ -224,18 +245,27 @@ SEEN = _counts("seen")
 REPLAYED = _counts("replayed")
 """Totals of the access log, by the stream that was asked for."""
 
-TRACKING = Table(
-    "tracking",
-    METADATA,
-    Column("source", Text, primary_key=True),
-    Column("position", BigInteger, nullable=False),
-)
+
+def _positions(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        Column("source", Text, primary_key=True),
+        Column("position", BigInteger, nullable=False),
+    )
+
+
+TRACKING = _positions("tracking")
+"""How far each service's log was taken in."""
+WATCHED = _positions("watched")
+"""How far each log, the access log too, was looked at for bulk reading."""
 
 DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, NODES)
 """What the producers' logs give again."""
-OWN = (CHECKPOINTS, ACCESS_LOG)
+OWN = (CHECKPOINTS, ACCESS_LOG, ACCESS_NODES)
 """What only audit has: its signatures, and who replayed what."""
 _PARKED = KernelTables(SERVICE).parked
+_EFFECTS = KernelTables(SERVICE).effects
 
 
 def create(connection: Connection) -> None:
@@ -243,7 +273,17 @@ def create(connection: Connection) -> None:
     connection.execute(text(_FACTS))
     create_ingest(connection)
     _create(connection, OWN)
-    _create_moving(connection, REPLAYED)
+    for table in (REPLAYED, WATCHED, _EFFECTS):
+        _create_moving(connection, table)
+
+
+def create_guards(connection: Connection) -> None:
+    """Creates what an audit from before lacks."""
+    _create(connection, (ACCESS_LOG, ACCESS_NODES))
+    for table in (WATCHED, _EFFECTS):
+        _create_moving(connection, table)
+    for index in LEDGER.indexes:
+        index.create(connection, checkfirst=True)
 
 
 def create_ingest(connection: Connection) -> None:

@@ -16,7 +16,7 @@ import orjson
 
 from services.audit.record import BESIDE, shown_event
 from shared.organs.tree import OrganTree
-from shared.view import fold_view
+from shared.view import fold_occurred, fold_view
 
 By = Literal["recorded", "occurred"]
 ORDER: dict[By, tuple[str, ...]] = {
@@ -142,12 +142,25 @@ def altered_entry(line: bytes, number: bytes) -> orjson.Fragment:
 
 
 def states(events: Iterable[Told], as_of: datetime | None, by: By) -> dict[UUID, dict[str, Any]]:
-    """Every stream as it stood: by recorded time, the very document that its service answered that day."""
-    contents: dict[UUID, list[Mapping[str, Any]]] = {}
-    for event in until(events, as_of, by):
-        contents.setdefault(event.stream, []).append(event.content)
-    folded = {stream: fold_view(history) for stream, history in contents.items()}
+    """Every stream as it stood: by recorded time, the very document that its service answered that day.
+
+    By occurred time whole streams must be given, since a step counts when all steps before it have happened.
+    """
+    events = list(events)
+    known = _by_stream(until(events, as_of, by))
+    if by == "recorded":
+        folded = {stream: fold_view(contents) for stream, contents in known.items()}
+    else:
+        whole = _by_stream(sorted(events, key=lambda event: event.position))
+        folded = {stream: fold_occurred(whole[stream], contents) for stream, contents in known.items()}
     return {stream: view for stream, view in folded.items() if view is not None}
+
+
+def _by_stream(events: Iterable[Told]) -> dict[UUID, list[Mapping[str, Any]]]:
+    contents: dict[UUID, list[Mapping[str, Any]]] = {}
+    for event in events:
+        contents.setdefault(event.stream, []).append(event.content)
+    return contents
 
 
 def difference(

@@ -38,11 +38,14 @@ SAME, CHANGED, UNREADABLE = 0, 1, 2
 _STORE = """
     SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic,
         recorded_at, sha256(state) AS state_digest, content_digest, 'SHA-256' AS algorithm,
-        CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS state
-    FROM {service}_events ORDER BY notification_id
+        event_id, correlation_id,
+        CASE WHEN substring(state FROM 2 FOR 1) = '\\x{sm:02x}'::bytea THEN state END AS sm_state
+    FROM {service}_events WHERE notification_id > {after} AND notification_id <= {last}
+    ORDER BY notification_id
     """
 _LEDGER = """
-    SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm
+    SELECT position, stream, version, topic, recorded_at, state_digest, content_digest, algorithm,
+        event_id, correlation_id
     FROM ledger WHERE service = $1 ORDER BY position
     """
 Kind = Literal["altered", "moved", "deleted", "truncated", "added"]
@@ -56,7 +59,8 @@ WORDS: dict[Kind, tuple[str, str]] = {
 
 
 class Row(NamedTuple):
-    """What a leaf is made of."""
+    """What a leaf is made of, and the columns beside it by which a service looks events up: they stand
+    sealed in the state, and were published with it."""
 
     position: int
     stream: UUID
@@ -66,6 +70,8 @@ class Row(NamedTuple):
     state_digest: bytes
     content_digest: bytes
     algorithm: str
+    event_id: UUID
+    correlation_id: UUID
 
     @property
     def identity(self) -> tuple[UUID, int]:
@@ -176,7 +182,7 @@ async def verify_store(
     The store is read first; then audit gets `patience` seconds to receive what is under way. What it
     still has not seen then was never published.
     """
-    store = await _read(store_url, _STORE.format(service=_known(service), sm=SM.number))
+    store = await _read(store_url, store_query(service))
     last = max((row.position for row in store), default=0)
     connection = await asyncpg.connect(_plain(audit_url), server_settings={"search_path": schema})
     try:
@@ -193,7 +199,7 @@ async def verify_store(
 
 async def verify_checkpoint(service: str, store_url: str, checkpoint: Checkpoint) -> Comparison:
     """Whether the first events of a store are those that a checkpoint was signed over."""
-    store = await _read(store_url, _STORE.format(service=_known(service), sm=SM.number))
+    store = await _read(store_url, store_query(service))
     first = [row for row in store if row.position <= checkpoint.size]
     return Comparison(service, checkpoint.size, len(first), checkpoint.root, _root(service, first))
 
@@ -203,7 +209,7 @@ async def _received(
 ) -> list[Row]:
     until = asyncio.get_running_loop().time() + patience
     while True:
-        rows = [_row(row) for row in await connection.fetch(_LEDGER, service)]
+        rows = [row_of(row) for row in await connection.fetch(_LEDGER, service)]
         if (rows and rows[-1].position >= last) or asyncio.get_running_loop().time() >= until:
             return rows
         await asyncio.sleep(0.2)
@@ -218,14 +224,20 @@ async def _stream(url: str, query: str) -> AsyncIterator[Row]:
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             async for row in connection.cursor(query, prefetch=1000):
-                yield _row(row)
+                yield row_of(row)
     finally:
         await connection.close()
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def store_query(service: str, after: str = "-9223372036854775808", last: str = "9223372036854775807") -> str:
+    """Reads a service's rows as far as leaves and lookups go, between two positions."""
+    return _STORE.format(service=_known(service), sm=SM.number, after=after, last=last)
+
+
+def row_of(row: Mapping[str, Any]) -> Row:
+    """A row of a store or of the ledger; of a state under SM4 the digest is made here."""
     found = Row(*(row[name] for name in Row._fields))
-    state = row.get("state")
+    state = row.get("sm_state")
     if state is None:
         return found
     return found._replace(state_digest=SM.digest.of(state), algorithm=SM.digest)

@@ -25,9 +25,11 @@
       ]
     }
 
-There are no other members, no member twice, and no second spelling of a value: what a reader sees in a
-bundle that verifies is what was proven. A bundle proves that its events were recorded so and then; it does
-not prove that a case has no other events.
+There are no other members, no member twice, and of what stands outside `published` no second spelling: what
+a reader sees in a bundle that verifies is what was proven. Within `published` what is proven is the value, in
+its RFC 8785 form: the number 7 may also be written 7.0. A bundle proves that its events were recorded so and
+then. That a stream has others between them shows by its versions, and the verifier names them; it does not
+prove that a case has no other streams, nor that a stream has no later events.
 """
 
 import json

@@ -75,12 +75,12 @@ class OutgoingMetrics:
 
 
 class Outgoing:
-    """The worker of one service."""
+    """The worker of one service. One whose deliveries are followed by no events needs no recorder."""
 
     def __init__(
         self,
         engine: AsyncEngine,
-        recorder: Recorder,
+        recorder: Recorder | None,
         errands: Mapping[str, Errand],
         metrics: OutgoingMetrics,
         pace: Pace | None = None,
@@ -152,6 +152,7 @@ class Outgoing:
             append = await on_done(effect)
             if append is None or not append.events:
                 return
+            assert self._recorder is not None
             stream = append.events[0].originator_id
             append.command = CommandRecord(derived_id("effect", effect.key), b"effect", stream)
             try:

@@ -8,7 +8,7 @@ values in another order (`content_of`), so a log is published as it is stored an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
 from shared.store.sealing import Sealer
-from shared.store.types import StoreError
+from shared.store.types import StoreError, StoreTampered
 
 Lift = Callable[[dict[str, Any]], dict[str, Any] | None]
 
@@ -46,32 +46,12 @@ class EventMapper(Mapper[UUID]):
         """The stored JSON of an event, sealed for its place."""
         return self.sealer.seal(orjson.dumps(data), stream, version, topic)
 
-    def to_domain_event(
-        self, stored_event: StoredEvent, *, position: int = 0, recorded_at: datetime | None = None
-    ) -> Recorded:
+    def to_domain_event(self, stored_event: StoredEvent) -> Recorded:
         """Opens an event in its place. Raises `StoreTampered` or `UnknownTopic`."""
-        topic, version = stored_event.topic, stored_event.originator_version
-        cls = event_class(topic)
-        if cls is None:
-            raise UnknownTopic(
-                f"{topic} ({stored_event.originator_id} version {version}): "
-                "no event class of this name is imported here"
-            )
-        data = self.raw(stored_event)
-        assert isinstance(stored_event.originator_id, UUID)
-        return Recorded(
-            originator_id=stored_event.originator_id,
-            originator_version=version,
-            kind=data["kind"],
-            stream_organ=data["organ"],
-            # Python mode is lax enough for everything JSON writes, and skips a second parse.
-            event=cls.__pydantic_validator__.validate_python(data["event"]),
-            meta=decode_meta(data["meta"]),
-            state=data["state"],
-            event_id=UUID(data["event_id"]),
-            salt=bytes.fromhex(data["salt"]),
-            position=position,
-            recorded_at=recorded_at,
+        stream = stored_event.originator_id
+        assert isinstance(stream, UUID)
+        return recorded_of(
+            stream, stored_event.originator_version, stored_event.topic, self.raw(stored_event)
         )
 
     def raw(self, stored_event: StoredEvent) -> dict[str, Any]:
@@ -84,6 +64,46 @@ class EventMapper(Mapper[UUID]):
         """The stored JSON as it stands, from the columns of a row."""
         data: dict[str, Any] = orjson.loads(self.sealer.open(state, stream, version, topic))
         return data
+
+    def open_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of a row whose clear columns are held against what lies sealed: others look events up by
+        them. Raises `StoreTampered` where they say something else."""
+        stream, version = row["originator_id"], row["originator_version"]
+        data = self.open(stream, version, row["topic"], row["state"])
+        sealed = data["event_id"], data["meta"]["correlation_id"]
+        if (str(row["event_id"]), str(row["correlation_id"])) != sealed:
+            raise StoreTampered(f"{stream} version {version}: a clear column is not what was sealed")
+        return data
+
+
+def recorded_of(
+    stream: UUID,
+    version: int,
+    topic: str,
+    data: dict[str, Any],
+    position: int = 0,
+    recorded_at: datetime | None = None,
+) -> Recorded:
+    """The event that stored JSON of the present version tells of. Raises `UnknownTopic`."""
+    cls = event_class(topic)
+    if cls is None:
+        raise UnknownTopic(
+            f"{topic} ({stream} version {version}): no event class of this name is imported here"
+        )
+    return Recorded(
+        originator_id=stream,
+        originator_version=version,
+        kind=data["kind"],
+        stream_organ=data["organ"],
+        # Python mode is lax enough for everything JSON writes, and skips a second parse.
+        event=cls.__pydantic_validator__.validate_python(data["event"]),
+        meta=decode_meta(data["meta"]),
+        state=data["state"],
+        event_id=UUID(data["event_id"]),
+        salt=bytes.fromhex(data["salt"]),
+        position=position,
+        recorded_at=recorded_at,
+    )
 
 
 def lifted(topic: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
-from eventsourcing.persistence import StoredEvent, Tracking
+from eventsourcing.persistence import Tracking
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
@@ -27,7 +27,7 @@ from shared.store.admission import EventRow, Rendered
 from shared.store.canonical import content_digest
 from shared.store.committer import Committer, Limits, Tally
 from shared.store.driver import READ_SECONDS, away, borrowed
-from shared.store.mapper import EventMapper, content_of, data_of, lifted
+from shared.store.mapper import EventMapper, content_of, data_of, lifted, recorded_of
 from shared.store.recent import Recent
 from shared.store.schema import KernelTables
 from shared.store.statements import Statements
@@ -142,12 +142,16 @@ class Recorder:
 
     async def scan(self, after: int, limit: int) -> list[RawEntry]:
         """The same for a rebuild, which reads the whole log: nothing of it stays at hand."""
-        open_ = self.mapper.open
         return [
             RawEntry(
-                position, stream, version, topic, at, lifted(topic, open_(stream, version, topic, state))
+                row["notification_id"],
+                row["originator_id"],
+                row["originator_version"],
+                row["topic"],
+                row["recorded_at"],
+                lifted(row["topic"], self.mapper.open_row(row)),
             )
-            for stream, version, topic, state, position, at in await self._fetch(self._sql.scan, after, limit)
+            for row in await self._fetch(self._sql.scan, after, limit)
         ]
 
     async def _entries(self, after: int, limit: int, *, trusted: float = 0.0) -> list[LogEntry]:
@@ -169,11 +173,11 @@ class Recorder:
 
     def _opened(self, rows: list[Any]) -> list[LogEntry]:
         """Rows of the log, each state opened in its place."""
-        open_ = self.mapper.open
         previous = rows[0]["before"] if rows else 0
         entries = []
-        for stream, version, topic, state, position, recorded_at, digest, *_ in rows:
-            data = open_(stream, version, topic, state)
+        for row in rows:
+            stream, version, topic, state, position, recorded_at, _, _, digest, *_ = row
+            data = self.mapper.open_row(row)
             entries.append(
                 LogEntry(position, stream, version, topic, recorded_at, data, previous, state, digest)
             )
@@ -261,9 +265,14 @@ class Recorder:
             raise
 
     def _recorded(self, row: Any) -> Recorded:
-        stored = StoredEvent(row["originator_id"], row["originator_version"], row["topic"], row["state"])
-        return self.mapper.to_domain_event(
-            stored, position=row["notification_id"], recorded_at=row["recorded_at"]
+        topic, data = row["topic"], self.mapper.open_row(row)
+        return recorded_of(
+            row["originator_id"],
+            row["originator_version"],
+            topic,
+            lifted(topic, data),
+            row["notification_id"],
+            row["recorded_at"],
         )
 
 
@@ -272,7 +281,10 @@ class _Queries:
 
     def __init__(self, tables: KernelTables) -> None:
         events, tracking = tables.events.name, tables.tracking.name
-        columns = "originator_id, originator_version, topic, state, notification_id, recorded_at"
+        columns = (
+            "originator_id, originator_version, topic, state, notification_id, recorded_at, event_id,"
+            " correlation_id"
+        )
         # ruff: noqa: S608 -- the names are those of our own tables
         self.stream = (
             f"SELECT {columns} FROM {events} WHERE originator_id = $1"

@@ -38,6 +38,7 @@ def settings(database: Database, tmp_path: Path) -> Settings:
         "ZM_DATABASE_URL": database.service_url,
         "ZM_OWNER_DATABASE_URL": database.owner_url,
         "ZM_KEYS_DIR": str(tmp_path),
+        "ZM_OUTGOING_DIR": str(tmp_path / "outgoing"),
     }
     return Settings.from_env("audit", env)
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
+from services.audit.bundle import TOLD, Audience
+from services.audit.main import build
+from services.audit.tables import LOGS
+from shared.clock import FixedClock
+from shared.event import event_class
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.encoding import from_base64
 from shared.evidence.merkle import verify_consistency, verify_inclusion
 from shared.evidence.note import VerifierKey
 from shared.evidence.verify import main as verify
 from shared.evidence.verify import verify_bundle
-from tests.audit.conftest import Audit
+from shared.settings import Settings
+from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_take_in import leaves_of, reference_root
-from tests.audit.world import CANARY, OTHER_COUNTY, World
+from tests.audit.world import CANARY, COUNTY, OTHER_COUNTY, TOWNSHIP, Producer, World, accused
 
 BUNDLE = "/v1/cases/XF-990102100-2022-000001/bundle"
 
@@ -26,20 +36,88 @@ async def keys(audit: Audit) -> list[VerifierKey]:
     return [VerifierKey.parse(line) for line in text.splitlines()]
 
 
-async def test_a_checkpoint_is_for_auditors(told: Audit, world: World) -> None:
-    """It holds no personal data; its root is the one that anybody can compute."""
-    answer = await told.get("/v1/logs/intake/checkpoint")
-    assert answer.headers["content-type"].startswith("text/plain")
-    signed = parse_and_verify(answer.text, *await keys(told))
-    assert (signed.origin, signed.size) == ("zhengming/intake", len(world.intake.entries))
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock(told: Audit, monkeypatch: pytest.MonkeyPatch) -> FixedClock:
+    """Audit's clock, half an hour after noon."""
+    clock = FixedClock(datetime(2022, 9, 1, 12, 30, tzinfo=UTC))
+    monkeypatch.setattr(told.parts.trees, "_clock", clock)
+    return clock
+
+
+async def test_sec1_what_is_shown_of_a_log_moves_once_an_hour(
+    told: Audit, world: World, clock: FixedClock
+) -> None:
+    """However often somebody asks, and whoever has a bundle made in between: shown is the last checkpoint of
+    an hour that is over, to any token of the staff."""
+
+    async def shown() -> str:
+        answer = await told.get("/v1/logs/intake/checkpoint", role="handler")
+        assert answer.headers["content-type"].startswith("text/plain")
+        return answer.text
+
+    assert parse_and_verify(await shown(), *await keys(told)).size == 0
+    first = await told.parts.trees.checkpoint("intake")
+    size = len(world.intake.entries)
+    world.intake.record(
+        world.numbered("XF-990101-2022-000002"), world.foreign, at=clock.instant, correlation=world.foreign
+    )
+    await told.take_in(world.intake)
+    assert (await told.get(BUNDLE)).status_code == 200
+    assert parse_and_verify(await shown(), *await keys(told)).size == 0
+    clock.instant += HOUR
+    signed = parse_and_verify(await shown(), *await keys(told))
+    assert (signed.origin, signed.size) == ("zhengming/intake", size + 1)
     assert signed.root == reference_root(world.intake)
+    assert signed.signed_at == clock.instant - HOUR
+    assert first != await shown()
 
 
-@pytest.mark.parametrize("role", ["subject_mobile", "unit_contact", "platform_integration", "handler"])
-async def test_sec1_nobody_but_auditors_watches_a_log_grow(told: Audit, role: str) -> None:
+async def test_old_checkpoints_are_listed_by_the_hour(told: Audit, clock: FixedClock) -> None:
+    """The newest first, from page to page; an hour that goes on is not among them."""
+    begin = clock.instant
+    for _ in range(4):
+        await told.parts.trees.checkpoint("intake")
+        clock.instant += HOUR
+    clock.instant -= HOUR
+    hours, before = list[str](), dict[str, str]()
+    while True:
+        body = (await told.get("/v1/logs/intake/checkpoints", role="handler", limit="2", **before)).json()
+        hours += [item["hour"] for item in body["items"]]
+        for item in body["items"]:
+            assert parse_and_verify(item["note"], *await keys(told)).size == item["size"]
+        if body["next"] is None:
+            break
+        before = {"before": body["next"]}
+    assert [datetime.fromisoformat(hour) for hour in hours] == [
+        (begin + n * HOUR).replace(minute=0) for n in (2, 1, 0)
+    ]
+    refused = await told.get("/v1/logs/intake/checkpoints", role="subject_mobile")
+    assert (refused.status_code, refused.json()["rule"]) == (403, "SEC-1")
+
+
+async def test_a_log_is_named_after_its_installation(settings: Settings) -> None:
+    """No two have the same, so a note of one is none of the other."""
+    app, parts = build(replace(settings, log_origin="zm.example.org"), KnownPeople())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
+        headers = {"authorization": f"Bearer handler {COUNTY}"}
+        note = (await client.get("/v1/logs/intake/checkpoint", headers=headers)).text
+        key = (await client.get("/v1/logs/key", headers=headers)).text
+    await parts.close()
+    known = [VerifierKey.parse(line) for line in key.splitlines()]
+    assert [k.name for k in known] == [f"zm.example.org/{log}" for log in LOGS]
+    assert parse_and_verify(note, *known).origin == "zm.example.org/intake"
+
+
+@pytest.mark.parametrize("role", ["subject_mobile", "unit_contact", "platform_integration"])
+async def test_sec1_nobody_from_outside_watches_a_log_grow(told: Audit, role: str) -> None:
     """Its size steps when somebody reports."""
-    answer = await told.get("/v1/logs/intake/checkpoint", role=role)
-    assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN_ROLE")
+    for path in ("checkpoint", "checkpoints"):
+        answer = await told.get(f"/v1/logs/intake/{path}", role=role)
+        assert (answer.status_code, answer.json()["rule"]) == (403, "SEC-1")
 
 
 async def test_an_empty_log_has_a_checkpoint(audit: Audit) -> None:
@@ -154,3 +232,132 @@ async def test_a_tampered_bundle_fails(told: Audit) -> None:
 
 async def test_a_bundle_stays_within_jurisdiction(told: Audit) -> None:
     assert (await told.get(BUNDLE, organ=OTHER_COUNTY, withhold="none")).status_code == 404
+
+
+# --- For whom a bundle is made ---
+
+
+def a_clarification(begin: datetime, case: UUID) -> Producer:
+    """What clarification recorded about one subject, and beside it: a report of retaliation is open."""
+    log, stream, watch = Producer("clarification"), uuid4(), uuid4()
+    person = accused("s-2", "李虚白")
+    of_both = {"round": 1, "text_hash": "t" * 64}
+    asked = of_both | {"forms": ("WRITTEN",), "scope": "UNIT_ALL_STAFF"}
+    taken = {
+        "subject": person,
+        "round": 1,
+        "items": (),
+        "other_findings": (),
+        "unfounded_ids": ("b1",),
+        "case_ids": (str(case),),
+        "case_numbers": ("HC-990102100-2022-000001",),
+        "complaint_ids": ("c-1", "c-2", "c-3"),
+        "complaint_numbers": ("XF-990102100-2022-000001", "XF-990102100-2022-000002"),
+        "verification_handlers": ("p-handler",),
+        "concluded_by": ("p-leader",),
+        "handling_organ": TOWNSHIP,
+        "handling_dept": "supervision",
+    }
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("ClarificationOpened", taken | {"organ": TOWNSHIP, "number": "CQ-990102100-2022-000001"}),
+        ("SubjectVoiceRecorded", {"round": 1, "voice": "心里踏实了", "by_subject": True}),
+        ("UnfoundedFindingsJoined", taken),
+        ("ClarificationTextRendered", of_both | {"template_version": "1", "text": "查无此事"}),
+        ("ClarificationConsentRequested", asked | {"explained": ("PURPOSE",)}),
+        ("ClarificationConsentGranted", asked | {"decision": "AGREED", "by_subject": True}),
+        ("ClarificationReviewed", of_both | {"opinion": "同意", "no_prejudice_confirmed": True}),
+        ("ClarificationImplemented", asked | {"implemented_on": "2022-07-01"}),
+    ]
+
+    def record(name: str, fields: dict[str, Any], stream: UUID, kind: str) -> None:
+        cls = event_class(f"clarification.{name}")
+        assert cls is not None
+        at = begin + len(log.entries) * HOUR
+        log.record(cls.model_validate(fields), stream, at=at, correlation=case, kind=kind)
+
+    for name, fields in told:
+        record(name, fields, stream, "Clarification")
+    record("RetaliationReportNoted", {"subject_ref": "s-2", "report": "r-1"}, watch, "RetaliationWatch")
+    return log
+
+
+COURT = ["SubjectVoiceRecorded", "ClarificationTextRendered", "ClarificationConsentRequested"]
+COURT += ["ClarificationConsentGranted", "ClarificationReviewed", "ClarificationImplemented"]
+
+
+@pytest.mark.parametrize(
+    ("audience", "topics"),
+    [("court", COURT), ("subject", [t for t in COURT if t != "ClarificationReviewed"])],
+)
+async def test_sec1_outside_the_organs_a_bundle_tells_of_no_report(
+    told: Audit,
+    world: World,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    audience: str,
+    topics: list[str],
+) -> None:
+    """Neither day, channel nor number of reports, nor that one came again or that retaliation is reported:
+    not even that such an event is withheld. What is there is proven; that something is not, is told."""
+    await told.take_in(a_clarification(world.verification.entries[-1].recorded_at, world.first))
+    body = await bundle(told, audience=audience, subject="s-2")
+    assert [entry["topic"] for entry in body["entries"]] == [f"clarification.{topic}" for topic in topics]
+    assert all("published" in entry for entry in body["entries"])
+    assert body["checkpoint"].keys() == {"clarification"}
+    text = json.dumps(body, ensure_ascii=False)
+    for word in (
+        "XF-",
+        "HC-",
+        "LETTER",
+        "complaint",
+        "intake",
+        "etaliation",
+        "2022-02-28",
+        "2022-03-01",
+        "c-2",
+    ):
+        assert word not in text, word
+    (tmp_path / "bundle.json").write_text(text, "utf-8")
+    (tmp_path / "keys").write_text((await told.get("/v1/logs/key")).text)
+    assert verify([str(tmp_path / "bundle.json"), "--key", str(tmp_path / "keys")]) == 0
+    assert "version 1, 3" in capsys.readouterr().out
+    async with told.parts.engine.connect() as connection:
+        query = "SELECT action FROM access_log ORDER BY id DESC LIMIT 1"
+        assert (await connection.exec_driver_sql(query)).scalar_one() == f"bundle-{audience}"
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"audience": "press"}, "audience"),
+        ({"audience": "court"}, "subject"),
+        ({"audience": "subject", "subject": "s-2", "withhold": "none"}, "withhold"),
+        ({"audience": "subject", "subject": "s-1"}, "as_of"),
+    ],
+)
+async def test_sec1_the_list_of_audiences_is_closed(
+    told: Audit, world: World, params: dict[str, str], field: str
+) -> None:
+    """And somebody outside gets what is about one subject, or nothing."""
+    await told.take_in(a_clarification(world.verification.entries[-1].recorded_at, world.first))
+    answer = await told.get(BUNDLE, **params)
+    assert (answer.status_code, answer.json()["details"]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("audience", ["court", "subject"])
+def test_sec1_no_event_for_outside_has_a_field_about_reports(audience: Audience) -> None:
+    """Whoever adds one to such an event learns it here: an event is shown whole or not at all."""
+    about_reports = {
+        "complaint",
+        "case_id",
+        "case_number",
+        "report",
+        "trigger",
+        "channel",
+        "received",
+        "account",
+    }
+    for topic in TOLD[audience]:
+        cls = event_class(topic)
+        assert cls is not None, topic
+        assert not [f for f in cls.model_fields for word in about_reports if word in f], topic

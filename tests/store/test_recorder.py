@@ -29,6 +29,7 @@ from shared.store.types import (
     CommandMismatch,
     CommandRecord,
     Effect,
+    StoreTampered,
     StoreUnavailable,
     VersionConflict,
     VersionGap,
@@ -82,6 +83,31 @@ async def test_the_log_holds_what_evidence_needs(recorder: Recorder) -> None:
     ]
     assert raw[0].data["event"]["page"]["title"] == "第一页"
     assert raw[0].data["meta"]["actor"] == "p-1"
+
+
+@pytest.mark.parametrize("column", ["event_id", "correlation_id"])
+async def test_a_clear_column_that_is_not_what_was_sealed_is_told(
+    fresh: Database, make_recorder: MakeRecorder, column: str
+) -> None:
+    """Streams of a correlation are looked up by one, the relay by the other: neither is believed alone, by
+    whoever loads, publishes, folds or rebuilds."""
+    event = opened()
+    await (await make_recorder(fresh)).append(Append(events=[event]))
+    connection = await admin(fresh)
+    try:
+        await connection.execute("ALTER TABLE archive_events DISABLE TRIGGER ALL")
+        await connection.execute(f"UPDATE archive_events SET {column} = gen_random_uuid()")
+    finally:
+        await connection.close()
+    recorder = await make_recorder(fresh)
+    for read in (
+        recorder.load(event.originator_id),
+        recorder.read(0, 10),
+        recorder.read_raw(0, 10),
+        recorder.scan(0, 10),
+    ):
+        with pytest.raises(StoreTampered, match="clear column"):
+            await read
 
 
 async def test_a_thousand_concurrent_appends_admit_exactly_the_winners(

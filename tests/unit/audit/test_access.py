@@ -1,11 +1,11 @@
-"""The chain of access records."""
+"""The leaves of access records."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from uuid import UUID
 
-from services.audit.access import GENESIS, Access, chained
+from services.audit.access import Access, leaf_of
 from tests.audit.world import MORNING
 
 ACCESS = Access(
@@ -20,17 +20,16 @@ ACCESS = Access(
 )
 
 
-def test_a_hash_covers_everything_that_is_said() -> None:
-    """A changed word, place, time or predecessor is another hash."""
+def test_a_leaf_covers_everything_that_is_said() -> None:
+    """A changed word, place or time is another leaf."""
     others = [
-        chained(GENESIS, 1, MORNING, ACCESS),
-        chained(b"\x01" * 32, 1, MORNING, ACCESS),
-        chained(GENESIS, 2, MORNING, ACCESS),
-        chained(GENESIS, 1, MORNING.replace(year=2023), ACCESS),
+        leaf_of(1, MORNING, ACCESS),
+        leaf_of(2, MORNING, ACCESS),
+        leaf_of(1, MORNING.replace(year=2023), ACCESS),
         *(
-            chained(GENESIS, 1, MORNING, replace(ACCESS, **{name: "x"}))  # type: ignore[arg-type] # each is a text
+            leaf_of(1, MORNING, replace(ACCESS, **{name: "x"}))  # type: ignore[arg-type] # each is a text
             for name in ("who", "role", "organ", "action", "object", "as_of", "by", "outcome")
         ),
-        chained(GENESIS, 1, MORNING, replace(ACCESS, about=None)),
+        leaf_of(1, MORNING, replace(ACCESS, about=None)),
     ]
     assert len(set(others)) == len(others)

@@ -23,6 +23,8 @@ def row(position: int) -> Row:
         b"%032d" % position,
         b"c" * 32,
         "SHA-256",
+        UUID(int=1000 + position),
+        UUID(int=1),
     )
 
 

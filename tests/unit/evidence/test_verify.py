@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 
 from shared.evidence.bundle import MalformedBundle, parse_bundle
 from shared.evidence.checkpoint import Checkpoint, sign
+from shared.evidence.encoding import to_base64
+from shared.evidence.leaf import leaf_data
+from shared.evidence.merkle import leaf_hash
 from shared.evidence.note import VerifierKey
-from shared.evidence.verify import main, read_keys, verify_bundle
+from shared.evidence.verify import main, read_keys, summary, verify_bundle
 from tests.unit.evidence import examples
 
 ROOT = Path(__file__).parents[3]
@@ -54,6 +58,128 @@ def altered(change: Callable[[Any], None]) -> str:
 
 def failures_of(document: str) -> str:
     return "\n".join(verify_bundle(document, examples.VERIFIERS).failures)
+
+
+# --- What is told of it ---
+
+
+def told(document: str, capsys: pytest.CaptureFixture[str], run: Run) -> list[str]:
+    assert run(document) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_is_missing_between_events_is_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every entry has its version, so an event that was left out shows by the number that is not there."""
+    lines = told(BUNDLE, capsys, run)
+    assert "  MISSING 'intake' stream 'intake-0': version 1 to 2" in lines
+    assert "  MISSING 'intake' stream 'intake-2': version 1 to 3" in lines
+    assert not any("stream 'intake-1'" in line for line in lines)
+    whole = examples.bundle().to_json()
+    whole["entries"] = [examples.entry("intake", n).to_json() for n in range(1, 12) if n % 3 == 1]
+    whole["checkpoint"] = {"intake": examples.checkpoint("intake")}
+    assert not any("MISSING" in line for line in told(json.dumps(whole), capsys, run))
+    del whole["entries"][1]
+    assert "  MISSING 'intake' stream 'intake-1': version 2" in told(json.dumps(whole), capsys, run)
+
+
+def test_what_is_withheld_is_named_with_its_day(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Topic and time of recording are proven of it, and are all that there is to tell."""
+    lines = told(BUNDLE, capsys, run)
+    assert "  WITHHELD 'intake' position 11: 'Opened', recorded 2026-03-01T08:30:11.000000Z" in lines
+    assert sum("WITHHELD" in line for line in lines) == 2
+    assert "  recorded from 2026-03-01T08:30:01.000000Z to 2026-03-01T08:30:11.000000Z" in lines
+
+
+def test_the_age_of_a_checkpoint_is_told() -> None:
+    """Signed with it: what a log recorded since is not covered by the bundle."""
+    log = examples.LOGS["intake"]
+    signed = Checkpoint("zhengming/intake", log.size, log.root(), datetime(2026, 3, 2, tzinfo=UTC))
+    document = altered(lambda value: value["checkpoint"].update(intake=sign(signed, examples.KEY)))
+    report = verify_bundle(document, examples.VERIFIERS)
+    lines = summary(report, report.failures, datetime(2026, 3, 12, 6, tzinfo=UTC)).splitlines()
+    wanted = "  'zhengming/intake': checkpoint of 11 events, signed 2026-03-02T00:00:00.000000Z, 10 days ago"
+    assert wanted in lines
+    assert any("does not say when it was signed" in line for line in lines)
+    assert report.checkpoints["intake"] == signed
+
+
+# --- Held against what came later ---
+
+
+class Grown:
+    """The examples' log of intake, five events later, and the files that an auditor would have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = examples.log_of("intake")
+        later = [leaf_hash(leaf_data(**examples.fields("intake", n))) for n in range(12, 17)]
+        self.log.extend(later)
+        (folder / "bundle.json").write_text(BUNDLE, "utf-8")
+        (folder / "keys").write_text("\n".join(map(str, examples.VERIFIERS)), "utf-8")
+
+    def note(self, size: int, root: bytes | None = None, origin: str = "zhengming/intake") -> None:
+        signed = Checkpoint(origin, size, root or self.log.root(size))
+        (self.folder / "newer").write_text(sign(signed, examples.KEY), "utf-8")
+
+    def proof(self, **changed: Any) -> None:
+        proof = [to_base64(hash_) for hash_ in self.log.consistency_proof(11, 16)]
+        body = {"service": "intake", "from": 11, "to": 16, "consistency": proof} | changed
+        (self.folder / "proof").write_text(json.dumps(body), "utf-8")
+
+    def verify(self, *more: str) -> int:
+        file = self.folder / "bundle.json"
+        given = [str(self.folder / word) if (self.folder / word).exists() else word for word in more]
+        return main([str(file), "--key", str(self.folder / "keys"), *given])
+
+
+@pytest.fixture
+def grown(tmp_path: Path) -> Grown:
+    return Grown(tmp_path)
+
+
+def test_an_older_bundle_is_held_against_a_newer_checkpoint(
+    grown: Grown, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the proof that the log only grew; without one, or with a false one, it is not believed."""
+    grown.note(16)
+    grown.proof()
+    assert grown.verify("--newer", "newer", "--consistency", "proof") == 0
+    out = capsys.readouterr().out
+    assert "  'zhengming/intake' from 11 to 16 events: continued, nothing of it changed" in out
+    assert "  'zhengming/audit-of-\\u6b63\\u540d': not compared" in out
+    assert grown.verify("--newer", "newer") == 1
+    assert "needs the consistency proof" in capsys.readouterr().out
+    grown.proof(consistency=[to_base64(bytes(32))] * 4)
+    assert grown.verify("--newer", "newer", "--consistency", "proof") == 1
+    assert "was changed in between" in capsys.readouterr().out
+    grown.proof(consistency="x")
+    assert grown.verify("--newer", "newer", "--consistency", "proof") == 2
+
+
+def test_a_log_that_was_exchanged_is_told(grown: Grown, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two histories of one size, one that became shorter, one of another installation, one unsigned."""
+    for note, why in (
+        ({"size": 11, "root": bytes(32)}, "two histories of one size"),
+        ({"size": 9}, "what is called newer is older"),
+        ({"size": 11, "origin": "elsewhere/intake"}, "no signature by a trusted key"),
+    ):
+        grown.note(**note)
+        assert grown.verify("--newer", "newer") == 1
+        assert why in capsys.readouterr().out
+    grown.note(11)
+    assert grown.verify("--newer", "newer") == 0
+    assert "the same log" in capsys.readouterr().out
+
+
+def test_a_newer_bundle_serves_as_well(grown: Grown, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its checkpoints are taken once it is proven itself."""
+    (grown.folder / "newer").write_text(BUNDLE, "utf-8")
+    assert grown.verify("--newer", "newer") == 0
+    (grown.folder / "newer").write_text(
+        altered(lambda value: value["entries"][0].update(version="9")), "utf-8"
+    )
+    assert grown.verify("--newer", "newer") == 1
+    assert "FAILED newer: entry 0" in capsys.readouterr().out
 
 
 # --- What verifies ---

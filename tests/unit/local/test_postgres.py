@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.local.databases import Passwords, close_defaults, ensure_database
+from deploy.local.databases import Passwords, close_defaults, ensure_database, ensure_reader
 from deploy.local.postgres import Postgres, binaries
 
 pytestmark = pytest.mark.external
@@ -94,6 +94,29 @@ async def test_the_owner_migrates_and_the_service_gets_what_it_is_granted(databa
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await service.execute(forbidden)
     await service.close()
+
+
+async def test_a_verifier_reads_the_events_and_nothing_else(server: Postgres, database: str) -> None:
+    """Audit's guard signs in by it, in the database of somebody else."""
+    admin_url = server.start().admin_url
+    inside = await asyncpg.connect(f"postgresql://toy_owner:o@{database}")
+    await inside.execute("CREATE TABLE toy_events (id int); CREATE TABLE toy_commands (id int)")
+    await inside.close()
+    for _ in range(2):
+        await ensure_reader(admin_url, "toy", "verifier", "v", "toy_events")
+        await ensure_reader(admin_url, "other", "verifier", "v", "nothing_of_this_name")
+    verifier = await asyncpg.connect(f"postgresql://verifier:v@{database}")
+    assert await verifier.fetch("SELECT * FROM toy_events") == []
+    for forbidden in (
+        "SELECT * FROM toy_commands",
+        "INSERT INTO toy_events VALUES (1)",
+        "DELETE FROM toy_events",
+        "CREATE TABLE sneaked (id int)",
+        'CREATE TABLE "view".sneaked (id int)',
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await verifier.execute(forbidden)
+    await verifier.close()
 
 
 @pytest.mark.parametrize("name", ["other", "postgres", "template1"])
