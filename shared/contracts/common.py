@@ -67,7 +67,7 @@ class Accused(Read):
     subject_type: SubjectType = "PERSON"
     name: Short
     unit: Short
-    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
+    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
     position: str = ""
     managed_by_level: LevelName
     political_status: str = ""

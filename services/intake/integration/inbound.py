@@ -47,7 +47,7 @@ from shared.web.describe import (
     whole,
 )
 from shared.web.middleware import language_of
-from shared.web.problems import problem, refusal_problem, schema_problem
+from shared.web.problems import problem, refusal_problem, schema_problem, within
 from shared.web.values import json_response, object_id, page_number, parse, plain_rows
 
 log = structlog.get_logger("integration")
@@ -81,8 +81,8 @@ def depositing(
             opened = _checked("reporter_blob", lambda: envelopes.open(blob))
             try:
                 reporter = ReporterBlock.model_validate_json(opened, strict=True)
-            except ValidationError:
-                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason="not a reporter block")
+            except ValidationError as invalid:
+                refuse("E_SCHEMA", "§8.5", field="reporter_blob", fields=within("reporter_blob", invalid))
         ref = await vault.deposit(aggregate.id, reporter) if reporter is not None else ""
         name = await transfers.keep(aggregate.id, command.content_blob)
         claimed = reporter is not None and reporter.claims_real_name

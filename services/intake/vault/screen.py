@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from services.intake.vault.spelling import normal
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import reveals
 from shared.gate import POSITIVES_A_DAY
+from shared.security.spelling import normal
 
 REPORTER = (
     "(?<!被)(?<!被检举)(?:举报人|检举人|控告人|检举控告人|反映人|投诉人|信访人|写信人|寄信人|投信人|来信人|来电人|来访人"
