@@ -18,6 +18,7 @@ from uuid import UUID
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
 from shared.command import Command, Token
+from shared.contracts.common import Accused
 from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id
@@ -62,7 +63,9 @@ class Repository(Protocol):
 class Screen(Protocol):
     """The vault's narrow question: would this text reveal who reported? Fails closed (SEC-12)."""
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool: ...
+    async def leaks(
+        self, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> bool: ...
 
 
 Facts = dict[str, Callable[[Command, Aggregate, Context], Awaitable[Any]]]
@@ -320,11 +323,13 @@ class Gatekeeper:
         if not texts:
             return
         complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
+        # Who is accused by this very command is recorded nowhere yet (B48).
+        accused = getattr(aggregate, "listed_now", ())
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
         tried = [(id, now.date()) for id in complaints or [str(aggregate.id)]]
         most = max(self.positives.get(one, 0) for one in tried)
-        if most > POSITIVES_A_DAY or await self.screen.leaks(complaints, texts):
+        if most > POSITIVES_A_DAY or await self.screen.leaks(complaints, texts, accused):
             self.positives = {k: n for k, n in self.positives.items() if k[1] == now.date()}
             for one in tried:
                 self.positives[one] = self.positives.get(one, 0) + 1

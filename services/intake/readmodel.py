@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, MetaData, Table, Text, Uuid
 
+from shared.security.spelling import normal
 from shared.store.rows import RowSet, TableRows, begun_in
 from shared.store.types import RawEntry
 
@@ -18,29 +19,31 @@ class AccusedBook:
     """Projection of the register: accused and their complaints over the years."""
 
     name = "accusedbook"
-    version = 3
+    version = 4
 
     def __init__(self) -> None:
         self.metadata = MetaData()
         self.accused = Table(
-            "accused_v3",
+            "accused_v4",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("organ", Text, primary_key=True),
-            Column("name", Text, nullable=False, index=True),
+            Column("name", Text, nullable=False),
+            Column("called", Text, nullable=False, index=True),
             Column("unit", Text, nullable=False),
             Column("position_held", Text, nullable=False),
             schema="view",
         )
+        """`called` is the name as it is compared (`spelling.normal`)."""
         self.links = Table(
-            "accused_complaints_v3",
+            "accused_complaints_v4",
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("complaint", Uuid, primary_key=True),
             schema="view",
         )
         self.outcomes = Table(
-            "complaint_outcomes_v3",
+            "complaint_outcomes_v4",
             self.metadata,
             Column("complaint", Uuid, primary_key=True),
             Column("received_on", Text, nullable=False),
@@ -68,6 +71,7 @@ class AccusedBook:
                     "ref": person["ref"],
                     "organ": entry.data["organ"],
                     "name": person["name"],
+                    "called": normal(person["name"]),
                     "unit": person["unit"],
                     "position_held": person.get("position", ""),
                 }

@@ -76,6 +76,12 @@ class Accused(Read):
     organisation_code: str = ""
     principal_head: str = ""
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Unit, with its code, and position; and the organisation itself where one is accused."""
+        named = [self.name] if self.subject_type == "PARTY_ORG" else []
+        return tuple(place for place in (self.unit, self.organisation_code, self.position, *named) if place)
+
 
 class Allegation(Read):
     """One atomic claim of fact against one accused, in sanitised words (SEC-2)."""

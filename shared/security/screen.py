@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from shared.bus.envelope import BadEnvelope, BusKey, Malformed
+from shared.contracts.common import Accused
 from shared.refusal import refuse
 
 SUBJECT = "zm.vault.screen"
@@ -51,8 +52,11 @@ class RemoteScreen:
         self._nc = nc
         self._key = key
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
-        """True or false; refuses with E_SCREEN_UNAVAILABLE (503) when the vault does not answer."""
+    async def leaks(
+        self, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> bool:
+        """True or false; refuses with E_SCREEN_UNAVAILABLE (503) when the vault does not answer. `accused`
+        is asked with by intake alone: whom other services know, intake has recorded."""
         id = os.urandom(16).hex()
         body = {"complaint_refs": list(complaints), "texts": list(texts)}
         try:

@@ -87,7 +87,7 @@ def _closed() -> dict[int, str]:
 
 
 def _simplified() -> dict[int, str]:
-    """Every character that has a simplified form, and that form."""
+    """Every character that has another form in simplified writing, and that form."""
     simple = _converted("t2s", chain(OLDER, NEWER))
     forms = frozenset(simple.values())
     for how in VARIANTS:
@@ -96,7 +96,8 @@ def _simplified() -> dict[int, str]:
     simple = SAME_SHAPE | simple
     # Some simplified characters are themselves simplified further (薴, 苧, 苎).
     once = {char: simple.get(form, form) for char, form in simple.items()}
-    return {ord(char): once.get(form, form) for char, form in once.items()}
+    forms_of = {ord(char): once.get(form, form) for char, form in once.items()}
+    return {char: once.get(form, form) for char, form in CLOSED.items()} | forms_of
 
 
 CLOSED = _closed()
@@ -110,7 +111,7 @@ def closed(text: str) -> str:
 
 def simplified(text: str) -> str:
     """The same in simplified characters."""
-    return closed(text).translate(SIMPLIFIED)
+    return unicodedata.normalize("NFKC", text).translate(SIMPLIFIED)
 
 
 def is_letter(char: str) -> bool:

@@ -18,6 +18,7 @@ from services.intake.vault import letters
 from services.intake.vault.keys import FileKeys, TransitKeys
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import KeyDestroyed, Vault
+from shared.contracts.common import Accused
 from shared.store.types import StoreUnavailable
 from tests.vault.conftest import Bao
 
@@ -90,6 +91,29 @@ async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Va
     assert not await screen.leaks([str(complaint)], ["所反映的问题失实。"])
 
 
+COLLEAGUE = ReporterBlock(name="甲虚乙", unit="云瓶镇虚构合作社财务科", unit_code="11990102000000002M")
+
+
+async def test_b48_the_unit_of_who_is_being_listed_is_no_token(vault: Vault) -> None:
+    """A colleague who reports by name is not stuck, and no refusal tells that it was a colleague."""
+    complaint = uuid4()
+    await vault.deposit(complaint, COLLEAGUE)
+    listed = Accused(
+        ref="acc-1",
+        name="虚丙",
+        unit="云瓶镇虚构合作社",
+        unit_division="990102100",
+        organisation_code="11990102000000002M",
+        managed_by_level="TOWNSHIP",
+    )
+    screen = VaultScreen(vault)
+    unit = ["云瓶镇虚构合作社", "虚构合作社", "代码11990102000000002M", "财务科的账"]
+    assert not await screen.leaks([str(complaint)], unit, [listed])
+    assert await screen.leaks([str(complaint)], ["云瓶镇虚构合作社财务科"], [listed])
+    assert await screen.leaks([str(complaint)], ["甲虚乙"], [listed])
+    assert await screen.leaks([str(complaint)], ["云瓶镇虚构合作社财务科"])
+
+
 async def test_sec12_whoever_asks_the_screen_is_counted_once_for_all(vault: Vault) -> None:
     """Six positives of a day about one reporter, whichever service asked through whichever complaint of the
     same accused: then every text is refused, until the next day."""
@@ -97,7 +121,7 @@ async def test_sec12_whoever_asks_the_screen_is_counted_once_for_all(vault: Vaul
     await vault.deposit(first, REPORTER)
     day = [date(2026, 3, 2)]
 
-    async def widen(complaints: frozenset[UUID]) -> Concerned:
+    async def widen(complaints: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:
         return Concerned(complaints | {first, second})
 
     screen = VaultScreen(vault, widen, lambda: day[0])

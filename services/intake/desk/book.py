@@ -8,7 +8,6 @@ every showing leaves a record (SEC-9). Nothing here comes from a reporter, so no
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -31,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.law.working_days import local_date
+from shared.security.spelling import normal
 from shared.store.rows import RowSet, begun_in
 from shared.store.types import RawEntry
 
@@ -77,11 +77,6 @@ def to_do_after(name: str, state: str, to_do: bool) -> bool:
     return state not in DONE
 
 
-def plain(words: str) -> str:
-    """Words as they are compared: one form for all widths, without spaces and punctuation."""
-    return "".join(c for c in unicodedata.normalize("NFKC", words).casefold() if c.isalnum())
-
-
 def grams(*words: str) -> list[str]:
     """The pairs of neighbouring characters: an index of them finds any two characters of a text, which
     word search cannot in a script without spaces, nor PostgreSQL's trigrams under the C locale."""
@@ -92,12 +87,12 @@ class DeskBook:
     """Projection of intake's complaints for those who work on them."""
 
     name = "deskbook"
-    version = 4
+    version = 5
 
     def __init__(self) -> None:
         metadata = MetaData()
         self.queue = Table(
-            "queue_v4",
+            "queue_v5",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("number", Text, nullable=False),
@@ -107,11 +102,11 @@ class DeskBook:
             Column("handling_dept", Text, nullable=False),
             Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),
-            Index("queue_order_v4", "to_do", "rank", "received_on", "stream"),
+            Index("queue_order_v5", "to_do", "rank", "received_on", "stream"),
             schema="view",
         )
         self.content = Table(
-            "content_v4",
+            "content_v5",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("keys", ARRAY(Text), nullable=False),
@@ -120,23 +115,23 @@ class DeskBook:
             Column("text_grams", ARRAY(Text), nullable=False),
             Column("accused", LargeBinary, nullable=False),
             Column("allegations", LargeBinary, nullable=False),
-            Index("content_keys_v4", "keys", postgresql_using="gin"),
-            Index("content_text_v4", "text_grams", postgresql_using="gin"),
+            Index("content_keys_v5", "keys", postgresql_using="gin"),
+            Index("content_text_v5", "text_grams", postgresql_using="gin"),
             schema="view",
         )
         """What a complaint is found by, and what is shown of it to who may read it, as JSON ready to be
         sent."""
         self.terms = Table(
-            "terms_v4",
+            "terms_v5",
             metadata,
             Column("term", Text, primary_key=True),
             Column("grams", ARRAY(Text), nullable=False),
-            Index("terms_grams_v4", "grams", postgresql_using="gin"),
+            Index("terms_grams_v5", "grams", postgresql_using="gin"),
             schema="view",
         )
         """Every name, unit and position once."""
         self.named = Table(
-            "named_v4",
+            "named_v5",
             metadata,
             Column("term", Text, primary_key=True),
             Column("received_on", Date, primary_key=True),
@@ -146,7 +141,7 @@ class DeskBook:
         """Under each of them its complaints, in the order in which they are shown: a page is read from the
         end, however many there are."""
         self.duplicates = Table(
-            "duplicates_v4",
+            "duplicates_v5",
             metadata,
             Column("number", Text, primary_key=True),
             Column("organ", Text, nullable=False),
@@ -157,7 +152,7 @@ class DeskBook:
             schema="view",
         )
         self.digests = Table(
-            "digests_v4",
+            "digests_v5",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("version", Integer, primary_key=True),
@@ -169,7 +164,7 @@ class DeskBook:
             schema="view",
         )
         self.handovers = Table(
-            "handovers_v4",
+            "handovers_v5",
             metadata,
             Column("stream", Uuid, primary_key=True),
             Column("round", Integer, primary_key=True),
@@ -275,8 +270,8 @@ def _day_of(entry: RawEntry) -> date:
 def searchable(listed: dict[str, Any]) -> dict[str, Any]:
     """What a list of allegations can be found by: its accused and its sanitised words."""
     people, allegations = listed["accused"], listed["allegations"]
-    texts = [plain(a["text"]) for a in allegations]
-    named = {plain(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)}
+    texts = [normal(a["text"]) for a in allegations]
+    named = {normal(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)}
     return {
         "keys": accused_keys(people),
         "terms": sorted(named),
@@ -298,6 +293,6 @@ def accused_keys(people: Iterable[dict[str, Any]]) -> list[str]:
         {
             k
             for p in people
-            for k in (f"ref:{p['ref']}", f"name:{plain(p['name'])}", f"unit:{plain(p['unit'])}")
+            for k in (f"ref:{p['ref']}", f"name:{normal(p['name'])}", f"unit:{normal(p['unit'])}")
         }
     )

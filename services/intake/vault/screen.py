@@ -6,15 +6,18 @@ spellings in `spelling`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import reveals
+from shared.contracts.common import Accused
 from shared.gate import POSITIVES_A_DAY
 from shared.security.spelling import normal
 
@@ -29,6 +32,8 @@ WHO_IT_IS = (
     "|可能(?!会?(?:遭|受|面临|被))|(?:应该|应当)(?=就?是|系|为|来自|住|姓)|估计|疑似|或许|大概|极可能"
     "|姓(?!名(?![是为叫系]))|名叫|叫|住(?!址|所|处|宅|房))"
 )
+LONG = 4000
+"""So many characters of one command are read at once."""
 GUESSES = tuple(
     re.compile(p)
     for p in (
@@ -98,6 +103,18 @@ def guesses(text: str) -> bool:
     return False
 
 
+def guesses_in(texts: Sequence[str]) -> bool:
+    """Whether one of them does."""
+    return any(guesses(text) for text in texts)
+
+
+async def _looked(look: Callable[..., bool], texts: Sequence[str], *more: Any) -> bool:
+    """What `look` finds; at long texts it looks in a thread, so that nobody waits for the loop."""
+    if sum(map(len, texts)) > LONG:
+        return await asyncio.to_thread(look, texts, *more)
+    return look(texts, *more)
+
+
 @dataclass(frozen=True)
 class Concerned:
     """All complaints about the same accused, duplicates and later ones included, and the accused's places."""
@@ -106,11 +123,16 @@ class Concerned:
     places: tuple[str, ...] = ()
 
 
-Widen = Callable[[frozenset[UUID]], Awaitable[Concerned]]
+Widen = Callable[[frozenset[UUID], Sequence[Accused]], Awaitable[Concerned]]
 
 
-async def _only_these(complaints: frozenset[UUID]) -> Concerned:
-    return Concerned(complaints)
+async def _only_these(complaints: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:
+    return Concerned(complaints, places_of(accused))
+
+
+def places_of(accused: Iterable[Accused]) -> tuple[str, ...]:
+    """Where they work: a reporter from there has no token in it (B48)."""
+    return tuple(sorted({place for person in accused for place in person.places}))
 
 
 class VaultScreen:
@@ -125,14 +147,17 @@ class VaultScreen:
         self._positives: Counter[UUID] = Counter()
         self._counted_on = today()
 
-    async def leaks(self, complaints: Sequence[str], texts: Sequence[str]) -> bool:
+    async def leaks(
+        self, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> bool:
         """Whether any of the texts would reveal, or guesses at, a reporter of these complaints. After
-        `POSITIVES_A_DAY` that would, from all services together, every text does: nobody bisects a name."""
-        if any(guesses(t) for t in texts):
+        `POSITIVES_A_DAY` that would, from all services together, every text does: nobody bisects a name.
+        `accused` are those whom these texts are about and who are not recorded yet."""
+        if await _looked(guesses_in, texts):
             return True
         if not complaints:
             return False
-        concerned = await self._widen(frozenset(UUID(c) for c in complaints))
+        concerned = await self._widen(frozenset(UUID(c) for c in complaints), accused)
         if (today := self._today()) != self._counted_on:
             self._positives.clear()
             self._counted_on = today
@@ -140,7 +165,7 @@ class VaultScreen:
             return True
         reporters = await self._vault.reporters(sorted(concerned.complaints))
         # All texts of one command as one: a name or number may be spread over its fields.
-        found = reveals("\n".join(texts), reporters, concerned.places)
+        found = await _looked(reveals, "\n".join(texts), reporters, concerned.places)
         if found:
             self._positives.update(concerned.complaints)
         return found

@@ -36,7 +36,7 @@ LOOKALIKES = str.maketrans("oil", "011")
 
 def _spelled(text: str) -> str:
     """Chinese numerals as digits."""
-    return "".join((digit(char) if not char.isascii() else "") or char for char in text)
+    return text.translate({ord(c): d for c in set(text) if not c.isascii() and (d := digit(c))})
 
 
 def _value(numeral: str) -> str:
@@ -69,7 +69,9 @@ def _runs(plain: str) -> Iterator[str]:
 def _letters(text: str) -> str:
     """Small Latin letters and digits without accents; every sign between them is one `_`."""
     bare = unicodedata.normalize("NFKD", closed(text)).casefold()
-    return "".join(c if is_letter(c) else "_" for c in bare if not unicodedata.combining(c))
+    return bare.translate(
+        {ord(c): None if unicodedata.combining(c) else "_" for c in set(bare) if not is_letter(c)}
+    )
 
 
 def _veiled(text: str) -> str:
@@ -77,15 +79,16 @@ def _veiled(text: str) -> str:
 
     x and 〇 stay as they are: they may be such marks, or the last place of a resident id and a zero.
     """
-    found = []
-    for char in DOTS.sub("*", simplified(latin_digits(text)).casefold()):
-        if char in MASKS:
-            found.append("*")
-        elif is_letter(char):
-            found.append(char)
-        elif unicodedata.category(char) not in ("Zs", "Cf", "Pd"):
-            found.append(",")
-    return "".join(found)
+    folded = DOTS.sub("*", simplified(latin_digits(text)).casefold())
+    return folded.translate({ord(c): _veil(c) for c in set(folded)})
+
+
+def _veil(char: str) -> str | None:
+    if char in MASKS:
+        return "*"
+    if is_letter(char):
+        return char
+    return None if unicodedata.category(char) in ("Zs", "Cf", "Pd") else ","
 
 
 class Text:

@@ -70,8 +70,9 @@ BESIDE_A_NAME = re.compile(
 )
 BETWEEN_NAMES = re.compile(f"{TITLES}|以及|[和与與及跟]")
 NOBODY = re.compile(
-    f"(?=.*(?:{TITLES}))(?:[一二两三四五六七八九十几数多0-9]*[名位个群户]|[某本该各众老]|全体|部分|广大|普通|热心|爱心|好心|善良|正直|正义|良心|有|不愿"
-    f"|透露|具名|的|之|们|{TITLES})+"
+    # Each word is taken as it is found first, and never again in another way.
+    f"(?=.*(?:{TITLES}))(?>{TITLES}|[一二两三四五六七八九十几数多0-9]*[名位个群户]|[某本该各众老]|全体|部分|广大|普通|热心|爱心"
+    "|好心|善良|正直|正义|良心|有|不愿|透露|具名|的|之|们)++"
 )
 """一名村民, 某女士, 热心市民: what is typed where no name is to be given."""
 _BUT_NAMES = "文化 高中 高级 常住 常委 武警 文员 管理 安全 江西 江苏 安徽 云南"
@@ -114,7 +115,7 @@ def _tells(text: Text, reporter: ReporterBlock, places: Sequence[str]) -> bool:
         any(_tells_person(text, person) for person in people)
         or any(text.has_word(unit) for unit in _elsewhere(reporter.unit, places, shortest=2))
         or any(text.has_word(home) for home in _elsewhere(reporter.address, places, shortest=4))
-        or (bool(reporter.unit_code) and text.has_word(normal(reporter.unit_code)))
+        or any(text.has_word(code) for code in _elsewhere(reporter.unit_code, places, shortest=18))
         or any(piece in text.counted for piece in _doors(reporter.address, places))
         or _tells_mail(text, reporter.email)
     )
