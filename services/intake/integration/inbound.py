@@ -82,7 +82,9 @@ def depositing(
             try:
                 reporter = ReporterBlock.model_validate_json(opened, strict=True)
             except ValidationError as invalid:
-                refuse("E_SCHEMA", "§8.5", field="reporter_blob", fields=within("reporter_blob", invalid))
+                fields = within("reporter_blob", invalid)
+                reason = "not a reporter block"
+                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
         ref = await vault.deposit(aggregate.id, reporter) if reporter is not None else ""
         name = await transfers.keep(aggregate.id, command.content_blob)
         claimed = reporter is not None and reporter.claims_real_name
