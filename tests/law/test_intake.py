@@ -284,7 +284,7 @@ def test_r11_a_name_that_nobody_can_read_is_none(
     world: World, registered: Story, field: str, typed: str
 ) -> None:
     """Invisible, or turned so that another one is read."""
-    body = {**registered.listing(), "accused": [person(**{field: typed})]}
+    body = {**registered.listing(), "accused": [person() | {field: typed}]}
     told = refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
     assert told["fields"][0]["field"] == f"accused.0.{field}"
 

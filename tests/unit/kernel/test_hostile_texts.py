@@ -41,8 +41,14 @@ from shared.security.wording import tells_channel
 from shared.web.values import without_nul
 
 EVERY: list[type[Command]] = [
-    *(*INTAKE, *FROM_ANYONE, ReceivePlatformTransfer, *VERIFICATION, *CLARIFICATION, *FOLLOWUP),
-    *(*PROTECTION, *REWARDS),
+    *INTAKE,
+    *FROM_ANYONE,
+    ReceivePlatformTransfer,
+    *VERIFICATION,
+    *CLARIFICATION,
+    *FOLLOWUP,
+    *PROTECTION,
+    *REWARDS,
 ]
 REPORTERS = [
     ReporterBlock(
