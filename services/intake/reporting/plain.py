@@ -10,6 +10,7 @@ import re
 
 BEGINNINGS = ("{\\rtf", "%!ps", "%pdf-", "%fdf-", "begin:v", "<!", "<?")
 """RTF, PostScript, PDF, vCard and iCalendar, markup; in lower case."""
+BEFORE = re.compile(r"\A[\s\ufeff]+")
 ELEMENT = re.compile(r"<[a-z]", re.IGNORECASE)
 ENDED = ("</", "/>")
 """An element may be named in Chinese, and a letter begin with `<关于某事>`: an element is ended somewhere."""
@@ -43,9 +44,7 @@ def is_plain(content: bytes) -> bool:
 
 def _begun(text: str) -> str:
     """From where it begins: byte order marks and whitespace do not hide a beginning from its reader."""
-    while text != (begun := text.lstrip().lstrip("\ufeff")):
-        text = begun
-    return text
+    return BEFORE.sub("", text)
 
 
 def _is_element(text: str) -> bool:

@@ -27,11 +27,13 @@ from services.intake.commands.reporting import FROM_ANYONE
 from services.intake.desk.book import grams
 from services.intake.domain.values import AccusedEntry, CoSigner, ReporterBlock
 from services.intake.reporting.code import halves
+from services.intake.reporting.plain import is_plain
 from services.intake.vault.protection.commands import PROTECTION
 from services.intake.vault.rewards import REWARDS
 from services.intake.vault.screen import guesses
 from services.intake.vault.tokens import names, reveals
 from services.verification.commands import COMMANDS as VERIFICATION
+from services.verification.domain.tracing import asks_who_reported
 from shared.command import Command, Screened
 from shared.contracts.common import Accused
 from shared.law.identifiers import holds_personal_number
@@ -62,6 +64,7 @@ REPORTERS = [
     )
 ]
 HOSTILE = (
+    *("不得谁举报", "不得", "谁", "谁，", "\ufeff ", "\ufeff", "From a", "a:", "<"),
     *(
         "8",
         "一",
@@ -165,6 +168,10 @@ def reveals_somebody(text: str) -> bool:
     return reveals(text, REPORTERS, ["云瓶镇", "虚构合作社"])
 
 
+def attached(text: str) -> bool:
+    return is_plain(text.encode())
+
+
 def indexed(text: str) -> list[str]:
     return grams(normal(text))
 
@@ -176,16 +183,15 @@ def without(text: str) -> None:
 
 
 READERS: tuple[Callable[[str], Any], ...] = (
-    *(
-        guesses,
-        reveals_somebody,
-        tells_channel,
-        quoted,
-        indexed,
-        halves,
-        holds_personal_number,
-        without,
-    ),
+    guesses,
+    reveals_somebody,
+    tells_channel,
+    asks_who_reported,
+    quoted,
+    indexed,
+    halves,
+    holds_personal_number,
+    without,
 )
 """Whatever in the product looks into a text that somebody sent."""
 
@@ -214,6 +220,13 @@ def test_no_reader_is_quadratic(read: Callable[[str], Any]) -> None:
         text = (hostile * 4 * N)[: 4 * N]
         for tail in ("", "举"):
             check_linear(read, text[:N] + tail, text + tail)
+
+
+def test_sec6_no_attachment_costs_the_square_of_its_length() -> None:
+    """Files are longer than any field."""
+    for hostile in HOSTILE:
+        text = (hostile * 40 * N)[: 40 * N]
+        check_linear(attached, text[: 10 * N], text)
 
 
 def test_a_name_field_is_read_in_no_time_that_doubles_with_each_word() -> None:
