@@ -54,7 +54,7 @@ PAGE = 200
 PAGE_MAX = 1000
 WHOLE_MAX = 20_000
 """Events of a case that one state, difference or bundle may hold."""
-NUMBER = re.compile("^[A-Z]{2}-[0-9]{2,12}-[0-9]{4}-[0-9]{1,12}$")
+NUMBER = re.compile(r"^[A-Z]{2}-\d{2,12}-\d{4}-\d{1,12}$", re.ASCII)
 SUBJECT = re.compile(r"^[\w.:/#-]{1,120}$")
 T = TypeVar("T")
 Action = Literal["timeline", "state", "difference", "bundle"]
