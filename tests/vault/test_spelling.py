@@ -546,11 +546,22 @@ def test_b48_who_gives_no_name_is_nobody(name: str) -> None:
         "罗虚一（热心市民）",
         "罗虚一，不愿透露姓名",
         "某单位职工罗虚一",
+        "农民工罗虚一",
+        "网格员罗虚一",
+        "罗虚一组长",
+        "原支书罗虚一",
     ],
 )
 def test_b48_a_real_name_beside_a_placeholder_is_a_name(field: str) -> None:
     """Nothing that stands beside it makes it pass."""
     assert reveals("罗虚一到场", [ReporterBlock(name=field)])
+
+
+@pytest.mark.parametrize("field", ["网格员罗虚", "原支书罗虚", "罗虚组长", "村会计罗虚"])
+def test_sec12_a_name_of_two_behind_or_before_a_title(field: str) -> None:
+    """Known or not, what stands beside a name hides none of it."""
+    assert reveals("罗虚反映", [ReporterBlock(name=field)])
+    assert not reveals("村会计和组长、原支书、网格员到场", [ReporterBlock(name=field)])
 
 
 @given(

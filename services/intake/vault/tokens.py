@@ -17,7 +17,7 @@ from pypinyin import Style, pinyin
 
 from services.intake.domain.values import CoSigner, ReporterBlock
 from services.intake.vault.spelling import Text, counted
-from services.intake.vault.words import WORDS, as_somebody
+from services.intake.vault.words import TRADES, WORDS, as_somebody
 from shared.security.spelling import closed, normal, simplified
 
 READINGS = 64
@@ -66,9 +66,9 @@ NO_NAMES = frozenset(REMARKS.split())
 """Words of a name field that name nobody."""
 TITLES = "|".join(sorted((word for word in NO_NAMES if len(word) > 1), key=len, reverse=True))
 BESIDE_A_NAME = re.compile(
-    f"^(?:{TITLES})|(?:{TITLES}|等[一二三四五六七八九十几多]*[人名位户]?|夫妇|夫妻|全家|(?<=^...)[男女])$"
+    f"^(?:{TITLES}|{TRADES})|(?:{TITLES}|{TRADES}|等[一二三四五六七八九十几多]*[人名位户]?|夫妇|夫妻|全家|(?<=^...)[男女])$"
 )
-BETWEEN_NAMES = re.compile(f"{TITLES}|以及|[和与與及跟]")
+BETWEEN_NAMES = re.compile(f"{TITLES}|{TRADES}|以及|[和与與及跟]")
 NOBODY = re.compile(
     # Each word is taken as it is found first, and never again in another way.
     f"(?=.*(?:{TITLES}))(?>{TITLES}|[一二两三四五六七八九十几数多0-9]*[名位个群户]|[某本该各众老]|全体|部分|广大|普通|热心|爱心"
@@ -168,9 +168,13 @@ def names(field: str) -> Names:
     if not named and not dotted and len(joined) > 4:
         # 阿依古丽 虚一; but no piece of 全体职工家属.
         named = [word for word in short if word in SIGNS.split(typed)][:1]
+    behind = [name for word in words if "·" not in word for name in _behind(word)]
+    named += [name for name in behind if len(name) == 3]
     return Names(
         frozenset({joined, *named, *(word.replace("·", "") for word in dotted)}),
-        frozenset(part for word in dotted for part in word.split("·") if len(part) >= 2) | _apart(typed),
+        frozenset(part for word in dotted for part in word.split("·") if len(part) >= 2)
+        | _apart(typed)
+        | frozenset(name for name in behind if len(name) == 2),
     )
 
 
@@ -202,6 +206,15 @@ def _words(group: str) -> list[str]:
         else:
             words.append(part)
     return words
+
+
+def _behind(word: str) -> list[str]:
+    """The name at the end of a word that is none, whatever the title before it is: 网格员罗虚一. Of two
+    characters it may be a part of another name (阿依古丽), and is found as a given name is."""
+    if len(word) < 4 or _is_name(simplified(word)):
+        return []
+    ends = (word[-3:], word[-2:])
+    return [end for end in ends if _is_plain_name(simplified(end)) and simplified(end)[0] in SURNAMES][:1]
 
 
 def _untitled(word: str) -> Iterator[str]:
