@@ -36,15 +36,24 @@ from shared.clock import instant_of
 from shared.event import DataClass
 from shared.law.identifiers import holds_personal_number
 from shared.organs.tree import Level
+from shared.text import Seen, Straight
 
 
 class Screened:
     """Marks free text that the vault's screen reads before it is stored (SEC-12, SEC-16)."""
 
 
-FreeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Screened()]
+FreeText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    Seen,
+    Straight,
+    Screened(),
+]
 """Free text typed by a person; screened for the identity of reporters before it is stored."""
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Screened()]
+ShortText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Seen, Straight, Screened()
+]
 
 
 def _impersonal(reference: str) -> str:

@@ -19,6 +19,7 @@ import orjson
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
 from shared.command import Command, Token
+from shared.contracts.common import Accused
 from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
@@ -61,7 +62,9 @@ class Repository(Protocol):
 class Screen(Protocol):
     """The vault's narrow question: would these texts reveal who reported? Fails closed (SEC-12)."""
 
-    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict: ...
+    async def asked(
+        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> Verdict: ...
 
 
 Facts = dict[str, Callable[[Command, Aggregate, Context], Awaitable[Any]]]
@@ -325,9 +328,11 @@ class Gatekeeper:
         if not texts:
             return
         complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
+        # Who is accused by this very command is recorded nowhere yet (B48).
+        accused = getattr(aggregate, "listed_now", ())
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
-        verdict = await self.screen.asked(actor.person, complaints, texts)
+        verdict = await self.screen.asked(actor.person, complaints, texts, accused)
         if verdict.leak:
             code = command.gate.leak
             rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "B54" if verdict.reason else "SEC-12"

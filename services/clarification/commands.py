@@ -35,11 +35,14 @@ from shared.security.roles import (
     SUBJECT,
     SYSTEM,
 )
+from shared.text import IfSeen, Straight
 
 HANDLERS = (HANDLER, DEPT_HEAD)
 DECIDERS = ("reviewer", "approver")
-MaybeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), Screened()]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), Screened()]
+MaybeText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=4000), IfSeen, Straight, Screened()
+]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), IfSeen, Straight, Screened()]
 FormList = Annotated[tuple[Form, ...], Field(min_length=1, max_length=4)]
 Hashes = Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=50)]
 Receipt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]

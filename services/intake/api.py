@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import Select, Text, func, select
+from sqlalchemy import Column, Select, Text, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from services.intake.vault.parcels import Parcel, Parcels
 from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
+from shared.security.spelling import normal
 from shared.service import Parts
 from shared.store.reading import given
 from shared.web.describe import MIN_POSITION, answer, array, describe, in_path, in_query, row_of
@@ -25,6 +26,7 @@ from shared.web.values import json_response, object_id
 
 LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
 CANDIDATES = 50
+NAME_MAX = 120
 """Entries of the register that one search tells."""
 
 
@@ -58,10 +60,16 @@ class IntakeRoutes:
             app,
             "FindAccused",
             parameters=[
-                in_query("name", "The whole name.", required=True, maxLength=60, pattern=r"\S"),
+                in_query(
+                    "name",
+                    "The whole name.",
+                    required=True,
+                    maxLength=NAME_MAX,
+                    pattern=r"\S",
+                ),
                 MIN_POSITION,
             ],
-            answer=answer(items=array(row_of(*self.accused.accused.c))),
+            answer=answer(items=array(row_of(*self._told()))),
         )
         describe(
             app,
@@ -94,21 +102,25 @@ class IntakeRoutes:
     async def find_accused(self, request: Request) -> Response:
         """Candidates of the register by name and unit, for the clerk to confirm a match (R55)."""
         token = await self._looker(request)
-        name = request.query_params.get("name", "").strip()
-        if not name or len(name) > 60:
-            refuse("E_SCHEMA", "R55", field="name")
+        typed = request.query_params.get("name", "")
+        if len(typed) > NAME_MAX or not (name := normal(typed)):
+            refuse("E_SCHEMA", "R55", field="name", maximum=NAME_MAX)
         await self._caught_up(request, token)
         rows = await self.parts.reading.rows(self._called, token.organ, name=name)
         entries = [register_id(row["ref"]) for row in rows]
         await self.parts.reads.note_readings(token, {"accused-search": entries}, request)
         return json_response({"items": rows})
 
+    def _told(self) -> list[Column[Any]]:
+        """What is shown of an entry."""
+        return [column for column in self.accused.accused.c if column.name != "called"]
+
     def _called(self, organ: str) -> Select[Any]:
         table = self.accused.accused
         return (
-            select(table)
+            select(*self._told())
             .ext(distinct_on(table.c.ref))
-            .where(func.starts_with(table.c.organ, organ), table.c.name == given("name", Text()))
+            .where(func.starts_with(table.c.organ, organ), table.c.called == given("name", Text()))
             .order_by(table.c.ref, table.c.organ)
             .limit(CANDIDATES)
         )

@@ -49,12 +49,13 @@ from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.parcels import parcels as parcels_table
 from services.intake.vault.reading import VaultRoutes
 from services.intake.vault.room import VaultRoom
-from services.intake.vault.screen import Concerned, VaultScreen
+from services.intake.vault.screen import Concerned, VaultScreen, places_of
 from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.sweep import LogLost, Sweep
 from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
 from shared.bus.connection import connect, disconnect
+from shared.contracts.common import Accused
 from shared.contracts.intake import (
     IdentityKeyDestroyed,
 )
@@ -152,16 +153,15 @@ class Intake:
             return self.one_screen
         repository = parts.repository
 
-        async def widen(complaints: frozenset[UUID]) -> Concerned:
-            found, places, names = set(complaints), set(), set()
+        async def widen(complaints: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:
+            found, people = set(complaints), list(accused)
             for id in complaints:
                 complaint = await repository.get(Complaint, id)
-                for person in complaint.accused if complaint else ():
-                    places |= {person.unit, person.position}
-                    names.add(person.name)
-                    entry = await repository.get(RegisterEntry, register_id(person.ref))
-                    found |= {UUID(c) for c in entry.complaints} if entry else set()
-            return Concerned(frozenset(found), tuple(sorted(places - {""})), frozenset(names))
+                people += complaint.accused if complaint else ()
+            for ref in sorted({person.ref for person in people}):
+                entry = await repository.get(RegisterEntry, register_id(ref))
+                found |= {UUID(c) for c in entry.complaints} if entry else set()
+            return Concerned(frozenset(found), places_of(people), frozenset(p.name for p in people))
 
         def today() -> date:
             return local_date(parts.clock.now())

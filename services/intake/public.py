@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
@@ -30,9 +30,10 @@ from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
 from shared.service import Parts
+from shared.text import Seen
 from shared.web.describe import KEY, answer, array, describe, in_header, in_path
 from shared.web.problems import schema_problem
-from shared.web.values import idempotency_key, json_response, object_id, parse
+from shared.web.values import idempotency_key, json_response, object_id, parse, without_nul
 
 STATUS = {
     "RECEIVED": "RECEIVED",
@@ -55,7 +56,7 @@ class Behind(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    code: str = Field(min_length=1, max_length=60)
+    code: str = Field(min_length=1, max_length=120)
 
 
 class Written(Behind):
@@ -73,7 +74,7 @@ class Waived(Behind):
 
 
 class Threatened(Behind):
-    text: str = Field(min_length=1, max_length=4000)
+    text: Annotated[str, Field(min_length=1, max_length=4000), Seen]
 
 
 RANDOM_UUID = re.compile(
@@ -386,7 +387,7 @@ class Reports:
     @staticmethod
     async def _body(kind: type[Any], request: Request) -> Any:
         try:
-            return kind.model_validate(orjson.loads(await request.body()), strict=True)
+            return kind.model_validate(orjson.loads(without_nul(await request.body())), strict=True)
         except (ValidationError, ValueError):
             refuse("E_SCHEMA", "SEC-7", field="code")
 

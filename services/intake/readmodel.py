@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table, Text, Uuid
 
+from shared.security.spelling import normal
 from shared.store.rows import RowSet, TableRows, begun_in
 from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
@@ -19,7 +20,7 @@ class AccusedBook:
     """Projection of the register: accused and their complaints over the years."""
 
     name = "accusedbook"
-    version = 3
+    version = 4
 
     def __init__(self) -> None:
         self.metadata = view_metadata()
@@ -28,10 +29,12 @@ class AccusedBook:
             self.metadata,
             Column("ref", Text, primary_key=True),
             Column("organ", Text, primary_key=True),
-            Column("name", Text, nullable=False, index=True),
+            Column("name", Text, nullable=False),
+            Column("called", Text, nullable=False, index=True),
             Column("unit", Text, nullable=False),
             Column("position_held", Text, nullable=False),
         )
+        """`called` is the name as it is compared (`spelling.normal`)."""
         self.links = Table(
             f"accused_complaints_v{self.version}",
             self.metadata,
@@ -66,6 +69,7 @@ class AccusedBook:
                     "ref": person["ref"],
                     "organ": entry.data["organ"],
                     "name": person["name"],
+                    "called": normal(person["name"]),
                     "unit": person["unit"],
                     "position_held": person.get("position", ""),
                 }

@@ -67,7 +67,7 @@ class Accused(Read):
     subject_type: SubjectType = "PERSON"
     name: Short
     unit: Short
-    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
+    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
     position: str = ""
     managed_by_level: LevelName
     political_status: str = ""
@@ -75,6 +75,12 @@ class Accused(Read):
     is_discipline_staff: bool = False
     organisation_code: str = ""
     principal_head: str = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Unit, with its code, and position; and the organisation itself where one is accused."""
+        named = [self.name] if self.subject_type == "PARTY_ORG" else []
+        return tuple(place for place in (self.unit, self.organisation_code, self.position, *named) if place)
 
 
 class Allegation(Read):

@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from shared.bus.envelope import BadEnvelope, BusKey, Malformed
+from shared.contracts.common import Accused
 from shared.refusal import refuse
 
 SUBJECT = "zm.vault.screen"
@@ -61,8 +62,11 @@ class RemoteScreen:
         self._nc = nc
         self._key = key
 
-    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict:
-        """The vault's verdict; refuses with E_SCREEN_UNAVAILABLE (503) when it does not answer."""
+    async def asked(
+        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> Verdict:
+        """The vault's verdict; refuses with E_SCREEN_UNAVAILABLE (503) when it does not answer. `accused` is
+        asked with by intake alone: whom other services know, intake has recorded."""
         id = os.urandom(16).hex()
         body = {"person": person, "complaint_refs": list(complaints), "texts": list(texts)}
         try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 from starlette.responses import Response
 
 from shared.refusal import Refusal
@@ -64,8 +65,17 @@ def refusal_problem(refusal: Refusal, accept_language: str = "") -> Response:
 
 def schema_problem(errors: Sequence[Any], accept_language: str = "") -> Response:
     """A body that has not the required form: names every field, and never echoes what was sent."""
-    fields = [{"field": _place(e), "reason": e["type"], "message_en": e["msg"]} for e in errors]
-    return problem("E_SCHEMA", "", {"fields": fields}, accept_language=accept_language)
+    return problem("E_SCHEMA", "", {"fields": _fields(errors)}, accept_language=accept_language)
+
+
+def within(field: str, invalid: ValidationError) -> list[dict[str, str]]:
+    """The same for an object that came sealed in a field."""
+    errors = invalid.errors(include_url=False, include_input=False, include_context=False)
+    return [{**told, "field": f"{field}.{told['field']}".removesuffix(".body")} for told in _fields(errors)]
+
+
+def _fields(errors: Sequence[Any]) -> list[dict[str, str]]:
+    return [{"field": _place(e), "reason": e["type"], "message_en": e["msg"]} for e in errors]
 
 
 def _place(error: Any) -> str:

@@ -231,6 +231,7 @@ def test_r55_candidates_are_found_by_name_within_the_organ(world: World, listed:
     position = world.position("intake")
     rows = world.get(CLERK, "/intake/v1/accused", name=name, min_position=position).json()["items"]
     assert [r["ref"] for r in rows] == [listed.ref()]
+    assert set(rows[0]) == {"ref", "organ", "name", "unit", "position_held"}
     assert not world.get(OTHER_TOWN.petition_clerk, "/intake/v1/accused", name=name).json()["items"]
     refused(world.get(TOWN.handler, "/intake/v1/accused", name=name), "E_FORBIDDEN_ROLE")
     refused(world.get(CLERK, "/intake/v1/accused"), "E_SCHEMA", "R55")
@@ -245,6 +246,59 @@ def test_sec12_the_reporters_name_is_not_stored_in_an_allegation(world: World) -
         assert text not in answer.text
     world.forget_questions()
     world.do(story.complaint, "ListAllegations", CLERK, story.listing())
+
+
+def test_r55_candidates_are_found_in_any_characters(world: World) -> None:
+    """Traditional, simplified, radicals, spaces: one name."""
+    story = world.story(accused=[person(name="马虚龙")]).listed()
+    position = world.position("intake")
+    for name in ("馬虛龍", "马虚龙", "⻢ 虚 ⻰", "马·虚龙"):
+        rows = world.get(CLERK, "/intake/v1/accused", name=name, min_position=position).json()["items"]
+        assert story.ref() in [r["ref"] for r in rows], name
+    refused(world.get(CLERK, "/intake/v1/accused", name="\u200b"), "E_SCHEMA", "R55")
+
+
+@pytest.mark.parametrize("unit", ["云瓶镇虚构橘园合作社", "虚构橘园合作社", "云瓶镇虚构橘园合作社财务科"])
+def test_b48_a_colleague_of_the_accused_is_not_stuck(world: World, unit: str) -> None:
+    """Who gives the accused's own unit, a shorter form of it or a department in it: the allegations are
+    listed, the complaint goes on, and no refusal tells that it was a colleague."""
+    colleague = {**REPORTER, "unit": unit, "address": "云瓶镇虚构橘园合作社宿舍"}
+    story = world.story(reporter=colleague, accused=[person(unit="云瓶镇虚构橘园合作社")]).registered()
+    words = "反映其挪用云瓶镇虚构橘园合作社的货款。"
+    body = {**story.listing(), "allegations": [{**ALLEGATION, "text": words}]}
+    world.do(story.complaint, "ListAllegations", CLERK, body)
+    named = {**body, "allegations": [{**ALLEGATION, "text": "据虚某举称，其挪用货款。"}]}
+    again = world.story(reporter=colleague, accused=story.accused).registered()
+    refused(world.give(again.complaint, "ListAllegations", CLERK, named), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
+def test_sec12_reporters_of_other_complaints_about_the_matched_accused_are_looked_for(world: World) -> None:
+    """Before the match is recorded, too."""
+    first = world.story(reporter=REPORTER).listed()
+    second = world.story(accused=[{"match": first.ref()}]).registered()
+    body = {**second.listing(), "allegations": [{**ALLEGATION, "text": "据虚某举称，其收受礼金。"}]}
+    refused(world.give(second.complaint, "ListAllegations", CLERK, body), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+
+
+@pytest.mark.parametrize("field", ["name", "unit"])
+@pytest.mark.parametrize("typed", ["\u200b", "\u3164", "\u2800", "\u00ad", "虚\u202e甲"])
+def test_r11_a_name_that_nobody_can_read_is_none(
+    world: World, registered: Story, field: str, typed: str
+) -> None:
+    """Invisible, or turned so that another one is read."""
+    body = {**registered.listing(), "accused": [person() | {field: typed}]}
+    told = refused(world.give(registered.complaint, "ListAllegations", CLERK, body), "E_SCHEMA")
+    assert told["fields"][0]["field"] == f"accused.0.{field}"
+
+
+def test_sec12_an_escaped_backslash_is_no_nul(world: World) -> None:
+    """D:\\u0000 typed literally is kept as it was typed."""
+    story = world.story().registered()
+    words = "反映其将账册存于 D:\\u0000 目录。"
+    body = {**story.listing(), "allegations": [{**ALLEGATION, "text": words}]}
+    world.do(story.complaint, "ListAllegations", CLERK, body)
+    [listed] = world.entries("intake", story.complaint.id, "AllegationsListed")
+    assert listed.event["allegations"][0]["text"] == words
 
 
 def test_sec12_only_the_reporter_of_this_complaint_is_guarded(world: World) -> None:

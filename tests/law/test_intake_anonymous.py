@@ -193,6 +193,9 @@ def test_sec7_a_code_tells_the_coarse_status_and_nothing_else(world: World) -> N
     world.assign(case, CLERK, HEAD, by=HEAD)
     world.do(case, "RegisterComplaint", CLERK)
     assert behind(world, code.lower().replace("-", " ")).json() == {"status": "RECEIVED"}
+    full = "".join(chr(ord(c) + 0xFEE0) for c in code)
+    for typed in (code.replace("-", "–"), code.replace("-", "\u200b"), full, f"“{code}”。"):
+        assert behind(world, typed).json() == {"status": "RECEIVED"}
     world.do(case, "RejectComplaint", HEAD, {"reason": "NO_SUBSTANCE"})
     assert behind(world, code).json() == {"status": "NOT_ACCEPTED"}
 

@@ -327,6 +327,33 @@ def test_85_a_reporter_block_that_does_not_open_is_refused_without_an_echo(world
 # --- batches ---
 
 
+@pytest.mark.parametrize(
+    ("block", "field"),
+    [
+        ({"resident_id": "990101190001070070"}, "reporter_blob.resident_id"),
+        ({"phone": "call me"}, "reporter_blob.phone"),
+        ({"unit_code": "X"}, "reporter_blob.unit_code"),
+        ({"co_signers": [{"name": "虚"}, {"phone": "?"}]}, "reporter_blob.co_signers.1.phone"),
+        ({"虚回声": "x"}, "reporter_blob"),
+    ],
+)
+def test_85_a_reporter_block_is_refused_with_its_field_and_without_an_echo(
+    world: World, block: dict[str, Any], field: str
+) -> None:
+    """The platform mends what it is told of; what stands in the field is told nobody."""
+    answer = send(world, transfer(world, block))
+    told = refused(answer, "E_SCHEMA", "§8.5")
+    assert [f["field"] for f in told["fields"]] == [field]
+    for word in ("虚回声", "990101190001070070", "call me"):
+        assert word not in answer.text
+
+
+def test_85_a_reporter_block_is_taken_as_it_was_typed(world: World) -> None:
+    """A resident id with a small x, a telephone with an extension."""
+    block = {"name": "虚迁举", "phone": "0571-99001234转8001", "resident_id": "99010119000107007x"}
+    assert send(world, transfer(world, block)).status_code == 201
+
+
 def test_85_a_batch_has_a_result_per_item_in_order(world: World) -> None:
     good, known = transfer(world, REPORTER), transfer(world)
     assert send(world, known).status_code == 201

@@ -278,6 +278,8 @@ def sought(world: World) -> Story:
         {"text": "防火专项经费"},
         {"text": "经费挪作"},
         {"text": "防火", "accused": "翠屏"},
+        {"accused": "虛檀溪"},
+        {"accused": "翠屏嶺林場", "text": "專項經費"},
     ],
     ids=str,
 )
@@ -486,7 +488,7 @@ def test_a12_likely_duplicates_by_accused_and_content(world: World) -> None:
     first = world.story(accused=[accused], allegations=[claim]).listed()
     same = world.story(accused=[{"match": first.ref()}], allegations=[repeated]).listed()
     renamed = world.story(accused=[person(unit=unit, name="虚鹭乙")], allegations=[repeated]).listed()
-    namesake = world.story(accused=[person(name="虚鹭一")], allegations=[other]).listed()
+    namesake = world.story(accused=[person(name="虛鷺一")], allegations=[other]).listed()
     colleague = world.story(accused=[person(unit=unit, name="虚鹭丙")], allegations=[other]).listed()
     found = likely(world, first)
     assert first.complaint.id not in found

@@ -15,7 +15,7 @@ from sqlalchemy import insert
 
 from deploy.local.postgres import Postgres
 from services.intake.commands import COMMANDS
-from services.intake.desk.book import DeskBook, grams, plain
+from services.intake.desk.book import DeskBook, grams
 from services.intake.desk.search import Reader, SearchRoutes, _may_read
 from services.intake.domain.complaint import Complaint
 from shared.clock import SystemClock
@@ -24,6 +24,7 @@ from shared.gate import Gatekeeper
 from shared.readmodel import CaseBook
 from shared.refusal import Refusal
 from shared.security import roles
+from shared.security.spelling import normal
 from shared.service import Parts, load_law
 from shared.store.projector import Projector
 from shared.store.reading import Readers, Reading, Statement
@@ -137,9 +138,9 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
         book.work: [{"stream": r.stream, "person": p, "roles": "handler"} for r in ROWS for p in r.assigned],
         book.recused: [{"stream": r.stream, "person": p} for r in ROWS for p in r.recused],
         book.kept_from: [{"stream": r.stream, "person": p} for r in ROWS for p in r.kept_from],
-        shelf.terms: [{"term": plain(term), "grams": grams(plain(term))} for term in TERMS],
+        shelf.terms: [{"term": normal(term), "grams": grams(normal(term))} for term in TERMS],
         shelf.named: [
-            {"term": plain(t), "received_on": r.received_on, "stream": r.stream}
+            {"term": normal(t), "received_on": r.received_on, "stream": r.stream}
             for r in ROWS
             for t in r.terms
         ],

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.values import CoSigner, ReporterBlock
-from services.intake.vault.tokens import reveals
+from services.intake.vault import words
+from services.intake.vault.tokens import NO_NAMES, SURNAMES, reveals
+from shared.security.spelling import simplified
 
 REPORTER = ReporterBlock(
     name="郑虚吕",
@@ -396,3 +398,201 @@ def test_sec12_a_common_mailbox_is_no_token() -> None:
 def test_sec12_empty_fields_match_nothing() -> None:
     """An anonymous letter has no tokens."""
     assert not reveals("任何文字 any text 12345678901", [ReporterBlock(), ReporterBlock(name="甲")])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("罗虚䶮", "罗虚\ue863反映"),
+        ("罗虚\ue863", "罗虚䶮反映"),
+        ("罗\ue864", "罗\u9fbb来信"),
+        ("罗\u9fb4", "据罗\ue81e反映"),
+        ("罗\U00020087", "罗\ue816"),
+        ("马虚龙", "⻢虚⻰"),
+        ("⻢虚⻰", "馬虛龍"),
+        ("马虚龙", "⾺虚⿓"),
+        ("罗虚\uf0aa", "罗虚\uf0aa说"),
+        ("罗\uf0aa", "罗\uf0aa同志"),
+        ("罗\U0002ebf0", "罗\U0002ebf0的信"),
+        ("罗虚\U000f0001", "罗虚\U000f0001"),
+        ("罗虚𬭩", "羅虛𬭩"),
+        ("罗虚𫘧", "罗虚騄"),
+        ("高虚德", "髙虚徳"),
+        ("卫虚国", "衞虚囯"),
+    ],
+)
+def test_sec12_a_rare_character_is_found_in_every_code_point(name: str, text: str) -> None:
+    """Private use of GBK, radicals, other regions, ideographs newer than the tables: none is dropped."""
+    assert reveals(text, [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize("other", ["罗虚\uf0ab", "罗虚", "\uf0aa"])
+def test_sec12_an_unknown_character_is_no_other_one(other: str) -> None:
+    """It is compared, though nobody can read it."""
+    assert not reveals(f"{other}反映", [ReporterBlock(name="罗虚\uf0aa")])
+
+
+DOTTED = "·•‧・･⋅∙.．。｡ \u3000\ua78f\u1427ㆍ\u119e˙●-－—'"
+
+
+@pytest.mark.parametrize("dot", DOTTED)
+def test_sec12_a_dot_of_any_kind(dot: str) -> None:
+    """In the reporter's field and in the text: the whole name is found, and each part that acts."""
+    reporter = ReporterBlock(name=f"阿卜杜热合曼{dot}虚一")
+    assert reveals("阿卜杜热合曼·虚一", [reporter])
+    assert reveals("据阿卜杜热合曼反映", [reporter])
+    assert reveals("虚一同志说", [reporter])
+    assert reveals(f"阿卜杜热合曼{dot}虚一", [ReporterBlock(name="阿卜杜热合曼·虚一")])
+    assert not reveals("阿卜杜热合曼是常见的名字", [reporter])
+
+
+WORDS = ["高峰", "向前", "文明", "方向", "安全", "文化", "高级"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "用电高峰期间停电，高峰时段为晚间。",
+        "会议要求继续向前推进，向前看。",
+        "争创文明村镇，富强、民主、文明、和谐。",
+        "明确了方向，把握方向，发展方向正确。",
+        "方向正确，高峰已过。",
+        "安全生产、文化建设，高级工程师职称，保障群众安全和健康。",
+        "项目验收安全可靠，文化程度为初中。",
+        "联系方便，安全第一。",
+    ],
+)
+@pytest.mark.parametrize("name", WORDS)
+def test_b48_a_name_that_is_a_word_does_not_lock_the_language(name: str, text: str) -> None:
+    """The refusal would tell that somebody of that name reported."""
+    assert not reveals(text, [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}反映",
+        "{}同志",
+        "{}说其不知情",
+        "举报人是{}",
+        "举报人{}，男",
+        "来信人为{}",
+        "署名{}",
+        "写信的是{}。",
+        "村民{}，六十岁",
+        "会计{}在场",
+        "向{}核实",
+        "找{}谈话",
+        "询问了{}。",
+        "{}的妻子",
+        "{}本人",
+        "{}，男，1965年生",
+        "{}，电话不详",
+        "{}系村会计",
+        "罗虚一、{}、钱虚九到场",
+        "记录如下\n{}\n以上",
+        "{}",
+        "由{}寄出",
+        "打击报复{}的情况不存在，报复{}。",
+    ],
+)
+@pytest.mark.parametrize("name", WORDS)
+def test_b48_a_name_that_is_a_word_is_found_where_it_is_somebody(name: str, text: str) -> None:
+    """Introduced, titled, asked, described, acting, in a list of names, or alone."""
+    assert reveals(text.format(*[name] * text.count("{}")), [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "一名村民",
+            "某女士",
+            "热心市民",
+            "知情人士",
+            "一位老党员",
+            "部分村民代表",
+            "不愿透露姓名的村民",
+            "几名学生家长",
+        ),
+        *(
+            "广大群众",
+            "热心网友",
+            "一个普通党员",
+            "某某",
+            "5名职工",
+            "匿名群众",
+            "老百姓",
+            "好心人",
+            "全体业主",
+        ),
+    ],
+)
+def test_b48_who_gives_no_name_is_nobody(name: str) -> None:
+    """What is typed in place of a name stands in every other text."""
+    ordinary = (
+        "有一名村民多次到场，某女士和热心市民、知情人士说明情况，一位老党员和部分村民代表反映属实，不愿透露姓名的村民、"
+        "几名学生家长、广大群众、热心网友、一个普通党员、某某、5名职工、匿名群众、老百姓、好心人、全体业主反映"
+    )
+    assert not reveals(ordinary, [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "热心市民罗虚一",
+        "一名村民罗虚一",
+        "知情人士罗虚一",
+        "罗虚一（热心市民）",
+        "罗虚一，不愿透露姓名",
+        "某单位职工罗虚一",
+        "农民工罗虚一",
+        "网格员罗虚一",
+        "罗虚一组长",
+        "原支书罗虚一",
+    ],
+)
+def test_b48_a_real_name_beside_a_placeholder_is_a_name(field: str) -> None:
+    """Nothing that stands beside it makes it pass."""
+    assert reveals("罗虚一到场", [ReporterBlock(name=field)])
+
+
+@pytest.mark.parametrize("field", ["网格员罗虚", "原支书罗虚", "罗虚组长", "村会计罗虚"])
+def test_sec12_a_name_of_two_behind_or_before_a_title(field: str) -> None:
+    """Known or not, what stands beside a name hides none of it."""
+    assert reveals("罗虚反映", [ReporterBlock(name=field)])
+    assert not reveals("村会计和组长、原支书、网格员到场", [ReporterBlock(name=field)])
+
+
+@given(
+    st.sampled_from(sorted(SURNAMES)),
+    st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=2),
+)
+def test_b48_no_other_name_needs_a_word_beside_it(surname: str, rest: str) -> None:
+    """A surname and whatever is no word of the language: it is found bare."""
+    name = surname + rest
+    if simplified(name) not in words.WORDS | NO_NAMES and rest not in "某":
+        assert reveals(f"材料提到{name}到场", [ReporterBlock(name=name)])
+
+
+@pytest.mark.parametrize("place", ["本村", "农村", "公司", "单位", "务农", "退休", "无业", "普通群众"])
+def test_b48_a_place_that_everybody_types_is_none(place: str) -> None:
+    """公司 in the field of the unit locks no text about a company."""
+    reporter = ReporterBlock(name="罗虚一", unit=place, address=place)
+    assert not reveals("本村农村公司、单位学校的务农、退休、无业人员和普通群众", [reporter])
+
+
+@pytest.mark.parametrize(
+    ("phone", "text"),
+    [
+        ("0571-99001234转8001", "电话0571-99001234"),
+        ("0571-99001234转8001", "99001234转8001"),
+        ("0571-99001234 ext. 8001", "0571 9900 1234"),
+        ("0571-99001234分机8001", "尾号8001"),
+        ("１３９７２０６４８１５", "139****4815"),
+        ("13972064815 x12", "尾号4815"),
+    ],
+)
+def test_sec12_a_telephone_with_an_extension(phone: str, text: str) -> None:
+    """The number and the extension are one number, and the number is one without it."""
+    assert reveals(text, [ReporterBlock(name="罗虚一", phone=phone)])

@@ -19,6 +19,7 @@ from services.intake.vault import letters
 from services.intake.vault.keys import FileKeys, TransitKeys
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import KeyDestroyed, Vault
+from shared.contracts.common import Accused
 from shared.store.types import StoreUnavailable
 from tests.vault.conftest import Bao
 
@@ -91,13 +92,36 @@ async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Va
     assert await screen.asked("p-1", [str(complaint)], ["所反映的问题失实。"]) == (False, False, "")
 
 
+COLLEAGUE = ReporterBlock(name="甲虚乙", unit="云瓶镇虚构合作社财务科", unit_code="11990102000000002M")
+
+
+async def test_b48_the_unit_of_who_is_being_listed_is_no_token(vault: Vault) -> None:
+    """A colleague who reports by name is not stuck, and no refusal tells that it was a colleague."""
+    complaint = uuid4()
+    await vault.deposit(complaint, COLLEAGUE)
+    listed = Accused(
+        ref="acc-1",
+        name="虚丙",
+        unit="云瓶镇虚构合作社",
+        unit_division="990102100",
+        organisation_code="11990102000000002M",
+        managed_by_level="TOWNSHIP",
+    )
+    screen, of = VaultScreen(vault), [str(complaint)]
+    unit = ["云瓶镇虚构合作社", "虚构合作社", "代码11990102000000002M", "财务科的账"]
+    assert not (await screen.asked("p-20", of, unit, [listed])).leak
+    assert (await screen.asked("p-20", of, ["云瓶镇虚构合作社财务科"], [listed])).alert
+    assert (await screen.asked("p-20", of, ["甲虚乙"], [listed])).alert
+    assert (await screen.asked("p-20", of, ["云瓶镇虚构合作社财务科"])).alert
+
+
 async def about_one_accused(vault: Vault, day: list[date], count: int) -> tuple[VaultScreen, list[str]]:
     """Several complaints about the same accused, all of one reporter, and the screen beside them."""
     complaints = [uuid4() for _ in range(count)]
     for complaint in complaints:
         await vault.deposit(complaint, REPORTER)
 
-    async def widen(asked: frozenset[UUID]) -> Concerned:
+    async def widen(asked: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:
         return Concerned(asked | set(complaints), names=frozenset({"冯虚一"}))
 
     return VaultScreen(vault, widen, lambda: day[0]), [str(c) for c in complaints]

@@ -17,7 +17,8 @@ from datetime import date
 from shared.contracts.clarification import Item
 from shared.contracts.common import Accused, Scope
 from shared.refusal import refuse
-from shared.security.wording import folded, tells_channel
+from shared.security.spelling import normal
+from shared.security.wording import tells_channel
 
 TEMPLATE_VERSION = "CQ-TEXT-1"
 SCOPE_ZH: dict[Scope, str] = {
@@ -90,9 +91,9 @@ def screen(text: str, quoted: Iterable[str] = ()) -> None:
 
     `quoted` are the sanitised allegations themselves, which may be repeated word for word.
     """
-    plain = folded(text)
+    plain = normal(text)
     for quotation in quoted:
-        plain = plain.replace(folded(quotation), "")
+        plain = plain.replace(normal(quotation), "")
     if _OVERALL.search(plain):
         refuse("E_TEXT_OVERALL_EVALUATION", "R10")
     if _INTENT.search(plain):

@@ -16,6 +16,7 @@ from shared.contracts.intake import Category, Channel, Source
 from shared.event import L3, L4
 from shared.organs.tree import Level
 from shared.security.roles import PETITION, PETITION_CLERK
+from shared.text import Seen
 
 
 class ReceiveComplaint(
@@ -31,7 +32,7 @@ class ReceiveComplaint(
     pages: Annotated[int, Field(ge=1, le=5000)] = 1
     competent_level: LevelName
     """The level that the triage found competent for the accused."""
-    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-\d{2,9})?$")] = ""
+    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
     """Another organ of no higher level that the triage found competent (A17)."""
     blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
     platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
@@ -53,7 +54,7 @@ class CorrectTriage(Command, on=Complaint, rule="A14", by=PETITION):
     """Corrects what the triage found, before anything follows from it: whose complaint it is."""
 
     competent_level: LevelName
-    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-\d{2,9})?$")] = ""
+    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
     """Another organ of no higher level that is competent (A17)."""
 
 
@@ -69,7 +70,7 @@ class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="regi
     opened it, and the organ's head unless he is passed over (A15)."""
 
     to: OrganCode
-    content: L4[Annotated[str, StringConstraints(min_length=1, max_length=100_000)]]
+    content: L4[Annotated[str, StringConstraints(min_length=1, max_length=100_000), Seen]]
     bypass_organ_head: bool = False
     organ_head: Reference | None = None
     """The head to whom it is brought directly; nobody where he is passed over."""

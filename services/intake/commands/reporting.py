@@ -15,8 +15,9 @@ from shared.contracts.common import LevelName, RecusalGround
 from shared.contracts.intake import MediaType, Stage
 from shared.event import L3
 from shared.security.roles import PETITION
+from shared.text import Seen, Straight
 
-Letter = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+Letter = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), Seen]
 """What somebody writes in his own words: to the vault and nowhere else, since its style gives him away."""
 
 
@@ -28,7 +29,7 @@ class SubmitReport(
     channel: Literal["ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP"]
     acknowledged_notice_version: NoticeVersion
     """The notice that was read before (R30)."""
-    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")]
+    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
     """Where the accused works: division code of GB/T 2260."""
     managed_by_level: LevelName
     is_discipline_staff: bool = False
@@ -49,7 +50,7 @@ class AskForRecusal(Command, on=Complaint, rule="A33", anyone=True, organ=None, 
 
     role: Role
     ground: RecusalGround
-    text: L3[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]]
+    text: L3[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Seen]]
     """Whom, and why."""
 
 
@@ -70,7 +71,7 @@ class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None
 class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("letter",)):
     """Writes to the reporter of an online complaint; he reads it behind his query code."""
 
-    text: L3[Annotated[str, Field(min_length=1, max_length=4000)]]
+    text: L3[Annotated[str, StringConstraints(min_length=1, max_length=4000), Seen, Straight]]
 
 
 FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AskForRecusal, WaiveMeeting, AddAttachment]

@@ -8,7 +8,6 @@ every showing leaves a record (SEC-9). Nothing here comes from a reporter, so no
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -30,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.law.working_days import local_date
+from shared.security.spelling import normal
 from shared.store.rows import RowSet, begun_in
 from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
@@ -77,11 +77,6 @@ def to_do_after(name: str, state: str, to_do: bool) -> bool:
     return state not in DONE
 
 
-def plain(words: str) -> str:
-    """Words as they are compared: one form for all widths, without spaces and punctuation."""
-    return "".join(c for c in unicodedata.normalize("NFKC", words).casefold() if c.isalnum())
-
-
 def grams(*words: str) -> list[str]:
     """The pairs of neighbouring characters: an index of them finds any two characters of a text, which
     word search cannot in a script without spaces, nor PostgreSQL's trigrams under the C locale."""
@@ -92,7 +87,7 @@ class DeskBook:
     """Projection of intake's complaints for those who work on them."""
 
     name = "deskbook"
-    version = 4
+    version = 5
 
     def __init__(self) -> None:
         metadata = view_metadata()
@@ -268,8 +263,8 @@ def _day_of(entry: RawEntry) -> date:
 def searchable(listed: dict[str, Any]) -> dict[str, Any]:
     """What a list of allegations can be found by: its accused and its sanitised words."""
     people, allegations = listed["accused"], listed["allegations"]
-    texts = [plain(a["text"]) for a in allegations]
-    named = {plain(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)}
+    texts = [normal(a["text"]) for a in allegations]
+    named = {normal(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)}
     return {
         "keys": accused_keys(people),
         "terms": sorted(named),
@@ -291,6 +286,6 @@ def accused_keys(people: Iterable[dict[str, Any]]) -> list[str]:
         {
             k
             for p in people
-            for k in (f"ref:{p['ref']}", f"name:{plain(p['name'])}", f"unit:{plain(p['unit'])}")
+            for k in (f"ref:{p['ref']}", f"name:{normal(p['name'])}", f"unit:{normal(p['unit'])}")
         }
     )

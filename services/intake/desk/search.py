@@ -39,11 +39,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.api import LOOKERS
-from services.intake.desk.book import DeskBook, accused_keys, grams, plain, shown
+from services.intake.desk.book import DeskBook, accused_keys, grams, shown
 from services.intake.domain.complaint import Complaint
 from shared.command import Token
 from shared.refusal import refuse
 from shared.security import roles
+from shared.security.spelling import normal
 from shared.service import Parts
 from shared.store.reading import given
 from shared.web import query
@@ -238,7 +239,7 @@ class SearchRoutes:
             refuse("E_FORBIDDEN_ROLE", "A12")
         await self.parts.reads.caught_up(request, token, self.desk.name)
         own = set(accused_keys([a.model_dump() for a in complaint.accused]))
-        words = set(grams(*(plain(a.text) for a in complaint.allegations)))
+        words = set(grams(*(normal(a.text) for a in complaint.allegations)))
         likely = [
             hit
             for row in await self._about_the_same(token, target, own)
@@ -304,7 +305,7 @@ def _words(request: Request, name: str) -> str | None:
     given = request.query_params.get(name)
     if given is None:
         return None
-    wanted = plain(given)
+    wanted = normal(given)
     if not 2 <= len(wanted) <= 100:
         refuse("E_SCHEMA", "A12", field=name, minimum=2, maximum=100)
     return wanted

@@ -104,6 +104,11 @@ class Receiving(Case):
         """Whose reporter a text about this case could reveal."""
         return (str(self.id),)
 
+    @property
+    def listed_now(self) -> tuple[Accused, ...]:
+        """The accused, those included who are being listed: the screen asks the record for everybody else."""
+        return self.accused
+
     def receive_complaint(
         self,
         ctx: Context,

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.command import FreeText, Reference, Screened, ShortText
+from shared.command import FreeText, Reference, Screened
 from shared.contracts.common import Accused, AllegationKind, LevelName, Outcome, SubjectType
 from shared.event import Value
 from shared.law.identifiers import is_credit_code, is_resident_id
+from shared.text import IfSeen, Seen, Straight
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]
+Named = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), Seen, Straight, Screened()
+]
+"""The name of a person, party organisation or unit, as long as the register takes it."""
+MaybeTitle = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=120), IfSeen, Straight, Screened()
+]
+MaybeStatus = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=60), IfSeen, Straight, Screened()
+]
 
 
 class OutcomeTold(Value):
@@ -43,18 +56,16 @@ class AccusedEntry(Value):
 
     match: Reference | None = None
     subject_type: SubjectType = "PERSON"
-    name: ShortText | None = None
-    unit: ShortText | None = None
-    unit_division: Annotated[str, StringConstraints(pattern=r"^\d{2,12}$")] | None = None
-    position: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), Screened()] = ""
+    name: Named | None = None
+    unit: Named | None = None
+    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")] | None = None
+    position: MaybeTitle = ""
     managed_by_level: LevelName | None = None
-    political_status: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60), Screened()] = ""
-    official_category: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60), Screened()] = (
-        ""
-    )
+    political_status: MaybeStatus = ""
+    official_category: MaybeStatus = ""
     is_discipline_staff: bool = False
     organisation_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
-    principal_head: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), Screened()] = ""
+    principal_head: MaybeTitle = ""
 
     @model_validator(mode="after")
     def complete(self) -> AccusedEntry:
@@ -80,45 +91,71 @@ class AllegationEntry(Value):
     text: FreeText
 
 
-Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{0,24}$")]
+def _telephone(typed: str) -> str:
+    """One form of what is typed on a form or copied from a telephone: width, dashes, spaces, 轉."""
+    folded = _visible(typed).translate(_EXTENSION)
+    return _PARTING.sub(lambda found: "-" if found[0].strip() else " ", folded).strip()
+
+
+def _document(typed: str) -> str:
+    """The number of a document as it is printed: no spaces or dashes, capital letters."""
+    return _PARTING.sub("", _visible(typed)).upper()
+
+
+def _visible(typed: str) -> str:
+    """NFKC, without what comes along unseen where something is copied."""
+    return "".join(c for c in unicodedata.normalize("NFKC", typed) if unicodedata.category(c) != "Cf")
+
+
+def _resident_id(typed: str) -> str:
+    number = _document(typed)
+    if number and not is_resident_id(number):
+        raise ValueError("does not satisfy GB 11643")
+    return number
+
+
+def _credit_code(typed: str) -> str:
+    code = _document(typed)
+    if code and not is_credit_code(code):
+        raise ValueError("does not satisfy GB 32100")
+    return code
+
+
+_EXTENSION = str.maketrans("轉機線內", "转机线内")
+_DASHES = "‐‑‒–—―−－-"
+_PARTING = re.compile(rf"[\s{_DASHES}]+")
+_DIALLED = "0-9０-９+＋()（） \u3000.．,，/／#＃:：转轉分机機内內线線extEXTｅｘｔＥＸＴ"
+_UNSEEN = "\u200b-\u200f\u202a-\u202e\u2060\ufeff"
+Phone = Annotated[
+    str, StringConstraints(pattern=f"^[{_DIALLED}{_UNSEEN}{_DASHES}]{{0,40}}$"), AfterValidator(_telephone)
+]
+"""A telephone number with its extension (转, 分机, ext, x, #), in any width."""
+ResidentId = Annotated[str, StringConstraints(max_length=40), AfterValidator(_resident_id)]
+CreditCode = Annotated[str, StringConstraints(max_length=40), AfterValidator(_credit_code)]
 
 
 class CoSigner(Value):
     """One of several who signed together (联名): protected like the first (L3)."""
 
-    name: Annotated[str, StringConstraints(max_length=60)] = ""
+    name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
     phone: Phone = ""
-    resident_id: Annotated[str, StringConstraints(max_length=18)] = ""
-
-    @model_validator(mode="after")
-    def plausible(self) -> CoSigner:
-        if self.resident_id and not is_resident_id(self.resident_id):
-            raise ValueError("resident_id does not satisfy GB 11643")
-        return self
+    resident_id: ResidentId = ""
 
 
 class ReporterBlock(Value):
     """Who reports and how to reach him: goes to the vault and nowhere else (L3)."""
 
-    name: Annotated[str, StringConstraints(max_length=60)] = ""
-    unit: Annotated[str, StringConstraints(max_length=120)] = ""
-    unit_code: Annotated[str, StringConstraints(max_length=18)] = ""
+    name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
+    unit: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
+    unit_code: CreditCode = ""
     """Unified social credit code of the unit, where it has one."""
-    address: Annotated[str, StringConstraints(max_length=200)] = ""
+    address: Annotated[str, StringConstraints(max_length=200), IfSeen, Straight] = ""
     phone: Phone = ""
-    email: Annotated[str, StringConstraints(max_length=120)] = ""
-    resident_id: Annotated[str, StringConstraints(max_length=18)] = ""
+    email: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
+    resident_id: ResidentId = ""
     co_signers: Annotated[tuple[CoSigner, ...], Field(max_length=200)] = ()
     may_be_contacted: bool = False
     """He agrees that the handler himself may learn how to reach him (SEC-5)."""
-
-    @model_validator(mode="after")
-    def plausible(self) -> ReporterBlock:
-        if self.resident_id and not is_resident_id(self.resident_id):
-            raise ValueError("resident_id does not satisfy GB 11643")
-        if self.unit_code and not is_credit_code(self.unit_code):
-            raise ValueError("unit_code does not satisfy GB 32100")
-        return self
 
     @property
     def claims_real_name(self) -> bool:

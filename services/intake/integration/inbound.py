@@ -47,6 +47,7 @@ from shared.web.describe import (
     whole,
 )
 from shared.web.middleware import language_of, problem_of
+from shared.web.problems import within
 from shared.web.values import json_response, object_id, page_number, parse, plain_rows
 
 log = structlog.get_logger("integration")
@@ -80,8 +81,10 @@ def depositing(
             opened = _checked("reporter_blob", lambda: envelopes.open(blob))
             try:
                 reporter = ReporterBlock.model_validate_json(opened, strict=True)
-            except ValidationError:
-                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason="not a reporter block")
+            except ValidationError as invalid:
+                fields = within("reporter_blob", invalid)
+                reason = "not a reporter block"
+                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
         ref = await vault.deposit(aggregate.id, reporter) if reporter is not None else ""
         name = await transfers.keep(aggregate.id, command.content_blob)
         claimed = reporter is not None and reporter.claims_real_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -26,8 +27,9 @@ def shown(code: str) -> str:
 
 
 def halves(typed: str) -> tuple[str, str] | None:
-    """The two halves of a typed code, whatever was between the letters; None if it cannot be one."""
-    code = re.sub(r"[\s-]", "", typed).upper()
+    """The two halves of a typed code, in whatever width and whatever was between the letters; None if it
+    cannot be one."""
+    code = "".join(c for c in unicodedata.normalize("NFKC", typed) if c.isalnum()).upper()
     if not FORM.match(code):
         return None
     return code[: LENGTH // 2], code[LENGTH // 2 :]

@@ -17,6 +17,7 @@ THREE_BYTES = "\u0800"
 """From here UTF-8 takes three bytes, as for every Chinese character. GB 18030 hardly ever looks like that."""
 BEGINNINGS = ("{\\rtf", "%!ps", "%pdf-", "%fdf-", "begin:v", "<!", "<?")
 """RTF, PostScript, PDF, vCard and iCalendar, markup; in lower case."""
+BEFORE = re.compile(r"\A[\s\ufeff]+")
 ELEMENT = re.compile(r"<[a-z]", re.IGNORECASE)
 ENDED = ("</", "/>")
 """An element may be named in Chinese, and a letter begin with `<关于某事>`: an element is ended somewhere."""
@@ -64,9 +65,7 @@ def is_plain(text: str) -> bool:
 
 def _begun(text: str) -> str:
     """From where it begins: byte order marks and whitespace do not hide a beginning from its reader."""
-    while text != (begun := text.lstrip().lstrip("\ufeff")):
-        text = begun
-    return text
+    return BEFORE.sub("", text)
 
 
 def _is_element(text: str) -> bool:

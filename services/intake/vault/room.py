@@ -28,6 +28,7 @@ from services.intake.vault.rewards import REWARDS, Merits, RecordReward, Reward
 from services.intake.vault.store import KeyDestroyed, Vault
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
+from shared.contracts.common import Accused
 from shared.gate import Facts
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
@@ -51,7 +52,9 @@ class NoTexts:
     """Nothing in the vault's commands is stored in clear, so there is nothing to screen; what would be is
     refused."""
 
-    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict:
+    async def asked(
+        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> Verdict:
         return Verdict(leak=bool(texts))
 
 

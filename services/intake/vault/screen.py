@@ -6,17 +6,20 @@ spellings in `spelling`.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from services.intake.vault.questions import Questions
-from services.intake.vault.spelling import normal
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import people_named, reveals
+from shared.contracts.common import Accused
 from shared.security.screen import Verdict
+from shared.security.spelling import normal
 
 REPORTER = (
     "(?<!被)(?<!被检举)(?:举报人|检举人|控告人|检举控告人|反映人|投诉人|信访人|写信人|寄信人|投信人|来信人|来电人|来访人"
@@ -33,6 +36,8 @@ HANDFUL = 6
 """More people than that, whom the case does not know, are named to try out who reported (B54)."""
 OF_TWO = 1 / 3
 """A word of two characters counts for less: most that begin with a surname are no names (方案, 项目)."""
+LONG = 4000
+"""So many characters of one command are read at once."""
 GUESSES = tuple(
     re.compile(p)
     for p in (
@@ -107,6 +112,18 @@ def too_many_people(words: Collection[str]) -> bool:
     return sum(OF_TWO if len(word) == 2 else 1 for word in words) > HANDFUL
 
 
+def guesses_in(texts: Sequence[str]) -> bool:
+    """Whether one of them does."""
+    return any(guesses(text) for text in texts)
+
+
+async def _looked(look: Callable[..., bool], texts: Sequence[str], *more: Any) -> bool:
+    """What `look` finds; at long texts it looks in a thread, so that nobody waits for the loop."""
+    if sum(map(len, texts)) > LONG:
+        return await asyncio.to_thread(look, texts, *more)
+    return look(texts, *more)
+
+
 @dataclass(frozen=True)
 class Concerned:
     """All complaints about the same accused, duplicates and later ones included; the accused's places, and
@@ -117,11 +134,16 @@ class Concerned:
     names: frozenset[str] = frozenset()
 
 
-Widen = Callable[[frozenset[UUID]], Awaitable[Concerned]]
+Widen = Callable[[frozenset[UUID], Sequence[Accused]], Awaitable[Concerned]]
 
 
-async def _only_these(complaints: frozenset[UUID]) -> Concerned:
-    return Concerned(complaints)
+async def _only_these(complaints: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:
+    return Concerned(complaints, places_of(accused))
+
+
+def places_of(accused: Iterable[Accused]) -> tuple[str, ...]:
+    """Where they work: a reporter from there has no token in it (B48)."""
+    return tuple(sorted({place for person in accused for place in person.places}))
 
 
 class VaultScreen:
@@ -135,23 +157,26 @@ class VaultScreen:
         self._today = today
         self.questions = Questions(vault.engine)
 
-    async def asked(self, person: str, complaints: Sequence[str], texts: Sequence[str]) -> Verdict:
+    async def asked(
+        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+    ) -> Verdict:
         """Whether any of the texts would reveal, or guesses at, a reporter of these complaints. All texts of
-        one command are looked at as one: a name or number may be spread over its fields.
+        one command are looked at as one: a name or number may be spread over its fields. `accused` are those
+        whom these texts are about and who are not recorded yet.
 
         It is no oracle (B54): a list of names is refused whoever they are, and after a few positives nothing
         that this person writes is looked at any more."""
-        if any(guesses(t) for t in texts):
+        if await _looked(guesses_in, texts):
             return Verdict(leak=True)
         if not complaints:
             return Verdict(leak=False)
-        concerned = await self._widen(frozenset(UUID(c) for c in complaints))
+        concerned = await self._widen(frozenset(UUID(c) for c in complaints), accused)
         text = "\n".join(texts)
         if too_many_people(people_named(text) - concerned.names):
             return Verdict(leak=True, reason="names")
 
         async def look() -> bool:
             reporters = await self._vault.reporters(sorted(concerned.complaints))
-            return reveals(text, reporters, concerned.places)
+            return await _looked(reveals, text, reporters, concerned.places)
 
         return await self.questions.weigh(person, concerned.complaints, self._today(), look)

@@ -1,8 +1,8 @@
 """In how many ways a word or a number can be written (SEC-12).
 
-Texts and tokens are brought to normal forms in which spelling hides nothing: width, case, accents,
-spaces and signs; traditional characters; digits of any script, circled, Roman or Chinese. Numbers are
-also found in pieces and with their middle hidden. What is looked for stands in `tokens`.
+Texts and tokens are brought to normal forms in which spelling hides nothing, beginning with the one of
+`shared.security.spelling`; numbers are also found in pieces and with their middle hidden. What is looked
+for stands in `tokens`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Literal
 
-from opencc import OpenCC
+from shared.security.spelling import closed, digit, is_letter, latin_digits, normal, simplified
 
 TAIL = 6
 """So many last digits of a number are as good as the whole."""
@@ -35,58 +34,15 @@ NUMERALS = re.compile("[零〇一二三四五六七八九两十百千]+")
 LOOKALIKES = str.maketrans("oil", "011")
 
 
-def _simplified() -> dict[int, str]:
-    """Traditional characters and their simplified forms.
-
-    Character by character: by phrases, as the library converts, a name would change with its neighbours.
-    """
-    traditional = [chr(n) for n in range(0x3400, 0xA000)]
-    simplified = OpenCC("t2s").convert("\n".join(traditional)).split("\n")
-    table = {ord(t): s for t, s in zip(traditional, simplified, strict=True) if t != s}
-    # Some simplified characters are themselves simplified further (薴, 苧, 苎).
-    return {char: simple.translate(table) for char, simple in table.items()}
-
-
-SIMPLIFIED = _simplified()
-
-
-def simplified(text: str) -> str:
-    """NFKC in simplified characters."""
-    return unicodedata.normalize("NFKC", text).translate(SIMPLIFIED)
-
-
-@lru_cache(maxsize=4096)
-def _digit(char: str) -> str:
-    """The digit that a character writes (５, ٥, ⑤, Ⅴ, 五, 伍), or ""."""
-    value = unicodedata.numeric(char, -1.0)
-    return str(int(value)) if value in range(10) else ""
-
-
-def _latin_digits(text: str) -> str:
-    """Digits of other scripts, circled and Roman ones as 0 to 9; Chinese numerals stay words."""
-    return "".join(char if _is_word(char) else _digit(char) or char for char in text)
-
-
-def _is_word(char: str) -> bool:
-    return unicodedata.category(char) == "Lo" or char == "〇"
-
-
 def _spelled(text: str) -> str:
     """Chinese numerals as digits."""
-    return "".join((_digit(char) if not char.isascii() else "") or char for char in text)
-
-
-def normal(text: str) -> str:
-    """NFKC, simplified, digits as 0 to 9, without case, accents, spaces, dashes and invisible characters."""
-    folded = simplified(_latin_digits(text)).casefold()
-    bare = unicodedata.normalize("NFKD", folded) if not folded.isascii() else folded
-    return "".join(char for char in bare if char.isalnum() or char == "@")
+    return text.translate({ord(c): d for c in set(text) if not c.isascii() and (d := digit(c))})
 
 
 def _value(numeral: str) -> str:
     """十二 -> 12, 一百零三 -> 103, 两百 -> 200, 一三九 -> 139."""
     if not any(char in "十百千" for char in numeral):
-        return "".join(_digit(char) for char in numeral)
+        return "".join(digit(char) for char in numeral)
     total, last = 0, 0
     for char in numeral:
         value = 2 if char == "两" else int(unicodedata.numeric(char))
@@ -112,8 +68,10 @@ def _runs(plain: str) -> Iterator[str]:
 
 def _letters(text: str) -> str:
     """Small Latin letters and digits without accents; every sign between them is one `_`."""
-    bare = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text)).casefold()
-    return "".join(c if c.isalnum() else "_" for c in bare if not unicodedata.combining(c))
+    bare = unicodedata.normalize("NFKD", closed(text)).casefold()
+    return bare.translate(
+        {ord(c): None if unicodedata.combining(c) else "_" for c in set(bare) if not is_letter(c)}
+    )
 
 
 def _veiled(text: str) -> str:
@@ -121,15 +79,16 @@ def _veiled(text: str) -> str:
 
     x and 〇 stay as they are: they may be such marks, or the last place of a resident id and a zero.
     """
-    found = []
-    for char in DOTS.sub("*", simplified(_latin_digits(text)).casefold()):
-        if char in MASKS:
-            found.append("*")
-        elif char.isalnum():
-            found.append(char)
-        elif unicodedata.category(char) not in ("Zs", "Cf", "Pd"):
-            found.append(",")
-    return "".join(found)
+    folded = DOTS.sub("*", simplified(latin_digits(text)).casefold())
+    return folded.translate({ord(c): _veil(c) for c in set(folded)})
+
+
+def _veil(char: str) -> str | None:
+    if char in MASKS:
+        return "*"
+    if is_letter(char):
+        return char
+    return None if unicodedata.category(char) in ("Zs", "Cf", "Pd") else ","
 
 
 class Text:
@@ -137,6 +96,7 @@ class Text:
 
     def __init__(self, text: str) -> None:
         self.plain = normal(text)
+        self.lines = frozenset(map(normal, text.split("\n")))
         self.counted = counted(self.plain)
         self.runs = set(_runs(self.plain))
         self.digits = {re.sub(r"[^0-9x]", "", run) for run in self.runs}

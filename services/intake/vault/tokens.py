@@ -16,7 +16,9 @@ from typing import NamedTuple
 from pypinyin import Style, pinyin
 
 from services.intake.domain.values import CoSigner, ReporterBlock
-from services.intake.vault.spelling import Text, counted, normal, simplified
+from services.intake.vault.spelling import Text, counted
+from services.intake.vault.words import TRADES, WORDS, as_somebody
+from shared.security.spelling import closed, normal, simplified
 
 READINGS = 64
 """Pinyin readings of one name that are looked for."""
@@ -33,8 +35,13 @@ CALLED = (
 """After a given name alone these words make a person of it: titles, and verbs of reporting."""
 MADE_BY = ("(?:据|由|系|是|经|听)", "(?:所为|透露|讲述|口述|告知|陈述|执笔|投递|寄出|寄来)")
 """Words on both sides of a given name; behind it alone they would say too little."""
-HAN = "\u3400-\u9fff\U00020000-\U0003ffff"
-INTERPUNCT = re.compile(r"\s*[·•‧・⋅∙]\s*")
+HAN = "\u3400-\u9fff\ue000-\uf8ff\U00020000-\U0003ffff\U000f0000-\U0010ffff"
+"""Ideographs, and private-use code points: in a name they can be nothing else."""
+SIGNS = re.compile(rf"(?:[^\w{HAN}]|_)+")
+INTERPUNCT = re.compile(r"\s*[·•‧・⋅∙●◦∘⸱⸳᛫\ua78f\u1427\u119e\u0307]\s*")
+"""A dot that stands in names and nowhere else."""
+LOOSE = re.compile(r"[\s.。'’‘\-‐‑–—]+")
+"""What is typed in its place, and between two people as well."""
 COMPOUND_SURNAMES = re.compile("欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|南宫")
 SURNAMES = frozenset(
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧肖程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎闫"
@@ -53,21 +60,42 @@ REMARKS = """
     市民 公民 农民 牧民 百姓 老百姓 职工 员工 干部 党员 代表 业主 知情人 知情者 举报人 举报者 检举人 控告人
     反映人 投诉人 信访人 来信人 来访人 写信人 联系人 电话 手机 电话号码 手机号 身份证 身份证号 住址 地址
     单位 年龄 籍贯 文化 高中 高级 常住 常委 武警 文员 管理 安全 江西 江苏 安徽 云南
-    mr mrs ms miss anonymous
+    知情人士 人士 网友 网民 用户 家长 学生 家属 工人 工作人员 消费者 纳税人 租户 住户 商户 农户 路人 过路人
+    有心人 好心人 受害人 受害者 当事人 中年人 年轻人 老年人 打工者 打工人 大众 无名者 匿名者 匿名人
+    某人 热心人 明白人 旁观者 有关人员 相关人员
+    mr mrs ms miss anonymous unknown nobody none
 """
 NO_NAMES = frozenset(REMARKS.split())
 """Words of a name field that name nobody."""
 TITLES = "|".join(sorted((word for word in NO_NAMES if len(word) > 1), key=len, reverse=True))
 BESIDE_A_NAME = re.compile(
-    f"^(?:{TITLES})|(?:{TITLES}|等[一二三四五六七八九十几多]*[人名位户]?|夫妇|夫妻|全家|(?<=^...)[男女])$"
+    f"^(?:{TITLES}|{TRADES})|(?:{TITLES}|{TRADES}|等[一二三四五六七八九十几多]*[人名位户]?|夫妇|夫妻|全家|(?<=^...)[男女])$"
 )
-BETWEEN_NAMES = re.compile(f"{TITLES}|以及|[和与與及跟]")
+BETWEEN_NAMES = re.compile(f"{TITLES}|{TRADES}|以及|[和与與及跟]")
+NOBODY = re.compile(
+    # Each word is taken as it is found first, and never again in another way.
+    f"(?=.*(?:{TITLES}))(?>{TITLES}|[一二两三四五六七八九十几数多0-9]*[名位个群户]|[某本该各众老]|全体|部分|广大|普通|热心|爱心"
+    "|好心|善良|正直|正义|良心|有|不愿|透露|具名|的|之|们)++"
+)
+"""一名村民, 某女士, 热心市民: what is typed where no name is to be given."""
+_BUT_NAMES = "文化 高中 高级 常住 常委 武警 文员 管理 安全 江西 江苏 安徽 云南"
+BUT_NAMES = frozenset(_BUT_NAMES.split())
+"""Remarks that begin with a surname: alone in the field they may be somebody's name."""
+_NO_PLACES = """
+    本村 本镇 本乡 本县 本市 本区 本地 当地 外地 本单位 本公司 本厂 本校 我村 我镇 我县 单位 公司 学校
+    工厂 企业 机关 政府 医院 银行 村里 镇里 县里 厂里 农村 城镇 城市 县城 城区 乡下 老家 家里 家中 在家
+    打工 务农 务工 种地 个体 个体户 自由职业 自由 无业 失业 下岗 退休 离休 待业 在职 暂无 没有 同上 社区
+    街道 乡镇 村委 村委会 居委会 不便
+"""
+NO_PLACES = frozenset(_NO_PLACES.split())
+"""What everybody types for a unit or an address, and everybody writes."""
 PLACE_OR_UNIT = re.compile("[省市县区乡镇村族局科处室厅厂]$")
 TRADE = re.compile("[部组队院校店站所员师工生长任记计者人主户民头]$")
 HIDDEN = re.compile(f"(?:.|{COMPOUND_SURNAMES.pattern})某某?")
 """罗某某 is how the law itself hides a name."""
 PLACE = re.compile("[省市区县旗乡镇村社街路道巷弄里苑园院坊]")
 DIVISION = re.compile("(?:[省市区县旗乡镇村州盟]|街道|社区)$")
+EXTENSION = re.compile("[^0-9]*(?:转|分机|内线|ext|x)[^0-9]*")
 NUMBERED = re.compile(f"第?[0-9]+[{HAN}]{{0,2}}")
 """One number with what it counts: a room, a floor, a group."""
 
@@ -90,7 +118,7 @@ def _tells(text: Text, reporter: ReporterBlock, places: Sequence[str]) -> bool:
         any(_tells_person(text, person) for person in people)
         or any(text.has_word(unit) for unit in _elsewhere(reporter.unit, places, shortest=2))
         or any(text.has_word(home) for home in _elsewhere(reporter.address, places, shortest=4))
-        or (bool(reporter.unit_code) and text.has_word(normal(reporter.unit_code)))
+        or any(text.has_word(code) for code in _elsewhere(reporter.unit_code, places, shortest=18))
         or any(piece in text.counted for piece in _doors(reporter.address, places))
         or _tells_mail(text, reporter.email)
     )
@@ -99,15 +127,18 @@ def _tells(text: Text, reporter: ReporterBlock, places: Sequence[str]) -> bool:
 def _tells_person(text: Text, person: ReporterBlock | CoSigner) -> bool:
     return (
         _tells_name(text, person.name)
-        or text.has_number(_bare_number(person.phone), "phone")
-        or text.has_number(_bare_number(person.resident_id), "resident_id")
+        or any(text.has_number(number, "phone") for number in _telephones(person.phone))
+        or text.has_number(normal(person.resident_id), "resident_id")
     )
 
 
-def _bare_number(number: str) -> str:
-    """Without signs, and without the country where the rest is a mobile number."""
-    digits = re.sub(r"[^0-9x]", "", normal(number))
-    return digits[-11:] if len(digits) in (13, 15) and digits[-11] == "1" else digits
+def _telephones(typed: str) -> set[str]:
+    """The number as it is dialled, with and without an extension, and without the country where the rest is
+    a mobile number."""
+    number, *extension = (re.sub("[^0-9]", "", part) for part in EXTENSION.split(normal(typed)))
+    if len(number) in (13, 15) and number[-11] == "1":
+        number = number[-11:]
+    return {number, number + "".join(extension)}
 
 
 class Names(NamedTuple):
@@ -125,22 +156,45 @@ def names(field: str) -> Names:
     A public form's field holds several people, brackets and remarks. A word is a name by its surname, or
     by three characters that are no trade or place; a field without such a word is taken at its word.
     """
-    visible = "".join(c for c in unicodedata.normalize("NFKC", field) if unicodedata.category(c) != "Cf")
+    visible = "".join(c for c in closed(field) if unicodedata.category(c) != "Cf")
     typed = INTERPUNCT.sub("·", visible)
+    if (bare := simplified(SIGNS.sub("", typed))) in BUT_NAMES:
+        return Names(frozenset({bare}))
     words = [word for group in re.split(rf"[^{HAN}·\s]+", typed) for word in _words(group)]
-    joined = "".join(w for w in re.split(r"[\W_]+", typed) if simplified(w).casefold() not in NO_NAMES)
+    joined = "".join(w for w in SIGNS.split(typed) if simplified(w).casefold() not in NO_NAMES)
     only_remarks = not words and re.fullmatch(rf"[{HAN}]*", joined)
-    if only_remarks or HIDDEN.fullmatch(joined):
+    if only_remarks or HIDDEN.fullmatch(joined) or NOBODY.fullmatch(simplified(joined)):
         return Names()
     dotted = [word for word in words if "·" in word]
     short = [word for word in words if 2 <= len(word) <= 4 and "·" not in word]
     named = [word for word in short if _is_name(simplified(word))]
     if not named and not dotted and len(joined) > 4:
         # 阿依古丽 虚一; but no piece of 全体职工家属.
-        named = [word for word in short if word in re.split(r"[\W_]+", typed)][:1]
+        named = [word for word in short if word in SIGNS.split(typed)][:1]
+    behind = [name for word in words if "·" not in word for name in _behind(word)]
+    named += [name for name in behind if len(name) == 3]
     return Names(
         frozenset({joined, *named, *(word.replace("·", "") for word in dotted)}),
-        frozenset(part for word in dotted for part in word.split("·") if len(part) >= 2),
+        frozenset(part for word in dotted for part in word.split("·") if len(part) >= 2)
+        | _apart(typed)
+        | frozenset(name for name in behind if len(name) == 2),
+    )
+
+
+def _apart(typed: str) -> frozenset[str]:
+    """The parts of a name whose dot was typed as a full stop, a dash or a space. They may be two people:
+    found as a given name is, neither is found too easily."""
+    found = set()
+    for group in re.split(rf"(?:(?!{LOOSE.pattern})[^{HAN}·])+", typed):
+        parts = [word for part in LOOSE.split(group) for word in _untitled(part) if part]
+        if len(parts) > 1:
+            found |= {p for p in parts if len(p) >= 2 and "·" not in p and _is_given(simplified(p))}
+    return frozenset(found)
+
+
+def _is_given(word: str) -> bool:
+    return not (
+        PLACE_OR_UNIT.search(word) or TRADE.search(word) or HIDDEN.fullmatch(word) or NOBODY.fullmatch(word)
     )
 
 
@@ -155,6 +209,15 @@ def _words(group: str) -> list[str]:
         else:
             words.append(part)
     return words
+
+
+def _behind(word: str) -> list[str]:
+    """The name at the end of a word that is none, whatever the title before it is: 网格员罗虚一. Of two
+    characters it may be a part of another name (阿依古丽), and is found as a given name is."""
+    if len(word) < 4 or _is_name(simplified(word)):
+        return []
+    ends = (word[-3:], word[-2:])
+    return [end for end in ends if _is_plain_name(simplified(end)) and simplified(end)[0] in SURNAMES][:1]
 
 
 def _untitled(word: str) -> Iterator[str]:
@@ -196,7 +259,7 @@ def _tells_whole(text: Text, typed: str) -> bool:
     name = normal(typed)
     if len(name) < 2:
         return False
-    if text.has_word(name):
+    if text.has_word(name) and (name not in WORDS or _is_somebody(text, name)):
         return True
     surname, given = _parts(name)
     return (
@@ -206,6 +269,24 @@ def _tells_whole(text: Text, typed: str) -> bool:
         # As typed: 乾 may be read qian, the simplified 干 may not.
         or any(text.has_pinyin(reading) for reading in _readings(typed))
     )
+
+
+def _is_somebody(text: Text, word: str) -> bool:
+    """Whether a word of the language is meant as a name: by what stands beside it, alone in its line, or
+    in a list of names."""
+    if word in text.lines:
+        return True
+    if any(re.search(as_somebody(word, TITLES, CALLED, MADE_BY), form) for form in (text.plain, text.veiled)):
+        return True
+    items = ["", *text.veiled.split(","), ""]
+    return any(
+        item == word and any(_is_plain_name(beside) for beside in (items[n], items[n + 2]))
+        for n, item in enumerate(items[1:-1])
+    )
+
+
+def _is_plain_name(word: str) -> bool:
+    return 2 <= len(word) <= 4 and _is_name(word) and word not in WORDS and not NOBODY.fullmatch(word)
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -281,7 +362,8 @@ def _elsewhere(value: str, places: Sequence[str], shortest: int) -> list[str]:
     """A unit or an address; of one that holds a place of the accused's, that place with what else is told.
     What else is told is no token by itself: to refuse 财务科 would say that a colleague reported."""
     token = normal(value)
-    if len(token) < 2 or any(token in place for place in places):
+    nowhere = token in NO_PLACES or NOBODY.fullmatch(token)
+    if len(token) < 2 or nowhere or any(token in place for place in places):
         return []
     place = max((place for place in places if place in token), key=len, default="")
     if not place:

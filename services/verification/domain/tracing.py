@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from shared.security.spelling import simplified
+
 _GAP = r"[^。；！？.;!?\n]"
 _QUESTION = re.compile(
     rf"(?:谁|哪个|何人|什么人){_GAP}{{0,6}}(?:举报|检举|控告|告的状|[写寄投]{_GAP}{{0,6}}信)"
@@ -16,11 +18,17 @@ _QUESTION = re.compile(
     rf"|\bidentity of the (?:reporter|complainant|writer)",
     re.IGNORECASE,
 )
-_FORBIDDING = re.compile(
-    rf"(?:不得|不准|不要|不应|禁止|严禁|切勿|must not|may not|never){_GAP}*$", re.IGNORECASE
-)
+_FORBIDDING = re.compile("不得|不准|不要|不应|禁止|严禁|切勿|must not|may not|never", re.IGNORECASE)
+_END = re.compile(r"[。；！？.;!?\n]")
 
 
 def asks_who_reported(text: str) -> bool:
-    """True where the text asks for the reporter, unless it forbids exactly that."""
-    return any(not _FORBIDDING.search(text[: found.start()]) for found in _QUESTION.finditer(text))
+    """True where the text asks for the reporter, unless the sentence forbids exactly that before."""
+    return any(_asks(sentence) for sentence in _END.split(simplified(text)))
+
+
+def _asks(sentence: str) -> bool:
+    found = _QUESTION.search(sentence)
+    forbidden = _FORBIDDING.search(sentence)
+    # What forbids the first question forbids those behind it.
+    return found is not None and (forbidden is None or forbidden.end() > found.start())

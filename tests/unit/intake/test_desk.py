@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.intake.desk.book import RANKS, DeskBook, grams, plain
+from services.intake.desk.book import RANKS, DeskBook, grams, searchable
+from shared.security.spelling import normal
 from shared.store.rows import RowSet
 from shared.store.types import RawEntry
 
@@ -100,8 +101,21 @@ def test_a12_a_duplicate_belongs_to_the_month_of_the_local_day() -> None:
 
 
 def test_words_are_compared_in_one_form() -> None:
-    assert plain("收受 礼金，共ＡＢ１２元。") == "收受礼金共ab12元"
+    assert normal("收受 礼金，共ＡＢ１２元。") == "收受礼金共ab12元"
     assert grams("收受礼金", "礼") == ["受礼", "收受", "礼金"]
+
+
+def test_a12_likely_duplicates_and_search_know_one_form_of_a_name() -> None:
+    """Traditional and simplified characters, as for the screen: one key, one term, one text."""
+    one = {"ref": "a", "name": "馬虛龍", "unit": "東湖鎮政府", "position": "鎮長"}
+    other = {"ref": "a", "name": "⻢虚⻰", "unit": "东湖镇 政府", "position": "镇长"}
+    said = [{"text": words} for words in ("收受紅包，並經營旅館。", "收受红包并经营旅馆")]
+    forms = [
+        searchable({"accused": [person], "allegations": [claim]})
+        for person, claim in zip((one, other), said, strict=True)
+    ]
+    assert forms[0] == forms[1]
+    assert forms[0]["terms"] == ["东湖镇政府", "镇长", "马虚龙"]
 
 
 def listed(stream: UUID, version: int, *names: str) -> RawEntry:
