@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from shared.suites import INTERNATIONAL, Suite, suite_named
@@ -42,6 +43,8 @@ class Settings:
     """Where `files` are written."""
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
+    vault_backups_kept: timedelta
+    """How old a backup of the vault may be that must still open who was not forgotten (ADR 0027)."""
     suite: Suite
     contacts_file: str
     """Where and when organs can be reached (A4); the packaged example if empty."""
@@ -88,6 +91,7 @@ class Settings:
             },
             outgoing_dir=Path(e.get("ZM_OUTGOING_DIR", "outgoing")),
             vault_dir=Path(e.get("ZM_VAULT_DIR", "vault")),
+            vault_backups_kept=timedelta(days=int(e.get("ZM_VAULT_BACKUP_DAYS", "7"))),
             suite=_suite(e.get("ZM_SUITE", INTERNATIONAL.name)),
             contacts_file=e.get("ZM_CONTACTS_FILE", ""),
             calendar_file=e.get("ZM_CALENDAR_FILE", ""),

@@ -167,7 +167,7 @@ class IntakeRoutes:
         if complaint is None or complaint.parcel != str(parcel.id):
             refuse("E_NOT_FOUND")
         await self.parts.reads.note_reading(token, complaint, "sealed-parcel", request)
-        content = await self.parcels.open(parcel.id)
+        content = await self.parcels.open(complaint.id, complaint.in_vault[complaint.parcel])
         return json_response({**_label(parcel, complaint), "content": content})
 
     async def _petition(self, request: Request) -> Token:

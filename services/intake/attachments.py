@@ -88,7 +88,7 @@ class Attachments:
         complaint = living(await self.reports.opened(request.headers.get("report-code", "")))
         complaint.check_not_sealed()
         async with self._turn:
-            if len([b for b in await self.blobs.of(complaint.id) if b.original is None]) >= MOST_FILES:
+            if await self.blobs.count(complaint.id) >= MOST_FILES:
                 refuse("E_BODY_TOO_LARGE", "SEC-6", most_files=MOST_FILES)
             stream = request.stream()
             first = await _beginning(stream)
@@ -100,7 +100,7 @@ class Attachments:
                     allowed=list(MEDIA_TYPES),
                 )
             blob = await self.blobs.put(complaint.id, kind, _limited(first, stream))
-            content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)
+            content = await asyncio.to_thread(cleaned, await self.blobs.open(blob), kind)
             if content is not None:
                 await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
         added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
@@ -114,7 +114,7 @@ class Attachments:
     async def list(self, request: Request) -> Response:
         """The files of a complaint; `copy` says whether there is one that can be read."""
         complaint = await self._readable(request)
-        files = await self.blobs.of(complaint.id)
+        files = await self.blobs.of(complaint.id, list(complaint.in_vault.values()))
         copies = {b.original: b for b in files if b.original is not None}
         items = [
             {"id": str(b.id), "media_type": b.media_type, "size": b.size, "copy": b.id in copies}
@@ -127,11 +127,12 @@ class Attachments:
         """The copy without metadata. The original stays sealed."""
         complaint = await self._readable(request)
         wanted = object_id(request.path_params["blob"])
-        found = [b for b in await self.blobs.of(complaint.id) if b.original == wanted]
+        files = await self.blobs.of(complaint.id, list(complaint.in_vault.values()))
+        found = [b for b in files if b.original == wanted]
         if not found:
             refuse("E_NOT_FOUND")
         headers = {"content-disposition": "attachment", "content-security-policy": "sandbox"}
-        return Response(await self.blobs.open(found[0].id), 200, headers, found[0].media_type)
+        return Response(await self.blobs.open(found[0]), 200, headers, found[0].media_type)
 
     async def _readable(self, request: Request) -> Complaint:
         token = await self.parts.face.token(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -38,37 +39,45 @@ from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
 from services.intake.reporting.flood import Flood
+from services.intake.vault.binding import Alarm
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.blobs import blobs as blobs_table
+from services.intake.vault.check import VaultCheck, told
 from services.intake.vault.door import open_door
-from services.intake.vault.keys import FileKeys, open_keys
+from services.intake.vault.keys import Periods, open_keys, secret_for
 from services.intake.vault.letters import Letters
 from services.intake.vault.letters import codes as codes_table
 from services.intake.vault.letters import letters as letters_table
 from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.parcels import parcels as parcels_table
 from services.intake.vault.reading import VaultRoutes
+from services.intake.vault.renewal import Renewal
 from services.intake.vault.room import VaultRoom
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.sweep import LogLost, Sweep
 from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
+from shared.aggregate import Actor, Context
 from shared.bus.connection import connect, disconnect
 from shared.contracts.intake import (
     IdentityKeyDestroyed,
 )
+from shared.gate import AuditRecord
 from shared.law.working_days import local_date
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
+from shared.reaction import derived_id
+from shared.security.roles import SYSTEM
 from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
-from shared.store.types import StoreUnavailable
+from shared.store.types import Append, StoreUnavailable, VersionConflict
 from shared.web.app import Application
 
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
 FORGET_SECONDS = 1
+CHECK = "vault check"
 FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
@@ -83,6 +92,7 @@ class Intake:
         self.accused = AccusedBook()
         self.desk = DeskBook()
         self.statuses = StatusBook()
+        self.keys: Periods | None = None
         self.vault: Vault | None = None
         self.letters: Letters | None = None
         self.parcels: Parcels | None = None
@@ -92,26 +102,36 @@ class Intake:
         if self.vault is None:
             url = parts.settings.vault_database_url
             engine = create_async_engine(url, pool_size=3, pool_timeout=3, hide_parameters=True)
-            self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), FURTHER)
+            self.vault = Vault(
+                engine, self.keys_of(parts), destroyed_keys(parts.recorder), FURTHER, alarm_of(parts)
+            )
         return self.vault
 
     def parcels_of(self, parts: Parts) -> Parcels:
         if self.parcels is None:
             vault = self.vault_of(parts)
-            self.parcels = Parcels(vault.engine, open_keys(parts.settings), vault.ready)
+            self.parcels = Parcels(vault.engine, self.keys_of(parts), vault.ready, vault.guard)
         return self.parcels
 
     def letters_of(self, parts: Parts) -> Letters:
         if self.letters is None:
-            pepper = FileKeys(parts.settings.key("vault.key")).secret_for("query-codes")
+            pepper = secret_for("query-codes", parts.settings.key("vault.key"))
             vault = self.vault_of(parts)
-            keys = open_keys(parts.settings)
-            self.letters = Letters(vault.engine, keys, pepper, vault.ready, vault.forgotten)
+            self.letters = Letters(vault.engine, self.keys_of(parts), pepper, vault.ready, vault.guard)
         return self.letters
 
     def blobs_of(self, parts: Parts) -> Blobs:
         vault = self.vault_of(parts)
-        return Blobs(vault.engine, open_keys(parts.settings), vault.ready)
+        return Blobs(vault.engine, self.keys_of(parts), vault.ready, vault.guard)
+
+    def transfers_of(self, parts: Parts) -> Transfers:
+        vault = self.vault_of(parts)
+        return Transfers(vault.engine, self.keys_of(parts), vault.ready, vault.guard)
+
+    def keys_of(self, parts: Parts) -> Periods:
+        if self.keys is None:
+            self.keys = Periods(open_keys(parts.settings), parts.clock.now)
+        return self.keys
 
     def envelopes_of(self, parts: Parts) -> Envelopes:
         return Envelopes(parts.settings.keys_dir / KEYS_FILE)
@@ -137,7 +157,7 @@ class Intake:
 
     def lookups(self, parts: Parts) -> Lookups:
         vault = self.vault_of(parts)
-        transfers = Transfers(vault.engine, vault.ready)
+        transfers = self.transfers_of(parts)
         deposit = depositing(vault, transfers, self.envelopes_of(parts), exists_in(parts))
         letters, blobs, parcels = self.letters_of(parts), self.blobs_of(parts), self.parcels_of(parts)
         return Lookups(parts.repository, vault, letters, blobs, parcels, transfers, deposit, self._held)
@@ -170,7 +190,7 @@ class Intake:
 
     def extend(self, app: Application, parts: Parts) -> None:
         IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)
-        secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
+        secret = secret_for("public", parts.settings.key("vault.key"))
         flood = Flood(secret, parts.settings.report_difficulty)
         QueueRoutes(parts, self.desk).add_to(app)
         SearchRoutes(parts, self.desk).add_to(app)
@@ -188,9 +208,12 @@ class Intake:
         blobs = self.blobs_of(parts)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
-        transfers = Transfers(vault.engine, vault.ready)
         PlatformRoutes(
-            parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
+            parts,
+            self.platforms_of(parts),
+            self.envelopes_of(parts),
+            self.transfers_of(parts),
+            self.statuses,
         ).add_to(app)
         lookups = self.lookups(parts)
 
@@ -251,9 +274,32 @@ class Intake:
                     log.warning("forgetting_waits", error=type(error).__name__)
                 await asyncio.sleep(FORGET_SECONDS)
 
+        check = VaultCheck(vault.engine, parts.repository, letters, destroyed_keys(parts.recorder))
+        renewal = Renewal(vault.engine, self.keys_of(parts), parts.settings.vault_backups_kept)
+
+        async def check_nightly() -> None:
+            """At the start, and each day anew. While something is missing no key is ended: a backup may have
+            to bring it back."""
+            checked: date | None = None
+            while True:
+                try:
+                    today = local_date(parts.clock.now())
+                    if today != checked:
+                        await vault.ready()
+                        missing = await check()
+                        for each in missing:
+                            await vault.guard.alarm(*each)
+                        parts.observer.halted(CHECK, told(missing) if missing else None)
+                        if not missing and (ended := await renewal()):
+                            log.info("vault_keys_ended", count=ended)
+                        checked = today
+                except (StoreUnavailable, *AWAY) as error:
+                    log.warning("vault_check_waits", error=type(error).__name__)
+                await asyncio.sleep(SWEEP_SECONDS)
+
         if parts.settings.nats_url:
             parts.workers.append(door)
-        parts.workers += [sweep, forget]
+        parts.workers += [sweep, forget, check_nightly]
 
 
 def destroyed_keys(recorder: Recorder) -> Destroyed:
@@ -264,6 +310,35 @@ def destroyed_keys(recorder: Recorder) -> Destroyed:
         return {by_stream[stream] for stream in await recorder.existing(list(by_stream))}
 
     return destroyed
+
+
+def alarm_of(parts: Parts) -> Alarm:
+    """Internal supervision hears once of each thing that is missing (R27, B55)."""
+
+    async def alarm(complaint: UUID, id: str) -> None:
+        log.error("vault_incomplete", complaint=str(complaint), id=id)
+        stream = derived_id("vault-incomplete", str(complaint), id)
+        if await parts.recorder.existing([stream]):
+            return
+        found = await parts.repository.get(Complaint, complaint)
+        now = parts.clock.now()
+        ctx = Context(
+            actor=Actor(SYSTEM, SYSTEM, found.organ if found else ""),
+            now=now,
+            occurred_at=now,
+            law=parts.law,
+            command="CheckVault",
+            rule="B55",
+            correlation_id=found.correlation_id if found else stream,
+        )
+        record = AuditRecord(stream, SERVICE)
+        record.note(
+            ctx, "SecurityAlertRaised", code="E_RECORD_INCOMPLETE", actor=SYSTEM, object=str(complaint)
+        )
+        with suppress(VersionConflict):  # another was faster
+            await parts.recorder.append(Append(events=record.collect_events()))
+
+    return alarm
 
 
 def exists_in(parts: Parts) -> Callable[[UUID], Awaitable[bool]]:

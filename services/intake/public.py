@@ -22,7 +22,8 @@ from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
 from services.intake.reporting.notice import NOTICE
-from services.intake.vault.letters import Letter, Letters, SlowHash
+from services.intake.vault.binding import only
+from services.intake.vault.letters import Letters, SlowHash, Trail
 from shared.command import Command
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
@@ -180,7 +181,12 @@ class Reports:
             status=201,
             answer=answer(number=text),
         )
-        public("ReportMailbox", body=Behind, answer=answer(status=status, letters=array(letter)))
+        public(
+            "ReportMailbox",
+            body=Behind,
+            answer=answer(status=status, letters=array(letter)),
+            codes=["E_RECORD_INCOMPLETE"],
+        )
         describe(
             app,
             "ReadLetters",
@@ -281,8 +287,8 @@ class Reports:
         """The letters to and fro behind a code, whichever organ wrote or received them."""
         trail = await self.opened((await self._body(Behind, request)).code, self.guessing)
         parts = await self._parts_of(trail)
-        found = await self.letters.to_and_fro([c.id for c in trail], [c.id for c in parts])
-        told = [{"direction": x.direction, "text": x.text} for x in written(found, *trail, *parts)]
+        found = await self.letters.to_and_fro(_trail(trail), _trail(parts))
+        told = [{"direction": x.direction, "text": x.text} for x in found]
         return json_response({"status": coarse(trail[0]), "letters": told})
 
     async def read_letters(self, request: Request) -> Response:
@@ -298,9 +304,9 @@ class Reports:
         if complaint.state in complaint.sealed:
             refuse("E_SEALED_UPWARD", "A14")
         await self.parts.reads.note_reading(token, complaint, "letters", request)
-        found = await self.letters.of(complaint.id, "REPORT", "FROM_REPORTER", "TO_REPORTER")
-        shown = written(found, complaint)
-        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in shown]
+        named = only(complaint.in_vault.values(), "REPORT", "FROM_REPORTER", "TO_REPORTER")
+        found = await self.letters.of(complaint.id, named)
+        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
         return json_response({"letters": told})
 
     async def read_recusals(self, request: Request) -> Response:
@@ -316,8 +322,9 @@ class Reports:
         if not own:
             refuse("E_FORBIDDEN_ROLE", "A48")
         await self.parts.reads.note_reading(token, complaint, "recusal-letters", request)
-        found = await self.letters.of(complaint.id, "RECUSAL")
-        told = [{"id": str(x.id), "text": x.text} for x in found if str(x.id) in own]
+        named = [x for x in only(complaint.in_vault.values(), "RECUSAL") if x.id in own]
+        found = await self.letters.of(complaint.id, named)
+        told = [{"id": str(x.id), "text": x.text} for x in found]
         return json_response({"letters": told})
 
     async def opened(self, code: str, slow: SlowHash | None = None) -> list[Complaint]:
@@ -366,10 +373,8 @@ class Reports:
             refuse("E_SCHEMA", "SEC-7", field="code")
 
 
-def written(letters: Sequence[Letter], *complaints: Complaint) -> list[Letter]:
-    """A letter lies in the vault before its command is decided: what was refused was not written to him."""
-    sent = {letter for complaint in complaints for letter in complaint.letters_sent}
-    return [x for x in letters if x.direction != "TO_REPORTER" or str(x.id) in sent]
+def _trail(complaints: Sequence[Complaint]) -> list[Trail]:
+    return [Trail(complaint.id, tuple(complaint.in_vault.values())) for complaint in complaints]
 
 
 def living(trail: list[Complaint]) -> Complaint:

@@ -92,8 +92,7 @@ class OversightRoutes:
                     refuse("E_NEED_TO_KNOW")  # an auditor reads no accounts (§5.1)
             purpose_of(request, required=True)
             await self.parts.reads.note_reading(token, report, "account", request)
-            found = await self.letters.of(report.letter_key, "ACCOUNT")
-            told = [letter.text for letter in found if str(letter.id) == report.letter]
+            told = [letter.text for letter in await self.letters.of(report.letter_key, report.in_vault)]
             return json_response({"number": report.number, "account": told[0] if told else None})
 
         return read_account

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.command import FreeText, Reference, Screened, ShortText
-from shared.contracts.common import Accused, AllegationKind, LevelName, Outcome, SubjectType
+from shared.contracts.common import Accused, AllegationKind, InVault, LevelName, Outcome, SubjectType
+from shared.contracts.intake import IdentityStatus
 from shared.event import Value
 from shared.law.identifiers import is_credit_code, is_resident_id
 
@@ -95,6 +97,25 @@ class CoSigner(Value):
         if self.resident_id and not is_resident_id(self.resident_id):
             raise ValueError("resident_id does not satisfy GB 11643")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """What went into the vault before the event of a receipt is written: who reported, what came along, and
+    the name of what the petition platform sent."""
+
+    reporter: InVault | None = None
+    identity_status: IdentityStatus = "UNCLAIMED"
+    original: str = ""
+    things: tuple[InVault, ...] = ()
+
+    @property
+    def reporter_ref(self) -> str:
+        return "" if self.reporter is None else self.reporter.id
+
+    @property
+    def in_vault(self) -> tuple[InVault, ...]:
+        return self.things if self.reporter is None else (self.reporter, *self.things)
 
 
 class ReporterBlock(Value):

@@ -127,8 +127,7 @@ class VaultRoutes:
         wanted = _fields(request, frozenset(FIELDS))
         purpose = purpose_of(request, required=True)
         await self._note(token, complaint, ",".join(wanted), purpose)
-        # What the complaint does not name is nobody's who reported it, whatever lies under its id.
-        return _told(await self.vault.reporter(complaint.id) if complaint.reporter_ref else None, wanted)
+        return _told(await self._reporter(complaint), wanted)
 
     async def disclosed(self, request: Request) -> Response:
         """Exactly the fields of an approved disclosure, for its requester or the custodian, until its last
@@ -151,7 +150,7 @@ class VaultRoutes:
             await self._deny(token, "E_APPROVAL_REQUIRED", "SEC-5", target, disclosure.correlation_id)
         wanted = disclosure.fields
         await self._note(token, complaint, ",".join(wanted), "approved-disclosure", str(disclosure.id))
-        return _told(await self.vault.reporter(complaint.id), wanted)
+        return _told(await self._reporter(complaint), wanted)
 
     async def same_reporter(self, request: Request) -> Response:
         """Whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`). For a
@@ -161,7 +160,7 @@ class VaultRoutes:
         other = await self._served(token, object_id(request.query_params.get("as", "")))
         purpose = purpose_of(request, required=True)
         await self._note(token, complaint, f"SAME_REPORTER:{other.id}", purpose)
-        first, second = await self.vault.reporter(complaint.id), await self.vault.reporter(other.id)
+        first, second = await self._reporter(complaint), await self._reporter(other)
         return json_response({"same": same(first, second)})
 
     async def retention(self, request: Request) -> Response:
@@ -206,6 +205,10 @@ class VaultRoutes:
         yet, so every attempt is refused, on record."""
         token = await self.parts.face.token(request)
         await self._deny(token, "E_TRACE_NO_ORDER", "SEC-8", object_id(request.path_params["id"]))
+
+    async def _reporter(self, complaint: Complaint) -> ReporterBlock | None:
+        """Only who the complaint names: nobody else reported it, whatever lies under its id."""
+        return await self.vault.reporter(complaint.id, complaint.in_vault.values())
 
     async def _asker(self, request: Request, allowed: set[str]) -> tuple[Token, UUID]:
         """Who asks, in a role that has business with the vault; for others asking is an attempt to trace."""

@@ -1,0 +1,86 @@
+"""Ends the keys under which something was forgotten (domain.md §6.5, ADR 0027).
+
+Whenever a row is erased, the database notes the name of the key that wrapped its data key. After the month of
+that key is over, the living rows move to a fresh key, and the old one is ended: then no backup of the vault
+opens what was forgotten. As long as backups are kept that must open the living, it waits.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, and_, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake.vault.blobs import blobs
+from services.intake.vault.keys import Periods
+from services.intake.vault.letters import letters
+from services.intake.vault.parcels import parcels
+from services.intake.vault.store import identities
+from services.intake.vault.transfers import transfers
+
+metadata = MetaData()
+spent_keys = Table(
+    "spent_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("moved_at", DateTime(timezone=True)),
+)
+"""Keys under which something was erased; a trigger of each table adds them."""
+WRAPPED: tuple[Table, ...] = (identities, letters, blobs, transfers, parcels)
+"""What is sealed under a data key of its own."""
+PAGE = 200
+
+
+class Renewal:
+    """Moves the living, then ends the key."""
+
+    def __init__(self, engine: AsyncEngine, keys: Periods, kept: timedelta) -> None:
+        """`kept`: how old a backup of the vault may be that must still open the living."""
+        self._engine = engine
+        self._keys = keys
+        self._kept = kept
+
+    async def __call__(self) -> int:
+        """Renews what is over; returns how many keys were ended."""
+        ended = 0
+        async with self._engine.connect() as connection:
+            spent = (await connection.execute(select(spent_keys))).all()
+        for name, moved_at in spent:
+            if not self._keys.is_over(name):
+                continue
+            if await self._move(name):
+                await self._note(update(spent_keys).values(moved_at=self._keys.now()), name)
+            elif moved_at is None or moved_at + self._kept <= self._keys.now():
+                await self._keys.end(name)
+                await self._note(delete(spent_keys), name)
+                ended += 1
+        return ended
+
+    async def _move(self, name: str) -> int:
+        """Wraps again what this key wraps; returns of how many rows."""
+        successor, moved = self._keys.successor(name), 0
+        for table in WRAPPED:
+            key = list(table.primary_key.columns)
+            query = select(*key, table.c.wrapped_key).where(table.c.wrapped_by == name).limit(PAGE)
+            while rows := await self._rows(query):
+                for *id, wrapped in rows:
+                    again = await self._keys.wrap_again(name, wrapped, successor)
+                    same = and_(*(column == value for column, value in zip(key, id, strict=True)))
+                    async with self._engine.begin() as connection:
+                        await connection.execute(
+                            update(table)
+                            .where(same, table.c.wrapped_by == name)
+                            .values(wrapped_by=successor, wrapped_key=again)
+                        )
+                moved += len(rows)
+        return moved
+
+    async def _rows(self, query: Any) -> Any:
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).all()
+
+    async def _note(self, statement: Any, name: str) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(statement.where(spent_keys.c.name == name))
