@@ -43,9 +43,10 @@ from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.reaction import Desk, Reactions
 from shared.readmodel import CaseBook
 from shared.scheduler import OnBreach, Scheduler
+from shared.security.memory import keep_to_itself
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
-from shared.settings import Settings
+from shared.settings import Settings, with_files
 from shared.store.driver import open_engine
 from shared.store.mapper import EventMapper
 from shared.store.projector import Projector
@@ -336,6 +337,7 @@ def main(service: Service) -> None:
     parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
     parser.add_argument("what", choices=["serve", "migrate"])
     what = parser.parse_args().what
+    keep_to_itself()
     settings = Settings.from_env(service.name)
     configure_logs()
     if what == "migrate":
@@ -343,7 +345,7 @@ def main(service: Service) -> None:
 
         migrate(f"services/{service.name}/migrations", settings.owner_database_url)
         for folder, variable in service.migrations:
-            migrate(folder, os.environ[variable])
+            migrate(folder, with_files(dict(os.environ))[variable])
         return
     app, parts = build(service, settings)
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(

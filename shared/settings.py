@@ -10,6 +10,9 @@ from pathlib import Path
 from shared.suites import INTERNATIONAL, Suite, suite_named
 
 OUTGOING = "ZM_OUTGOING_"
+DATABASES = tuple(f"ZM_{of}DATABASE_URL" for of in ("", "OWNER_", "VAULT_", "VAULT_OWNER_"))
+"""What holds a password: each may be named by a file instead (`ZM_DATABASE_URL_FILE`), since whoever may look
+at a process sees its environment."""
 
 
 class UnsafeForProduction(SystemExit):
@@ -66,7 +69,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, service: str, env: dict[str, str] | None = None) -> Settings:
-        e = dict(os.environ) if env is None else env
+        e = with_files(dict(os.environ) if env is None else env)
         settings = cls(
             service=service,
             profile=e.get("ZM_PROFILE", "production"),
@@ -141,6 +144,12 @@ class Settings:
         if self.production and len(set(data)) < 8:
             raise UnsafeForProduction(f"{name} is not a random key")
         return data
+
+
+def with_files(env: dict[str, str]) -> dict[str, str]:
+    """The environment with what its files say; what stands in it itself holds."""
+    named = {name: env[f"{name}_FILE"] for name in DATABASES if f"{name}_FILE" in env and name not in env}
+    return env | {name: Path(file).read_text().strip() for name, file in named.items()}
 
 
 def _suite(name: str) -> Suite:

@@ -41,6 +41,7 @@ from shared.bus.log_server import fetch_log
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
+from shared.security.memory import keep_to_itself
 from shared.security.tokens import TokenVerifier
 from shared.service import configure_logs, run_server
 from shared.settings import Settings
@@ -305,6 +306,7 @@ def main(arguments: list[str] | None = None) -> int:
     again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
     commands.add_parser("retry", help="ask the producers again for what was set aside")
     options = parser.parse_args(arguments)
+    keep_to_itself()
     settings = Settings.from_env(SERVICE)
     configure_logs()
     if options.command == "serve":

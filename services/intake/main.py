@@ -38,6 +38,7 @@ from services.intake.lookups import Lookups
 from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
+from services.intake.reporting.cleaning import tell_of_sandbox
 from services.intake.reporting.flood import Flood
 from services.intake.vault.binding import Alarm
 from services.intake.vault.blobs import Blobs
@@ -299,7 +300,11 @@ class Intake:
 
         if parts.settings.nats_url:
             parts.workers.append(door)
-        parts.workers += [sweep, forget, check_nightly]
+
+        async def painter() -> None:
+            await asyncio.to_thread(tell_of_sandbox, parts.observer.halted)
+
+        parts.workers += [sweep, forget, check_nightly, painter]
 
 
 def destroyed_keys(recorder: Recorder) -> Destroyed:
