@@ -54,6 +54,7 @@ from services.intake.vault.parcels import parcels as parcels_table
 from services.intake.vault.reading import VaultRoutes
 from services.intake.vault.renewal import Renewal
 from services.intake.vault.room import VaultRoom
+from services.intake.vault.roots import Roots, root_id
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.sweep import LogLost, Sweep
@@ -61,11 +62,11 @@ from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
 from shared.aggregate import Actor, Context
 from shared.bus.connection import connect, disconnect
-from shared.contracts.intake import (
-    IdentityKeyDestroyed,
-)
+from shared.contracts.intake import COMMON, IdentityKeyDestroyed
+from shared.event import Event
 from shared.gate import AuditRecord
 from shared.law.working_days import local_date
+from shared.organs.tree import Level
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
 from shared.reaction import derived_id
@@ -79,6 +80,7 @@ log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
 FORGET_SECONDS = 1
 CHECK = "vault check"
+ALERT = COMMON["SecurityAlertRaised"]
 FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
@@ -277,26 +279,37 @@ class Intake:
 
         check = VaultCheck(vault.engine, parts.repository, letters, destroyed_keys(parts.recorder))
         renewal = Renewal(vault.engine, self.keys_of(parts), parts.settings.vault_backups_kept)
+        roots = Roots(self.room.parts.recorder, parts.recorder)
+
+        async def look_over(today: date) -> None:
+            """Once a day. While something is missing no key is ended: a backup may have to bring it back."""
+            await vault.ready()
+            missing = await check()
+            for each in missing:
+                await vault.guard.alarm(*each)
+            root, wrong = await roots.now()
+            if wrong:
+                await vault.guard.alarm(derived_id("vault-log"), wrong)
+            else:
+                await note_once(parts, root_id(today), root)
+            said = [told(missing)] if missing else []
+            parts.observer.halted(CHECK, "; ".join([*said, *([wrong] if wrong else [])]) or None)
+            if not missing and not wrong and (ended := await renewal()):
+                log.info("vault_keys_ended", count=ended)
 
         async def check_nightly() -> None:
-            """At the start, and each day anew. While something is missing no key is ended: a backup may have
-            to bring it back."""
+            """At the start, and each day anew."""
             checked: date | None = None
             while True:
                 try:
                     today = local_date(parts.clock.now())
                     if today != checked:
-                        await vault.ready()
-                        missing = await check()
-                        for each in missing:
-                            await vault.guard.alarm(*each)
-                        parts.observer.halted(CHECK, told(missing) if missing else None)
-                        if not missing and (ended := await renewal()):
-                            log.info("vault_keys_ended", count=ended)
+                        await look_over(today)
                         checked = today
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("vault_check_waits", error=type(error).__name__)
-                await asyncio.sleep(SWEEP_SECONDS)
+                    await asyncio.sleep(SWEEP_SECONDS)
+                await asyncio.sleep(FORGET_SECONDS)
 
         if parts.settings.nats_url:
             parts.workers.append(door)
@@ -322,28 +335,32 @@ def alarm_of(parts: Parts) -> Alarm:
 
     async def alarm(complaint: UUID, id: str) -> None:
         log.error("vault_incomplete", complaint=str(complaint), id=id)
-        stream = derived_id("vault-incomplete", str(complaint), id)
-        if await parts.recorder.existing([stream]):
-            return
-        found = await parts.repository.get(Complaint, complaint)
-        now = parts.clock.now()
-        ctx = Context(
-            actor=Actor(SYSTEM, SYSTEM, found.organ if found else ""),
-            now=now,
-            occurred_at=now,
-            law=parts.law,
-            command="CheckVault",
-            rule="B55",
-            correlation_id=found.correlation_id if found else stream,
-        )
-        record = AuditRecord(stream, SERVICE)
-        record.note(
-            ctx, "SecurityAlertRaised", code="E_RECORD_INCOMPLETE", actor=SYSTEM, object=str(complaint)
-        )
-        with suppress(VersionConflict):  # another was faster
-            await parts.recorder.append(Append(events=record.collect_events()))
+        alert = ALERT(code="E_RECORD_INCOMPLETE", actor=SYSTEM, object=str(complaint))
+        await note_once(parts, derived_id("vault-incomplete", str(complaint), id), alert, complaint)
 
     return alarm
+
+
+async def note_once(parts: Parts, stream: UUID, event: Event, about: UUID | None = None) -> None:
+    """Records something that nobody has asked for, once under this id."""
+    if await parts.recorder.existing([stream]):
+        return
+    complaint = None if about is None else await parts.repository.get(Complaint, about)
+    province = next(organ.code for organ in parts.law.organs if organ.level is Level.PROVINCE)
+    now = parts.clock.now()
+    ctx = Context(
+        actor=Actor(SYSTEM, SYSTEM, complaint.organ if complaint else province),
+        now=now,
+        occurred_at=now,
+        law=parts.law,
+        command="CheckVault",
+        rule="B55",
+        correlation_id=complaint.correlation_id if complaint else stream,
+    )
+    record = AuditRecord(stream, SERVICE)
+    record.record(ctx, event)
+    with suppress(VersionConflict):  # another was faster
+        await parts.recorder.append(Append(events=record.collect_events()))
 
 
 def exists_in(parts: Parts) -> Callable[[UUID], Awaitable[bool]]:

@@ -862,3 +862,11 @@ class IdentityKeyDestroyed(IntakeEvent):
     complaint: L1[str]
     ground: L1[Literal["RETENTION_ENDED"]]
     closed_on: L1[date]
+
+
+class VaultRootRecorded(IntakeEvent):
+    """The tree over all events of the vault, as it was at night (B55): they are published to nobody, and with
+    this root they stand under audit's signature all the same."""
+
+    size: L2[int]
+    root: L2[str]
