@@ -13,6 +13,7 @@ from starlette.responses import Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.readmodel import AccusedBook
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.parcels import Parcel, Parcels
 from shared.command import Token
 from shared.refusal import refuse
@@ -87,6 +88,7 @@ class IntakeRoutes:
         describe(
             app,
             "ReadSealedParcel",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The parcel.", format="uuid")],
             answer={"allOf": [label, content]},
         )

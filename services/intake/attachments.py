@@ -13,6 +13,7 @@ from services.intake.commands.reporting import AddAttachment
 from services.intake.domain.complaint import Complaint
 from services.intake.public import Reports, living
 from services.intake.reporting.cleaning import cleaned, media_type
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.blobs import Blobs, whole
 from shared.gate import Request as GateRequest
 from shared.refusal import Refusal, refuse
@@ -64,18 +65,21 @@ class Attachments:
             ],
             body={"application/octet-stream": BINARY},
             gives=[AddAttachment],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(size=size, media_type=text),
         )
         describe(
             app,
             "ListAttachments",
+            codes=INCOMPLETE,
             parameters=[complaint],
             answer=answer(items=array(answer(id=text, media_type=text, size=size, copy={"type": "boolean"}))),
         )
         describe(
             app,
             "ReadAttachment",
+            codes=INCOMPLETE,
             parameters=[complaint, in_path("blob", "The file.", format="uuid")],
             answer=BINARY,
             media_type=MEDIA_TYPES,

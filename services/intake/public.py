@@ -22,7 +22,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
 from services.intake.reporting.notice import NOTICE
-from services.intake.vault.binding import only
+from services.intake.vault.binding import INCOMPLETE, only
 from services.intake.vault.letters import Letters, SlowHash, Trail
 from shared.command import Command
 from shared.gate import Request as GateRequest
@@ -140,12 +140,13 @@ class Reports:
             status=201,
             answer=answer(query_code=text, status=status),
         )
-        public("ReportStatus", body=Behind, answer=answer(status=status))
+        public("ReportStatus", body=Behind, answer=answer(status=status), codes=INCOMPLETE)
         public(
             "WriteToOrgan",
             parameters=[proof, key],
             body=Written,
             gives=[WriteToOrgan],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(status=status),
         )
@@ -154,6 +155,7 @@ class Reports:
             parameters=[proof, key],
             body=Biased,
             gives=[AskForRecusal],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(status=status),
         )
@@ -162,6 +164,7 @@ class Reports:
             parameters=[proof, key],
             body=Waived,
             gives=[WaiveMeeting],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(status=status),
         )
@@ -170,6 +173,7 @@ class Reports:
             parameters=[proof, key],
             body=Threatened,
             gives=[TellOfStaffMisconduct],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(number=text),
         )
@@ -177,7 +181,7 @@ class Reports:
             "AskForProtection",
             parameters=[proof, key],
             body=Threatened,
-            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION", "E_SEALED_UPWARD"],
+            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION", "E_SEALED_UPWARD", *INCOMPLETE],
             status=201,
             answer=answer(number=text),
         )
@@ -185,17 +189,19 @@ class Reports:
             "ReportMailbox",
             body=Behind,
             answer=answer(status=status, letters=array(letter)),
-            codes=["E_RECORD_INCOMPLETE"],
+            codes=INCOMPLETE,
         )
         describe(
             app,
             "ReadLetters",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The complaint.", format="uuid")],
             answer=answer(letters=array(answer(id=text, direction=text, text=text))),
         )
         describe(
             app,
             "ReadRecusalLetters",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The complaint.", format="uuid")],
             answer=answer(letters=array(answer(id=text, text=text))),
         )

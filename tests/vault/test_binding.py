@@ -313,6 +313,24 @@ async def test_s65_the_key_of_this_month_is_not_ended(room: Room) -> None:
     assert await room.renewal() == 2
 
 
+async def test_s65_one_key_that_is_away_holds_up_no_other(room: Room) -> None:
+    """Rows of a backup that was too old lie under a key that has ended: they stay shut, the rest goes on."""
+    a, b = room.named
+    await room.by_hand("UPDATE letters SET wrapped_by = 'identity/2019-01' WHERE complaint = :a", a=a)
+    await room.by_hand("DELETE FROM letters WHERE complaint = :a AND direction = 'ACCOUNT'", a=a)
+    await room.vault.destroy(b)
+    for table in WRAPPED:
+        await room.by_hand(f"DELETE FROM {table} WHERE complaint = :b", b=b)
+    room.now = NOW
+    await room.renewal()
+    room.now += timedelta(days=7)
+    assert await room.renewal() == 2
+    async with room.owner.connect() as connection:
+        assert (await connection.execute(text("SELECT name FROM spent_keys"))).scalars().all() == [
+            "identity/2019-01"
+        ]
+
+
 async def test_s65_the_vaults_user_moves_keys_and_nothing_else(room: Room) -> None:
     """Of what was deposited the service may change where its key lies, and when it came."""
     a, _ = room.named

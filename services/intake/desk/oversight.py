@@ -12,6 +12,7 @@ from starlette.responses import Response
 from services.intake.domain.misconduct import StaffMisconductReport
 from services.intake.domain.overseen import Overseen
 from services.intake.domain.retaliation import RetaliationReport
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.letters import Letters
 from shared.command import Token
 from shared.refusal import refuse
@@ -48,6 +49,7 @@ class OversightRoutes:
             describe(
                 app,
                 f"Read{kind.kind}Account",
+                codes=INCOMPLETE,
                 parameters=[in_path("id", "The report.", format="uuid"), ASKED_FOR],
                 answer=answer(number={"type": "string"}, account={"type": ["string", "null"]}),
             )

@@ -17,6 +17,7 @@ from shared.contracts.common import InVault
 from shared.effect import Effect
 from shared.gate import AuditRecord
 from shared.outgoing.adapters import NotDelivered
+from shared.refusal import Refusal
 from shared.security.roles import SYSTEM
 from shared.service import Parts
 from shared.store.types import Append
@@ -47,7 +48,10 @@ class ReporterMessages:
         """The message with its contact. What carries it learns no id of ours: its key is a digest."""
         complaint = UUID(effect.payload["complaint"])
         named = await self._note(complaint)
-        reporter = await self._vault.reporter(complaint, named) or NOBODY
+        try:
+            reporter = await self._vault.reporter(complaint, named) or NOBODY
+        except Refusal as refusal:
+            raise NotDelivered(refusal.code) from None
         ways = {"phone": reporter.phone, "email": reporter.email, "address": reporter.address}
         contact = {name: value for name, value in ways.items() if value}
         if not contact:

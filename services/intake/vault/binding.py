@@ -21,6 +21,10 @@ Alarm = Callable[[UUID, str], Awaitable[None]]
 """Tells that under this complaint the thing of this id is missing or exchanged."""
 
 
+INCOMPLETE = ("E_RECORD_INCOMPLETE",)
+"""What whoever reads from the vault may be answered."""
+
+
 async def in_the_log(complaint: UUID, id: str) -> None:
     """The alarm of a vault that stands alone."""
     log.error("vault_incomplete", complaint=str(complaint), id=id)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.intake.vault.screen import VaultScreen
 from shared.bus.connection import settled
 from shared.bus.envelope import BadEnvelope, BusKey
+from shared.refusal import Refusal
 from shared.security.screen import SUBJECT, opened, sealed
 from shared.store.types import StoreUnavailable
 
@@ -42,7 +43,7 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
         try:
             question = Question.model_validate(asked)
             reply = {"leak": await screen.leaks(question.complaint_refs, question.texts)}
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, Refusal):
             reply = {"error": True}
         except StoreUnavailable as error:
             log.warning("screen_unavailable", error=type(error).__name__)

@@ -62,11 +62,11 @@ class FileKeys:
         self._folder = folder
 
     async def wrap(self, name: str, key: bytes) -> bytes:
-        return aes_key_wrap(await asyncio.to_thread(self._key, name, make=True), key)
+        return aes_key_wrap(self._key(name, make=True), key)
 
     async def unwrap(self, name: str, wrapped: bytes) -> bytes:
         try:
-            return aes_key_unwrap(await asyncio.to_thread(self._key, name), wrapped)
+            return aes_key_unwrap(self._key(name), wrapped)
         except InvalidUnwrap as error:
             raise KeysUnavailable(f"key {name} does not open this") from error
 

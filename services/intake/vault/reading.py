@@ -20,6 +20,7 @@ from starlette.responses import Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.disclosing import FINAL, IdentityDisclosure, custodian_organ, is_over, years_after
 from services.intake.domain.values import ReporterBlock
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.store import Vault
 from shared.aggregate import Actor, Context
 from shared.command import Token
@@ -87,16 +88,20 @@ class VaultRoutes:
         )
         told = {"type": "object", "properties": of["properties"], "$defs": of.get("$defs", {})}
         same = in_query("as", "The other complaint.", required=True, format="uuid")
-        describe(app, "ReadReporter", parameters=[complaint, fields, ASKED_FOR], answer=told)
+        describe(
+            app, "ReadReporter", parameters=[complaint, fields, ASKED_FOR], answer=told, codes=INCOMPLETE
+        )
         describe(
             app,
             "SameReporter",
+            codes=INCOMPLETE,
             parameters=[complaint, same, ASKED_FOR],
             answer=answer(same={"enum": ["YES", "NO", "UNKNOWN"]}),
         )
         describe(
             app,
             "ReadDisclosedIdentity",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The approved request.", format="uuid")],
             answer=told,
         )

@@ -59,7 +59,8 @@ async def at_once() -> None:
 
 
 class Vault:
-    """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5)."""
+    """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5). Here the
+    wrapped key is deleted; the one that wraps it ends in its time (`renewal`)."""
 
     def __init__(
         self,
@@ -97,7 +98,8 @@ class Vault:
         return erased
 
     async def destroy(self, complaint: UUID) -> None:
-        """Destroys every key of a complaint. What was sealed under them is noise from now on."""
+        """Deletes every wrapped key of a complaint: nothing here opens any more. A backup opens until the
+        keys of its months have ended."""
         await self._erase([complaint])
 
     async def _erase(self, complaints: Iterable[UUID]) -> int:
