@@ -133,7 +133,8 @@ class Intake:
 
     def keys_of(self, parts: Parts) -> Periods:
         if self.keys is None:
-            self.keys = Periods(open_keys(parts.settings), parts.clock.now)
+            secret = secret_for("wrapped-keys", parts.settings.key("vault.key"))
+            self.keys = Periods(open_keys(parts.settings), secret, parts.clock.now)
         return self.keys
 
     def envelopes_of(self, parts: Parts) -> Envelopes:
@@ -277,7 +278,14 @@ class Intake:
                     log.warning("forgetting_waits", error=type(error).__name__)
                 await asyncio.sleep(FORGET_SECONDS)
 
-        check = VaultCheck(vault.engine, parts.repository, letters, destroyed_keys(parts.recorder))
+        check = VaultCheck(
+            vault.engine,
+            self.keys_of(parts),
+            parts.repository,
+            self.room.parts.repository,
+            letters,
+            destroyed_keys(parts.recorder),
+        )
         renewal = Renewal(vault.engine, self.keys_of(parts), parts.settings.vault_backups_kept)
         roots = Roots(self.room.parts.recorder, parts.recorder)
 

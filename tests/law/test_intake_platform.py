@@ -682,7 +682,7 @@ async def test_sec10_a_message_meets_its_contact_only_on_its_way(world: World) -
     assert phone.encode() not in sealed
     assert file.stat().st_mode & 0o077 == 0
     folder = world.stack.data.keys
-    keys = Periods(FileKeys((folder / "vault.key").read_bytes(), folder / "vault-periods"))
+    keys = Periods(FileKeys((folder / "vault.key").read_bytes(), folder / "vault-periods"), b"")
     engine = open_engine(world.stack.database_url("zm_vault"))
     opened = json.loads(await Vault(engine, keys).open_apart(sealed))
     await engine.dispose()

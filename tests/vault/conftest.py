@@ -55,7 +55,7 @@ class Bao:
 @pytest.fixture
 def keys(tmp_path: Path) -> Periods:
     """The keys of months, in files."""
-    return Periods(FileKeys(secrets.token_bytes(32), tmp_path / "periods"))
+    return Periods(FileKeys(secrets.token_bytes(32), tmp_path / "periods"), b"secret")
 
 
 @pytest.fixture(scope="package")

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.binding import Guard
 from services.intake.vault.blobs import Blob, Blobs, whole
-from services.intake.vault.check import Missing, VaultCheck, told
+from services.intake.vault.check import KEY, Missing, VaultCheck, told
+from services.intake.vault.events import ProtectionRequested
 from services.intake.vault.keys import FileKeys, KeysUnavailable, Periods
 from services.intake.vault.letters import CODE, Letters, SlowHash
 from services.intake.vault.parcels import Parcels
@@ -75,7 +76,7 @@ class Room:
         self.now, self.alarms = THEN, set[Missing]()
         self.forgotten: set[UUID] = set()
         self.engine, self.owner = engines
-        self.keys = Periods(FileKeys(SECRET, folder / "periods"), lambda: self.now)
+        self.keys = Periods(FileKeys(SECRET, folder / "periods"), b"secret", lambda: self.now)
         self.vault = Vault(self.engine, self.keys, self._destroyed, (), self._alarm)
         guard: Guard = self.vault.guard
         ready = self.vault.ready
@@ -86,7 +87,9 @@ class Room:
         self.slow = SlowHash()
         self.log = Log()
         repository = Repository(self.log)  # type: ignore[arg-type]
-        self.check = VaultCheck(self.engine, repository, self.letters, self._destroyed)
+        self.cases = Log()
+        cases = Repository(self.cases)  # type: ignore[arg-type]
+        self.check = VaultCheck(self.engine, self.keys, repository, cases, self.letters, self._destroyed)
         self.renewal = Renewal(self.engine, self.keys, timedelta(days=7))
         self.named: dict[UUID, list[InVault]] = {}
         self.files: dict[UUID, Blob] = {}
@@ -213,13 +216,30 @@ async def test_b55_what_is_missing_or_exchanged_is_told_and_not_shown(room: Room
 
 @pytest.mark.parametrize("table", ["identities", "letters", "blobs", "transfers", "parcels"])
 async def test_b55_what_does_not_open_any_more_is_told(room: Room, table: str) -> None:
-    """Its wrapped key was exchanged: no digest covers that, since keys move, but nothing opens so."""
+    """Its wrapped key was exchanged: the digest in the event does not cover that, since keys move."""
     a, b = room.named
     again = f"UPDATE {table} AS x SET wrapped_key = y.wrapped_key FROM {table} AS y WHERE x.complaint = :a"
     await room.by_hand(f"{again} AND y.complaint = :b", a=a, b=b)
     with pytest.raises(Refusal, match="E_RECORD_INCOMPLETE"):
         await room.read(a)
-    assert {missing.complaint for missing in room.alarms} == {a}
+    found = await room.check()
+    assert {missing.complaint for missing in (*room.alarms, *found)} == {a}
+
+
+async def test_b55_the_key_of_what_the_vault_itself_tells_is_missed(room: Room) -> None:
+    """Who gave no name has no identity that an event names; the key of their protection lies there too."""
+    anonymous = uuid4()
+    stream = uuid4()
+    sealed = await room.vault.seal(anonymous, stream, b"threat")
+    asked = ProtectionRequested(organ="DI-99", complaint=str(anonymous), sealed=sealed)
+    room.cases.write(stream, "ProtectionRequest", asked)
+    assert await room.check() == []
+    await room.by_hand("UPDATE identities SET wrapped_key = sealed WHERE complaint = :c", c=anonymous)
+    assert await room.check() == [Missing(anonymous, KEY)]
+    await room.by_hand("DELETE FROM identities WHERE complaint = :c", c=anonymous)
+    assert await room.check() == [Missing(anonymous, KEY)]
+    with pytest.raises(Refusal, match="E_RECORD_INCOMPLETE"):
+        await room.vault.unseal(anonymous, stream, sealed)
 
 
 async def test_b55_a_code_opens_the_complaint_that_it_was_made_for(room: Room) -> None:

@@ -97,13 +97,13 @@ async def test_s65_of_a_key_that_was_ended_in_a_file_nothing_is_left(tmp_path: P
 async def test_s65_a_month_has_a_key_and_a_day_after_it_takes_no_more(tmp_path: Path) -> None:
     """What moves on gets a name of its own, so that no ended name is used again."""
     now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
-    periods = Periods(FileKeys(secrets.token_bytes(32), tmp_path), lambda: now)
-    (name, wrapped), (organs, _) = [await periods.wrap(of, KEY) for of in (IDENTITY, organ_key("DI-99"))]
+    periods = Periods(FileKeys(secrets.token_bytes(32), tmp_path), b"secret", lambda: now)
+    (name, wrapped), (organs, _) = [await periods.wrap(of, KEY, "x") for of in (IDENTITY, organ_key("DI-99"))]
     assert (name, organs) == ("identity/2026-11", "organ/DI-99-2026-11")
     assert not periods.is_over(name)
     now = datetime(2026, 12, 1, 12, tzinfo=UTC)
     assert not periods.is_over(name)
-    assert (await periods.wrap(IDENTITY, KEY))[0] == "identity/2026-12"
+    assert (await periods.wrap(IDENTITY, KEY, "x"))[0] == "identity/2026-12"
     now = datetime(2026, 12, 2, 12, tzinfo=UTC)
     assert [periods.is_over(x) for x in (name, organs, "identity/2026-12")] == [True, True, False]
     first, second = periods.successor(name), periods.successor(periods.successor(name))
@@ -111,7 +111,7 @@ async def test_s65_a_month_has_a_key_and_a_day_after_it_takes_no_more(tmp_path: 
     assert {x[:-8] for x in (first, second)} == {"identity/2026-11-"}
     assert periods.is_over(first)
     assert len(first) == len(second)
-    again = await periods.wrap_again(name, wrapped, first)
+    again = await periods.wrap_again(name, wrapped, first, "x")
     await periods.end(name)
     assert await periods.unwrap(first, again) == KEY
 

@@ -120,10 +120,10 @@ async def test_with_its_keys_in_transit_the_vault_fails_closed(
 ) -> None:
     """What was deposited with the key service opens with it; without it neither deposit nor answer."""
     keys = TransitKeys(bao.url, bao.token_file)
-    vault, complaint = Vault(engines[0], Periods(keys)), uuid4()
+    vault, complaint = Vault(engines[0], Periods(keys, b"secret")), uuid4()
     named = [await vault.deposit(complaint, REPORTER)]
     assert await vault.reporter(complaint, named) == REPORTER
-    away = Vault(engines[0], Periods(TransitKeys("http://127.0.0.1:1", bao.token_file)))
+    away = Vault(engines[0], Periods(TransitKeys("http://127.0.0.1:1", bao.token_file), b"secret"))
     for attempt in (
         away.deposit(uuid4(), REPORTER),
         away.reporter(complaint, named),

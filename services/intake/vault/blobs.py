@@ -135,7 +135,6 @@ class Blobs:
         """Seals a file as it comes. Whatever ends the stream early leaves nothing behind."""
         blob = Blob(id or uuid4(), complaint, original, media_type, 0, b"")
         key, size, told = AESGCM.generate_key(256), 0, list[bytes]()
-        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key)
         try:
             async with self._engine.begin() as connection:
 
@@ -155,6 +154,7 @@ class Blobs:
                         waiting = waiting[CHUNK:]
                 await seal(waiting, last=True)
                 blob = replace(blob, size=size, body=of_chunks(told))
+                wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, blob.in_vault.digest)
                 row = asdict(blob) | {"wrapped_by": wrapped_by, "wrapped_key": wrapped_key}
                 await connection.execute(insert(blobs).values(row))
         except AWAY as error:

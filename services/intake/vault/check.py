@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, Row, Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.domain.complaint import Complaint
@@ -15,11 +15,14 @@ from services.intake.domain.misconduct import StaffMisconductReport
 from services.intake.domain.overseen import Overseen
 from services.intake.domain.retaliation import RetaliationReport
 from services.intake.vault.binding import of_chunks
-from services.intake.vault.blobs import blob_of, blobs, chunks
-from services.intake.vault.letters import CODE, Letters, codes, letters, named_letter
-from services.intake.vault.parcels import named_parcel, parcels
+from services.intake.vault.blobs import blobs, chunks
+from services.intake.vault.case import VaultCase
+from services.intake.vault.keys import Periods
+from services.intake.vault.letters import CODE, Letters, codes
+from services.intake.vault.protection.request import ProtectionRequest
+from services.intake.vault.renewal import WRAPPED
+from services.intake.vault.rewards import Reward
 from services.intake.vault.store import Destroyed, identities, named_identity
-from services.intake.vault.transfers import named_transfer, transfers
 from shared.contracts.common import InVault
 from shared.store.repository import Repository
 
@@ -29,6 +32,12 @@ NAMING: tuple[tuple[str, type[Complaint | Overseen]], ...] = (
     ("intake.StaffMisconductReported", StaffMisconductReport),
 )
 """What names things in the vault, by the event that it begins with."""
+OWN: tuple[tuple[str, type[VaultCase]], ...] = (
+    ("vault.ProtectionRequested", ProtectionRequest),
+    ("vault.RewardRecorded", Reward),
+)
+KEY = "key"
+"""What an alarm calls the key of a complaint that holds the contents of its cases."""
 PAGE = 200
 
 
@@ -40,19 +49,28 @@ class Missing(NamedTuple):
 
 
 class VaultCheck:
-    """Compares digests. So it needs no key, and tells nobody what it looks at."""
+    """Compares digests. So it needs none of the keys that open anything, and looks at nothing."""
 
     def __init__(
-        self, engine: AsyncEngine, repository: Repository, letters: Letters, destroyed: Destroyed
+        self,
+        engine: AsyncEngine,
+        keys: Periods,
+        repository: Repository,
+        cases: Repository,
+        letters: Letters,
+        destroyed: Destroyed,
     ) -> None:
+        """`cases`: the vault's own, whose contents lie under the keys of their complaints."""
         self._engine = engine
+        self._keys = keys
+        self._cases = cases
         self._repository = repository
         self._letters = letters
         self._destroyed = destroyed
 
     async def __call__(self) -> list[Missing]:
         """All that is missing or exchanged, but for what was forgotten (domain.md §6.5)."""
-        found = await self._exchanged_codes()
+        found = await self._exchanged_codes() + await self._lost_keys()
         for topic, kind in NAMING:
             streams = await self._repository.recorder.streams_with(topic, 0)
             for start in range(0, len(streams), PAGE):
@@ -79,16 +97,16 @@ class VaultCheck:
     async def _stored(self, complaints: Sequence[UUID]) -> set[tuple[UUID, InVault]]:
         """What lies under these complaints, as events would name it."""
 
-        def of(column: Column[Any]) -> Select[Any]:
-            return select(column.table).where(column.in_(complaints))
-
-        there = {(row.complaint, named_identity(row)) for row in await self._rows(of(identities.c.complaint))}
-        there |= {(row.complaint, named_letter(row)) for row in await self._rows(of(letters.c.complaint))}
-        there |= {(row.complaint, named_transfer(row)) for row in await self._rows(of(transfers.c.complaint))}
-        there |= {(row.complaint, named_parcel(row)) for row in await self._rows(of(parcels.c.complaint))}
-        files = [blob_of(row) for row in await self._rows(of(blobs.c.complaint))]
+        there: set[tuple[UUID, InVault]] = set()
+        for table, named in WRAPPED.items():
+            for row in await self._rows(select(table).where(table.c.complaint.in_(complaints))):
+                thing = named(row)
+                if self._keys.fits(row.wrapped_by, row.wrapped_key, thing.digest):
+                    there.add((row.complaint, thing))
+        files = await self._rows(select(blobs.c.id, blobs.c.body).where(blobs.c.complaint.in_(complaints)))
         bodies = await self._bodies([file.id for file in files])
-        return there | {(file.complaint, file.in_vault) for file in files if bodies.get(file.id) == file.body}
+        broken = {str(file.id) for file in files if bodies.get(file.id) != file.body}
+        return {each for each in there if each[1].id not in broken}
 
     async def _bodies(self, files: Sequence[UUID]) -> dict[UUID, bytes]:
         """The digests of what the chunks are now; the database hashes them where they lie."""
@@ -110,6 +128,24 @@ class VaultCheck:
         ):
             last = rows[-1].selector
             found += [Missing(row.complaint, CODE) for row in rows if not self._letters.is_bound(row)]
+        return found
+
+    async def _lost_keys(self) -> list[Missing]:
+        """Contents of protection and rewards whose key is not there: where nobody gave a name, no event names
+        what holds it."""
+        found: list[Missing] = []
+        for topic, kind in OWN:
+            streams = await self._cases.recorder.streams_with(topic, 0)
+            for start in range(0, len(streams), PAGE):
+                cases = [await self._cases.get(kind, stream) for stream in streams[start : start + PAGE]]
+                complaints = {UUID(case.complaint) for case in cases if case is not None}
+                kept = await self._rows(select(identities).where(identities.c.complaint.in_(complaints)))
+                whole = {
+                    row.complaint
+                    for row in kept
+                    if self._keys.fits(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
+                }
+                found += [Missing(complaint, KEY) for complaint in sorted(complaints - whole)]
         return found
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:

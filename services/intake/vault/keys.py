@@ -9,6 +9,7 @@ HashiCorp Vault or OpenBao (ADR 0008).
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 import re
 import secrets
@@ -33,7 +34,7 @@ APART = "apart"
 KEY_NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
 PERIOD = re.compile(r"[/-](\d{4}-\d{2})(?:-[0-9a-f]{8})?$")
 ENDED = ".ended"
-KEY_BYTES = 32
+KEY_BYTES = TAG_BYTES = 32
 A_DAY = timedelta(days=1)
 TRANSIT_SECONDS = 3.0
 
@@ -146,23 +147,38 @@ def _utc() -> datetime:
 
 class Periods:
     """The keys of months: `identity/2026-11`. What is wrapped now is wrapped by this month's; what moves from
-    a month that is over goes to a key of a new name, so no ended name is ever used again."""
+    a month that is over goes to a key of a new name, so no ended name is ever used again.
 
-    def __init__(self, keys: KeyWrapper, now: Callable[[], datetime] = _utc) -> None:
+    Behind a wrapped key stands a keyed digest, which binds it to the digest of what it opens: that a wrapped
+    key was exchanged is seen without the key service."""
+
+    def __init__(self, keys: KeyWrapper, secret: bytes, now: Callable[[], datetime] = _utc) -> None:
         self._keys = keys
+        self._secret = secret
         self.now = now
 
-    async def wrap(self, of: str, key: bytes) -> tuple[str, bytes]:
-        """The name of the key that wrapped it, and the wrapped key."""
+    async def wrap(self, of: str, key: bytes, opens: str) -> tuple[str, bytes]:
+        """The name of the key that wrapped it, and the wrapped key. `opens`: the digest of what it is for."""
         name = _in_month(of, self.now())
-        return name, await self._keys.wrap(name, key)
+        return name, self._bound(name, await self._keys.wrap(name, key), opens)
 
     async def unwrap(self, name: str, wrapped: bytes) -> bytes:
-        return await self._keys.unwrap(name, wrapped)
+        return await self._keys.unwrap(name, wrapped[:-TAG_BYTES])
 
-    async def wrap_again(self, name: str, wrapped: bytes, successor: str) -> bytes:
+    def fits(self, name: str, wrapped: bytes, opens: str) -> bool:
+        """Whether it is the wrapped key of what has this digest."""
+        return hmac.compare_digest(self._bound(name, wrapped[:-TAG_BYTES], opens), wrapped)
+
+    async def wrap_again(self, name: str, wrapped: bytes, successor: str, opens: str) -> bytes:
         """The same data key under another key."""
-        return await self._keys.wrap(successor, await self._keys.unwrap(name, wrapped))
+        if not self.fits(name, wrapped, opens):
+            raise KeysUnavailable(f"what is said to lie under {name} does not")
+        key = await self.unwrap(name, wrapped)
+        return self._bound(successor, await self._keys.wrap(successor, key), opens)
+
+    def _bound(self, name: str, wrapped: bytes, opens: str) -> bytes:
+        said = f"wrapped-key\n{name}\n{opens}\n".encode() + wrapped
+        return wrapped + hmac.digest(self._secret, said, "sha256")
 
     async def end(self, name: str) -> None:
         await self._keys.end(name)

@@ -139,14 +139,17 @@ class Letters:
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
         body = words.encode()
         body += b"\0" * (-len(body) % PAD)
-        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key)
+        bound = place(direction, id, complaint)
+        sealed = nonce + AESGCM(key).encrypt(nonce, body, bound)
+        told = digest(bound, hashlib.sha256(sealed).digest())
+        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, told)
         row = {
             "id": id,
             "complaint": complaint,
             "direction": direction,
             "wrapped_by": wrapped_by,
             "wrapped_key": wrapped_key,
-            "sealed": nonce + AESGCM(key).encrypt(nonce, body, place(direction, id, complaint)),
+            "sealed": sealed,
         }
         keep_first = (
             insert(letters)

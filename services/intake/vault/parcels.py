@@ -83,7 +83,8 @@ class Parcels:
         body += b"\0" * (-len(body) % PADDING)
         bound = place("PARCEL", id, complaint, addressee)
         sealed = nonce + AESGCM(key).encrypt(nonce, body, bound)
-        wrapped_by, wrapped_key = await self._keys.wrap(organ_key(addressee), key)
+        told = digest(bound, sha256(sealed).digest())
+        wrapped_by, wrapped_key = await self._keys.wrap(organ_key(addressee), key, told)
         row = {
             "id": id,
             "complaint": complaint,
@@ -97,7 +98,7 @@ class Parcels:
                 await connection.execute(parcels.insert().values(row))
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        return InVault(kind="PARCEL", id=str(id), digest=digest(bound, sha256(sealed).digest()))
+        return InVault(kind="PARCEL", id=str(id), digest=told)
 
     async def addressed_to(self, organ: str) -> list[Parcel]:
         """The labels of what was sealed for this organ, newest first."""

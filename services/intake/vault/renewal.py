@@ -7,19 +7,21 @@ opens what was forgotten. As long as backups are kept that must open the living,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, DateTime, MetaData, Table, Text, and_, delete, select, update
+from sqlalchemy import Column, DateTime, MetaData, Row, Table, Text, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.vault.blobs import blobs
+from services.intake.vault.blobs import blob_of, blobs
 from services.intake.vault.keys import KeysUnavailable, Periods
-from services.intake.vault.letters import letters
-from services.intake.vault.parcels import parcels
-from services.intake.vault.store import identities
-from services.intake.vault.transfers import transfers
+from services.intake.vault.letters import letters, named_letter
+from services.intake.vault.parcels import named_parcel, parcels
+from services.intake.vault.store import identities, named_identity
+from services.intake.vault.transfers import named_transfer, transfers
+from shared.contracts.common import InVault
 
 log = structlog.get_logger("vault")
 metadata = MetaData()
@@ -30,8 +32,14 @@ spent_keys = Table(
     Column("moved_at", DateTime(timezone=True)),
 )
 """Keys under which something was erased; a trigger of each table adds them."""
-WRAPPED: tuple[Table, ...] = (identities, letters, blobs, transfers, parcels)
-"""What is sealed under a data key of its own."""
+WRAPPED: dict[Table, Callable[[Row[Any]], InVault]] = {
+    identities: named_identity,
+    letters: named_letter,
+    blobs: lambda row: blob_of(row).in_vault,
+    transfers: named_transfer,
+    parcels: named_parcel,
+}
+"""What is sealed under a data key of its own, and how events name it."""
 PAGE = 200
 
 
@@ -68,13 +76,13 @@ class Renewal:
     async def _move(self, name: str) -> int:
         """Wraps again what this key wraps; returns of how many rows."""
         successor, moved = self._keys.successor(name), 0
-        for table in WRAPPED:
-            key = list(table.primary_key.columns)
-            query = select(*key, table.c.wrapped_key).where(table.c.wrapped_by == name).limit(PAGE)
+        for table, named in WRAPPED.items():
+            query = select(table).where(table.c.wrapped_by == name).limit(PAGE)
             while rows := await self._rows(query):
-                for *id, wrapped in rows:
-                    again = await self._keys.wrap_again(name, wrapped, successor)
-                    same = and_(*(column == value for column, value in zip(key, id, strict=True)))
+                for row in rows:
+                    opens = named(row).digest
+                    again = await self._keys.wrap_again(name, row.wrapped_key, successor, opens)
+                    same = and_(*(key == getattr(row, key.name) for key in table.primary_key.columns))
                     async with self._engine.begin() as connection:
                         await connection.execute(
                             update(table)

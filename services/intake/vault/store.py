@@ -139,13 +139,15 @@ class Vault:
         as ever, so that it is not swept from under the event that comes now."""
         key, nonce, ref = AESGCM.generate_key(256), os.urandom(12), uuid4()
         body = reporter.model_dump_json().encode()
-        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key)
+        sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), _place(ref, complaint))
+        told = digest(_place(ref, complaint), sha256(sealed).digest())
+        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, told)
         row = {
             "complaint": complaint,
             "reporter_ref": ref,
             "wrapped_by": wrapped_by,
             "wrapped_key": wrapped_key,
-            "sealed": nonce + AESGCM(key).encrypt(nonce, _padded(body), _place(ref, complaint)),
+            "sealed": sealed,
         }
         keep_first = (
             insert(identities)
@@ -235,7 +237,7 @@ class Vault:
     async def seal_apart(self, body: bytes) -> bytes:
         """Seals what lies outside the database (a message as a file) under a key of its own."""
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
-        wrapped_by, wrapped = await self._keys.wrap(APART, key)
+        wrapped_by, wrapped = await self._keys.wrap(APART, key, APART)
         parts = [wrapped_by.encode(), wrapped, nonce + AESGCM(key).encrypt(nonce, body, b"apart")]
         return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 

@@ -56,13 +56,16 @@ class Transfers:
         body = blob.encode()
         name = TRANSFERRED + sha256(body).hexdigest()
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
-        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key)
+        bound = place("TRANSFER", name, complaint)
+        sealed = nonce + AESGCM(key).encrypt(nonce, body, bound)
+        told = digest(bound, sha256(sealed).digest())
+        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, told)
         row = {
             "complaint": complaint,
             "digest": _digest_in(name),
             "wrapped_by": wrapped_by,
             "wrapped_key": wrapped_key,
-            "sealed": nonce + AESGCM(key).encrypt(nonce, body, place("TRANSFER", name, complaint)),
+            "sealed": sealed,
         }
         keep_first = (
             insert(transfers)
