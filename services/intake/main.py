@@ -298,7 +298,7 @@ class Intake:
             root, wrong = await roots.now()
             if wrong:
                 await vault.guard.alarm(derived_id("vault-log"), wrong)
-            else:
+            elif root.size:  # nothing has happened in a vault without events
                 await note_once(parts, root_id(today), root)
             said = [told(missing)] if missing else []
             parts.observer.halted(CHECK, "; ".join([*said, *([wrong] if wrong else [])]) or None)
