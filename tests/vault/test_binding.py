@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.binding import Guard
 from services.intake.vault.blobs import Blob, Blobs, whole
-from services.intake.vault.check import KEY, Missing, VaultCheck, told
+from services.intake.vault.check import Missing, VaultCheck, told
 from services.intake.vault.events import ProtectionRequested
 from services.intake.vault.keys import FileKeys, KeysUnavailable, Periods
 from services.intake.vault.letters import CODE, Letters, SlowHash
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.renewal import WRAPPED, Renewal
-from services.intake.vault.store import Vault
+from services.intake.vault.store import KEY, Vault
 from services.intake.vault.transfers import Transfers
 from shared.contracts.common import InVault
 from shared.contracts.intake import AttachmentReceived, ComplaintReceived, StaffMisconductReported
@@ -173,6 +173,7 @@ TAMPERINGS = {
     "no identity": "DELETE FROM identities WHERE complaint = :a",
     "another direction": "UPDATE letters SET direction = 'FROM_REPORTER' WHERE complaint = :a "
     "AND direction = 'ACCOUNT'",
+    "no direction that there is": "UPDATE letters SET direction = 'X' WHERE complaint = :a",
     "a letter of another": "UPDATE letters SET complaint = :b WHERE complaint = :a",
     "no letter": "DELETE FROM letters WHERE complaint = :a AND direction = 'REPORT'",
     "another media type": "UPDATE blobs SET media_type = 'image/png' WHERE complaint = :a",
@@ -214,11 +215,13 @@ async def test_b55_what_is_missing_or_exchanged_is_told_and_not_shown(room: Room
     assert f"{len(found)} things of 1 complaints" in told(found)
 
 
+@pytest.mark.parametrize("garbage", [False, True])
 @pytest.mark.parametrize("table", ["identities", "letters", "blobs", "transfers", "parcels"])
-async def test_b55_what_does_not_open_any_more_is_told(room: Room, table: str) -> None:
+async def test_b55_what_does_not_open_any_more_is_told(room: Room, table: str, garbage: bool) -> None:
     """Its wrapped key was exchanged: the digest in the event does not cover that, since keys move."""
     a, b = room.named
-    again = f"UPDATE {table} AS x SET wrapped_key = y.wrapped_key FROM {table} AS y WHERE x.complaint = :a"
+    instead = "'x'" if garbage else "y.wrapped_key"
+    again = f"UPDATE {table} AS x SET wrapped_key = {instead} FROM {table} AS y WHERE x.complaint = :a"
     await room.by_hand(f"{again} AND y.complaint = :b", a=a, b=b)
     with pytest.raises(Refusal, match="E_RECORD_INCOMPLETE"):
         await room.read(a)
@@ -236,6 +239,8 @@ async def test_b55_the_key_of_what_the_vault_itself_tells_is_missed(room: Room) 
     assert await room.check() == []
     await room.by_hand("UPDATE identities SET wrapped_key = sealed WHERE complaint = :c", c=anonymous)
     assert await room.check() == [Missing(anonymous, KEY)]
+    with pytest.raises(Refusal, match="E_RECORD_INCOMPLETE"):
+        await room.vault.seal(anonymous, stream, b"more")
     await room.by_hand("DELETE FROM identities WHERE complaint = :c", c=anonymous)
     assert await room.check() == [Missing(anonymous, KEY)]
     with pytest.raises(Refusal, match="E_RECORD_INCOMPLETE"):
@@ -307,12 +312,14 @@ async def test_s65_no_backup_opens_what_was_forgotten(room: Room) -> None:
         await room.read(b)
         assert await room.check() == []
         async with room.owner.connect() as connection:
-            for table in tables:
-                rows = (await connection.execute(text(f"SELECT * FROM backup_{table}"))).all()
-                assert rows, table
+            for sealed, named in WRAPPED.items():
+                rows = (await connection.execute(text(f"SELECT * FROM backup_{sealed}"))).all()
+                assert rows, sealed
                 for row in rows:
+                    opens = named(row).digest
+                    assert room.keys.fits(row.wrapped_by, row.wrapped_key, opens)
                     with pytest.raises(KeysUnavailable):
-                        await room.keys.unwrap(row.wrapped_by, row.wrapped_key)
+                        await room.keys.unwrap(row.wrapped_by, row.wrapped_key, opens)
         assert await room.renewal() == 0
     finally:
         for table in tables:

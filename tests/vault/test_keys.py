@@ -113,7 +113,9 @@ async def test_s65_a_month_has_a_key_and_a_day_after_it_takes_no_more(tmp_path: 
     assert len(first) == len(second)
     again = await periods.wrap_again(name, wrapped, first, "x")
     await periods.end(name)
-    assert await periods.unwrap(first, again) == KEY
+    assert await periods.unwrap(first, again, "x") == KEY
+    assert await periods.unwrap(first, again, "y") is None
+    assert await periods.unwrap(second, again, "x") is None
 
 
 async def test_transit_rotates_without_touching_what_was_wrapped(bao: Bao) -> None:

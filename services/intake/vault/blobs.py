@@ -251,7 +251,10 @@ class Blobs:
         rows = await self._rows(select(chunks).where(chunks.c.blob == blob.id).order_by(chunks.c.number))
         if not keys or of_chunks(hashlib.sha256(row.sealed).digest() for row in rows) != blob.body:
             return None
-        sealer = AESGCM(await self._keys.unwrap(keys[0].wrapped_by, keys[0].wrapped_key))
+        key = await self._keys.unwrap(keys[0].wrapped_by, keys[0].wrapped_key, blob.in_vault.digest)
+        if key is None:
+            return None
+        sealer = AESGCM(key)
         try:
             return b"".join(sealer.decrypt(_nonce(r.number, r.last), r.sealed, blob.place) for r in rows)
         except InvalidTag:

@@ -22,7 +22,7 @@ from services.intake.vault.letters import CODE, Letters, codes
 from services.intake.vault.protection.request import ProtectionRequest
 from services.intake.vault.renewal import WRAPPED
 from services.intake.vault.rewards import Reward
-from services.intake.vault.store import Destroyed, identities, named_identity
+from services.intake.vault.store import KEY, Destroyed, identities, named_identity
 from shared.contracts.common import InVault
 from shared.store.repository import Repository
 
@@ -36,8 +36,6 @@ OWN: tuple[tuple[str, type[VaultCase]], ...] = (
     ("vault.ProtectionRequested", ProtectionRequest),
     ("vault.RewardRecorded", Reward),
 )
-KEY = "key"
-"""What an alarm calls the key of a complaint that holds the contents of its cases."""
 PAGE = 200
 
 
@@ -96,7 +94,6 @@ class VaultCheck:
 
     async def _stored(self, complaints: Sequence[UUID]) -> set[tuple[UUID, InVault]]:
         """What lies under these complaints, as events would name it."""
-
         there: set[tuple[UUID, InVault]] = set()
         for table, named in WRAPPED.items():
             for row in await self._rows(select(table).where(table.c.complaint.in_(complaints))):

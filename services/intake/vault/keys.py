@@ -162,7 +162,10 @@ class Periods:
         name = _in_month(of, self.now())
         return name, self._bound(name, await self._keys.wrap(name, key), opens)
 
-    async def unwrap(self, name: str, wrapped: bytes) -> bytes:
+    async def unwrap(self, name: str, wrapped: bytes, opens: str) -> bytes | None:
+        """The data key; None where it is not the wrapped key of what has this digest."""
+        if not self.fits(name, wrapped, opens):
+            return None
         return await self._keys.unwrap(name, wrapped[:-TAG_BYTES])
 
     def fits(self, name: str, wrapped: bytes, opens: str) -> bool:
@@ -171,9 +174,9 @@ class Periods:
 
     async def wrap_again(self, name: str, wrapped: bytes, successor: str, opens: str) -> bytes:
         """The same data key under another key."""
-        if not self.fits(name, wrapped, opens):
+        key = await self.unwrap(name, wrapped, opens)
+        if key is None:
             raise KeysUnavailable(f"what is said to lie under {name} does not")
-        key = await self.unwrap(name, wrapped)
         return self._bound(successor, await self._keys.wrap(successor, key), opens)
 
     def _bound(self, name: str, wrapped: bytes, opens: str) -> bytes:

@@ -190,8 +190,10 @@ class Letters:
         return sorted(opened, key=lambda letter: (letter.written_at, letter.id))
 
     async def _opened(self, row: Row[Any]) -> Letter | None:
-        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key)
+        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_letter(row).digest)
         bound = place(row.direction, row.id, row.complaint)
+        if key is None:
+            return None
         try:
             words = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).rstrip(b"\0").decode()
         except InvalidTag:
@@ -273,4 +275,5 @@ def named_letter(row: Row[Any]) -> InVault:
     """A stored letter as an event names it."""
     sealed = hashlib.sha256(row.sealed).digest()
     told = digest(place(row.direction, row.id, row.complaint), sealed)
-    return InVault(kind=row.direction, id=str(row.id), digest=told)
+    # Whatever somebody has written there by hand is another, and no defect.
+    return InVault.model_construct(kind=row.direction, id=str(row.id), digest=told)

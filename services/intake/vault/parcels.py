@@ -121,7 +121,9 @@ class Parcels:
         return content
 
     async def _opened(self, row: Row[Any]) -> str | None:
-        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key)
+        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_parcel(row).digest)
+        if key is None:
+            return None
         try:
             return AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], _place(row)).rstrip(b"\0").decode()
         except InvalidTag:

@@ -39,6 +39,8 @@ identities = Table(
 STANDS = (identities.c.reporter_ref, identities.c.complaint, identities.c.sealed)
 AWAY = (DBAPIError, PoolTimeout, OSError)
 SETTLE_PAGE = 5000
+KEY = "key"
+"""What an alarm calls the key of a complaint that holds the contents of its cases."""
 NOBODY = ReporterBlock()
 """What lies with the key of a complaint whose reporter is unknown."""
 Destroyed = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
@@ -209,7 +211,9 @@ class Vault:
         if key is None:
             await self.deposit(complaint, NOBODY)
             key = await self._key(complaint)
-            assert key is not None
+        if key is None:
+            await self.guard.misses(complaint, KEY)
+            raise KeyDestroyed(str(complaint))
         nonce = os.urandom(12)
         sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), complaint.bytes + context.bytes)
         return b64encode(sealed).decode()
@@ -229,10 +233,9 @@ class Vault:
 
     async def _key(self, complaint: UUID) -> bytes | None:
         await self.ready()
-        query = select(identities.c.wrapped_by, identities.c.wrapped_key)
-        async with self._connected() as connection:
-            row = (await connection.execute(query.where(identities.c.complaint == complaint))).one_or_none()
-        return None if row is None else await self._keys.unwrap(*row)
+        for row in await self._rows([complaint]):
+            return await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
+        return None
 
     async def seal_apart(self, body: bytes) -> bytes:
         """Seals what lies outside the database (a message as a file) under a key of its own."""
@@ -248,18 +251,21 @@ class Vault:
             end = 4 + int.from_bytes(sealed[:4], "big")
             parts.append(sealed[4:end])
             sealed = sealed[end:]
-        key = await self._keys.unwrap(parts[0].decode(), parts[1])
+        key = await self._keys.unwrap(parts[0].decode(), parts[1], APART)
+        assert key is not None
         return AESGCM(key).decrypt(parts[2][:12], parts[2][12:], b"apart")
 
     async def _open(self, row: Row[Any]) -> ReporterBlock:
-        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key)
+        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
         bound = _place(row.reporter_ref, row.complaint)
         try:
-            body = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound)
+            if key is not None:
+                body = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound)
+                return ReporterBlock.model_validate_json(body.rstrip(b"\0"))
         except InvalidTag:
-            await self.guard.misses(row.complaint, str(row.reporter_ref))
-            return NOBODY  # forgotten while it was read
-        return ReporterBlock.model_validate_json(body.rstrip(b"\0"))
+            pass
+        await self.guard.misses(row.complaint, str(row.reporter_ref))
+        return NOBODY  # forgotten while it was read
 
 
 def _place(ref: UUID, complaint: UUID) -> bytes:

@@ -95,15 +95,21 @@ class Transfers:
                 row = (await connection.execute(query)).one_or_none()
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        if row is not None and named_transfer(row) == named:
-            key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key)
-            bound = place("TRANSFER", named.id, complaint)
-            try:
-                return AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).decode()
-            except InvalidTag:
-                pass
-        await self._guard.misses(complaint, named.id)
-        return None
+        blob = await self._opened(row) if row is not None and named_transfer(row) == named else None
+        if blob is None:
+            await self._guard.misses(complaint, named.id)
+        return blob
+
+    async def _opened(self, row: Row[Any]) -> str | None:
+        named = named_transfer(row)
+        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named.digest)
+        if key is None:
+            return None
+        bound = place("TRANSFER", named.id, row.complaint)
+        try:
+            return AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).decode()
+        except InvalidTag:
+            return None
 
 
 def _digest_in(name: str) -> bytes:
