@@ -18,7 +18,7 @@ from joserfc import jwe
 from joserfc.jwk import ECKey
 
 from services.intake.domain.integration import COARSE
-from services.intake.vault.keys import FileKeys, Periods
+from services.intake.vault.keys import FileKeys, Periods, secret_for
 from services.intake.vault.store import Vault
 from shared.outgoing.webhooks import sign, verify
 from shared.store.driver import open_engine
@@ -682,7 +682,8 @@ async def test_sec10_a_message_meets_its_contact_only_on_its_way(world: World) -
     assert phone.encode() not in sealed
     assert file.stat().st_mode & 0o077 == 0
     folder = world.stack.data.keys
-    keys = Periods(FileKeys((folder / "vault.key").read_bytes(), folder / "vault-periods"), b"")
+    secret = (folder / "vault.key").read_bytes()
+    keys = Periods(FileKeys(secret, folder / "vault-periods"), secret_for("wrapped-keys", secret))
     engine = open_engine(world.stack.database_url("zm_vault"))
     opened = json.loads(await Vault(engine, keys).open_apart(sealed))
     await engine.dispose()
