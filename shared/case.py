@@ -10,6 +10,7 @@ from shared.aggregate import Aggregate, Context, Law
 from shared.contracts.common import (
     AssignmentEnded,
     AssignmentStarted,
+    InVault,
     RecusalAskedBy,
     RecusalDecided,
     RecusalDeclared,
@@ -101,7 +102,7 @@ class Case(Aggregate):
         ground: RecusalGround,
         asked_by: RecusalAskedBy,
         reason: str = "",
-        letter: str = "",
+        letter: InVault | None = None,
     ) -> None:
         """Who has stepped aside already cannot be asked to."""
         if person in self.recused:
@@ -115,7 +116,8 @@ class Case(Aggregate):
                 ground=ground,
                 reason=reason,
                 asked_by=asked_by,
-                letter=letter,
+                letter=letter.id if letter else "",
+                in_vault=(letter,) if letter else (),
             ),
         )
 

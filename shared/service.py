@@ -47,9 +47,10 @@ from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.reaction import Desk, Reactions
 from shared.readmodel import CaseBook
 from shared.scheduler import OnBreach, Scheduler
+from shared.security.memory import keep_to_itself
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
-from shared.settings import Settings
+from shared.settings import Settings, with_files
 from shared.store.clockwatch import ClockWatch
 from shared.store.driver import away, open_engine
 from shared.store.inspection import Inspection
@@ -465,6 +466,7 @@ def main(service: Service) -> None:
     parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
     parser.add_argument("what", choices=["serve", "migrate", "rebuild"])
     what = parser.parse_args().what
+    keep_to_itself()
     settings = Settings.from_env(service.name)
     configure_logs()
     if what == "migrate":
@@ -472,7 +474,7 @@ def main(service: Service) -> None:
 
         migrate(f"services/{service.name}/migrations", settings.owner_database_url)
         for folder, variable in service.migrations:
-            migrate(folder, os.environ[variable])
+            migrate(folder, with_files(dict(os.environ))[variable])
         return
     later = _check_stores(service, settings)
     app, parts = build(service, settings)

@@ -10,17 +10,21 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from shared.suites import INTERNATIONAL, Suite, suite_named
 
 OUTGOING = "ZM_OUTGOING_"
+DATABASES = tuple(f"ZM_{of}DATABASE_URL" for of in ("", "OWNER_", "VAULT_", "VAULT_OWNER_"))
+"""What holds a password: each may be named by a file instead (`ZM_DATABASE_URL_FILE`), since whoever may look
+at a process sees its environment."""
 PRODUCTION, DEVELOPMENT = "production", "development"
 ROLES = ("api", "worker")
 LEAST_DIFFICULTY = 12
 """Less work before a report holds up no flood."""
-BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL"})
+BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL", *(f"{name}_FILE" for name in DATABASES)})
 """Variables that other places read."""
 STORE = "ZM_STORE_URL_"
 CHECKPOINT = "checkpoint-"
@@ -68,6 +72,8 @@ class Settings:
     """How this installation names its logs (C2SP tlog-checkpoint: no other has the same)."""
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
+    vault_backups_kept: timedelta
+    """How old a backup of the vault may be that must still open who was not forgotten (ADR 0027)."""
     suite: Suite
     contacts_file: str
     """Where and when organs can be reached (A4); the packaged example if empty."""
@@ -90,7 +96,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, service: str, env: dict[str, str] | None = None) -> Settings:
-        told = Told(os.environ if env is None else env)
+        told = Told(with_files(os.environ if env is None else env))
         roles = told.list_of("ZM_ROLES", ",".join(ROLES), ROLES)
         settings = cls(
             service=service,
@@ -121,6 +127,7 @@ class Settings:
             },
             log_origin=told("ZM_LOG_ORIGIN"),
             vault_dir=Path(told("ZM_VAULT_DIR", "vault")),
+            vault_backups_kept=timedelta(days=told.number("ZM_VAULT_BACKUP_DAYS", 7)),
             suite=_suite(told("ZM_SUITE", INTERNATIONAL.name)),
             contacts_file=told("ZM_CONTACTS_FILE"),
             calendar_file=told("ZM_CALENDAR_FILE"),
@@ -231,6 +238,12 @@ class Settings:
         if self.production and len(set(data)) < 8:
             raise UnsafeForProduction(f"{name} is not a random key")
         return data
+
+
+def with_files(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment with what its files say; what stands in it itself holds."""
+    named = {name: env[f"{name}_FILE"] for name in DATABASES if f"{name}_FILE" in env and name not in env}
+    return {**env, **{name: Path(file).read_text().strip() for name, file in named.items()}}
 
 
 class Told:

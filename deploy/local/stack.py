@@ -137,6 +137,12 @@ class Stack:
         password = secretfiles.password(self.data.secrets / f"pg-{role}.password")
         return f"{scheme}://{role}:{password}@127.0.0.1:{self.postgres.port}/{name}"
 
+    def _url_file(self, role: str) -> str:
+        """Where a service reads how it signs in: no password stands in its environment."""
+        path = self.data.secrets / f"pg-{role}.url"
+        secretfiles.write_private(path, self.database_url(role).encode())
+        return str(path)
+
     def environment(self, service: str) -> dict[str, str]:
         """The environment of a service, all that it is told."""
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -146,7 +152,7 @@ class Stack:
             "ZM_SERVICE": service,
             "ZM_HOST": "127.0.0.1",
             "ZM_PORT": str(self._ports[service]),
-            "ZM_DATABASE_URL": self.database_url(f"zm_{service}"),
+            "ZM_DATABASE_URL_FILE": self._url_file(f"zm_{service}"),
             "ZM_NATS_URL": self.nats.url,
             "ZM_NATS_SEED_FILE": str(self.nats.seed_file(service)),
             "ZM_ISSUER": self.issuer_id,
@@ -161,7 +167,7 @@ class Stack:
         if self.clock == "simulated":
             env["ZM_CLOCK_FILE"] = str(self.data.clock)
         if service == "intake":
-            env["ZM_VAULT_DATABASE_URL"] = self.database_url("zm_vault")
+            env["ZM_VAULT_DATABASE_URL_FILE"] = self._url_file("zm_vault")
             env["ZM_VAULT_NATS_SEED_FILE"] = str(self.nats.seed_file("vault"))
         if service == AUDIT:
             for name in self._guarded():

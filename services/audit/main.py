@@ -47,6 +47,7 @@ from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
 from shared.outgoing.adapters import adapter_for
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
+from shared.security.memory import keep_to_itself
 from shared.security.tokens import TokenVerifier
 from shared.service import configure_logs, end_by_defect, run_server
 from shared.settings import Settings
@@ -428,6 +429,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="checkpoints that were kept outside: notes or messages",
     )
     options = parser.parse_args(arguments)
+    keep_to_itself()
     settings = Settings.from_env(SERVICE)
     configure_logs()
     if options.command == "serve":

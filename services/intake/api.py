@@ -13,6 +13,7 @@ from starlette.responses import Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.readmodel import AccusedBook
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.parcels import Parcel, Parcels
 from shared.command import Token
 from shared.refusal import refuse
@@ -95,6 +96,7 @@ class IntakeRoutes:
         describe(
             app,
             "ReadSealedParcel",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The parcel.", format="uuid")],
             answer={"allOf": [label, content]},
         )
@@ -179,7 +181,7 @@ class IntakeRoutes:
         if complaint is None or complaint.parcel != str(parcel.id):
             refuse("E_NOT_FOUND")
         await self.parts.reads.note_reading(token, complaint, "sealed-parcel", request)
-        content = await self.parcels.open(parcel.id)
+        content = await self.parcels.open(complaint.id, complaint.in_vault[complaint.parcel])
         return json_response({**_label(parcel, complaint), "content": content})
 
     async def _petition(self, request: Request) -> Token:

@@ -16,6 +16,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.public import Reports, living
 from services.intake.reporting.cleaning import cleaned, media_type
 from services.intake.reporting.spool import Spool
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.blobs import Blobs, whole
 from shared.gate import Request as GateRequest
 from shared.refusal import Refusal, refuse
@@ -74,18 +75,21 @@ class Attachments:
             ],
             body={"application/octet-stream": BINARY},
             gives=[AddAttachment],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(size=size, media_type=text),
         )
         describe(
             app,
             "ListAttachments",
+            codes=INCOMPLETE,
             parameters=[complaint],
             answer=answer(items=array(answer(id=text, media_type=text, size=size, copy={"type": "boolean"}))),
         )
         describe(
             app,
             "ReadAttachment",
+            codes=INCOMPLETE,
             parameters=[complaint, in_path("blob", "The file.", format="uuid")],
             answer=BINARY,
             media_type=MEDIA_TYPES,
@@ -106,10 +110,10 @@ class Attachments:
             if kind is None:
                 refuse("E_MEDIA_TYPE", "SEC-6", allowed=list(MEDIA_TYPES))
             async with self._turn:
-                if len([b for b in await self.blobs.of(complaint.id) if b.original is None]) >= MOST_FILES:
+                if await self.blobs.count(complaint.id) >= MOST_FILES:
                     refuse("E_BODY_TOO_LARGE", "SEC-6", most_files=MOST_FILES)
                 blob = await self.blobs.put(complaint.id, kind, spool.parts())
-                content = await asyncio.to_thread(cleaned, await self.blobs.open(blob.id), kind)
+                content = await asyncio.to_thread(cleaned, await self.blobs.open(blob), kind)
                 if content is not None:
                     await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
         added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
@@ -127,7 +131,7 @@ class Attachments:
     async def list(self, request: Request) -> Response:
         """The files of a complaint; `copy` says whether there is one that can be read."""
         complaint = await self._readable(request)
-        files = await self.blobs.of(complaint.id)
+        files = await self.blobs.of(complaint.id, list(complaint.in_vault.values()))
         copies = {b.original: b for b in files if b.original is not None}
         items = [
             {"id": str(b.id), "media_type": b.media_type, "size": b.size, "copy": b.id in copies}
@@ -140,11 +144,12 @@ class Attachments:
         """The copy without metadata. The original stays sealed."""
         complaint = await self._readable(request)
         wanted = object_id(request.path_params["blob"])
-        found = [b for b in await self.blobs.of(complaint.id) if b.original == wanted]
+        files = await self.blobs.of(complaint.id, list(complaint.in_vault.values()))
+        found = [b for b in files if b.original == wanted]
         if not found:
             refuse("E_NOT_FOUND")
         headers = {"content-disposition": "attachment", "content-security-policy": "sandbox"}
-        return Response(await self.blobs.open(found[0].id), 200, headers, found[0].media_type)
+        return Response(await self.blobs.open(found[0]), 200, headers, found[0].media_type)
 
     async def _readable(self, request: Request) -> Complaint:
         token = await self.parts.face.token(request)

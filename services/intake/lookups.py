@@ -26,7 +26,13 @@ from services.intake.commands.receiving import (
     ReceiveComplaint,
     SealAndEscalate,
 )
-from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
+from services.intake.commands.reporting import (
+    AddAttachment,
+    AskForRecusal,
+    SubmitReport,
+    WriteToOrgan,
+    WriteToReporter,
+)
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.disclosing import Asked, Forgettable
@@ -35,7 +41,9 @@ from services.intake.domain.overseen import REPORTED, Overseen
 from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.domain.retaliation import Retaliated, RetaliationReport
+from services.intake.domain.values import Deposited
 from services.intake.integration.inbound import Deposit
+from services.intake.vault.binding import only
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.letters import Direction, Letters
 from services.intake.vault.parcels import Parcels
@@ -44,7 +52,7 @@ from services.intake.vault.tokens import reveals
 from services.intake.vault.transfers import Transfers
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
-from shared.contracts.common import Accused
+from shared.contracts.common import Accused, InVault
 from shared.contracts.intake import (
     ComplaintAssignedDown,
     ComplaintSplit,
@@ -114,6 +122,7 @@ class Lookups:
             "joint": self.joint,
             "sealed": self.seal,
             "letter": self.letter,
+            "file": self.file,
             "advice": self.advice,
             "register": self.register,
             "original": self.original,
@@ -150,7 +159,7 @@ class Lookups:
             refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
         return complaint
 
-    async def deposit(self, command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str, str]:
+    async def deposit(self, command: Command, aggregate: Aggregate, ctx: Context) -> Deposited:
         """The identity is in the vault before the event that refers to it is written. With a parcel come the
         reporter, his words and files, and the platform's original."""
         assert isinstance(command, ReceiveComplaint | SubmitReport)
@@ -159,26 +168,33 @@ class Lookups:
                 refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
             complaint = await self._sealed_with(command.parcel, ctx.actor.organ)
             if aggregate.version:  # received before: it refuses, and what was forgotten here stays so
-                return "", "UNCLAIMED", ""
-            ref = await self.vault.copy(complaint.id, aggregate.id)
-            original = await self._send_along(complaint, aggregate.id)
-            return ref, complaint.identity_status if ref else "UNCLAIMED", original
+                return Deposited()
+            return await self._send_along(complaint, aggregate.id)
         if command.reporter is None:
-            return "", "UNCLAIMED", ""
+            return Deposited()
         # A new complaint has this one reporter: no need to ask the screen, which asks the vault.
         if isinstance(command, ReceiveComplaint):
             numbers = f"{command.blob_id}\n{command.platform_no}"
             if reveals(numbers, [command.reporter]):
                 refuse("E_TEXT_IDENTITY_LEAK", "SEC-12", fields=["blob_id", "platform_no"])
-        ref = await self.vault.deposit(aggregate.id, command.reporter)
-        return ref, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED", ""
+        reporter = await self.vault.deposit(aggregate.id, command.reporter)
+        return Deposited(reporter, "CLAIMED" if command.reporter.claims_real_name else "UNCLAIMED")
 
-    async def _send_along(self, complaint: Complaint, born: UUID) -> str:
-        """What the reporter wrote and attached, and what the platform sent, goes along to the complaint born
-        of his; returns the name of the latter."""
-        await self.letters.copy(complaint.id, born)
-        await self.blobs.copy(complaint.id, born)
-        return await self.transfers.copy(complaint.id, born, complaint.original)
+    async def _send_along(self, complaint: Complaint, born: UUID, *, words: bool = True) -> Deposited:
+        """The reporter goes along to the complaint born of theirs, and with their `words` what they attached
+        and what the platform sent."""
+        named = list(complaint.in_vault.values())
+        reporter = await self.vault.copy(complaint.id, born, named)
+        things: list[InVault] = []
+        if words:
+            things += await self.letters.copy(complaint.id, born, named)
+            things += await self.blobs.copy(complaint.id, born, named)
+            for transfer in only(named, "TRANSFER"):
+                copy = await self.transfers.copy(complaint.id, born, transfer)
+                things += [copy] if copy else []
+        original = "".join(thing.id for thing in only(things, "TRANSFER"))
+        status = complaint.identity_status if reporter else "UNCLAIMED"
+        return Deposited(reporter, status, original, tuple(things))
 
     async def joint(self, command: Command, aggregate: Aggregate, ctx: Context) -> bool:
         """Whether others report with him: that is told, and nothing more (SEC-1)."""
@@ -187,7 +203,7 @@ class Lookups:
             return (await self._sealed_with(command.parcel, ctx.actor.organ)).joint
         return command.reporter is not None and bool(command.reporter.co_signers)
 
-    async def seal(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
+    async def seal(self, command: Command, aggregate: Aggregate, ctx: Context) -> InVault | None:
         """The content is in the vault, shut for everybody but the addressee, before the event that
         names the parcel is written."""
         assert isinstance(command, SealAndEscalate)
@@ -195,7 +211,12 @@ class Lookups:
             return None
         return await self.parcels.seal(aggregate.id, command.to, command.content)
 
-    async def letter(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
+    async def file(self, command: Command, aggregate: Aggregate, ctx: Context) -> tuple[InVault, ...]:
+        """A file that lies in the vault already, and its copy."""
+        assert isinstance(command, AddAttachment)
+        return tuple(await self.blobs.stored(UUID(command.attachment)))
+
+    async def letter(self, command: Command, aggregate: Aggregate, ctx: Context) -> InVault:
         """Free words of or to a reporter: sealed before the event that refers to them is written."""
         assert isinstance(command, SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal)
         await self._check_remembered(aggregate.id)
@@ -208,7 +229,7 @@ class Lookups:
         if await self.vault.forgotten(complaint):
             refuse("E_STATE", "§6.5", reason="its reporter was forgotten")
 
-    async def advice(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID | None:
+    async def advice(self, command: Command, aggregate: Aggregate, ctx: Context) -> InVault | None:
         """Who wrote online is told by a letter; only what an event names is shown to him (A11)."""
         assert isinstance(command, AdviseReporter)
         assert isinstance(aggregate, Complaint)
@@ -239,7 +260,7 @@ class Lookups:
         assert complaint is not None
         return complaint.organ
 
-    async def account(self, command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
+    async def account(self, command: Command, aggregate: Aggregate, ctx: Context) -> InVault:
         """What is said of a member of the staff: with the complaint that it came with, or by itself."""
         assert isinstance(command, ReportStaffMisconduct | TellOfStaffMisconduct)
         key = getattr(command, "complaint", aggregate.id)
@@ -273,7 +294,7 @@ class Lookups:
         # The vault is asked only where the actor may know of the complaint at all.
         if complaint is None or not complaint.assigned.get(ctx.actor.person):
             return Asked(complaint, False)
-        reporter = await self.vault.reporter(complaint.id)
+        reporter = await self.vault.reporter(complaint.id, complaint.in_vault.values())
         return Asked(complaint, reporter is not None and reporter.may_be_contacted)
 
     async def forgettable(self, command: Command, aggregate: Aggregate, ctx: Context) -> Forgettable:
@@ -319,16 +340,15 @@ class Lookups:
             return ()  # the dispute was decided for the organ itself
         assert isinstance(event, PassedOn)
         child = Complaint(UUID(event.born))
-        reference = await self.vault.copy(aggregate.id, child.id)
-        if not isinstance(event, ComplaintSplit):  # his own words tell of the other parts too (A18)
-            await self._send_along(aggregate, child.id)
+        # Their own words tell of the other parts too (A18).
+        along = await self._send_along(aggregate, child.id, words=not isinstance(event, ComplaintSplit))
         below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
         # Above, the superior follows its complaint down; a sibling's is a case of its own.
         child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
         told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
         designated = told_to or isinstance(command, AssignJurisdiction)
         told, owed_to = await self._tell_who_waits(aggregate, event, ctx)
-        child.be_born(child_ctx, aggregate, event, reference, designated=designated, owed_to=owed_to)
+        child.be_born(child_ctx, aggregate, event, along, designated=designated, owed_to=owed_to)
         return [child, *await self._link(child, ctx), *told]
 
     async def _tell_who_waits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -36,40 +37,51 @@ from services.intake.lookups import Lookups
 from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
+from services.intake.reporting.cleaning import tell_of_sandbox
 from services.intake.reporting.flood import Flood
+from services.intake.vault.binding import Alarm
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.blobs import blobs as blobs_table
+from services.intake.vault.check import VaultCheck, told
 from services.intake.vault.clearance import ClearanceRoutes
 from services.intake.vault.door import open_door
-from services.intake.vault.keys import FileKeys, open_keys
+from services.intake.vault.keys import Periods, open_keys, secret_for
 from services.intake.vault.letters import Letters
 from services.intake.vault.letters import codes as codes_table
 from services.intake.vault.letters import letters as letters_table
 from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.parcels import parcels as parcels_table
 from services.intake.vault.reading import VaultRoutes
+from services.intake.vault.renewal import Renewal
 from services.intake.vault.room import VaultRoom
+from services.intake.vault.roots import Roots, root_id
 from services.intake.vault.screen import Concerned, VaultScreen, places_of
 from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.sweep import LogLost, Sweep
 from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
+from shared.aggregate import Actor, Context
 from shared.bus.connection import connect, disconnect
 from shared.contracts.common import Accused
-from shared.contracts.intake import (
-    IdentityKeyDestroyed,
-)
+from shared.contracts.intake import COMMON, IdentityKeyDestroyed
+from shared.event import Event
+from shared.gate import AuditRecord
 from shared.law.working_days import local_date
+from shared.organs.tree import Level
 from shared.outgoing.adapters import Files, adapter_for
 from shared.outgoing.worker import Errand
+from shared.reaction import derived_id
+from shared.security.roles import SYSTEM
 from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
-from shared.store.types import StoreUnavailable
+from shared.store.types import Append, StoreUnavailable, VersionConflict
 from shared.web.app import Application
 
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
 FORGET_SECONDS = 1
+CHECK = "vault check"
+ALERT = COMMON["SecurityAlertRaised"]
 FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
@@ -84,6 +96,7 @@ class Intake:
         self.accused = AccusedBook()
         self.desk = DeskBook()
         self.statuses = StatusBook()
+        self.keys: Periods | None = None
         self.vault: Vault | None = None
         self.letters: Letters | None = None
         self.parcels: Parcels | None = None
@@ -93,26 +106,37 @@ class Intake:
         if self.vault is None:
             url = parts.settings.vault_database_url
             engine = create_async_engine(url, pool_size=6, pool_timeout=3, hide_parameters=True)
-            self.vault = Vault(engine, open_keys(parts.settings), destroyed_keys(parts.recorder), FURTHER)
+            self.vault = Vault(
+                engine, self.keys_of(parts), destroyed_keys(parts.recorder), FURTHER, alarm_of(parts)
+            )
         return self.vault
 
     def parcels_of(self, parts: Parts) -> Parcels:
         if self.parcels is None:
             vault = self.vault_of(parts)
-            self.parcels = Parcels(vault.engine, open_keys(parts.settings), vault.ready)
+            self.parcels = Parcels(vault.engine, self.keys_of(parts), vault.ready, vault.guard)
         return self.parcels
 
     def letters_of(self, parts: Parts) -> Letters:
         if self.letters is None:
-            pepper = FileKeys(parts.settings.key("vault.key")).secret_for("query-codes")
+            pepper = secret_for("query-codes", parts.settings.key("vault.key"))
             vault = self.vault_of(parts)
-            keys = open_keys(parts.settings)
-            self.letters = Letters(vault.engine, keys, pepper, vault.ready, vault.forgotten)
+            self.letters = Letters(vault.engine, self.keys_of(parts), pepper, vault.ready, vault.guard)
         return self.letters
 
     def blobs_of(self, parts: Parts) -> Blobs:
         vault = self.vault_of(parts)
-        return Blobs(vault.engine, open_keys(parts.settings), vault.ready)
+        return Blobs(vault.engine, self.keys_of(parts), vault.ready, vault.guard)
+
+    def transfers_of(self, parts: Parts) -> Transfers:
+        vault = self.vault_of(parts)
+        return Transfers(vault.engine, self.keys_of(parts), vault.ready, vault.guard)
+
+    def keys_of(self, parts: Parts) -> Periods:
+        if self.keys is None:
+            secret = secret_for("wrapped-keys", parts.settings.key("vault.key"))
+            self.keys = Periods(open_keys(parts.settings), secret, parts.clock.now)
+        return self.keys
 
     def envelopes_of(self, parts: Parts) -> Envelopes:
         return Envelopes(parts.settings.keys_dir / KEYS_FILE)
@@ -138,7 +162,7 @@ class Intake:
 
     def lookups(self, parts: Parts) -> Lookups:
         vault = self.vault_of(parts)
-        transfers = Transfers(vault.engine, vault.ready)
+        transfers = self.transfers_of(parts)
         deposit = depositing(vault, transfers, self.envelopes_of(parts), exists_in(parts))
         letters, blobs, parcels = self.letters_of(parts), self.blobs_of(parts), self.parcels_of(parts)
         return Lookups(parts.repository, vault, letters, blobs, parcels, transfers, deposit, self._held)
@@ -171,7 +195,7 @@ class Intake:
 
     def extend(self, app: Application, parts: Parts) -> None:
         IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)
-        secret = FileKeys(parts.settings.key("vault.key")).secret_for("public")
+        secret = secret_for("public", parts.settings.key("vault.key"))
         flood = Flood(secret, parts.settings.report_difficulty)
         QueueRoutes(parts, self.desk).add_to(app)
         SearchRoutes(parts, self.desk).add_to(app)
@@ -191,9 +215,12 @@ class Intake:
         blobs = self.blobs_of(parts)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)
-        transfers = Transfers(vault.engine, vault.ready)
         PlatformRoutes(
-            parts, self.platforms_of(parts), self.envelopes_of(parts), transfers, self.statuses
+            parts,
+            self.platforms_of(parts),
+            self.envelopes_of(parts),
+            self.transfers_of(parts),
+            self.statuses,
         ).add_to(app)
         lookups = self.lookups(parts)
 
@@ -254,9 +281,54 @@ class Intake:
                     log.warning("forgetting_waits", error=type(error).__name__)
                 await asyncio.sleep(FORGET_SECONDS)
 
+        check = VaultCheck(
+            vault.engine,
+            self.keys_of(parts),
+            parts.repository,
+            self.room.parts.repository,
+            letters,
+            destroyed_keys(parts.recorder),
+        )
+        renewal = Renewal(vault.engine, self.keys_of(parts), parts.settings.vault_backups_kept)
+        roots = Roots(self.room.parts.recorder, parts.recorder)
+
+        async def look_over(today: date) -> None:
+            """Once a day. While something is missing no key is ended: a backup may have to bring it back."""
+            await vault.ready()
+            missing = await check()
+            for each in missing:
+                await vault.guard.alarm(*each)
+            root, wrong = await roots.now()
+            if wrong:
+                await vault.guard.alarm(derived_id("vault-log"), wrong)
+            elif root.size:  # nothing has happened in a vault without events
+                await note_once(parts, root_id(today), root)
+            said = [told(missing)] if missing else []
+            parts.observer.halted(CHECK, "; ".join([*said, *([wrong] if wrong else [])]) or None)
+            if not missing and not wrong and (ended := await renewal()):
+                log.info("vault_keys_ended", count=ended)
+
+        async def check_nightly() -> None:
+            """At the start, and each day anew."""
+            checked: date | None = None
+            while True:
+                try:
+                    today = local_date(parts.clock.now())
+                    if today != checked:
+                        await look_over(today)
+                        checked = today
+                except (StoreUnavailable, *AWAY) as error:
+                    log.warning("vault_check_waits", error=type(error).__name__)
+                    await asyncio.sleep(SWEEP_SECONDS)
+                await asyncio.sleep(FORGET_SECONDS)
+
         if parts.settings.nats_url:
             parts.workers.append(door)
-        parts.workers += [sweep, forget]
+
+        async def painter() -> None:
+            await asyncio.to_thread(tell_of_sandbox, parts.observer.halted)
+
+        parts.workers += [sweep, forget, check_nightly, painter]
 
 
 def destroyed_keys(recorder: Recorder) -> Destroyed:
@@ -267,6 +339,39 @@ def destroyed_keys(recorder: Recorder) -> Destroyed:
         return {by_stream[stream] for stream in await recorder.existing(list(by_stream))}
 
     return destroyed
+
+
+def alarm_of(parts: Parts) -> Alarm:
+    """Internal supervision hears once of each thing that is missing (R27, B55)."""
+
+    async def alarm(complaint: UUID, id: str) -> None:
+        log.error("vault_incomplete", complaint=str(complaint), id=id)
+        alert = ALERT(code="E_RECORD_INCOMPLETE", actor=SYSTEM, object=str(complaint))
+        await note_once(parts, derived_id("vault-incomplete", str(complaint), id), alert, complaint)
+
+    return alarm
+
+
+async def note_once(parts: Parts, stream: UUID, event: Event, about: UUID | None = None) -> None:
+    """Records something that nobody has asked for, once under this id."""
+    if await parts.recorder.existing([stream]):
+        return
+    complaint = None if about is None else await parts.repository.get(Complaint, about)
+    province = next(organ.code for organ in parts.law.organs if organ.level is Level.PROVINCE)
+    now = parts.clock.now()
+    ctx = Context(
+        actor=Actor(SYSTEM, SYSTEM, complaint.organ if complaint else province),
+        now=now,
+        occurred_at=now,
+        law=parts.law,
+        command="CheckVault",
+        rule="B55",
+        correlation_id=complaint.correlation_id if complaint else stream,
+    )
+    record = AuditRecord(stream, SERVICE)
+    record.record(ctx, event)
+    with suppress(VersionConflict):  # another was faster
+        await parts.recorder.append(Append(events=record.collect_events()))
 
 
 def exists_in(parts: Parts) -> Callable[[UUID], Awaitable[bool]]:
@@ -291,7 +396,7 @@ def service() -> Service:
         facts=lambda parts: own.lookups(parts).facts(),
         beside=lambda parts: own.lookups(parts).beside(),
         screen=own.screen,
-        secret=lambda settings: FileKeys(settings.key("vault.key")).secret_for("ids"),
+        secret=lambda settings: secret_for("ids", settings.key("vault.key")),
         outgoing=own.outgoing,
         larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
         for_anyone="/v1/reports",

@@ -23,7 +23,8 @@ from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
 from services.intake.reporting.notice import NOTICE
-from services.intake.vault.letters import Letter, Letters, SlowHash
+from services.intake.vault.binding import INCOMPLETE, only
+from services.intake.vault.letters import Letters, SlowHash, Trail
 from shared.command import Command
 from shared.entropy import random_id
 from shared.gate import Request as GateRequest
@@ -151,12 +152,14 @@ class Reports:
             answer=answer(query_code=text, status=status),
         )
         ahead = in_header("Proof-Of-Work", "Optional: with it one stands before those who only try codes.")
-        public("ReportStatus", parameters=[ahead], body=Behind, answer=answer(status=status))
+        told = answer(status=status)
+        public("ReportStatus", parameters=[ahead], body=Behind, answer=told, codes=INCOMPLETE)
         public(
             "WriteToOrgan",
             parameters=[proof, key],
             body=Written,
             gives=[WriteToOrgan],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(status=status),
         )
@@ -165,6 +168,7 @@ class Reports:
             parameters=[proof, key],
             body=Biased,
             gives=[AskForRecusal],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(status=status),
         )
@@ -173,6 +177,7 @@ class Reports:
             parameters=[proof, key],
             body=Waived,
             gives=[WaiveMeeting],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(status=status),
         )
@@ -181,6 +186,7 @@ class Reports:
             parameters=[proof, key],
             body=Threatened,
             gives=[TellOfStaffMisconduct],
+            codes=INCOMPLETE,
             status=201,
             answer=answer(number=text),
         )
@@ -188,20 +194,27 @@ class Reports:
             "AskForProtection",
             parameters=[proof, key],
             body=Threatened,
-            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION", "E_SEALED_UPWARD"],
+            codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION", "E_SEALED_UPWARD", *INCOMPLETE],
             status=201,
             answer=answer(number=text),
         )
-        public("ReportMailbox", body=Behind, answer=answer(status=status, letters=array(letter)))
+        public(
+            "ReportMailbox",
+            body=Behind,
+            answer=answer(status=status, letters=array(letter)),
+            codes=INCOMPLETE,
+        )
         describe(
             app,
             "ReadLetters",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The complaint.", format="uuid")],
             answer=answer(letters=array(answer(id=text, direction=text, text=text))),
         )
         describe(
             app,
             "ReadRecusalLetters",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The complaint.", format="uuid")],
             answer=answer(letters=array(answer(id=text, text=text))),
         )
@@ -301,8 +314,8 @@ class Reports:
         """The letters to and fro behind a code, whichever organ wrote or received them."""
         trail = await self.opened((await self._body(Behind, request)).code, self._turn(request))
         parts = await self._parts_of(trail)
-        found = await self.letters.to_and_fro([c.id for c in trail], [c.id for c in parts])
-        told = [{"direction": x.direction, "text": x.text} for x in written(found, *trail, *parts)]
+        found = await self.letters.to_and_fro(_trail(trail), _trail(parts))
+        told = [{"direction": x.direction, "text": x.text} for x in found]
         return json_response({"status": coarse(trail[0]), "letters": told})
 
     async def read_letters(self, request: Request) -> Response:
@@ -318,9 +331,9 @@ class Reports:
         if complaint.state in complaint.sealed:
             refuse("E_SEALED_UPWARD", "A14")
         await self.parts.reads.note_reading(token, complaint, "letters", request)
-        found = await self.letters.of(complaint.id, "REPORT", "FROM_REPORTER", "TO_REPORTER")
-        shown = written(found, complaint)
-        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in shown]
+        named = only(complaint.in_vault.values(), "REPORT", "FROM_REPORTER", "TO_REPORTER")
+        found = await self.letters.of(complaint.id, named)
+        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
         return json_response({"letters": told})
 
     async def read_recusals(self, request: Request) -> Response:
@@ -336,8 +349,9 @@ class Reports:
         if not own:
             refuse("E_FORBIDDEN_ROLE", "A48")
         await self.parts.reads.note_reading(token, complaint, "recusal-letters", request)
-        found = await self.letters.of(complaint.id, "RECUSAL")
-        told = [{"id": str(x.id), "text": x.text} for x in found if str(x.id) in own]
+        named = [x for x in only(complaint.in_vault.values(), "RECUSAL") if x.id in own]
+        found = await self.letters.of(complaint.id, named)
+        told = [{"id": str(x.id), "text": x.text} for x in found]
         return json_response({"letters": told})
 
     async def opened(self, code: str, slow: SlowHash | None = None) -> list[Complaint]:
@@ -401,10 +415,8 @@ def _unguessable(request: Request) -> str | None:
     return key
 
 
-def written(letters: Sequence[Letter], *complaints: Complaint) -> list[Letter]:
-    """A letter lies in the vault before its command is decided: what was refused was not written to him."""
-    sent = {letter for complaint in complaints for letter in complaint.letters_sent}
-    return [x for x in letters if x.direction != "TO_REPORTER" or str(x.id) in sent]
+def _trail(complaints: Sequence[Complaint]) -> list[Trail]:
+    return [Trail(complaint.id, tuple(complaint.in_vault.values())) for complaint in complaints]
 
 
 def living(trail: list[Complaint]) -> Complaint:

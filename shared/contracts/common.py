@@ -123,6 +123,31 @@ class AssignmentEnded(Event):
     reason: L2[str]
 
 
+VaultKind = Literal[
+    "IDENTITY",
+    "REPORT",
+    "FROM_REPORTER",
+    "TO_REPORTER",
+    "RECUSAL",
+    "ACCOUNT",
+    "ORIGINAL",
+    "COPY",
+    "TRANSFER",
+    "PARCEL",
+]
+"""What the vault holds: who reported, letters by their direction, files and their copies without metadata,
+what the platform sent, and what was sealed upward."""
+
+
+class InVault(Value):
+    """A thing in the vault, named with a digest that it must have (B55). The digest is of the ciphertext,
+    whose key is fresh: it tells nothing of the content."""
+
+    kind: VaultKind
+    id: str
+    digest: str
+
+
 RecusalGround = Literal["ACCUSED_OR_RELATIVE", "INTEREST", "OTHER"]
 """规则 48. Any tie to the reporter is OTHER: a ground that named it would tell who he is."""
 RecusalAskedBy = Literal["REPORTER", "ACCUSED", "STAFF"]
@@ -140,6 +165,7 @@ class RecusalRequested(Event):
     asked_by: L1[RecusalAskedBy]
     letter: L1[str] = ""
     """The words of a reporter lie in the vault under this id."""
+    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class RecusalDecided(Event):

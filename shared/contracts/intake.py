@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from shared.contracts.common import Accused, Allegation, Finding, LevelName, common_events
+from shared.contracts.common import Accused, Allegation, Finding, InVault, LevelName, common_events
 from shared.contracts.verification import QuarterResult
 from shared.event import L1, L2, Event
 
@@ -89,6 +89,8 @@ class ComplaintReceived(IntakeEvent):
     """The sealed parcel of a lower organ in which it came (A14)."""
     designated: L1[bool] = False
     """This organ handles it because a superior said so, whoever would be competent (A9, A22, §5.4)."""
+    in_vault: L2[tuple[InVault, ...]] = ()
+    """Who reported, the letter, and what came along from the complaint that this one was born of (B55)."""
 
     @property
     def deadline_from(self) -> date:
@@ -132,6 +134,7 @@ class ComplaintSealedUpward(IntakeEvent):
     competent_level: L1[LevelName]
     sent_on: L1[date]
     parcel: L1[str]
+    in_vault: L2[tuple[InVault, ...]] = ()
     received_on: L1[date | None] = None
 
     @property
@@ -572,6 +575,7 @@ class MessageFromReporterReceived(IntakeEvent):
     """The reporter has written again behind his query code; the letter lies in the vault."""
 
     letter: L1[str]
+    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class AttachmentReceived(IntakeEvent):
@@ -580,12 +584,15 @@ class AttachmentReceived(IntakeEvent):
     attachment: L1[str]
     media_type: L1[MediaType]
     size: L1[int]
+    in_vault: L2[tuple[InVault, ...]] = ()
+    """The file as it came, and its copy without metadata where there is one."""
 
 
 class MessageToReporterSent(IntakeEvent):
     """The organ has written to the reporter; he reads it behind his query code."""
 
     letter: L1[str]
+    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 # --- integration ----------------------------------------------------------------------------------------
@@ -723,6 +730,7 @@ class RetaliationReported(IntakeEvent):
     subject_ref: L1[str]
     letter: L1[str]
     """The account of it in the vault."""
+    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class RetaliationSettled(IntakeEvent):
@@ -758,6 +766,7 @@ class StaffMisconductReported(IntakeEvent):
     complaint: L1[str] = ""
     letter: L1[str]
     """The account of it in the vault."""
+    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class StaffMisconductSettled(IntakeEvent):
@@ -861,3 +870,11 @@ class ScreenCleared(IntakeEvent):
     who: L1[str]
     role: L1[str]
     person: L1[str]
+
+
+class VaultRootRecorded(IntakeEvent):
+    """The tree over all events of the vault, as it was at night (B55): they are published to nobody, and with
+    this root they stand under audit's signature all the same."""
+
+    size: L2[int]
+    root: L2[str]

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import AccusedEntry, AllegationEntry
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited
 from shared.aggregate import Actor, Context
 from shared.event import Recorded
 from shared.service import load_law
@@ -36,7 +36,7 @@ def life() -> list[Recorded]:
             duty="registrar",
             command_id=uuid4(),
             trace_id="0123456789abcdef" * 2,
-            facts={"vault": ("", "UNCLAIMED", "")},
+            facts={"vault": Deposited()},
         )
 
     complaint.receive_complaint(

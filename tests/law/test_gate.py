@@ -16,7 +16,7 @@ import pytest
 from deploy.local.issuer import Mint
 from deploy.local.issuer import Settings as IssuerSettings
 from deploy.local.people import people
-from services.intake.vault.keys import FileKeys
+from services.intake.vault.keys import secret_for
 from shared.reaction import derived_id, keyed_id
 from tests.harness import (
     APPROVE,
@@ -457,7 +457,7 @@ def test_w9_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
     [entry] = world.entries("intake", id, "ComplaintReceived")
     plain = derived_id("command", who, hashlib.sha256(guessed.encode()).hexdigest())
     assert entry.meta["command_id"] != str(plain)
-    secret = FileKeys((world.stack.data.keys / "vault.key").read_bytes()).secret_for("ids")
+    secret = secret_for("ids", (world.stack.data.keys / "vault.key").read_bytes())
     assert entry.meta["command_id"] == str(keyed_id(secret, "command", who, guessed))
     assert keyed_id(secret, "command", who, guessed) != keyed_id(bytes(32), "command", who, guessed)
 

@@ -158,5 +158,6 @@ def test_a_store_with_records_of_both_suites_is_replayed_and_proved(
     assert verified(bundle, keys, tmp_path) == 0
     for member in ("content_sm3", "content_digest"):  # an altered word is noticed under either
         altered = json.loads(json.dumps(bundle))
-        reworded(next(entry for entry in altered["entries"] if member in entry))
+        shown = [entry for entry in altered["entries"] if "published" in entry]
+        reworded(next(entry for entry in shown if member in entry))
         assert verified(altered, keys, tmp_path) == 1

@@ -19,14 +19,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
 from deploy.local.process import free_port
+from services.intake.vault.keys import FileKeys, Periods
 from tests.servers import Database, migrated_database
 
 START_SECONDS = 180
+TABLES = "identities, letters, codes, parcels, transfers, blobs, blob_chunks, spent_keys, log_seen"
 POLICY = """
 path "transit/encrypt/zm-*" { capabilities = ["create", "update"] }
 path "transit/decrypt/zm-*" { capabilities = ["update"] }
+path "transit/keys/+" { capabilities = ["delete"] }
+path "transit/keys/+/config" {
+  capabilities = ["update"]
+  allowed_parameters = { "deletion_allowed" = [] }
+}
 """
-"""What the vault's token may do: wrap (the first wrapping makes the key) and unwrap, nothing else."""
+"""What the vault's token may do: wrap (the first wrapping makes the key), unwrap, and end a key."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,12 @@ class Bao:
             return client.request(
                 method, f"{self.url}/v1/{path}", headers={"x-vault-token": self.root}, json=body
             )
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Periods:
+    """The keys of months, in files."""
+    return Periods(FileKeys(secrets.token_bytes(32), tmp_path / "periods"), b"secret")
 
 
 @pytest.fixture(scope="package")
@@ -95,6 +108,6 @@ async def engines(database: Database) -> AsyncIterator[tuple[AsyncEngine, AsyncE
     mine, theirs = create_async_engine(database.service_url), create_async_engine(database.owner_url)
     yield mine, theirs
     async with theirs.begin() as connection:
-        await connection.execute(text("TRUNCATE identities, letters, codes, parcels, transfers"))
+        await connection.execute(text(f"TRUNCATE {TABLES}"))
     await mine.dispose()
     await theirs.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from services.intake.vault.keys import (
     FileKeys,
     KeysUnavailable,
     KeyWrapper,
+    Periods,
     TransitKeys,
     open_keys,
     organ_key,
@@ -24,10 +26,10 @@ KEY = secrets.token_bytes(32)
 
 
 @pytest.fixture(params=["file", pytest.param("transit", marks=pytest.mark.external)])
-async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyWrapper]:
+async def keys(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyWrapper]:
     """Both adapters."""
     if request.param == "file":
-        yield FileKeys(secrets.token_bytes(32))
+        yield FileKeys(secrets.token_bytes(32), tmp_path / "periods")
         return
     bao: Bao = request.getfixturevalue("bao")
     transit = TransitKeys(bao.url, bao.token_file)
@@ -59,6 +61,63 @@ async def test_what_was_altered_does_not_unwrap(keys: KeyWrapper) -> None:
             await keys.unwrap(IDENTITY, broken)
 
 
+async def test_s65_what_an_ended_key_wrapped_opens_never_again(keys: KeyWrapper) -> None:
+    """The others do. Ended twice it stays ended, and so does one that never was."""
+    ended, lives = "identity/2020-01-00000001", "identity/2020-01-00000002"
+    wrapped = {name: await keys.wrap(name, KEY) for name in (ended, lives)}
+    for _ in range(2):
+        await keys.end(ended)
+    await keys.end("identity/2020-02")
+    with pytest.raises(KeysUnavailable):
+        await keys.unwrap(ended, wrapped[ended])
+    assert await keys.unwrap(lives, wrapped[lives]) == KEY
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+async def test_s65_of_a_key_that_was_ended_in_a_file_nothing_is_left(tmp_path: Path) -> None:
+    """The secret that is kept opens nothing of it, and its name never comes to be again."""
+    secret, name = secrets.token_bytes(32), "identity/2020-01"
+    keys = FileKeys(secret, tmp_path)
+    wrapped = await keys.wrap(name, KEY)
+    (file,) = _files(tmp_path)
+    with file.open("rb") as held:
+        was = held.read()
+        await keys.end(name)
+        held.seek(0)
+        assert held.read() == bytes(32)  # the same blocks, overwritten
+    assert was not in [path.read_bytes() for path in _files(tmp_path)]
+    for attempt in (keys.wrap(name, KEY), FileKeys(secret, tmp_path).unwrap(name, wrapped)):
+        with pytest.raises(KeysUnavailable):
+            await attempt
+
+
+async def test_s65_a_month_has_a_key_and_a_day_after_it_takes_no_more(tmp_path: Path) -> None:
+    """What moves on gets a name of its own, so that no ended name is used again."""
+    now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    periods = Periods(FileKeys(secrets.token_bytes(32), tmp_path), b"secret", lambda: now)
+    (name, wrapped), (organs, _) = [await periods.wrap(of, KEY, "x") for of in (IDENTITY, organ_key("DI-99"))]
+    assert (name, organs) == ("identity/2026-11", "organ/DI-99-2026-11")
+    assert not periods.is_over(name)
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    assert not periods.is_over(name)
+    assert (await periods.wrap(IDENTITY, KEY, "x"))[0] == "identity/2026-12"
+    now = datetime(2026, 12, 2, 12, tzinfo=UTC)
+    assert [periods.is_over(x) for x in (name, organs, "identity/2026-12")] == [True, True, False]
+    first, second = periods.successor(name), periods.successor(periods.successor(name))
+    assert first != second
+    assert {x[:-8] for x in (first, second)} == {"identity/2026-11-"}
+    assert periods.is_over(first)
+    assert len(first) == len(second)
+    again = await periods.wrap_again(name, wrapped, first, "x")
+    await periods.end(name)
+    assert await periods.unwrap(first, again, "x") == KEY
+    assert await periods.unwrap(first, again, "y") is None
+    assert await periods.unwrap(second, again, "x") is None
+
+
 async def test_transit_rotates_without_touching_what_was_wrapped(bao: Bao) -> None:
     """The old version of the key still opens; the new one wraps."""
     keys = TransitKeys(bao.url, bao.token_file)
@@ -72,7 +131,7 @@ async def test_transit_rotates_without_touching_what_was_wrapped(bao: Bao) -> No
 
 
 async def test_the_key_itself_cannot_be_had_from_transit(bao: Bao) -> None:
-    """The vault's token wraps and unwraps; it cannot read, export or destroy the key."""
+    """The vault's token wraps, unwraps and ends; it can neither read a key nor export it."""
     keys = TransitKeys(bao.url, bao.token_file)
     await keys.wrap(IDENTITY, KEY)
     await keys.close()
@@ -80,7 +139,6 @@ async def test_the_key_itself_cannot_be_had_from_transit(bao: Bao) -> None:
     for method, path in (
         ("GET", "transit/keys/zm-identity"),
         ("GET", "transit/export/encryption-key/zm-identity"),
-        ("DELETE", "transit/keys/zm-identity"),
     ):
         assert mine.ask(method, path).status_code == 403
         assert not bao.ask("GET", "transit/export/encryption-key/zm-identity").is_success

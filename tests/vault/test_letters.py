@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.intake.vault.binding import only
 from services.intake.vault.blobs import Blobs, whole
-from services.intake.vault.keys import FileKeys
+from services.intake.vault.keys import Periods
 from services.intake.vault.letters import Letters, SlowHash
 from shared.refusal import Refusal
 
@@ -29,17 +29,12 @@ class Counting(SlowHash):
 
 
 @pytest.fixture
-def keys() -> FileKeys:
-    return FileKeys(secrets.token_bytes(32))
-
-
-@pytest.fixture
-def letters(engines: Engines, keys: FileKeys) -> Letters:
+def letters(engines: Engines, keys: Periods) -> Letters:
     return Letters(engines[0], keys, b"pepper")
 
 
 @pytest.fixture
-def blobs(engines: Engines, keys: FileKeys) -> Blobs:
+def blobs(engines: Engines, keys: Periods) -> Blobs:
     return Blobs(engines[0], keys)
 
 
@@ -69,20 +64,25 @@ async def test_what_goes_along_is_copied_once_under_keys_of_its_own(
     letters: Letters, blobs: Blobs, engines: Engines
 ) -> None:
     origin, born = uuid4(), uuid4()
-    await letters.put(origin, "REPORT", "虚述。")
-    await letters.put(origin, "TO_REPORTER", "收悉。")
-    await letters.put(origin, "RECUSAL", "请回避。")
+    named = [
+        await letters.put(origin, "REPORT", "虚述。"),
+        await letters.put(origin, "TO_REPORTER", "收悉。"),
+        await letters.put(origin, "RECUSAL", "请回避。"),
+    ]
     original = await blobs.put(origin, "text/plain", whole(b"page"))
-    await blobs.put(origin, "text/plain", whole(b"clean"), original=original.id)
-    for _ in range(2):
-        await letters.copy(origin, born)
-        await blobs.copy(origin, born)
-    assert [x.text for x in await letters.of(born, "REPORT", "TO_REPORTER", "RECUSAL")] == ["虚述。"]
-    files = {blob.original: blob for blob in await blobs.of(born)}
+    clean = await blobs.put(origin, "text/plain", whole(b"clean"), original=original.id)
+    named += [original.in_vault, clean.in_vault]
+    along = [
+        [*await letters.copy(origin, born, named), *await blobs.copy(origin, born, named)] for _ in range(2)
+    ]
+    assert along[0] == along[1]
+    assert not {thing.digest for thing in along[0]} & {thing.digest for thing in named}
+    assert [x.text for x in await letters.of(born, only(along[0], "REPORT", "TO_REPORTER"))] == ["虚述。"]
+    files = {blob.original: blob for blob in await blobs.of(born, along[0])}
     assert set(files) == {None, files[None].id}
-    assert await blobs.open(files[None].id) == b"page"
-    assert await blobs.open(files[files[None].id].id) == b"clean"
-    assert not {blob.id for blob in await blobs.of(origin)} & {blob.id for blob in files.values()}
+    assert await blobs.open(files[None]) == b"page"
+    assert await blobs.open(files[files[None].id]) == b"clean"
+    assert not {blob.id for blob in (original, clean)} & {blob.id for blob in files.values()}
     async with engines[1].connect() as connection:
         query = text("SELECT wrapped_key FROM blobs WHERE complaint IN (:a, :b)")
         wrapped = (await connection.execute(query, {"a": origin, "b": born})).scalars().all()
@@ -96,7 +96,8 @@ async def test_a_file_that_was_refused_is_erased_with_its_copy_and_nothing_else(
     kept, refused = [await blobs.put(complaint, "text/plain", whole(b"page")) for _ in range(2)]
     copy = await blobs.put(complaint, "text/plain", whole(b"clean"), original=refused.id)
     await blobs.erase(refused.id)
-    assert [blob.id for blob in await blobs.of(complaint)] == [kept.id]
+    assert await blobs.of(complaint, [kept.in_vault]) == [kept]
+    assert await blobs.count(complaint) == 1
     async with engines[1].connect() as connection:
         left = text("SELECT count(*) FROM blob_chunks WHERE blob IN (:a, :b)")
         found = await connection.execute(left, {"a": refused.id, "b": copy.id})

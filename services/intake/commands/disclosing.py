@@ -62,7 +62,8 @@ class DestroyIdentityKey(
     facts=("forgettable",),
 ):
     """Forgets a reporter for ever, by destroying the key of the complaint, once retention has ended. The
-    record of it comes first; the vault destroys what the record says. The custodian is that of the
+    record of it comes first; the vault destroys what the record says, and backups of it open nothing once the
+    key of the month has ended (docs/operating.md). The custodian is that of the
     complaint's organ, or of the county above it."""
 
     complaint: UUID

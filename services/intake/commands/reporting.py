@@ -60,7 +60,7 @@ class WaiveMeeting(Command, on=Complaint, rule="R46", anyone=True, organ=None):
     stage: Stage
 
 
-class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None):
+class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None, facts=("file",)):
     """Notes that a file came behind the query code; the file itself lies in the vault."""
 
     attachment: Reference

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from services.intake.domain.misconduct import StaffMisconductReport
 from services.intake.domain.overseen import Overseen
 from services.intake.domain.retaliation import RetaliationReport
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.letters import Letters
 from shared.command import Token
 from shared.refusal import refuse
@@ -48,6 +49,7 @@ class OversightRoutes:
             describe(
                 app,
                 f"Read{kind.kind}Account",
+                codes=INCOMPLETE,
                 parameters=[in_path("id", "The report.", format="uuid"), ASKED_FOR],
                 answer=answer(number={"type": "string"}, account={"type": ["string", "null"]}),
             )
@@ -92,8 +94,7 @@ class OversightRoutes:
                     refuse("E_NEED_TO_KNOW")  # an auditor reads no accounts (§5.1)
             purpose_of(request, required=True)
             await self.parts.reads.note_reading(token, report, "account", request)
-            found = await self.letters.of(report.letter_key, "ACCOUNT")
-            told = [letter.text for letter in found if str(letter.id) == report.letter]
+            told = [letter.text for letter in await self.letters.of(report.letter_key, report.in_vault)]
             return json_response({"number": report.number, "account": told[0] if told else None})
 
         return read_account

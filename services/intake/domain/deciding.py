@@ -97,10 +97,7 @@ class Deciding(Receiving):
         self._check_led_elsewhere(letter=False)
         self.record(ctx, ReporterAdvised(body=body))
         if (letter := ctx.facts["advice"]) is not None:
-            self.record(ctx, MessageToReporterSent(letter=str(letter)))
-
-    def on_message_to_reporter_sent(self, event: MessageToReporterSent, meta: Meta) -> None:
-        self.letters_sent.add(event.letter)
+            self.record(ctx, MessageToReporterSent(letter=letter.id, in_vault=(letter,)))
 
     def _check_led_elsewhere(self, *, letter: bool) -> None:
         if self.state != "NOT_ACCEPTED":

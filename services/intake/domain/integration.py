@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from services.intake.domain.reporting import Reporting
+from services.intake.domain.values import Deposited
 from shared.aggregate import Context, allowed_in
 from shared.contracts.common import DeadlineRecomputed
 from shared.contracts.intake import (
@@ -72,7 +73,7 @@ class Integration(Reporting):
             refuse("E_SCHEMA", "A8", field="target_organ", reason="no organ of this province")
         if not received_on <= transferred_on <= today:
             refuse("E_SCHEMA", "A8", field="transferred_on", reason="received, transferred, today")
-        reporter_ref, identity_status, blob_id = ctx.facts["transfer"]
+        deposited: Deposited = ctx.facts["transfer"]
         self.record(
             ctx,
             ComplaintReceived(
@@ -82,10 +83,11 @@ class Integration(Reporting):
                 received_on=today,
                 pages=1,
                 competent_level=organs.get(target_organ).level.name,
-                blob_id=blob_id,
+                blob_id=deposited.original,
                 platform_no=platform_no,
-                reporter_ref=reporter_ref,
-                identity_status=identity_status,
+                reporter_ref=deposited.reporter_ref,
+                identity_status=deposited.identity_status,
+                in_vault=deposited.in_vault,
             ),
         )
         self.record(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
 from shared.aggregate import Context, allowed_in
+from shared.contracts.common import InVault
 from shared.contracts.intake import MisconductFinding, StaffMisconductReported, StaffMisconductSettled
 from shared.event import Meta
 from shared.organs.tree import Level
@@ -39,6 +40,7 @@ class StaffMisconductReport(Overseen):
         if staff and staff == ctx.actor.person:
             refuse("E_SCHEMA", "A33", field="staff", reason="oneself")
         superior = superior_of(staff_organ, ctx.law)
+        letter: InVault = ctx.facts["account"]
         supervised = ctx.law.organs.get(staff_organ).level >= Level.COUNTY
         self.record(
             ctx,
@@ -48,7 +50,8 @@ class StaffMisconductReport(Overseen):
                 staff=staff,
                 addressee=staff_organ if staff and supervised and staff_organ != superior else "",
                 complaint=complaint,
-                letter=str(ctx.facts["account"]),
+                letter=letter.id,
+                in_vault=(letter,),
             ),
         )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.aggregate import Law
 from shared.case import Case
+from shared.contracts.common import InVault
 from shared.security.roles import ORGAN_HEAD, PETITION
 
 REPORTED, SETTLED = "REPORTED", "SETTLED"
@@ -35,7 +36,8 @@ class Overseen(Case):
         super().__init__(id)
         self.complaint = ""
         """The complaint that it came with; empty where there was none."""
-        self.letter = ""
+        self.in_vault: tuple[InVault, ...] = ()
+        """The account, as it lies in the vault."""
 
     @property
     def complaint_ids(self) -> tuple[str, ...]:
@@ -53,4 +55,4 @@ class Overseen(Case):
 
     def _take_in(self, event: Any) -> None:
         self.organ = event.organ
-        self.complaint, self.letter = event.complaint, event.letter
+        self.complaint, self.in_vault = event.complaint, event.in_vault

@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from services.intake.domain.deciding import Deciding
+from services.intake.domain.values import Deposited
 from shared.aggregate import Context, allowed_in
 from shared.contracts.intake import (
     AllegationsListed,
@@ -25,7 +26,6 @@ from shared.contracts.intake import (
     ComplaintTransferredDown,
     ComplaintTransferredLateral,
     ComplaintTransferredToHandler,
-    IdentityStatus,
     JurisdictionAssigned,
     JurisdictionDisputed,
     PeriodExtensionNoted,
@@ -187,7 +187,7 @@ class PassingOn(Deciding):
         ctx: Context,
         of: PassingOn,
         event: PassedOn,
-        reporter_ref: str,
+        along: Deposited,
         *,
         designated: bool = False,
         owed_to: PassingOn | None = None,
@@ -195,7 +195,6 @@ class PassingOn(Deciding):
         """The same complaint at the organ that goes on with it: with accused and allegations, without the
         number and the decisions of the organ from which it came. `owed_to`: the complaint above that still
         waits for its result."""
-        status: IdentityStatus = of.identity_status if reporter_ref else "UNCLAIMED"
         split = event if isinstance(event, ComplaintSplit) else None
         self.record(
             ctx,
@@ -206,12 +205,13 @@ class PassingOn(Deciding):
                 received_on=local_date(ctx.occurred_at),
                 pages=of.pages,
                 # His own words tell of the other parts too (A18).
-                blob_id="" if split else of.original,
+                blob_id=along.original,
                 joint=of.joint,
                 designated=designated,
                 competent_level=ctx.law.organs.get(event.to_organ).level.name,
-                reporter_ref=reporter_ref,
-                identity_status=status,
+                reporter_ref=along.reporter_ref,
+                identity_status=along.identity_status,
+                in_vault=along.in_vault,
                 urgent=of.urgent,
                 origin=str((owed_to or of).id),
                 origin_number=(owed_to or of).number,

@@ -7,10 +7,10 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, Reception
 from shared.aggregate import Context, allowed_in
 from shared.case import Case
-from shared.contracts.common import Accused, Allegation, LevelName
+from shared.contracts.common import Accused, Allegation, InVault, LevelName
 from shared.contracts.intake import (
     AllegationsListed,
     Category,
@@ -27,7 +27,7 @@ from shared.contracts.intake import (
     Source,
     TriageCorrected,
 )
-from shared.event import Meta
+from shared.event import Meta, Recorded
 from shared.law.working_days import local_date
 from shared.organs.tree import Competence, Level
 from shared.reaction import derived_id
@@ -90,8 +90,12 @@ class Receiving(Case):
         """The complaint that was born of it at the organ it went to."""
         self.parts: list[str] = []
         """The complaints that were born of parts of it (A18)."""
-        self.letters_sent: set[str] = set()
-        """What its reporter was really written."""
+        self.in_vault: dict[str, InVault] = {}
+        """What the vault must hold under this complaint, by id (B55)."""
+
+    def apply(self, recorded: Recorded) -> None:
+        super().apply(recorded)
+        self.in_vault |= {thing.id: thing for thing in getattr(recorded.event, "in_vault", ())}
 
     @property
     def is_away(self) -> bool:
@@ -138,7 +142,7 @@ class Receiving(Case):
         if source == "SUBORDINATE_ESCALATED" and platform_no:
             refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
         _check_reception(channel, reception)
-        reporter_ref, identity_status, original = ctx.facts["vault"]
+        deposited: Deposited = ctx.facts["vault"]
         self.record(
             ctx,
             ComplaintReceived(
@@ -149,11 +153,12 @@ class Receiving(Case):
                 pages=pages,
                 competent_level=competent_level,
                 competent_organ=competent_organ,
-                blob_id=original or blob_id,
+                blob_id=deposited.original or blob_id,
                 platform_no=platform_no,
                 acknowledged_notice_version=acknowledged_notice_version,
-                reporter_ref=reporter_ref,
-                identity_status=identity_status,
+                reporter_ref=deposited.reporter_ref,
+                identity_status=deposited.identity_status,
+                in_vault=deposited.in_vault,
                 urgent=urgent,
                 # That several report is told, and never how many (SEC-1).
                 joint=joint or bool(ctx.facts.get("joint")) or (reception is not None and reception.of_group),
@@ -353,7 +358,7 @@ class Receiving(Case):
         above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
         if not above or to == self.organ:
             refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")
-        self._seal(ctx, to, bypass_organ_head, organ_head, competent_level, str(ctx.facts["sealed"]))
+        self._seal(ctx, to, bypass_organ_head, organ_head, competent_level, ctx.facts["sealed"])
 
     @allowed_in("RECEIVED", "REGISTERED")
     def escalate_outside(
@@ -365,7 +370,7 @@ class Receiving(Case):
     ) -> None:
         """§5.4: what belongs above the province, and what is about its own head or staff, leaves the system.
         Here stays the envelope; there is no addressee whose key could open a parcel."""
-        self._seal(ctx, OUTSIDE, bypass_organ_head, organ_head, competent_level, "")
+        self._seal(ctx, OUTSIDE, bypass_organ_head, organ_head, competent_level, None)
 
     def _seal(
         self,
@@ -374,7 +379,7 @@ class Receiving(Case):
         bypass_organ_head: bool,
         organ_head: str | None,
         competent_level: LevelName | None,
-        parcel: str,
+        parcel: InVault | None,
     ) -> None:
         if bypass_organ_head == (organ_head is not None):
             refuse("E_SCHEMA", "A15" if bypass_organ_head else "A14", field="organ_head")
@@ -390,7 +395,8 @@ class Receiving(Case):
                 bypass_organ_head=bypass_organ_head,
                 competent_level=level,
                 sent_on=local_date(ctx.occurred_at),
-                parcel=parcel,
+                parcel=parcel.id if parcel else "",
+                in_vault=(parcel,) if parcel else (),
                 received_on=self.received_on,
             ),
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.intake.domain.answering import Answering
+from services.intake.domain.values import Deposited
 from shared.aggregate import Context
-from shared.contracts.common import LevelName, RecusalGround
+from shared.contracts.common import InVault, LevelName, RecusalGround
 from shared.contracts.intake import (
     AttachmentReceived,
     Channel,
@@ -42,7 +43,8 @@ class Reporting(Answering):
         organ = competence.organ
         # What is above the province is received there to be sent on, and registered by nobody (A14).
         level = Level.CENTRAL if competence.leaves_system else organ.level
-        reporter_ref, identity_status, _ = ctx.facts["vault"]
+        deposited: Deposited = ctx.facts["vault"]
+        letter: InVault = ctx.facts["letter"]
         self.record(
             ctx,
             ComplaintReceived(
@@ -52,33 +54,40 @@ class Reporting(Answering):
                 received_on=local_date(ctx.now),
                 pages=1,
                 competent_level=level.name,
-                blob_id=str(ctx.facts["letter"]),
+                blob_id=letter.id,
                 acknowledged_notice_version=acknowledged_notice_version,
-                reporter_ref=reporter_ref,
-                identity_status=identity_status,
+                reporter_ref=deposited.reporter_ref,
+                identity_status=deposited.identity_status,
+                in_vault=(*deposited.in_vault, letter),
             ),
         )
 
     def write_to_organ(self, ctx: Context) -> None:
         """The reporter adds something; what was sealed upward is answered by the organ above."""
         self._check_here(ctx)
-        self.record(ctx, MessageFromReporterReceived(letter=str(ctx.facts["letter"])))
+        letter: InVault = ctx.facts["letter"]
+        self.record(ctx, MessageFromReporterReceived(letter=letter.id, in_vault=(letter,)))
 
     def write_to_reporter(self, ctx: Context) -> None:
         self.check_not_sealed()
         if not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-7", channel=self.channel)
-        self.record(ctx, MessageToReporterSent(letter=str(ctx.facts["letter"])))
+        letter: InVault = ctx.facts["letter"]
+        self.record(ctx, MessageToReporterSent(letter=letter.id, in_vault=(letter,)))
 
     def ask_for_recusal(self, ctx: Context, role: str, ground: RecusalGround) -> None:
         """A33: the reporter asks himself, behind his code. His words are for those who decide, and not for
         the person whom they are about."""
         self._check_here(ctx)
-        self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=str(ctx.facts["letter"]))
+        self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=ctx.facts["letter"])
 
     def add_attachment(self, ctx: Context, attachment: str, media_type: MediaType, size: int) -> None:
         self._check_here(ctx)
-        self.record(ctx, AttachmentReceived(attachment=attachment, media_type=media_type, size=size))
+        files: tuple[InVault, ...] = ctx.facts["file"]
+        self.record(
+            ctx,
+            AttachmentReceived(attachment=attachment, media_type=media_type, size=size, in_vault=files),
+        )
 
     def _check_here(self, ctx: Context) -> None:
         """What comes for a complaint that was passed on in the meantime would lie where nobody looks: sent

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
 from shared.aggregate import Context, allowed_in
+from shared.contracts.common import InVault
 from shared.contracts.intake import RetaliationFinding, RetaliationReported, RetaliationSettled
 from shared.event import Meta
 from shared.refusal import refuse
@@ -20,7 +21,7 @@ class Retaliated:
     it is about nobody who is accused there."""
 
     complaint: Complaint
-    letter: UUID | None
+    letter: InVault | None
 
 
 class RetaliationReport(Overseen):
@@ -45,7 +46,8 @@ class RetaliationReport(Overseen):
                 organ=superior_of(found.complaint.organ, ctx.law),
                 complaint=str(complaint),
                 subject_ref=subject,
-                letter=str(found.letter),
+                letter=found.letter.id,
+                in_vault=(found.letter,),
             ),
         )
         self.take_over_recusals(ctx, sorted(found.complaint.recused), str(complaint))

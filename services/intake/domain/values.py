@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.command import FreeText, Reference, Screened
-from shared.contracts.common import Accused, AllegationKind, LevelName, Outcome, SubjectType
+from shared.contracts.common import Accused, AllegationKind, InVault, LevelName, Outcome, SubjectType
+from shared.contracts.intake import IdentityStatus
 from shared.event import Value
 from shared.law.identifiers import is_credit_code, is_resident_id
 from shared.text import IfSeen, Seen, Straight
@@ -140,6 +142,25 @@ class CoSigner(Value):
     name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
     phone: Phone = ""
     resident_id: ResidentId = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """What went into the vault before the event of a receipt is written: who reported, what came along, and
+    the name of what the petition platform sent."""
+
+    reporter: InVault | None = None
+    identity_status: IdentityStatus = "UNCLAIMED"
+    original: str = ""
+    things: tuple[InVault, ...] = ()
+
+    @property
+    def reporter_ref(self) -> str:
+        return "" if self.reporter is None else self.reporter.id
+
+    @property
+    def in_vault(self) -> tuple[InVault, ...]:
+        return self.things if self.reporter is None else (self.reporter, *self.things)
 
 
 class ReporterBlock(Value):

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import ReporterBlock
+from services.intake.domain.values import Deposited, ReporterBlock
 from services.intake.integration.envelopes import Envelopes, NotForUs
 from services.intake.integration.platforms import Misconfigured, Platforms
 from services.intake.integration.statuses import StatusBook
@@ -62,7 +62,7 @@ SIGNATURE = [
     in_header("webhook-timestamp", "When it was signed, in seconds."),
     in_header("webhook-signature", "`v1,` and the HMAC of id, timestamp and body."),
 ]
-Deposit = Callable[[Command, Aggregate, Context], Awaitable[tuple[str, str, str]]]
+Deposit = Callable[[Command, Aggregate, Context], Awaitable[Deposited]]
 
 
 def depositing(
@@ -71,10 +71,10 @@ def depositing(
     """What a transfer brings goes into the vault before the event is written that refers to it. Only the
     reporter block is opened, to be deposited as every other; the original stays as it came."""
 
-    async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, str, str]:
+    async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> Deposited:
         assert isinstance(command, ReceivePlatformTransfer)
         if await exists(aggregate.id):
-            return "", "UNCLAIMED", ""  # came before: the store answers as it did, or refuses other content
+            return Deposited()  # came before: the store answers as it did, or refuses other content
         _checked("content_blob", lambda: envelopes.check(command.content_blob))
         reporter = None
         if (blob := command.reporter_blob) is not None:
@@ -85,10 +85,10 @@ def depositing(
                 fields = within("reporter_blob", invalid)
                 reason = "not a reporter block"
                 refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
-        ref = await vault.deposit(aggregate.id, reporter) if reporter is not None else ""
-        name = await transfers.keep(aggregate.id, command.content_blob)
+        kept = await vault.deposit(aggregate.id, reporter) if reporter is not None else None
+        original = await transfers.keep(aggregate.id, command.content_blob)
         claimed = reporter is not None and reporter.claims_real_name
-        return ref, "CLAIMED" if claimed else "UNCLAIMED", name
+        return Deposited(kept, "CLAIMED" if claimed else "UNCLAIMED", original.id, (original,))
 
     return deposit
 
@@ -302,7 +302,8 @@ class PlatformRoutes:
         return Response(opened, media_type="application/octet-stream")
 
     async def _sealed(self, complaint: Complaint) -> str | None:
-        return await self.transfers.sealed(complaint.id, complaint.original) if complaint.original else None
+        named = complaint.in_vault.get(complaint.original)
+        return None if named is None else await self.transfers.sealed(complaint.id, named)
 
     async def _platform(self, request: Request) -> Token:
         token = await self.parts.face.token(request)

@@ -6,16 +6,18 @@ sending and handed to the adapter; it stands in no row, log, metric or error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from uuid import UUID, uuid4
 
 from services.intake.domain.complaint import Complaint
-from services.intake.vault.store import Vault
+from services.intake.vault.store import NOBODY, Vault
 from shared.aggregate import Actor, Context
+from shared.contracts.common import InVault
 from shared.effect import Effect
 from shared.gate import AuditRecord
 from shared.outgoing.adapters import NotDelivered
+from shared.refusal import Refusal
 from shared.security.roles import SYSTEM
 from shared.service import Parts
 from shared.store.types import Append
@@ -45,14 +47,13 @@ class ReporterMessages:
     async def prepare(self, effect: Effect) -> Effect:
         """The message with its contact. What carries it learns no id of ours: its key is a digest."""
         complaint = UUID(effect.payload["complaint"])
-        await self._note(complaint)
-        reporters = await self._vault.reporters([complaint])
-        contact = {
-            name: value
-            for r in reporters
-            for name, value in (("phone", r.phone), ("email", r.email), ("address", r.address))
-            if value
-        }
+        named = await self._note(complaint)
+        try:
+            reporter = await self._vault.reporter(complaint, named) or NOBODY
+        except Refusal as refusal:
+            raise NotDelivered(refusal.code) from None
+        ways = {"phone": reporter.phone, "email": reporter.email, "address": reporter.address}
+        contact = {name: value for name, value in ways.items() if value}
         if not contact:
             raise NotDelivered("NO_CONTACT", final=True)
         if (way := WAYS[effect.payload["means"]]) in contact:
@@ -62,8 +63,8 @@ class ReporterMessages:
         key = sha256(effect.key.encode()).hexdigest()
         return Effect(key, effect.kind, {"to": contact, "text": text})
 
-    async def _note(self, id: UUID) -> None:
-        """Durable before the vault is asked."""
+    async def _note(self, id: UUID) -> Iterable[InVault]:
+        """Durable before the vault is asked; returns what is asked for."""
         complaint = await self._parts.repository.get(Complaint, id)
         if complaint is None:
             raise NotDelivered("NO_COMPLAINT", final=True)
@@ -82,3 +83,4 @@ class ReporterMessages:
             ctx, "CaseRead", who=SYSTEM, role=SYSTEM, object=str(id), fields="contact", purpose=MESSAGE_KIND
         )
         await self._parts.recorder.append(Append(events=record.collect_events()))
+        return complaint.in_vault.values()

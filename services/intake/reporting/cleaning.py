@@ -7,14 +7,17 @@ made, staff are told so and see none.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
 from services.intake.reporting.plain import is_plain, text_of
+from services.intake.reporting.sandbox import SECCOMP
 
 log = structlog.get_logger("intake")
 
@@ -24,6 +27,7 @@ MAGIC = {
     b"%PDF-": "application/pdf",
 }
 PAINTER = Path(__file__).with_name("painting.py")
+SANDBOX = Path(__file__).with_name("sandbox.py")
 MOST_SECONDS = 120
 """A painter that is slower is stopped. It bounds its own work; this bounds also what it waits for others."""
 AT_ONCE = 2
@@ -40,6 +44,32 @@ def media_type(first: bytes) -> str | None:
     return "text/plain" if first and text_of(first, whole=False) is not None else None
 
 
+def _in_sandbox() -> list[str]:
+    # -I keeps out environment and folder: `code.py`, which stands beside it, would be taken for Python's.
+    return [sys.executable, "-I", str(SANDBOX)]
+
+
+def sandbox_lacks() -> list[str]:
+    """What this machine's kernel refuses to a painter's sandbox; without seccomp no painter runs."""
+    try:
+        told = subprocess.run(  # noqa: S603 - our own program
+            _in_sandbox(), stdout=subprocess.PIPE, env={}, timeout=MOST_SECONDS, check=True
+        )
+        lacking: list[str] = json.loads(told.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        log.warning("painter_failed", kind="sandbox", error=type(error).__name__)
+        return [SECCOMP]
+    return lacking
+
+
+def tell_of_sandbox(halted: Callable[[str, str | None], None]) -> None:
+    """Says, as the service starts, what its painters' sandbox lacks."""
+    lacking = sandbox_lacks()
+    if lacking:
+        log.warning("painter_sandbox_lacks", lacking=lacking)
+    halted("painter", "no seccomp here: no copy is made of any file" if SECCOMP in lacking else None)
+
+
 def cleaned(content: bytes, kind: str) -> bytes | None:
     """The same content without metadata; None where that cannot be done."""
     if kind == "text/plain":
@@ -50,10 +80,10 @@ def cleaned(content: bytes, kind: str) -> bytes | None:
 
 def _painted(content: bytes, kind: str) -> bytes | None:
     """What a painter makes of it: a program of its own, because a hostile file can crash the libraries that
-    read it, hang them, or make them take all memory. Then only that program dies, which knows no key and no
-    setting of this service. PDFium bears one thread in a process, and there it has no second."""
-    # -I keeps out environment and folder: `code.py`, which stands beside it, would be taken for Python's.
-    command = [sys.executable, "-I", str(PAINTER), kind]
+    read it, hang them, make them take all memory, or take them over. Then only that program is lost, which
+    knows no key and no setting of this service, and whose sandbox keeps it from everything else. PDFium bears
+    one thread in a process, and there it has no second."""
+    command = [*_in_sandbox(), str(PAINTER), kind]
     with _turn:
         try:
             painter = subprocess.run(  # noqa: S603 - our own program, and nothing of the file in its arguments

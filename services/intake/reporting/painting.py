@@ -1,8 +1,9 @@
 """Paints a file anew: the copy is what one sees of it, and nothing else (SEC-6).
 
-A program of its own: the file comes in, the copy goes out; where nothing goes out, there is none. A picture
-becomes its pixels, upright as its viewers show it. A PDF becomes pictures of its pages, because metadata can
-stand in every object of one: what is only left out where it is known stays where it is not.
+A program of its own, which runs in a sandbox (sandbox.py): the file comes in, the copy goes out; where
+nothing goes out, there is none. A picture becomes its pixels, upright as its viewers show it. A PDF becomes
+pictures of its pages, because metadata can stand in every object of one: what is only left out where it is
+known stays where it is not.
 """
 
 from __future__ import annotations
@@ -10,20 +11,15 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import resource
 import sys
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]
-from PIL import Image, ImageChops, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 from pypdfium2 import raw
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
-MOST_MEMORY = 768 * 1024**2
-"""Of address space. The greatest picture and its half take a third; PDF and JPEG unpack more than is seen."""
-MOST_WORK = 60
-"""Seconds of computing."""
 MOST_BYTES = 40_000_000
 """A copy may be twice as large as a file may be."""
 
@@ -238,22 +234,20 @@ class Album:
 # --- the program ---
 
 
-def _bound() -> None:
-    """What it may take. It writes no file, not even its memory when it dies."""
-    for limit, most in (
-        (resource.RLIMIT_AS, MOST_MEMORY),
-        (resource.RLIMIT_CPU, MOST_WORK),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (most, most))
+def prepare() -> None:
+    """Paints a little of each kind, so that the libraries have loaded what they load late: afterwards, in the
+    sandbox, they may be able to open nothing."""
     Image.MAX_IMAGE_PIXELS = None  # the bounds above are ours
+    picture, camera = Image.new("RGB", (8, 8)), Image.Exif()
+    camera[ExifTags.Base.Orientation] = 6
+    album = Album(1)
+    album.add(picture, _encoded(picture, "JPEG", QUALITIES[0]))
+    for kind, form in FORMATS.items():
+        out = io.BytesIO()
+        picture.save(out, form, exif=camera)
+        painted(out.getvalue(), kind)
+    painted(album.closed(), "application/pdf")
 
 
 def main() -> None:
-    _bound()
     sys.stdout.buffer.write(painted(sys.stdin.buffer.read(), sys.argv[1]) or b"")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,7 @@
 """The identity vault (身份信息库): the only store of reporter identity (L3).
 
-It has its own database, user and key.
-
-It deposits, answers the narrow screen (leak: true or false), and sweeps what has no complaint. Nothing
-here returns an identity to anybody in this release.
+It has its own database, user and keys. It deposits, answers the narrow screen (leak: true or false), gives
+named fields to whoever may read them, on record, sweeps what has no complaint, and proves what it holds.
 """
 
 import os

@@ -1,17 +1,19 @@
 """Attachments: the original sealed chunk by chunk under its own key, and beside it a copy without metadata.
 
 Chunks follow the STREAM construction: the nonce holds the chunk's number and whether it is the last, so
-none can be left out, moved or cut off. What was not uploaded to its end was never stored.
+none can be left out, moved or cut off. Each is sealed for its file: what it is, whose, of which original and
+of which type. What was not uploaded to its end was never stored.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +23,8 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Row,
+    Select,
     Table,
     Text,
     Uuid,
@@ -31,11 +35,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.vault.keys import IDENTITY, KeyWrapper
+from services.intake.vault.binding import Guard, digest, of_chunks, only, place
+from services.intake.vault.keys import IDENTITY, Periods
 from services.intake.vault.store import AWAY, at_once
+from shared.contracts.common import InVault
 from shared.reaction import derived_id
+from shared.refusal import refuse
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -47,10 +54,12 @@ blobs = Table(
     Column("original", Uuid),
     Column("media_type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("sha256", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("wrapped_by", Text, nullable=False, index=True),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+"""`body` is the digest of the sealed chunks."""
 chunks = Table(
     "blob_chunks",
     metadata,
@@ -72,6 +81,21 @@ class Blob:
     original: UUID | None
     media_type: str
     size: int
+    body: bytes
+
+    @property
+    def kind(self) -> Kind:
+        return "ORIGINAL" if self.original is None else "COPY"
+
+    @property
+    def place(self) -> bytes:
+        return place(self.kind, self.id, self.complaint, self.original, self.media_type)
+
+    @property
+    def in_vault(self) -> InVault:
+        """As an event names it."""
+        told = digest(self.place + b"\n%d" % self.size, self.body)
+        return InVault(kind=self.kind, id=str(self.id), digest=told)
 
 
 async def whole(content: bytes) -> AsyncIterator[bytes]:
@@ -88,9 +112,14 @@ class Blobs:
     """Files of a complaint in the vault."""
 
     def __init__(
-        self, engine: AsyncEngine, keys: KeyWrapper, ready: Callable[[], Awaitable[None]] = at_once
+        self,
+        engine: AsyncEngine,
+        keys: Periods,
+        ready: Callable[[], Awaitable[None]] = at_once,
+        guard: Guard | None = None,
     ) -> None:
         self._engine = engine
+        self._guard = guard or Guard()
         self._ready = ready
         """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
         self._keys = keys
@@ -104,49 +133,52 @@ class Blobs:
         id: UUID | None = None,
     ) -> Blob:
         """Seals a file as it comes. Whatever ends the stream early leaves nothing behind."""
-        id, key = id or uuid4(), AESGCM.generate_key(256)
-        wrapped = await self._keys.wrap(IDENTITY, key)
-        digest, size = hashlib.sha256(), 0
+        blob = Blob(id or uuid4(), complaint, original, media_type, 0, b"")
+        key, size, told = AESGCM.generate_key(256), 0, list[bytes]()
         try:
             async with self._engine.begin() as connection:
-                number, waiting = 0, b""
+
+                async def seal(plain: bytes, *, last: bool) -> None:
+                    number = len(told)
+                    sealed = AESGCM(key).encrypt(_nonce(number, last), plain, blob.place)
+                    told.append(hashlib.sha256(sealed).digest())
+                    row = insert(chunks).values(blob=blob.id, number=number, last=last, sealed=sealed)
+                    await connection.execute(row)
+
+                waiting = b""
                 async for part in parts:
-                    digest.update(part)
                     size += len(part)
                     waiting += part
                     while len(waiting) > CHUNK:
-                        await self._seal(connection, id, key, number, waiting[:CHUNK], last=False)
-                        number, waiting = number + 1, waiting[CHUNK:]
-                await self._seal(connection, id, key, number, waiting, last=True)
-                await connection.execute(
-                    insert(blobs).values(
-                        id=id,
-                        complaint=complaint,
-                        original=original,
-                        media_type=media_type,
-                        size=size,
-                        sha256=digest.digest(),
-                        wrapped_key=wrapped,
-                    )
-                )
+                        await seal(waiting[:CHUNK], last=False)
+                        waiting = waiting[CHUNK:]
+                await seal(waiting, last=True)
+                blob = replace(blob, size=size, body=of_chunks(told))
+                wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, blob.in_vault.digest)
+                row = asdict(blob) | {"wrapped_by": wrapped_by, "wrapped_key": wrapped_key}
+                await connection.execute(insert(blobs).values(row))
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        return Blob(id, complaint, original, media_type, size)
+        return blob
 
-    async def copy(self, origin: UUID, complaint: UUID) -> None:
+    async def copy(self, origin: UUID, complaint: UUID, named: Sequence[InVault]) -> list[InVault]:
         """The files of a complaint go along to the one born of it: under fresh keys. Copied again, the first
         copies stand, stored now (see `sweep`)."""
 
         def of_the_copy(id: UUID) -> UUID:
             return derived_id("blob", str(complaint), str(id))
 
-        there = {blob.id for blob in await self.of(complaint)}
-        if there:
-            await self._stored_now(complaint)
-        for blob in await self.of(origin):
-            if (id := of_the_copy(blob.id)) not in there:
+        files = await self.of(origin, named)
+        there = await self._stored_now([of_the_copy(blob.id) for blob in files])
+        copies = []
+        for blob in files:
+            id = of_the_copy(blob.id)
+            if (copy := there.get(id)) is None:
                 original = None if blob.original is None else of_the_copy(blob.original)
-                await self.put(complaint, blob.media_type, whole(await self.open(blob.id)), original, id)
+                content = whole(await self.open(blob))
+                copy = await self.put(complaint, blob.media_type, content, original, id)
+            copies.append(copy.in_vault)
+        return copies
 
     async def erase(self, id: UUID) -> None:
         """Forgets a file and its copy."""
@@ -159,46 +191,76 @@ class Blobs:
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
-    async def _stored_now(self, complaint: UUID) -> None:
-        query = update(blobs).where(blobs.c.complaint == complaint).values(stored_at=func.now())
+    async def _stored_now(self, ids: Sequence[UUID]) -> dict[UUID, Blob]:
+        query = update(blobs).where(blobs.c.id.in_(ids)).values(stored_at=func.now()).returning(blobs)
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(query)
+                return {row.id: blob_of(row) for row in (await connection.execute(query)).all()}
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
-    async def of(self, complaint: UUID) -> list[Blob]:
-        """The files of a complaint, originals and copies."""
-        await self._ready()
-        query = select(blobs).where(blobs.c.complaint == complaint).order_by(blobs.c.id)
+    async def count(self, complaint: UUID) -> int:
+        """How many files came for a complaint, named by an event or not."""
+        query = select(func.count()).where(blobs.c.complaint == complaint, blobs.c.original.is_(None))
         try:
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).all()
+                return int((await connection.execute(query)).scalar_one())
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        return [Blob(r.id, r.complaint, r.original, r.media_type, r.size) for r in rows]
 
-    async def open(self, id: UUID) -> bytes:
-        """A file's content. Raises InvalidTag when anything of it was altered, and ValueError when it is
-        not whole."""
+    async def stored(self, id: UUID) -> list[InVault]:
+        """A file that was stored just now and its copy, for the event that will name them."""
+        query = select(blobs).where(or_(blobs.c.id == id, blobs.c.original == id)).order_by(blobs.c.original)
+        return [blob_of(row).in_vault for row in await self._rows(query)]
+
+    async def of(self, complaint: UUID, named: Sequence[InVault]) -> list[Blob]:
+        """The files that events of a complaint name, originals and copies: each is there and the one it was,
+        or it refuses (E_RECORD_INCOMPLETE, B55). Of the content that is looked at when it is opened."""
         await self._ready()
+        files = only(named, "ORIGINAL", "COPY")
+        query = select(blobs).where(blobs.c.id.in_([UUID(thing.id) for thing in files]))
+        there = {str(row.id): blob_of(row) for row in await self._rows(query)}
+        found = []
+        for thing in files:
+            blob = there.get(thing.id)
+            if blob is not None and blob.in_vault == thing:
+                found.append(blob)
+            else:
+                await self._guard.misses(complaint, thing.id)
+        return found
+
+    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         try:
             async with self._engine.connect() as connection:
-                wrapped = (
-                    await connection.execute(select(blobs.c.wrapped_key).where(blobs.c.id == id))
-                ).scalar_one()
-                query = select(chunks).where(chunks.c.blob == id).order_by(chunks.c.number)
-                rows = (await connection.execute(query)).all()
+                rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+                return rows
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        sealer = AESGCM(await self._keys.unwrap(IDENTITY, wrapped))
-        if not rows or not rows[-1].last or [r.number for r in rows] != list(range(len(rows))):
-            raise ValueError("the file is not whole")
-        return b"".join(sealer.decrypt(_nonce(r.number, r.last), r.sealed, id.bytes) for r in rows)
 
-    @staticmethod
-    async def _seal(
-        connection: AsyncConnection, id: UUID, key: bytes, number: int, plain: bytes, *, last: bool
-    ) -> None:
-        sealed = AESGCM(key).encrypt(_nonce(number, last), plain, id.bytes)
-        await connection.execute(insert(chunks).values(blob=id, number=number, last=last, sealed=sealed))
+    async def open(self, blob: Blob) -> bytes:
+        """A file's content. Refuses when anything of it was altered or is missing (B55)."""
+        await self._ready()
+        content = await self._opened(blob)
+        if content is None:
+            await self._guard.misses(blob.complaint, str(blob.id))
+            refuse("E_NOT_FOUND")
+        return content
+
+    async def _opened(self, blob: Blob) -> bytes | None:
+        keys = await self._rows(select(blobs.c.wrapped_by, blobs.c.wrapped_key).where(blobs.c.id == blob.id))
+        rows = await self._rows(select(chunks).where(chunks.c.blob == blob.id).order_by(chunks.c.number))
+        if not keys or of_chunks(hashlib.sha256(row.sealed).digest() for row in rows) != blob.body:
+            return None
+        key = await self._keys.unwrap(keys[0].wrapped_by, keys[0].wrapped_key, blob.in_vault.digest)
+        if key is None:
+            return None
+        sealer = AESGCM(key)
+        try:
+            return b"".join(sealer.decrypt(_nonce(r.number, r.last), r.sealed, blob.place) for r in rows)
+        except InvalidTag:
+            return None
+
+
+def blob_of(row: Row[Any]) -> Blob:
+    """A stored file, as its row tells it."""
+    return Blob(row.id, row.complaint, row.original, row.media_type, row.size, row.body)

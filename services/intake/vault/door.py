@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.intake.vault.screen import VaultScreen
 from shared.bus.connection import settled
 from shared.bus.envelope import BadEnvelope, BusKey
+from shared.refusal import Refusal
 from shared.security.screen import SUBJECT, opened, sealed
 from shared.store.types import StoreUnavailable
 
@@ -44,7 +45,7 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
             question = Question.model_validate(asked)
             verdict = await screen.asked(question.person, question.complaint_refs, question.texts)
             reply: dict[str, Any] = verdict._asdict()
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, Refusal):
             reply = {"error": True}
         except StoreUnavailable as error:
             log.warning("screen_unavailable", error=type(error).__name__)

@@ -1,17 +1,24 @@
 """Key-encryption keys behind a port: what wraps the key of one complaint, of one parcel, of one file.
 
-A name chooses the key: `identity` for reporters, `organ/<code>` for what only that organ may open (A14).
-In development the keys are derived from one file; in production they never leave a key service, the
-Transit engine of HashiCorp Vault or OpenBao (ADR 0008).
+A name chooses the key: `identity` for reporters, `organ/<code>` for what only that organ may open (A14). Each
+month has a key of its own under that name, which is ended once nothing living lies under it (`Periods`, ADR
+0027). In development a key is a file; in production it never leaves a key service, the Transit engine of
+HashiCorp Vault or OpenBao (ADR 0008).
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
+import os
 import re
+import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -22,7 +29,13 @@ from shared.settings import Settings, UnsafeForProduction
 from shared.store.types import StoreUnavailable
 
 IDENTITY = "identity"
+APART = "apart"
+"""The key of what lies outside the database (messages as files, in development)."""
 KEY_NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
+PERIOD = re.compile(r"[/-](\d{4}-\d{2})(?:-[0-9a-f]{8})?$")
+ENDED = ".ended"
+KEY_BYTES = TAG_BYTES = 32
+A_DAY = timedelta(days=1)
 TRANSIT_SECONDS = 3.0
 
 
@@ -31,20 +44,26 @@ class KeysUnavailable(StoreUnavailable):
 
 
 class KeyWrapper(Protocol):
-    """Wraps and unwraps data keys under a named key-encryption key. Raises `KeysUnavailable`."""
+    """Wraps and unwraps data keys under a named key-encryption key, and ends that for ever: nothing that it
+    wrapped opens again. Raises `KeysUnavailable`."""
 
     async def wrap(self, name: str, key: bytes) -> bytes: ...
     async def unwrap(self, name: str, wrapped: bytes) -> bytes: ...
+    async def end(self, name: str) -> None: ...
 
 
 class FileKeys:
-    """All key-encryption keys derived from one secret file (RFC 5869), wrapping after RFC 3394."""
+    """Key-encryption keys of development: derived (RFC 5869) from one secret and from a random file for each
+    name, wrapping after RFC 3394. A name is ended by overwriting and removing its file; `.ended` stays in its
+    place, so that it never comes to be again. No file system promises that the old blocks are gone, nor does
+    this."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, folder: Path) -> None:
         self._secret = secret
+        self._folder = folder
 
     async def wrap(self, name: str, key: bytes) -> bytes:
-        return aes_key_wrap(self._key(name), key)
+        return aes_key_wrap(self._key(name, make=True), key)
 
     async def unwrap(self, name: str, wrapped: bytes) -> bytes:
         try:
@@ -52,12 +71,136 @@ class FileKeys:
         except InvalidUnwrap as error:
             raise KeysUnavailable(f"key {name} does not open this") from error
 
-    def secret_for(self, purpose: str) -> bytes:
-        """A secret of this service for something that wraps no key: the pepper of query codes."""
-        return self._key(f"secret/{purpose}")
+    async def end(self, name: str) -> None:
+        await asyncio.to_thread(self._end, name)
 
-    def _key(self, name: str) -> bytes:
-        return HKDF(SHA256(), 32, None, b"zhengming key-encryption " + name.encode()).derive(self._secret)
+    def _key(self, name: str, *, make: bool = False) -> bytes:
+        path = self._path(name)
+        try:
+            if make and not path.exists():
+                self._make(path)
+            own = path.read_bytes()
+        except OSError as error:
+            raise KeysUnavailable(f"there is no key {name}") from error
+        if len(own) != KEY_BYTES:
+            raise KeysUnavailable(f"there is no key {name}")
+        info = b"zhengming key-encryption " + name.encode()
+        return HKDF(SHA256(), KEY_BYTES, own, info).derive(self._secret)
+
+    def _make(self, path: Path) -> None:
+        """Whole or not at all, and once: who comes second finds the first one's."""
+        if path.with_suffix(ENDED).exists():
+            raise FileNotFoundError(path)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        _write(fresh, os.O_CREAT | os.O_EXCL, secrets.token_bytes(KEY_BYTES))
+        with suppress(FileExistsError):
+            path.hardlink_to(fresh)
+        fresh.unlink()
+        _sync(self._folder)
+
+    def _end(self, name: str) -> None:
+        path = self._path(name)
+        path.with_suffix(ENDED).touch(mode=0o600)
+        with suppress(FileNotFoundError):
+            _write(path, 0, bytes(KEY_BYTES))
+            path.unlink()
+        _sync(self._folder)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{_checked(name).replace('/', '+')}.key"
+
+
+def _write(path: Path, how: int, content: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | how, 0o600)
+    try:
+        os.write(file, content)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _sync(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _checked(name: str) -> str:
+    if not KEY_NAME.fullmatch(name):
+        raise ValueError(f"no name of a key: {name!r}")
+    return name
+
+
+def secret_for(purpose: str, secret: bytes) -> bytes:
+    """A secret of this service for something that wraps no key: the pepper of query codes."""
+    return HKDF(SHA256(), KEY_BYTES, None, b"zhengming key-encryption secret/" + purpose.encode()).derive(
+        secret
+    )
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Periods:
+    """The keys of months: `identity/2026-11`. What is wrapped now is wrapped by this month's; what moves from
+    a month that is over goes to a key of a new name, so no ended name is ever used again.
+
+    Behind a wrapped key stands a keyed digest, which binds it to the digest of what it opens: that a wrapped
+    key was exchanged is seen without the key service."""
+
+    def __init__(self, keys: KeyWrapper, secret: bytes, now: Callable[[], datetime] = _utc) -> None:
+        self._keys = keys
+        self._secret = secret
+        self.now = now
+
+    async def wrap(self, of: str, key: bytes, opens: str) -> tuple[str, bytes]:
+        """The name of the key that wrapped it, and the wrapped key. `opens`: the digest of what it is for."""
+        name = _in_month(of, self.now())
+        return name, self._bound(name, await self._keys.wrap(name, key), opens)
+
+    async def unwrap(self, name: str, wrapped: bytes, opens: str) -> bytes | None:
+        """The data key; None where it is not the wrapped key of what has this digest."""
+        if not self.fits(name, wrapped, opens):
+            return None
+        return await self._keys.unwrap(name, wrapped[:-TAG_BYTES])
+
+    def fits(self, name: str, wrapped: bytes, opens: str) -> bool:
+        """Whether it is the wrapped key of what has this digest."""
+        return hmac.compare_digest(self._bound(name, wrapped[:-TAG_BYTES], opens), wrapped)
+
+    async def wrap_again(self, name: str, wrapped: bytes, successor: str, opens: str) -> bytes:
+        """The same data key under another key."""
+        key = await self.unwrap(name, wrapped, opens)
+        if key is None:
+            raise KeysUnavailable(f"what is said to lie under {name} does not")
+        return self._bound(successor, await self._keys.wrap(successor, key), opens)
+
+    def _bound(self, name: str, wrapped: bytes, opens: str) -> bytes:
+        said = f"wrapped-key\n{name}\n{opens}\n".encode() + wrapped
+        return wrapped + hmac.digest(self._secret, said, "sha256")
+
+    async def end(self, name: str) -> None:
+        await self._keys.end(name)
+
+    def is_over(self, name: str) -> bool:
+        """Whether nothing is wrapped under this name any more. A day is left for who began in that month."""
+        found = PERIOD.search(name)
+        return found is not None and found[1] < f"{self.now() - A_DAY:%Y-%m}"
+
+    @staticmethod
+    def successor(name: str) -> str:
+        """The name of the key that the living of this one move to."""
+        found = PERIOD.search(name)
+        assert found is not None
+        return f"{name[: found.end(1)]}-{secrets.token_hex(4)}"
+
+
+def _in_month(of: str, now: datetime) -> str:
+    return f"{of}{'-' if '/' in of else '/'}{now:%Y-%m}"
 
 
 class TransitKeys:
@@ -90,25 +233,35 @@ class TransitKeys:
             raise KeysUnavailable(f"key {name} did not wrap this") from error
         return b64decode(await self._ask("decrypt", name, body, "plaintext"))
 
+    async def end(self, name: str) -> None:
+        """Deletes the key in the engine. One that is not there was ended before."""
+        key = f"{self._path}/keys/{self.key_name(name)}"
+        await self._request("POST", f"{key}/config", {"deletion_allowed": True})
+        gone = await self._request("DELETE", key)
+        if not gone.is_success and "not found" not in gone.text:
+            raise KeysUnavailable(f"the key service answers {gone.status_code} to delete")
+
     async def close(self) -> None:
         await self._client.aclose()
 
     def key_name(self, name: str) -> str:
-        """`organ/DI-99` is the Transit key `zm-organ-DI-99`: a path for a policy to rest on."""
-        if not KEY_NAME.fullmatch(name):
-            raise ValueError(f"no name of a key: {name!r}")
-        return self._prefix + name.replace("/", "-")
+        """`organ/DI-99-2026-11` is `zm-organ-DI-99-2026-11` there: a path for a policy to rest on."""
+        return self._prefix + _checked(name).replace("/", "-")
 
     async def _ask(self, what: str, name: str, body: dict[str, str], wanted: str) -> str:
+        answer = await self._request("POST", f"{self._path}/{what}/{self.key_name(name)}", body)
+        if answer.status_code != httpx.codes.OK:
+            raise KeysUnavailable(f"the key service answers {answer.status_code} to {what}")
+        try:
+            return str(answer.json()["data"][wanted])
+        except (KeyError, TypeError, ValueError) as error:
+            raise KeysUnavailable(f"the key service is away: {type(error).__name__}") from None
+
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
             token = (await asyncio.to_thread(self._token_file.read_text)).strip()
-            answer = await self._client.post(
-                f"{self._path}/{what}/{self.key_name(name)}", json=body, headers={"x-vault-token": token}
-            )
-            if answer.status_code != httpx.codes.OK:
-                raise KeysUnavailable(f"the key service answers {answer.status_code} to {what}")
-            return str(answer.json()["data"][wanted])
-        except (httpx.HTTPError, OSError, KeyError, TypeError, ValueError) as error:
+            return await self._client.request(method, path, json=body, headers={"x-vault-token": token})
+        except (httpx.HTTPError, OSError, ValueError) as error:
             # Never the error's own words: they may quote what was sent.
             raise KeysUnavailable(f"the key service is away: {type(error).__name__}") from None
 
@@ -124,7 +277,7 @@ def open_keys(settings: Settings) -> KeyWrapper:
         )
     if settings.production:
         raise UnsafeForProduction("ZM_TRANSIT_URL: in production the vault's keys lie in a key service")
-    return FileKeys(settings.key("vault.key"))
+    return FileKeys(settings.key("vault.key"), settings.keys_dir / "vault-periods")
 
 
 def organ_key(organ: str) -> str:

@@ -10,9 +10,10 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
     Column,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Row,
     Table,
     Text,
     Uuid,
@@ -29,8 +31,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.vault.keys import IDENTITY, KeyWrapper
-from services.intake.vault.store import AWAY, at_once, never
+from services.intake.vault.binding import Guard, digest, only, place
+from services.intake.vault.keys import IDENTITY, Periods
+from services.intake.vault.store import AWAY, at_once
+from shared.contracts.common import InVault
 from shared.reaction import derived_id
 from shared.refusal import refuse
 from shared.store.types import StoreUnavailable
@@ -42,6 +46,7 @@ letters = Table(
     Column("id", Uuid, primary_key=True),
     Column("complaint", Uuid, nullable=False),
     Column("direction", Text, nullable=False),
+    Column("wrapped_by", Text, nullable=False, index=True),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -54,10 +59,14 @@ codes = Table(
     Column("complaint", Uuid, nullable=False, unique=True),
     Column("salt", LargeBinary, nullable=False),
     Column("slow_hash", LargeBinary, nullable=False),
+    Column("bound", LargeBinary, nullable=False),
 )
+"""`bound` is a keyed digest of the rest: without the key no code can be given to another complaint."""
 Direction = Literal["REPORT", "FROM_REPORTER", "TO_REPORTER", "RECUSAL", "ACCOUNT"]
 """Words about a recusal, and accounts of retaliation or misconduct, are for those who decide on them, and
 stand in no mailbox."""
+CODE = "query-code"
+"""What an alarm calls a code that was exchanged; it has no id."""
 PAD = 1024
 """A sealed letter's length tells no more than its number of kilobytes."""
 SCRYPT = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}
@@ -72,6 +81,13 @@ class Letter:
     direction: Direction
     text: str
     written_at: datetime
+
+
+class Trail(NamedTuple):
+    """A complaint, and what its events name."""
+
+    complaint: UUID
+    named: Sequence[InVault]
 
 
 def _of_the_copy(complaint: UUID, letter: Letter) -> UUID:
@@ -105,75 +121,97 @@ class Letters:
     def __init__(
         self,
         engine: AsyncEngine,
-        keys: KeyWrapper,
+        keys: Periods,
         pepper: bytes,
         ready: Callable[[], Awaitable[None]] = at_once,
-        forgotten: Callable[[UUID], Awaitable[bool]] = never,
+        guard: Guard | None = None,
     ) -> None:
         self._engine = engine
-        self._forgotten = forgotten
-        """Whether the key of a complaint was destroyed."""
+        self._guard = guard or Guard()
         self._ready = ready
         """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
         self._keys = keys
         self._pepper = pepper
 
-    async def put(self, complaint: UUID, direction: Direction, words: str, id: UUID | None = None) -> UUID:
+    async def put(self, complaint: UUID, direction: Direction, words: str, id: UUID | None = None) -> InVault:
         """Seals a letter. Put again under the same id, the first one stands, written now (see `sweep`)."""
         id = id or uuid4()
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
         body = words.encode()
         body += b"\0" * (-len(body) % PAD)
+        bound = place(direction, id, complaint)
+        sealed = nonce + AESGCM(key).encrypt(nonce, body, bound)
+        told = digest(bound, hashlib.sha256(sealed).digest())
+        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, told)
         row = {
             "id": id,
             "complaint": complaint,
             "direction": direction,
-            "wrapped_key": await self._keys.wrap(IDENTITY, key),
-            "sealed": nonce + AESGCM(key).encrypt(nonce, body, id.bytes + complaint.bytes),
+            "wrapped_by": wrapped_by,
+            "wrapped_key": wrapped_key,
+            "sealed": sealed,
         }
         keep_first = (
             insert(letters)
             .values(row)
             .on_conflict_do_update(index_elements=["id"], set_={"written_at": func.now()})
         )
-        await self._write(keep_first)
-        return id
+        try:
+            async with self._engine.begin() as connection:
+                return named_letter((await connection.execute(keep_first.returning(letters))).one())
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
 
-    async def copy(self, origin: UUID, complaint: UUID) -> None:
-        """What a reporter wrote goes along to the complaint born of his: under fresh keys. Copied again,
+    async def copy(self, origin: UUID, complaint: UUID, named: Sequence[InVault]) -> list[InVault]:
+        """What a reporter wrote goes along to the complaint born of theirs: under fresh keys. Copied again,
         the first copies stand."""
-        for letter in await self.of(origin, "REPORT", "FROM_REPORTER"):
+        return [
             await self.put(complaint, letter.direction, letter.text, _of_the_copy(complaint, letter))
+            for letter in await self.of(origin, only(named, "REPORT", "FROM_REPORTER"))
+        ]
 
-    async def of(self, complaint: UUID, *directions: Direction) -> list[Letter]:
-        """The letters of a complaint, oldest first."""
+    async def of(self, complaint: UUID, named: Sequence[InVault]) -> list[Letter]:
+        """The letters that events of a complaint name, oldest first: each is there and the one it was, or it
+        refuses (E_RECORD_INCOMPLETE, B55). What no event names was refused, and written to nobody."""
         await self._ready()
-        query = (
-            select(letters)
-            .where(letters.c.complaint == complaint, letters.c.direction.in_(directions))
-            .order_by(letters.c.written_at, letters.c.id)
-        )
+        query = select(letters).where(letters.c.id.in_([UUID(thing.id) for thing in named]))
         try:
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).all()
+                rows = {str(row.id): row for row in (await connection.execute(query)).all()}
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
         opened = []
-        for row in rows:
-            key = await self._keys.unwrap(IDENTITY, row.wrapped_key)
-            bound = row.id.bytes + row.complaint.bytes
-            words = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).rstrip(b"\0").decode()
-            opened.append(Letter(row.id, row.direction, words, row.written_at))
-        return opened
+        for thing in named:
+            row = rows.get(thing.id)
+            if row is not None and named_letter(row) == thing and (letter := await self._opened(row)):
+                opened.append(letter)
+            else:
+                await self._guard.misses(complaint, thing.id)
+        return sorted(opened, key=lambda letter: (letter.written_at, letter.id))
 
-    async def to_and_fro(self, trail: Sequence[UUID], parts: Sequence[UUID] = ()) -> list[Letter]:
-        """What was written between a reporter and the organs that his complaint went through, oldest first,
+    async def _opened(self, row: Row[Any]) -> Letter | None:
+        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_letter(row).digest)
+        bound = place(row.direction, row.id, row.complaint)
+        if key is None:
+            return None
+        try:
+            words = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound).rstrip(b"\0").decode()
+        except InvalidTag:
+            return None
+        return Letter(row.id, row.direction, words, row.written_at)
+
+    async def to_and_fro(self, trail: Sequence[Trail], parts: Sequence[Trail] = ()) -> list[Letter]:
+        """What was written between a reporter and the organs that their complaint went through, oldest first,
         and what the organs wrote that have a part of it; what went along with it stands there once."""
-        found = [letter for part in parts for letter in await self.of(part, "TO_REPORTER")]
+        found = [
+            letter
+            for part in parts
+            for letter in await self.of(part.complaint, only(part.named, "TO_REPORTER"))
+        ]
         before: list[Letter] = []
-        for complaint in trail:
+        for complaint, named in trail:
             came_along = {_of_the_copy(complaint, letter) for letter in before}
-            before = await self.of(complaint, "FROM_REPORTER", "TO_REPORTER")
+            before = await self.of(complaint, only(named, "FROM_REPORTER", "TO_REPORTER"))
             found += [letter for letter in before if letter.id not in came_along]
         return sorted(found, key=lambda letter: (letter.written_at, letter.id))
 
@@ -186,16 +224,22 @@ class Letters:
     async def keep_code(self, complaint: UUID, halves: tuple[str, str], slow: SlowHash) -> None:
         """Stores a code as a slow hash of its second half. Kept again for a complaint, the first stands; for
         one that was forgotten nothing is kept."""
-        if await self._forgotten(complaint):
+        if await self._guard.forgotten(complaint):
             return
-        salt = os.urandom(16)
+        salt, selector = os.urandom(16), self.selector(halves[0])
+        slow_hash = await slow(halves[1], salt + complaint.bytes)
         row = {
-            "selector": self.selector(halves[0]),
+            "selector": selector,
             "complaint": complaint,
             "salt": salt,
-            "slow_hash": await slow(halves[1], salt),
+            "slow_hash": slow_hash,
+            "bound": self._bound(selector, complaint, salt, slow_hash),
         }
-        await self._write(insert(codes).values(row).on_conflict_do_nothing())
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(codes).values(row).on_conflict_do_nothing())
+        except AWAY as error:
+            raise StoreUnavailable("the identity vault is away") from error
 
     async def complaint_of(self, halves: tuple[str, str], slow: SlowHash) -> UUID | None:
         """The complaint that a code opens. One slow hash is spent whether there is such a code or not."""
@@ -206,13 +250,30 @@ class Letters:
                 row = (await connection.execute(query)).one_or_none()
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
-        salt, expected = (row.salt, row.slow_hash) if row else (bytes(16), bytes(32))
-        found = hmac.compare_digest(await slow(halves[1], salt), expected)
-        return row.complaint if row is not None and found else None
+        id, salt, expected = (
+            (row.complaint, row.salt, row.slow_hash) if row else (UUID(int=0), bytes(16), b"")
+        )
+        found = hmac.compare_digest(await slow(halves[1], salt + id.bytes), expected)
+        if row is not None and not self.is_bound(row):
+            await self._guard.misses(row.complaint, CODE)
+            return None
+        return id if row is not None and found else None
 
-    async def _write(self, statement: object) -> None:
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(statement)  # type: ignore[call-overload]
-        except AWAY as error:
-            raise StoreUnavailable("the identity vault is away") from error
+    def is_bound(self, row: Row[Any]) -> bool:
+        """Whether a stored code is the one that was kept for its complaint."""
+        bound = self._bound(row.selector, row.complaint, row.salt, row.slow_hash)
+        return hmac.compare_digest(bound, row.bound)
+
+    def _bound(self, selector: bytes, complaint: UUID, salt: bytes, slow_hash: bytes) -> bytes:
+        parts = (b"query-code-row", selector, complaint.bytes, salt, slow_hash)
+        return hmac.digest(
+            self._pepper, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256"
+        )
+
+
+def named_letter(row: Row[Any]) -> InVault:
+    """A stored letter as an event names it."""
+    sealed = hashlib.sha256(row.sealed).digest()
+    told = digest(place(row.direction, row.id, row.complaint), sealed)
+    # Whatever somebody has written there by hand is another, and no defect.
+    return InVault.model_construct(kind=row.direction, id=str(row.id), digest=told)

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.disclosing import FINAL, IdentityDisclosure, custodian_organ, is_over, years_after
 from services.intake.domain.values import ReporterBlock
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.store import Vault
 from shared.aggregate import Actor, Context
 from shared.command import Token
@@ -87,16 +88,20 @@ class VaultRoutes:
         )
         told = {"type": "object", "properties": of["properties"], "$defs": of.get("$defs", {})}
         same = in_query("as", "The other complaint.", required=True, format="uuid")
-        describe(app, "ReadReporter", parameters=[complaint, fields, ASKED_FOR], answer=told)
+        describe(
+            app, "ReadReporter", parameters=[complaint, fields, ASKED_FOR], answer=told, codes=INCOMPLETE
+        )
         describe(
             app,
             "SameReporter",
+            codes=INCOMPLETE,
             parameters=[complaint, same, ASKED_FOR],
             answer=answer(same={"enum": ["YES", "NO", "UNKNOWN"]}),
         )
         describe(
             app,
             "ReadDisclosedIdentity",
+            codes=INCOMPLETE,
             parameters=[in_path("id", "The approved request.", format="uuid")],
             answer=told,
         )
@@ -127,8 +132,7 @@ class VaultRoutes:
         wanted = _fields(request, frozenset(FIELDS))
         purpose = purpose_of(request, required=True)
         await self._note(token, complaint, ",".join(wanted), purpose)
-        # What the complaint does not name is nobody's who reported it, whatever lies under its id.
-        return _told(await self.vault.reporter(complaint.id) if complaint.reporter_ref else None, wanted)
+        return _told(await self._reporter(complaint), wanted)
 
     async def disclosed(self, request: Request) -> Response:
         """Exactly the fields of an approved disclosure, for its requester or the custodian, until its last
@@ -151,7 +155,7 @@ class VaultRoutes:
             await self._deny(token, "E_APPROVAL_REQUIRED", "SEC-5", target, disclosure.correlation_id)
         wanted = disclosure.fields
         await self._note(token, complaint, ",".join(wanted), "approved-disclosure", str(disclosure.id))
-        return _told(await self.vault.reporter(complaint.id), wanted)
+        return _told(await self._reporter(complaint), wanted)
 
     async def same_reporter(self, request: Request) -> Response:
         """Whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`). For a
@@ -161,7 +165,7 @@ class VaultRoutes:
         other = await self._served(token, object_id(request.query_params.get("as", "")))
         purpose = purpose_of(request, required=True)
         await self._note(token, complaint, f"SAME_REPORTER:{other.id}", purpose)
-        first, second = await self.vault.reporter(complaint.id), await self.vault.reporter(other.id)
+        first, second = await self._reporter(complaint), await self._reporter(other)
         return json_response({"same": same(first, second)})
 
     async def retention(self, request: Request) -> Response:
@@ -206,6 +210,10 @@ class VaultRoutes:
         yet, so every attempt is refused, on record."""
         token = await self.parts.face.token(request)
         await self._deny(token, "E_TRACE_NO_ORDER", "SEC-8", object_id(request.path_params["id"]))
+
+    async def _reporter(self, complaint: Complaint) -> ReporterBlock | None:
+        """Only who the complaint names: nobody else reported it, whatever lies under its id."""
+        return await self.vault.reporter(complaint.id, complaint.in_vault.values())
 
     async def _asker(self, request: Request, allowed: set[str]) -> tuple[Token, UUID]:
         """Who asks, in a role that has business with the vault; for others asking is an attempt to trace."""

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.intake.domain.complaint import Complaint
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.case import VaultCase
 from services.intake.vault.protection.commands import PROTECTION, AskForProtection, RequestProtection
 from services.intake.vault.protection.request import ProtectionRequest
@@ -184,7 +185,7 @@ class VaultRoom:
         said = answer(version={"type": "integer"}, type=text, contents={"type": ["object", "null"]})
         for name in ("ReadProtectionContents", "ReadRewardContents"):
             contents = answer(id=text, number=text, items=array(said))
-            describe(app, name, parameters=[id, ASKED_FOR], answer=contents)
+            describe(app, name, parameters=[id, ASKED_FOR], answer=contents, codes=INCOMPLETE)
         describe(
             app,
             "ReadPaymentOrder",

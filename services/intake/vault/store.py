@@ -1,4 +1,4 @@
-"""Identities at rest: a key per complaint, wrapped by the vault's own key."""
+"""Identities at rest: a key per complaint, wrapped by the vault's key of the month."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid4
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Uuid, delete, func, select
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Row, Table, Text, Uuid, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake.domain.values import ReporterBlock
-from services.intake.vault.keys import IDENTITY, KeyWrapper
+from services.intake.vault.binding import Alarm, Guard, digest, in_the_log, only, place
+from services.intake.vault.keys import APART, IDENTITY, Periods
+from shared.contracts.common import InVault
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -26,12 +31,16 @@ identities = Table(
     metadata,
     Column("complaint", Uuid, primary_key=True),
     Column("reporter_ref", Uuid, nullable=False, unique=True),
+    Column("wrapped_by", Text, nullable=False, index=True),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("deposited_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+STANDS = (identities.c.reporter_ref, identities.c.complaint, identities.c.sealed)
 AWAY = (DBAPIError, PoolTimeout, OSError)
 SETTLE_PAGE = 5000
+KEY = "key"
+"""What an alarm calls the key of a complaint that holds the contents of its cases."""
 NOBODY = ReporterBlock()
 """What lies with the key of a complaint whose reporter is unknown."""
 Destroyed = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
@@ -47,28 +56,26 @@ async def nothing(complaints: Sequence[UUID]) -> set[UUID]:
     return set()
 
 
-async def never(complaint: UUID) -> bool:
-    """The same, asked about one."""
-    return False
-
-
 async def at_once() -> None:
     """Of something beside the vault that needs not wait for it."""
 
 
 class Vault:
-    """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5)."""
+    """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5). Here the
+    wrapped key is deleted; the one that wraps it ends in its time (`renewal`)."""
 
     def __init__(
         self,
         engine: AsyncEngine,
-        keys: KeyWrapper,
+        keys: Periods,
         destroyed: Destroyed = nothing,
         further: Sequence[Column[UUID]] = (),
+        alarm: Alarm = in_the_log,
     ) -> None:
         self.engine = self._engine = engine
         self._keys = keys
         self._destroyed = destroyed
+        self.guard = Guard(self.forgotten, alarm)
         self._columns: tuple[Column[UUID], ...] = (identities.c.complaint, *further)
         """Where a complaint's secrets lie: `further` names columns of other tables with keys of their own."""
         self._settled = False
@@ -93,7 +100,8 @@ class Vault:
         return erased
 
     async def destroy(self, complaint: UUID) -> None:
-        """Destroys every key of a complaint. What was sealed under them is noise from now on."""
+        """Deletes every wrapped key of a complaint: nothing here opens any more. A backup opens until the
+        keys of its months have ended."""
         await self._erase([complaint])
 
     async def _erase(self, complaints: Iterable[UUID]) -> int:
@@ -127,17 +135,21 @@ class Vault:
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
-    async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> str:
+    async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> InVault:
         """Keeps an identity before the event that refers to it is written. The reference is random
         per complaint (SEC-3); deposited again for the same complaint, the first one stands and is as young
         as ever, so that it is not swept from under the event that comes now."""
-        key, nonce = AESGCM.generate_key(256), os.urandom(12)
+        key, nonce, ref = AESGCM.generate_key(256), os.urandom(12), uuid4()
         body = reporter.model_dump_json().encode()
+        sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), _place(ref, complaint))
+        told = digest(_place(ref, complaint), sha256(sealed).digest())
+        wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, told)
         row = {
             "complaint": complaint,
-            "reporter_ref": uuid4(),
-            "wrapped_key": await self._keys.wrap(IDENTITY, key),
-            "sealed": nonce + AESGCM(key).encrypt(nonce, _padded(body), complaint.bytes),
+            "reporter_ref": ref,
+            "wrapped_by": wrapped_by,
+            "wrapped_key": wrapped_key,
+            "sealed": sealed,
         }
         keep_first = (
             insert(identities)
@@ -145,34 +157,41 @@ class Vault:
             .on_conflict_do_update(index_elements=["complaint"], set_={"deposited_at": func.now()})
         )
         async with self._writing() as connection:
-            result = await connection.execute(keep_first.returning(identities.c.reporter_ref))
-            return str(result.scalar_one())
+            kept = await connection.execute(keep_first.returning(*STANDS))
+            return named_identity(kept.one())
 
-    async def copy(self, origin: UUID, complaint: UUID) -> str:
+    async def copy(self, origin: UUID, complaint: UUID, named: Iterable[InVault]) -> InVault | None:
         """The reporter of a complaint goes along to the one born of it: under a fresh key and a fresh
-        reference (SEC-3). Empty where nobody is known."""
-        known = await self.reporters([origin])
-        return await self.deposit(complaint, known[0]) if known and known[0] != NOBODY else ""
+        reference (SEC-3). None where nobody is known."""
+        known = await self.reporter(origin, named)
+        return None if known is None else await self.deposit(complaint, known)
 
     async def reporters(self, complaints: Sequence[UUID]) -> list[ReporterBlock]:
-        """The identities behind these complaints, for the screen and for what is answered on record."""
+        """The identities behind these complaints, for the screen."""
         await self.ready()
+        return list(await asyncio.gather(*(self._open(row) for row in await self._rows(complaints))))
+
+    async def _rows(self, complaints: Sequence[UUID]) -> Sequence[Row[Any]]:
         query = select(identities).where(identities.c.complaint.in_(complaints))
         async with self._connected() as connection:
-            rows = (await connection.execute(query)).all()
-        opened = (self._open(r.complaint, r.wrapped_key, r.sealed) for r in rows)
-        return list(await asyncio.gather(*opened))
+            return (await connection.execute(query)).all()
 
     async def forgotten(self, complaint: UUID) -> bool:
         """Whether the record says that the key of this complaint was destroyed (§6.5)."""
         return bool(await self._destroyed([complaint]))
 
-    async def reporter(self, complaint: UUID) -> ReporterBlock | None:
-        """The identity behind one complaint; None where there is none, or none any more."""
+    async def reporter(self, complaint: UUID, named: Iterable[InVault]) -> ReporterBlock | None:
+        """The identity that events of a complaint name; None where they name none, or it was forgotten.
+        Refuses where another lies in its place, or nothing does (E_RECORD_INCOMPLETE, B55)."""
         if await self.forgotten(complaint):
             return None
-        found = await self.reporters([complaint])
-        return found[0] if found else None
+        await self.ready()
+        for thing in only(named, "IDENTITY"):
+            rows = await self._rows([complaint])
+            if rows and named_identity(rows[0]) == thing:
+                return await self._open(rows[0])
+            await self.guard.misses(complaint, thing.id)
+        return None
 
     async def holds(self, complaints: Sequence[UUID]) -> set[UUID]:
         """For which of these complaints there is a key."""
@@ -192,7 +211,9 @@ class Vault:
         if key is None:
             await self.deposit(complaint, NOBODY)
             key = await self._key(complaint)
-            assert key is not None
+        if key is None:
+            await self.guard.misses(complaint, KEY)
+            raise KeyDestroyed(str(complaint))
         nonce = os.urandom(12)
         sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), complaint.bytes + context.bytes)
         return b64encode(sealed).decode()
@@ -200,34 +221,62 @@ class Vault:
     async def unseal(self, complaint: UUID, context: UUID, sealed: str) -> bytes | None:
         """What was sealed; None where the key was destroyed."""
         key = await self._key(complaint)
-        if key is None:
-            return None
         raw = b64decode(sealed)
-        return AESGCM(key).decrypt(raw[:12], raw[12:], complaint.bytes + context.bytes).rstrip(b"\0")
+        try:
+            if key is not None:
+                bound = complaint.bytes + context.bytes
+                return AESGCM(key).decrypt(raw[:12], raw[12:], bound).rstrip(b"\0")
+        except InvalidTag:
+            pass
+        await self.guard.misses(complaint, str(context))
+        return None
 
     async def _key(self, complaint: UUID) -> bytes | None:
         await self.ready()
-        query = select(identities.c.wrapped_key).where(identities.c.complaint == complaint)
-        async with self._connected() as connection:
-            wrapped = (await connection.execute(query)).scalar()
-        return None if wrapped is None else await self._keys.unwrap(IDENTITY, wrapped)
+        for row in await self._rows([complaint]):
+            return await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
+        return None
 
     async def seal_apart(self, body: bytes) -> bytes:
         """Seals what lies outside the database (a message as a file) under a key of its own."""
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
-        wrapped = await self._keys.wrap(IDENTITY, key)
-        return len(wrapped).to_bytes(2, "big") + wrapped + nonce + AESGCM(key).encrypt(nonce, body, b"apart")
+        wrapped_by, wrapped = await self._keys.wrap(APART, key, APART)
+        parts = [wrapped_by.encode(), wrapped, nonce + AESGCM(key).encrypt(nonce, body, b"apart")]
+        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
     async def open_apart(self, sealed: bytes) -> bytes:
         """What `seal_apart` sealed."""
-        at = 2 + int.from_bytes(sealed[:2], "big")
-        key = await self._keys.unwrap(IDENTITY, sealed[2:at])
-        return AESGCM(key).decrypt(sealed[at : at + 12], sealed[at + 12 :], b"apart")
+        parts = []
+        while sealed:
+            end = 4 + int.from_bytes(sealed[:4], "big")
+            parts.append(sealed[4:end])
+            sealed = sealed[end:]
+        key = await self._keys.unwrap(parts[0].decode(), parts[1], APART)
+        assert key is not None
+        return AESGCM(key).decrypt(parts[2][:12], parts[2][12:], b"apart")
 
-    async def _open(self, complaint: UUID, wrapped: bytes, sealed: bytes) -> ReporterBlock:
-        key = await self._keys.unwrap(IDENTITY, wrapped)
-        body = AESGCM(key).decrypt(sealed[:12], sealed[12:], complaint.bytes)
-        return ReporterBlock.model_validate_json(body.rstrip(b"\0"))
+    async def _open(self, row: Row[Any]) -> ReporterBlock:
+        key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
+        bound = _place(row.reporter_ref, row.complaint)
+        try:
+            if key is not None:
+                body = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound)
+                return ReporterBlock.model_validate_json(body.rstrip(b"\0"))
+        except InvalidTag:
+            pass
+        await self.guard.misses(row.complaint, str(row.reporter_ref))
+        return NOBODY  # forgotten while it was read
+
+
+def _place(ref: UUID, complaint: UUID) -> bytes:
+    return place("IDENTITY", ref, complaint)
+
+
+def named_identity(row: Row[Any]) -> InVault:
+    """A stored identity as an event names it."""
+    sealed = sha256(row.sealed).digest()
+    told = digest(_place(row.reporter_ref, row.complaint), sealed)
+    return InVault(kind="IDENTITY", id=str(row.reporter_ref), digest=told)
 
 
 def _padded(body: bytes) -> bytes:

@@ -264,7 +264,7 @@ def test_sec6_a_small_file_takes_no_large_memory(tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(saved(picture, "PNG", compress_level=1))
     asks = f"""
 import resource, subprocess, sys
-command = [sys.executable, "-I", {str(cleaning.PAINTER)!r}, "image/png"]
+command = [sys.executable, "-I", {str(cleaning.SANDBOX)!r}, {str(cleaning.PAINTER)!r}, "image/png"]
 with open({str(tmp_path / "large.png")!r}, "rb") as content:
     done = subprocess.run(command, stdin=content, capture_output=True)
 print(len(done.stdout), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
@@ -574,7 +574,7 @@ def has_ink(content: bytes) -> bool:
 def test_sec6_a_painter_that_fails_harms_nobody(
     program: str, ends: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "painter.py").write_text(program)
+    (tmp_path / "painter.py").write_text(f"def main():\n    {program}")
     monkeypatch.setattr(cleaning, "PAINTER", tmp_path / "painter.py")
     monkeypatch.setattr(cleaning, "MOST_SECONDS", 1)
     for _ in range(cleaning.AT_ONCE + 1):  # none keeps its turn
@@ -582,7 +582,8 @@ def test_sec6_a_painter_that_fails_harms_nobody(
 
 
 def test_sec6_a_painter_knows_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "painter.py").write_text("import os, sys; print(dict(os.environ), sys.argv[1:])")
+    program = "import os, sys\ndef main(): print(dict(os.environ), sys.argv[1:])"
+    (tmp_path / "painter.py").write_text(program)
     monkeypatch.setattr(cleaning, "PAINTER", tmp_path / "painter.py")
     monkeypatch.setenv("ZHENGMING_SECRET", CANARY)
     says = cleaned(jpeg(), JPEG) or b""

@@ -39,6 +39,17 @@ def test_production_is_the_default(tmp_path: Path) -> None:
 PLAIN = ("", "?ssl=require", "?ssl=prefer", "?ssl=disable", "?sslmode=verify-full", "?host=db.example")
 
 
+def test_w10_a_password_stands_in_a_file(tmp_path: Path) -> None:
+    """And what stands in the environment itself holds."""
+    file = tmp_path / "url"
+    file.write_text("postgresql://zm:secret@db/zm\n")
+    for name in ("DATABASE_URL", "OWNER_DATABASE_URL", "VAULT_DATABASE_URL"):
+        told = settings(tmp_path, **{f"ZM_{name}_FILE": str(file)})
+        assert getattr(told, name.lower()) == "postgresql://zm:secret@db/zm"
+        told = settings(tmp_path, **{f"ZM_{name}_FILE": str(file), f"ZM_{name}": "here"})
+        assert getattr(told, name.lower()) == "here"
+
+
 @pytest.mark.parametrize(
     "env",
     [

@@ -231,4 +231,7 @@ def test_proxies_and_foreign_variables_do_not_reach_a_service(
     env = stack.environment("audit")
     assert "HTTP_PROXY" not in env
     assert "production" not in json.dumps(env)
+    password = (stack.data.secrets / "pg-zm_audit.password").read_text()
+    assert password not in json.dumps(env)
+    assert password in Path(env["ZM_DATABASE_URL_FILE"]).read_text()
     assert os.environ["ZM_DATABASE_URL"] == "postgresql://production"

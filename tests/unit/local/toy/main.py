@@ -17,7 +17,7 @@ SERVICE = os.environ["ZM_SERVICE"]
 
 
 def _dsn(variable: str) -> str:
-    return os.environ[variable].replace("+asyncpg", "")
+    return Path(os.environ[f"{variable}_FILE"]).read_text().replace("+asyncpg", "")
 
 
 app = FastAPI()
@@ -39,8 +39,8 @@ async def state() -> dict[str, object]:
         "starts": starts,
         "streams": await _stream_messages(),
         "now": ClockReader(Path(clock)).now().isoformat() if clock else None,
-        "vault": "ZM_VAULT_DATABASE_URL" in os.environ,
-        "owner": "ZM_OWNER_DATABASE_URL" in os.environ,
+        "vault": "ZM_VAULT_DATABASE_URL_FILE" in os.environ,
+        "owner": "ZM_OWNER_DATABASE_URL_FILE" in os.environ,
     }
 
 
