@@ -153,7 +153,7 @@ class Gatekeeper:
         ctx = Context(
             actor=actor,
             now=now,
-            occurred_at=self._occurred_at(request, aggregate, now),
+            occurred_at=_hour(now) if gate.anyone else self._occurred_at(request, aggregate, now),
             law=self.law,
             command=type(command).__name__,
             rule=gate.rule,
@@ -449,6 +449,11 @@ class Gatekeeper:
             record.note(ctx, "SecurityAlertRaised", code=code, actor=summed.person, object="")
             await self.store.append(Append(events=record.collect_events()))
             self.tally.ended.remove(summed)
+
+
+def _hour(instant: datetime) -> datetime:
+    """When somebody without an account acted, as it is told outside the vault (B53)."""
+    return instant.replace(minute=0, second=0, microsecond=0)
 
 
 class AuditRecord(Aggregate):

@@ -33,6 +33,8 @@ MOST_FILES = 20
 UPLOADS = "/v1/reports/attachments"
 LARGER_BODIES = {UPLOADS: MOST_BYTES + 1024}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain")
+ROUGHLY = 64 * 1024
+"""To so many bytes a size is rounded up outside the vault: by the very number a file would be known (B53)."""
 AT_ONCE = 4
 """Files at one time that have come whole and are sealed and copied; each holds a connection of the vault's
 database."""
@@ -116,7 +118,9 @@ class Attachments:
                 content = await asyncio.to_thread(cleaned, await self.blobs.open(blob), kind)
                 if content is not None:
                     await self.blobs.put(complaint.id, kind, whole(content), original=blob.id)
-        added = AddAttachment(attachment=str(blob.id), media_type=kind, size=blob.size)
+        added = AddAttachment(
+            attachment=str(blob.id), media_type=kind, size=-(-blob.size // ROUGHLY) * ROUGHLY
+        )
         own = self.reports.own_key(complaint.id, key)
         asked = GateRequest(added, None, complaint.id, idempotency_key=own, content=digest.digest())
         try:

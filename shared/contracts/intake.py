@@ -62,26 +62,26 @@ class ComplaintReceived(IntakeEvent):
     to = "RECEIVED"
 
     organ: L1[str]
-    channel: L1[Channel]
-    source: L1[Source]
-    received_on: L1[date]
-    pages: L1[int]
+    channel: L2[Channel]
+    source: L2[Source]
+    received_on: L2[date]
+    pages: L2[int]
     competent_level: L1[LevelName]
     blob_id: L1[str] = ""
     platform_no: L1[str] = ""
-    acknowledged_notice_version: L1[str] = ""
-    reporter_ref: L1[str] = ""
+    acknowledged_notice_version: L2[str] = ""
+    reporter_ref: L2[str] = ""
     """Random per complaint; the identity itself lies in the vault (SEC-3)."""
-    identity_status: L1[IdentityStatus] = "UNCLAIMED"
+    identity_status: L2[IdentityStatus] = "UNCLAIMED"
     competent_organ: L1[str] = ""
     """Another organ that the triage found competent; its five days begin (DL-05)."""
     urgent: L1[bool] = False
-    joint: L1[bool] = False
+    joint: L2[bool] = False
     """Several signed it; who and how many lies in the vault (SEC-1)."""
-    received_by: L1[str] = ""
+    received_by: L2[str] = ""
     """Who spoke with the reporter, alone (A5)."""
-    oral_record: L1[bool] = False
-    reporter_confirmed: L1[bool] = False
+    oral_record: L2[bool] = False
+    reporter_confirmed: L2[bool] = False
     origin: L1[str] = ""
     """The complaint of another organ from which this one was born."""
     origin_number: L1[str] = ""
@@ -103,7 +103,7 @@ class TriageCorrected(IntakeEvent):
 
     competent_level: L1[LevelName]
     competent_organ: L1[str]
-    received_on: L1[date]
+    received_on: L2[date]
 
     @property
     def deadline_from(self) -> date:
@@ -118,9 +118,9 @@ class ComplaintRegistered(IntakeEvent):
 
     number: L1[str] = ""
     category: L1[Category]
-    priority: L1[Priority]
-    identity_status: L1[IdentityStatus]
-    reporter_ref: L1[str] = ""
+    priority: L2[Priority]
+    identity_status: L2[IdentityStatus]
+    reporter_ref: L2[str] = ""
 
 
 class ComplaintSealedUpward(IntakeEvent):
@@ -135,7 +135,7 @@ class ComplaintSealedUpward(IntakeEvent):
     sent_on: L1[date]
     parcel: L1[str]
     in_vault: L2[tuple[InVault, ...]] = ()
-    received_on: L1[date | None] = None
+    received_on: L2[date | None] = None
 
     @property
     def deadline_from(self) -> date | None:
@@ -146,7 +146,7 @@ class ComplaintSealedUpward(IntakeEvent):
 class SealedParcelReceived(IntakeEvent):
     """The addressee has taken the parcel in: it is his complaint from now on (scenario 1)."""
 
-    received_on: L1[date]
+    received_on: L2[date]
 
 
 class AllegationsListed(IntakeEvent):
@@ -164,7 +164,7 @@ class DuplicateFiled(IntakeEvent):
 
     of: L1[str]
     of_number: L1[str]
-    repeat_kind: L1[RepeatKind]
+    repeat_kind: L2[RepeatKind]
 
 
 class RepeatMarked(IntakeEvent):
@@ -172,7 +172,7 @@ class RepeatMarked(IntakeEvent):
 
     of: L1[str]
     of_number: L1[str]
-    repeat_kind: L1[RepeatKind]
+    repeat_kind: L2[RepeatKind]
     new_evidence: L2[str]
 
 
@@ -223,7 +223,7 @@ class ComplaintFiled(IntakeEvent):
 
     to = "CLOSED"
 
-    means: L1[Means | None] = None
+    means: L2[Means | None] = None
     """How a reporter with a confirmed name was told."""
 
 
@@ -377,7 +377,7 @@ class AssignedPeriodExtended(IntakeEvent):
     """The lower organ takes longer, with its head's approval (A23)."""
 
     reason: L2[str]
-    began_on: L1[date]
+    began_on: L2[date]
 
     @property
     def deadline_from(self) -> date:
@@ -405,7 +405,7 @@ class ComplaintTransferredToHandler(IntakeEvent):
     allegations: L2[tuple[Allegation, ...]]
     registered_by: L1[tuple[str, ...]]
     """Who registered it; the same person may not verify it (SD3)."""
-    real_name: L1[bool]
+    real_name: L2[bool]
     recused: L1[tuple[str, ...]] = ()
     """Who stepped aside so far; he is recused from what follows too (SD10)."""
     round: L1[int] = 1
@@ -430,37 +430,37 @@ class ResultBecameAvailable(IntakeEvent):
 class ReporterIdentityConfirmed(IntakeEvent):
     """The name is real and the contact answers: a real-name complaint (A27)."""
 
-    reporter_ref: L1[str]
-    method: L1[VerifiedBy]
-    priority: L1[Priority]
+    reporter_ref: L2[str]
+    method: L2[VerifiedBy]
+    priority: L2[Priority]
 
 
 class ReporterTreatedAsAnonymous(IntakeEvent):
     """The name could not be verified: handled like an anonymous one, with nothing lost (A28)."""
 
-    reporter_ref: L1[str]
+    reporter_ref: L2[str]
     reason: L1[Literal["NOT_CONFIRMED", "UNREACHABLE"]]
 
 
 class AcceptanceNotified(IntakeEvent):
     """The real-name reporter knows that it was accepted (A30)."""
 
-    means: L1[Means]
+    means: L2[Means]
 
 
 class ContactAttempted(IntakeEvent):
     """Somebody tried to reach the reporter, in vain (R46)."""
 
     stage: L1[Stage]
-    means: L1[Means]
-    attempted_on: L1[date]
+    means: L2[Means]
+    attempted_on: L2[date]
 
 
 class StageMeetingHeld(IntakeEvent):
     """The reporter was met and heard (R46)."""
 
     stage: L1[Stage]
-    mode: L1[MeetingMode]
+    mode: L2[MeetingMode]
     staff: L1[tuple[str, ...]]
     heard: L2[str]
     demands: L2[str]
@@ -471,7 +471,7 @@ class StageFeedbackGiven(IntakeEvent):
 
     stage: L1[Stage]
     content_code: L1[str]
-    means: L1[Means]
+    means: L2[Means]
 
 
 class ReporterWaivedMeeting(IntakeEvent):
@@ -491,9 +491,9 @@ class ResultFeedbackGiven(IntakeEvent):
     """The real-name reporter has heard the result, what policy says, and his duty of secrecy (A31, A34)."""
 
     outcomes: L2[tuple[Finding, ...]]
-    means: L1[Means]
-    policy_explained: L1[tuple[PolicyPoint, ...]]
-    reaction: L1[Reaction]
+    means: L2[Means]
+    policy_explained: L2[tuple[PolicyPoint, ...]]
+    reaction: L2[Reaction]
     case_numbers: L1[tuple[str, ...]]
 
 
@@ -516,7 +516,7 @@ class ReporterAnswerRelayed(IntakeEvent):
 
     question_id: L1[str]
     outcome: L1[QuestionOutcome]
-    means: L1[Means]
+    means: L2[Means]
     answer: L2[str] = ""
 
 
@@ -542,7 +542,7 @@ class ComplaintRevived(IntakeEvent):
 
     to = "REGISTERED"
 
-    repeat_kind: L1[RepeatKind]
+    repeat_kind: L2[RepeatKind]
 
 
 class ComplaintReopened(IntakeEvent):
@@ -556,7 +556,7 @@ class ComplaintReopened(IntakeEvent):
 class ReportWithdrawn(IntakeEvent):
     """The reporter withdraws; it is recorded and stops nothing (§4.1)."""
 
-    means: L1[Means]
+    means: L2[Means]
 
 
 class ComplaintClosed(IntakeEvent):
@@ -583,7 +583,7 @@ class AttachmentReceived(IntakeEvent):
 
     attachment: L1[str]
     media_type: L1[MediaType]
-    size: L1[int]
+    size: L2[int]
     in_vault: L2[tuple[InVault, ...]] = ()
     """The file as it came, and its copy without metadata where there is one."""
 
@@ -604,11 +604,11 @@ class PlatformTransferReceived(IntakeEvent):
     platform: L1[str]
     """The platform's service account: who is told how it stands, and nobody else."""
     platform_no: L1[str]
-    platform_received_on: L1[date]
-    transferred_on: L1[date]
+    platform_received_on: L2[date]
+    transferred_on: L2[date]
     platform_category: L1[Category]
     """What the platform took it for; the clerk decides when he registers it."""
-    late_from_platform: L1[bool]
+    late_from_platform: L2[bool]
 
 
 class TransferObjected(IntakeEvent):

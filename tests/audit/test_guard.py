@@ -292,6 +292,7 @@ async def test_64_a_running_audit_does_all_this_by_itself(settings: Settings, st
 def test_production_keeps_its_evidence_guarded(tmp_path: Path) -> None:
     """It starts with two places outside, all stores to look at, and a name for its logs; else not at all."""
     (tmp_path / "bus.key").write_bytes(secrets.token_bytes(32))
+    (tmp_path / "bus.key").chmod(0o600)
     stores = {
         f"ZM_STORE_URL_{name}": "postgresql://x/zm?ssl=verify-full"
         for name in ("INTAKE", "VERIFICATION", "CLARIFICATION", "FOLLOWUP")
