@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.bus.relay import Relay
+from shared.bus.restore import Restoration, Told
 from shared.clock import Clock, FileClock, SystemClock
 from shared.command import Command
 from shared.gate import Beside, Facts, Gatekeeper, Screen
@@ -64,6 +66,7 @@ from shared.web.recusals import RecusalRequests
 log = structlog.get_logger("service")
 Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
+BROKER_SECONDS = 30
 KEEP_ALIVE_SECONDS = 150
 """Longer than the front door keeps a connection: one that closes just as it is used again loses a request
 that nobody may repeat."""
@@ -268,7 +271,15 @@ def _works(service: Service, parts: Parts) -> list[Work]:
         ).run
     ]
     if parts.settings.nats_url:
-        relay = Relay(service.name, parts.nats, parts.recorder, parts.bus_key, observer=parts.observer)
+        relay = Relay(
+            service.name,
+            parts.nats,
+            parts.recorder,
+            parts.bus_key,
+            observer=parts.observer,
+            max_bytes=parts.settings.stream_max_bytes,
+        )
+        parts.observer.watch_relay(lambda: max(0, parts.recorder.head - relay.position))
         works.append(relay.run)
         works.append(LogServer(service.name, parts.nats, parts.recorder, parts.bus_key, parts.observer).start)
         for source in service.listens_to:
@@ -331,10 +342,45 @@ def configure_logs() -> None:
     )
 
 
+async def after_restore(service: Service, settings: Settings) -> int:
+    """Brings the service back to right; exit status 1 where something is left to a person.
+
+    The services that it listens to must be running, so that their logs can be asked.
+    """
+    engine = open_engine(settings.database_url, size=2)
+    sealer = Sealer.from_files(settings.keys_dir / f"store-{service.name}.key", service.name, settings.suite)
+    recorder = Recorder(engine, service.name, EventMapper(sealer), SystemClock())
+    nats = await broker_of(settings)
+    reactions = {reaction.__name__: topic.partition(".")[0] for topic, reaction in service.reactions.items()}
+    try:
+        restoration = Restoration(service.name, nats, engine, recorder, PgParkedStore(engine), reactions)
+        return report(service.name, await restoration.run(service.listens_to))
+    finally:
+        await disconnect(nats)
+        await engine.dispose()
+
+
+async def broker_of(settings: Settings) -> Client:
+    """A connection of a command to the broker; ends the process where none answers."""
+    seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
+    try:
+        async with asyncio.timeout(BROKER_SECONDS):
+            return await connect(settings.nats_url, seed, settings.service, lambda error: None, lambda: None)
+    except TimeoutError:
+        raise SystemExit(f"no broker answers at {settings.nats_url}") from None
+
+
+def report(service: str, told: Sequence[Told]) -> int:
+    """Says what a command found, and returns the exit status: 1 where something is left to a person."""
+    for line in told:
+        print(f"{service}: {'! ' if line.is_open else ''}{line.text}")
+    return 1 if any(line.is_open for line in told) else 0
+
+
 def main(service: Service) -> None:
-    """`serve` or `migrate`."""
+    """`serve`, `migrate` or `after-restore`."""
     parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
-    parser.add_argument("what", choices=["serve", "migrate"])
+    parser.add_argument("what", choices=["serve", "migrate", "after-restore"])
     what = parser.parse_args().what
     settings = Settings.from_env(service.name)
     configure_logs()
@@ -345,6 +391,8 @@ def main(service: Service) -> None:
         for folder, variable in service.migrations:
             migrate(folder, os.environ[variable])
         return
+    if what == "after-restore":
+        sys.exit(asyncio.run(after_restore(service, settings)))
     app, parts = build(service, settings)
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name

@@ -54,6 +54,8 @@ class Settings:
     max_body_bytes: int
     max_in_flight: int
     fsync_wait_seconds: float
+    stream_max_bytes: int
+    """How much the service's stream holds; what does not fit is dropped, the oldest first."""
     report_difficulty: int
     """Zero bits that a proof of work before an anonymous submission must show (SEC-6)."""
 
@@ -98,6 +100,7 @@ class Settings:
             max_body_bytes=int(e.get("ZM_MAX_BODY_BYTES", str(1 << 20))),
             max_in_flight=int(e.get("ZM_MAX_IN_FLIGHT", "512")),
             fsync_wait_seconds=float(e.get("ZM_STORE_WAIT_SECONDS", "10")),
+            stream_max_bytes=int(e.get("ZM_STREAM_MAX_BYTES", str(1 << 30))),
             report_difficulty=int(e.get("ZM_REPORT_DIFFICULTY", "16")),
         )
         settings.check(e)

@@ -43,6 +43,7 @@ def service_permissions(service: str, services: Sequence[str]) -> Permissions:
         f"$JS.API.STREAM.MSG.GET.{own}",
         f"$JS.API.STREAM.CREATE.{own}",
         f"$JS.API.STREAM.UPDATE.{own}",
+        f"$JS.API.STREAM.DELETE.{own}",  # after a restore: what it holds may be of a past that is lost
     ]
     for stream in map(stream_of, services):
         consumer = f"{stream}.{service}"
@@ -138,6 +139,10 @@ class Nats:
         """SIGTERM: it stops taking messages, writes what it knows and ends."""
         if self.child is not None:
             self.child.end(signal.SIGTERM, patience=10)
+
+    def healthy(self) -> bool:
+        """Whether all of JetStream works. Frozen by a full disk, it stays so until it is restarted."""
+        return answers(f"http://127.0.0.1:{self.monitor_port}/healthz")
 
     def kill(self) -> None:
         """SIGKILL: the crash."""

@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -283,6 +284,17 @@ class Stack:
                 self.start_nats()
             case _:
                 self.start_service(name, wait=False)
+
+    def after_restore(self) -> dict[str, subprocess.CompletedProcess[str]]:
+        """Brings every service back to right after databases were restored; all must be running. What each
+        says, and whether it leaves something to a person (status 1)."""
+        told = {}
+        for name in self.services:
+            command = [sys.executable, "-m", f"{self._package.format(name=name)}.main", "after-restore"]
+            told[name] = subprocess.run(
+                command, env=self.environment(name), cwd=ROOT, capture_output=True, text=True, check=False
+            )
+        return told
 
     # --- Tokens and time ---------------------------------------------------------------------------
 

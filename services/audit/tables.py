@@ -229,7 +229,10 @@ TRACKING = Table(
     METADATA,
     Column("source", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("event_id", Uuid),
+    Column("epoch", Uuid),
 )
+"""How far each log is taken in: up to which event, and in which epoch of that log."""
 
 DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, NODES)
 """What the producers' logs give again."""
@@ -253,6 +256,11 @@ def create_ingest(connection: Connection) -> None:
         _create_moving(connection, table)
     connection.execute(text(f"GRANT DELETE ON parked TO {ROLE}"))
     connection.execute(text(f"GRANT USAGE ON SEQUENCE parked_id_seq TO {ROLE}"))
+
+
+def create_checkpoints(connection: Connection) -> None:
+    """Creates the table of checkpoints anew, after the old one was put away."""
+    _create(connection, (CHECKPOINTS,))
 
 
 def _create_moving(connection: Connection, table: Table) -> None:

@@ -25,7 +25,7 @@ from shared.store.types import LogEntry
 from tests.audit.conftest import Audit
 from tests.audit.test_replay import FIRST, timeline
 from tests.audit.test_take_in import reference_root, root
-from tests.audit.world import KEY, Producer, World
+from tests.audit.world import EPOCH, KEY, Producer, World
 from tests.servers import Database
 
 
@@ -42,6 +42,12 @@ class ProducersLog:
         if not 0 < position <= len(self.producer.entries):
             return None
         return UUID(self.producer.entries[position - 1].event_id)
+
+    async def max_position(self) -> int:
+        return len(self.producer.entries)
+
+    async def epoch(self) -> UUID:
+        return EPOCH
 
     async def wait_for(self, position: int, seconds: float, /) -> bool:
         if len(self.producer.entries) <= position:
@@ -134,7 +140,7 @@ async def test_a_forged_event_is_set_aside_and_the_tree_waits(
     )
 
     async def behind_it() -> bool:
-        return await listening.parts.ledger.tracked("intake") == before + 2
+        return (await listening.parts.ledger.tracked("intake")).position == before + 2
 
     await until(behind_it)
     assert await listening.parts.trees.size("intake") == before
