@@ -175,7 +175,7 @@ class PlatformRoutes:
                 MIN_POSITION,
             ],
             answer=page(
-                row_of(s.platform_no, s.status, s.occurred_at, cursor={"type": "integer"}),
+                row_of(s.platform_no, s.status, s.change, s.occurred_at, cursor={"type": "integer"}),
                 {"type": "integer"},
             ),
         )
@@ -278,7 +278,7 @@ class PlatformRoutes:
             refuse("E_NOT_YET", position=position)
         s = self.book.statuses.c
         query = (
-            select(s.platform_no, s.status, s.occurred_at, s.position.label("cursor"))
+            select(s.platform_no, s.status, s.change, s.occurred_at, s.position.label("cursor"))
             .where(s.position > after, s.platform.in_(("", token.person)))
             .where(func.starts_with(s.organ, token.organ))
             .order_by(s.position)
