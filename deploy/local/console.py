@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         ports=Ports(front=options.port),
         services=services,
         package=options.package,
+        empty_broker=options.command == "after-restore",
     )
     for sig in _SIGNALS:
         signal.signal(sig, _ask)

@@ -78,7 +78,9 @@ class Stack:
         package: str = "services.{name}",
         env: Mapping[str, str] | None = None,
         suites: Mapping[str, str] | None = None,
+        empty_broker: bool = False,
     ) -> None:
+        """`empty_broker`: it starts without what it held, which may be of a time that was lost."""
         ports = ports or Ports()
         self.data = DataFolder(data_dir)
         self.clock: Clock = clock
@@ -93,6 +95,7 @@ class Stack:
         self._wanted = ports
         self._children: dict[str, Child] = {}
         self._down: set[str] = set()
+        self._empty_broker = empty_broker
         self._lock: int | None = None
         self._abandoned = threading.Event()
         self._postgres: Postgres | None = None
@@ -175,6 +178,8 @@ class Stack:
             if self.clock == "simulated":
                 ensure_clock(self.data.clock)
             self._make_servers()
+            if self._empty_broker:
+                self.wipe_nats()
             self._start_parts()
         except BaseException:
             self.stop()
