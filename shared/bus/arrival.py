@@ -10,14 +10,14 @@ import orjson
 from nats.aio.msg import Msg
 
 from shared.bus.envelope import Malformed
-from shared.bus.names import EPOCH, EVENT_ID, POSITION, PREVIOUS
+from shared.bus.names import EPOCH, EVENT_ID, FOLLOWS, POSITION, PREVIOUS
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What came, where it belongs, what it must follow, and of which epoch of the log it is a copy.
 
-    Of a message that was set aside the last two may be unknown.
+    Of a message that was set aside the ids may be unknown; a line of the log follows the one before it.
     """
 
     position: int
@@ -25,6 +25,7 @@ class Arrival:
     event_id: UUID | None
     epoch: UUID | None
     data: bytes
+    follows: UUID | None = None
 
 
 def arrival_of(message: Msg) -> Arrival:
@@ -32,7 +33,8 @@ def arrival_of(message: Msg) -> Arrival:
     try:
         headers = message.headers or {}
         ids = UUID(headers[EVENT_ID]), UUID(headers[EPOCH])
-        return Arrival(int(headers[POSITION]), int(headers[PREVIOUS]), *ids, message.data)
+        follows = UUID(headers[FOLLOWS]) if FOLLOWS in headers else None
+        return Arrival(int(headers[POSITION]), int(headers[PREVIOUS]), *ids, message.data, follows)
     except (KeyError, ValueError):
         raise Malformed("a message without a place") from None
 

@@ -6,9 +6,10 @@ the broker is told after the commit. So a message at or before the position is s
 Duplicates, disorder, redelivery and a broker that lost its middle are all the same to it.
 
 A position alone does not tell one log from another: after a restore other events stand at the same
-positions. So the position is kept with the id of its event and the epoch of the log. Each session, and
-whatever looks like a duplicate, is held against them; where the producer's log does not have that event
-there, nothing is taken in until a person has looked (`Diverged`; docs/adr/0026).
+positions. So the position is kept with the id of its event and the epoch of the log; what is taken in next
+must name that event as the one before it. Each session, and whatever looks like a duplicate, is held against
+the producer's log: where that does not have the event there, nothing is taken in until a person has looked
+(`Diverged`; docs/adr/0026).
 
 An event that cannot be dealt with is parked, and the later ones of its case behind it; everything
 else flows on. Away is not broken: while the database or the broker is away, nothing is parked.
@@ -230,65 +231,66 @@ class Inbox:
                 log.error("inbox.not_from_a_relay", inbox=self._name)
                 strange.append(message)
         taken.sort(key=lambda pair: pair[0].position)
-        proved = False
+        doubtful = self._is_doubtful(taken)
         try:
-            await self._prove(taken)
-            proved = True
+            await self._heed_epoch(taken)
             strange += [message for arrival, message in taken if arrival.epoch != self._epoch]
             taken = [pair for pair in taken if pair[0].epoch == self._epoch]
             await self._apply_in_order([arrival for arrival, _ in taken])
         finally:
-            await self._answer(taken, strange, proved=proved)
+            await self._answer(taken, strange)
         if taken:
             self._observer.lag(self._source, taken[-1][1].metadata.num_pending)
+        if doubtful:
+            self._read_to_the_end = False
+            await self._catch_up()
 
-    async def _prove(self, taken: Sequence[tuple[Arrival, Msg]]) -> None:
-        """Makes sure that these are copies of the log that we know: what is of another epoch is not, and what
-        looks like a duplicate may be a new event in the place of one that is lost.
-
-        A message that is what we took last vouches for those before it, since a stream is in the order of its
-        log. Otherwise the producer is asked. Raises `LogUnavailable` or `Diverged`.
-        """
-        if self._epoch is None and not self.position and taken:
-            self._epoch = taken[0][0].epoch
+    def _is_doubtful(self, taken: Sequence[tuple[Arrival, Msg]]) -> bool:
+        """Whether what looks like a duplicate may be a new event in the place of one that is lost. A message
+        that is what we took last vouches for those before it, since a stream is in the order of its log."""
         again = [(arrival, _sequence(message)) for arrival, message in taken if self._is_behind(arrival)]
         last = (self._place.position, self._place.event_id)
         proved = max((at for arrival, at in again if (arrival.position, arrival.event_id) == last), default=0)
-        if any(at > proved for _, at in again) or any(arrival.epoch != self._epoch for arrival, _ in taken):
-            await self._read_log()
+        return any(at > proved for _, at in again)
 
     def _is_behind(self, arrival: Arrival) -> bool:
         return arrival.position <= self.position
 
-    async def _answer(
-        self, taken: Sequence[tuple[Arrival, Msg]], strange: Sequence[Msg], *, proved: bool
-    ) -> None:
-        """Tells the broker how far we are. What is not behind us, or not proved, comes again soon; until it
-        is, nothing is acknowledged, not even what is no event, since that would speak for it too."""
+    async def _heed_epoch(self, taken: Sequence[tuple[Arrival, Msg]]) -> None:
+        """Learns in which epoch the log is, where a message is of another one than we know: it may be of a
+        past that is lost. Raises `LogUnavailable` or `Diverged`."""
+        if self._epoch is None and not self.position and taken:
+            self._epoch = taken[0][0].epoch
+        if any(arrival.epoch != self._epoch for arrival, _ in taken):
+            await self._read_log()
+
+    async def _answer(self, taken: Sequence[tuple[Arrival, Msg]], strange: Sequence[Msg]) -> None:
+        """Tells the broker how far we are. What is not behind us comes again soon; until it is, nothing is
+        acknowledged, not even what is no event, since that would speak for it too."""
         for arrival, message in taken:
-            if arrival.position > self.position or not proved:
+            if arrival.position > self.position:
                 await message.nak(delay=1)
             self._furthest = max(self._furthest, arrival.position)
-        answered = [*(message for _, message in taken), *strange]
-        if proved and answered and self._furthest <= self.position:
+        if self._furthest <= self.position and (answered := [*(m for _, m in taken), *strange]):
             await max(answered, key=_sequence).ack()
 
     async def _apply_in_order(self, arrivals: Sequence[Arrival]) -> None:
         """Skips what came before, fills holes, and deals with what follows in runs as long as they go."""
         run: list[Arrival] = []
-        end = self.position
+        end, last = self.position, self._place.event_id
         for arrival in arrivals:
             if arrival.position <= end:
                 self._observer.duplicate(self._source)
-            elif arrival.previous == end:
+                continue
+            if arrival.previous == end and (not end or arrival.follows == last):
                 run.append(arrival)
-                end = arrival.position
-            else:
-                await self._apply(run)
-                run = []
-                if arrival.position > self.position:
-                    await self._fill(arrival)
-                end = self.position
+                end, last = arrival.position, arrival.event_id
+                continue
+            await self._apply(run)
+            run = []
+            if arrival.position > self.position:
+                await (self._read_log() if arrival.previous == self.position else self._fill(arrival))
+            end, last = self.position, self._place.event_id
         await self._apply(run)
 
     async def _fill(self, arrival: Arrival) -> None:

@@ -11,8 +11,8 @@ EVENT_ID = "Ev-Id"
 EPOCH = "Ev-Epoch"
 """Header: the epoch of the log that a message or an answer is a copy of. A restore begins another."""
 FOLLOWS = "Ev-Follows"
-"""Header of a log server's answer: the id of the event at the position that was asked about; absent where the
-log has none there."""
+"""Header: the id of the event that a message follows; of a log server's answer, of the one at the position
+that was asked about. Absent where there is none."""
 MORE = "Ev-More"
 """Header of a log server's answer: the log goes on behind it."""
 TRACEPARENT = "traceparent"

@@ -34,6 +34,7 @@ from shared.bus.log import Log
 from shared.bus.names import (
     EPOCH,
     EVENT_ID,
+    FOLLOWS,
     POSITION,
     PREVIOUS,
     TRACEPARENT,
@@ -104,6 +105,8 @@ class Relay:
         self._halted_retry = halted_retry
         self._stream = stream_name(service)
         self._sequence = 0
+        self._last_id: str | None = None
+        """The id of the event at `position`."""
         self._epoch = UUID(int=0)
         self._patience = patience
         self._failures = 0
@@ -163,6 +166,8 @@ class Relay:
             # Never filled, or wiped: all of it. Grown old: its last event alone says where it stands.
             self.position = await self._before_the_last() if state.last_seq else 0
             self._sequence = state.last_seq
+            known = await self._log.find_event(self.position)
+            self._last_id = str(known) if known else None
         else:
             self.position = await self._agreed_position(last)
             self._sequence = last.seq or 0
@@ -184,6 +189,7 @@ class Relay:
                 f"the store has {known or 'nothing'}. The store has lost a tail, or is another one. "
                 "Bring it back, or run after-restore."
             )
+        self._last_id = event_id
         return position
 
     async def _before_the_last(self) -> int:
@@ -259,12 +265,16 @@ class Relay:
         in order, or nothing after the first refusal. So what it says of the last one it says of all."""
         self._check_chain(entries)
         failpoint.hit("relay.before_publish")
-        for sequence, entry in enumerate(entries[:-1], self._sequence):
-            await self._send(entry, sequence, self._nc.publish)
-        await self._send(entries[-1], self._sequence + len(entries) - 1, self._js.publish)
+        follows = [self._last_id, *(entry.event_id for entry in entries[:-1])]
+        *others, last = zip(
+            entries, follows, range(self._sequence, self._sequence + len(entries)), strict=True
+        )
+        for entry, before, sequence in others:
+            await self._send(entry, before, sequence, self._nc.publish)
+        await self._send(*last, self._js.publish)
         failpoint.hit("relay.after_publish")
         self._sequence += len(entries)
-        self.position = entries[-1].position
+        self.position, self._last_id = entries[-1].position, entries[-1].event_id
         self._observer.published(self._service, len(entries), self.position)
 
     def _check_chain(self, entries: list[LogEntry]) -> None:
@@ -278,7 +288,11 @@ class Relay:
             previous = entry.position
 
     async def _send(
-        self, entry: LogEntry, after_sequence: int, publish: Callable[..., Awaitable[Any]]
+        self,
+        entry: LogEntry,
+        follows: str | None,
+        after_sequence: int,
+        publish: Callable[..., Awaitable[Any]],
     ) -> None:
         headers = {
             "Nats-Expected-Last-Sequence": str(after_sequence),
@@ -287,6 +301,8 @@ class Relay:
             EVENT_ID: entry.event_id,
             EPOCH: str(self._epoch),
         }
+        if follows is not None:
+            headers[FOLLOWS] = follows
         if trace := entry.data["meta"].get("trace_id"):
             headers[TRACEPARENT] = trace if "-" in trace else _traceparent(trace, entry.event_id)
         subject = type_of(entry.topic, entry.data["event_version"])

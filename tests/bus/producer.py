@@ -49,13 +49,14 @@ class Producer:
         """Publishes something else in the place of an entry."""
         entry = self.store.entries[number]
         subject = type_of(entry.topic, entry.data["event_version"])
-        await self.nc.jetstream().publish(subject, data, headers=headers_of(entry, self.store.epoch_id))
+        await self.nc.jetstream().publish(subject, data, headers=headers_of(entry, self.store, number))
 
 
-def headers_of(entry: LogEntry, epoch: UUID) -> dict[str, str]:
+def headers_of(entry: LogEntry, log: MemoryStore, number: int) -> dict[str, str]:
     return {
+        **({"Ev-Follows": log.entries[number - 1].event_id} if number else {}),
         "Ev-Pos": str(entry.position),
         "Ev-Prev": str(entry.previous),
         "Ev-Id": entry.event_id,
-        "Ev-Epoch": str(epoch),
+        "Ev-Epoch": str(log.epoch_id),
     }
