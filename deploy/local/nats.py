@@ -43,7 +43,6 @@ def service_permissions(service: str, services: Sequence[str]) -> Permissions:
         f"$JS.API.STREAM.MSG.GET.{own}",
         f"$JS.API.STREAM.CREATE.{own}",
         f"$JS.API.STREAM.UPDATE.{own}",
-        f"$JS.API.STREAM.DELETE.{own}",  # after a restore: what it holds may be of a past that is lost
     ]
     for stream in map(stream_of, services):
         consumer = f"{stream}.{service}"

@@ -187,7 +187,7 @@ class Relay:
             raise Halt(
                 f"store and stream disagree at position {position}: published {event_id}, "
                 f"the store has {known or 'nothing'}. The store has lost a tail, or is another one. "
-                "Bring it back, or run after-restore."
+                "Bring it back, or empty the broker and run after-restore."
             )
         self._last_id = event_id
         return position

@@ -1,10 +1,10 @@
 """What brings a service back to right after a restore: its own, or that of a service it listens to (ADR 26).
 
-The epoch of its log is renewed and its stream reset, so that no copy of a past that was lost passes for the
-log. Then what it took in is held against its sources' own logs. Where a source does not have the event at
-which this service stands, it goes back to the last event there that it ever acted on: none behind that has
-had an effect here, so nothing is done twice and nothing new is passed over. What it did because of events
-that are lost stays, since events are facts; a person is told of it and decides.
+The epoch of its log is renewed, so that no copy of a past that was lost passes for the log. Then what it took
+in is held against its sources' own logs. Where a source does not have the event at which this service stands,
+it goes back to the last event there that it ever acted on: none behind that has had an effect here, so
+nothing is done twice and nothing new is passed over. What it did because of events that are lost stays, since
+events are facts; a person is told of it and decides.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from nats.aio.client import Client
-from nats.js.errors import NotFoundError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.bus.arrival import arrivals_from_log
 from shared.bus.log_server import LogUnavailable, fetch_log
-from shared.bus.names import stream_name
 from shared.bus.parking import ParkedStore
 from shared.store.driver import borrowed
 from shared.store.recorder import Recorder
@@ -85,7 +83,7 @@ class Restoration:
 
     async def run(self, sources: Sequence[str]) -> list[Told]:
         """All of it; says what it found and did."""
-        told = [await self.renew_epoch(), await self.reset_stream()]
+        told = [await self.renew_epoch()]
         for source in sources:
             try:
                 told += await self.go_back(source)
@@ -104,14 +102,6 @@ class Restoration:
         async with borrowed(self._engine) as driver:
             epoch, after = await driver.fetchrow(query)
         return Told(f"epoch {epoch} begins after position {after}")
-
-    async def reset_stream(self) -> Told:
-        """Deletes the service's stream; its relay makes it anew from the log."""
-        try:
-            await self._nc.jetstream().delete_stream(stream_name(self._service))
-        except NotFoundError:
-            return Told("there is no stream of it: its relay makes one")
-        return Told("its stream is deleted: its relay makes it anew")
 
     async def go_back(self, source: str) -> list[Told]:
         """Sets the position in a source's log back to where this service and that log still agree."""

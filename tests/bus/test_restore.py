@@ -155,14 +155,14 @@ async def test_sec3_a_position_that_moves_meanwhile_is_left_alone(alpha: Produce
     assert (await recorder.tracked("alpha")).position == 8
 
 
-async def test_sec3_the_epoch_is_renewed_and_the_stream_made_anew(
+async def test_sec3_an_emptied_broker_is_filled_in_the_new_epoch(
     beta: Beta, connection: Connect, run: Run
 ) -> None:
     """The relay that stood still before a past that its store does not know goes on by itself."""
     nc, recorder = await connection("beta"), beta.store.recorder
-    foreign = MemoryStore()
-    await foreign.put(recorded(Noted(n=n)) for n in range(3))
-    first = run(Relay("beta", nc, foreign, KEY).run())
+    lost = MemoryStore()
+    await lost.put(recorded(Noted(n=n)) for n in range(3))
+    first = run(Relay("beta", nc, lost, KEY).run())
     js = nc.jetstream()
 
     async def count(messages: int) -> bool:
@@ -179,6 +179,7 @@ async def test_sec3_the_epoch_is_renewed_and_the_stream_made_anew(
     await until(lambda: relay.halted)
     before = await recorder.epoch()
     await beta.restoration.run([])
+    await (await connection("admin")).jetstream().delete_stream("ZM_BETA")
     await until(lambda: count(1))
     await until(lambda: relay.halted is None)
     epoch = await recorder.epoch()
