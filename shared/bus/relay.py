@@ -135,7 +135,7 @@ class Relay:
                 if self._failures >= self._patience:
                     # A broker whose disk was full takes nothing until it is restarted, and tells nobody.
                     self._set_halted(
-                        f"{self._stream}: {self._failures} failures in a row: {reason_of(error)}"
+                        f"{self._stream}: {self._patience} failures in a row: {reason_of(error)}"
                     )
                 await backoff.wait()
 
