@@ -34,7 +34,7 @@ from services.audit.ledger import Ledger
 from services.audit.proof import HistoryChanged, Signer, Trees
 from services.audit.record import NotProved
 from services.audit.tables import PUBLISHERS, SERVICE
-from shared.bus.connection import connect
+from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BadEnvelope, BusKey
 from shared.bus.envelope import open as open_envelope
 from shared.bus.inbox import Inbox
@@ -310,6 +310,7 @@ async def _after_restore(settings: Settings) -> int:
                 text = f"{source} does not answer for its log: start it and run this again"
                 told.append(Told(text, is_open=True))
     finally:
+        await disconnect(parts.nats)
         await parts.close()
     return report(SERVICE, told)
 

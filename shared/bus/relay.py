@@ -56,6 +56,8 @@ MAX_BYTES = 1024**3
 MAX_AGE = 30 * 24 * 3600.0
 """Seconds after which a stream drops a message."""
 NEARLY_FULL = 0.7
+JUST_SAID = 0.25
+"""Seconds for which the store is taken to be the same: to be replaced takes it longer."""
 
 
 class Halt(Exception):
@@ -105,6 +107,8 @@ class Relay:
         self._halted_retry = halted_retry
         self._stream = stream_name(service)
         self._sequence = 0
+        self._proved = 0.0
+        """When the store last said that it has the event at `position`, or one before it."""
         self._last_id: str | None = None
         """The id of the event at `position`."""
         self._epoch = UUID(int=0)
@@ -182,6 +186,11 @@ class Relay:
             position, event_id = int(headers[POSITION]), headers[EVENT_ID]
         except (KeyError, ValueError):
             raise Halt(f"{self._stream}: message {last.seq} does not come from a relay") from None
+        await self._must_have(position, event_id)
+        return position
+
+    async def _must_have(self, position: int, event_id: str) -> None:
+        """The store has what was published last; it may have been replaced, also under a running relay."""
         known = await self._log.find_event(position)
         if known is None or str(known) != event_id:
             raise Halt(
@@ -189,8 +198,7 @@ class Relay:
                 f"the store has {known or 'nothing'}. The store has lost a tail, or is another one. "
                 "Bring it back, or empty the broker and run after-restore."
             )
-        self._last_id = event_id
-        return position
+        self._last_id, self._proved = event_id, asyncio.get_running_loop().time()
 
     async def _before_the_last(self) -> int:
         """The position that the last event of the log follows."""
@@ -241,6 +249,8 @@ class Relay:
             heed_cancellation()
             entries = await self._log.read(self.position, self._window)
             if entries:
+                if self._last_id is not None and loop.time() - self._proved > JUST_SAID:
+                    await self._must_have(self.position, self._last_id)
                 await self._publish(entries)
                 backoff.reset()
                 if loop.time() - weighed > self._recheck:

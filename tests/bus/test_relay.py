@@ -15,7 +15,7 @@ from nats.js.api import DiscardPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from deploy.local.nats import Nats
-from shared.bus.relay import MAX_AGE, NEARLY_FULL, Relay
+from shared.bus.relay import JUST_SAID, MAX_AGE, NEARLY_FULL, Relay
 from shared.store.types import Append
 from tests.bus.conftest import KEY, Connect, Heard, MakeStore, Run, until
 from tests.bus.events import FULL_META, Happened, happened, recorded
@@ -293,6 +293,21 @@ async def test_it_halts_when_the_store_lost_a_tail(connection: Connect, run: Run
     await until(lambda: halted.halted is None)
     await put(log, 1)
     await settled(nc, log)
+
+
+async def test_sec3_a_store_replaced_under_a_running_relay_is_seen(connection: Connect, run: Run) -> None:
+    """It goes on from the position that was published last, which is another event's now."""
+    nc, log = await connection("alpha"), MemoryStore()
+    await put(log, 5)
+    publisher = relay(nc, log, recheck=3600.0)
+    run(publisher.run())
+    await settled(nc, log)
+    before = await stream_of(nc)
+    await asyncio.sleep(2 * JUST_SAID)
+    del log.entries[4:]
+    await put(log, 3)
+    await until(lambda: publisher.halted)
+    assert await stream_of(nc) == before
 
 
 async def test_it_halts_on_a_stranger_in_its_stream(connection: Connect, run: Run) -> None:
