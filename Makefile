@@ -16,7 +16,7 @@ RECORDS  ?= 10000
 DATA     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install linters demo run test test-fast fuzz faults check format bench life docs lock clean
+.PHONY: help install linters demo run after-restore test test-fast fuzz faults check format bench life docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo: install ## play a case through the public API and prove it (SCENARIO=2)
 
 run: install ## the whole stack, left running (PORT=8080 CLOCK=system|simulated)
 	@exec $(BIN)/python -m deploy.local.stack run --port $(PORT) --clock $(CLOCK) $(ARGS)
+
+after-restore: install ## bring a stack whose databases were restored back to right (ARGS="--data DIR")
+	$(BIN)/python -m deploy.local.stack after-restore --clock $(CLOCK) $(ARGS)
 
 linters: install
 	@$(BIN)/python -m tests.linters

@@ -150,6 +150,11 @@ def _cloudevent(cls: type[Event], address: str) -> dict[str, Any]:
                     "event": {"type": "object", "properties": clear},
                     "cipher": {"enum": [suite.cipher for suite in SUITES]},
                     "key": {"type": "string", "description": "The id of the bus key."},
+                    "epoch": {
+                        "type": "string",
+                        "format": "uuid",
+                        "description": "Of the log; another one after a restore.",
+                    },
                     "sealed": {
                         "type": "string",
                         "description": "A JSON object, the L2 fields and the salt, sealed with `cipher` "

@@ -35,6 +35,7 @@ from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.bus.relay import Relay
+from shared.bus.restore import Restoration, Told
 from shared.clock import Clock, FileClock, SystemClock
 from shared.command import Command
 from shared.gate import Beside, Facts, Gatekeeper, Screen
@@ -77,6 +78,7 @@ SUM_SECONDS = 60
 DEFECT_STATUS = 70
 """How a process ends that a defect ended (EX_SOFTWARE of sysexits.h): a supervisor does not take it for one
 that was asked to stop."""
+BROKER_SECONDS = 30
 KEEP_ALIVE_SECONDS = 150
 """Longer than the front door keeps a connection: one that closes just as it is used again loses a request
 that nobody may repeat."""
@@ -358,7 +360,15 @@ def _works(service: Service, parts: Parts) -> list[Work]:
         Inspection(parts.projector, parts.halt).run,
     ]
     if parts.settings.nats_url:
-        relay = Relay(service.name, parts.nats, parts.recorder, parts.bus_key, observer=parts.observer)
+        relay = Relay(
+            service.name,
+            parts.nats,
+            parts.recorder,
+            parts.bus_key,
+            observer=parts.observer,
+            max_bytes=parts.settings.stream_max_bytes,
+        )
+        parts.observer.watch_relay(lambda: max(0, parts.recorder.head - relay.position))
         works.append(relay.run)
         works.append(LogServer(service.name, parts.nats, parts.recorder, parts.bus_key, parts.observer).start)
         for source in service.listens_to:
@@ -461,10 +471,45 @@ def configure_logs() -> None:
     )
 
 
+async def after_restore(service: Service, settings: Settings) -> int:
+    """Brings the service back to right; exit status 1 where something is left to a person.
+
+    The services that it listens to must be running, so that their logs can be asked.
+    """
+    engine = open_engine(settings.database_url, size=2)
+    sealer = Sealer.from_files(settings.keys_dir / f"store-{service.name}.key", service.name, settings.suite)
+    recorder = Recorder(engine, service.name, EventMapper(sealer), SystemClock())
+    nats = await broker_of(settings)
+    reactions = {reaction.__name__: topic.partition(".")[0] for topic, reaction in service.reactions.items()}
+    try:
+        restoration = Restoration(service.name, nats, engine, recorder, PgParkedStore(engine), reactions)
+        return report(service.name, await restoration.run(service.listens_to))
+    finally:
+        await disconnect(nats)
+        await engine.dispose()
+
+
+async def broker_of(settings: Settings) -> Client:
+    """A connection of a command to the broker; ends the process where none answers."""
+    seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
+    try:
+        async with asyncio.timeout(BROKER_SECONDS):
+            return await connect(settings.nats_url, seed, settings.service, lambda error: None, lambda: None)
+    except TimeoutError:
+        raise SystemExit(f"no broker answers at {settings.nats_url}") from None
+
+
+def report(service: str, told: Sequence[Told]) -> int:
+    """Says what a command found, and returns the exit status: 1 where something is left to a person."""
+    for line in told:
+        print(f"{service}: {'! ' if line.is_open else ''}{line.text}")
+    return 1 if any(line.is_open for line in told) else 0
+
+
 def main(service: Service) -> None:
-    """`serve`, `migrate` or `rebuild`."""
+    """`serve`, `migrate`, `rebuild` or `after-restore`."""
     parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
-    parser.add_argument("what", choices=["serve", "migrate", "rebuild"])
+    parser.add_argument("what", choices=["serve", "migrate", "rebuild", "after-restore"])
     what = parser.parse_args().what
     keep_to_itself()
     settings = Settings.from_env(service.name)
@@ -477,6 +522,8 @@ def main(service: Service) -> None:
             migrate(folder, with_files(dict(os.environ))[variable])
         return
     later = _check_stores(service, settings)
+    if what == "after-restore":
+        sys.exit(asyncio.run(after_restore(service, settings)))
     app, parts = build(service, settings)
     if what == "rebuild":
         asyncio.run(_rebuild([parts, *parts.rooms]))

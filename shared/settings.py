@@ -87,6 +87,8 @@ class Settings:
     pool_size: int
     max_body_bytes: int
     max_in_flight: int
+    stream_max_bytes: int
+    """How much the service's stream holds; what does not fit is dropped, the oldest first."""
     report_difficulty: int
     """Zero bits that a proof of work before an anonymous submission must show (SEC-6)."""
 
@@ -138,6 +140,7 @@ class Settings:
             pool_size=told.number("ZM_POOL_SIZE", 10, 1),
             max_body_bytes=told.number("ZM_MAX_BODY_BYTES", 1 << 20, 1),
             max_in_flight=told.number("ZM_MAX_IN_FLIGHT", 512, 2),
+            stream_max_bytes=told.number("ZM_STREAM_MAX_BYTES", 1 << 30, 1 << 16),
             report_difficulty=told.number("ZM_REPORT_DIFFICULTY", 16),
         )
         if settings.production:

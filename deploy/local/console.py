@@ -1,4 +1,7 @@
-"""`python -m deploy.local.stack run`: the stack, left running for a person."""
+"""`python -m deploy.local.stack run`: the stack, left running for a person.
+
+`… after-restore` starts it, brings every service back to right after databases were restored, and stops it.
+"""
 
 import argparse
 import signal
@@ -13,6 +16,9 @@ from deploy.local.process import StartError, how_it_ended, last_lines
 from deploy.local.stack import SERVICES, Ports, Stack
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SICK_SECONDS = 60.0
+"""Seconds after which a broker that says it is unwell is restarted. One that only lacks a stream is helped by
+the relays before."""
 _TOO_SHORT = 5.0
 """Seconds: a part that lived no longer than this is not started again, it would only end again."""
 
@@ -26,11 +32,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local.stack")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything and keep it running until Ctrl-C")
-    run.add_argument("--clock", choices=("simulated", "system"), default="system")
-    run.add_argument("--port", type=int, default=8080, help="of the front door on 127.0.0.1")
-    run.add_argument("--data", type=Path, help="data folder (ZM_DATA_DIR, else .data)")
-    run.add_argument("--services", default=",".join(SERVICES), help="which to start, by comma")
-    run.add_argument("--package", default="services.{name}", help="where each has its main and migrations")
+    again = commands.add_parser("after-restore", help="start everything, bring it back to right, and stop")
+    for command in (run, again):
+        command.add_argument("--clock", choices=("simulated", "system"), default="system")
+        command.add_argument("--port", type=int, default=8080, help="of the front door on 127.0.0.1")
+        command.add_argument("--data", type=Path, help="data folder (ZM_DATA_DIR, else .data)")
+        command.add_argument("--services", default=",".join(SERVICES), help="which to start, by comma")
+        command.add_argument("--package", default="services.{name}", help="where each has its main")
     options = parser.parse_args(argv)
     services = tuple(name for name in options.services.split(",") if name)
     stack = Stack(
@@ -39,11 +47,14 @@ def main(argv: list[str] | None = None) -> int:
         ports=Ports(front=options.port),
         services=services,
         package=options.package,
+        empty_broker=options.command == "after-restore",
     )
     for sig in _SIGNALS:
         signal.signal(sig, _ask)
     try:
         with stack:
+            if options.command == "after-restore":
+                return _after_restore(stack)
             _greet(stack)
             _watch(stack)
     except _Asked:
@@ -52,6 +63,14 @@ def main(argv: list[str] | None = None) -> int:
     except (StartError, DataFolderInUse) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _after_restore(stack: Stack) -> int:
+    """Exit status 1 where a service could not do it, or leaves something to a person."""
+    told = stack.after_restore()
+    for done in told.values():
+        print(done.stdout + done.stderr, end="")
+    return max(done.returncode != 0 for done in told.values())
 
 
 def _ask(_number: int, _frame: FrameType | None) -> None:
@@ -73,9 +92,17 @@ def _greet(stack: Stack) -> None:
 
 
 def _watch(stack: Stack) -> NoReturn:
-    """Start again what ends by itself, as an orchestrator would."""
+    """Start again what ends by itself, or does not recover by itself, as an orchestrator would."""
+    well = time.monotonic()
     while True:
         time.sleep(0.5)
+        if stack.nats.healthy():
+            well = time.monotonic()
+        elif time.monotonic() - well > _SICK_SECONDS:
+            print("nats is unwell and is restarted", file=sys.stderr)
+            stack.kill_nats()
+            stack.start_nats()
+            well = time.monotonic()
         for child in stack.ended():
             print(f"{child.name} {how_it_ended(child)}\n{last_lines(child.log, 5)}", file=sys.stderr)
             if child.age() < _TOO_SHORT:

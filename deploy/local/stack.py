@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -80,7 +81,9 @@ class Stack:
         package: str = "services.{name}",
         env: Mapping[str, str] | None = None,
         suites: Mapping[str, str] | None = None,
+        empty_broker: bool = False,
     ) -> None:
+        """`empty_broker`: it starts without what it held, which may be of a time that was lost."""
         ports = ports or Ports()
         self.data = DataFolder(data_dir)
         self.clock: Clock = clock
@@ -95,6 +98,7 @@ class Stack:
         self._wanted = ports
         self._children: dict[str, Child] = {}
         self._down: set[str] = set()
+        self._empty_broker = empty_broker
         self._lock: int | None = None
         self._abandoned = threading.Event()
         self._postgres: Postgres | None = None
@@ -186,6 +190,8 @@ class Stack:
             if self.clock == "simulated":
                 ensure_clock(self.data.clock)
             self._make_servers()
+            if self._empty_broker:
+                self.wipe_nats()
             self._start_parts()
         except BaseException:
             self.stop()
@@ -295,6 +301,17 @@ class Stack:
                 self.start_nats()
             case _:
                 self.start_service(name, wait=False)
+
+    def after_restore(self) -> dict[str, subprocess.CompletedProcess[str]]:
+        """Brings every service back to right after databases were restored; all must be running. What each
+        says, and whether it leaves something to a person (status 1)."""
+        told = {}
+        for name in self.services:
+            command = [sys.executable, "-m", f"{self._package.format(name=name)}.main", "after-restore"]
+            told[name] = subprocess.run(
+                command, env=self.environment(name), cwd=ROOT, capture_output=True, text=True, check=False
+            )
+        return told
 
     # --- Tokens and time ---------------------------------------------------------------------------
 

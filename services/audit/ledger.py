@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,15 +21,20 @@ from services.audit.tables import LEDGER, READINGS
 from shared.bus.envelope import Published
 from shared.clock import Clock
 from shared.store.sealing import Sealer
-from shared.store.types import AlreadyTracked, Append, Appended, StoreUnavailable
+from shared.store.types import AlreadyTracked, Append, Appended, StoreUnavailable, Tracked
 
 _LOCK = int.from_bytes(blake2b(b"zhengming.audit.ledger", digest_size=8).digest(), "big", signed=True)
 _BEGIN = f"SET LOCAL plan_cache_mode = force_custom_plan; SELECT pg_advisory_xact_lock({_LOCK})"
 _TRACKED = "SELECT position FROM tracking WHERE source = $1"
-_MOVE = "UPDATE tracking SET position = $2 WHERE source = $1 AND position = $3 RETURNING position"
+_PLACE = "SELECT position, event_id, epoch FROM tracking WHERE source = $1"
+_MOVE = """
+    UPDATE tracking SET position = $2, event_id = $3, epoch = $4 WHERE source = $1 AND position = $5
+    RETURNING position
+    """
 _TRACK = """
-    INSERT INTO tracking (source, position) VALUES ($1, $2)
-    ON CONFLICT (source) DO UPDATE SET position = excluded.position
+    INSERT INTO tracking (source, position, event_id, epoch) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (source) DO UPDATE SET position = excluded.position, event_id = excluded.event_id,
+        epoch = excluded.epoch
     """
 _PARK = """
     INSERT INTO parked (source, position, event_id, correlation, reason, message, parked_at)
@@ -81,7 +87,17 @@ _LINKS = """
     UNION SELECT other, correlation_id, service, position, occurred_at, recorded_at FROM joined
     ON CONFLICT DO NOTHING
     """
+_HELD = "SELECT position, event_id, type, stream FROM ledger WHERE service = $1 ORDER BY position"
 _COLUMNS = [column.name for column in LEDGER.columns]
+
+
+class Held(NamedTuple):
+    """An event of the ledger, by its place."""
+
+    position: int
+    event_id: UUID
+    type: str
+    stream: UUID
 
 
 class Ledger:
@@ -94,16 +110,22 @@ class Ledger:
         self._trees: dict[str, proof.Grown] = {}
         """Each log's tree as this process left it, where it holds all that was taken in."""
 
-    async def tracked(self, source: str, /) -> int:
-        """The last position of a source that is dealt with; 0 before the first."""
+    async def tracked(self, source: str, /) -> Tracked:
+        """How far a source is dealt with; position 0 before the first."""
         async with using(self._engine) as driver:
-            return await driver.fetchval(_TRACKED, source) or 0
+            row = await driver.fetchrow(_PLACE, source)
+        return Tracked(source, *row) if row is not None else Tracked(source, 0)
+
+    async def held(self, source: str) -> list[Held]:
+        """What was taken in of a source's log, in its order."""
+        async with using(self._engine) as driver:
+            return [Held(*row) for row in await driver.fetch(_HELD, source)]
 
     async def append(self, append: Append, /) -> Appended:
         """Sets a message aside, or moves past one that was; the rest of an `Append` audit does not have."""
         assert append.tracking is not None
         assert not append.events
-        source, position = append.tracking.application_name, append.tracking.notification_id
+        source, position = append.tracking.application_name, append.tracking.position
         now = self._clock.now()
         async with using(self._engine) as driver, driver.transaction():
             await driver.execute(_BEGIN)
@@ -121,7 +143,7 @@ class Ledger:
                     message,
                     now,
                 )
-            await driver.execute(_TRACK, source, position)
+            await driver.execute(_TRACK, source, position, append.tracking.event_id, append.tracking.epoch)
         return Appended((), position, now, {})
 
     async def take_in(self, events: Sequence[Published], unparked: Sequence[int] = ()) -> None:
@@ -135,16 +157,17 @@ class Ledger:
             if unparked:
                 await self._unpark(driver, unparked)
             else:
-                await self._follow_on(driver, source, events[0].previous, last)
+                await self._follow_on(driver, events[0].previous, events[-1])
             await driver.copy_records_to_table("ledger", records=rows, columns=_COLUMNS)
             await _write_surroundings(driver, events)
             tree = await (proof.extend(driver, source) if unparked else self._grow(driver, source, events))
         if tree.size == last:
             self._trees[source] = tree
 
-    async def _follow_on(self, driver: Any, source: str, previous: int, last: int) -> None:
+    async def _follow_on(self, driver: Any, previous: int, last: Published) -> None:
         """Moves the source's position from where this run begins to where it ends."""
-        if await driver.fetchval(_MOVE, source, last, previous) is not None:
+        source, place = last.service, (last.position, last.event_id, last.epoch)
+        if await driver.fetchval(_MOVE, source, *place, previous) is not None:
             return
         tracked = await driver.fetchval(_TRACKED, source) or 0
         if tracked > previous:
@@ -153,7 +176,7 @@ class Ledger:
             # The inbox fills holes before it comes here; our own database went back in time. No fault of
             # the event, so it must not be parked.
             raise StoreUnavailable(f"{source} stands at {tracked}, {previous} is not there yet")
-        await driver.execute(_TRACK, source, last)
+        await driver.execute(_TRACK, source, *place)
 
     async def _grow(self, driver: Any, source: str, events: Sequence[Published]) -> proof.Grown:
         """The tree with this run's leaves. Where it ended with the run before, nothing need be read: a tree

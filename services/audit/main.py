@@ -1,10 +1,11 @@
-"""python -m services.audit.main serve | migrate | rebuild [--replace] | retry | check [--kept FILE ...]
+"""python -m services.audit.main serve | migrate | rebuild | retry | check | after-restore
 
 The composition root: the only place where audit's parts are made. `serve` takes in the four streams, signs
 checkpoints, sends them away, guards the evidence and answers; `rebuild` makes the ledger anew from the
 producers' logs and compares it with every checkpoint ever signed; `retry` asks the producers once more for
 what was set aside, and sends what was given up; `check` looks at once at all that the worker looks at, and
-holds the trees against checkpoints that were kept outside.
+holds the trees against checkpoints that were kept outside; `after-restore` says which events a restored
+producer does not have any more.
 """
 
 from __future__ import annotations
@@ -37,19 +38,20 @@ from services.audit.proof import ORIGIN, HistoryChanged, Signer, Trees
 from services.audit.record import NotProved
 from services.audit.tables import ACCESS, LOGS, PUBLISHERS, SERVICE
 from services.audit.watch import Watch
-from shared.bus.connection import connect
+from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BadEnvelope, BusKey
 from shared.bus.envelope import open as open_envelope
 from shared.bus.inbox import Inbox
-from shared.bus.log_server import fetch_log
+from shared.bus.log_server import LogUnavailable, fetch_log
 from shared.bus.parking import PgParkedStore, reason_of
+from shared.bus.restore import KnownLog, Told, stands_in
 from shared.clock import Clock, FileClock, SystemClock
 from shared.organs.tree import OrganTree
 from shared.outgoing.adapters import adapter_for
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.security.memory import keep_to_itself
 from shared.security.tokens import TokenVerifier
-from shared.service import configure_logs, end_by_defect, run_server
+from shared.service import broker_of, configure_logs, end_by_defect, report, run_server
 from shared.settings import Settings
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
@@ -327,8 +329,9 @@ def _ended(task: asyncio.Task[None]) -> None:
 # --- Commands ---
 
 
-async def _rebuild(settings: Settings, *, put_in_place: bool) -> int:
-    """Exit status 0 if every root that was ever signed came out again."""
+async def _rebuild(settings: Settings, *, put_in_place: bool, despite_loss: bool = False) -> int:
+    """Exit status 0 if every root that was ever signed came out again. `despite_loss`: a person has decided
+    that a log which lost its end is the log from now on."""
     parts = make_parts(settings, CollectorRegistry())
     owner = create_async_engine(settings.owner_database_url, poolclass=pool.NullPool)
     beside = engine_for(settings.database_url, search_path=f"{rebuild.SCHEMA},public")
@@ -343,11 +346,12 @@ async def _rebuild(settings: Settings, *, put_in_place: bool) -> int:
         print(f"已核对签署的根 / signed roots checked: {rebuilt.checked}")
         for service, size in rebuilt.missed:
             print(f"根不符 / root NOT met: {service} {size}")
-        if rebuilt.missed:
+        if rebuilt.missed and not despite_loss:
             return 1
         if put_in_place:
             await beside.dispose()
-            print(f"旧表存于 / old tables kept in schema {await rebuild.replace(owner)}")
+            kept = await rebuild.replace(owner, signed_anew=bool(rebuilt.missed))
+            print(f"旧表存于 / old tables kept in schema {kept}")
         return 0
     finally:
         await parts.close()
@@ -367,7 +371,7 @@ async def _retry(settings: Settings) -> int:
         for source in PUBLISHERS:
             for row in await parts.parked.list(source):
                 try:
-                    (line,) = await fetch_log(parts.nats, source, row.position - 1, 1)
+                    (line,) = (await fetch_log(parts.nats, source, row.position - 1, 1)).lines
                     await parts.ledger.take_in([open_envelope(line, parts.key)], [row.id])
                     print(f"{source} {row.position}: 已补收 / taken in")
                 except AlreadyTracked:
@@ -406,6 +410,42 @@ async def _check(settings: Settings, kept: Sequence[Path]) -> int:
         await parts.close()
 
 
+async def _after_restore(settings: Settings) -> int:
+    """Holds what was taken in against the producers' logs, and changes nothing: what audit holds, it proves.
+
+    Exit status 1 where a log does not have it any more: a person must decide.
+    """
+    parts = make_parts(settings, CollectorRegistry())
+    told: list[Told] = []
+    try:
+        parts.nats = await broker_of(settings)
+        for source in PUBLISHERS:
+            try:
+                told += await _compare(parts, source)
+            except LogUnavailable:
+                text = f"{source} does not answer for its log: start it and run this again"
+                told.append(Told(text, is_open=True))
+    finally:
+        await disconnect(parts.nats)
+        await parts.close()
+    return report(SERVICE, told)
+
+
+async def _compare(parts: Parts, source: str) -> list[Told]:
+    place = await parts.ledger.tracked(source)
+    if await stands_in(parts.nats, place):
+        return [Told(f"{source}: stands at {place.position}, as its log has it")]
+    log = await KnownLog.of(parts.nats, source)
+    held = await parts.ledger.held(source)
+    lost = [event for event in held if log.ids.get(event.position) != event.event_id]
+    head = (
+        f"{source}: its log does not have {len(lost)} events that audit holds. Bring that log back; or, if "
+        "it is lost for good, stop audit and run `rebuild --replace --despite-loss`, which keeps these beside"
+    )
+    listed = [Told(f"  {event.position} {event.type} of {event.stream}") for event in lost]
+    return [Told(head, is_open=True), *listed]
+
+
 def _serve(settings: Settings) -> None:
     app, _ = build(settings)
     run_server(app, settings)
@@ -419,7 +459,13 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("migrate", help="bring the database to the newest revision (owner's URL)")
     again = commands.add_parser("rebuild", help="make the ledger anew from the producers' logs (owner's URL)")
     again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
+    again.add_argument(
+        "--despite-loss",
+        action="store_true",
+        help="serve although a log lost what was signed; the old ledger and its checkpoints are kept",
+    )
     commands.add_parser("retry", help="ask again for what was set aside, send again what was given up")
+    commands.add_parser("after-restore", help="hold what was taken in against the producers' logs")
     check = commands.add_parser("check", help="look at all evidence at once")
     check.add_argument(
         "--kept",
@@ -439,7 +485,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         migrate(f"services/{SERVICE}/migrations", settings.owner_database_url)
     elif options.command == "rebuild":
-        return asyncio.run(_rebuild(settings, put_in_place=options.replace))
+        return asyncio.run(
+            _rebuild(settings, put_in_place=options.replace, despite_loss=options.despite_loss)
+        )
+    elif options.command == "after-restore":
+        return asyncio.run(_after_restore(settings))
     elif options.command == "check":
         return asyncio.run(_check(settings, options.kept))
     else:

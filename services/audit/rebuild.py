@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.audit import proof
 from services.audit.database import using
 from services.audit.ledger import Ledger
-from services.audit.tables import DERIVED, PUBLISHERS, ROLE, create_ingest
+from services.audit.tables import DERIVED, PUBLISHERS, ROLE, create_checkpoints, create_ingest
 from shared.bus.envelope import BusKey
 from shared.bus.envelope import open as open_envelope
 from shared.bus.log_server import fetch_log
@@ -60,7 +60,7 @@ async def fill(ledger: Ledger, nats: Client, key: BusKey) -> None:
     """Takes in every log from its beginning to where it ends now."""
     for service in PUBLISHERS:
         position = 0
-        while lines := await fetch_log(nats, service, position, _PAGE):
+        while lines := (await fetch_log(nats, service, position, _PAGE)).lines:
             events = [open_envelope(line, key) for line in lines]
             await ledger.take_in(events)
             position = events[-1].position
@@ -84,8 +84,11 @@ async def compare(rebuilt: AsyncEngine, serving: AsyncEngine) -> Rebuilt:
     return Rebuilt(sizes, len(signed), missed)
 
 
-async def replace(owner: AsyncEngine) -> str:
-    """Puts the new tables in the place of the old ones; returns the schema in which these are kept."""
+async def replace(owner: AsyncEngine, *, signed_anew: bool = False) -> str:
+    """Puts the new tables in the place of the old ones; returns the schema in which these are kept.
+
+    `signed_anew`: with the old ledger goes what was signed of it, since the new one has not the same roots.
+    """
     kept = f"before_{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
 
     def run(connection: Connection) -> None:
@@ -93,6 +96,9 @@ async def replace(owner: AsyncEngine) -> str:
         for table in _TABLES:
             connection.execute(text(f"ALTER TABLE public.{table} SET SCHEMA {kept}"))
             connection.execute(text(f"ALTER TABLE {SCHEMA}.{table} SET SCHEMA public"))
+        if signed_anew:
+            connection.execute(text(f"ALTER TABLE public.checkpoints SET SCHEMA {kept}"))
+            create_checkpoints(connection)
         connection.execute(text(f"DROP SCHEMA {SCHEMA}"))
 
     async with owner.begin() as connection:

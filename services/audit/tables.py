@@ -246,18 +246,21 @@ REPLAYED = _counts("replayed")
 """Totals of the access log, by the stream that was asked for."""
 
 
-def _positions(name: str) -> Table:
-    return Table(
-        name,
-        METADATA,
-        Column("source", Text, primary_key=True),
-        Column("position", BigInteger, nullable=False),
-    )
-
-
-TRACKING = _positions("tracking")
-"""How far each service's log was taken in."""
-WATCHED = _positions("watched")
+TRACKING = Table(
+    "tracking",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("event_id", Uuid),
+    Column("epoch", Uuid),
+)
+"""How far each log is taken in: up to which event, and in which epoch of that log."""
+WATCHED = Table(
+    "watched",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
 """How far each log, the access log too, was looked at for bulk reading."""
 
 DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, NODES)
@@ -293,6 +296,11 @@ def create_ingest(connection: Connection) -> None:
         _create_moving(connection, table)
     connection.execute(text(f"GRANT DELETE ON parked TO {ROLE}"))
     connection.execute(text(f"GRANT USAGE ON SEQUENCE parked_id_seq TO {ROLE}"))
+
+
+def create_checkpoints(connection: Connection) -> None:
+    """Creates the table of checkpoints anew, after the old one was put away."""
+    _create(connection, (CHECKPOINTS,))
 
 
 def _create_moving(connection: Connection, table: Table) -> None:

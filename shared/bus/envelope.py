@@ -98,8 +98,8 @@ def content(recorded: Recorded) -> dict[str, Any]:
     return content_of(stream, version, recorded.event.topic, data_of(recorded))
 
 
-def to_cloudevent(entry: LogEntry, bus_key: BusKey) -> bytes:
-    """A row of the log as it is published."""
+def to_cloudevent(entry: LogEntry, bus_key: BusKey, epoch: UUID) -> bytes:
+    """A row of the log as it is published, in an epoch of that log."""
     published = content_of(entry.stream, entry.version, entry.topic, entry.data)
     event, clear = published["event"], _clear_fields(entry.topic)
     algorithm = digest_of(entry.state)
@@ -110,6 +110,7 @@ def to_cloudevent(entry: LogEntry, bus_key: BusKey) -> bytes:
         "event": {name: value for name, value in event.items() if name in clear},
         "cipher": bus_key.cipher,
         "key": bus_key.active,
+        "epoch": str(epoch),
         "evidence": {
             "position": entry.position,
             "previous": entry.previous,
@@ -182,6 +183,7 @@ class Published:
     salt: bytes
     position: int
     previous: int
+    epoch: UUID
     recorded_at: datetime
     topic: str
     state_digest: bytes
@@ -274,6 +276,7 @@ def _published(envelope: dict[str, Any], body: dict[str, Any], secret: dict[str,
         salt=bytes.fromhex(secret["salt"]),
         position=evidence["position"],
         previous=evidence["previous"],
+        epoch=UUID(body["epoch"]),
         recorded_at=datetime.fromisoformat(evidence["recorded_at"]),
         topic=evidence["topic"],
         state_digest=bytes.fromhex(evidence[state_digest]),

@@ -5,6 +5,12 @@ the broker is told after the commit. So a message at or before the position is s
 `Ev-Prev` is not the position has a hole before it, which is read from the producer's own log.
 Duplicates, disorder, redelivery and a broker that lost its middle are all the same to it.
 
+A position alone does not tell one log from another: after a restore other events stand at the same
+positions. So the position is kept with the id of its event and the epoch of the log; what is taken in next
+must name that event as the one before it. Each session, and whatever looks like a duplicate, is held against
+the producer's log: where that does not have the event there, nothing is taken in until a person has looked
+(`Diverged`; docs/adr/0026).
+
 An event that cannot be dealt with is parked, and the later ones of its case behind it; everything
 else flows on. Away is not broken: while the database or the broker is away, nothing is parked.
 """
@@ -13,12 +19,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import nats.errors
 import structlog
-from eventsourcing.persistence import Tracking
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -30,13 +37,13 @@ from shared.bus.connection import connected
 from shared.bus.envelope import BadEnvelope, BusKey, Malformed, Published, hint_of_correlation
 from shared.bus.envelope import open as open_envelope
 from shared.bus.log import Receiver
-from shared.bus.log_server import LogUnavailable, fetch_log
+from shared.bus.log_server import LogUnavailable, Page, fetch_log
 from shared.bus.names import stream_name
 from shared.bus.observer import Observer
 from shared.bus.parking import BEHIND, Parked, ParkedStore, pack, reason_of
 from shared.bus.pull import Puller
 from shared.store.driver import away
-from shared.store.types import AlreadyTracked, Append, StoreUnavailable, VersionConflict
+from shared.store.types import AlreadyTracked, Append, StoreUnavailable, Tracked, VersionConflict
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +93,6 @@ class Inbox:
         longer, and each event cheaper; whoever comes after a while finds it waiting."""
         if (handle is None) == (handle_batch is None):
             raise ValueError("an inbox has either a handler or a batch handler")
-        self.position = 0
         self.halted: str | None = None
         self._service = service
         self._source = source
@@ -107,12 +113,21 @@ class Inbox:
         self._janitor = janitor
         self._rest = rest
         self._blocked: set[str] = set()
-        self._seen = 0
-        """The last event looked at; those after `position` needed no effect and are not yet behind us."""
+        self._place = self._seen = Tracked(source, 0)
+        """What is behind us, and the last event looked at; those in between needed no effect."""
+        self._epoch: UUID | None = None
+        """The epoch of the producer's log: as it last said, or as it was when we last took from it."""
+        self._read_to_the_end = False
+        """Whether the producer's own log was read to its end in this session."""
         self._furthest = 0
         """The last position that the broker has brought."""
         self._tidied = 0.0
         self._lock = asyncio.Lock()
+
+    @property
+    def position(self) -> int:
+        """The last position of the source that is behind us."""
+        return self._place.position
 
     # --- taking in -------------------------------------------------------------------------------
 
@@ -136,6 +151,7 @@ class Inbox:
         """One life of the consumer, as long as nothing is lost."""
         async with self._lock:
             await self._reload()
+            self._read_to_the_end = False
             if await self._catch_up():
                 backoff.reset()
         await self._ensure_consumer()
@@ -153,25 +169,38 @@ class Inbox:
                     if messages:
                         await self._take(messages)
                         backoff.reset()
+                    elif not self._read_to_the_end:
+                        await self._catch_up()
                     await self._release_orphans()
                 if 0 < len(messages) < self._batch:
                     await asyncio.sleep(self._rest)
 
     async def _reload(self) -> None:
-        self.position = self._seen = await self._recorder.tracked(self._source)
+        place = await self._recorder.tracked(self._source)
+        if place.position < self.position:
+            self._furthest = 0  # our own store was set back: the broker brings it all again
+        self._place = self._seen = place
+        self._epoch = self._epoch or place.epoch
         self._blocked = await self._parked.correlations(self._source)
 
     async def _catch_up(self) -> bool:
-        """Reads one page from the producer itself, if it answers.
+        """Reads the producer's own log to its end, if it answers; whether that brought anything.
 
-        What the broker held back or lost at the stream's end leaves no hole behind which it would show.
+        What the broker held back, or dropped before we saw it, leaves no hole behind which it would show.
         """
-        try:
+        before = self.position
+        with suppress(LogUnavailable):
+            await self._read_log()
+        return self.position > before
+
+    async def _read_log(self) -> None:
+        """Takes what follows from the producer's own log. Raises `LogUnavailable` or `Diverged`."""
+        more = True
+        while more:
             page = await fetch_log(self._nc, self._source, self.position, _PAGE, within=2.0)
-        except LogUnavailable:
-            return False
-        await self._apply(self._in_chain(page))
-        return bool(page)
+            await self._apply(self._in_chain(page))
+            more = page.more
+        self._read_to_the_end = True
 
     async def _ensure_consumer(self) -> None:
         """Creates the consumer; with the same settings that does nothing to an existing one."""
@@ -202,12 +231,38 @@ class Inbox:
                 log.error("inbox.not_from_a_relay", inbox=self._name)
                 strange.append(message)
         taken.sort(key=lambda pair: pair[0].position)
+        doubtful = self._is_doubtful(taken)
         try:
+            await self._heed_epoch(taken)
+            strange += [message for arrival, message in taken if arrival.epoch != self._epoch]
+            taken = [pair for pair in taken if pair[0].epoch == self._epoch]
             await self._apply_in_order([arrival for arrival, _ in taken])
         finally:
             await self._answer(taken, strange)
         if taken:
             self._observer.lag(self._source, taken[-1][1].metadata.num_pending)
+        if doubtful:
+            self._read_to_the_end = False
+            await self._catch_up()
+
+    def _is_doubtful(self, taken: Sequence[tuple[Arrival, Msg]]) -> bool:
+        """Whether what looks like a duplicate may be a new event in the place of one that is lost. A message
+        that is what we took last vouches for those before it, since a stream is in the order of its log."""
+        again = [(arrival, _sequence(message)) for arrival, message in taken if self._is_behind(arrival)]
+        last = (self._place.position, self._place.event_id)
+        proved = max((at for arrival, at in again if (arrival.position, arrival.event_id) == last), default=0)
+        return any(at > proved for _, at in again)
+
+    def _is_behind(self, arrival: Arrival) -> bool:
+        return arrival.position <= self.position
+
+    async def _heed_epoch(self, taken: Sequence[tuple[Arrival, Msg]]) -> None:
+        """Learns in which epoch the log is, where a message is of another one than we know: it may be of a
+        past that is lost. Raises `LogUnavailable` or `Diverged`."""
+        if self._epoch is None and not self.position and taken:
+            self._epoch = taken[0][0].epoch
+        if any(arrival.epoch != self._epoch for arrival, _ in taken):
+            await self._read_log()
 
     async def _answer(self, taken: Sequence[tuple[Arrival, Msg]], strange: Sequence[Msg]) -> None:
         """Tells the broker how far we are. What is not behind us comes again soon; until it is, nothing is
@@ -222,19 +277,20 @@ class Inbox:
     async def _apply_in_order(self, arrivals: Sequence[Arrival]) -> None:
         """Skips what came before, fills holes, and deals with what follows in runs as long as they go."""
         run: list[Arrival] = []
-        end = self.position
+        end, last = self.position, self._place.event_id
         for arrival in arrivals:
             if arrival.position <= end:
                 self._observer.duplicate(self._source)
-            elif arrival.previous == end:
+                continue
+            if arrival.previous == end and (not end or arrival.follows == last):
                 run.append(arrival)
-                end = arrival.position
-            else:
-                await self._apply(run)
-                run = []
-                if arrival.position > self.position:
-                    await self._fill(arrival)
-                end = self.position
+                end, last = arrival.position, arrival.event_id
+                continue
+            await self._apply(run)
+            run = []
+            if arrival.position > self.position:
+                await (self._read_log() if arrival.previous == self.position else self._fill(arrival))
+            end, last = self.position, self._place.event_id
         await self._apply(run)
 
     async def _fill(self, arrival: Arrival) -> None:
@@ -251,9 +307,14 @@ class Inbox:
                 raise LogUnavailable(f"{self._source} has nothing after {self.position} yet")
             await self._apply([a for a in page if a.position <= arrival.position])
 
-    def _in_chain(self, page: list[bytes]) -> list[Arrival]:
-        """A page of the log, if it goes on exactly from here."""
-        arrivals = arrivals_from_log(page)
+    def _in_chain(self, page: Page) -> list[Arrival]:
+        """A page of the log, if it goes on exactly from here: from the event that we took last."""
+        if self.position and (page.follows is None or page.follows != self._place.event_id):
+            raise Diverged(
+                f"at position {self.position} {self._source}'s log has {page.follows or 'nothing'}, but this "
+                f"inbox took {self._place.event_id}: one of the two lost its history. Run after-restore."
+            )
+        arrivals = arrivals_from_log(page.lines)
         end = self.position
         for arrival in arrivals:
             if arrival.previous != end:
@@ -262,8 +323,8 @@ class Inbox:
                     f"but this inbox stands at {end}"
                 )
             end = arrival.position
-        if arrivals:
-            self._set_halted(None)
+        self._epoch = page.epoch
+        self._set_halted(None)
         return arrivals
 
     def _set_halted(self, reason: str | None) -> None:
@@ -276,10 +337,10 @@ class Inbox:
 
     async def _apply(self, arrivals: Sequence[Arrival]) -> None:
         """Brings a run of arrivals that follow the position behind us, whatever it takes."""
-        self._seen = self.position
+        self._seen = self._place
         run: list[_Opened] = []
         for arrival in arrivals:
-            if arrival.position <= self._seen:
+            if arrival.position <= self._seen.position:
                 continue  # another worker was faster
             published, broken = await self._open(arrival)
             if published is None:
@@ -301,7 +362,7 @@ class Inbox:
         if run:
             await self._apply_batch(run)
             run.clear()
-        elif self._seen > self.position:
+        elif self._seen.position > self.position:
             await self._persist(Append(), self._seen)
 
     async def _apply_one(self, arrival: Arrival, published: Published) -> None:
@@ -310,10 +371,11 @@ class Inbox:
 
         async def attempt() -> None:
             append = await handle(published)
+            place = self._place_of(published)
             if append is None or _is_empty(append):
-                self._seen = arrival.position
+                self._seen = place
             else:
-                await self._commit(append, arrival.position)
+                await self._commit(append, place)
 
         await self._try(attempt, arrival, published)
 
@@ -326,7 +388,7 @@ class Inbox:
             self._observer.error(self._name, error)
             await self._look_again()
         for arrival, published in run:
-            if arrival.position <= self.position:
+            if self._is_behind(arrival):
                 continue
             if await self._is_blocked(published):
                 await self._park(arrival, BEHIND, published)
@@ -339,7 +401,7 @@ class Inbox:
         failpoint.hit("inbox.before_commit")
         await self._handle_batch([published for _, published in run], ())
         failpoint.hit("inbox.after_commit")
-        self.position = self._seen = run[-1][0].position
+        self._place = self._seen = self._place_of(run[-1][1])
 
     async def _try(
         self, attempt: Callable[[], Awaitable[None]], arrival: Arrival, published: Published
@@ -376,21 +438,21 @@ class Inbox:
                 await pauses.wait()
             # Perhaps it is done: by another worker, or by us and only the answer was lost.
             await self._look_again()
-            if arrival.position <= self.position:
+            if self._is_behind(arrival):
                 return
 
     async def _look_again(self) -> None:
         """Learns from the store where we stand, once it answers; forgets no event looked at since."""
         seen = self._seen
         await self._until_there(self._reload)
-        self._seen = max(seen, self.position)
+        self._seen = max(seen, self._place, key=_position)
 
-    async def _persist(self, append: Append, position: int) -> None:
+    async def _persist(self, append: Append, place: Tracked) -> None:
         """Commits what can only fail because the store is away, or because it is done already."""
         pauses = Backoff(self._first_pause)
-        while self.position < position:
+        while self.position < place.position:
             try:
-                await self._commit(append, position)
+                await self._commit(append, place)
             except AlreadyTracked:
                 await self._look_again()
                 return
@@ -401,13 +463,16 @@ class Inbox:
                 await pauses.wait()
                 await self._look_again()
 
-    async def _commit(self, append: Append, position: int) -> None:
-        append.tracking = Tracking(self._source, position)
+    async def _commit(self, append: Append, place: Tracked) -> None:
+        append.tracking = place
         failpoint.hit("inbox.before_commit")
         await self._recorder.append(append)
         failpoint.hit("inbox.after_commit")
-        self.position = position
-        self._seen = max(self._seen, position)
+        self._place = place
+        self._seen = max(self._seen, place, key=_position)
+
+    def _place_of(self, published: Published) -> Tracked:
+        return Tracked(self._source, published.position, published.event_id, published.epoch)
 
     async def _until_there(self, action: Callable[[], Awaitable[None]]) -> None:
         pauses = Backoff(self._first_pause)
@@ -432,7 +497,7 @@ class Inbox:
         self._observer.gap(self._source, arrival.previous, arrival.position)
         try:
             page = await fetch_log(self._nc, self._source, arrival.previous, 1, within=2.0)
-            again = arrivals_from_log(page)
+            again = arrivals_from_log(page.lines)
             if again and again[0].position == arrival.position:
                 return self._opened(again[0]), ""
         except (BadEnvelope, LogUnavailable) as error:
@@ -444,6 +509,8 @@ class Inbox:
         place = (published.service, published.position, published.previous)
         if place != (self._source, arrival.position, arrival.previous):
             raise Malformed("the message lies in the place of another")
+        if arrival.event_id not in (None, published.event_id) or arrival.epoch not in (None, published.epoch):
+            raise Malformed("the message is another than its headers say")
         return published
 
     # --- parking ---------------------------------------------------------------------------------
@@ -473,7 +540,8 @@ class Inbox:
             "reason": reason,
             "message": pack(arrival.data, arrival.previous),
         }
-        await self._persist(Append(parked=[row]), arrival.position)
+        place = Tracked(self._source, arrival.position, event_id or arrival.event_id, arrival.epoch)
+        await self._persist(Append(parked=[row]), place)
         if correlation:
             self._blocked.add(correlation)
         self._observer.parked(self._source, arrival.position, reason)
@@ -526,7 +594,9 @@ class Inbox:
         return done
 
     async def _unpark(self, row: Parked) -> None:
-        published, broken = await self._open(Arrival(row.position, row.previous, row.message))
+        published, broken = await self._open(
+            Arrival(row.position, row.previous, row.event_id, None, row.message)
+        )
         if published is None:
             raise Malformed(broken)
         if self._handle_batch is not None:
@@ -556,6 +626,10 @@ class Inbox:
             if head.reason == BEHIND:
                 await self._drain(correlation)
         self._blocked = await self._parked.correlations(self._source)
+
+
+def _position(place: Tracked) -> int:
+    return place.position
 
 
 def _sequence(message: Msg) -> int:

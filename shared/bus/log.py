@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
-from shared.store.types import Append, Appended, LogEntry
+from shared.store.types import Append, Appended, LogEntry, Tracked
 
 
 class Log(Protocol):
@@ -19,6 +19,14 @@ class Log(Protocol):
         """The id of the event at a position; None where there is none."""
         ...
 
+    async def max_position(self) -> int:
+        """The last position; 0 while there is none."""
+        ...
+
+    async def epoch(self) -> UUID:
+        """The epoch of the log; a restore begins another."""
+        ...
+
     async def wait_for(self, position: int, seconds: float, /) -> object:
         """Returns when the log has something after `position`, or after so many seconds."""
         ...
@@ -29,6 +37,6 @@ class Receiver(Protocol):
 
     async def append(self, append: Append, /) -> Appended: ...
 
-    async def tracked(self, source: str, /) -> int:
-        """The last position of a source that is dealt with; 0 before the first."""
+    async def tracked(self, source: str, /) -> Tracked:
+        """How far a source is dealt with; position 0 before the first."""
         ...

@@ -1,12 +1,16 @@
 """A service answers for its own log, so that whoever finds a hole in the stream can fill it.
 
 Request on `zm.log.<service>`: {"after": position, "limit": n}. Answer: the messages that the relay
-would publish, one a line, as many as fit one NATS message; empty when there is nothing after.
+would publish, one a line, as many as fit one NATS message; empty when there is nothing after. Its headers
+tell the epoch of the log, the id of the event at `after`, and whether there is more: whoever goes on from a
+position learns whether it is the log that they know.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
 
 import nats.errors
 import orjson
@@ -18,7 +22,7 @@ from nats.aio.subscription import Subscription
 from shared.bus.connection import connected, settled
 from shared.bus.envelope import BusKey, to_cloudevent
 from shared.bus.log import Log
-from shared.bus.names import PROBLEM, log_subject
+from shared.bus.names import EPOCH, FOLLOWS, MORE, PROBLEM, log_subject
 from shared.bus.observer import Observer
 
 log = structlog.get_logger(__name__)
@@ -28,6 +32,16 @@ _ROOM_FOR_HEADERS = 1024
 
 class LogUnavailable(Exception):
     """The producer does not answer for its log now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a producer's log, which event it follows, and the epoch in which the log is."""
+
+    lines: list[bytes]
+    follows: UUID | None
+    epoch: UUID
+    more: bool
 
 
 class LogServer:
@@ -67,36 +81,46 @@ class LogServer:
             await self._refuse(request, "bad request")
             return
         try:
-            answer = await self._lines(after, limit)
+            answer, headers = await self._page(after, limit)
         except Exception as error:  # the asker must hear of it, or it waits for nothing
             self._observer.error("log_server", error)
             log.warning("log_server.failed", service=self._service, error=type(error).__name__)
             await self._refuse(request, "unavailable")
             return
-        await self._nc.publish(request.reply, answer)
+        await self._nc.publish(request.reply, answer, headers=headers)
 
     async def _refuse(self, request: Msg, problem: str) -> None:
         await self._nc.publish(request.reply, headers={PROBLEM: problem})
 
-    async def _lines(self, after: int, limit: int) -> bytes:
+    async def _page(self, after: int, limit: int) -> tuple[bytes, dict[str, str]]:
+        epoch = await self._log.epoch()
+        headers = {EPOCH: str(epoch)}
+        if after and (follows := await self._log.find_event(after)) is not None:
+            headers[FOLLOWS] = str(follows)
         room = self._nc.max_payload - _ROOM_FOR_HEADERS
         lines: list[bytes] = []
-        for entry in await self._log.read(after, limit):
-            line = to_cloudevent(entry, self._key)
+        entries = await self._log.read(after, limit)
+        for entry in entries:
+            line = to_cloudevent(entry, self._key, epoch)
             room -= len(line) + 1
             if room < 0 and lines:
                 break
             lines.append(line)
-        return b"\n".join(lines)
+        if len(lines) < len(entries) or len(entries) == limit:
+            headers[MORE] = "1"
+        return b"\n".join(lines), headers
 
 
-async def fetch_log(nc: Client, service: str, after: int, limit: int, *, within: float = 5.0) -> list[bytes]:
-    """Messages of a producer's log after a position, from its store. Raises `LogUnavailable`."""
+async def fetch_log(nc: Client, service: str, after: int, limit: int, *, within: float = 5.0) -> Page:
+    """A piece of a producer's log after a position, from its store. Raises `LogUnavailable`."""
     question = orjson.dumps({"after": after, "limit": limit})
     try:
         answer = await nc.request(log_subject(service), question, timeout=within)
     except (nats.errors.Error, TimeoutError, OSError) as error:
         raise LogUnavailable(f"{service}: {type(error).__name__}") from error
-    if answer.headers and PROBLEM in answer.headers:
-        raise LogUnavailable(f"{service}: {answer.headers[PROBLEM]}")
-    return answer.data.split(b"\n") if answer.data else []
+    headers = answer.headers or {}
+    if PROBLEM in headers:
+        raise LogUnavailable(f"{service}: {headers[PROBLEM]}")
+    lines = answer.data.split(b"\n") if answer.data else []
+    follows = UUID(headers[FOLLOWS]) if FOLLOWS in headers else None
+    return Page(lines, follows, UUID(headers[EPOCH]), MORE in headers)

@@ -15,6 +15,9 @@ class Observer:
     def resynced(self, service: str, position: int) -> None:
         """The relay has read from the stream where to go on."""
 
+    def filled(self, service: str, share: float) -> None:
+        """The service's stream holds so large a share of what it may."""
+
     def applied(self, source: str, count: int) -> None:
         """The inbox has so many more events behind it."""
 

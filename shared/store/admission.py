@@ -13,8 +13,6 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from eventsourcing.persistence import Tracking
-
 from shared.store.types import (
     AlreadyTracked,
     Appended,
@@ -22,6 +20,7 @@ from shared.store.types import (
     CommandRecord,
     Effect,
     LogEntry,
+    Tracked,
     VersionConflict,
     VersionGap,
 )
@@ -57,7 +56,7 @@ class Unit(Protocol):
     @property
     def command(self) -> CommandRecord | None: ...
     @property
-    def tracking(self) -> Tracking | None: ...
+    def tracking(self) -> Tracked | None: ...
     @property
     def parked(self) -> Sequence[dict[str, Any]]: ...
     @property
@@ -106,7 +105,7 @@ class Writes:
     entries: list[LogEntry] = field(default_factory=list)
     """The same events as they will be read, where what is sealed in them is at hand."""
     commands: list[tuple[CommandRecord, KnownCommand]] = field(default_factory=list)
-    tracked: dict[str, int] = field(default_factory=dict)
+    tracked: dict[str, Tracked] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     parked: list[dict[str, Any]] = field(default_factory=list)
     unparked: list[int] = field(default_factory=list)
@@ -166,8 +165,9 @@ def _admit(unit: Unit, facts: Facts, writes: Writes) -> Appended:
     facts.counters.update(counters)
     writes.counters.update(counters)
     if unit.tracking is not None:
-        source, tracked = unit.tracking.application_name, unit.tracking.notification_id
-        facts.tracked[source] = writes.tracked[source] = tracked
+        source = unit.tracking.application_name
+        facts.tracked[source] = unit.tracking.position
+        writes.tracked[source] = unit.tracking
     writes.parked.extend(unit.parked)
     writes.unparked.extend(unit.unparked)
     facts.parked.difference_update(unit.unparked)
@@ -195,10 +195,8 @@ def _check_source(unit: Unit, facts: Facts) -> None:
     tracking = unit.tracking
     if tracking is not None:
         tracked = facts.tracked[tracking.application_name]
-        if tracked is not None and tracking.notification_id <= tracked:
-            raise AlreadyTracked(
-                f"{tracking.application_name} {tracking.notification_id} was processed before"
-            )
+        if tracked is not None and tracking.position <= tracked:
+            raise AlreadyTracked(f"{tracking.application_name} {tracking.position} was processed before")
     if not facts.parked.issuperset(unit.unparked):
         # Another worker drained it: its effect is there already.
         raise AlreadyTracked("a parked message was taken up by another worker")

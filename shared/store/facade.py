@@ -39,6 +39,7 @@ from shared.store.types import (
     CommandRecord,
     Effect,
     StoreUnavailable,
+    Tracked,
     VersionConflict,
 )
 
@@ -220,7 +221,7 @@ class _StoredUnit:
 
     def __init__(self, events: Sequence[StoredEvent], tracking: Tracking | None) -> None:
         self.events = events
-        self.tracking = tracking
+        self.tracking = Tracked(tracking.application_name, tracking.notification_id) if tracking else None
         self.series = [""] * len(events)
         self.places = [(_uuid(e.originator_id), e.originator_version) for e in events]
 

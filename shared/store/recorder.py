@@ -18,7 +18,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
-from eventsourcing.persistence import Tracking
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
@@ -40,6 +39,7 @@ from shared.store.types import (
     LogEntry,
     RawEntry,
     StoreUnavailable,
+    Tracked,
 )
 
 LEGAL_TIME = ZoneInfo("Asia/Shanghai")
@@ -196,10 +196,21 @@ class Recorder:
         rows = await self._fetch(self._sql.last_recorded)
         return rows[0][0] if rows else None
 
-    async def tracked(self, source: str) -> int:
-        """The position up to which a source was processed; 0 when it never was."""
+    @property
+    def head(self) -> int:
+        """The last position of the log that this process has seen."""
+        return self._seen
+
+    async def tracked(self, source: str) -> Tracked:
+        """How far a source was processed; position 0 when it never was."""
         rows = await self._fetch(self._sql.tracked, source)
-        return int(rows[0][0]) if rows else 0
+        return Tracked(source, *rows[0]) if rows else Tracked(source, 0)
+
+    async def epoch(self) -> UUID:
+        """The epoch of this log: made with the store, and renewed after a restore."""
+        rows = await self._fetch(self._sql.epoch)
+        epoch: UUID = rows[0][0]
+        return epoch
 
     async def find_command(self, id: UUID) -> tuple[bytes, dict[str, Any]] | None:
         """The request hash and first answer of a command that was carried out."""
@@ -313,7 +324,8 @@ class _Queries:
         self.with_topic = f"SELECT originator_id FROM {events} WHERE notification_id > $1 AND topic = $2"
         self.last = f"SELECT max(notification_id) FROM {events}"
         self.last_recorded = f"SELECT recorded_at FROM {events} ORDER BY notification_id DESC LIMIT 1"
-        self.tracked = f"SELECT notification_id FROM {tracking} WHERE application_name = $1"
+        self.tracked = f"SELECT notification_id, event_id, epoch FROM {tracking} WHERE application_name = $1"
+        self.epoch = "SELECT id FROM epochs ORDER BY number DESC LIMIT 1"
         self.command = "SELECT request_hash, answer::text FROM commands WHERE id = $1"
         self.event = f"SELECT event_id FROM {events} WHERE notification_id = $1"
 
@@ -353,7 +365,7 @@ class _Unit:
         return self.append.command
 
     @property
-    def tracking(self) -> Tracking | None:
+    def tracking(self) -> Tracked | None:
         return self.append.tracking
 
     @property

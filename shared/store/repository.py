@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from eventsourcing.persistence import Tracking
-
 from shared.store.recorder import Recorder
-from shared.store.types import Append, Appended, CommandRecord, Effect
+from shared.store.types import Append, Appended, CommandRecord, Effect, Tracked
 
 if TYPE_CHECKING:
     from shared.aggregate import Aggregate
@@ -41,7 +39,7 @@ class Repository:
         self,
         *aggregates: Aggregate,
         command: CommandRecord | None = None,
-        tracking: Tracking | None = None,
+        tracking: Tracked | None = None,
         effects: Sequence[Effect] = (),
         parked: Sequence[dict[str, Any]] = (),
         unparked: Sequence[int] = (),

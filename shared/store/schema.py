@@ -75,6 +75,18 @@ class KernelTables:
             metadata,
             Column("application_name", Text, primary_key=True),
             Column("notification_id", BigInteger, nullable=False),
+            # Which event stood there, and in which epoch of the source's log: a position alone cannot tell
+            # a log that was restored from the one that was read.
+            Column("event_id", Uuid),
+            Column("epoch", Uuid),
+        )
+        self.epochs = Table(
+            "epochs",
+            metadata,
+            Column("number", BigInteger, Identity(always=True), primary_key=True),
+            Column("id", Uuid, nullable=False, unique=True, server_default=func.gen_random_uuid()),
+            Column("after", BigInteger, nullable=False),
+            Column("began_at", _time(), nullable=False, server_default=func.now()),
         )
         self.commands = Table(
             "commands",
@@ -176,6 +188,7 @@ def create_kernel(connection: Connection, service: str, service_role: str) -> No
         *_grants(connection, tables, service_role),
     ):
         connection.execute(text(statement))
+    connection.execute(tables.epochs.insert().values(after=0))
     for schema in (VIEW_SCHEMA, NEXT_SCHEMA):
         _ensure_schema(connection, schema, service_role)
 
@@ -205,7 +218,7 @@ def _grants(connection: Connection, tables: KernelTables, service_role: str) -> 
     role = connection.dialect.identifier_preparer.quote(service_role)
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     rights = {
-        "SELECT, INSERT": (tables.events, tables.commands),
+        "SELECT, INSERT": (tables.events, tables.commands, tables.epochs),
         "SELECT, INSERT, UPDATE": (tables.tracking, tables.counters, tables.effects),
         "SELECT, INSERT, UPDATE, DELETE": (tables.parked,),
     }

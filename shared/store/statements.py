@@ -60,9 +60,10 @@ class Statements:
                 AS command (id, request_hash, stream, answer, position)
             """
         self._tracking = f"""
-            INSERT INTO {tracking} (application_name, notification_id)
-            SELECT * FROM unnest($1::text[], $2::bigint[])
-            ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id
+            INSERT INTO {tracking} (application_name, notification_id, event_id, epoch)
+            SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::uuid[])
+            ON CONFLICT (application_name) DO UPDATE SET notification_id = excluded.notification_id,
+                event_id = excluded.event_id, epoch = excluded.epoch
             """  # noqa: S608
         self._counters = """
             INSERT INTO counters (series, last) SELECT * FROM unnest($1::text[], $2::bigint[])
@@ -148,7 +149,10 @@ class Statements:
         if writes.commands:
             await driver.execute(self._commands, *_command_columns(writes), at)
         if writes.tracked:
-            await driver.execute(self._tracking, list(writes.tracked), list(writes.tracked.values()))
+            tracked = [
+                (t.application_name, t.notification_id, t.event_id, t.epoch) for t in writes.tracked.values()
+            ]
+            await driver.execute(self._tracking, *_columns(tracked, 4))
         if writes.counters:
             await driver.execute(self._counters, list(writes.counters), list(writes.counters.values()))
         if writes.unparked:

@@ -59,6 +59,18 @@ class StoreTampered(StoreError):
     """A stored record does not open in its place: altered, moved or sealed under another key."""
 
 
+@dataclass(frozen=True)
+class Tracked(Tracking):
+    """How far a source is dealt with: up to which event of its log, and in which epoch of that log."""
+
+    event_id: UUID | None = None
+    epoch: UUID | None = None
+
+    @property
+    def position(self) -> int:
+        return self.notification_id
+
+
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
     """The identity of a command: its id, the hash of its body, and what to answer when it comes again.
@@ -78,7 +90,7 @@ class Append:
 
     events: Sequence[Recorded] = ()
     command: CommandRecord | None = None
-    tracking: Tracking | None = None
+    tracking: Tracked | None = None
     parked: Sequence[dict[str, Any]] = ()
     unparked: Sequence[int] = ()
     effects: Sequence[Effect] = ()

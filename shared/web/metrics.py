@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -17,6 +17,12 @@ class BusMetrics(Observer):
         right from the first event on, and that which series there are tells nothing."""
         self._published = Counter("zm_relay_events_total", "Events published", registry=registry)
         self._relay_position = Gauge("zm_relay_position", "Last position published", registry=registry)
+        self._relay_lag = Gauge(
+            "zm_relay_lag", "Events of the store that the stream does not hold yet", registry=registry
+        )
+        self._filled = Gauge(
+            "zm_relay_stream_filled", "Share of its size that the stream holds, 0 to 1", registry=registry
+        )
         self._applied = Counter(
             "zm_inbox_events_total", "Events behind the inbox", ["source"], registry=registry
         )
@@ -37,6 +43,13 @@ class BusMetrics(Observer):
     def published(self, service: str, count: int, position: int) -> None:
         self._published.inc(count)
         self._relay_position.set(position)
+
+    def filled(self, service: str, share: float) -> None:
+        self._filled.set(share)
+
+    def watch_relay(self, lag: Callable[[], float]) -> None:
+        """Asks for the lag whenever it is looked at: a relay that stands still would not tell it."""
+        self._relay_lag.set_function(lag)
 
     def applied(self, source: str, count: int) -> None:
         self._applied.labels(source).inc(count)

@@ -66,7 +66,7 @@ class Audit:
     async def take_in(self, *producers: Producer, run: int = 3) -> None:
         """What the inboxes do: each log in runs."""
         for producer in producers:
-            done = await self.parts.ledger.tracked(producer.service)
+            done = (await self.parts.ledger.tracked(producer.service)).position
             events = producer.published(done)
             for start in range(0, len(events), run):
                 await self.parts.ledger.take_in(events[start : start + run])

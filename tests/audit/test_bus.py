@@ -14,7 +14,7 @@ import pytest
 from nats.aio.client import Client
 
 from deploy.local.nats import Nats
-from services.audit.main import _rebuild, _retry
+from services.audit.main import _after_restore, _rebuild, _retry
 from services.audit.proof import size_of
 from services.audit.tables import PUBLISHERS
 from shared.bus.connection import connect
@@ -25,7 +25,7 @@ from shared.store.types import LogEntry
 from tests.audit.conftest import Audit
 from tests.audit.test_replay import FIRST, timeline
 from tests.audit.test_take_in import reference_root, root
-from tests.audit.world import KEY, Producer, World
+from tests.audit.world import EPOCH, KEY, Producer, World
 from tests.servers import Database
 
 
@@ -42,6 +42,12 @@ class ProducersLog:
         if not 0 < position <= len(self.producer.entries):
             return None
         return UUID(self.producer.entries[position - 1].event_id)
+
+    async def max_position(self) -> int:
+        return len(self.producer.entries)
+
+    async def epoch(self) -> UUID:
+        return EPOCH
 
     async def wait_for(self, position: int, seconds: float, /) -> bool:
         if len(self.producer.entries) <= position:
@@ -134,7 +140,7 @@ async def test_a_forged_event_is_set_aside_and_the_tree_waits(
     )
 
     async def behind_it() -> bool:
-        return await listening.parts.ledger.tracked("intake") == before + 2
+        return (await listening.parts.ledger.tracked("intake")).position == before + 2
 
     await until(behind_it)
     assert await listening.parts.trees.size("intake") == before
@@ -185,6 +191,40 @@ async def test_a_producer_with_another_history_does_not_replace_the_old(
     assert await _rebuild(settings, put_in_place=True) == 1
     assert (await listening.get(f"{FIRST}/timeline")).status_code == 200
     assert await listening.parts.trees.size("intake") == len(world.intake.entries) + 1
+
+
+async def test_sec3_audit_takes_nothing_in_the_place_of_what_a_producer_lost(
+    listening: Audit, world: World, settings: Settings, broker: Nats, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It holds the lost events and proves them: it says which they are, and goes on only when told to."""
+    await until(lambda: all_taken_in(listening, world))
+    await listening.parts.trees.checkpoint("intake")
+    assert await _after_restore(settings) == 0
+    lost, size = world.intake.entries.pop(), len(world.intake.entries) + 1
+    for number in (2, 3, 4):
+        told = world.numbered(f"XF-990101-2022-00000{number}")
+        world.intake.record(told, world.foreign, at=_later(world), correlation=world.foreign)
+
+    admin = await connect(broker.url, broker.seed_file("admin"), "admin", lambda error: None, lambda: None)
+    await admin.jetstream().delete_stream("ZM_INTAKE")  # its relay fills it anew
+    await admin.close()
+
+    async def refused() -> bool:
+        return 'zm_halted{part="inbox.intake"} 1.0' in (await listening.client.get("/metrics")).text
+
+    await until(refused)
+    assert await listening.parts.trees.size("intake") == size
+    capsys.readouterr()
+    assert await _after_restore(settings) == 1
+    said = capsys.readouterr().out
+    assert "audit: ! intake: its log does not have 1 events" in said
+    assert f"{size} {lost.topic.partition('.')[2]} of {lost.stream}" in said
+
+    assert await _rebuild(settings, put_in_place=True) == 1
+    assert await _rebuild(settings, put_in_place=True, despite_loss=True) == 0
+    await until(lambda: all_taken_in(listening, world))
+    assert await root(listening, "intake") == (len(world.intake.entries), reference_root(world.intake))
+    await listening.parts.trees.checkpoint("intake")
 
 
 def _later(world: World) -> datetime:

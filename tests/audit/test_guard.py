@@ -22,7 +22,7 @@ from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_replay import timeline
 from tests.audit.test_verify_store import ADD, SIZE, SWAP, Store
 from tests.audit.test_watch import LATER, read
-from tests.audit.world import KEY, World
+from tests.audit.world import EPOCH, KEY, World
 from tests.servers import Database, migrated_database
 
 
@@ -129,7 +129,7 @@ async def store(server: Postgres, audit: Audit) -> Store:
     """A store that audit guards, and whose whole log it has received."""
     store = Store(await migrated_database(server, "zm_intake", "services/intake/migrations"))
     await store.fill(SIZE)
-    published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
+    published = [open_envelope(to_cloudevent(entry, KEY, EPOCH), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)
     audit.parts.guard._stores = {"intake": store.url}
     return store

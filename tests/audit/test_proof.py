@@ -142,7 +142,7 @@ async def test_the_log_is_consistent_over_its_growth(audit: Audit, world: World)
     """Checkpoints signed along the way continue one another."""
     events, signed = world.intake.published(), []
     for end in (1, 2, 5, 8, len(events)):
-        done = await audit.parts.ledger.tracked("intake")
+        done = (await audit.parts.ledger.tracked("intake")).position
         await audit.parts.ledger.take_in(events[done:end])
         signed.append(parse_and_verify(await audit.parts.trees.checkpoint("intake"), *await keys(audit)))
     for old in signed:

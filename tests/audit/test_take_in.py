@@ -8,7 +8,6 @@ from hashlib import sha256
 
 import asyncpg
 import pytest
-from eventsourcing.persistence import Tracking
 
 from services.audit.ledger import Ledger
 from services.audit.proof import HistoryChanged, size_of
@@ -17,9 +16,9 @@ from shared.bus.parking import pack
 from shared.evidence import merkle
 from shared.evidence.checkpoint import parse_and_verify
 from shared.evidence.leaf import leaf_data
-from shared.store.types import AlreadyTracked, Append, StoreUnavailable
+from shared.store.types import AlreadyTracked, Append, StoreUnavailable, Tracked
 from tests.audit.conftest import Audit
-from tests.audit.world import CANARY, Producer, World
+from tests.audit.world import CANARY, EPOCH, Producer, World
 from tests.servers import Database
 
 
@@ -74,7 +73,7 @@ async def test_a_run_that_comes_again_changes_nothing(told: Audit, world: World)
     for again in (events, events[:2], events[-1:]):
         with pytest.raises(AlreadyTracked):
             await told.parts.ledger.take_in(again)
-    assert await told.parts.ledger.tracked("intake") == len(events)
+    assert (await told.parts.ledger.tracked("intake")).position == len(events)
     assert await root(told, "intake") == (len(events), reference_root(world.intake))
 
 
@@ -92,7 +91,7 @@ async def test_a_hole_is_no_fault_of_the_event(audit: Audit, world: World) -> No
     """What comes too early is neither taken nor parked."""
     with pytest.raises(StoreUnavailable):
         await audit.parts.ledger.take_in(world.intake.published()[1:])
-    assert await audit.parts.ledger.tracked("intake") == 0
+    assert (await audit.parts.ledger.tracked("intake")).position == 0
 
 
 async def test_a_content_beside_its_digest_is_refused(audit: Audit, world: World) -> None:
@@ -100,7 +99,7 @@ async def test_a_content_beside_its_digest_is_refused(audit: Audit, world: World
     world.intake.forge(2)
     with pytest.raises(NotProved):
         await audit.parts.ledger.take_in(world.intake.published())
-    assert await audit.parts.ledger.tracked("intake") == 0
+    assert (await audit.parts.ledger.tracked("intake")).position == 0
 
 
 async def test_positions_have_no_gaps(audit: Audit, world: World) -> None:
@@ -122,7 +121,7 @@ async def test_the_tree_waits_before_what_is_parked(audit: Audit, world: World, 
         "reason": "NotProved",
         "message": pack(b"{}", 1),
     }
-    await ledger.append(Append(parked=[row], tracking=Tracking("verification", 2)))
+    await ledger.append(Append(parked=[row], tracking=Tracked("verification", 2, events[1].event_id, EPOCH)))
     await ledger.take_in(events[2:])
     assert (await root(audit, "verification"))[0] == 1
     (parked,) = await audit.parts.parked.list("verification")

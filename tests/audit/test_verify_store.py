@@ -26,7 +26,7 @@ from shared.store.sealing import Keyring, Sealer, digest_of
 from shared.store.types import Append, LogEntry
 from shared.suites import SUITES, Digest
 from tests.audit.conftest import Audit
-from tests.audit.world import KEY, TOWNSHIP
+from tests.audit.world import EPOCH, KEY, TOWNSHIP
 from tests.servers import Database, migrated_database
 
 SIZE = 9
@@ -107,7 +107,7 @@ async def store(server: Postgres, audit: Audit) -> Store:
     """A store whose whole log audit has received."""
     store = Store(await migrated_database(server, "zm_intake", "services/intake/migrations"))
     await store.fill(SIZE)
-    published = [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in store.entries]
+    published = [open_envelope(to_cloudevent(entry, KEY, EPOCH), KEY) for entry in store.entries]
     await audit.parts.ledger.take_in(published)
     return store
 

@@ -16,6 +16,7 @@ from shared.store.mapper import data_of
 from shared.store.types import LogEntry
 
 KEY = BusKey.single(b"b" * 32)
+EPOCH = uuid4()
 COUNTY, TOWNSHIP, OTHER_COUNTY, CITY = "DI-990102", "DI-990102100", "DI-990101", "DI-9901"
 MORNING = datetime(2022, 3, 1, 1, tzinfo=UTC)
 CANARY = "王虚清"
@@ -96,7 +97,7 @@ class Producer:
 
     def published(self, after: int = 0) -> list[Published]:
         """The log after a position, once through the envelope and out again."""
-        return [open_envelope(to_cloudevent(entry, KEY), KEY) for entry in self.entries[after:]]
+        return [open_envelope(to_cloudevent(entry, KEY, EPOCH), KEY) for entry in self.entries[after:]]
 
     def forge(self, position: int) -> None:
         """Changes an event behind its digest's back."""

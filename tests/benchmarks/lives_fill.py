@@ -252,6 +252,7 @@ def published_of(recorded: Recorded) -> Published:
         salt=recorded.salt,
         position=recorded.position,
         previous=recorded.position - 1,
+        epoch=UUID(int=0),
         recorded_at=recorded.recorded_at,
         topic=recorded.event.topic,
         state_digest=b"",
@@ -382,9 +383,18 @@ async def fill(stack: Stack, complaints: int) -> None:
         ends = dict.fromkeys(PUBLISHERS, 0) | {
             name: pages.positions[name] for name in ("intake", "verification")
         }
+        places = {
+            source: await databases[source].fetchrow(
+                "SELECT notification_id, event_id, (SELECT id FROM epochs)"
+                f" FROM {source}_events WHERE notification_id = $1",
+                end,
+            )
+            for source, end in ends.items()
+            if end
+        }
         for name, sources in LISTENERS.items():
-            tracked = [(source, ends[source]) for source in sources]
-            await databases[name].executemany(f"INSERT INTO {name}_tracking VALUES ($1, $2)", tracked)
+            tracked = [(source, *places[source]) for source in sources if source in places]
+            await databases[name].executemany(f"INSERT INTO {name}_tracking VALUES ($1, $2, $3, $4)", tracked)
         organ = TOWNSHIP.removeprefix("DI-")
         for name, series in (
             ("intake", f"XF-{organ}-{YEAR}"),
@@ -392,8 +402,9 @@ async def fill(stack: Stack, complaints: int) -> None:
         ):
             await databases[name].execute("INSERT INTO counters VALUES ($1, $2)", series, complaints)
         audit = databases["audit"]
-        for source, end in ends.items():
-            await audit.execute("INSERT INTO tracking VALUES ($1, $2)", source, end)
+        for source in ends:
+            if source in places:
+                await audit.execute("INSERT INTO tracking VALUES ($1, $2, $3, $4)", source, *places[source])
             await proof.extend(audit, source)
         for database in databases.values():
             await database.execute("VACUUM ANALYZE")
@@ -448,7 +459,7 @@ async def _publish_last(stack: Stack, service: str) -> None:
         async with _recorder(stack, service) as recorder:
             relay = Relay(service, nc, recorder, BusKey.from_files(stack.data.keys / "bus.key"))
             await relay._create_stream()
-            relay.position = await recorder.max_position() - 1
+            relay.position, relay._epoch = await recorder.max_position() - 1, await recorder.epoch()
             await relay._publish(await recorder.read(relay.position, 1))
     finally:
         await disconnect(nc)

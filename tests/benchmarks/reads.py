@@ -19,7 +19,7 @@ from itertools import cycle
 from statistics import median
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
@@ -124,13 +124,13 @@ async def fill(stack: Stack, name: str, events: int) -> Stores:
     engine, ledgers = open_engine(intake.url, size=2), engine_for(audit.url, pool_size=2)
     recorder = Recorder(engine, "intake", mapper_of(stack, INTERNATIONAL), SystemClock())
     sealer = Sealer.from_files(stack.data.keys / "store-audit.key", "audit")
-    bus = BusKey.single(os.urandom(32))
+    bus, epoch = BusKey.single(os.urandom(32)), uuid4()
     ledger, log, listed = Ledger(ledgers, sealer, SystemClock()), Log(recorder), dict[UUID, Any]()
     connection = await asyncpg.connect(owner)
     try:
         await connection.execute(_TABLES)
         async for run in log.runs():
-            await ledger.take_in([open_envelope(to_cloudevent(entry, bus), bus) for entry in run])
+            await ledger.take_in([open_envelope(to_cloudevent(entry, bus, epoch), bus) for entry in run])
             rows = [
                 (
                     e.stream,

@@ -45,6 +45,9 @@ class Heard(Observer):
     errors: list[BaseException] = field(default_factory=list)
     applications: list[int] = field(default_factory=list)
     resyncs: int = 0
+    shipped: list[int] = field(default_factory=list)
+    last: int = 0
+    shares: list[float] = field(default_factory=lambda: [0.0])
 
     def duplicate(self, source: str) -> None:
         self.duplicates += 1
@@ -63,6 +66,13 @@ class Heard(Observer):
 
     def applied(self, source: str, count: int) -> None:
         self.applications.append(count)
+
+    def published(self, service: str, count: int, position: int) -> None:
+        self.shipped.append(count)
+        self.last = position
+
+    def filled(self, service: str, share: float) -> None:
+        self.shares.append(share)
 
     def resynced(self, service: str, position: int) -> None:
         self.resyncs += 1

@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from shared.bus.envelope import content
 from shared.bus.parking import Parked
@@ -20,8 +20,12 @@ from shared.store.types import (
     Appended,
     LogEntry,
     StoreUnavailable,
+    Tracked,
     VersionConflict,
 )
+
+EPOCH = uuid4()
+"""Of every log in memory, until a test gives one another."""
 
 
 class MemoryStore:
@@ -29,7 +33,8 @@ class MemoryStore:
 
     def __init__(self, step: int = 1) -> None:
         self.entries: list[LogEntry] = []
-        self.positions: dict[str, int] = {}
+        self.epoch_id = EPOCH
+        self.places: dict[str, Tracked] = {}
         self.rows: dict[int, Parked] = {}
         self.appends = 0
         self.away = False
@@ -43,8 +48,8 @@ class MemoryStore:
         await asyncio.sleep(0)
         self._must_be_there()
         if append.tracking is not None:
-            source, position = append.tracking.application_name, append.tracking.notification_id
-            if position <= self.positions.get(source, 0):
+            source = append.tracking.application_name
+            if append.tracking.position <= (await self.tracked(source)).position:
                 raise AlreadyTracked(source)
         if not set(append.unparked) <= self.rows.keys():
             raise AlreadyTracked("unparked by another")
@@ -53,7 +58,7 @@ class MemoryStore:
             if (event.originator_id, event.originator_version) in taken:
                 raise VersionConflict(event.originator_id, event.originator_version)
         if append.tracking is not None:
-            self.positions[source] = position
+            self.places[source] = append.tracking
         for row in append.parked:
             self._park(row)
         for id in append.unparked:
@@ -123,9 +128,12 @@ class MemoryStore:
         async with asyncio.timeout(seconds):
             await self._more.wait()
 
-    async def tracked(self, source: str, /) -> int:
+    async def epoch(self) -> UUID:
+        return self.epoch_id
+
+    async def tracked(self, source: str, /) -> Tracked:
         self._must_be_there()
-        return self.positions.get(source, 0)
+        return self.places.get(source, Tracked(source, 0))
 
     # --- what is parked
 

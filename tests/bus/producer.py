@@ -32,21 +32,31 @@ class Producer:
         start = len(self.store.entries)
         await self.store.put(happened(n, correlation=correlation) for n in range(start, start + count))
 
+    def lose(self, count: int) -> list[LogEntry]:
+        """The last entries of the log are not there any more, as after a restore."""
+        lost = self.store.entries[-count:]
+        del self.store.entries[-count:]
+        return lost
+
     async def publish(self, numbers: Iterable[int]) -> None:
         """Publishes entries of the log by their number, from 0."""
         for number in numbers:
-            await self.publish_bytes(number, to_cloudevent(self.store.entries[number], KEY))
+            await self.publish_bytes(
+                number, to_cloudevent(self.store.entries[number], KEY, self.store.epoch_id)
+            )
 
     async def publish_bytes(self, number: int, data: bytes) -> None:
         """Publishes something else in the place of an entry."""
         entry = self.store.entries[number]
         subject = type_of(entry.topic, entry.data["event_version"])
-        await self.nc.jetstream().publish(subject, data, headers=headers_of(entry))
+        await self.nc.jetstream().publish(subject, data, headers=headers_of(entry, self.store, number))
 
 
-def headers_of(entry: LogEntry) -> dict[str, str]:
+def headers_of(entry: LogEntry, log: MemoryStore, number: int) -> dict[str, str]:
     return {
+        **({"Ev-Follows": log.entries[number - 1].event_id} if number else {}),
         "Ev-Pos": str(entry.position),
         "Ev-Prev": str(entry.previous),
         "Ev-Id": entry.event_id,
+        "Ev-Epoch": str(log.epoch_id),
     }

@@ -30,7 +30,7 @@ from shared.store.sealing import Keyring
 from shared.store.types import Append, LogEntry
 from shared.suites import INTERNATIONAL, SM, SUITES, Digest, Suite
 from tests.bus.events import BORN, CANARY, FULL_META, AlphaEvent, Happened, happened, recorded
-from tests.bus.memory_store import MemoryStore
+from tests.bus.memory_store import EPOCH, MemoryStore
 
 KEY = BusKey.single(os.urandom(32))
 
@@ -47,7 +47,7 @@ async def entry_of(event: Recorded, suite: Suite = INTERNATIONAL) -> LogEntry:
 async def test_what_is_published_is_what_was_recorded() -> None:
     source = happened(5, **FULL_META)
     entry = await entry_of(source)
-    published = open(to_cloudevent(entry, KEY), KEY)
+    published = open(to_cloudevent(entry, KEY, EPOCH), KEY)
 
     assert published.type == "zm.alpha.Happened.v1"
     assert (published.event_id, published.stream_id) == (source.event_id, source.originator_id)
@@ -65,7 +65,7 @@ async def test_what_is_published_is_what_was_recorded() -> None:
 
 
 async def test_it_is_a_cloudevent() -> None:
-    envelope = orjson.loads(to_cloudevent(await entry_of(happened(5)), KEY))
+    envelope = orjson.loads(to_cloudevent(await entry_of(happened(5)), KEY, EPOCH))
     assert envelope["specversion"] == "1.0"
     assert envelope["source"] == "/zhengming/alpha"
     assert envelope["type"] == "zm.alpha.Happened.v1"
@@ -76,7 +76,7 @@ async def test_it_is_a_cloudevent() -> None:
 
 @given(st.text(min_size=6, alphabet=st.characters(codec="utf-8", categories=["Lo"])))
 async def test_confidential_values_are_not_in_the_bytes(name: str) -> None:
-    data = to_cloudevent(await entry_of(recorded(Happened(n=1, name=name))), KEY)
+    data = to_cloudevent(await entry_of(recorded(Happened(n=1, name=name))), KEY, EPOCH)
     assert name.encode() not in data
     assert orjson.dumps(name)[1:-1] not in data
     assert open(data, KEY).event["name"] == name
@@ -89,7 +89,7 @@ def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 async def test_no_part_can_be_altered() -> None:
-    data = to_cloudevent(await entry_of(happened(5, **FULL_META)), KEY)
+    data = to_cloudevent(await entry_of(happened(5, **FULL_META)), KEY, EPOCH)
     for path in _leaves(orjson.loads(data)):
         envelope = orjson.loads(data)
         parent = envelope
@@ -106,7 +106,7 @@ async def test_no_part_can_be_altered() -> None:
 
 
 async def test_whitespace_and_key_order_do_not_matter() -> None:
-    data = to_cloudevent(await entry_of(happened(5)), KEY)
+    data = to_cloudevent(await entry_of(happened(5)), KEY, EPOCH)
     rewritten = orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
     assert open(rewritten, KEY).as_event() == Happened(n=5)
 
@@ -116,7 +116,7 @@ async def test_both_suites_travel_side_by_side() -> None:
     rings = [Keyring("bus", {"1": os.urandom(suite.key_bytes)}, "1", suite) for suite in SUITES]
     entry = await entry_of(happened(5, **FULL_META), SM)
     for keys in (BusKey(*rings), BusKey(*rings[::-1])):
-        data = to_cloudevent(entry, keys)
+        data = to_cloudevent(entry, keys, EPOCH)
         told = orjson.loads(data)["data"]
         assert told["cipher"] == keys.cipher
         assert {"state_sm3", "content_sm3"} < told["evidence"].keys()
@@ -127,15 +127,15 @@ async def test_both_suites_travel_side_by_side() -> None:
             assert published.is_proved()
             assert not replace(published, algorithm=Digest.SHA_256).is_proved()
     with pytest.raises(UnknownKey):
-        open(to_cloudevent(entry, BusKey(rings[1])), BusKey(rings[0]))
+        open(to_cloudevent(entry, BusKey(rings[1]), EPOCH), BusKey(rings[0]))
 
 
 @pytest.mark.parametrize("suite", SUITES)
 async def test_neither_suite_opens_what_was_altered(suite: Suite) -> None:
     """Any byte of the sealed part changed, cut off, or taken from another message."""
     key = BusKey.of({"1": os.urandom(suite.key_bytes)}, "1", suite)
-    data = orjson.loads(to_cloudevent(await entry_of(happened(5)), key))
-    other = orjson.loads(to_cloudevent(await entry_of(happened(5)), key))
+    data = orjson.loads(to_cloudevent(await entry_of(happened(5)), key, EPOCH))
+    other = orjson.loads(to_cloudevent(await entry_of(happened(5)), key, EPOCH))
     sealed = b64decode(data["data"]["sealed"])
     wrong = [sealed[:n] for n in (0, 5, 12, 20, len(sealed) - 1)] + [b64decode(other["data"]["sealed"])]
     wrong += [sealed[:n] + bytes((sealed[n] ^ 1,)) + sealed[n + 1 :] for n in range(len(sealed))]
@@ -148,10 +148,10 @@ async def test_neither_suite_opens_what_was_altered(suite: Suite) -> None:
 async def test_keys_rotate() -> None:
     old, new = os.urandom(32), os.urandom(32)
     entry = await entry_of(happened(5))
-    before = to_cloudevent(entry, BusKey.of({"old": old}, "old"))
+    before = to_cloudevent(entry, BusKey.of({"old": old}, "old"), EPOCH)
     rotated = BusKey.of({"old": old, "new": new}, "new")
     assert open(before, rotated).event["n"] == 5
-    assert open(to_cloudevent(entry, rotated), rotated).event["n"] == 5
+    assert open(to_cloudevent(entry, rotated, EPOCH), rotated).event["n"] == 5
     with pytest.raises(UnknownKey):
         open(before, BusKey.of({"new": new}, "new"))
     with pytest.raises(Altered):
@@ -171,7 +171,7 @@ def test_other_bytes_are_malformed(data: bytes) -> None:
 
 async def test_a_broken_seal_still_tells_the_case() -> None:
     event = happened(1)
-    data = to_cloudevent(await entry_of(event), KEY)
+    data = to_cloudevent(await entry_of(event), KEY, EPOCH)
     with pytest.raises(BadEnvelope):
         open(data.replace(b'"n":1', b'"n":2'), KEY)
     assert hint_of_correlation(data.replace(b'"n":1', b'"n":2')) == str(event.meta.correlation_id)
@@ -183,13 +183,13 @@ async def test_identity_is_never_published(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Leaky, "classes", {"who": DataClass.L3})
     with pytest.raises(IdentityInEvent):
-        to_cloudevent(await entry_of(recorded(Leaky(who="x"))), KEY)
+        to_cloudevent(await entry_of(recorded(Leaky(who="x"))), KEY, EPOCH)
 
 
 class TestReadersAreTolerant:
     async def published(self, **changes: Any) -> Published:
         entry = await entry_of(happened(5))
-        found = open(to_cloudevent(entry, KEY), KEY)
+        found = open(to_cloudevent(entry, KEY, EPOCH), KEY)
         return Published(**{name: changes.get(name, getattr(found, name)) for name in found.__slots__})
 
     async def test_of_events_they_do_not_know(self) -> None:
@@ -218,7 +218,7 @@ async def test_an_old_event_is_published_as_it_was_proved() -> None:
         given: L2[str] = ""
 
     Grown.__name__ = "Growing"  # in life it is the same class in a later release
-    data = to_cloudevent(entry, KEY)
+    data = to_cloudevent(entry, KEY, EPOCH)
     published = open(data, KEY)
     assert published.type == "zm.alpha.Growing.v1"
     assert published.event == {"n": 1, "given": CANARY}
@@ -230,7 +230,7 @@ async def test_what_nobody_here_classified_travels_sealed() -> None:
     entry = await entry_of(happened(5))
     entry.data["event"]["lost"] = CANARY
     for told in (entry, entry._replace(topic="alpha.OfANewerVersion")):
-        data = to_cloudevent(told, KEY)
+        data = to_cloudevent(told, KEY, EPOCH)
         assert CANARY.encode() not in data
         assert open(data, KEY).event["lost"] == CANARY
     assert orjson.loads(data)["data"]["event"] == {}

@@ -8,11 +8,11 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import pytest
-from eventsourcing.persistence import Tracking
 
 from deploy.local.nats import Nats
 from shared.bus.envelope import BusKey, Published, to_cloudevent
@@ -20,10 +20,10 @@ from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogUnavailable, fetch_log
 from shared.bus.parking import BEHIND
 from shared.bus.relay import Relay
-from shared.store.types import Append, StoreUnavailable, VersionConflict
+from shared.store.types import Append, StoreUnavailable, Tracked, VersionConflict
 from tests.bus.conftest import KEY, Connect, Heard, MakeStore, Run, Store, until
 from tests.bus.events import CANARY, Happened, Noted, recorded
-from tests.bus.memory_store import MemoryStore
+from tests.bus.memory_store import EPOCH, MemoryStore
 from tests.bus.producer import Producer
 
 ROOT = UUID(int=1)
@@ -70,9 +70,13 @@ class Consumer:
 
     async def tracks(self, position: int) -> None:
         async def there() -> bool:
-            return bool(await self.store.recorder.tracked("alpha") >= position)
+            return bool((await self.store.recorder.tracked("alpha")).position >= position)
 
         await until(there)
+
+
+def place_of(published: Published) -> Tracked:
+    return Tracked("alpha", published.position, published.event_id, published.epoch)
 
 
 def noted(published: Published) -> Any:
@@ -224,7 +228,7 @@ async def test_a_log_that_does_not_go_on_from_here_halts_visibly(
 ) -> None:
     await producer.server.start()
     producer.store = producer.server._log = MemoryStore(step=5)
-    await quick.store.recorder.append(Append(tracking=Tracking("alpha", 3)))
+    await quick.store.recorder.append(Append(tracking=Tracked("alpha", 3, uuid4(), uuid4())))
     await producer.happen(2)
     inbox = await inbox_of(quick)
     run(inbox.run())
@@ -257,6 +261,179 @@ async def test_a_message_from_no_relay_is_passed_over(
     run((await inbox_of(quick)).run())
     await quick.noted(range(2))
     assert quick.heard.errors
+
+
+# --- after a restore ------------------------------------------------------------------------------
+
+
+async def test_sec3_new_events_in_the_place_of_lost_ones_are_no_duplicates(
+    producer: Producer, consumer: Consumer, inbox_of: MakeInbox, connection: Connect, run: Run
+) -> None:
+    """The producer's store was restored to an earlier moment, and the broker is empty: as documented. What
+    happens there now was taken for what had happened before, and passed over without a word."""
+    await producer.server.start()
+    await producer.happen(28)
+    inbox = await inbox_of(consumer)
+    run(inbox.run())
+    await consumer.noted(range(28))
+    producer.lose(18)
+    await (await connection("admin")).jetstream().delete_stream("ZM_ALPHA")
+    await producer.create_stream()
+    await producer.happen(19)
+    await producer.publish(range(29))
+    await until(lambda: inbox.halted)
+    assert "at position 28" in str(inbox.halted)
+    assert await consumer.effects() == list(range(28))  # nor the 29th, which would go on from the 28th
+    assert consumer.heard.halts == [inbox.halted]
+
+
+async def test_sec3_what_looks_like_a_duplicate_is_held_against_the_log(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    """In the middle of a session, with nothing that would begin another."""
+    await producer.server.start()
+    await producer.happen(5)
+    await producer.publish(range(5))
+    inbox = await inbox_of(quick)
+    run(inbox.run())
+    await quick.noted(range(5))
+    await until(lambda: inbox._read_to_the_end)
+    lost = producer.lose(3)
+    await producer.happen(1)
+    await producer.publish([2])
+    await until(lambda: inbox.halted)
+    assert "nothing" in str(inbox.halted)
+
+    producer.store.entries[2:] = lost  # the right one is brought back
+    await producer.happen(1)
+    await quick.noted(range(6))
+    assert inbox.halted is None
+
+
+async def test_sec3_a_message_of_a_lost_past_is_not_taken_for_the_next_event(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    """It follows exactly what was taken last. Only its epoch says that it is a copy of another log."""
+    await producer.happen(3)
+    await producer.publish(range(3))
+    task = run((await inbox_of(quick)).run())
+    await quick.noted(range(3))
+    task.cancel()
+    await asyncio.wait([task])
+    await producer.happen(2)
+    await producer.publish([3, 4])
+    lost = producer.lose(2)
+    places = quick.store.recorder.places
+    producer.store.epoch_id = uuid4()
+    places["alpha"] = replace(places["alpha"], epoch=producer.store.epoch_id)
+    inbox = await inbox_of(quick)
+    run(inbox.run())
+    await until(lambda: [e for e in quick.heard.errors if isinstance(e, LogUnavailable)])
+    assert await quick.effects() == [0, 1, 2]  # nobody could say which log it is of
+    await producer.happen(1)
+    await producer.server.start()
+    await until(lambda: inbox.position == 4)
+    taken = await quick.store.recorder.tracked("alpha")
+    assert str(taken.event_id) == producer.store.entries[3].event_id != lost[0].event_id
+    await producer.happen(1)
+    await producer.publish([4])
+    await until(lambda: inbox.position == 5)
+    assert inbox.halted is None
+
+
+async def test_sec3_another_epoch_of_the_same_log_is_gone_on_with(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    """A restore that lost nothing: the log has what was taken, so nothing stands still."""
+    await producer.server.start()
+    await producer.happen(3)
+    await producer.publish(range(3))
+    inbox = await inbox_of(quick)
+    run(inbox.run())
+    await quick.noted(range(3))
+    producer.store.epoch_id = uuid4()
+    await producer.happen(2)
+    await producer.publish(range(5))
+    await quick.noted(range(5))
+    assert not quick.heard.halts
+    assert (await quick.store.recorder.tracked("alpha")).epoch == producer.store.epoch_id
+
+
+async def test_sec3_only_what_follows_the_event_that_was_taken_last_is_taken_next(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    """The positions go on, and the producer is away and cannot be asked. What looks like a duplicate is
+    passed over and remembered; when the producer is back it is told that one of the two lost its history."""
+    await producer.happen(4)
+    await producer.publish(range(4))
+    inbox = await inbox_of(quick)
+    run(inbox.run())
+    await quick.noted(range(4))
+    producer.lose(2)
+    await producer.happen(3)
+    await producer.publish([2, 3])
+    await until(lambda: quick.heard.duplicates >= 2)
+    assert inbox.halted is None
+    await producer.publish([4])
+    await until(lambda: [e for e in quick.heard.errors if isinstance(e, LogUnavailable)])
+    assert await quick.effects() == list(range(4))
+    await producer.server.start()
+    await until(lambda: inbox.halted)
+    assert await quick.effects() == list(range(4))
+
+
+async def test_sec3_a_doubtful_duplicate_alone_is_asked_about_when_the_producer_is_back(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    await producer.happen(4)
+    await producer.publish(range(4))
+    inbox = await inbox_of(quick)
+    run(inbox.run())
+    await quick.noted(range(4))
+    producer.lose(2)
+    await producer.happen(1)
+    await producer.publish([2])
+    await until(lambda: quick.heard.duplicates)
+    await producer.server.start()
+    await until(lambda: inbox.halted)
+
+
+async def test_duplicates_hold_nothing_up_while_the_producer_is_away(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    """A broker that was filled anew brings everything again, in more batches than one."""
+    await producer.happen(600)
+    await producer.publish(range(450))
+    run((await inbox_of(quick)).run())
+    await quick.noted(range(450))
+    await producer.publish(range(600))
+    await quick.noted(range(600))
+    assert quick.heard.duplicates >= 450
+
+
+async def test_sec3_a_position_without_its_event_is_not_gone_on_from(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    await producer.server.start()
+    await producer.happen(2)
+    await quick.store.recorder.append(Append(tracking=Tracked("alpha", 3)))
+    inbox = await inbox_of(quick)
+    run(inbox.run())
+    await until(lambda: inbox.halted)
+
+
+async def test_sec5_what_the_stream_dropped_comes_from_the_log(
+    producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
+) -> None:
+    """More than an answer holds, and no later message that would show the hole; also where the producer
+    answers only after a while."""
+    await producer.happen(450)
+    run((await inbox_of(quick)).run())
+    await producer.publish(range(3))
+    await quick.noted(range(3))
+    await producer.server.start()
+    await quick.noted(range(450))
+    assert not quick.heard.gaps
 
 
 # --- others at work, others away -----------------------------------------------------------------
@@ -473,7 +650,7 @@ async def test_a_message_that_the_broker_broke_is_read_from_the_log(
     await producer.publish([0])
     await quick.noted([0])
     await producer.server.start()
-    data = to_cloudevent(producer.store.entries[1], KEY)
+    data = to_cloudevent(producer.store.entries[1], KEY, EPOCH)
     await producer.publish_bytes(1, data.replace(b'"n":1', b'"n":7'))
     await producer.publish([2])
     await quick.noted(range(3))
@@ -487,7 +664,7 @@ async def test_bytes_that_nobody_can_read_are_parked(
     await producer.happen(2, sick)
     await producer.happen(1)
     foreign = BusKey.single(os.urandom(32))
-    await producer.publish_bytes(0, to_cloudevent(producer.store.entries[0], foreign))
+    await producer.publish_bytes(0, to_cloudevent(producer.store.entries[0], foreign, EPOCH))
     await producer.publish([1])
     await producer.publish_bytes(2, b"\x00\xff not an event")
     inbox = await inbox_of(consumer)
@@ -515,7 +692,7 @@ async def test_a_bulk_consumer_gets_runs_and_parks_only_the_poison(
     async def handle_batch(batch: Sequence[Published], unparked: Sequence[int]) -> None:
         if any(p.event["n"] in quick.poison for p in batch):
             raise ValueError("one of these")
-        tracking = None if unparked else Tracking("alpha", batch[-1].position)
+        tracking = None if unparked else place_of(batch[-1])
         await quick.store.recorder.append(
             Append(events=[noted(p) for p in batch], tracking=tracking, unparked=unparked)
         )
@@ -549,7 +726,7 @@ async def test_what_comes_while_it_rests_is_one_run_with_one_answer(
     sizes: list[int] = []
 
     async def handle_batch(batch: Sequence[Published], unparked: Sequence[int]) -> None:
-        await quick.store.recorder.append(Append(tracking=Tracking("alpha", batch[-1].position)))
+        await quick.store.recorder.append(Append(tracking=place_of(batch[-1])))
         sizes.append(len(batch))
 
     inbox = await inbox_of(quick, handle_batch=handle_batch, rest=1.0)
@@ -578,10 +755,14 @@ async def test_the_log_is_answered_in_pages_that_fit(connection: Connect) -> Non
     await producer.server.start()
     nc = await connection("beta")
     page = await fetch_log(nc, "alpha", 0, 100)
-    assert 3 < len(page) < 12
-    assert page == page[:]
-    assert await fetch_log(nc, "alpha", 30, 100) == []
-    assert len(await fetch_log(nc, "alpha", 28, 1)) == 1
+    assert 3 < len(page.lines) < 12
+    assert page.more
+    last = await fetch_log(nc, "alpha", 30, 100)
+    assert (last.lines, last.more) == ([], False)
+    assert last.follows == await producer.store.find_event(30)
+    assert last.epoch == producer.store.epoch_id
+    assert len((await fetch_log(nc, "alpha", 28, 1)).lines) == 1
+    assert (await fetch_log(nc, "alpha", 31, 1)).follows is None
 
 
 async def test_an_answer_that_is_none_says_so(connection: Connect) -> None:

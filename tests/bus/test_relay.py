@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.js.api import DiscardPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from deploy.local.nats import Nats
-from shared.bus.relay import Relay
+from shared.bus.relay import JUST_SAID, MAX_AGE, NEARLY_FULL, Relay
 from shared.store.types import Append
 from tests.bus.conftest import KEY, Connect, Heard, MakeStore, Run, until
 from tests.bus.events import FULL_META, Happened, happened, recorded
@@ -264,7 +265,8 @@ async def test_nobody_may_purge_or_delete(connection: Connect, run: Run) -> None
     assert config.deny_delete
     assert config.deny_purge
     assert not config.allow_direct
-    assert config.discard == "new"
+    assert config.discard == "old"
+    assert config.max_age == MAX_AGE
 
 
 async def test_it_halts_when_the_store_lost_a_tail(connection: Connect, run: Run) -> None:
@@ -293,6 +295,21 @@ async def test_it_halts_when_the_store_lost_a_tail(connection: Connect, run: Run
     await settled(nc, log)
 
 
+async def test_sec3_a_store_replaced_under_a_running_relay_is_seen(connection: Connect, run: Run) -> None:
+    """It goes on from the position that was published last, which is another event's now."""
+    nc, log = await connection("alpha"), MemoryStore()
+    await put(log, 5)
+    publisher = relay(nc, log, recheck=3600.0)
+    run(publisher.run())
+    await settled(nc, log)
+    before = await stream_of(nc)
+    await asyncio.sleep(2 * JUST_SAID)
+    del log.entries[4:]
+    await put(log, 3)
+    await until(lambda: publisher.halted)
+    assert await stream_of(nc) == before
+
+
 async def test_it_halts_on_a_stranger_in_its_stream(connection: Connect, run: Run) -> None:
     nc, log = await connection("alpha"), MemoryStore()
     await put(log, 1)
@@ -304,20 +321,88 @@ async def test_it_halts_on_a_stranger_in_its_stream(connection: Connect, run: Ru
     await until(lambda: publisher.halted)
 
 
-async def test_it_halts_on_a_full_stream_and_goes_on_when_there_is_room(
+async def test_sec5_a_full_stream_drops_its_oldest_and_the_relay_goes_on(
     connection: Connect, run: Run
 ) -> None:
-    nc, log = await connection("alpha"), MemoryStore()
-    publisher = relay(nc, log, max_bytes=20_000)
-    run(publisher.run())
-    await put(log, 40)
-    await until(lambda: publisher.halted)
-    assert "full" in str(publisher.halted)
-    js = (await connection("admin")).jetstream()
-    config = (await js.stream_info("ZM_ALPHA")).config
-    await js.update_stream(config.evolve(max_bytes=2**24))
+    """It said that it was full, and no event of this service reached anybody any more."""
+    nc, log, heard = await connection("alpha"), MemoryStore(), Heard()
+    await put(log, 5)
+    run(relay(nc, log, heard, max_bytes=20_000).run())
     await settled(nc, log)
-    assert publisher.halted is None
+    await put(log, 95)
+
+    async def at_its_end() -> bool:
+        try:
+            return (await stream_of(nc))[-1:] == (await log_of(log))[-1:]
+        except NotFoundError:  # dropped while we looked
+            return False
+
+    await until(at_its_end)
+    held = await stream_of(nc)
+    assert held == (await log_of(log))[-len(held) :]
+    assert len(held) < 100
+    assert not heard.halts
+    await until(lambda: max(heard.shares) > NEARLY_FULL)
+
+
+async def test_sec5_a_stream_of_other_settings_is_given_those_of_today(connection: Connect, run: Run) -> None:
+    """One that was made to refuse when it is full, as ours were, and stands still."""
+    nc, log = await connection("alpha"), MemoryStore()
+    await nc.jetstream().add_stream(
+        name="ZM_ALPHA", subjects=["zm.alpha.>"], max_bytes=20_000, discard=DiscardPolicy.NEW
+    )
+    await put(log, 40)
+    run(relay(nc, log).run())
+    await settled(nc, log)
+    config = (await nc.jetstream().stream_info("ZM_ALPHA")).config
+    assert (config.discard, config.max_bytes, config.max_age) == ("old", 2**24, MAX_AGE)
+
+
+async def test_sec5_a_stream_that_grew_old_begins_with_the_last_event(connection: Connect, run: Run) -> None:
+    """Where nothing happened for a month nothing is in it. The whole log would come back as news."""
+    nc, log, heard = await connection("alpha"), MemoryStore(), Heard()
+    await put(log, 10)
+    run(relay(nc, log, heard, max_age=1.0).run())
+    await until(lambda: heard.shipped == [10])
+    await until(lambda: heard.shipped[:2] == [10, 1])
+    await put(log, 1)
+    await until(lambda: heard.shipped[-1] == 1 and heard.last == 11)
+    assert sum(heard.shipped[1:]) == len(heard.shipped) - 1
+
+
+async def test_sec16_a_broker_that_takes_nothing_is_told(
+    connection: Connect, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does whose disk was full, and is not any more: it answers everything but what is published."""
+    nc, log, heard = await connection("alpha"), MemoryStore(), Heard()
+    publisher = relay(nc, log, heard)
+    publish, frozen = publisher._js.publish, [True]
+
+    async def unanswered(*args: Any, **named: Any) -> Any:
+        if frozen[0]:
+            raise TimeoutError
+        return await publish(*args, **named)
+
+    monkeypatch.setattr(publisher._js, "publish", unanswered)
+    await put(log, 1)
+    run(publisher.run())
+    await until(lambda: publisher.halted)
+    assert "failures in a row" in str(publisher.halted)
+    assert len(heard.errors) >= 5
+    frozen[0] = False
+    await settled(nc, log)
+    await until(lambda: publisher.halted is None)
+
+
+async def test_sec16_a_store_that_is_away_is_no_halt(connection: Connect, run: Run) -> None:
+    nc, log, heard = await connection("alpha"), MemoryStore(), Heard()
+    log.away = True
+    run(relay(nc, log, heard).run())
+    await until(lambda: len(heard.errors) > 6)
+    log.away = False
+    await put(log, 1)
+    await settled(nc, log)
+    assert not heard.halts
 
 
 async def test_it_halts_on_an_event_that_no_broker_takes(connection: Connect, run: Run) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from uuid import uuid4
 
 import pytest
-from eventsourcing.persistence import Tracking
 
 from shared.bus.envelope import content
 from shared.bus.parking import pack
 from shared.store.canonical import content_digest
-from shared.store.types import AlreadyTracked, Append, VersionConflict
+from shared.store.types import AlreadyTracked, Append, Tracked, VersionConflict
 from tests.bus.conftest import MakeStore
 from tests.bus.events import CANARY, happened, recorded
 from tests.bus.events import Happened as Event
@@ -49,6 +49,8 @@ async def test_the_log_is_a_chain(store: MakeStore) -> None:
     for event, entry in zip(events, entries, strict=False):
         assert entry.content_digest == content_digest(event.salt, content(event))
     assert await log.find_event(entries[-1].position + 1) is None
+    assert await log.max_position() == entries[-1].position
+    assert await log.epoch() == await log.epoch()
 
 
 async def test_waiting_ends_with_an_append_or_the_time(store: MakeStore) -> None:
@@ -61,13 +63,16 @@ async def test_waiting_ends_with_an_append_or_the_time(store: MakeStore) -> None
 
 async def test_a_position_is_taken_once(store: MakeStore) -> None:
     log = (await store("beta")).recorder
-    assert await log.tracked("alpha") == 0
-    await log.append(Append(tracking=Tracking("alpha", 3)))
+    assert await log.tracked("alpha") == Tracked("alpha", 0)
+    place = Tracked("alpha", 3, uuid4(), uuid4())
+    await log.append(Append(tracking=place))
     for position in (2, 3):
         with pytest.raises(AlreadyTracked):
-            await log.append(Append(parked=[row(position)], tracking=Tracking("alpha", position)))
-    assert await log.tracked("alpha") == 3
-    assert await log.tracked("gamma") == 0
+            await log.append(
+                Append(parked=[row(position)], tracking=Tracked("alpha", position, uuid4(), uuid4()))
+            )
+    assert await log.tracked("alpha") == place
+    assert await log.tracked("gamma") == Tracked("gamma", 0)
 
 
 async def test_rows_are_parked_and_taken_up_once(store: MakeStore) -> None:

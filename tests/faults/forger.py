@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from deploy.local.stack import Stack
 from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BusKey, to_cloudevent
-from shared.bus.names import EVENT_ID, POSITION, PREVIOUS
+from shared.bus.names import EPOCH, EVENT_ID, FOLLOWS, POSITION, PREVIOUS
 from shared.bus.relay import Relay
 from shared.clock import FileClock
 from shared.store.driver import open_engine
@@ -61,13 +61,17 @@ class Forger:
 
     async def publish(self, entry: LogEntry, key: BusKey | None = None) -> None:
         """An event of the log, wherever the stream stands; sealed with `key`, which may be a wrong one."""
+        epoch, before = await self.recorder.epoch(), await self.recorder.find_event(entry.previous)
         headers = {
             POSITION: str(entry.position),
             PREVIOUS: str(entry.previous),
             EVENT_ID: entry.event_id,
+            EPOCH: str(epoch),
         }
+        if before is not None:
+            headers[FOLLOWS] = str(before)
         js = (await self._connected()).jetstream()
-        message = to_cloudevent(entry, key or self.bus_key)
+        message = to_cloudevent(entry, key or self.bus_key, epoch)
         subject = type_of(entry.topic, entry.data["event_version"])
         await js.publish(subject, message, headers=headers)
 

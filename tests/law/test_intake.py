@@ -550,7 +550,7 @@ def test_a80_the_platform_learns_coarse_states_of_what_it_sent(world: World) -> 
     answer = world.get("petition-platform", "/intake/v1/status-feed", after=start, min_position=position)
     rows = {r["platform_no"]: r for r in answer.json()["items"]}
     assert rows[number]["status"] == "IN_PROGRESS"
-    assert set(rows[number]) == {"platform_no", "status", "occurred_at"}
+    assert set(rows[number]) == {"platform_no", "status", "change", "occurred_at"}
     assert set(rows) == {number}
     for told in (story, others):
         assert told.complaint.id not in answer.text

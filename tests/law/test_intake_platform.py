@@ -519,7 +519,7 @@ def test_a80_the_platform_is_told_every_coarse_status_once(world: World, platfor
     told = told_of(platform, no)
     assert [t["status"] for t in told] == statuses
     for t in told:
-        assert set(t) == {"platform_no", "status", "occurred_at"}
+        assert set(t) == {"platform_no", "status", "change", "occurred_at"}
         assert datetime.fromisoformat(t["occurred_at"]).utcoffset() is not None
     for got in platform.got:
         verify([SECRET], got.headers, got.body, time.time())
@@ -558,6 +558,24 @@ def test_a80_what_another_service_changes_is_told_too(world: World, platform: Re
     world.do(story.case, "ReturnToPetitionDept", TOWN.deputy_leader, {"opinion": "退回信访部门。"})
     world.patiently(lambda: len(told_of(platform, no)) == 4, "callbacks")
     assert told_of(platform, no)[-1]["status"] == "RECEIVED"
+
+
+def test_85_statuses_are_in_order_by_their_number(world: World, platform: Receiver) -> None:
+    """It happened days before it was told, so the newest `occurred_at` is the oldest status. The number is
+    the complaint's own: no length of a log is in it (B53)."""
+    start, no, original = world.position("intake"), number(), world.story().listed()
+    story = story_of(world, sent(world, platform_no=no))
+    story.accused = [{"match": original.ref()}]
+    story.listed()
+    told_late = {"occurred-at": (world.now - timedelta(days=2)).isoformat()}
+    body = {"of": original.complaint.id}
+    world.do(story.complaint, "MarkDuplicate", CLERK, body, headers=told_late)
+    world.patiently(lambda: len(told_of(platform, no)) == 2, "callbacks")
+    first, second = told_of(platform, no)
+    assert [(t["status"], t["change"]) for t in (first, second)] == [("RECEIVED", 1), ("CLOSED", 2)]
+    assert second["occurred_at"] < first["occurred_at"], "both in UTC, so that they can be compared"
+    [line] = [i for i in feed(world, start)[0] if i["platform_no"] == no]
+    assert {name: line[name] for name in second} == second
 
 
 def test_a80_what_the_platform_did_not_send_by_call_it_is_not_called_about(world: World) -> None:
@@ -619,7 +637,7 @@ def test_85_in_development_without_an_address_a_status_is_a_file(world: World) -
         return [k["payload"] for k in kept if k["payload"]["platform_no"] == no]
 
     [payload] = world.patiently(written)
-    assert set(payload) == {"platform_no", "status", "occurred_at"}
+    assert set(payload) == {"platform_no", "status", "change", "occurred_at"}
 
 
 def test_85_calls_are_signed_where_a_secret_was_agreed_on(world: World, configured: Path) -> None:
@@ -655,7 +673,7 @@ def test_a80_the_feed_moves_a_line_when_its_status_changes(world: World) -> None
     [second] = [i for i in feed(world, next)[0] if i["platform_no"] == no]
     assert [i for i in feed(world, start)[0] if i["platform_no"] == no] == [second]
     assert (first["status"], second["status"]) == ("RECEIVED", "ACCEPTED")
-    assert set(second) == {"platform_no", "status", "occurred_at"}
+    assert set(second) == {"platform_no", "status", "change", "occurred_at"}
 
 
 def test_a80_every_state_of_a_complaint_has_its_status() -> None:

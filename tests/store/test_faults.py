@@ -11,7 +11,6 @@ from typing import Literal
 from uuid import UUID, uuid4
 
 import pytest
-from eventsourcing.persistence import Tracking
 from sqlalchemy import Integer, literal, select
 from sqlalchemy.engine import make_url
 
@@ -29,6 +28,7 @@ from shared.store.types import (
     Effect,
     StoreError,
     StoreUnavailable,
+    Tracked,
 )
 from tests.servers import Database
 from tests.store.conftest import admin, make_database
@@ -151,10 +151,10 @@ async def test_an_unanswered_commit_without_events_is_found_out(
     """A tracked position and an effect leave no event id: the transaction's own status is asked."""
     proxy, recorder = proxied
     proxy.armed = cut
-    appended = await recorder.append(Append(tracking=Tracking("intake", 9), effects=[Effect("k", "sms", {})]))
+    appended = await recorder.append(Append(tracking=Tracked("intake", 9), effects=[Effect("k", "sms", {})]))
     assert isinstance(appended, Appended)
     assert (proxy.cuts, recorder.tally.doubts) == (1, 1)
-    assert await recorder.tracked("intake") == 9
+    assert (await recorder.tracked("intake")).position == 9
 
 
 async def test_when_the_answer_cannot_be_found_out_in_time_the_command_id_tells_later(

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from eventsourcing.persistence import Tracking
 from prometheus_client import CollectorRegistry
 
 import shared.store.recorder as recorder_module
@@ -31,6 +30,7 @@ from shared.store.types import (
     Effect,
     StoreTampered,
     StoreUnavailable,
+    Tracked,
     VersionConflict,
     VersionGap,
 )
@@ -215,12 +215,12 @@ async def test_several_streams_are_one_unit(recorder: Recorder) -> None:
             Append(
                 events=[opened(other), opened(taken)],
                 command=command(other),
-                tracking=Tracking("intake", 5),
+                tracking=Tracked("intake", 5),
                 effects=[Effect("sms-1", "sms", {})],
             )
         )
     assert await recorder.load(other) == []
-    assert await recorder.tracked("intake") == 0
+    assert await recorder.tracked("intake") == Tracked("intake", 0)
     both = await recorder.append(Append(events=[opened(other), paged(taken, 2)]))
     assert both.entries[0].data["event"]["number"].endswith("-000002")
     assert [e.position for e in both.entries] == [2, 3]
@@ -242,15 +242,15 @@ async def test_an_event_that_cannot_be_stored_fails_alone(recorder: Recorder) ->
 async def test_a_source_moves_forward_only(recorder: Recorder) -> None:
     """A position that was processed is refused with its effect; also twice in one batch."""
     stream = uuid4()
-    await recorder.append(Append(events=[opened(stream)], tracking=Tracking("intake", 3)))
+    await recorder.append(Append(events=[opened(stream)], tracking=Tracked("intake", 3)))
     for position in (2, 3):
         with pytest.raises(AlreadyTracked):
-            await recorder.append(Append(events=[paged(stream, 2)], tracking=Tracking("intake", position)))
+            await recorder.append(Append(events=[paged(stream, 2)], tracking=Tracked("intake", position)))
     results = await asyncio.gather(
-        *(recorder.append(Append(tracking=Tracking("intake", 4))) for _ in range(2)), return_exceptions=True
+        *(recorder.append(Append(tracking=Tracked("intake", 4))) for _ in range(2)), return_exceptions=True
     )
     assert [type(r) for r in results] == [Appended, AlreadyTracked]
-    assert await recorder.tracked("intake") == 4
+    assert await recorder.tracked("intake") == Tracked("intake", 4)
 
 
 async def test_parked_messages_are_drained_once(recorder: Recorder, fresh: Database) -> None:
@@ -263,7 +263,7 @@ async def test_parked_messages_are_drained_once(recorder: Recorder, fresh: Datab
         "reason": "no such case",
         "message": {"data": {"x": 1}},
     }
-    await recorder.append(Append(parked=[message], tracking=Tracking("intake", 4)))
+    await recorder.append(Append(parked=[message], tracking=Tracked("intake", 4)))
     connection = await admin(fresh)
     id = await connection.fetchval("SELECT id FROM parked WHERE correlation = 'c-1' AND attempts = 0")
     stream = uuid4()

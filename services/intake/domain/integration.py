@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from uuid import UUID
 
 from services.intake.domain.reporting import Reporting
@@ -18,7 +18,7 @@ from shared.contracts.intake import (
     TransferObjected,
 )
 from shared.effect import Effect
-from shared.event import Event, Meta
+from shared.event import Event, Meta, Recorded
 from shared.law.working_days import local_date
 from shared.reaction import derived_id
 from shared.refusal import refuse
@@ -56,6 +56,9 @@ class Integration(Reporting):
         self.platform = ""
         self.platform_no = ""
         self.object_until: date | None = None
+        self.statuses_told = 0
+        """How often what the platform may know has changed. Statuses are put in order by it: when something
+        happened may be told late, and the calls themselves overtake one another."""
 
     def receive_platform_transfer(
         self,
@@ -129,6 +132,11 @@ class Integration(Reporting):
             refuse("E_STATE", "DL-13", due=str(self.object_until))
         self.record(ctx, TransferObjected(competent_organ=competent_organ, reason=reason))
 
+    def apply(self, recorded: Recorded) -> None:
+        told = self._told()
+        super().apply(recorded)
+        self.statuses_told += self._told() != told
+
     def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
         """Whatever changes what the platform may know is told to it: stored with the event, sent later."""
         told = self._told()
@@ -142,7 +150,8 @@ class Integration(Reporting):
                         "platform": self.platform,
                         "platform_no": self.platform_no,
                         "status": tell,
-                        "occurred_at": ctx.occurred_at.isoformat(),
+                        "change": self.statuses_told,
+                        "occurred_at": ctx.occurred_at.astimezone(UTC).isoformat(),
                     },
                 )
             )

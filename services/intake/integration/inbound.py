@@ -177,7 +177,7 @@ class PlatformRoutes:
                 MIN_POSITION,
             ],
             answer=answer(
-                items=array(row_of(s.platform_no, s.status, s.occurred_at)), next={"type": "string"}
+                items=array(row_of(s.platform_no, s.status, s.change, s.occurred_at)), next={"type": "string"}
             ),
         )
         describe(
@@ -269,7 +269,7 @@ class PlatformRoutes:
         limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
         s = self.book.statuses.c
         query = (
-            select(s.platform_no, s.status, s.occurred_at, s.position)
+            select(s.platform_no, s.status, s.change, s.occurred_at, s.position)
             .where(s.position > after, s.platform.in_(("", token.person)))
             .where(func.starts_with(s.organ, token.organ))
             .order_by(s.position)

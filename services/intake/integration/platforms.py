@@ -113,7 +113,7 @@ class Callbacks:
         self._endpoints: dict[Platform, HttpEndpoint] = {}
 
     async def send(self, message: Effect) -> None:
-        told = {name: message.payload[name] for name in ("platform_no", "status", "occurred_at")}
+        told = {name: message.payload[name] for name in ("platform_no", "status", "change", "occurred_at")}
         try:
             platform = self._platforms.of(message.payload["platform"])
         except Misconfigured as error:

@@ -4,6 +4,7 @@ status changes, and not at every event."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Table, Text, Uuid
 
@@ -17,7 +18,7 @@ class StatusBook:
     """One line per complaint that a platform sent, by call or on paper."""
 
     name = "statusbook"
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         self.metadata = view_metadata()
@@ -29,6 +30,7 @@ class StatusBook:
             Column("platform_no", Text, nullable=False),
             Column("organ", Text, nullable=False),
             Column("status", Text, nullable=False),
+            Column("change", BigInteger, nullable=False),
             Column("occurred_at", Text, nullable=False),
             Column("position", BigInteger, nullable=False, index=True),
         )
@@ -49,6 +51,7 @@ class StatusBook:
                         "platform_no": data["event"]["platform_no"],
                         "organ": data["organ"],
                         "status": "",
+                        "change": 0,
                     }
                 )
             if row is None:
@@ -57,5 +60,7 @@ class StatusBook:
                 row["platform"] = data["event"]["platform"]
             if (status := coarse(data["state"])) != row["status"]:
                 row["status"] = status
-                row["occurred_at"] = data["meta"]["occurred_at"]
+                row["change"] += 1
+                occurred_at = datetime.fromisoformat(data["meta"]["occurred_at"])
+                row["occurred_at"] = occurred_at.astimezone(UTC).isoformat()
                 row["position"] = entry.position

@@ -21,6 +21,7 @@ from shared.outgoing.webhooks import NotSigned
 from tests.receiver import receiving
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
+OCCURRED_AT = "2022-03-01T01:00:00+00:00"
 STATUS = Effect(
     "status-1",
     "platform-status",
@@ -28,7 +29,8 @@ STATUS = Effect(
         "platform": "s-p",
         "platform_no": "PT-1",
         "status": "CLOSED",
-        "occurred_at": "2022-03-01T09:00:00+08:00",
+        "change": 2,
+        "occurred_at": OCCURRED_AT,
     },
 )
 
@@ -134,7 +136,7 @@ async def test_a_status_goes_to_the_platform_that_sent_the_complaint(tmp_path: P
         write(file, known)
         await Callbacks(Platforms(file, strict=False), box).send(STATUS)
         assert [json.loads(g.body) for g in own.got] == [
-            {"platform_no": "PT-1", "status": "CLOSED", "occurred_at": "2022-03-01T09:00:00+08:00"}
+            {"platform_no": "PT-1", "status": "CLOSED", "change": 2, "occurred_at": OCCURRED_AT}
         ]
         assert (other.got, box.got) == ([], [])
 
@@ -142,7 +144,7 @@ async def test_a_status_goes_to_the_platform_that_sent_the_complaint(tmp_path: P
 async def test_without_an_address_it_goes_elsewhere_or_nowhere(tmp_path: Path) -> None:
     box, platforms = Box(), Platforms(tmp_path / "p.json", strict=False)
     await Callbacks(platforms, box).send(STATUS)
-    assert [set(m.payload) for m in box.got] == [{"platform_no", "status", "occurred_at"}]
+    assert [set(m.payload) for m in box.got] == [{"platform_no", "status", "change", "occurred_at"}]
     await Callbacks(platforms, None).send(STATUS)
 
 
