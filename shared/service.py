@@ -519,7 +519,7 @@ def main(service: Service) -> None:
 
         migrate(f"services/{service.name}/migrations", settings.owner_database_url)
         for folder, variable in service.migrations:
-            migrate(folder, with_files(dict(os.environ))[variable])
+            migrate(folder, with_files(os.environ)[variable])
         return
     later = _check_stores(service, settings)
     if what == "after-restore":
@@ -549,8 +549,9 @@ def _check_stores(service: Service, settings: Settings) -> list[Work]:
     """Ends the start where a database is not this version's, or not migrated to it. One that is away is left
     to be asked as soon as it is there."""
     places = [(settings.database_url, f"services/{service.name}/migrations")]
+    env = with_files(os.environ)
     for folder, variable in service.migrations:
-        places.append((os.environ[variable.replace("_OWNER_", "_")], folder))
+        places.append((env[variable.replace("_OWNER_", "_")], folder))
 
     async def check() -> None:
         for url, folder in places:
