@@ -42,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the accounts that tests give of what they did, such as the ledger of `make faults`."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, told in getattr(report, "user_properties", ()):
+            terminalreporter.write_line(f"{name}: {told}")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The whole stack, started once."""

@@ -25,7 +25,7 @@ _ADDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "User-Agen
 
 def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
     """The configuration: `/name/…` goes to the upstream `name` as `/…`; its metrics stay inside, since their
-    steps tell when somebody reported (SEC-1).
+    steps tell when somebody reported (SEC-1), and so does the simulated clock.
 
     Nothing of HTTP is logged: the text of an error may name both ends of a connection, and no filter of
     fields reaches into a text (SEC-6). What failed, the services' metrics count."""
@@ -86,7 +86,7 @@ def _route(name: str, upstream: int) -> str:
     not_added = "\n".join(f"\t\t\theader_up -{header}" for header in _ADDED)
     return f"""\tredir /{name} /{name}/ 308
 \thandle_path /{name}/* {{
-\t\t@inside path */metrics */metrics/
+\t\t@inside path */metrics */metrics/ */clock */clock/
 \t\thandle @inside {{
 \t\t\timport nowhere
 \t\t}}

@@ -57,6 +57,13 @@ class Ledger:
     parked: set[tuple[str, str, int]] = field(default_factory=set)
     """(service, source, position) that a test made poisonous: to be set aside, and nothing else."""
 
+    def __str__(self) -> str:
+        again = ", ".join(f"{count} after {what}" for what, count in self.repeats.most_common())
+        return (
+            f"{len(self.acknowledged)} commands acknowledged, {len(self.refused)} refused, "
+            f"{self.repeats.total()} sent again ({again}), {len(self.contradictions)} contradicted"
+        )
+
     def accept(self, sent: Sent, answer: dict[str, Any]) -> Acknowledged:
         entry = Acknowledged(sent, answer)
         self.acknowledged.append(entry)

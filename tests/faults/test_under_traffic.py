@@ -213,7 +213,8 @@ async def test_fault(endure: Endure, fault: Fault) -> None:
     await endure(fault)
 
 
-def test_it_was_enough(ledger: Ledger) -> None:
+def test_it_was_enough(ledger: Ledger, record_property: Callable[[str, object], None]) -> None:
     """The account covers what the plan asks for, and the client was really disturbed."""
+    record_property("ledger", str(ledger))
     assert len(ledger.acknowledged) >= LEAST
     assert ledger.repeats.total() > len(POINTS)

@@ -70,6 +70,8 @@ def test_the_door(door: tuple[str, Path]) -> None:
 
     assert "/intake/" in httpx.get(f"{url}/").text
     assert httpx.get(f"{url}/elsewhere").status_code == 404
+    for inside in ("metrics", "clock", "clock/"):
+        assert httpx.get(f"{url}/intake/{inside}").json()["code"] == "E_NOT_FOUND"
     away = httpx.get(f"{url}/audit/v1", headers=headers)
     assert (away.status_code, away.json()["code"]) == (503, "E_UNAVAILABLE")
     assert away.headers["retry-after"] == "1"
