@@ -45,8 +45,9 @@ from shared.security import roles
 from shared.security.tokens import TokenVerifier
 from shared.store.types import StoreTampered
 from shared.view import VIEW
+from shared.web import query
 from shared.web.commands import Face
-from shared.web.describe import Schema, answer, array, describe, in_path, in_query, page, whole
+from shared.web.describe import CURSOR, Schema, answer, array, describe, in_path, in_query, page, whole
 from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
@@ -328,20 +329,43 @@ class Logs:
         return json_response(told)
 
 
+PLACE: query.Cursor[tuple[datetime, str, int]] = query.Cursor(tuple[datetime, query.Key, int])
+
+
 class Supervision:
     """What internal supervision is told by audit."""
 
-    def __init__(self, face: Face, access: AccessLog, organs: OrganTree) -> None:
+    def __init__(self, face: Face, access: AccessLog, cases: Cases, organs: OrganTree) -> None:
         self.face = face
         self.access = access
+        self.cases = cases
         self.organs = organs
+
+    async def alerts(self, request: Request) -> Response:
+        """What internal supervision must see, from all services (R27, A52): who tried to learn of a reporter,
+        to trace, to penalise; whose texts were refused; who was refused all too often. Of its organ and
+        below, the newest first, and none about themselves. Of people who belong to no organ a city's and
+        the province's supervision hears."""
+        token = await self._watcher(request, "R27")
+        query.only(request, ("limit", "cursor"))
+        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        behind = PLACE.read(request) or (datetime.max.replace(tzinfo=UTC), "", 0)
+        high = self.organs.get(token.organ).level >= Level.CITY
+        rows = await self.cases.alerts(token.organ, token.person, behind, limit, of_nobody=high)
+        places = [(row["recorded_at"], row["service"], row.pop("position")) for row in rows]
+        last = PLACE.write(*places[-1]) if len(rows) == limit else None
+        return json_response({"items": rows, "next": last})
+
+    async def _watcher(self, request: Request, rule: str) -> Token:
+        token = await self.face.token(request)
+        if roles.INTERNAL_SUPERVISOR not in token.roles or token.organ not in self.organs:
+            refuse("E_FORBIDDEN_ROLE", rule, allowed=[roles.INTERNAL_SUPERVISOR])
+        return token
 
     async def bulk_readings(self, request: Request) -> Response:
         """Who within the organ and its descendants was shown more than twenty different cases within an hour,
         by all services and by audit together (SEC-9), the newest alert first."""
-        token = await self.face.token(request)
-        if roles.INTERNAL_SUPERVISOR not in token.roles or token.organ not in self.organs:
-            refuse("E_FORBIDDEN_ROLE", "SEC-9", allowed=[roles.INTERNAL_SUPERVISOR])
+        token = await self._watcher(request, "SEC-9")
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
         rows = await self.access.alerts(token.organ, before, limit)
@@ -521,14 +545,35 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervis
         "BulkReadings",
         "supervision",
         [whole("before", "`next` of the page before."), limit],
+        answer=answer(
+            items=array(
+                answer(
+                    record=WHOLE,
+                    who=TEXT,
+                    role=TEXT,
+                    organ=TEXT,
+                    objects=WHOLE,
+                    at={"type": "string", "format": "date-time"},
+                )
+            ),
+            next={"type": ["integer", "null"]},
+        ),
+    )
+    add(
+        "/v1/alerts",
+        supervision.alerts,
+        "Alerts",
+        "supervision",
+        [CURSOR, limit],
         answer=page(
             answer(
-                record=WHOLE,
-                who=TEXT,
+                service=TEXT,
+                recorded_at={"type": "string", "format": "date-time"},
+                actor=TEXT,
                 role=TEXT,
                 organ=TEXT,
-                objects=WHOLE,
-                at={"type": "string", "format": "date-time"},
+                code=TEXT,
+                object=TEXT,
             )
         ),
     )

@@ -284,7 +284,9 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     keys = [str(key) for key in parts.trees.verifier_keys()]
     organs = OrganTree.load()
     replays = Replays(face, parts.cases, parts.trees, parts.access, organs)
-    add_routes(app, replays, Logs(face, parts.trees, keys), Supervision(face, parts.access, organs))
+    add_routes(
+        app, replays, Logs(face, parts.trees, keys), Supervision(face, parts.access, parts.cases, organs)
+    )
     return app, parts
 
 

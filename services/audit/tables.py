@@ -108,6 +108,9 @@ Index(
     postgresql_where=LEDGER.c.type.in_(READINGS),
 )
 
+ALERT = "SecurityAlertRaised"
+Index("ledger_alerts_idx", LEDGER.c.recorded_at, postgresql_where=LEDGER.c.type == ALERT)
+
 STREAMS = Table(
     "streams",
     METADATA,

@@ -136,3 +136,36 @@ def test_who_goes_on_is_told_again_only_after_falling(hours: int) -> None:
     assert [(reading.at, objects) for reading, objects in found] == [(begin, 21)] + (
         [(begin + timedelta(hours=2), 21)] if hours == 2 else []
     )
+
+
+def alarmed(producer: Producer, who: str, at: datetime, organ: str, code: str = "E_TRACE_FORBIDDEN") -> None:
+    """The record of something that internal supervision must see."""
+    cls = event_class(f"{producer.service}.SecurityAlertRaised")
+    assert cls is not None
+    event = cls.model_validate({"code": code, "actor": who, "object": str(uuid4())})
+    producer.record(
+        event, uuid4(), at=at, correlation=uuid4(), kind="AuditRecord", actor=who, role="handler", organ=organ
+    )
+
+
+async def test_r27_a52_alerts_of_all_services_reach_internal_supervision(told: Audit, world: World) -> None:
+    """Of its organ and below, the newest first, page by page; none about whoever asks."""
+    alarmed(world.intake, "p-one", LATER, TOWNSHIP)
+    alarmed(world.verification, "p-two", LATER + MINUTE, COUNTY, "E_TEXT_IDENTITY_LEAK")
+    alarmed(world.intake, "p-elsewhere", LATER + 2 * MINUTE, OTHER_COUNTY)
+    alarmed(world.intake, "p-outside", LATER + 3 * MINUTE, "")
+    await told.take_in(*world.producers)
+
+    async def seen(organ: str, **params: str) -> list[tuple[str, str]]:
+        answer = await told.get("/v1/alerts", role="internal_supervisor", organ=organ, **params)
+        assert answer.status_code == 200, answer.text
+        return [(item["actor"], item["code"]) for item in answer.json()["items"]]
+
+    assert await seen(COUNTY) == [("p-two", "E_TEXT_IDENTITY_LEAK"), ("p-one", "E_TRACE_FORBIDDEN")]
+    assert await seen(TOWNSHIP) == [("p-one", "E_TRACE_FORBIDDEN")]
+    city = COUNTY[:7]
+    assert [who for who, _ in await seen(city)] == ["p-outside", "p-elsewhere", "p-two", "p-one"]
+    first = (await told.get("/v1/alerts", role="internal_supervisor", organ=city, limit="3")).json()
+    assert await seen(city, cursor=first["next"]) == [("p-one", "E_TRACE_FORBIDDEN")]
+    for role in ("auditor", "handler", "subject_mobile"):
+        assert (await told.get("/v1/alerts", role=role)).status_code == 403

@@ -519,6 +519,15 @@ def test_r7_refusal_blocks_the_large_forms_only(world: World) -> None:
     assert world.do(story.clarification, "SubmitForReview", HANDLER)["state"] == "UNDER_REVIEW"
 
 
+def test_r7_r8_the_same_plan_made_anew_is_the_same_question(world: World) -> None:
+    """Another reason for it does not make it another; other forms or another scope do."""
+    story = world.story().asked().heard()
+    done(consent(world, story, decision="REFUSED"))
+    story.planned(**MEETING, rationale="换一种说法，仍在原范围。")
+    pressing = world.give(story.clarification, "RequestConsent", HANDLER, story.asking())
+    refused(pressing, "E_CONSENT_REFUSED", "R7")
+
+
 def test_r7_a_changed_text_makes_consent_stale(world: World) -> None:
     story = world.story().asked().answered().heard()
     world.do(story.clarification, "RenderText", HANDLER, {"procedural_note": "组织已核查完毕。"})

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.clarification.domain import plan as plans
 from services.clarification.domain.drafting import Drafting
+from services.clarification.domain.state import asked_of
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
     ClarificationConsentGranted,
@@ -116,8 +117,9 @@ class Consenting(Drafting):
         covered = plans.large(plan.forms) <= set(forms) <= set(plan.forms)
         if not covered or scope != plan.scope or text_hash != self.text_hash:
             refuse("E_CONSENT_STALE", "R7")
-        if self.consent is not None and self.consent.declined and not self.consent.outdated:
-            # He has answered: asking again for the same plan would be pressing him (R8).
+        lapsed = self.consent is not None and self.consent.declined and not self.consent.outdated
+        if lapsed or asked_of(plan) in self.declined_plans:
+            # They have answered: asking again for the same plan would be pressing them (R8).
             refuse("E_CONSENT_REFUSED", "R7")
         self.record(
             ctx,

@@ -91,6 +91,8 @@ class ClarificationState(Case):
         self.text: ClarificationTextRendered | None = None
         self.heard = False
         self.consent: Consent | None = None
+        self.declined_plans: set[tuple[object, ...]] = set()
+        """What the subject has said no to: planned anew in the same words it is the same question (R8)."""
         self.approval: Approval | None = None
         self.implemented: dict[Form, date] = {}
         """Under the approval in force: each form with the day on which it was carried out."""
@@ -188,6 +190,7 @@ class ClarificationState(Case):
         self._note_handler(meta, by_subject=event.by_subject)
 
     def on_clarification_consent_refused(self, event: ClarificationConsentRefused, meta: Meta) -> None:
+        self._note_declined()
         self.consent = self.consent and self.consent.answered("REFUSED")
         self._note_handler(meta, by_subject=event.by_subject)
 
@@ -195,8 +198,13 @@ class ClarificationState(Case):
         self.consent = self.consent and self.consent.answered("LAPSED")
 
     def on_clarification_consent_withdrawn(self, event: ClarificationConsentWithdrawn, meta: Meta) -> None:
+        self._note_declined()
         self.consent = self.consent and self.consent.answered("WITHDRAWN")
         self._note_handler(meta, by_subject=event.by_subject)
+
+    def _note_declined(self) -> None:
+        if self.plan is not None:
+            self.declined_plans.add(asked_of(self.plan))
 
     def _note_handler(self, meta: Meta, *, by_subject: bool) -> None:
         """Who writes down what the subject said handles the case; the subject himself has no duty in it."""
@@ -219,3 +227,12 @@ class ClarificationState(Case):
 
     def on_integrity_file_entry_recorded(self, event: IntegrityFileEntryRecorded, meta: Meta) -> None:
         self.in_file = True
+
+
+def asked_of(plan: ClarificationPlanned) -> tuple[object, ...]:
+    """What a plan asks the subject to agree to: where, before whom and how it is said, whatever reasons are
+    given for it. A new round is a new question, since it has other findings."""
+    return (
+        *(plan.round, frozenset(plan.forms), plan.scope, plan.venue),
+        *(frozenset(plan.recipients), plan.public_attendance, frozenset(plan.invited_groups)),
+    )
