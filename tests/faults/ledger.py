@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from shared.reaction import derived_id
+from shared.reaction import keyed_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +19,9 @@ class Sent:
     who: str
     key: str
 
-    @property
-    def id(self) -> UUID:
-        """The id under which the service must have stored it."""
-        return derived_id("command", self.who, hashlib.sha256(self.key.encode()).hexdigest())
+    def id(self, secret: bytes) -> UUID:
+        """The id under which the service, whose secret it is, must have stored it."""
+        return keyed_id(secret, "command", self.who, self.key)
 
 
 @dataclass(frozen=True, slots=True)

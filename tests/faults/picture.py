@@ -21,10 +21,11 @@ from services.audit.tables import PUBLISHERS
 from services.clarification.contract import LISTENS_TO as CLARIFICATION_SOURCES
 from services.followup.contract import LISTENS_TO as FOLLOWUP_SOURCES
 from services.intake.contract import LISTENS_TO as INTAKE_SOURCES
+from services.intake.vault.keys import secret_for as vaults_secret_for
 from services.verification.contract import LISTENS_TO as VERIFICATION_SOURCES
 from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, stream_name
 from shared.store.mapper import EventMapper
-from shared.store.sealing import Sealer
+from shared.store.sealing import Sealer, keyrings, secret_for
 
 SOURCES = {
     "intake": INTAKE_SOURCES,
@@ -91,6 +92,8 @@ class Published:
 class ServicePicture:
     """One writing service."""
 
+    secret: bytes
+    """Under it the ids of commands are made."""
     events: list[Stored]
     commands: dict[UUID, Command]
     tracked: dict[str, int]
@@ -105,6 +108,13 @@ class ServicePicture:
     @property
     def head(self) -> int:
         return self.events[-1].position if self.events else 0
+
+
+def secret_of(stack: Stack, service: str) -> bytes:
+    """The secret of a service's ids, from its key files."""
+    if service == "intake":
+        return vaults_secret_for("ids", (stack.data.keys / "vault.key").read_bytes())
+    return secret_for("ids", keyrings(stack.data.keys / f"store-{service}.key", service))
 
 
 @dataclass(slots=True)
@@ -229,6 +239,7 @@ class Observatory:
         finally:
             await connection.close()
         return ServicePicture(
+            secret=secret_of(self._stack, name),
             events=[self._open(name, row) for row in events],
             commands={row[0]: Command(row[0], row[1], row[2], orjson.loads(row[3])) for row in commands},
             tracked=await self.tracked(name),

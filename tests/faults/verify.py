@@ -93,7 +93,7 @@ def _commands(name: str, service: ServicePicture, ledger: Ledger) -> Iterator[st
     for event in service.events:
         if event.command_id is not None:
             events[event.command_id].append(event)
-    acknowledged = {a.sent.id: a for a in ledger.acknowledged if a.sent.service == name}
+    acknowledged = {a.sent.id(service.secret): a for a in ledger.acknowledged if a.sent.service == name}
     for id, entry in acknowledged.items():
         what = f"{name} {entry.sent.command} {entry.sent.key}"
         stored, brought = service.commands.get(id), events.get(id, [])
@@ -115,7 +115,7 @@ def _commands(name: str, service: ServicePicture, ledger: Ledger) -> Iterator[st
             yield f"I2 {what} brought about {own}, expected {expected}"
     for refused in ledger.refused:
         if refused.sent.service == name and (
-            refused.sent.id in service.commands or events.get(refused.sent.id)
+            (id := refused.sent.id(service.secret)) in service.commands or events.get(id)
         ):
             yield f"I2 refused, and yet done: {refused}"
     for id in (service.commands.keys() | events.keys()) - acknowledged.keys():
