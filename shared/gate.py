@@ -7,6 +7,7 @@ an audit record and no domain event. The token was read before, and a body witho
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,7 @@ class Gatekeeper:
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    _summing: asyncio.Lock = field(default_factory=asyncio.Lock)
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
 
@@ -276,7 +278,8 @@ class Gatekeeper:
         supervision is (drill A)."""
         now = self.clock.now()
         watched = aggregate.watched_by and refusal.code in HIDING
-        if watched and self.tally.takes(token.person, refusal.code, now, alert=True):
+        actor = Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ)
+        if watched and self.tally.takes(actor, refusal.code, now, alert=True):
             record = AuditRecord(random_id(), self.service)
             record.organ = aggregate.watched_by
             ctx = Context(
@@ -383,14 +386,20 @@ class Gatekeeper:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
-        alert = refusal.code in ALERTS or bool(refusal.details.get("alert"))
-        if not self.tally.takes(person, refusal.code, self.clock.now(), alert=alert):
-            return
-        stream = random_id()
-        record = AuditRecord(stream, self.service)
+        role = next(iter(sorted(token.roles)), "") if token else ""
+        actor = Actor(person, role, token.organ if token else "")
         target = None
         if request.object_id is not None:
             target = await self.repository.get(request.command.on, request.object_id)
+        if target is not None and token is not None:
+            await self.watch(token, target, refusal)
+        if self.tally.ended:
+            await self.sum_refusals()
+        alert = refusal.code in ALERTS or bool(refusal.details.get("alert"))
+        if not self.tally.takes(actor, refusal.code, self.clock.now(), alert=alert):
+            return
+        stream = random_id()
+        record = AuditRecord(stream, self.service)
         ctx = Context(
             actor=Actor(
                 person, next(iter(sorted(token.roles)), "") if token else "", token.organ if token else ""
@@ -416,20 +425,20 @@ class Gatekeeper:
         if alert:
             record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
         await self.store.append(Append(events=record.collect_events()))
-        if target is not None and token is not None:
-            await self.watch(token, target, refusal)
-        if self.tally.ended:
-            await self.sum_refusals()
 
     async def sum_refusals(self, *, ending: bool = False) -> None:
         """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. What
         could not be written is kept. Raises `StoreUnavailable`."""
         self.tally.end(None if ending else self.clock.now())
+        async with self._summing:
+            await self._write_sums()
+
+    async def _write_sums(self) -> None:
         while self.tally.ended:
             summed, now = self.tally.ended[0], self.clock.now()
             record = AuditRecord(random_id(), self.service)
             ctx = Context(
-                actor=Actor(summed.person, "", ""),
+                actor=Actor(summed.person, summed.role, summed.organ),
                 now=now,
                 occurred_at=now,
                 law=self.law,

@@ -521,6 +521,7 @@ def main(service: Service) -> None:
         for folder, variable in service.migrations:
             migrate(folder, with_files(os.environ)[variable])
         return
+    settings.check_complete()
     later = _check_stores(service, settings)
     if what == "after-restore":
         sys.exit(asyncio.run(after_restore(service, settings)))

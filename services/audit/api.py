@@ -302,7 +302,8 @@ class Logs:
         return json_response({"items": rows, "next": rows[-1]["hour"] if more else None})
 
     async def _staff(self, request: Request) -> None:
-        if (await self.face.token(request)).roles & {*roles.OUTSIDE, roles.PLATFORM}:
+        token = await self.face.token(request)
+        if not token.organ or not token.roles or token.roles & {*roles.OUTSIDE, roles.PLATFORM}:
             refuse("E_FORBIDDEN_ROLE", "SEC-1")
 
     async def inclusion(self, request: Request) -> Response:

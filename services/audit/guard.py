@@ -28,6 +28,7 @@ from services.audit.verify_store import Row, compare, row_of, store_query
 from shared.evidence import merkle
 from shared.evidence.checkpoint import of_service, parse_and_verify, service_of
 from shared.evidence.note import MalformedNote, UnverifiedNote
+from shared.store.driver import dsn_of
 from shared.store.sealing import Sealer
 from shared.store.types import StoreTampered
 
@@ -218,8 +219,7 @@ async def _connected(url: str | None) -> AsyncIterator[asyncpg.Connection[Any] |
     if url is None:
         yield None
         return
-    plain = url.replace("postgresql+asyncpg://", "postgresql://")
-    connection = await asyncpg.connect(plain, timeout=CONNECT_SECONDS, command_timeout=60)
+    connection = await asyncpg.connect(dsn_of(url), timeout=CONNECT_SECONDS, command_timeout=60)
     try:
         yield connection
     finally:

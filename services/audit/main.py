@@ -53,6 +53,7 @@ from shared.security.memory import keep_to_itself
 from shared.security.tokens import TokenVerifier
 from shared.service import broker_of, configure_logs, end_by_defect, report, run_server
 from shared.settings import Settings
+from shared.store.mark import check_store
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 from shared.store.types import AlreadyTracked, StoreUnavailable
@@ -448,7 +449,17 @@ async def _compare(parts: Parts, source: str) -> list[Told]:
     return [Told(head, is_open=True), *listed]
 
 
+def _check_store(settings: Settings) -> None:
+    """Ends the start where the database is not this version's; one that is away is asked by whoever reads."""
+    try:
+        asyncio.run(check_store(settings.database_url, f"services/{SERVICE}/migrations"))
+    except StoreUnavailable as error:
+        log.warning("store_not_checked", error=str(error))
+
+
 def _serve(settings: Settings) -> None:
+    settings.check_complete()
+    _check_store(settings)
     app, _ = build(settings)
     run_server(app, settings)
 

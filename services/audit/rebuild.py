@@ -99,6 +99,8 @@ async def replace(owner: AsyncEngine, *, signed_anew: bool = False) -> str:
         if signed_anew:
             connection.execute(text(f"ALTER TABLE public.checkpoints SET SCHEMA {kept}"))
             create_checkpoints(connection)
+        # Readings are looked at anew: the new ledger may be shorter than the place that was reached.
+        connection.execute(text("DELETE FROM watched WHERE source <> 'access'"))
         connection.execute(text(f"DROP SCHEMA {SCHEMA}"))
 
     async with owner.begin() as connection:

@@ -30,6 +30,7 @@ from services.audit.tables import PUBLISHERS
 from shared.evidence import merkle
 from shared.evidence.checkpoint import Checkpoint, parse_and_verify
 from shared.evidence.verify import read_keys
+from shared.store.driver import dsn_of
 from shared.suites import SM
 
 SAME, CHANGED, UNREADABLE = 0, 1, 2
@@ -184,7 +185,7 @@ async def verify_store(
     """
     store = await _read(store_url, store_query(service))
     last = max((row.position for row in store), default=0)
-    connection = await asyncpg.connect(_plain(audit_url), server_settings={"search_path": schema})
+    connection = await asyncpg.connect(dsn_of(audit_url), server_settings={"search_path": schema})
     try:
         received = await _received(connection, service, last, patience)
         size = await proof.size_of(connection, service)
@@ -220,7 +221,7 @@ async def _read(url: str, query: str) -> list[Row]:
 
 
 async def _stream(url: str, query: str) -> AsyncIterator[Row]:
-    connection = await asyncpg.connect(_plain(url))
+    connection = await asyncpg.connect(dsn_of(url))
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             async for row in connection.cursor(query, prefetch=1000):
@@ -251,11 +252,6 @@ def _known(service: str) -> str:
     if service not in PUBLISHERS:
         raise ValueError(f"no such service: {service}")
     return service
-
-
-def _plain(url: str) -> str:
-    """A URL for the driver itself."""
-    return url.replace("postgresql+asyncpg://", "postgresql://")
 
 
 # --- The command ---

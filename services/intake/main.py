@@ -62,6 +62,7 @@ from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
 from shared.aggregate import Actor, Context
 from shared.bus.connection import connect, disconnect
+from shared.bus.parking import reason_of
 from shared.contracts.common import Accused
 from shared.contracts.intake import COMMON, IdentityKeyDestroyed
 from shared.event import Event
@@ -319,6 +320,11 @@ class Intake:
                         checked = today
                 except (StoreUnavailable, *AWAY) as error:
                     log.warning("vault_check_waits", error=type(error).__name__)
+                    await asyncio.sleep(SWEEP_SECONDS)
+                except Exception as error:
+                    # One row that does not open ends no service: it is told, and looked at again.
+                    log.error("vault_check_failed", error=reason_of(error))
+                    parts.observer.halted(CHECK, f"cannot look: {type(error).__name__}")
                     await asyncio.sleep(SWEEP_SECONDS)
                 await asyncio.sleep(FORGET_SECONDS)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from shared.aggregate import Actor
+
 WINDOW = timedelta(hours=1)
 MOST = 300
 """Refusals of one person within the window that are written one by one."""
@@ -18,6 +20,8 @@ class Summed(NamedTuple):
     """What was not written one by one."""
 
     person: str
+    role: str
+    organ: str
     since: datetime
     number: int
     codes: tuple[str, ...]
@@ -25,6 +29,8 @@ class Summed(NamedTuple):
 
 @dataclass
 class _Window:
+    role: str
+    organ: str
     since: datetime
     written: int = 0
     more: Counter[str] = field(default_factory=Counter)
@@ -39,13 +45,14 @@ class Tally:
         self.ended: list[Summed] = []
         """Sums that are still to be written."""
 
-    def takes(self, person: str, code: str, now: datetime, *, alert: bool = False) -> bool:
+    def takes(self, who: Actor, code: str, now: datetime, *, alert: bool = False) -> bool:
         """Whether this refusal is to be written by itself; else it is counted here. Those that alert have a
         window of their own: nobody hides one behind many that do not."""
-        window = self._of.get((person, alert))
+        key = who.person, alert
+        window = self._of.get(key)
         if window is None or now - window.since >= WINDOW:
-            self._end(person, alert)
-            window = self._of[person, alert] = _Window(now)
+            self._end(*key)
+            window = self._of[key] = _Window(who.role, who.organ, now)
         if window.written < self._most:
             window.written += 1
             return True
@@ -62,4 +69,5 @@ class Tally:
         window = self._of.pop((person, alert), None)
         if window is not None and window.more:
             codes = tuple(sorted(window.more))
-            self.ended.append(Summed(person, window.since, window.more.total(), codes))
+            summed = Summed(person, window.role, window.organ, window.since, window.more.total(), codes)
+            self.ended.append(summed)

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import orjson
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -43,6 +44,14 @@ def open_engine(url: str, *, size: int = 10) -> AsyncEngine:
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
+
+
+def dsn_of(url: str) -> str:
+    """A database's URL as the driver itself reads it: there `ssl` is called `sslmode`, and what it does not
+    know it would hand to the server."""
+    parsed = make_url(url)
+    query = {("sslmode" if name == "ssl" else name): value for name, value in parsed.query.items()}
+    return parsed.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
 
 
 def away(error: BaseException) -> bool:

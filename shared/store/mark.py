@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 
+from shared.store.driver import dsn_of
 from shared.store.reading import told_apart
 
 FORMAT = 1
@@ -88,12 +89,9 @@ def note_revision(connection: Connection, revision: str) -> None:
 async def check_store(url: str, folder: str) -> None:
     """What a service begins with: its database is of this version's form, and at the newest revision of its
     migrations folder. Raises `StoreUnavailable` where it cannot be asked."""
-    parsed = make_url(url)
-    where, known = str(parsed.database), _revisions(folder)
+    where, known = str(make_url(url).database), _revisions(folder)
     with told_apart():
-        connection = await asyncpg.connect(
-            parsed.set(drivername="postgresql").render_as_string(hide_password=False), timeout=5
-        )
+        connection = await asyncpg.connect(dsn_of(url), timeout=5)
         try:
             row = await connection.fetchrow(f"SELECT format, revision FROM {MARK.name}")  # noqa: S608
         except asyncpg.UndefinedTableError:

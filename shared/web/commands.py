@@ -141,6 +141,8 @@ class CommandRoutes:
         id = None if target is None else object_id(target)
         answer = (await self.face.run(parse(command, body), token, id, headers, trace)).answer
         told = {name: value for name, value in answer.items() if name != "position"}
+        if command.creates and token is not None and token.roles & gates.OUTSIDE_ORGANS:
+            told["number"] = ""  # those between two of theirs would count what others opened (B53)
         content = orjson.dumps(told)
         headed = [
             (b"content-type", b"application/json"),

@@ -141,8 +141,8 @@ class Envelope:
         self.for_anyone = for_anyone
         self.from_anyone: Counter[str] = Counter()
         """Places that are taken without a token, by path."""
-        self.waited_for = 0
-        """Bodies from anybody that have not come whole."""
+        self.waited_for: Counter[str] = Counter()
+        """Bodies from anybody that have not come whole, by path."""
         self.larger = larger
         self.metrics = metrics
         self.max_body = max_body
@@ -201,7 +201,8 @@ class Envelope:
                 refuse("E_SCHEMA", "", field="query")
             if int(headers.get(b"content-length", b"0") or 0) > most:
                 raise BodyTooLarge(most)
-            reading: Receive = await self._arrived(counting, receive) if first else counting
+            sent = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+            reading: Receive = await self._arrived(path, counting, receive) if first and sent else counting
             with self._place(path if anyone else None):
                 await self.app(scope, reading, sending)
             if (carried := scope["state"].pop(CARRIED, None)) is not None:
@@ -243,15 +244,17 @@ class Envelope:
                 self.from_anyone[path] -= 1
                 self.from_anyone += Counter()  # forgets the paths that hold none
 
-    async def _arrived(self, counting: Receive, receive: Receive) -> Receive:
-        """Waits for the whole body, and gives it again as one message."""
-        if self.waited_for >= WAITING * self.max_in_flight:
+    async def _arrived(self, path: str, counting: Receive, receive: Receive) -> Receive:
+        """Waits for the whole body, and gives it again as one message. Each path has its share of those that
+        wait, too."""
+        if self.waited_for[path] >= max(1, WAITING * self.max_in_flight // SHARE):
             raise Overloaded
-        self.waited_for += 1
+        self.waited_for[path] += 1
         try:
             messages = [await body_of(counting)]
         finally:
-            self.waited_for -= 1
+            self.waited_for[path] -= 1
+            self.waited_for += Counter()
 
         async def again() -> Message:
             if messages:

@@ -387,7 +387,7 @@ class Reads:
         refusal = {"code": "E_TRACE_FORBIDDEN", "actor": token.person, "object": ""}
         read = request.scope["route"].operation_id
         ctx = self._context(token, read, "R27")
-        if self.gatekeeper.tally.takes(token.person, refusal["code"], ctx.now, alert=True):
+        if self.gatekeeper.tally.takes(ctx.actor, refusal["code"], ctx.now, alert=True):
             record = AuditRecord(random_id(), self.service)
             record.note(ctx, "CommandRefused", rule="R27", command=read, **refusal)
             record.note(ctx, "SecurityAlertRaised", **refusal)

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.external
 CLERK, HEAD, CUSTODIAN = TOWN.petition_clerk, TOWN.petition_head, COUNTY.identity_custodian
 REPORTER = {"name": "郑虚忘", "phone": "13972064815"}
 ONLINE: dict[str, Any] = {**ANONYMOUS, "reporter": REPORTER}
-AGAIN = {"idempotency-key": "report-to-be-forgotten"}
+AGAIN = {"idempotency-key": "6f1c0f5e-2d3a-4b8e-9c11-0a7de1b2c3d4"}
 KEYS = "/intake/v1/identity-keys"
 PROTECTION = "/intake/vault/v1/protection-requests"
 

@@ -169,6 +169,11 @@ async def test_b54_questions_at_once_know_of_one_another(vault: Vault) -> None:
         "".join(f"张虚{n}" for n in "一二三四五六七"),
         "，".join(f"{s}虚说" for s in "张王李赵陈杨黄"),
         " 和 ".join(f"欧阳虚{n}" for n in "一二三四五六七"),
+        "；".join(f"向{s}虚国核实" for s in "张王李赵陈杨黄"),
+        " ".join(f"{s}虚国签字" for s in "张王李赵陈杨黄"),
+        "，".join(f"{s}虚国谈话一次" for s in "张王李赵陈杨黄"),
+        ", ".join(f"Zhang Xu{n}" for n in ("yi", "er", "san", "si", "wu", "liu", "qi")),
+        "、".join(f"1390000{n}" for n in range(1000, 1007)),
         "張虛一\n張虛二\n張虛三\n張虛四\n張虛五\n張虛六\n張虛七",
     ],
 )

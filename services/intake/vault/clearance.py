@@ -15,6 +15,7 @@ from shared.aggregate import Actor, Context
 from shared.gate import AuditRecord
 from shared.refusal import refuse
 from shared.security import roles
+from shared.security.tokens import PERSON
 from shared.service import Parts
 from shared.store.types import Append
 from shared.web.describe import answer, describe
@@ -26,7 +27,7 @@ class Clearance(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    person: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")]
+    person: Annotated[str, Field(pattern=f"^{PERSON.pattern}$")]
 
 
 class ClearanceRoutes:

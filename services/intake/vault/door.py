@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -15,10 +16,11 @@ from services.intake.vault.screen import VaultScreen
 from shared.bus.connection import settled
 from shared.bus.envelope import BadEnvelope, BusKey
 from shared.refusal import Refusal
-from shared.security.screen import SUBJECT, opened, sealed
+from shared.security.screen import SUBJECT, WAIT_SECONDS, opened, sealed
 from shared.store.types import StoreUnavailable
 
 log = structlog.get_logger("vault")
+ANSWER_SECONDS = WAIT_SECONDS - 0.5
 
 
 class Question(BaseModel):
@@ -43,11 +45,13 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
             return
         try:
             question = Question.model_validate(asked)
-            verdict = await screen.asked(question.person, question.complaint_refs, question.texts)
+            # Before the asker gives up: a yes that nobody heard would count, and alert nobody.
+            async with asyncio.timeout(ANSWER_SECONDS):
+                verdict = await screen.asked(question.person, question.complaint_refs, question.texts)
             reply: dict[str, Any] = verdict._asdict()
         except (ValidationError, ValueError, Refusal):
             reply = {"error": True}
-        except StoreUnavailable as error:
+        except (StoreUnavailable, TimeoutError) as error:
             log.warning("screen_unavailable", error=type(error).__name__)
             reply = {"error": True}
         await msg.respond(sealed(key, "answer", id, reply))

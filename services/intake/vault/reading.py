@@ -260,7 +260,7 @@ class VaultRoutes:
     ) -> NoReturn:
         """Refuses, with a record and an alert to internal supervision (R27, A52)."""
         record, ctx = self._record(token, "ReadIdentity", correlation)
-        if not self.parts.gatekeeper.tally.takes(token.person, code, ctx.now, alert=True):
+        if not self.parts.gatekeeper.tally.takes(ctx.actor, code, ctx.now, alert=True):
             refuse(code, rule)
         object_ = str(target)
         record.note(

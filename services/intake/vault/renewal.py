@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, DateTime, MetaData, Row, Table, Text, and_, delete, select, update
+from sqlalchemy import Column, DateTime, MetaData, Row, Table, Text, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.blobs import blob_of, blobs
@@ -32,6 +32,8 @@ spent_keys = Table(
     Column("moved_at", DateTime(timezone=True)),
 )
 """Keys under which something was erased; a trigger of each table adds them."""
+LOCK = 20271128
+"""Who holds this advisory lock of the vault's database renews its keys."""
 WRAPPED: dict[Table, Callable[[Row[Any]], InVault]] = {
     identities: named_identity,
     letters: named_letter,
@@ -55,17 +57,23 @@ class Renewal:
     async def __call__(self) -> int:
         """Renews what is over; returns how many keys were ended."""
         ended = 0
-        async with self._engine.connect() as connection:
-            spent = (await connection.execute(select(spent_keys))).all()
-        for name, moved_at in spent:
-            try:
-                ended += await self._renew(name, moved_at) if self._keys.is_over(name) else 0
-            except KeysUnavailable:
-                log.error("vault_key_away", name=name)  # or ended: rows of too old a backup lie under it
+        async with self._engine.connect() as guard:
+            # One at a time: another process that had moved the rows would make us end the key at once.
+            if not await guard.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+                return 0
+            spent = (await guard.execute(select(spent_keys))).all()
+            for name, moved_at in spent:
+                try:
+                    ended += await self._renew(name, moved_at) if self._keys.is_over(name) else 0
+                except KeysUnavailable:
+                    log.error("vault_key_away", name=name)  # or ended: rows of too old a backup lie under it
         return ended
 
     async def _renew(self, name: str, moved_at: datetime | None) -> int:
-        if await self._move(name):
+        if await self._wraps(name):
+            # Noted before and after: broken off in between, the key is not ended as one that wrapped nobody.
+            await self._note(update(spent_keys).values(moved_at=self._keys.now()), name)
+            await self._move(name)
             await self._note(update(spent_keys).values(moved_at=self._keys.now()), name)
         elif moved_at is None or moved_at + self._kept <= self._keys.now():
             await self._keys.end(name)
@@ -73,9 +81,16 @@ class Renewal:
             return 1
         return 0
 
-    async def _move(self, name: str) -> int:
-        """Wraps again what this key wraps; returns of how many rows."""
-        successor, moved = self._keys.successor(name), 0
+    async def _wraps(self, name: str) -> bool:
+        """Whether any row lies under this key."""
+        for table in WRAPPED:
+            if await self._rows(select(table).where(table.c.wrapped_by == name).limit(1)):
+                return True
+        return False
+
+    async def _move(self, name: str) -> None:
+        """Wraps again what this key wraps."""
+        successor = self._keys.successor(name)
         for table, named in WRAPPED.items():
             query = select(table).where(table.c.wrapped_by == name).limit(PAGE)
             while rows := await self._rows(query):
@@ -89,8 +104,6 @@ class Renewal:
                             .where(same, table.c.wrapped_by == name)
                             .values(wrapped_by=successor, wrapped_key=again)
                         )
-                moved += len(rows)
-        return moved
 
     async def _rows(self, query: Any) -> Any:
         async with self._engine.connect() as connection:

@@ -53,6 +53,14 @@ SURNAMES = frozenset(
 ONE_NAME = re.compile(f"(?:{COMPOUND_SURNAMES.pattern}|[{''.join(sorted(SURNAMES))}])[{HAN}]{{1,2}}")
 RUNNING_ON = re.compile(f"(?:{ONE_NAME.pattern}){{3,}}")
 """Names one after the other without a sign between them."""
+IN_A_SENTENCE = re.compile(
+    rf"(?:^|[向找问对与由据经请让叫跟同给被把替是有到见])({ONE_NAME.pattern})"
+    r"(?=$|[签谈核说称反证在的是为向到参先未没都确认写去来曾将及某被与处])"
+)
+"""A name at the beginning of a part, or behind a word that leads to somebody, before one that goes on."""
+LATIN_NAME = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,8}(?: ?[A-Za-z]{2,8}){1,2}(?![A-Za-z])")
+LONG_NUMBER = re.compile(r"(?<![0-9])[0-9][0-9 -]{5,20}[0-9](?![0-9])")
+"""Seven digits or more: a telephone, a resident id."""
 REMARKS = """
     男 女 男性 女性 性别 先生 女士 小姐 太太 同志 师傅 老师 教师 医生 会计 出纳 房东 司机 退休 原任 现任
     职务 职业 化名 笔名 匿名 实名 真名 假名 网名 别名 又名 原名 曾用名 姓名 名字 署名 签名 联名 共同 无 无名
@@ -238,15 +246,19 @@ def _is_name(word: str) -> bool:
 
 
 def people_named(text: str) -> frozenset[str]:
-    """Words of a text that stand as names do in a list, or run on as one: by their surnames alone, since it
+    """Whatever in a text may be somebody: words that stand as names do, in a list, run on as one or in a
+    sentence; names in Latin letters; numbers as long as a telephone's. By surnames alone, since it
     may be anybody."""
-    found: set[str] = set()
-    for part in re.split(rf"[^{HAN}]+", simplified(unicodedata.normalize("NFKC", text))):
+    plain = simplified(unicodedata.normalize("NFKC", text))
+    found: set[str] = set(LONG_NUMBER.findall(plain)) | set(LATIN_NAME.findall(plain))
+    for part in re.split(rf"[^{HAN}]+", plain):
         for word in BETWEEN_NAMES.split(part):
             if RUNNING_ON.fullmatch(word):
                 found.update(ONE_NAME.findall(word))
             elif 2 <= len(word) <= 4 and word not in NO_NAMES and ONE_NAME.match(word):
                 found.add(word)
+            else:
+                found.update(IN_A_SENTENCE.findall(word))
     return frozenset(word for word in found if not PLACE_OR_UNIT.search(word) and not TRADE.search(word))
 
 

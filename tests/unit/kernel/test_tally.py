@@ -4,38 +4,40 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from shared.aggregate import Actor
 from shared.security.tally import Summed, Tally
 
 AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ONE, OTHER = Actor("p-1", "handler", "DI-990102"), Actor("p-2", "handler", "DI-990102")
 
 
 def test_w5_what_is_more_than_the_first_is_counted() -> None:
     tally = Tally(most=2)
-    assert [tally.takes("p-1", code, AT) for code in ("E_STATE", "E_JURISDICTION", "E_STATE", "E_STATE")] == [
+    assert [tally.takes(ONE, code, AT) for code in ("E_STATE", "E_JURISDICTION", "E_STATE", "E_STATE")] == [
         *(True, True, False, False)
     ]
-    assert tally.takes("p-2", "E_STATE", AT), "others are not held up"
+    assert tally.takes(OTHER, "E_STATE", AT), "others are not held up"
     tally.end(AT + HOUR - timedelta(seconds=1))
     assert tally.ended == []
     tally.end(AT + HOUR)
-    assert tally.ended == [Summed("p-1", AT, 2, ("E_STATE",))]
+    assert tally.ended == [Summed("p-1", "handler", "DI-990102", AT, 2, ("E_STATE",))]
 
 
 def test_w5_no_alert_is_hidden_behind_many_refusals() -> None:
     tally = Tally(most=1)
-    assert tally.takes("p-1", "E_STATE", AT)
-    assert not tally.takes("p-1", "E_STATE", AT)
-    assert tally.takes("p-1", "E_TRACE_FORBIDDEN", AT, alert=True)
-    assert not tally.takes("p-1", "E_TRACE_FORBIDDEN", AT, alert=True)
+    assert tally.takes(ONE, "E_STATE", AT)
+    assert not tally.takes(ONE, "E_STATE", AT)
+    assert tally.takes(ONE, "E_TRACE_FORBIDDEN", AT, alert=True)
+    assert not tally.takes(ONE, "E_TRACE_FORBIDDEN", AT, alert=True)
     tally.end()
     assert [s.codes for s in tally.ended] == [("E_STATE",), ("E_TRACE_FORBIDDEN",)]
 
 
 def test_w5_a_new_hour_begins_anew_and_the_old_one_is_not_lost() -> None:
     tally = Tally(most=1)
-    assert [tally.takes("p-1", "E_STATE", AT) for _ in range(3)] == [True, False, False]
-    assert tally.takes("p-1", "E_STATE", AT + HOUR)
-    assert tally.ended == [Summed("p-1", AT, 2, ("E_STATE",))]
+    assert [tally.takes(ONE, "E_STATE", AT) for _ in range(3)] == [True, False, False]
+    assert tally.takes(ONE, "E_STATE", AT + HOUR)
+    assert tally.ended == [Summed("p-1", "handler", "DI-990102", AT, 2, ("E_STATE",))]
     tally.end(AT + 3 * HOUR)
     assert len(tally.ended) == 1, "an hour with nothing to sum leaves no record"
