@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from shared.aggregate import Actor
+from shared.clock import FixedClock
+from shared.contracts import intake  # noqa: F401 -- its events
+from shared.gate import Gatekeeper
 from shared.security.tally import Summed, Tally
+from shared.service import load_law
+from shared.store.types import Append
 
 AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,3 +48,28 @@ def test_w5_a_new_hour_begins_anew_and_the_old_one_is_not_lost() -> None:
     assert tally.ended == [Summed("p-1", "handler", "DI-990102", AT, 2, ("E_STATE",))]
     tally.end(AT + 3 * HOUR)
     assert len(tally.ended) == 1, "an hour with nothing to sum leaves no record"
+
+
+class Recorded:
+    """A store that takes its time, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.appended: list[Append] = []
+
+    async def append(self, append: Append) -> None:
+        await asyncio.sleep(0)
+        self.appended.append(append)
+
+
+async def test_w5_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
+    """Requests and the worker may come at the same moment; the record is of the organ of who was refused."""
+    store, away = Recorded(), cast(Any, None)
+    gate = Gatekeeper("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32))
+    gate.tally = Tally(most=1)
+    for _ in range(3):
+        gate.tally.takes(ONE, "E_STATE", AT)
+    await asyncio.gather(*(gate.sum_refusals() for _ in range(3)))
+    [append] = store.appended
+    assert [event.type for event in append.events] == ["RefusalsSummed", "SecurityAlertRaised"]
+    assert {event.stream_organ for event in append.events} == {ONE.organ}
+    assert gate.tally.ended == []
