@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from deploy.local.stack import Stack
+from services.intake.desk.book import DeskBook
 from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.picture import read_stream
 from tests.harness import end_of
@@ -98,9 +99,8 @@ async def test_an_upgrade_stops_no_read_model_but_the_one_that_fails(stack: Stac
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as database:
         await database.execute("DROP TABLE IF EXISTS " + ", ".join(await tables(database)))
         await database.execute("CREATE TABLE view.accused_v1 (name text)")
-        await database.execute(
-            "CREATE INDEX queue_v4_to_do_rank_received_on_stream_idx ON view.accused_v1 (name)"
-        )
+        in_the_way = f"queue_v{DeskBook.version}_to_do_rank_received_on_stream_idx"
+        await database.execute(f"CREATE INDEX {in_the_way} ON view.accused_v1 (name)")
         async with service(stack, "intake") as (port, _), await clerk(stack, port) as client:
             complaint = await receive(client)
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -111,7 +111,7 @@ async def test_an_upgrade_stops_no_read_model_but_the_one_that_fails(stack: Stac
             assert 'zm_halted{part="read model deskbook"} 1.0' in (await client.get("/metrics")).text
             queue = await client.get("/v1/queue")
             assert (queue.status_code, queue.json()["code"]) == (503, "E_NOT_YET")
-            await database.execute("DROP INDEX view.queue_v4_to_do_rank_received_on_stream_idx")
+            await database.execute(f"DROP INDEX view.{in_the_way}")
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await client.get("/readyz")).json()["halted"]:
                     await asyncio.sleep(0.05)
