@@ -323,6 +323,7 @@ def test_sec12_no_reporter_of_any_joined_complaint_is_named(world: World) -> Non
         body = {"procedural_note": note}
         answer = world.give(story.clarification, "RenderText", HANDLER, body)
         refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+        world.forget_questions()
     world.do(story.clarification, "RenderText", HANDLER, {"procedural_note": "组织已核查完毕。"})
 
 

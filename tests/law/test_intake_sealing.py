@@ -150,7 +150,7 @@ def test_a14_the_content_is_nowhere_but_in_the_vault_and_shut_there(world: World
     assert addressee == OTHER_COUNTY.code
     assert CONTENT.encode() not in bytes(content)
     assert len(bytes(content)) % 4096 == 12 + 16  # a nonce and a tag: the length tells nothing
-    assert len(bytes(key)) == 40  # wrapped (RFC 3394)
+    assert len(bytes(key)) == 40 + 32  # wrapped (RFC 3394), and bound to what it opens
 
 
 def test_a14_nothing_more_is_done_with_what_is_sealed(world: World) -> None:

@@ -134,13 +134,7 @@ def test_48_who_reviewed_a_refusal_does_not_learn_how_the_reporter_is_protected(
 
 def listed(world: World, who: str) -> set[str]:
     """The requests that somebody finds, with their clocks: in the list and among the deadlines."""
-    cases: list[dict[str, Any]] = []
-    page: dict[str, Any] = {"next": 1 << 60}
-    while page["next"] is not None:
-        page = world.get(
-            who, BASE, limit=200, min_position=world.position("vault"), cursor=page["next"]
-        ).json()
-        cases += page["items"]
+    cases = world.paged(who, BASE, min_position=world.position("vault"))
     clocks = world.paged(who, "/intake/vault/v1/deadlines", min_position=world.position("vault"))
     found = {item["stream"] for item in cases}
     assert {item["stream"] for item in clocks} <= found
