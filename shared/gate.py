@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -276,21 +276,12 @@ class Gatekeeper:
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
         supervision is (drill A)."""
-        now = self.clock.now()
+        actor = _actor_of(token)
         watched = aggregate.watched_by and refusal.code in HIDING
-        actor = Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ)
-        if watched and self.tally.takes(actor, refusal.code, now, alert=True):
+        if watched and self.tally.takes(actor, refusal.code, self.clock.now(), alert=True):
             record = AuditRecord(random_id(), self.service)
             record.organ = aggregate.watched_by
-            ctx = Context(
-                actor=Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ),
-                now=now,
-                occurred_at=now,
-                law=self.law,
-                command="Watch",
-                rule="A15",
-                correlation_id=record.id,
-            )
+            ctx = self._on_record(actor, "Watch", "A15", record.id)
             record.note(
                 ctx, "SecurityAlertRaised", code=refusal.code, actor=token.person, object=str(aggregate.id)
             )
@@ -386,8 +377,7 @@ class Gatekeeper:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
-        role = next(iter(sorted(token.roles)), "") if token else ""
-        actor = Actor(person, role, token.organ if token else "")
+        actor = Actor("anonymous", "", "") if token is None else replace(_actor_of(token), person=person)
         target = None
         if request.object_id is not None:
             target = await self.repository.get(request.command.on, request.object_id)
@@ -398,19 +388,13 @@ class Gatekeeper:
         alert = refusal.code in ALERTS or bool(refusal.details.get("alert"))
         if not self.tally.takes(actor, refusal.code, self.clock.now(), alert=alert):
             return
-        stream = random_id()
-        record = AuditRecord(stream, self.service)
-        ctx = Context(
-            actor=Actor(
-                person, next(iter(sorted(token.roles)), "") if token else "", token.organ if token else ""
-            ),
-            now=self.clock.now(),
-            occurred_at=self.clock.now(),
-            law=self.law,
-            command=type(request.command).__name__,
-            rule=refusal.rule or request.command.gate.rule,
-            correlation_id=(target.correlation_id if target else None) or stream,
-            trace_id=request.trace_id,
+        record = AuditRecord(random_id(), self.service)
+        ctx = self._on_record(
+            actor,
+            type(request.command).__name__,
+            refusal.rule or request.command.gate.rule,
+            (target.correlation_id if target else None) or record.id,
+            request.trace_id,
         )
         object_ = str(request.object_id or "")
         record.note(
@@ -426,6 +410,22 @@ class Gatekeeper:
             record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
         await self.store.append(Append(events=record.collect_events()))
 
+    def _on_record(
+        self, actor: Actor, command: str, rule: str, correlation: UUID, trace_id: str = ""
+    ) -> Context:
+        """Of a record that belongs to no case, and happened now."""
+        now = self.clock.now()
+        return Context(
+            actor=actor,
+            now=now,
+            occurred_at=now,
+            law=self.law,
+            command=command,
+            rule=rule,
+            correlation_id=correlation,
+            trace_id=trace_id,
+        )
+
     async def sum_refusals(self, *, ending: bool = False) -> None:
         """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. What
         could not be written is kept. Raises `StoreUnavailable`."""
@@ -435,17 +435,10 @@ class Gatekeeper:
 
     async def _write_sums(self) -> None:
         while self.tally.ended:
-            summed, now = self.tally.ended[0], self.clock.now()
+            summed = self.tally.ended[0]
             record = AuditRecord(random_id(), self.service)
-            ctx = Context(
-                actor=Actor(summed.person, summed.role, summed.organ),
-                now=now,
-                occurred_at=now,
-                law=self.law,
-                command="SumRefusals",
-                rule="R27",
-                correlation_id=record.id,
-            )
+            actor = Actor(summed.person, summed.role, summed.organ)
+            ctx = self._on_record(actor, "SumRefusals", "R27", record.id)
             record.note(
                 ctx,
                 "RefusalsSummed",
@@ -458,6 +451,11 @@ class Gatekeeper:
             record.note(ctx, "SecurityAlertRaised", code=code, actor=summed.person, object="")
             await self.store.append(Append(events=record.collect_events()))
             self.tally.ended.remove(summed)
+
+
+def _actor_of(token: Token) -> Actor:
+    """Who was refused, in the first of their roles."""
+    return Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ)
 
 
 def _hour(instant: datetime) -> datetime:

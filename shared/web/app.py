@@ -106,6 +106,7 @@ def make_app(
             max_in_flight=max_in_flight,
             larger=larger or {},
             for_anyone=for_anyone,
+            routes=lambda: (route.path for route in app.routes if isinstance(route, Route)),
         )
     )
     app.direct = Direct(envelope, inner)

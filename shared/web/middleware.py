@@ -6,8 +6,9 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
@@ -35,9 +36,10 @@ ANYBODYS_BODY_SECONDS = 10.0
 ANYBODYS_BODY = 128 * 1024
 """Bytes of a body that needs no token: it is waited for in memory, and holds no place meanwhile."""
 WAITING = 4
-"""So many bodies are waited for as there are places, and that many times more."""
+"""So many times as many bodies are waited for as there are places."""
 SHARE = 8
-"""Of all places one path that needs no token gets the eighth part: who fills one shuts no other."""
+"""Of places, and of bodies that are waited for, one path that needs no token gets the eighth part: who fills
+one shuts no other."""
 CARRIED = "carried"
 DEFECT = 500
 UNMATCHED = "unmatched"
@@ -133,11 +135,14 @@ class Envelope:
         max_in_flight: int,
         larger: Mapping[str, int],
         for_anyone: str = "",
+        routes: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         """`larger`: the paths whose bodies may be larger than `max_body` bytes, and how large. `for_anyone`:
         with this begin the paths that need no token; together they take half of the places at most, and each
-        a share. A place is taken when the body is there: who sends drop by drop keeps nobody out."""
+        a share. A place is taken when the body is there: who sends drop by drop keeps nobody out. `routes`:
+        the paths that there are, asked for at the first request; all others have one share together."""
         self.app = app
+        self._routes = routes
         self.for_anyone = for_anyone
         self.from_anyone: Counter[str] = Counter()
         """Places that are taken without a token, by path."""
@@ -202,8 +207,11 @@ class Envelope:
             if int(headers.get(b"content-length", b"0") or 0) > most:
                 raise BodyTooLarge(most)
             sent = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-            reading: Receive = await self._arrived(path, counting, receive) if first and sent else counting
-            with self._place(path if anyone else None):
+            share = (path if path in self._known else UNMATCHED) if anyone else None
+            reading: Receive = counting
+            if first and sent and share is not None:
+                reading = await self._arrived(share, counting, receive)
+            with self._place(share):
                 await self.app(scope, reading, sending)
             if (carried := scope["state"].pop(CARRIED, None)) is not None:
                 raise carried
@@ -223,6 +231,10 @@ class Envelope:
                 raise
         finally:
             self.metrics.note(scope["method"], _route(scope), status, time.perf_counter() - started)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self._routes())
 
     @contextmanager
     def _place(self, path: str | None) -> Iterator[None]:

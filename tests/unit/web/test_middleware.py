@@ -15,6 +15,7 @@ from shared.web import middleware
 from shared.web.middleware import Envelope, HttpMetrics
 
 PLACES = 16
+PUBLIC = ["/v1/reports", *(f"/v1/reports/{name}" for name in ("status", "challenge", *range(6)))]
 LARGE = "/v1/reports/attachments"
 
 
@@ -47,6 +48,7 @@ async def client(inner: Inner) -> AsyncIterator[httpx.AsyncClient]:
         max_in_flight=PLACES,
         larger={LARGE: 2000},
         for_anyone="/v1/reports",
+        routes=lambda: PUBLIC,
     )
     transport = httpx.ASGITransport(app=wrapped)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
@@ -138,6 +140,24 @@ async def test_sec6_a_body_that_has_not_come_holds_no_place(
     assert (await client.get("/v1/reports/status")).text == "done", "without a body nothing is waited for"
     gate.set()
     assert {answer.status_code for answer in await asyncio.gather(*crowd, *more)} <= {200, 503}
+
+
+async def test_sec6_paths_that_there_are_not_have_one_share_together(
+    client: httpx.AsyncClient, inner: Inner
+) -> None:
+    """Else whoever thinks up paths would have as many shares, and as much memory, as they like."""
+    inner.go_on.clear()
+    crowd = [asyncio.create_task(client.post(f"/v1/reports/made-up-{n}")) for n in range(PLACES)]
+    async with asyncio.timeout(10):
+        while sum(task.done() for task in crowd) < PLACES - PLACES // 8:
+            await asyncio.sleep(0.01)
+    assert {task.result().status_code for task in crowd if task.done()} == {503}
+    real = asyncio.create_task(client.post("/v1/reports/status"))
+    await asyncio.sleep(0.1)
+    assert not real.done(), "it has a place"
+    inner.go_on.set()
+    assert (await real).text == "done"
+    await asyncio.gather(*crowd)
 
 
 async def test_sec6_a_body_from_anybody_comes_whole_and_is_small(
