@@ -73,11 +73,31 @@ class Context:
     trace_id: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def check_past(self, told: datetime | date, field: str, rule: str = "§0.5") -> None:
+        """Refuses an instant or day that is later than the act which tells of it (B40)."""
+        at, now = (
+            (self.occurred_at, self.now)
+            if isinstance(told, datetime)
+            else (local_date(self.occurred_at), local_date(self.now))
+        )
+        if told > now:
+            refuse("E_SCHEMA", rule, field=field, reason="in the future")
+        if told > at:
+            refuse("E_SCHEMA", rule, field=field, reason="after Occurred-At")
+
 
 @cache
 def snake(name: str) -> str:
     """`ApproveClarification` -> `approve_clarification`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+_STATES: dict[Any, tuple[str, ...]] = {}
+
+
+def states_of(method: Any) -> tuple[str, ...]:
+    """The states that `allowed_in` names for a method; empty where it may act in any."""
+    return _STATES.get(method, ())
 
 
 def allowed_in(
@@ -94,6 +114,7 @@ def allowed_in(
             finally:
                 self._allowed = None
 
+        _STATES[guarded] = states
         return guarded  # type: ignore[return-value] # wraps() keeps the name `self`
 
     return decorate
@@ -135,6 +156,8 @@ class Aggregate:
         """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
+        self.entered: list[tuple[str, datetime]] = []
+        """The states that it went through, in order, and when it came into each."""
         self.clocks: dict[str, DeadlineSet] = {}
         """Every deadline as it was last counted, by its id."""
         self.stopped: set[str] = set()
@@ -165,6 +188,20 @@ class Aggregate:
 
     def check_open(self, ctx: Context) -> None:
         """Refuses what no command may do to this case as it stands, before anything is looked up for it."""
+
+    def possible_since(self, states: Sequence[str]) -> datetime | None:
+        """Since when it has been in one of these states without a break; of all states, since it began.
+
+        Nothing that presupposes them can have happened before (B40). None where it is in none of them.
+        """
+        if not states:
+            return self.created_on
+        since = None
+        for state, at in reversed(self.entered):
+            if state not in states:
+                break
+            since = at
+        return since
 
     def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
         """Adds an event to the stream and applies it. Refuses with E_STATE where the command's
@@ -278,7 +315,9 @@ class Aggregate:
             self.duties.setdefault(recorded.meta.duty, set()).add(recorded.meta.actor)
         if recorded.event.numbered:
             self.number = getattr(recorded.event, "number", "") or self.number
-        self.state = recorded.event.leads_to() or self.state
+        if state := recorded.event.leads_to():
+            self.state = state
+            self.entered.append((state, recorded.meta.occurred_at))
         self.stopped.update(recorded.meta.deadlines_met)
         for started in recorded.meta.deadlines:
             self.clocks[started.id] = replace(started, policy=started.policy or recorded.meta.policy)

@@ -31,7 +31,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from shared.aggregate import Actor, Aggregate, Law, snake
+from shared.aggregate import Actor, Aggregate, Law, snake, states_of
 from shared.clock import instant_of
 from shared.event import DataClass
 from shared.law.identifiers import holds_personal_number
@@ -140,6 +140,8 @@ class Command(BaseModel):
     gate: ClassVar[Gate]
     creates: ClassVar[bool] = False
     method: ClassVar[str]
+    states: ClassVar[tuple[str, ...]]
+    """The states in which it may be asked; empty where every state will do."""
     method_fields: ClassVar[tuple[str, ...]]
     """Fields that the aggregate's method takes: all that are not `vaulted`."""
     screened: ClassVar[tuple[str, ...]]
@@ -171,6 +173,7 @@ class Command(BaseModel):
         cls.gate = Gate(rule=rule, by=by, **gate)
         cls.method = snake(cls.__name__)
         _check_method(cls)
+        cls.states = states_of(getattr(cls.on, cls.method))
 
     def stream(self, organ: str) -> UUID | None:
         """The stream that a creating command opens, where that follows from what it says and from the organ

@@ -300,16 +300,22 @@ class Gatekeeper:
 
     @staticmethod
     def _occurred_at(request: Request, aggregate: Aggregate, now: datetime) -> datetime:
-        """Never in the future (§0.5). A decision, and what must follow one, is no paper letter: it
-        cannot lie before what the case already holds."""
+        """Never in the future (§0.5), never before what the command presupposes (B40): a paper letter may be
+        told late, but not from before the case was where such a letter can reach it. A decision, and what
+        must follow one, cannot lie before anything that the case already holds."""
         given = request.occurred_at
         if given is None:
             return now
         if given > now + BEFOREHAND:
             refuse("E_SCHEMA", "§0.5", field="Occurred-At", reason="in the future")
-        gate, last = request.command.gate, aggregate.modified_on
-        if (gate.decides or gate.in_order) and last is not None and given < last:
-            refuse("E_SCHEMA", gate.rule, field="Occurred-At", reason="before the last event of the case")
+        gate = request.command.gate
+        if gate.decides or gate.in_order:
+            earliest, reason = aggregate.modified_on, "before the last event of the case"
+        else:
+            earliest = aggregate.possible_since(request.command.states)
+            reason = "before what it presupposes"
+        if earliest is not None and given < earliest:
+            refuse("E_SCHEMA", gate.rule, field="Occurred-At", reason=reason)
         return given
 
     async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:

@@ -210,7 +210,13 @@ class SplitAllegation(
 
 
 class FindAllegation(
-    Command, on=VerificationCase, rule="§4.2", by=HANDLERS, duty="handler", differs_from=("registrar",)
+    Command,
+    on=VerificationCase,
+    rule="§4.2",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=("registrar",),
+    in_order=True,
 ):
     """Finds one atomic allegation substantiated, unfounded or inconclusive, on recorded evidence. A finding
     made again, after the report was returned, replaces the earlier one."""
@@ -234,7 +240,13 @@ class RecordSubstantiatedDisposition(
 
 
 class SubmitReport(
-    Command, on=VerificationCase, rule="A61", by=HANDLERS, duty="handler", differs_from=("registrar",)
+    Command,
+    on=VerificationCase,
+    rule="A61",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=("registrar",),
+    in_order=True,
 ):
     """Submits the report (核查报告) once every allegation has its finding."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -634,6 +635,57 @@ def test_05_a_decision_is_not_dated_back(world: World, submitted: Story) -> None
         if_match=f'"{version}"', occurred_at=earlier,
     )  # fmt: skip
     refused(answer, "E_SCHEMA", "R3")
+
+
+def test_b40_no_act_is_dated_before_its_case_was_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole life of a case; each of its commands is given first with an instant before all of it."""
+    world.pass_minutes(2)
+    before = (world.now - timedelta(minutes=1)).isoformat()
+    world.pass_minutes()
+    give, dated_back = World.give, []
+
+    def too_early_first(self: World, case: Case, command: str, *args: Any, **more: Any) -> httpx.Response:
+        early = {**(more.get("headers") or {}), "Occurred-At": before}
+        answer = give(self, case, command, *args, **{**more, "headers": early})
+        assert refused(answer, "E_SCHEMA")["field"] == "Occurred-At", (command, answer.text)
+        dated_back.append(command)
+        return give(self, case, command, *args, **more)
+
+    monkeypatch.setattr(World, "give", too_early_first)
+    world.story().visited()
+    some = {"AcceptComplaint", "RecordEvidence", "FindAllegation", "ImplementForm", "CompleteRevisit"}
+    assert some <= set(dated_back)
+
+
+def test_b40_what_is_told_late_is_dated_when_it_happened(world: World) -> None:
+    """A talk of Tuesday, entered on Thursday: it counts from Tuesday, but not from before the team began,
+    and a finding rests on what was there by then."""
+    handler = TOWN.handler
+    story = world.story().disposed()
+    proposed = world.now
+    begun = world.pass_minutes(60)
+    story.verifying()
+    talked = world.pass_minutes(60)
+    world.pass_days(2)
+
+    def tell(command: str, body: Mapping[str, Any], at: datetime) -> httpx.Response:
+        return world.give(story.case, command, handler, body, headers={"Occurred-At": at.isoformat()})
+
+    talk = story.talk(held_at=talked.isoformat())
+    early = story.talk(held_at=(proposed - timedelta(days=1)).isoformat())
+    told = refused(tell("HoldTalk", early, begun - timedelta(minutes=1)), "E_SCHEMA")
+    assert told["field"] == "Occurred-At"
+    assert refused(tell("HoldTalk", talk, begun), "E_SCHEMA", "§0.5")["field"] == "held_at"
+    done(tell("HoldTalk", talk, talked))
+    collected = world.now
+    world.do(story.case, "RecordEvidence", handler, story.evidence(collected_at=collected.isoformat()))
+    told = refused(tell("FindAllegation", story.finding(), collected - timedelta(minutes=1)), "E_SCHEMA")
+    assert told["field"] == "Occurred-At"
+    found = world.pass_minutes(60)
+    done(tell("FindAllegation", story.finding(), found))
+    told = refused(tell("SubmitReport", REPORT, found - timedelta(minutes=1)), "E_SCHEMA")
+    assert told["field"] == "Occurred-At"
+    done(tell("SubmitReport", REPORT, found))
 
 
 # --- what remains of a refusal and of a reading ---

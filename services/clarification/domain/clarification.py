@@ -133,8 +133,7 @@ class Clarification(Consenting):
         if ctx.facts["retaliation"]:
             # Without a word of when, where or how often: that would tell whom it hit.
             refuse("E_RETALIATION_OPEN", "A44")
-        if evidence.done_on > local_date(ctx.now):
-            refuse("E_SCHEMA", "R6", field="evidence", reason="in the future")
+        ctx.check_past(evidence.done_on, "evidence", "R6")
         if isinstance(evidence, FaceToFaceEvidence):
             self.check_not_recused(evidence.staff)
         if isinstance(evidence, CircularEvidence) and plans.width(evidence.range) > plans.width(terms.scope):

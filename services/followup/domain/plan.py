@@ -225,8 +225,7 @@ class RevisitPlan(PlanState):
     def record_subject_recognition(
         self, ctx: Context, title: str, conferred_by: str, conferred_on: date
     ) -> None:
-        if conferred_on > local_date(ctx.now):
-            refuse("E_SCHEMA", "R48", field="conferred_on", reason="in the future")
+        ctx.check_past(conferred_on, "conferred_on", "R48")
         self.record(
             ctx,
             SubjectRecognitionRecorded(title=title, conferred_by=conferred_by, conferred_on=conferred_on),

@@ -24,7 +24,7 @@ from shared.contracts.intake import (
     WaiverGround,
 )
 from shared.event import Meta
-from shared.law.working_days import is_working_day, local_date
+from shared.law.working_days import is_working_day
 from shared.refusal import refuse
 from shared.security.roles import PETITION
 
@@ -115,8 +115,7 @@ class Meeting(PassingOn):
     @allowed_in(*HERE)
     def record_contact_attempt(self, ctx: Context, stage: Stage, means: Means, attempted_on: date) -> None:
         self._check_stage(ctx, stage)
-        if attempted_on > local_date(ctx.now):
-            refuse("E_SCHEMA", "§0.5", field="attempted_on", reason="in the future")
+        ctx.check_past(attempted_on, "attempted_on")
         if self.received_on is not None and attempted_on < self.received_on:
             refuse("E_SCHEMA", "R46", field="attempted_on", reason="before the complaint came")
         self.record(ctx, ContactAttempted(stage=stage, means=means, attempted_on=attempted_on))

@@ -133,8 +133,7 @@ class Receiving(Case):
         """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
         if self.version:
             refuse("E_STATE", "A14", reason="this parcel was received before")
-        if received_on > local_date(ctx.occurred_at):
-            refuse("E_SCHEMA", "§0.5", field="received_on", reason="in the future")
+        ctx.check_past(received_on, "received_on")
         if channel.startswith("ONLINE") and not acknowledged_notice_version:
             refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
         if competent_organ and competent_organ not in ctx.law.organs:

@@ -235,7 +235,7 @@ class VerificationCase(Case):
         if evidence_id in self.evidence:
             refuse("E_SCHEMA", "A62", field="evidence_id", taken=evidence_id)
         self._check_staff(collectors, "A62", "collectors")
-        _check_past(ctx, collected_at, "collected_at")
+        ctx.check_past(collected_at, "collected_at")
         self.record(
             ctx,
             EvidenceRecorded(
@@ -270,7 +270,7 @@ class VerificationCase(Case):
         if asks_who_reported(note):
             refuse("E_TRACE_FORBIDDEN", "R27", fields=["note"])
         self._check_staff(staff, "A60", "staff")
-        _check_past(ctx, held_at, "held_at")
+        ctx.check_past(held_at, "held_at")
         if (talked_with == "ACCUSED") != (accused_ref is not None):
             refuse("E_SCHEMA", "A60", field="accused_ref")
         if accused_ref is not None:
@@ -774,8 +774,3 @@ class VerificationCase(Case):
 
     def _subjects_with_unfounded(self) -> list[str]:
         return [ref for ref in self.accused if self.findings.of(ref, "UNFOUNDED")]
-
-
-def _check_past(ctx: Context, instant: datetime, field: str) -> None:
-    if instant > ctx.now:
-        refuse("E_SCHEMA", "§0.5", field=field, reason="in the future")
