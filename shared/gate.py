@@ -26,7 +26,7 @@ from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
 from shared.security import roles
-from shared.security.screen import Verdict
+from shared.security.screen import Asker, Verdict
 from shared.security.tally import Tally
 from shared.store.types import (
     Append,
@@ -64,7 +64,7 @@ class Screen(Protocol):
     """The vault's narrow question: would these texts reveal who reported? Fails closed (SEC-12)."""
 
     async def asked(
-        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+        self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict: ...
 
 
@@ -332,7 +332,7 @@ class Gatekeeper:
         accused = getattr(aggregate, "listed_now", ())
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
-        verdict = await self.screen.asked(actor.person, complaints, texts, accused)
+        verdict = await self.screen.asked(Asker(actor.person, actor.organ), complaints, texts, accused)
         if verdict.leak:
             code = command.gate.leak
             rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "B54" if verdict.reason else "SEC-12"

@@ -16,24 +16,25 @@ from urllib.parse import parse_qs, urlsplit
 
 from shared.suites import INTERNATIONAL, Suite, suite_named
 
+AUDIT = "audit"
+PUBLISHERS = ("intake", "verification", "clarification", "followup")
+"""The services whose events audit takes in and whose stores it watches."""
 OUTGOING = "ZM_OUTGOING_"
 DATABASES = tuple(f"ZM_{of}DATABASE_URL" for of in ("", "OWNER_", "VAULT_", "VAULT_OWNER_"))
-"""What holds a password: each may be named by a file instead (`ZM_DATABASE_URL_FILE`), since whoever may look
-at a process sees its environment."""
+STORE = "ZM_STORE_URL_"
+BY_FILE = tuple(
+    f"{name}_FILE" for name in (*DATABASES, *(f"{STORE}{service.upper()}" for service in PUBLISHERS))
+)
+"""Names of files that hold a setting in its place (`ZM_DATABASE_URL_FILE`): such a setting holds a password,
+and an environment is seen by all who may look at its process."""
 PRODUCTION, DEVELOPMENT = "production", "development"
 ROLES = ("api", "worker")
 LEAST_DIFFICULTY = 12
 """Less work before a report holds up no flood."""
-BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL", *(f"{name}_FILE" for name in DATABASES)})
+BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL", *BY_FILE})
 """Variables that other places read."""
-STORE = "ZM_STORE_URL_"
 CHECKPOINT = "checkpoint-"
 """With this begin the kinds of message that are places for audit's checkpoints."""
-
-
-AUDIT = "audit"
-PUBLISHERS = ("intake", "verification", "clarification", "followup")
-"""The services whose events audit takes in and whose stores it watches."""
 
 
 class UnsafeForProduction(SystemExit):
@@ -245,8 +246,12 @@ class Settings:
 
 def with_files(env: Mapping[str, str]) -> dict[str, str]:
     """The environment with what its files say; what stands in it itself holds."""
-    named = {name: env[f"{name}_FILE"] for name in DATABASES if f"{name}_FILE" in env and name not in env}
-    return {**env, **{name: Path(file).read_text().strip() for name, file in named.items()}}
+    told = {
+        name: Path(env[by]).read_text().strip()
+        for by in BY_FILE
+        if by in env and (name := by.removesuffix("_FILE")) not in env
+    }
+    return {**{name: value for name, value in env.items() if name not in BY_FILE}, **told}
 
 
 class Told:

@@ -84,8 +84,9 @@ RANDOM_UUID = re.compile(
 GUESSES_WAITING = 32
 """So many codes wait to be hashed; beyond it, who asks is asked to come back. Codes of new reports have
 their own turn."""
-Protect = Callable[[UUID, str, str | None], Awaitable[str]]
-"""Opens a request for protection in the vault; answers its number."""
+Protect = Callable[[UUID, str, str | None], Awaitable[None]]
+"""Opens a request for protection in the vault. Its number is not for the reporter: numbers of one organ
+follow each other, and tell how many others asked (B53)."""
 
 
 class Reports:
@@ -188,7 +189,7 @@ class Reports:
             gives=[TellOfStaffMisconduct],
             codes=INCOMPLETE,
             status=201,
-            answer=answer(number=text),
+            answer=answer(status=status),
         )
         public(
             "AskForProtection",
@@ -196,7 +197,7 @@ class Reports:
             body=Threatened,
             codes=["E_IDEMPOTENCY_MISMATCH", "E_CONFLICT_VERSION", "E_SEALED_UPWARD", *INCOMPLETE],
             status=201,
-            answer=answer(number=text),
+            answer=answer(status=status),
         )
         public(
             "ReportMailbox",
@@ -291,7 +292,8 @@ class Reports:
         trail = await self.opened(body.code)
         complaint = living(trail).id
         key = self.own_key(complaint, idempotency_key(request.headers.get("idempotency-key")))
-        return json_response({"number": await self.protect(complaint, body.text, key)}, 201)
+        await self.protect(complaint, body.text, key)
+        return json_response({"status": coarse(trail[0])}, 201)
 
     async def report_staff(self, request: Request) -> Response:
         """Reports a member of the organ that handles the matter (检举工作人员, A33): to the organ above it
@@ -307,8 +309,8 @@ class Reports:
             command = TellOfStaffMisconduct(complaint=complaint.id, account=body.text)
         except ValidationError as error:
             return schema_problem(error.errors(), request.headers.get("accept-language", ""))
-        done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
-        return json_response({"number": done.answer["number"]}, 201)
+        await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        return json_response({"status": coarse(trail[0])}, 201)
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code, whichever organ wrote or received them."""

@@ -20,8 +20,25 @@ from nats.aio.client import Client
 from shared.bus.names import inbox_prefix
 
 log = structlog.get_logger(__name__)
-_connecting: set[asyncio.Task[None]] = set()
+_connecting: dict[Client, asyncio.Task[None]] = {}
 _ending: WeakSet[Client] = WeakSet()
+
+
+class _Connection(Client):
+    """The client, whose next attempt comes also after a TLS handshake that failed.
+
+    The library waits for the socket of such an attempt to close, which by then nobody would tell it: one bad
+    handshake, and the process never reached the broker again (test_w17_a_broker_that_asks_for_no_tls).
+    """
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]
+                self._transport = None  # nothing is left to wait for
+            raise
 
 
 async def connect(
@@ -50,7 +67,7 @@ async def connect(
         log.error("nats.closed", service=service)
         on_fatal()
 
-    client = Client()
+    client = _Connection()
     task = asyncio.create_task(
         client.connect(
             nats_url.split(","),
@@ -62,6 +79,8 @@ async def connect(
             max_reconnect_attempts=-1,
             ping_interval=10,
             max_outstanding_pings=2,
+            # The client would follow a server that asks for no TLS, whatever the URL says.
+            tls_handshake_first=nats_url.startswith("tls://"),
             nkeys_seed=str(seed_file) if seed_file else None,
             inbox_prefix=inbox_prefix(service),
         )
@@ -71,12 +90,12 @@ async def connect(
         return client
 
     def finished(done: asyncio.Task[None]) -> None:
-        _connecting.discard(done)
+        del _connecting[client]
         if not done.cancelled() and (problem := done.exception()) is not None:
             log.error("nats.never_connected", service=service, error=type(problem).__name__)
             on_fatal()
 
-    _connecting.add(task)  # the loop itself keeps only a weak reference
+    _connecting[client] = task  # the loop itself keeps only a weak reference
     task.add_done_callback(finished)
     return client
 
@@ -84,6 +103,9 @@ async def connect(
 async def disconnect(client: Client, patience: float = 5.0) -> None:
     """Ends a connection that we want ended: what was sent is flushed, `on_fatal` is not called."""
     _ending.add(client)
+    if attempt := _connecting.get(client):
+        attempt.cancel()
+        await asyncio.wait([attempt])  # closed in the middle of a handshake, it would wait for ever
     if client.is_connected:
         with suppress(nats.errors.Error, OSError, TimeoutError):
             async with asyncio.timeout(patience):

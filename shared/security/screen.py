@@ -45,6 +45,13 @@ def _bound(part: Part, id: str) -> bytes:
     return f"{SUBJECT}:{part}:{id}".encode()
 
 
+class Asker(NamedTuple):
+    """Who writes the texts: their person, and the organ that they act for."""
+
+    person: str
+    organ: str
+
+
 class Verdict(NamedTuple):
     """What the screen says of texts, and whether internal supervision hears of it."""
 
@@ -63,12 +70,12 @@ class RemoteScreen:
         self._key = key
 
     async def asked(
-        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+        self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict:
         """The vault's verdict; refuses with E_SCREEN_UNAVAILABLE (503) when it does not answer. `accused` is
         asked with by intake alone: whom other services know, intake has recorded."""
         id = os.urandom(16).hex()
-        body = {"person": person, "complaint_refs": list(complaints), "texts": list(texts)}
+        body = {**asker._asdict(), "complaint_refs": list(complaints), "texts": list(texts)}
         try:
             question = sealed(self._key, "question", id, body)
             reply = await self._nc.request(SUBJECT, question, timeout=WAIT_SECONDS)

@@ -346,12 +346,16 @@ def test_b54_the_petition_department_lets_a_person_write_again(world: World) -> 
     for nobody in (TOWN.handler, SUBJECT, COUNTY.auditor):
         refused(clear(nobody, person=sub(CLERK)), "E_FORBIDDEN_ROLE", "B54")
     refused(clear(HEAD, person="虚"), "E_SCHEMA", "B54")
+    # Of another organ, and of none that asked: the same answer.
+    hidden(clear(OTHER_TOWN.petition_head, person=sub(CLERK)))
+    hidden(clear(HEAD, person=sub(OTHER_TOWN.petition_clerk)))
     refused(tell(world, story, CLERK, "反映其收受礼金。"), "E_TEXT_IDENTITY_LEAK", "B54")
     before = world.position("intake")
     assert clear(HEAD, person=sub(CLERK)).json() == {"person": sub(CLERK)}
     [record] = world.log("intake", before, "ScreenCleared")
     assert (record.event["who"], record.event["person"]) == (sub(HEAD), sub(CLERK))
     assert tell(world, story, CLERK, "反映其收受礼金。").status_code == 200
+    assert clear(COUNTY.petition_head, person=sub(CLERK)).status_code == 200, "an organ above may do so too"
 
 
 def test_b54_a_list_of_names_is_refused_whoever_they_are(world: World) -> None:

@@ -482,7 +482,10 @@ def test_a16_the_code_leads_to_the_organ_that_goes_on_with_it(world: World) -> N
     done(upload(world, code, picture("PNG")))
     asked: dict[str, Any] = {"role": "petition_clerk", "ground": "INTEREST", "text": "他与被举报人合伙。"}
     done(world.anonymously("/recusal", code=code, **asked))
-    number = done(world.anonymously("/protection", code=code, text="有人威胁。"))["number"]
+    start = world.position("vault")
+    done(world.anonymously("/protection", code=code, text="有人威胁。"))
+    [request] = world.log("vault", start, "ProtectionRequested")
+    number = request.event["number"]
     told = behind(world, code, "mailbox").json()
     assert told["status"] == "SENT_TO_COMPETENT_BODY"
     assert [x["text"] for x in told["letters"]] == ["补充一。", "请补充时间。", "是去年三月。"]
@@ -552,7 +555,10 @@ def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> Non
     """The organ above reads them, and is asked for protection; here nobody can, and nobody knows."""
     code, case = sealed_report(world)
     refused(behind(world, code, "protection", text="有人威胁。"), "E_PROOF_OF_WORK")
-    number = done(world.anonymously("/protection", code=code, text="有人威胁。"))["number"]
+    start = world.position("vault")
+    done(world.anonymously("/protection", code=code, text="有人威胁。"))
+    [request] = world.log("vault", start, "ProtectionRequested")
+    number = request.event["number"]
     assert number.startswith(f"BH-{CITY.code.removeprefix('DI-')}-")
 
     def numbers(who: str) -> list[str]:

@@ -269,10 +269,10 @@ class Doors:
         world.do(case, "WriteToReporter", CLERK, {"text": f"{who['name']}：请补充时间。"})
         done(self._behind(code, "mailbox", proof=False))
         self._behind(code, "status", proof=False)
-        number = done(self._behind(code, "protection", text=says(who)))["number"]
-        seen = world.position("vault")
-        rows = world.get(HEAD, f"{VAULT}/protection-requests", min_position=seen).json()["items"]
-        self._note("protection", "online", next(r["stream"] for r in rows if r["number"] == number))
+        start = world.position("vault")
+        done(self._behind(code, "protection", text=says(who)))
+        [asked] = world.log("vault", start, "ProtectionRequested")
+        self._note("protection", "online", asked.stream)
         recusal: dict[str, Any] = {"role": "petition_clerk", "ground": "INTEREST", "text": says(who)}
         done(self._behind(code, "recusal", **recusal))
         start = world.position("intake")

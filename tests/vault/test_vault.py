@@ -19,10 +19,15 @@ from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import KeyDestroyed, Vault
 from shared.contracts.common import Accused
 from shared.refusal import Refusal
+from shared.security.screen import Asker
 from shared.store.types import StoreUnavailable
 from tests.vault.conftest import Bao
 
 REPORTER = ReporterBlock(name="郑虚六", phone="13900001234", address="虚构村三组十二号")
+
+
+def asker(person: str) -> Asker:
+    return Asker(person, "DI-990102100")
 
 
 @pytest.fixture
@@ -86,9 +91,9 @@ async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Va
     complaint = uuid4()
     await vault.deposit(complaint, REPORTER)
     screen = VaultScreen(vault)
-    assert await screen.asked("p-1", [str(complaint)], ["郑虚六来信"]) == (True, True, "")
-    assert await screen.asked("p-1", [str(uuid4())], ["郑虚六来信"]) == (False, False, "")
-    assert await screen.asked("p-1", [str(complaint)], ["所反映的问题失实。"]) == (False, False, "")
+    assert await screen.asked(asker("p-1"), [str(complaint)], ["郑虚六来信"]) == (True, True, "")
+    assert await screen.asked(asker("p-1"), [str(uuid4())], ["郑虚六来信"]) == (False, False, "")
+    assert await screen.asked(asker("p-1"), [str(complaint)], ["所反映的问题失实。"]) == (False, False, "")
 
 
 COLLEAGUE = ReporterBlock(name="甲虚乙", unit="云瓶镇虚构合作社财务科", unit_code="11990102000000002M")
@@ -108,10 +113,10 @@ async def test_b48_the_unit_of_who_is_being_listed_is_no_token(vault: Vault) -> 
     )
     screen, of = VaultScreen(vault), [str(complaint)]
     unit = ["云瓶镇虚构合作社", "虚构合作社", "代码11990102000000002M", "财务科的账"]
-    assert not (await screen.asked("p-20", of, unit, [listed])).leak
-    assert (await screen.asked("p-20", of, ["云瓶镇虚构合作社财务科"], [listed])).alert
-    assert (await screen.asked("p-20", of, ["甲虚乙"], [listed])).alert
-    assert (await screen.asked("p-20", of, ["云瓶镇虚构合作社财务科"])).alert
+    assert not (await screen.asked(asker("p-20"), of, unit, [listed])).leak
+    assert (await screen.asked(asker("p-20"), of, ["云瓶镇虚构合作社财务科"], [listed])).alert
+    assert (await screen.asked(asker("p-20"), of, ["甲虚乙"], [listed])).alert
+    assert (await screen.asked(asker("p-20"), of, ["云瓶镇虚构合作社财务科"])).alert
 
 
 async def about_one_accused(vault: Vault, day: list[date], count: int) -> tuple[VaultScreen, list[str]]:
@@ -132,32 +137,33 @@ async def test_b54_after_three_positives_nothing_of_a_person_is_looked_at(vault:
     screen, complaints = await about_one_accused(vault, day, 1)
     another, others = await about_one_accused(vault, day, 1)
     for asks, of in ((screen, complaints), (another, others), (screen, complaints)):
-        assert await asks.asked("p-2", of, ["郑虚六来信"]) == (True, True, "")
-        assert await asks.asked("p-2", [], ["郑虚六来信"]) == (False, False, "")
+        assert await asks.asked(asker("p-2"), of, ["郑虚六来信"]) == (True, True, "")
+        assert await asks.asked(asker("p-2"), [], ["郑虚六来信"]) == (False, False, "")
     for asks, of in ((screen, complaints), (another, others)):
-        assert await asks.asked("p-2", of, ["所反映的问题失实。"]) == (True, False, "clearance")
+        assert await asks.asked(asker("p-2"), of, ["所反映的问题失实。"]) == (True, False, "clearance")
     restarted = VaultScreen(vault, today=lambda: day[0])
-    assert await restarted.asked("p-2", complaints, ["所反映的问题失实。"]) == (True, False, "clearance")
-    assert await screen.asked("p-3", complaints, ["所反映的问题失实。"]) == (False, False, "")
+    verdict = await restarted.asked(asker("p-2"), complaints, ["所反映的问题失实。"])
+    assert verdict == (True, False, "clearance")
+    assert await screen.asked(asker("p-3"), complaints, ["所反映的问题失实。"]) == (False, False, "")
     day[0] = date(2026, 4, 1)
-    assert (await screen.asked("p-2", complaints, ["所反映的问题失实。"])).reason == "clearance"
+    assert (await screen.asked(asker("p-2"), complaints, ["所反映的问题失实。"])).reason == "clearance"
     day[0] = date(2026, 4, 2)
-    assert await screen.asked("p-2", complaints, ["所反映的问题失实。"]) == (False, False, "")
+    assert await screen.asked(asker("p-2"), complaints, ["所反映的问题失实。"]) == (False, False, "")
 
 
 async def test_b54_a_person_who_was_cleared_is_counted_anew(vault: Vault) -> None:
     screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
     for _ in range(3):
-        assert (await screen.asked("p-4", complaints, ["郑虚六来信"])).alert
-    assert (await screen.asked("p-4", complaints, ["失实。"])).reason == "clearance"
+        assert (await screen.asked(asker("p-4"), complaints, ["郑虚六来信"])).alert
+    assert (await screen.asked(asker("p-4"), complaints, ["失实。"])).reason == "clearance"
     await screen.questions.forget("p-4")
-    assert await screen.asked("p-4", complaints, ["失实。"]) == (False, False, "")
+    assert await screen.asked(asker("p-4"), complaints, ["失实。"]) == (False, False, "")
 
 
 async def test_b54_questions_at_once_know_of_one_another(vault: Vault) -> None:
     """Ten lists at the same time, each with half of the names, would tell one among a thousand."""
     screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
-    asked = (screen.asked("p-5", complaints, ["郑虚六来信"]) for _ in range(12))
+    asked = (screen.asked(asker("p-5"), complaints, ["郑虚六来信"]) for _ in range(12))
     verdicts = await asyncio.gather(*asked)
     assert sorted(v.reason for v in verdicts) == ["", "", "", *["clearance"] * 9]
 
@@ -182,16 +188,16 @@ async def test_b54_a_list_of_names_is_refused_whoever_they_are(vault: Vault, tex
     screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
     person = str(uuid4())
     for tried in (text, f"{text}、郑虚六"):
-        assert await screen.asked(person, complaints, [tried]) == (True, False, "names")
-    assert await screen.asked(person, complaints, ["郑虚六来信"]) == (True, True, "")
+        assert await screen.asked(asker(person), complaints, [tried]) == (True, False, "names")
+    assert await screen.asked(asker(person), complaints, ["郑虚六来信"]) == (True, True, "")
 
 
 async def test_b54_names_that_the_case_knows_and_a_handful_of_others_pass(vault: Vault) -> None:
     screen, complaints = await about_one_accused(vault, [date(2026, 3, 2)], 1)
     names = "、".join(f"张虚{n}" for n in "一二三四五六")
-    assert not (await screen.asked("p-7", complaints, [f"冯虚一与{names}谈话。"])).leak
+    assert not (await screen.asked(asker("p-7"), complaints, [f"冯虚一与{names}谈话。"])).leak
     words = "管理费、安置费、经济合同、方案、项目、成本、路面、石料、田地、文件、安排、余额、党费、金额。"
-    assert not (await screen.asked("p-7", complaints, [words])).leak
+    assert not (await screen.asked(asker("p-7"), complaints, [words])).leak
 
 
 async def test_sec12_six_positives_of_a_day_close_a_case_for_everybody(vault: Vault) -> None:
@@ -199,10 +205,10 @@ async def test_sec12_six_positives_of_a_day_close_a_case_for_everybody(vault: Va
     day = [date(2026, 3, 2)]
     screen, (first, second) = await about_one_accused(vault, day, 2)
     for n in range(6):
-        assert (await screen.asked(f"p-8{n}", [(first, second)[n % 2]], ["郑虚六来信"])).alert
-    assert await screen.asked("p-9", [second], ["所反映的问题失实。"]) == (True, True, "clearance")
+        assert (await screen.asked(asker(f"p-8{n}"), [(first, second)[n % 2]], ["郑虚六来信"])).alert
+    assert await screen.asked(asker("p-9"), [second], ["所反映的问题失实。"]) == (True, True, "clearance")
     day[0] = date(2026, 3, 3)
-    assert not (await screen.asked("p-9", [second], ["所反映的问题失实。"])).leak
+    assert not (await screen.asked(asker("p-9"), [second], ["所反映的问题失实。"])).leak
 
 
 async def test_a_vault_that_is_away_is_said_to_be_away(keys: Periods) -> None:
@@ -224,7 +230,7 @@ async def test_with_its_keys_in_transit_the_vault_fails_closed(
     for attempt in (
         away.deposit(uuid4(), REPORTER),
         away.reporter(complaint, named),
-        VaultScreen(away).asked("p-1", [str(complaint)], ["文字"]),
+        VaultScreen(away).asked(asker("p-1"), [str(complaint)], ["文字"]),
     ):
         with pytest.raises(StoreUnavailable):
             await attempt

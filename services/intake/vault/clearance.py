@@ -53,8 +53,9 @@ class ClearanceRoutes:
 
     async def clear(self, request: Request) -> Response:
         """Lets a person's texts be looked at again whose texts wait since three of them were refused within
-        thirty days (B54): by a petition clerk or head who has seen what they were about to write, and not by
-        themselves. On record, and told to internal supervision."""
+        thirty days (B54): by a petition clerk or head of the organ that they write for or of one above, who
+        has seen what they were about to write, and not by themselves. On record, and told to internal
+        supervision."""
         token = await self.parts.face.token(request)
         if not token.roles & set(roles.PETITION):
             refuse("E_FORBIDDEN_ROLE", "B54")
@@ -62,6 +63,11 @@ class ClearanceRoutes:
             person = Clearance.model_validate_json(await request.body()).person
         except ValidationError:
             refuse("E_SCHEMA", "B54", field="person")
+        organs = await self._questions.organs_of(person)
+        tree = self.parts.law.organs
+        if not organs or not all(tree.is_ancestor_or_self(token.organ, organ) for organ in organs):
+            # The same for who has not asked: whether somebody did is nobody else's business.
+            refuse("E_JURISDICTION", "B54")
         if person == token.person:
             refuse("E_SOD_CONFLICT", "B54")
         now, role = self.parts.clock.now(), next(iter(sorted(token.roles)))

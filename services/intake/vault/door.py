@@ -16,7 +16,7 @@ from services.intake.vault.screen import VaultScreen
 from shared.bus.connection import settled
 from shared.bus.envelope import BadEnvelope, BusKey
 from shared.refusal import Refusal
-from shared.security.screen import SUBJECT, WAIT_SECONDS, opened, sealed
+from shared.security.screen import SUBJECT, WAIT_SECONDS, Asker, opened, sealed
 from shared.store.types import StoreUnavailable
 
 log = structlog.get_logger("vault")
@@ -29,8 +29,13 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     person: Annotated[str, Field(min_length=1, max_length=200)]
+    organ: Annotated[str, Field(max_length=200)]
     complaint_refs: Annotated[list[str], Field(max_length=200)]
     texts: Annotated[list[str], Field(min_length=1, max_length=200)]
+
+    @property
+    def asker(self) -> Asker:
+        return Asker(self.person, self.organ)
 
 
 async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
@@ -47,7 +52,7 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
             question = Question.model_validate(asked)
             # Before the asker gives up: a yes that nobody heard would count, and alert nobody.
             async with asyncio.timeout(ANSWER_SECONDS):
-                verdict = await screen.asked(question.person, question.complaint_refs, question.texts)
+                verdict = await screen.asked(question.asker, question.complaint_refs, question.texts)
             reply: dict[str, Any] = verdict._asdict()
         except (ValidationError, ValueError, Refusal):
             reply = {"error": True}

@@ -8,7 +8,7 @@ processes together; they are counted here, before the next question is answered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.security.screen import Verdict
+from shared.security.screen import Asker, Verdict
 from shared.store.types import StoreUnavailable
 
 metadata = MetaData()
@@ -27,6 +27,7 @@ questions = Table(
     metadata,
     Column("of", Text, primary_key=True),
     Column("day", Date, primary_key=True),
+    Column("organ", Text, nullable=False),
     Column("asked", Integer, nullable=False),
     Column("found", Integer, nullable=False),
 )
@@ -47,15 +48,15 @@ class Questions:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def weigh(
-        self, person: str, complaints: Iterable[UUID], today: date, look: Callable[[], Awaitable[bool]]
+        self, asker: Asker, complaints: Iterable[UUID], today: date, look: Callable[[], Awaitable[bool]]
     ) -> Verdict:
         """What `look` finds, while there are answers left. One person's questions come one after the other:
         asked at once, none of them would know of the others. Raises `StoreUnavailable`."""
-        asker, about = f"person {person}", [f"complaint {id}" for id in complaints]
+        person, about = _of(asker.person), [f"complaint {id}" for id in complaints]
         try:
             async with self._places, self._engine.begin() as connection:
-                await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(asker, 0))))
-                if await self._found([asker], today - WINDOW, connection) >= OF_A_PERSON:
+                await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(person, 0))))
+                if await self._found([person], today - WINDOW, connection) >= OF_A_PERSON:
                     verdict = Verdict(leak=True, reason="clearance")
                 elif await self._found(about, today, connection) > OF_A_COMPLAINT:
                     verdict = Verdict(leak=True, alert=True, reason="clearance")
@@ -63,8 +64,22 @@ class Questions:
                     found = await look()
                     verdict = Verdict(leak=found, alert=found)
                 told = verdict.leak and not verdict.reason
-                await self._count([asker, *(about if told else [])], today, int(told), connection)
+                await self._count(
+                    {person: asker.organ, **(dict.fromkeys(about, "") if told else {})},
+                    *(today, int(told), connection),
+                )
                 return verdict
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise StoreUnavailable("the identity vault is away") from error
+
+    async def organs_of(self, person: str) -> frozenset[str]:
+        """The organs for which a counted person wrote. Raises `StoreUnavailable`."""
+        try:
+            async with self._engine.connect() as connection:
+                asked = await connection.scalars(
+                    select(questions.c.organ).where(questions.c.of == _of(person)).distinct()
+                )
+                return frozenset(asked)
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise StoreUnavailable("the identity vault is away") from error
 
@@ -72,7 +87,7 @@ class Questions:
         """Counts a person anew. Raises `StoreUnavailable`."""
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(delete(questions).where(questions.c.of == f"person {person}"))
+                await connection.execute(delete(questions).where(questions.c.of == _of(person)))
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise StoreUnavailable("the identity vault is away") from error
 
@@ -88,8 +103,17 @@ class Questions:
         return int((await connection.execute(select(func.max(counted.c.found)))).scalar() or 0)
 
     @staticmethod
-    async def _count(of: Sequence[str], today: date, found: int, connection: AsyncConnection) -> None:
-        rows = [{"of": each, "day": today, "asked": 1, "found": found} for each in sorted(of)]
+    async def _count(of: Mapping[str, str], today: date, found: int, connection: AsyncConnection) -> None:
+        """Adds one question to each, by the organ for which it was asked."""
+        rows = [
+            {"of": each, "day": today, "organ": organ, "asked": 1, "found": found}
+            for each, organ in sorted(of.items())
+        ]
         counting = insert(questions).values(rows)
         more = {name: questions.c[name] + counting.excluded[name] for name in ("asked", "found")}
+        more["organ"] = counting.excluded.organ
         await connection.execute(counting.on_conflict_do_update(index_elements=["of", "day"], set_=more))
+
+
+def _of(person: str) -> str:
+    return f"person {person}"

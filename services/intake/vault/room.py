@@ -34,7 +34,7 @@ from shared.gate import Facts
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
 from shared.security import roles
-from shared.security.screen import Verdict
+from shared.security.screen import Asker, Verdict
 from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
@@ -54,7 +54,7 @@ class NoTexts:
     refused."""
 
     async def asked(
-        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+        self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict:
         return Verdict(leak=bool(texts))
 
@@ -99,11 +99,10 @@ class VaultRoom:
                 return True
         return False
 
-    async def ask(self, complaint: UUID, threat: str, key: str | None) -> str:
-        """The reporter himself asks, behind his query code; returns the number of his request."""
+    async def ask(self, complaint: UUID, threat: str, key: str | None) -> None:
+        """The reporter asks, behind the query code."""
         command = AskForProtection(complaint=complaint, threat=threat)
-        done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
-        return str(done.answer["number"])
+        await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
 
     def _facts(self, parts: Parts) -> Facts:
         async def served(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:

@@ -18,7 +18,7 @@ from services.intake.vault.questions import Questions
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import people_named, reveals
 from shared.contracts.common import Accused
-from shared.security.screen import Verdict
+from shared.security.screen import Asker, Verdict
 from shared.security.spelling import normal
 
 REPORTER = (
@@ -158,14 +158,14 @@ class VaultScreen:
         self.questions = Questions(vault.engine)
 
     async def asked(
-        self, person: str, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
+        self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict:
         """Whether any of the texts would reveal, or guesses at, a reporter of these complaints. All texts of
         one command are looked at as one: a name or number may be spread over its fields. `accused` are those
         whom these texts are about and who are not recorded yet.
 
         It is no oracle (B54): a list of names is refused whoever they are, and after a few positives nothing
-        that this person writes is looked at any more."""
+        that the asker writes is looked at any more."""
         if await _looked(guesses_in, texts):
             return Verdict(leak=True)
         if not complaints:
@@ -179,4 +179,4 @@ class VaultScreen:
             reporters = await self._vault.reporters(sorted(concerned.complaints))
             return await _looked(reveals, text, reporters, concerned.places)
 
-        return await self.questions.weigh(person, concerned.complaints, self._today(), look)
+        return await self.questions.weigh(asker, concerned.complaints, self._today(), look)
