@@ -31,7 +31,7 @@ from shared.store.rows import RowSet, TableRows, begun_in
 from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
-VERSION = 7
+VERSION = 8
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in his work too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
@@ -53,7 +53,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("version", Integer, nullable=False),
         Column("opened_at", DateTime(timezone=True), nullable=False),
         Column("changed_at", DateTime(timezone=True), nullable=False),
-        Column("priority", Text, nullable=False),
         Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
     )
@@ -155,7 +154,6 @@ class CaseBook:
                     "organ": data["organ"],
                     "number": "",
                     "opened_at": occurred,
-                    "priority": "NORMAL",
                     "addressee": "",
                 }
             )
@@ -163,9 +161,8 @@ class CaseBook:
         row["state"], row["version"], row["position"] = data["state"], entry.version, entry.position
         if row.get("changed_at", occurred) <= occurred:
             row["changed_at"] = occurred
-        for name in ("priority", "addressee"):
-            if name in event:
-                row[name] = event[name]
+        if "addressee" in event:
+            row["addressee"] = event["addressee"]
 
     async def _people(self, entry: RawEntry, name: str, work: TableRows, recused: TableRows) -> None:
         event = entry.data["event"]

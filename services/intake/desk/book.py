@@ -29,11 +29,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.law.working_days import local_date
+from shared.security import roles
 from shared.security.spelling import normal
 from shared.store.rows import RowSet, begun_in
 from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
+READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
+"""Whose desk it is. Priority, channel and day of receipt tell of the reporter: nobody else works by them
+(B53)."""
 RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
 """A29: by priority, then by age."""
 DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED", "RETURNED"})

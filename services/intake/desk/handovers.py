@@ -9,9 +9,8 @@ from sqlalchemy import BigInteger, Select, Text, func, select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.intake.desk.book import DeskBook
+from services.intake.desk.book import READERS, DeskBook
 from shared.refusal import refuse
-from shared.security import roles
 from shared.service import Parts
 from shared.store.reading import given
 from shared.web import query
@@ -19,7 +18,6 @@ from shared.web.describe import describe, page, row_of
 from shared.web.reads import PAGE, PAGE_MAX, Sight
 from shared.web.values import page_number
 
-READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {
     "organ": "Only this organ and those below it.",
     "handling_dept": "Only what was handed to this department.",

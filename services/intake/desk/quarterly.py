@@ -7,17 +7,16 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.intake.desk.book import READERS
 from services.intake.domain.quarter import ReceivedFeedback, received_id
 from shared.contracts.verification import QuarterResult
 from shared.law.working_days import quarter_end
 from shared.refusal import refuse
-from shared.security import roles
 from shared.service import Parts
 from shared.web import query
 from shared.web.describe import answer, array, describe
 from shared.web.values import json_response
 
-READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 PARAMETERS = {
     "quarter": "The quarter, as 2026-Q1. Required.",
     "organ": "Of this organ, the caller's own or one below it; the caller's own if left out.",

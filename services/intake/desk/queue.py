@@ -11,8 +11,9 @@ from sqlalchemy import Date, Integer, Select, Text, Uuid, func, select, true, tu
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.intake.desk.book import RANKS, DeskBook
+from services.intake.desk.book import RANKS, READERS, DeskBook
 from shared.law.colours import Colours
+from shared.refusal import refuse
 from shared.service import Parts
 from shared.store.reading import given
 from shared.web import query
@@ -65,9 +66,11 @@ class QueueRoutes:
 
     async def queue(self, request: Request) -> Response:
         """Complaints to be worked on, within jurisdiction: urgent ones first, then real-name ones, then by
-        age; each with its most urgent running deadline."""
+        age; each with its most urgent running deadline. For petition departments and case managers (B53)."""
         reads = self.parts.reads
         token = await reads.staff(request)
+        if not token.roles & READERS:
+            refuse("E_FORBIDDEN_ROLE", "B53")
         query.only(request, PARAMETERS)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         colours, organ, asked = reads.colours(), query.organ(request), query.flag(request, "asked")
