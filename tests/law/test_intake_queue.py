@@ -573,10 +573,10 @@ def test_a12_a_department_learns_monthly_what_was_repeated(world: World) -> None
 def test_a12_each_duplicate_is_told_once_and_the_late_one_too(world: World) -> None:
     original = world.story().accepted()
     first = repeated(world, original)
+    late = world.story(accused=[{"match": original.ref()}]).listed()
     month = next_month(world)
     world.patiently(lambda: told_in(world, first), "the digest")
     # Entered today, of a day of the month before.
-    late = world.story(accused=[{"match": original.ref()}]).listed()
     happened = (world.now - timedelta(days=1)).isoformat()
     world.do(
         late.complaint,
