@@ -74,9 +74,8 @@ def test_a7_what_was_said_is_written_down(world: World) -> None:
 
 def test_a29_what_threatens_safety_or_evidence_comes_first(world: World) -> None:
     story = headed(world, urgent=True)
-    position = world.position("intake")
-    rows = world.get(CLERK, "/intake/v1/complaints", limit=200, min_position=position).json()["items"]
-    assert next(r for r in rows if r["stream"] == story.complaint.id)["priority"] == "URGENT"
+    row = next(r for r in world.queue(CLERK) if r["stream"] == story.complaint.id)
+    assert row["priority"] == "URGENT"
 
 
 def test_sec1_that_several_report_is_told_and_never_how_many(world: World) -> None:
