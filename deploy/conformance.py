@@ -46,7 +46,7 @@ class Rule:
     by: str
     later: str = ""
     says: str = ""
-    """What it demands, in a sentence; docs/law/ holds the whole of it."""
+    """What it demands, in one sentence."""
     commands: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     tests: list[tuple[str, str]] = field(default_factory=list)
