@@ -49,7 +49,7 @@ class Case(Aggregate):
 
     def assign_to_case(self, ctx: Context, person: str, role: str) -> None:
         self._may_assign(ctx, role)
-        if person == getattr(self, "subject_account", ""):
+        if person == self.subject_account:
             refuse("E_RECUSAL", "A48", person=person)
         if self.version == 0 or role in self.assigned.get(person, ()):
             refuse("E_STATE", "§6.3", person=person)

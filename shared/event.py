@@ -11,7 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import Enum, IntEnum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -58,6 +69,19 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Timing(NamedTuple):
+    """How an event times the deadlines that it starts, extends or meets (§3.8)."""
+
+    begins: date | None = None
+    """The day after which they are counted, where it is not the day of the event (a letter's receipt)."""
+    due: date | None = None
+    """Their last day itself, where the event sets it."""
+    key: str = ""
+    """Which of several, where one case runs more than one of the same deadline."""
+    extended: bool = False
+    """Whether they keep an extension that was granted before."""
+
+
 class Event(BaseModel):
     """The payload of one domain event. Readers ignore fields that they do not know.
 
@@ -80,6 +104,10 @@ class Event(BaseModel):
     def leads_to(self) -> str | None:
         """The state after this event; events whose goal depends on a field override it."""
         return self.to
+
+    def timing(self) -> Timing:
+        """How it times its deadlines; events that know better than the day of their recording override it."""
+        return Timing()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -223,7 +223,7 @@ class Gatekeeper:
         role = next((r for r in gate.by if r in held), None)
         if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
-        himself = role != roles.SUBJECT and token.person == getattr(aggregate, "subject_account", "")
+        himself = role != roles.SUBJECT and token.person == aggregate.subject_account
         if token.person in aggregate.recused or himself:
             refuse("E_RECUSAL", "A48")
         for duty in gate.differs_from:
@@ -238,7 +238,7 @@ class Gatekeeper:
         if self.readers is not None and not token.roles & self.readers:
             refuse("E_NEED_TO_KNOW")
         if roles.SUBJECT in token.roles:
-            if getattr(aggregate, "subject_account", "") != token.person:
+            if aggregate.subject_account != token.person:
                 refuse("E_NEED_TO_KNOW")
             return
         if roles.UNIT_CONTACT in token.roles:
@@ -327,9 +327,9 @@ class Gatekeeper:
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
             return
-        complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
+        complaints = list(aggregate.rests_on)
         # Who is accused by this very command is recorded nowhere yet (B48).
-        accused = getattr(aggregate, "listed_now", ())
+        accused = aggregate.listed_now
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
         verdict = await self.screen.asked(Asker(actor.person, actor.organ), complaints, texts, accused)

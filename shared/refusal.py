@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from shared.refusals import CATALOGUE
 
 
-@dataclass
+@dataclass(eq=False)
 class Refusal(Exception):
     """Why a command was not carried out. Raised by the gate and by aggregates; nothing is stored."""
 

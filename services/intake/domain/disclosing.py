@@ -57,8 +57,7 @@ class IdentityDisclosure(Case):
         self.until: date | None = None
 
     @property
-    def complaint_ids(self) -> tuple[str, ...]:
-        """Whose reporter a purpose could reveal."""
+    def rests_on(self) -> tuple[str, ...]:
         return (self.complaint,) if self.complaint else ()
 
     def request_identity_disclosure(

@@ -9,7 +9,7 @@ import pytest
 
 from shared.aggregate import Actor, Aggregate, Context, Law, allowed_in, fold
 from shared.command import Command, FreeText
-from shared.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Value
+from shared.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Meta, Value
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
 from shared.organs.tree import OrganTree
@@ -143,3 +143,23 @@ def test_refusals_are_in_two_languages_and_e_anonymous_refused_is_not_among_them
         assert entry.en.isascii(), code
     with pytest.raises(KeyError):
         refuse("E_NO_SUCH_CODE")
+
+
+def test_a_handler_that_no_event_bears_fails_at_import() -> None:
+    """Misspelt, it would never run, and nobody would be told."""
+    with pytest.raises(TypeError, match="on_complaint_recieved"):
+
+        class Misspelt(Aggregate):
+            """Waits for an event that nobody records."""
+
+            kind = "Misspelt"
+            service = "intake"
+
+            def on_complaint_recieved(self, event: Event, meta: Meta) -> None:
+                self.state = "NEVER"
+
+
+def test_a_refusal_can_be_kept_in_a_set() -> None:
+    """As every exception: what groups errors by identity hashes them."""
+    first, second = Refusal("E_SCHEMA", "R1"), Refusal("E_SCHEMA", "R1")
+    assert len({first, second}) == 2
