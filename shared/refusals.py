@@ -1,4 +1,4 @@
-"""The catalogue of refusals (§8.8): code -> HTTP status and the sentence in two languages.
+"""The refusal catalogue of §8.8: code -> HTTP status and the sentence in two languages.
 
 Statuses: 404 hides, 403 is about who acts, 409 about the rules and the
 state, 422 about payloads and screened texts, 428/412 about `If-Match`, 503 about a part that is away.
