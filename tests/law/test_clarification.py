@@ -1,4 +1,4 @@
-"""Clarification: assessment, plan, text, consent, review, approval, carrying out, filing (domain.md §4.4)."""
+"""Clarification: assessment, plan, text, consent, review, approval, carrying out, filing (§4.4)."""
 
 from __future__ import annotations
 

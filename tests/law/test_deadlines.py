@@ -1,4 +1,4 @@
-"""The clocks that run along the built path (domain.md §3.8): when they begin, end, remind and are breached.
+"""The clocks that run along the built path (§3.8): when they begin, end, remind and are breached.
 
 Due days are counted here by the calendar itself. The clock only moves forward, so every test has cases
 of its own and asks about nobody else's.

@@ -1,4 +1,4 @@
-"""Who learns something of a reporter, and who does not (SEC-4, SEC-5, SEC-8, R27, R28; domain.md §6.5)."""
+"""Who learns something of a reporter, and who does not (SEC-4, SEC-5, SEC-8, R27, R28; §6.5)."""
 
 from __future__ import annotations
 

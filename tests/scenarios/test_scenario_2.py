@@ -1,4 +1,4 @@
-"""Scenario 2, played row by row from its data file, then replayed (domain.md §7)."""
+"""Scenario 2, played row by row from its data file, then replayed."""
 
 from __future__ import annotations
 

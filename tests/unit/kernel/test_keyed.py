@@ -1,4 +1,4 @@
-"""Ids and digests that confirm no guess (W9)."""
+"""Ids and digests that confirm no guess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service keeps its memory to itself: no core file, and nobody of the same user reads it (SEC-6, W10)."""
+"""A service keeps its memory to itself: no core file, and nobody of the same user reads it (SEC-6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A production start refuses what is for development, plain or missing (architecture §7)."""
+"""A production start refuses what is for development, plain or missing (ADR 0024)."""
 
 from __future__ import annotations
 

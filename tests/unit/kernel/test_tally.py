@@ -1,4 +1,4 @@
-"""Refusals are written one by one up to a number, then summed (W5)."""
+"""Refusals are written one by one up to a number, then summed."""
 
 from __future__ import annotations
 
