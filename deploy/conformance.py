@@ -45,6 +45,8 @@ class Rule:
     title: str
     by: str
     later: str = ""
+    says: str = ""
+    """What it demands, in one sentence."""
     commands: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     tests: list[tuple[str, str]] = field(default_factory=list)
