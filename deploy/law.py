@@ -99,7 +99,7 @@ def _leads(path: Path, name: str, root: Path, there: Collection[str]) -> bool:
 
 
 def texts(root: Path) -> Iterator[Path]:
-    """Every file of the repository that is text, but for tests of this module, where references are made up."""
+    """Every file of the repository that is text, but for the tests of this: they make references up."""
     for path in sorted([*root.glob("*"), *(p for top in _TOP for p in (root / top).rglob("*"))]):
         inside = path.relative_to(root)
         hidden = any(part.startswith((".", "__pycache__", "node_modules")) for part in inside.parts)
