@@ -25,6 +25,7 @@ _ANY_ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 _LINK = re.compile(r"\]\(([^)\s:]+)\)")
 _DOCUMENT = re.compile(r"(?<![\w./-])(?<!\]\()[\w./-]*\w\.md\b(?!-)")
 """The name of a document, but for what a link leads to."""
+_PATH = re.compile(r"(?<![\w./-])(?:deploy|docs|scenarios|services|shared|tests)/[\w./-]*\w")
 _ELSEWHERE = re.compile(r"\.\./shared(?![\w/])|\bfindings/(?!\S*\.md)|\barchitecture §")
 _TOP = ("deploy", "docs", "scenarios", "services", "shared", "tests")
 _TEXT = {".py", ".md", ".toml", ".json", ".js", ".sh", ".txt", ".yaml", ".yml", ".ini", ".html", ""}
@@ -85,12 +86,13 @@ class Pages:
 
 
 def dead(root: Path = ROOT) -> Iterator[str]:
-    """Documents that a file names and the repository does not have."""
+    """Documents, and files by their path, that a file names and the repository does not have."""
     paths = list(texts(root))
     there = {path.relative_to(root).as_posix() for path in paths if path.suffix == ".md"}
     for path in paths:
         text = path.read_text("utf-8")
         named = {name for name in _DOCUMENT.findall(text) if not _leads(path, name, root, there)}
+        named |= {name for name in _PATH.findall(text) if not _begins(root / name)}
         for name in sorted(named | set(_ELSEWHERE.findall(text))):
             yield f"{path.relative_to(root).as_posix()} refers to {name}, which is not in the repository"
 
@@ -99,6 +101,11 @@ def _leads(path: Path, name: str, root: Path, there: Collection[str]) -> bool:
     if (path.parent / name).exists():
         return True
     return any(f"/{known}".endswith(f"/{name.lstrip('./')}") for known in there)
+
+
+def _begins(path: Path) -> bool:
+    """Whether there is such a file, or one whose name begins so (`tests/faults/verify`)."""
+    return path.exists() or any(path.parent.glob(f"{path.name}*"))
 
 
 def texts(root: Path) -> Iterator[Path]:

@@ -37,7 +37,7 @@ def test_what_is_missing_is_told() -> None:
     wrong = "\n".join(conformance(listed).wrong)
     assert "R999 (x; intake) has no test" in wrong
     assert "R999 (x; intake) is named nowhere" in wrong
-    assert "R998" not in wrong
+    assert "R998 (y; intake)" not in wrong
     assert "test_r7_a89_all_five_points_are_explained is of R7, which" in wrong
     assert "verification.HoldTalk carries out A60, which" in wrong
 
