@@ -26,7 +26,8 @@ _LINK = re.compile(r"\]\(([^)\s:]+)\)")
 _DOCUMENT = re.compile(r"(?<![\w./-])(?<!\]\()[\w./-]*\w\.md\b(?!-)")
 """The name of a document, but for what a link leads to."""
 _PATH = re.compile(r"(?<![\w./-])(?:deploy|docs|scenarios|services|shared|tests)/[\w./-]*\w")
-_ELSEWHERE = re.compile(r"\.\./shared(?![\w/])|\bfindings/(?!\S*\.md)|\barchitecture §")
+_ELSEWHERE = re.compile(r"\.\./shared(?![\w/])|\bfindings/(?!\S*\.md)|\barchitecture §|\btest_[wf]\d+_")
+"""The same for what is no document: the house that was to be built, and rows of lists of findings."""
 _TOP = ("deploy", "docs", "scenarios", "services", "shared", "tests")
 _TEXT = {".py", ".md", ".toml", ".json", ".js", ".sh", ".txt", ".yaml", ".yml", ".ini", ".html", ""}
 

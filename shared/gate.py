@@ -275,7 +275,7 @@ class Gatekeeper:
 
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
-        supervision is (drill A)."""
+        supervision is (A15)."""
         actor = _actor_of(token)
         watched = aggregate.watched_by and refusal.code in HIDING
         if watched and self.tally.takes(actor, refusal.code, self.clock.now(), alert=True):

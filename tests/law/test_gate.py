@@ -449,7 +449,7 @@ def key() -> str:
     return f"key-{uuid4()}"
 
 
-def test_w9_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
+def test_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
     """Whoever knows who sent it, under which key, and what may have stood in it, cannot try which case it
     became: ids are made under a secret of the vault."""
     guessed, who = "letter-2026-000017", sub(CLERK)

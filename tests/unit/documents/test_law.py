@@ -99,7 +99,8 @@ def test_no_file_names_a_document_that_is_elsewhere(tmp_path: Path, write: Write
 
 
 @pytest.mark.parametrize(
-    "reference", ["architecture §3", "`../shared`", "findings/use", "services/x/none.py", "tests/none"]
+    "reference",
+    ["architecture §3", "`../shared`", "findings/use", "services/x/none.py", "tests/none", "test_w17_x"],
 )
 def test_no_file_names_what_is_elsewhere(tmp_path: Path, write: Write, reference: str) -> None:
     write("services/x.py", "# see services/x.py, services/x and example.org/services/y")
