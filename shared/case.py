@@ -1,4 +1,4 @@
-"""What every case has: who may know of it, who steps aside (domain.md §6.3, A48)."""
+"""What every case has: who may know of it, who steps aside (§6.3, A48)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class DataClass(IntEnum):
-    """The classes of data of domain.md §6.1, from public to sealed upward: who reported and what is said stay
+    """The classes of data of §6.1, from public to sealed upward: who reported and what is said stay
     with those whose work it is (A46, A93)."""
 
     L0 = 0
@@ -86,7 +86,7 @@ class Event(BaseModel):
     """The payload of one domain event. Readers ignore fields that they do not know.
 
     `to` names the state that the event leads to (None: it stays). `numbered` names the prefix of
-    the human number that the committer writes into `number` (domain.md §0.5).
+    the human number that the committer writes into `number` (§0.5).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -173,7 +173,7 @@ def strip_annotation(annotation: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSet:
-    """A deadline that an event starts, computed when it is recorded (domain.md §3.8). One of working days
+    """A deadline that an event starts, computed when it is recorded (§3.8). One of working days
     tells how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or
     has changed (§8.7)."""
 
@@ -205,7 +205,7 @@ class Meta:
     """Who did it, when, as what and under which law; the same for every event.
 
     `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the
-    part that the actor thereby plays in the case; separation of duties reads it (domain.md §5.3).
+    part that the actor thereby plays in the case; separation of duties reads it (§5.3).
     """
 
     occurred_at: datetime
@@ -232,7 +232,7 @@ class Recorded:
 
     Satisfies the eventsourcing library's `CanMutateProtocol`. `position` and `recorded_at` are
     known once the committer has admitted it; `salt` keeps the published content digest from being
-    guessed (architecture: evidence).
+    guessed (ADR 0028).
     """
 
     originator_id: UUID

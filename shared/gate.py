@@ -1,4 +1,4 @@
-"""The gate: every command passes here, once, in one order (architecture §3).
+"""The gate: every command passes here, once, in one order.
 
 Object within jurisdiction and need to know (404, nothing told) - organ and level - role - recusal -
 separation of duties - `If-Match` - the rules - `E_STATE`. The first failure answers; a refusal leaves
@@ -275,7 +275,7 @@ class Gatekeeper:
 
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
-        supervision is (drill A)."""
+        supervision is (A15)."""
         actor = _actor_of(token)
         watched = aggregate.watched_by and refusal.code in HIDING
         if watched and self.tally.takes(actor, refusal.code, self.clock.now(), alert=True):
@@ -355,7 +355,7 @@ class Gatekeeper:
     def _request_hash(self, request: Request) -> bytes:
         """What the request means: the command, when it happened, what it is founded on; not the condition on
         which it was sent. A body may hold an identity, and people choose keys in order: without the secret,
-        whoever has the store could try who fits (W9)."""
+        whoever has the store could try who fits."""
         if request.idempotency_key is None:
             return b""
         body = request.content or request.command.__pydantic_serializer__.to_json(request.command)

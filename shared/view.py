@@ -1,7 +1,7 @@
 """A case as it can be told from its published events alone: the same fold in the services and in audit.
 
 A service folds its own stream, audit folds what was published; so what a service answered on a day
-and what audit replays for that day are the same document (architecture §6).
+and what audit replays for that day are the same document (ADR 0005).
 """
 
 from __future__ import annotations

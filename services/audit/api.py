@@ -374,7 +374,7 @@ class Supervision:
 
 
 async def auditor(face: Face, request: Request) -> Token:
-    """The token of an auditor of a county or above (domain.md §5.1)."""
+    """The token of an auditor of a county or above (§5.1)."""
     token = await face.token(request)
     if roles.AUDITOR not in token.roles:
         refuse("E_FORBIDDEN_ROLE", "§6.6", allowed=[roles.AUDITOR])

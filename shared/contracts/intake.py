@@ -57,7 +57,7 @@ COMMON = common_events(IntakeEvent)
 
 
 class ComplaintReceived(IntakeEvent):
-    """An envelope has arrived: no accused, no content (domain.md §4.1 note a)."""
+    """An envelope has arrived: no accused, no content (§4.1 note a)."""
 
     to = "RECEIVED"
 
@@ -644,7 +644,7 @@ class AccusedConclusionNoted(IntakeEvent):
     complaints: L1[tuple[str, ...]]
 
 
-# --- supervision orders (督办, domain.md §4.7) ---------------------------------------------------------
+# --- supervision orders (督办, §4.7) ---------------------------------------------------------
 
 
 class SupervisionOrderDrafted(IntakeEvent):

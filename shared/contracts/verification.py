@@ -52,7 +52,7 @@ STATE_AFTER: dict[Way, str] = {
     "CLOSED_NO_ACTION": "CLOSING",
     "REFERRED_TO_INVESTIGATION": "REFERRED",
 }
-"""Where an approved way leads (domain.md §4.2)."""
+"""Where an approved way leads (§4.2)."""
 
 
 class VerificationEvent(Event):

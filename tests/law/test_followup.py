@@ -1,4 +1,4 @@
-"""Followup: wish, plan, visits, ledger, effect, closing (domain.md §4.5)."""
+"""Followup: wish, plan, visits, ledger, effect, closing (§4.5)."""
 
 from __future__ import annotations
 

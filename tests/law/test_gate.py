@@ -1,5 +1,5 @@
 """The gate: who asks, on what, under which conditions, in one order; refusals, readings, repetitions
-(architecture §3, domain.md §5.3, §5.4, §6.3)."""
+(§5.3, §5.4, §6.3)."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def test_sd10_a_late_recusal_from_the_complaint_reaches_the_case(world: World) -
     refused(world.give(story.case, "RecordEvidence", HANDLER, evidence), "E_RECUSAL", "SD10")
 
 
-# --- the order (architecture §3) ---
+# --- the order ---
 
 
 def test_order_404_before_everything(world: World, reviewed: Story) -> None:
@@ -449,7 +449,7 @@ def key() -> str:
     return f"key-{uuid4()}"
 
 
-def test_w9_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
+def test_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
     """Whoever knows who sent it, under which key, and what may have stood in it, cannot try which case it
     became: ids are made under a secret of the vault."""
     guessed, who = "letter-2026-000017", sub(CLERK)

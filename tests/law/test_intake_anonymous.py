@@ -355,7 +355,7 @@ def test_sec6_a_type_is_told_by_its_bytes(world: World) -> None:
     assert files(world, case) == []
 
 
-def test_sec6_a_file_that_is_sent_again_is_kept_once(world: World) -> None:
+def test_b26_sec6_a_file_that_is_sent_again_is_kept_once(world: World) -> None:
     """Under one key; other content under it is another request, and so is the same content without one. What
     is not kept leaves nothing in the vault."""
     (code, case), (other, elsewhere) = reported(world), reported(world)

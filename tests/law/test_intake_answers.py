@@ -527,7 +527,7 @@ def evidence(world: World, story: Story) -> str:
     return str(event.event["evidence_id"])
 
 
-def test_a31_immaterial_evidence_leaves_it_closed(world: World) -> None:
+def test_b31_a31_immaterial_evidence_leaves_it_closed(world: World) -> None:
     story = closed(world)
     id = evidence(world, story)
     unknown = {"evidence_id": "N9", "reason": "无关。"}

@@ -1,4 +1,4 @@
-"""Intake: not accepted, led elsewhere, forwarded, received in person (domain.md §4.1, A5-A11, C6)."""
+"""Intake: not accepted, led elsewhere, forwarded, received in person (§4.1, A5-A11, C6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intake: what belongs to a superior organ, or is about an organ's own head (A14, A15, C7, drill A)."""
+"""Intake: what belongs to a superior organ, or is about an organ's own head (A14, A15, C7)."""
 
 from __future__ import annotations
 
@@ -410,10 +410,10 @@ def test_41_audit_tells_of_a_complaint_once_it_is_registered(world: World) -> No
     hidden(world.get(OTHER_COUNTY.auditor, f"/audit/v1/cases/{case.id}/timeline"))
 
 
-# --- drill A ---
+# --- the whole way past the own head (A15) ---
 
 
-def test_drill_a_a_letter_about_the_organs_own_head(world: World) -> None:
+def test_a15_a_letter_about_the_organs_own_head(world: World) -> None:
     clerk, head = OTHER_COUNTY.petition_clerk, OTHER_COUNTY.organ_head
     before = [a.text for a in everything_about(world, Case("intake", str(uuid4())), head)]
     case = envelope(world, clerk)

@@ -70,7 +70,7 @@ def accused(world: World) -> Story:
     return world.story(reporter=REPORTER).accepted()
 
 
-def test_a44_while_a_report_is_open_nothing_is_carried_out(world: World) -> None:
+def test_b50_a44_while_a_report_is_open_nothing_is_carried_out(world: World) -> None:
     """Two reports, one after the other settled: only then. Whatever was found, he is cleared of the rest."""
     story = world.story().approved()
     first, second = reported(world, story), reported(world, story)

@@ -1,4 +1,4 @@
-"""Protection of threatened reporters: only the petition department knows of it (A49, domain.md §4.8)."""
+"""Protection of threatened reporters: only the petition department knows of it (A49, §4.8)."""
 
 from __future__ import annotations
 

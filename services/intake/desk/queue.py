@@ -1,4 +1,4 @@
-"""The clerk's queue: complaints to be worked on, by priority and then by age (A29, domain.md §8.4.1)."""
+"""The clerk's queue: complaints to be worked on, by priority and then by age (A29, §8.4)."""
 
 from __future__ import annotations
 

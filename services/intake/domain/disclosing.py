@@ -1,4 +1,4 @@
-"""Who may learn how to reach a reporter (SEC-5), and when a reporter is forgotten (domain.md §6.5, A92)."""
+"""Who may learn how to reach a reporter (SEC-5), and when a reporter is forgotten (§6.5, A92)."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_sec3_an_identity_field_in_an_event_fails_at_import(tag: object) -> None
 
 
 def test_an_untagged_field_in_an_event_fails_at_import() -> None:
-    """Every event field is tagged (domain.md §6.1)."""
+    """Every event field is tagged (§6.1)."""
     with pytest.raises(IdentityInEvent):
         type("Untagged", (Event,), {"__annotations__": {"name": str}, "__module__": __name__})
 
@@ -105,7 +105,7 @@ def test_sec12_texts_are_found_wherever_they_stand() -> None:
 
 
 def test_e_state_comes_after_the_rule_guards() -> None:
-    """The rule answers first, the state last (architecture §3)."""
+    """The rule answers first, the state last."""
     box = Box(uuid4())
     with pytest.raises(Refusal) as rule:
         box.paint_box(context(), colour="red")
