@@ -25,7 +25,7 @@ PROBLEM: Schema = {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string"},
+        "code": {"$ref": "#/components/schemas/RefusalCode"},
         "rule": {"type": "string"},
         "message_zh": {"type": "string"},
         "message_en": {"type": "string"},

@@ -20,11 +20,11 @@ from fastapi.routing import APIRoute
 from shared.aggregate import snake
 from shared.case import Case
 from shared.command import Command
-from shared.contracts.common import LegalBasis
 from shared.refusals import CATALOGUE
 from shared.security.roles import SYSTEM
 from shared.web.codes import codes_of
-from shared.web.describe import KEY, PROBLEM, Schema, in_header, in_path, parameter, schema_of
+from shared.web.describe import KEY, PROBLEM, Schema, in_header, in_path
+from shared.web.naming import lists_of, name_parts, named
 from shared.web.problems import MEDIA_TYPE
 
 ANY_REQUEST = ("E_SCHEMA", "E_OVERLOADED", "E_UNAVAILABLE")
@@ -131,7 +131,7 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
             "description": "An access token of the identity provider: who, in which roles, of which organ.",
         }
     }
-    _hoist(components["parameters"], components["schemas"])
+    name_parts(made, lists_of(package))
     # FastAPI's own, which nothing here answers with.
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
@@ -150,25 +150,31 @@ def _prune(made: dict[str, Any]) -> None:
             del made["components"][kind]
 
 
+INSTANT = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
+CITED = r"^\s*\[[ -~]*\]\s*$"
 COMMAND_HEADERS = (
     in_header(
         "Idempotency-Key",
         "Sent again with the same key, a command is carried out once; 8 to 128 visible characters.",
         pattern=KEY,
     ),
-    in_header(
-        "Occurred-At",
-        "When it happened, if earlier than now (RFC 3339 with offset, of 1900 to 2999).",
-        format="date-time",
-    ),
+    # Plain strings both: generators know no `format` and no `content` of a header, and left commands out.
     {
-        **parameter("header", "Legal-Basis", "The instruments cited (R2), as JSON in ASCII.", False),
-        "content": {
-            "application/json": {
-                "schema": {"type": "array", "maxItems": 20, "items": schema_of(LegalBasis)},
-                "example": [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}],
-            }
-        },
+        **in_header(
+            "Occurred-At",
+            "When it happened, if earlier than now (RFC 3339 with offset, of 1900 to 2999).",
+            pattern=INSTANT,
+        ),
+        "example": "2026-03-02T09:30:00+08:00",
+    },
+    {
+        **in_header(
+            "Legal-Basis",
+            "The instruments cited (R2): a JSON list in ASCII of at most 20 objects, each with `instrument`, "
+            "`version_date` (YYYY-MM-DD) and `article`.",
+            pattern=CITED,
+        ),
+        "example": '[{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}]',
     },
 )
 
@@ -240,7 +246,7 @@ def _command(
     success = {
         "description": "Done; the events are durable.",
         "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
+        "content": {"application/json": {"schema": named("Answer")}},
     }
     if command.creates and (links := _links(command, all)):
         success["links"] = links
@@ -305,16 +311,8 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
                 h: {"$ref": f"#/components/headers/{h}"}
                 for h in ("Content-Language", *OF_STATUS.get(status, ()))
             },
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {
-                        "allOf": [
-                            {"$ref": "#/components/schemas/Problem"},
-                            {"properties": {"code": {"enum": sorted(found)}}},
-                        ]
-                    }
-                }
-            },
+            "content": {MEDIA_TYPE: {"schema": named("Problem")}},
+            "x-codes": sorted(found),
         }
         for status, found in sorted(by_status.items())
         if status != 500
