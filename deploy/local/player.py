@@ -283,7 +283,7 @@ class Player:
     def _fresh(self, service: str, plural: str, step: dict[str, Any]) -> list[Case] | None:
         """The cases that no step has met so far, in the order of their numbers, once all are there."""
         rows = self.get(step["as"], f"/{service}/v1/{plural}", state=step["state"]).json()
-        fresh = sorted((r["number"], r["stream"]) for r in rows["items"] if r["stream"] not in self._seen)
+        fresh = sorted((r["number"], r["id"]) for r in rows["items"] if r["id"] not in self._seen)
         if len(fresh) != len(step["save"].split(",")):
             return None
         self._seen.update(stream for _, stream in fresh)
@@ -295,7 +295,7 @@ class Player:
 
         def reached() -> bool:
             rows = self.get(step["as"], f"/{service}/v1/{case.plural}", state=step["state"]).json()
-            return any(r["stream"] == case.id for r in rows["items"])
+            return any(r["id"] == case.id for r in rows["items"])
 
         self.patiently(step, reached)
         self._promise(service, step.get("events", ()))
@@ -313,11 +313,7 @@ class Player:
         def due() -> str | None:
             rows = self.get(step["as"], f"/{case.service}/v1/deadlines", limit=200).json()
             return next(
-                (
-                    r["due"]
-                    for r in rows["items"]
-                    if r["stream"] == case.id and r["deadline"] == step["deadline"]
-                ),
+                (r["due"] for r in rows["items"] if r["id"] == case.id and r["deadline"] == step["deadline"]),
                 None,
             )
 

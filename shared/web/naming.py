@@ -9,15 +9,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import shared.contracts
+from shared.case_commands import ROLES
 from shared.refusals import CATALOGUE
 from shared.security import roles
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
+TEMPLATE = REFERENCE + "{model}"
 JSON = "application/json"
 CODES = "RefusalCode"
 MAPS = ("properties", "patternProperties")
@@ -31,7 +33,8 @@ def named(name: str) -> Schema:
     return {"$ref": REFERENCE + name}
 
 
-def a_list(values: tuple[str, ...]) -> Schema:
+def a_list(values: Iterable[str]) -> Schema:
+    """A closed list of texts."""
     return {"type": "string", "enum": list(values)}
 
 
@@ -53,6 +56,8 @@ def lists_of(package: str) -> dict[str, tuple[str, ...]]:
     return {
         CODES: tuple(sorted(CATALOGUE)),
         "Role": tuple(sorted(roles.ALL)),
+        "CaseRole": tuple(sorted(ROLES)),
+        "ActingRole": tuple(sorted({*roles.ALL, "anyone"})),
         **literals(package),
     }
 
@@ -90,10 +95,11 @@ def _name_bodies(made: dict[str, Any], schemas: dict[str, Schema]) -> None:
         media = operation.get("requestBody", {}).get("content", {}).get(JSON)
         if media is None or "title" not in media["schema"]:
             continue
-        body = media["schema"]
-        name = body["title"]
-        if schemas.get(name, body) != body:  # the same command on several kinds of case, which differ in it
-            name = operation["operationId"]
+        body, name = media["schema"], operation["operationId"]
+        if name.startswith(body["title"]):  # a command; one that several kinds of case have is said once
+            name = body["title"] if schemas.get(body["title"], body) == body else name
+        else:
+            name += "Body"
         schemas[name] = body
         media["schema"] = named(name)
 

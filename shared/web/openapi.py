@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,7 +24,8 @@ from shared.command import Command
 from shared.refusals import CATALOGUE
 from shared.security.roles import SYSTEM
 from shared.web.codes import codes_of
-from shared.web.describe import KEY, PROBLEM, Schema, in_header, in_path
+from shared.web.describe import ACTOR, KEY, PROBLEM, Schema, in_header, in_path
+from shared.web.kinds import lists_of_kinds, schemas_of_kind
 from shared.web.naming import lists_of, name_parts, named
 from shared.web.problems import MEDIA_TYPE
 
@@ -48,17 +50,18 @@ MEANINGS = {
     503: "Overloaded, or a part is away; see `Retry-After`.",
 }
 
-ANSWER: Schema = {
-    "type": "object",
-    "description": "What became of a command: the case, and the version of its last event.",
-    "required": ["id", "version", "number", "state"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "version": {"type": "integer", "minimum": 1},
-        "number": {"type": "string"},
-        "state": {"type": "string"},
-    },
+TAGS = {
+    "integration": "For the petition platform: what it sends, and what it is told.",
+    "outgoing": "Messages to the outside that could not be delivered.",
+    "proof": "The logs that prove what was recorded: checkpoints, and proofs of inclusion and consistency.",
+    "reads": "What staff reads: cases, lists, work, deadlines.",
+    "replay": "A case as it was known, or had happened, on any day.",
+    "reporters": "For those who report, and for those who answer them.",
+    "reports": "For those who report without an account, and for those who answer them.",
+    "supervision": "What internal supervision watches over.",
+    "vault": "What the vault tells of a reporter, with a purpose and on record.",
 }
+"""What the tags of hand-written routes gather; a kind of case says it by its docstring."""
 HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {
         "description": 'The version of the case, as `If-Match` takes it: `"7"`.',
@@ -100,7 +103,12 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
     endpoints = {
         (r.path_format, m.lower()): r for r in app.routes if isinstance(r, APIRoute) for m in r.methods or ()
     }
-    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Answer": ANSWER}
+    kinds = list(dict.fromkeys(command.on for command in commands))
+    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Actor": ACTOR, **getattr(app.state, "schemas", {})}
+    for kind in kinds:
+        schemas |= schemas_of_kind(kind)
+    schemas = deepcopy(schemas)
+    _hoist(list(schemas.values()), schemas)
     tags = set()
     for where, operations in made["paths"].items():
         for method, operation in operations.items():
@@ -118,7 +126,9 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
                     found |= _codes(given, package)
                 _route(operation, where, found)
             _hoist(operation, schemas)
-    made["tags"] = [{"name": t} for t in sorted(tags)]
+    told = TAGS | {kind.kind: _sentence(kind) for kind in kinds}
+    made["tags"] = [{"name": t, "description": told[t]} for t in sorted(tags)]
+    made = deepcopy(made)  # much of it belongs to the routes
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas)
     components["headers"] = dict(HEADERS)
@@ -131,12 +141,17 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
             "description": "An access token of the identity provider: who, in which roles, of which organ.",
         }
     }
-    name_parts(made, lists_of(package))
+    name_parts(made, lists_of(package) | lists_of_kinds(kinds))
     # FastAPI's own, which nothing here answers with.
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     _prune(made)
     return made
+
+
+def _sentence(of: type) -> str:
+    """The first sentence of a docstring."""
+    return " ".join((of.__doc__ or "").split()).split(". ")[0].removesuffix(".") + "."
 
 
 def _prune(made: dict[str, Any]) -> None:
@@ -246,7 +261,7 @@ def _command(
     success = {
         "description": "Done; the events are durable.",
         "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
-        "content": {"application/json": {"schema": named("Answer")}},
+        "content": {"application/json": {"schema": named(f"{command.on.kind}Answer")}},
     }
     if command.creates and (links := _links(command, all)):
         success["links"] = links

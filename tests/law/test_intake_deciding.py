@@ -76,7 +76,7 @@ def test_a29_what_threatens_safety_or_evidence_comes_first(world: World) -> None
     story = headed(world, urgent=True)
     position = world.position("intake")
     rows = world.get(CLERK, "/intake/v1/complaints", limit=200, min_position=position).json()["items"]
-    assert next(r for r in rows if r["stream"] == story.complaint.id)["priority"] == "URGENT"
+    assert next(r for r in rows if r["id"] == story.complaint.id)["priority"] == "URGENT"
 
 
 def test_sec1_that_several_report_is_told_and_never_how_many(world: World) -> None:
@@ -198,7 +198,7 @@ def test_a12_a_repeat_with_new_evidence_goes_on_marked(world: World, listed: Sto
     world.do(story.complaint, "TransferToHandler", HEAD)
     path = f"/intake/v1/accused/{listed.ref()}/history"
     history = world.get(CLERK, path, min_position=world.position("intake")).json()["complaints"]
-    kinds = {c["stream"]: c["repeat_kind"] for c in history}
+    kinds = {c["id"]: c["repeat_kind"] for c in history}
     assert kinds[story.complaint.id] == "REPEAT_WITH_NEW_EVIDENCE"
 
 
