@@ -363,13 +363,13 @@ class Player:
             return [self._resolve(v, who) for v in value]
         if isinstance(value, str):
             if value.startswith("#"):
-                return hashlib.sha256(value.encode()).hexdigest()
+                return document_hash(value)
             return EXPRESSION.sub(lambda m: self._value(m.group(1), who), value)
         return value
 
     def _value(self, expression: str, who: str) -> str:
         if expression.startswith("at:"):
-            return datetime.fromisoformat(f"{expression[3:]}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
+            return instant_on(expression[3:])
         if expression == "parcel":
             parcels = self.get(who, "/intake/v1/sealed-parcels").json()["items"]
             return next(str(p["id"]) for p in parcels if not p["taken_in"])
@@ -387,6 +387,16 @@ class Player:
         for key in path:
             found = found[int(key)] if isinstance(found, list) else found[key]
         return str(found)
+
+
+def document_hash(name: str) -> str:
+    """The digest of a made-up document."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def instant_on(day: str) -> str:
+    """An instant on a day, before the steps of that day."""
+    return datetime.fromisoformat(f"{day}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
 
 
 def _kebab(name: str) -> str:

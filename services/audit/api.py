@@ -39,7 +39,9 @@ from services.audit.timeline import (
 )
 from shared.command import Token
 from shared.event import event_classes
+from shared.evidence.bundle import FORMAT
 from shared.evidence.encoding import to_base64
+from shared.evidence.leaf import MEMBERS
 from shared.organs.tree import Level, OrganTree
 from shared.refusal import refuse
 from shared.security import roles
@@ -49,7 +51,8 @@ from shared.view import VIEW
 from shared.web import query
 from shared.web.commands import Face
 from shared.web.describe import CURSOR, answer, array, define, describe, in_path, in_query, page, whole
-from shared.web.naming import Schema, a_list, named
+from shared.web.docstrings import Schema
+from shared.web.naming import a_list, named
 from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
@@ -542,7 +545,7 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervis
     replay("timeline", replays.timeline, "Timeline", [*asked, limit, cursor], TIMELINE)
     replay("state", replays.state, "State", asked, told_with(streams=array(named("View"))))
     replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
-    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], {"type": "object"})
+    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], BUNDLE)
     add(
         "/v1/bulk-readings",
         supervision.bulk_readings,
@@ -673,6 +676,26 @@ EVENT["properties"] |= {
 }
 EVENT_TYPES = sorted({cls.__name__ for service in PUBLISHERS for cls in event_classes(service)})
 CHANGE: Schema = {"type": "object", "additionalProperties": answer(before={}, after={})}
+PROVED: Schema = answer(
+    service=TEXT,
+    position=TEXT,
+    stream=TEXT,
+    version=TEXT,
+    topic=TEXT,
+    recorded_at=TIME,
+    leaf_index=WHOLE,
+    inclusion=TEXTS,
+)
+PROVED["properties"] |= {
+    **{name: TEXT for names in MEMBERS.values() for name in names},
+    "published": {"type": "object", "description": "The event in clear; not there where it is withheld."},
+    "salt": TEXT,
+}
+BUNDLE = answer(
+    format={"const": FORMAT, "type": "string"},
+    checkpoint={"type": "object", "additionalProperties": TEXT},
+    entries=array(PROVED),
+)
 STOOD = answer(version=WHOLE, state=TEXT)
 CHANGED = answer(
     id={"type": "string", "format": "uuid"},

@@ -75,6 +75,7 @@ def make_app(
     for_anyone: str = "",
     within: str = "",
     halted: Halted = tuple,
+    title_zh: str = "",
 ) -> Application:
     """A FastAPI application with a route per command; services add what is special about theirs."""
     app = Application(
@@ -94,7 +95,7 @@ def make_app(
     _add_operations(app, registry, ready, halted, draining)
     _add_problem_handlers(app)
     package, server = (f"services.{within or name}", f"/{within}/{name}" if within else f"/{name}")
-    app.openapi = functools.cache(lambda: document(app, commands, package, server))  # type: ignore[method-assign]
+    app.openapi = functools.cache(lambda: document(app, commands, package, server, title_zh))  # type: ignore[method-assign]
     app.add_middleware(Carrier)
     app.put_before(functools.partial(Endpoints, documented=app))
     inner = app.put_before(functools.partial(CommandRoutes, face=face, routes=routes))

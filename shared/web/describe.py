@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, Uuid
 
 from shared.command import Command
-from shared.web.naming import TEMPLATE, Schema, named
+from shared.web.docstrings import Schema, schema_of
+from shared.web.naming import named
 
 KEY = '^"?[!-~]{8,126}"?$'
 """An idempotency key: 8 to 128 visible characters."""
@@ -158,6 +159,25 @@ def describe(
     route.status_code = status
 
 
+def calls_back(
+    app: FastAPI, operation: str, words: str, *, tag: str, body: Schema, headers: list[Parameter]
+) -> None:
+    """Says of a call that we make to somebody else's address what they will receive."""
+    called = {
+        "operationId": operation,
+        "summary": words,
+        "description": f"{words}.",
+        "tags": [tag],
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "Taken; anything else is tried again for three days."},
+            "410": {"description": "Gone: it is not tried again."},
+        },
+    }
+    app.state.webhooks = {**getattr(app.state, "webhooks", {}), operation: {"post": called}}
+
+
 def _shown(schema: Schema | None, media_type: str) -> Schema:
     """An answer in one of its media types: what is bytes in the others is text as text."""
     if schema is BINARY and media_type.startswith("text/"):
@@ -168,7 +188,3 @@ def _shown(schema: Schema | None, media_type: str) -> Schema:
 def define(app: FastAPI, **schemas: Schema) -> None:
     """Adds schemas to the document by name, for `named`."""
     app.state.schemas = {**getattr(app.state, "schemas", {}), **schemas}
-
-
-def schema_of(of: Any, mode: Literal["validation", "serialization"] = "validation") -> Schema:
-    return TypeAdapter(of).json_schema(mode=mode, ref_template=TEMPLATE)

@@ -17,8 +17,8 @@ from shared.case import Case
 from shared.contracts.common import RecusalDecided, RecusalRequested
 from shared.event import Event, event_classes
 from shared.view import BESIDE, VIEW
-from shared.web.describe import Schema
-from shared.web.naming import TEMPLATE, named
+from shared.web.docstrings import Schema, schema_of
+from shared.web.naming import named
 
 NAME = re.compile(r"\b[A-Z][A-Za-z]+\b")
 
@@ -100,7 +100,7 @@ def _facts(events: Iterable[type[Event]]) -> Schema:
     for cls in events:
         if cls.__name__ in BESIDE:
             continue
-        schema = cls.model_json_schema(ref_template=TEMPLATE)
+        schema = schema_of(cls)
         definitions |= schema.pop("$defs", {})
         for name, of_field in schema.get("properties", {}).items():
             plain = {k: v for k, v in of_field.items() if k not in ("title", "default", "description")}
@@ -119,7 +119,7 @@ def _recusals() -> Schema:
     """A request that somebody stay away from the case, with what was decided on it."""
     properties, definitions = dict[str, Any](), dict[str, Any]()
     for cls in (RecusalRequested, RecusalDecided):
-        told = cls.model_json_schema(ref_template=TEMPLATE)
+        told = schema_of(cls)
         definitions |= told.pop("$defs", {})
         properties |= told["properties"]
     return {

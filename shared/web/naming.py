@@ -7,6 +7,7 @@ answer under its operation's (`MyWorkResult`, a row of it `MyWorkItem`).
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,10 +17,9 @@ import shared.contracts
 from shared.case_commands import ROLES
 from shared.refusals import CATALOGUE
 from shared.security import roles
+from shared.web.docstrings import Schema
 
-Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
-TEMPLATE = REFERENCE + "{model}"
 JSON = "application/json"
 CODES = "RefusalCode"
 MAPS = ("properties", "patternProperties")
@@ -66,9 +66,11 @@ def name_parts(made: dict[str, Any], lists: Mapping[str, tuple[str, ...]]) -> No
     """Moves what stands unnamed in a document to its components: closed lists, bodies and answers."""
     schemas: dict[str, Schema] = made["components"]["schemas"]
     _name_bodies(made, schemas)
-    names = {frozenset(values): name for name, values in reversed(lists.items())}
+    names = {frozenset(values): name for name, values in reversed([*lists.items()])}
     for schema in schemas_in(made):
         schema.pop("title", None)
+        for of in schema.get("properties", {}).values():
+            _tell_default(of)
         values = schema.get("enum", (0,))
         if not all(isinstance(v, str) for v in values):
             continue
@@ -83,6 +85,15 @@ def name_parts(made: dict[str, Any], lists: Mapping[str, tuple[str, ...]]) -> No
         if name not in schemas:
             schemas[name] = a_list(lists[name])
     _name_answers(made, schemas)
+
+
+def _tell_default(schema: Schema) -> None:
+    """What a field means that is left out, in words: to openapi-typescript one with a default is always
+    there, also in a body that somebody has still to write."""
+    default = schema.pop("default", None)
+    if default not in (None, "", [], {}):
+        words = f"Left out: `{json.dumps(default, ensure_ascii=False)}`."
+        schema["description"] = f"{schema.get('description', '')} {words}".strip()
 
 
 def operations(made: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,11 +7,13 @@ about it; what it does not say is filled in: path parameters, a JSON answer, the
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -24,11 +26,13 @@ from shared.command import Command
 from shared.refusals import CATALOGUE
 from shared.security.roles import SYSTEM
 from shared.web.codes import codes_of
-from shared.web.describe import ACTOR, KEY, PROBLEM, Schema, in_header, in_path
+from shared.web.describe import ACTOR, KEY, PROBLEM, in_header, in_path
+from shared.web.docstrings import Schema, schema_of
 from shared.web.kinds import lists_of_kinds, schemas_of_kind
 from shared.web.naming import lists_of, name_parts, named
 from shared.web.problems import MEDIA_TYPE
 
+EXAMPLES = Path(__file__).with_name("examples.json")
 ANY_REQUEST = ("E_SCHEMA", "E_OVERLOADED", "E_UNAVAILABLE")
 READ = ("E_FORBIDDEN_ROLE",)
 COMMAND = (
@@ -89,7 +93,9 @@ HEADERS: dict[str, dict[str, Any]] = {
 OF_STATUS = {401: ("WWW-Authenticate",), 412: ("ETag",), 428: ("ETag",), 503: ("Retry-After",)}
 
 
-def document(app: FastAPI, commands: Sequence[type[Command]], package: str, server: str) -> dict[str, Any]:
+def document(
+    app: FastAPI, commands: Sequence[type[Command]], package: str, server: str, title_zh: str = ""
+) -> dict[str, Any]:
     """OpenAPI 3.1 of everything that the service answers. `package` is where its code lies."""
     made = get_openapi(
         title=app.title,
@@ -97,12 +103,16 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
         description=app.description,
         routes=app.routes,
         contact={"name": "zhengming"},
+        license_info={"name": "Proprietary"},
         servers=[{"url": server, "description": "Behind the front door."}],
     )
     by_path = {(command_path(c), "post"): c for c in commands}
     endpoints = {
         (r.path_format, m.lower()): r for r in app.routes if isinstance(r, APIRoute) for m in r.methods or ()
     }
+    made["info"]["x-title-zh"] = title_zh
+    if webhooks := getattr(app.state, "webhooks", {}):
+        made["webhooks"] = webhooks
     kinds = list(dict.fromkeys(command.on for command in commands))
     schemas: dict[str, Schema] = {"Problem": PROBLEM, "Actor": ACTOR, **getattr(app.state, "schemas", {})}
     for kind in kinds:
@@ -147,6 +157,13 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
         components["schemas"].pop(name, None)
     _prune(made)
     return made
+
+
+@functools.cache
+def _examples() -> dict[str, Any]:
+    """Bodies of commands as the scenarios give them (`deploy.documents`)."""
+    found: dict[str, Any] = json.loads(EXAMPLES.read_text("utf-8"))
+    return found
 
 
 def _sentence(of: type) -> str:
@@ -243,10 +260,13 @@ def _command(
 ) -> None:
     gate = command.gate
     operation["description"] = _describe(command)
-    body = command.model_json_schema(ref_template="#/components/schemas/{model}")
+    body = schema_of(command)
+    media = {"schema": body}
+    if (example := _examples().get(f"{command.on.service}:{command.__name__}")) is not None:
+        media["example"] = example
     operation["requestBody"] = {
         "required": bool(body.get("required")),
-        "content": {"application/json": {"schema": body}},
+        "content": {"application/json": media},
     }
     operation["security"] = [] if gate.anyone else [{"bearer": []}]
     id = [] if command.creates else [in_path("id", "The case.", format="uuid")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 
 from deploy.local.door import PATIENCE_SECONDS
 from tests import clients
-from tests.clients import NODE, SERVICES, operations_of, run
+from tests.clients import SERVICES, operations_of, run
 from tests.harness import COUNTY, DIVISIONS, TOWN, World, sub
+from tests.linters import NODE
 
 pytestmark = pytest.mark.external
 CITED = [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}]
@@ -86,7 +87,7 @@ def drives(world: World, program: Sequence[str | Path], folder: Path) -> None:
     [received, accepted] = world.entries(
         "intake", came["complaint"], "ComplaintReceived", "ComplaintAccepted"
     )
-    assert received.meta["occurred_at"] == (world.now - timedelta(minutes=10)).isoformat()
+    assert datetime.fromisoformat(received.meta["occurred_at"]) == world.now - timedelta(minutes=10)
     assert accepted.meta["legal_basis"] == CITED
     [opened] = world.entries("verification", came["case"], "VerificationCaseOpened")
     assert opened.event["complaint_ids"] == [came["complaint"]]

@@ -67,7 +67,8 @@ class VaultRoom:
         self._complaints = complaints
         service = Service(
             name=NAME,
-            title="zhengming vault: protection and rewards (保护、奖励)",
+            title="zhengming vault",
+            title_zh="保护、奖励",
             commands=[*PROTECTION, *REWARDS],
             facts=self._facts,
             screen=lambda parts: NoTexts(),

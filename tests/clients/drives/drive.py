@@ -1,7 +1,6 @@
 """Drives one case with the clients that openapi-python-client made; tests/clients runs it beside them.
 
-Standard input: `{"front": url, "tokens": {role: token}, "organ": {...}, "now": instant}`. Standard output: what
-came of it, as JSON.
+Its standard input is what `test_clients` tells it, as JSON; its standard output what came of it.
 """
 
 import json
