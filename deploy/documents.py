@@ -16,14 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import FastAPI
 
+from deploy.local.player import EXPRESSION, SCENARIOS, document_hash, expand, instant_on, load
 from shared.event import DataClass, Event, event_classes
 from shared.refusals import CATALOGUE
 from shared.service import Service, build
 from shared.settings import Settings
 from shared.suites import SUITES
+from shared.web.docstrings import schema_of
+from shared.web.openapi import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "api"
@@ -131,7 +135,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _cloudevent(cls: type[Event], address: str) -> dict[str, Any]:
-    schema = cls.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema = schema_of(cls)
     definitions = schema.pop("$defs", {})
     schema = _inlined(schema, definitions)
     sealed = sorted(n for n, c in cls.classes.items() if c is DataClass.L2)
@@ -180,12 +184,49 @@ def _inlined(value: Any, definitions: dict[str, Any]) -> Any:
     return value
 
 
+def examples() -> dict[str, Any]:
+    """A body of every command that a scenario gives: the fullest one. What its player reads from a running
+    case is made up here; each is held against its command's class."""
+    commands = {f"{c.on.service}:{c.__name__}": c for s in WRITING for c in service_of(s).commands}
+    found: dict[str, Any] = {}
+    for number in sorted(int(p.stem.split("-")[1]) for p in SCENARIOS.glob("scenario-*.json")):
+        for step in expand(load(number)):
+            name = step.get("do", "intake:SubmitReport")
+            body = _made_up(step.get("body", step.get("report")))
+            if name in commands and body and len(body) > len(found.get(name, ())):
+                commands[name].model_validate_json(json.dumps(body), strict=True)
+                found[name] = body
+    return found
+
+
+def _made_up(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _made_up(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_made_up(v) for v in value]
+    if isinstance(value, str):
+        if value.startswith("#"):
+            return document_hash(value)
+        return EXPRESSION.sub(lambda found: _instead_of(found[1]), value)
+    return value
+
+
+def _instead_of(expression: str) -> str:
+    """A value of the form that the player would find."""
+    if expression.startswith("at:"):
+        return instant_on(expression[3:])
+    last = expression.rpartition(".")[2]
+    if last.endswith("hash"):
+        return document_hash(expression)
+    return str(uuid5(NAMESPACE_URL, expression)) if last == expression else f"{last}-1"
+
+
 def documents() -> dict[str, str]:
     """Every document of docs/api by file name."""
     made = {f"{service}.openapi.json": openapi(service) for service in (*WRITING, AUDIT)}
     made["vault.openapi.json"] = vault_openapi()
     made["events.asyncapi.json"] = asyncapi()
-    return {n: json.dumps(d, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for n, d in made.items()}
+    return {name: _as_text(document) for name, document in made.items()}
 
 
 def refusals() -> str:
@@ -213,15 +254,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare only")
     check = parser.parse_args().check
-    status = 0
+    status = _write(EXAMPLES, _as_text(examples()), check)  # first: they stand in the documents
     for path, text in generated().items():
-        if check:
-            if not path.exists() or path.read_text("utf-8") != text:
-                print(f"{path.relative_to(ROOT)} is not what would be generated: run `make docs`")
-                status = 1
-        else:
-            path.write_text(text, "utf-8")
+        status |= _write(path, text, check)
     return status
+
+
+def _write(path: Path, text: str, check: bool) -> int:
+    if not check:
+        path.write_text(text, "utf-8")
+    elif not path.exists() or path.read_text("utf-8") != text:
+        print(f"{path.relative_to(ROOT)} is not what would be generated: run `make docs`")
+        return 1
+    return 0
+
+
+def _as_text(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

@@ -137,6 +137,8 @@ class Service:
 
     name: str
     title: str
+    """In ASCII: generators call their packages after it."""
+    title_zh: str
     commands: Sequence[type[Command]]
     reactions: Reactions = field(default_factory=dict)
     listens_to: Sequence[str] = ()
@@ -237,7 +239,9 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         within=service.within,
         halted=lambda: parts.halted,
         title=service.title,
-        description=f"{service.title}. Problems are RFC 9457 documents in Chinese and English.",
+        title_zh=service.title_zh,
+        description=f"{service.title} ({service.title_zh}). Problems are RFC 9457 documents in Chinese and "
+        "English.",
         face=face,
         commands=service.commands,
         registry=registry,
@@ -508,7 +512,9 @@ def report(service: str, told: Sequence[Told]) -> int:
 
 def main(service: Service) -> None:
     """`serve`, `migrate`, `rebuild` or `after-restore`."""
-    parser = argparse.ArgumentParser(prog=f"services.{service.name}.main", description=service.title)
+    parser = argparse.ArgumentParser(
+        prog=f"services.{service.name}.main", description=f"{service.title} ({service.title_zh})"
+    )
     parser.add_argument("what", choices=["serve", "migrate", "rebuild", "after-restore"])
     what = parser.parse_args().what
     keep_to_itself()

@@ -126,11 +126,7 @@ VIEW: dict[str, Any] = {
                     "type": _TEXT,
                     "state": _TEXT,
                     "occurred_at": _TIME,
-                    "by": {
-                        "type": "object",
-                        "required": ["actor", "role", "organ"],
-                        "properties": {"actor": _TEXT, "role": _TEXT, "organ": _TEXT},
-                    },
+                    "by": {"$ref": "#/components/schemas/Actor"},
                     "rule": _TEXT,
                     "command": _TEXT,
                     "policy": _TEXT,

@@ -72,7 +72,8 @@ AWAY = (OSError, TimeoutError, StoreUnavailable, asyncpg.PostgresError, asyncpg.
 TAKE_IN_REST = 0.1
 """Seconds that a caught-up audit lets events gather: taken in one by one each costs four times as much, and
 nobody decides anything by it."""
-TITLE = "zhengming audit 审计"
+TITLE = "zhengming audit"
+TITLE_ZH = "审计"
 
 
 class AuditMetrics(BusMetrics):
@@ -272,6 +273,7 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     app = make_app(
         name=SERVICE,
         title=TITLE,
+        title_zh=TITLE_ZH,
         description="What happened in a case, as it was known on any day, and the proof of it. Reads only.",
         face=face,
         commands=[],
@@ -466,7 +468,9 @@ def _serve(settings: Settings) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out what the command line asks for and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.audit.main", description=TITLE)
+    parser = argparse.ArgumentParser(
+        prog="python -m services.audit.main", description=f"{TITLE} ({TITLE_ZH})"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="take in, sign and answer")
     commands.add_parser("migrate", help="bring the database to the newest revision (owner's URL)")

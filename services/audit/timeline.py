@@ -174,7 +174,7 @@ def difference(
             continue
         changed.append(
             {
-                "stream": str(stream),
+                "id": str(stream),
                 "kind": now["kind"],
                 "number": now["number"],
                 "before": {name: then.get(name) for name in ("version", "state")} if then else None,

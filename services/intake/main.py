@@ -394,7 +394,8 @@ def service() -> Service:
     own = Intake()
     return Service(
         name=SERVICE,
-        title="zhengming intake (受理)",
+        title="zhengming intake",
+        title_zh="受理",
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,

@@ -306,7 +306,7 @@ def test_p10_case_management_finds_what_to_supervise(world: World) -> None:
     def suggested(who: str = COUNTY.case_manager) -> list[tuple[str, bool, bool, str]]:
         behind = {"min_position": world.position("clarification")}
         rows = world.paged(who, "/clarification/v1/deadlines", suggested="true", **behind)
-        mine = [r for r in rows if r["stream"] == story.clarification.id]
+        mine = [r for r in rows if r["id"] == story.clarification.id]
         return [(r["deadline"], r["reminded"], r["breached"], r["organ"]) for r in mine]
 
     assert suggested() == []
@@ -374,7 +374,7 @@ def test_sec11_the_list_of_deadlines_holds_numbers_only(world: World) -> None:
             assert story.accused[0]["name"] not in answer.text
             page = answer.json()
             found += page["items"]
-        return [r for r in found if r["stream"] == story.clarification.id]
+        return [r for r in found if r["id"] == story.clarification.id]
 
     mine = rows(CHIEF)
     assert [(r["deadline"], r["breached"]) for r in mine] == [("DL-14", False)]

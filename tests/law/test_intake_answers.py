@@ -92,7 +92,7 @@ def test_a27_a_name_and_a_contact_that_answers_make_a_real_name(world: World) ->
     assert world.read(story.complaint, CLERK)["facts"]["identity_status"] == "CLAIMED"
     refused(verify(world, story, through_accused_unit=True), "E_SCHEMA", "A27")
     done(verify(world, story))
-    row = next(r for r in world.queue(CLERK) if r["stream"] == story.complaint.id)
+    row = next(r for r in world.queue(CLERK) if r["id"] == story.complaint.id)
     assert row["priority"] == "REAL_NAME"
     # Where everybody within jurisdiction reads, nothing tells that it has a name (B53).
     rows = world.get(CLERK, "/intake/v1/complaints", limit=200, min_position=world.position("intake")).json()
@@ -334,7 +334,7 @@ def test_sec5_the_handler_asks_and_the_clerk_relays(world: World) -> None:
 
     def waiting() -> list[int]:
         rows = world.queue(CLERK, asked="true")
-        return [row["questions"] for row in rows if row["stream"] == story.complaint.id]
+        return [row["questions"] for row in rows if row["id"] == story.complaint.id]
 
     assert waiting() == [1]
 

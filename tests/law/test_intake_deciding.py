@@ -74,7 +74,7 @@ def test_a7_what_was_said_is_written_down(world: World) -> None:
 
 def test_a29_what_threatens_safety_or_evidence_comes_first(world: World) -> None:
     story = headed(world, urgent=True)
-    row = next(r for r in world.queue(CLERK) if r["stream"] == story.complaint.id)
+    row = next(r for r in world.queue(CLERK) if r["id"] == story.complaint.id)
     assert row["priority"] == "URGENT"
 
 
@@ -197,7 +197,7 @@ def test_a12_a_repeat_with_new_evidence_goes_on_marked(world: World, listed: Sto
     world.do(story.complaint, "TransferToHandler", HEAD)
     path = f"/intake/v1/accused/{listed.ref()}/history"
     history = world.get(CLERK, path, min_position=world.position("intake")).json()["complaints"]
-    kinds = {c["stream"]: c["repeat_kind"] for c in history}
+    kinds = {c["id"]: c["repeat_kind"] for c in history}
     assert kinds[story.complaint.id] == "REPEAT_WITH_NEW_EVIDENCE"
 
 

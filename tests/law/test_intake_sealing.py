@@ -198,7 +198,7 @@ def test_a14_the_opener_and_the_head_know_and_nobody_else(world: World) -> None:
     for who in (CLERK, OTHER_TOWN.organ_head):
         assert world.read(case, who)["state"] == "SEALED_UPWARD"
         work = world.get(who, "/intake/v1/my-work", min_position=world.position("intake")).json()["items"]
-        assert case.id in {row["stream"] for row in work}
+        assert case.id in {row["id"] for row in work}
     for who in (head, other, OTHER_TOWN.handler, OTHER_COUNTY.petition_head, CITY.auditor):
         hidden(world.get(who, case.path))
         for answer in everything_about(world, case, who):
@@ -331,7 +331,7 @@ def test_a15_a75_the_province_does_not_handle_what_is_about_its_own(world: World
     hidden(world.get(PROVINCE.organ_head, case.path))
     known = {"min_position": world.position("intake"), "limit": 200}
     rows = world.get(PROVINCE.organ_head, "/intake/v1/complaints", **known).json()["items"]
-    assert case.id not in {row["stream"] for row in rows}
+    assert case.id not in {row["id"] for row in rows}
 
 
 def test_a14_a_parcel_is_taken_in_once_and_by_its_addressee(world: World) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from deploy.documents import ROOT, generated, refusals
+import json
+
+from deploy.documents import ROOT, examples, generated, refusals
 from shared.refusals import CATALOGUE
+from shared.web.openapi import EXAMPLES
 
 
 def test_the_generated_documents_are_current() -> None:
@@ -18,3 +21,8 @@ def test_s88_every_refusal_code_stands_in_the_table() -> None:
     assert len(rows) == len(CATALOGUE)
     for code, (status, zh, en) in CATALOGUE.items():
         assert f'| <a id="{code}"></a>`{code}` | {status} | {zh} | {en} |' in rows
+
+
+def test_the_examples_are_what_the_scenarios_send() -> None:
+    """Each is a body that its command takes, or making them fails."""
+    assert json.loads(EXAMPLES.read_text("utf-8")) == examples()
