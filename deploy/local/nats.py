@@ -162,7 +162,7 @@ class Nats:
             "http": f"127.0.0.1:{self.monitor_port}",
             "max_payload": MAX_PAYLOAD,
             "jetstream": {
-                "store_dir": str(self.store),
+                "store_dir": self.store.name,  # a path would have to be quoted as this server reads it
                 "max_memory_store": 64 * 1024**2,
                 "max_file_store": MAX_STORE,
                 # The store is the record: what a crash takes from here the relay sends again (ADR 10).

@@ -181,7 +181,7 @@ def binaries() -> Path:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return []
 

@@ -16,7 +16,8 @@ def migrate(folder: str, url: str) -> None:
     """Brings a database to the newest revision of a migrations folder (`services/intake/migrations`). Raises
     `CannotTakeOver` for one of another form, and leaves it as it is."""
     config = Config()
-    config.set_main_option("script_location", str(ROOT / folder))
+    # A percent sign in the path of the program is no interpolation of Alembic's.
+    config.set_main_option("script_location", str(ROOT / folder).replace("%", "%%"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
 
