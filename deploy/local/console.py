@@ -70,8 +70,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def tell_ready(part: str, seconds: float) -> None:
-    """A line for a part that is ready."""
-    print(f"  {seconds:5.1f} s  {part} is ready", flush=True)
+    """A line for each part that is ready."""
+    print(f"  {seconds:5.1f} s  {part}", flush=True)
 
 
 def _after_restore(stack: Stack) -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ENVIRONMENT = Path(".venv")
-ABOUT = {"requirements-local.lock": "0.5 GB, two minutes", "requirements-dev.lock": "1 GB, four minutes"}
+ABOUT = {"requirements-local.lock": "0.3 GB, two minutes", "requirements-dev.lock": "1 GB, four minutes"}
 """What each takes the first time, on a machine with two cores (README)."""
 
 

@@ -52,6 +52,26 @@ async def test_the_owner_makes_the_tables_and_a_second_time_changes_nothing(
     await connection.close()
 
 
+async def test_of_three_at_once_one_migrates_and_the_others_wait(server: Postgres, tmp_path: Path) -> None:
+    """As when three instances start on an empty database."""
+    admin_url, made = server.start().admin_url, f"m_{uuid4().hex[:12]}"
+    await ensure_database(admin_url, made, "zm_followup_owner", "zm_followup", PASSWORDS)
+    url = f"postgresql+asyncpg://zm_followup_owner:{PASSWORDS.owner}@127.0.0.1:{server.port}/{made}"
+    env = {"PATH": os.environ.get("PATH", os.defpath), "ZM_PROFILE": "development"}
+    env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_OWNER_DATABASE_URL": url}
+    holder = await asyncpg.connect(admin_url, database=made)
+    await holder.execute("SELECT pg_advisory_lock(hashtext('zm.migrate'))")
+    command = [sys.executable, "-m", "services.followup.main", "migrate"]
+    at_work = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env) for _ in range(3)]
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while await holder.fetchval(waiting) < 3:  # all are there
+        assert [process.returncode for process in at_work] == [None] * 3
+        await asyncio.sleep(0.05)
+    await holder.close()
+    assert [await process.wait() for process in at_work] == [0, 0, 0]
+    await check_store(url, FOLDER)
+
+
 FOLDER = "services/followup/migrations"
 BOTH = r"本版本不能接手(.|\n)*cannot be taken over"
 
