@@ -1,17 +1,20 @@
 """The commands of an operator to a service, the same words for every one: `zhengming intake parked retry`.
 
 They look at what a service has set aside or given up, and have it tried again. They run beside the service,
-in its environment, and say nothing of what a message holds. Exit status 0: nothing is left; 1: something is.
+in its environment, and say nothing of what a message holds. Exit status 0: nothing is left; 1: something is;
+2: it cannot be told.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.bus.inbox import is_away
 from shared.bus.parking import Parked, ParkedStore
 from shared.outgoing.dead import DEAD, REPLAY
 from shared.store.driver import borrowed
@@ -38,6 +41,17 @@ def parser_of(service: str, title: str) -> tuple[argparse.ArgumentParser, Subcom
     dead.add_argument("key", nargs="*", help="the keys to replay, as `list` shows them; or --all")
     dead.add_argument("--all", action="store_true")
     return parser, commands
+
+
+def carried_out(work: Callable[[], int | None]) -> int:
+    """The exit status of a command; 2 and a line where something that it needs does not answer."""
+    try:
+        return work() or 0
+    except Exception as error:
+        if not is_away(error):
+            raise
+        print(f"不可达 / the database or the broker does not answer: {type(error).__name__}", file=sys.stderr)
+        return 2
 
 
 def sources_of(options: argparse.Namespace, known: Sequence[str]) -> Sequence[str]:

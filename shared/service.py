@@ -43,7 +43,7 @@ from shared.gate import Beside, Facts, Gatekeeper, Screen
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
 from shared.law.working_days import load_years
-from shared.operating import list_dead, list_parked, parser_of, replay_dead, sources_of
+from shared.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
 from shared.organs.tree import Level, OrganTree
 from shared.outgoing.dead import DeadLetters, note_replay
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
@@ -525,21 +525,24 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
     if options.command == "migrate":
         from shared.store.migrate import migrate  # Alembic is a tenth of a start that does not migrate
 
-        migrate(f"services/{service.name}/migrations", settings.owner_database_url)
-        for folder, variable in service.migrations:
-            migrate(folder, with_files(os.environ)[variable])
-        return 0
+        def bring_up() -> int:
+            migrate(f"services/{service.name}/migrations", settings.owner_database_url)
+            for folder, variable in service.migrations:
+                migrate(folder, with_files(os.environ)[variable])
+            return 0
+
+        return carried_out(bring_up)
     settings.check_complete()
     if options.command == "settings":
         return settings_are_right()
     later = _check_stores(service, settings)
     match options.command:
         case "after-restore":
-            return asyncio.run(after_restore(service, settings))
+            return carried_out(lambda: asyncio.run(after_restore(service, settings)))
         case "parked":
-            return asyncio.run(_parked(service, settings, options))
+            return carried_out(lambda: asyncio.run(_parked(service, settings, options)))
         case "dead":
-            return asyncio.run(_dead(service, settings, options))
+            return carried_out(lambda: asyncio.run(_dead(service, settings, options)))
     app, parts = build(service, settings)
     if options.command == "rebuild":
         asyncio.run(_rebuild([parts, *parts.rooms]))

@@ -5,8 +5,8 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local import secretfiles
 from deploy.local.process import Child, StartError, accepts, spawn, wait_until
+from ops import secretfiles
 from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 
 READ_BODY = "2m"

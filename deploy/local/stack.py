@@ -31,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from deploy.local import caddy, databases, issuer, secretfiles
+from deploy.local import caddy, databases, issuer
 from deploy.local.clockfile import ensure_clock
 from deploy.local.datafolder import DataFolder
 from deploy.local.nats import Nats
@@ -48,6 +48,7 @@ from deploy.local.process import (
     spawn,
     wait_until,
 )
+from ops import secretfiles
 from shared.store.migrate import migrate
 
 AUDIT = "audit"
@@ -318,13 +319,18 @@ class Stack:
     def after_restore(self) -> dict[str, subprocess.CompletedProcess[str]]:
         """Brings every service back to right after databases were restored; all must be running. What each
         says, and whether it leaves something to a person (status 1)."""
-        told = {}
-        for name in self.services:
-            command = [sys.executable, "-m", f"{self._package.format(name=name)}.main", "after-restore"]
-            told[name] = subprocess.run(
-                command, env=self.environment(name), cwd=ROOT, capture_output=True, text=True, check=False
-            )
-        return told
+        return {name: self.command(name, "after-restore") for name in self.services}
+
+    def command(self, service: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """What an operator has a service do: `zhengming SERVICE WORDS`, in its environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops", service, *words],
+            env=self.environment(service) | env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     # --- Tokens and time ---------------------------------------------------------------------------
 

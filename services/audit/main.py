@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ from shared.bus.log_server import LogUnavailable, fetch_log
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.bus.restore import KnownLog, Told, stands_in
 from shared.clock import Clock, FileClock, SystemClock
-from shared.operating import list_dead, list_parked, parser_of, replay_dead, sources_of
+from shared.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
 from shared.organs.tree import OrganTree
 from shared.outgoing.adapters import adapter_for
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
@@ -539,8 +540,8 @@ def main(arguments: list[str] | None = None) -> int:
         case "migrate":
             from shared.store.migrate import migrate  # as in shared.service
 
-            migrate(f"services/{SERVICE}/migrations", settings.owner_database_url)
-            return 0
+            url = settings.owner_database_url
+            return carried_out(partial(migrate, f"services/{SERVICE}/migrations", url))
         case "settings":
             settings.check_complete()
             return settings_are_right()
@@ -556,7 +557,7 @@ def main(arguments: list[str] | None = None) -> int:
             work = _parked(settings, options)
         case "dead":
             work = _dead(settings, options)
-    return asyncio.run(work)
+    return carried_out(lambda: asyncio.run(work))
 
 
 if __name__ == "__main__":
