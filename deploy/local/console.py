@@ -48,10 +48,14 @@ def main(argv: list[str] | None = None) -> int:
         services=services,
         package=options.package,
         empty_broker=options.command == "after-restore",
+        tell=tell_ready,
     )
     for sig in _SIGNALS:
         signal.signal(sig, _ask)
     try:
+        print(
+            f"starting {len(services)} services and what they stand on; data in {stack.data.root}", flush=True
+        )
         with stack:
             if options.command == "after-restore":
                 return _after_restore(stack)
@@ -63,6 +67,11 @@ def main(argv: list[str] | None = None) -> int:
     except (StartError, DataFolderInUse) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def tell_ready(part: str, seconds: float) -> None:
+    """A line for each part that is ready."""
+    print(f"  {seconds:5.1f} s  {part}", flush=True)
 
 
 def _after_restore(stack: Stack) -> int:

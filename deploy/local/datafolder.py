@@ -18,10 +18,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local import secretfiles
 from deploy.local.process import ROOT
+from ops import keys, secretfiles
 from shared.store.mark import FORMAT, check_format
-from shared.suites import SUITES
 
 
 class DataFolderInUse(RuntimeError):
@@ -55,12 +54,7 @@ class DataFolder:
         self.format.write_text(f"{FORMAT}\n")
         for folder in (self.keys, self.secrets, self.issuer, self.logs):
             secretfiles.private_folder(folder)
-        for suite in SUITES:  # so that any service may be told the other one
-            for name in ("bus", *(f"store-{service}" for service in (*services, "vault"))):
-                secretfiles.random_key(self.keys / f"{name}{suite.mark}.key", suite.key_bytes)
-        for name in ("vault", "checkpoint-ed25519"):
-            secretfiles.random_key(self.keys / f"{name}.key")
-        secretfiles.kept(self.keys / "integration.jwks", _integration_keys)
+        keys.make(self.keys, services)
         # A service with the production profile refuses a folder of keys that is marked so.
         secretfiles.kept(self.keys / "DEVELOPMENT", lambda: b"made by deploy/local\n")
 
@@ -92,13 +86,6 @@ class DataFolder:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
-
-
-def _integration_keys() -> bytes:
-    # Imported only once it is needed: a start must be ready for a signal as soon as it can.
-    from services.intake.integration.envelopes import new_keys
-
-    return new_keys()
 
 
 def _alive(pid: str) -> bool:

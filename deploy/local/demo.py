@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.player import SHANGHAI, Departure, Happened, Player, load
+from deploy.local.console import tell_ready
+from deploy.local.player import SHANGHAI, Departure, Happened, Player, load, there_are
 from deploy.local.stack import Stack
 from services.audit.verify_store import verify_store
 from shared.evidence.verify import main as verify_bundle
@@ -254,13 +255,18 @@ def _detail(event: dict[str, Any]) -> str:
 
 
 def main(argv: list[str] | None = None, out: Callable[[], Console] = lambda: Console(width=200)) -> int:
-    """Plays the scenario whose number is given (2 by default) on a fresh stack of its own."""
+    """Plays the scenario whose number is given (2 by default) on a fresh stack of its own. Exit status 2 for
+    one that does not exist."""
     arguments = sys.argv[1:] if argv is None else argv
-    number = int(arguments[0]) if arguments else 2
+    wanted = arguments[0] if arguments else "2"
+    if wanted not in (known := [str(number) for number in there_are()]):
+        print(f"没有 {wanted} / there is no scenario {wanted}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    number = int(wanted)
     console = out()
     with tempfile.TemporaryDirectory(prefix="zhengming-demo-") as folder:
         console.print("启动 · starting PostgreSQL, NATS JetStream, five services and the front door …")
-        with Stack(Path(folder)) as stack:
+        with Stack(Path(folder), tell=tell_ready) as stack:
             console.print(f"started in {stack.started_in:.1f} s at {stack.front_url}")
             demo = Demo(stack, load(number), console)
             try:

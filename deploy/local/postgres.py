@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deploy.local import secretfiles
 from deploy.local.account import Account, account_for
 from deploy.local.process import Child, StartError, free_port, last_lines, spawn, wait_until
+from ops import secretfiles
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -41,7 +41,10 @@ log_min_error_statement = panic
 log_error_verbosity = terse
 log_connections = ''
 """
-_HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+_HBA = """\
+host all all 127.0.0.1/32 scram-sha-256
+host replication postgres 127.0.0.1/32 scram-sha-256
+"""
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ def binaries() -> Path:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return []
 

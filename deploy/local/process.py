@@ -1,6 +1,7 @@
 """Child processes that never outlive the stack, and the small tools for watching them."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import random
@@ -195,6 +196,34 @@ class _Ports:
 
 
 _PORTS = _Ports()
+
+
+def hold_port(port: int) -> socket.socket:
+    """Takes a loopback port that a person chose, for a part that shares its port (SO_REUSEPORT); StartError
+    where anybody has it. Two stacks that share one would each get half of the calls, and neither would fail.
+
+    Until the socket that is given back is closed nobody else gets the port, also while the part is down.
+    """
+    check_port(port)
+    holder = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        holder.setsockopt(socket.SOL_SOCKET, option, 1)
+    holder.bind(("127.0.0.1", port))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # else the check of another would pass
+    return holder
+
+
+def check_port(port: int) -> None:
+    """StartError where somebody listens on the loopback port, or holds it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what ended a minute ago is no one
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except (OSError, OverflowError) as error:
+            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            why = "is taken by another program, or by another stack" if taken else f"cannot be had ({error})"
+            raise StartError(f"port {port} {why}. Nothing was started; choose another one.") from None
 
 
 def free_port() -> int:

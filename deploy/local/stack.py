@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,11 +26,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from deploy.local import caddy, databases, issuer, secretfiles
+from deploy.local import caddy, databases, issuer
 from deploy.local.clockfile import ensure_clock
 from deploy.local.datafolder import DataFolder
 from deploy.local.nats import Nats
@@ -40,10 +42,13 @@ from deploy.local.process import (
     StartError,
     accepts,
     answers,
+    check_port,
     free_port,
+    hold_port,
     spawn,
     wait_until,
 )
+from ops import secretfiles
 from shared.store.migrate import migrate
 
 AUDIT = "audit"
@@ -82,8 +87,10 @@ class Stack:
         env: Mapping[str, str] | None = None,
         suites: Mapping[str, str] | None = None,
         empty_broker: bool = False,
+        tell: Callable[[str, float], None] = lambda part, seconds: None,
     ) -> None:
-        """`empty_broker`: it starts without what it held, which may be of a time that was lost."""
+        """`empty_broker`: it starts without what it held, which may be of a time that was lost. `tell` hears
+        of each part that is ready, and how many seconds after the beginning of the start."""
         ports = ports or Ports()
         self.data = DataFolder(data_dir)
         self.clock: Clock = clock
@@ -100,6 +107,9 @@ class Stack:
         self._down: set[str] = set()
         self._empty_broker = empty_broker
         self._lock: int | None = None
+        self._held: socket.socket | None = None
+        self._tell = tell
+        self._began = 0.0
         self._abandoned = threading.Event()
         self._postgres: Postgres | None = None
         self._nats: Nats | None = None
@@ -182,10 +192,11 @@ class Stack:
 
     def start(self) -> None:
         """Start every part, or none: when one fails, the others are stopped and its log is shown."""
-        began = time.monotonic()
+        self._began = time.monotonic()
         self._lock = self.data.lock()
         self._abandoned.clear()
         try:
+            self._take_ports()
             self.data.prepare(self.services)
             if self.clock == "simulated":
                 ensure_clock(self.data.clock)
@@ -196,7 +207,7 @@ class Stack:
         except BaseException:
             self.stop()
             raise
-        self.started_in = time.monotonic() - began
+        self.started_in = time.monotonic() - self._began
 
     def stop(self) -> None:
         """Stop every part in reverse order. Harmless when nothing runs."""
@@ -213,6 +224,9 @@ class Stack:
             self._postgres.stop("fast")
         self._children.clear()
         self._down.clear()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -305,13 +319,18 @@ class Stack:
     def after_restore(self) -> dict[str, subprocess.CompletedProcess[str]]:
         """Brings every service back to right after databases were restored; all must be running. What each
         says, and whether it leaves something to a person (status 1)."""
-        told = {}
-        for name in self.services:
-            command = [sys.executable, "-m", f"{self._package.format(name=name)}.main", "after-restore"]
-            told[name] = subprocess.run(
-                command, env=self.environment(name), cwd=ROOT, capture_output=True, text=True, check=False
-            )
-        return told
+        return {name: self.command(name, "after-restore") for name in self.services}
+
+    def command(self, service: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """What an operator has a service do: `zhengming SERVICE WORDS`, in its environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops", service, *words],
+            env=self.environment(service) | env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     # --- Tokens and time ---------------------------------------------------------------------------
 
@@ -346,6 +365,16 @@ class Stack:
 
     # --- How it is done ----------------------------------------------------------------------------
 
+    def _take_ports(self) -> None:
+        """Before anything is started: the ports that somebody chose must be free."""
+        wanted = self._wanted
+        for port in filter(None, (wanted.postgres, wanted.nats, wanted.nats_monitor, wanted.issuer)):
+            check_port(port)
+        self._held = hold_port(self._ports["front"])
+
+    def _ready(self, part: str) -> None:
+        self._tell(part, time.monotonic() - self._began)
+
     def _make_servers(self) -> None:
         """Once per object: their ports stay the same from one start to the next."""
         if self._postgres is None:
@@ -378,12 +407,27 @@ class Stack:
                     self._abandoned.set()
                     raise
 
-            together([self._start_databases, self.start_nats, lambda: self._start_python("issuer")])
-            together([lambda name=name: self._start_python(name) for name in self.services])  # type: ignore[misc]
+            def told(part: str, job: Callable[[], object]) -> Callable[[], object]:
+                def do() -> None:
+                    job()
+                    self._ready(part)
+
+                return do
+
+            together(
+                [
+                    self._start_databases,
+                    told("NATS", self.start_nats),
+                    told("issuer", partial(self._start_python, "issuer")),
+                ]
+            )
+            together([told(name, partial(self._start_python, name)) for name in self.services])
         self._start_caddy()
+        self._ready("front door")
 
     def _start_databases(self) -> None:
         admin_url = self.start_postgres().admin_url
+        self._ready("PostgreSQL")
 
         async def ensure() -> None:
             await databases.close_defaults(admin_url)
@@ -393,6 +437,7 @@ class Stack:
         asyncio.run(ensure())
         self._migrate()
         asyncio.run(self._ensure_verifier(admin_url))
+        self._ready("databases")
 
     async def _ensure_verifier(self, admin_url: str) -> None:
         """Who may read the events of every store, for audit's guard."""

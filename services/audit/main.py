@@ -1,11 +1,11 @@
-"""python -m services.audit.main serve | migrate | rebuild | retry | check | after-restore
+"""The composition root: the only place where audit's parts are made, and its commands.
 
-The composition root: the only place where audit's parts are made. `serve` takes in the four streams, signs
-checkpoints, sends them away, guards the evidence and answers; `rebuild` makes the ledger anew from the
-producers' logs and compares it with every checkpoint ever signed; `retry` asks the producers once more for
-what was set aside, and sends what was given up; `check` looks at once at all that the worker looks at, and
-holds the trees against checkpoints that were kept outside; `after-restore` says which events a restored
-producer does not have any more.
+`serve` takes in the four streams, signs checkpoints, sends them away, guards the evidence and answers;
+`rebuild` makes the ledger anew from the producers' logs and compares it with every checkpoint ever signed;
+`parked retry` asks the producers once more for what was set aside; `check` looks at once at all that the
+worker looks at, and holds the trees against checkpoints that were kept outside; `verify-store` names every
+row of a store that is not what audit received; `after-restore` says which events a restored producer does not
+have any more.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from services.audit.outside import Outside
 from services.audit.proof import ORIGIN, HistoryChanged, Signer, Trees
 from services.audit.record import NotProved
 from services.audit.tables import ACCESS, LOGS, PUBLISHERS, SERVICE
+from services.audit.verify_store import CHANGED, SAME, UNREADABLE, verify_note, verify_store
 from services.audit.watch import Watch
 from shared.bus.connection import connect, disconnect
 from shared.bus.envelope import BadEnvelope, BusKey
@@ -46,13 +48,21 @@ from shared.bus.log_server import LogUnavailable, fetch_log
 from shared.bus.parking import PgParkedStore, reason_of
 from shared.bus.restore import KnownLog, Told, stands_in
 from shared.clock import Clock, FileClock, SystemClock
+from shared.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
 from shared.organs.tree import OrganTree
 from shared.outgoing.adapters import adapter_for
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.security.memory import keep_to_itself
 from shared.security.tokens import TokenVerifier
-from shared.service import broker_of, configure_logs, end_by_defect, report, run_server
-from shared.settings import Settings
+from shared.service import (
+    broker_of,
+    configure_logs,
+    end_by_defect,
+    report,
+    run_server,
+    settings_are_right,
+)
+from shared.settings import STORE, Settings
 from shared.store.mark import check_store
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
@@ -140,13 +150,6 @@ class Parts:
         self.nats = await connect(
             settings.nats_url, seed, SERVICE, self.metrics.nats_error, closed, wait=wait
         )
-
-    async def send_again(self) -> None:
-        """Has the worker send once more what was given up."""
-        async with using(self.engine) as driver:
-            await driver.execute(
-                "UPDATE effects SET state = 'pending', attempts = 0, next_at = NULL WHERE state = 'dead'"
-            )
 
     async def close(self) -> None:
         """Lets go of broker and database."""
@@ -364,31 +367,70 @@ async def _rebuild(settings: Settings, *, put_in_place: bool, despite_loss: bool
         await owner.dispose()
 
 
-async def _retry(settings: Settings) -> int:
-    """Takes what was set aside from the producers' own logs, where it may have been put right since.
-
-    Exit status 0 if nothing is set aside any more.
-    """
+async def _parked(settings: Settings, options: argparse.Namespace) -> int:
+    """Lists what is set aside, or takes it from the producers' own logs, where it may have been put right."""
     parts = make_parts(settings, CollectorRegistry())
-    left = 0
+    sources = sources_of(options, PUBLISHERS)
     try:
-        await parts.connect(wait=True)
-        for source in PUBLISHERS:
-            for row in await parts.parked.list(source):
-                try:
-                    (line,) = (await fetch_log(parts.nats, source, row.position - 1, 1)).lines
-                    await parts.ledger.take_in([open_envelope(line, parts.key)], [row.id])
-                    print(f"{source} {row.position}: 已补收 / taken in")
-                except AlreadyTracked:
-                    continue  # the running audit was faster
-                except (BadEnvelope, NotProved, ValueError) as error:
-                    left += 1
-                    await parts.parked.failed_again(row.id, reason_of(error))
-                    print(f"{source} {row.position}: 仍搁置 / still set aside: {error}")
-        await parts.send_again()
+        if options.what == "list":
+            return await list_parked(parts.parked, sources, options.case)
+        parts.nats = await broker_of(settings)
+        return await _retry(parts, sources, options.case)
     finally:
         await parts.close()
+
+
+async def _retry(parts: Parts, sources: Sequence[str], case: str | None = None) -> int:
+    """Exit status 0 if nothing is set aside any more."""
+    left = 0
+    for source in sources:
+        for row in await parts.parked.list(source, case):
+            try:
+                (line,) = (await fetch_log(parts.nats, source, row.position - 1, 1)).lines
+                await parts.ledger.take_in([open_envelope(line, parts.key)], [row.id])
+                print(f"{source} {row.position}: 已补收 / taken in")
+            except AlreadyTracked:
+                continue  # the running audit was faster
+            except (BadEnvelope, NotProved, ValueError) as error:
+                left += 1
+                await parts.parked.failed_again(row.id, reason_of(error))
+                print(f"{source} {row.position}: 仍搁置 / still set aside: {error}")
     return 1 if left else 0
+
+
+async def _dead(settings: Settings, options: argparse.Namespace) -> int:
+    """Lists the messages that were given up, or has the worker send them again. Audit has no log of its own
+    in which that could be recorded; its messages are checkpoints, and nobody's data."""
+
+    async def note(key: str, kind: str) -> None:
+        log.info("replayed", key=key, kind=kind)
+
+    engine = engine_for(settings.database_url, pool_size=1)
+    try:
+        return await (list_dead(engine) if options.what == "list" else replay_dead(engine, options, note))
+    finally:
+        await engine.dispose()
+
+
+async def _verify_stores(settings: Settings, options: argparse.Namespace) -> int:
+    """The worst of what is found of each store."""
+    if missing := sorted(set(options.service) - settings.stores.keys()):
+        raise SystemExit(f"no store to look at: {', '.join(f'{STORE}{name.upper()}' for name in missing)}")
+    status = SAME
+    for service in options.service or sorted(settings.stores):
+        store = settings.stores[service]
+        try:
+            if options.checkpoint is None:
+                found = await verify_store(service, store, settings.database_url, patience=options.patience)
+            else:
+                found = await verify_note(service, store, options.checkpoint, options.key)
+        except (OSError, ValueError, asyncpg.PostgresError) as error:
+            print(f"{service}：无法核对 / cannot compare: {type(error).__name__}: {error}", file=sys.stderr)
+            status = UNREADABLE
+            continue
+        print(found.report())
+        status = max(status, SAME if found.same else CHANGED)
+    return status
 
 
 async def _check(settings: Settings, kept: Sequence[Path]) -> int:
@@ -468,12 +510,7 @@ def _serve(settings: Settings) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out what the command line asks for and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.audit.main", description=f"{TITLE} ({TITLE_ZH})"
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="take in, sign and answer")
-    commands.add_parser("migrate", help="bring the database to the newest revision (owner's URL)")
+    parser, commands = parser_of(SERVICE, f"{TITLE} ({TITLE_ZH})")
     again = commands.add_parser("rebuild", help="make the ledger anew from the producers' logs (owner's URL)")
     again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
     again.add_argument(
@@ -481,8 +518,11 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="serve although a log lost what was signed; the old ledger and its checkpoints are kept",
     )
-    commands.add_parser("retry", help="ask again for what was set aside, send again what was given up")
-    commands.add_parser("after-restore", help="hold what was taken in against the producers' logs")
+    stores = commands.add_parser("verify-store", help="compare stores with what audit received, row by row")
+    stores.add_argument("service", nargs="*", help="which (all whose ZM_STORE_URL_… is set)")
+    stores.add_argument("--checkpoint", type=Path, help="against the file of a signed checkpoint instead")
+    stores.add_argument("--key", type=Path, help="verifier keys, for --checkpoint")
+    stores.add_argument("--patience", type=float, default=5.0, help="seconds that audit may lag behind")
     check = commands.add_parser("check", help="look at all evidence at once")
     check.add_argument(
         "--kept",
@@ -495,23 +535,31 @@ def main(arguments: list[str] | None = None) -> int:
     keep_to_itself()
     settings = Settings.from_env(SERVICE)
     configure_logs()
-    if options.command == "serve":
-        _serve(settings)
-    elif options.command == "migrate":
-        from shared.store.migrate import migrate  # as in shared.service
+    match options.command:
+        case "serve":
+            _serve(settings)
+            return 0
+        case "migrate":
+            from shared.store.migrate import migrate  # as in shared.service
 
-        migrate(f"services/{SERVICE}/migrations", settings.owner_database_url)
-    elif options.command == "rebuild":
-        return asyncio.run(
-            _rebuild(settings, put_in_place=options.replace, despite_loss=options.despite_loss)
-        )
-    elif options.command == "after-restore":
-        return asyncio.run(_after_restore(settings))
-    elif options.command == "check":
-        return asyncio.run(_check(settings, options.kept))
-    else:
-        return asyncio.run(_retry(settings))
-    return 0
+            url = settings.owner_database_url
+            return carried_out(partial(migrate, f"services/{SERVICE}/migrations", url))
+        case "settings":
+            settings.check_complete()
+            return settings_are_right()
+        case "rebuild":
+            work = _rebuild(settings, put_in_place=options.replace, despite_loss=options.despite_loss)
+        case "after-restore":
+            work = _after_restore(settings)
+        case "check":
+            work = _check(settings, options.kept)
+        case "verify-store":
+            work = _verify_stores(settings, options)
+        case "parked":
+            work = _parked(settings, options)
+        case "dead":
+            work = _dead(settings, options)
+    return carried_out(lambda: asyncio.run(work))
 
 
 if __name__ == "__main__":

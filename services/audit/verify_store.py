@@ -1,21 +1,15 @@
-"""python -m services.audit.verify_store --service intake --database-url URL --checkpoint-from AUDIT_URL
+"""`zhengming audit verify-store`: compares a service's live store with what audit received of it, row by row.
 
-Compares a service's live store with what audit received of it, row by row: every leaf is recomputed from the
-table as it is now. Rows that were altered, moved, deleted, cut off at the end or put in are named by their
-positions. Encryption alone cannot see a missing row; this can.
+Every leaf is recomputed from the table as it is now. Rows that were altered, moved, deleted, cut off at the
+end or put in are named by their positions. Encryption alone cannot see a missing row; this can.
 
-`--checkpoint-from` is audit's database, or the file of a signed checkpoint (then with `--key`): a
-checkpoint tells whether the first events of the store are still the ones that were signed, but not which
-are not.
-
-Exit status: 0 the store is what it was; 1 it is not; 2 nothing could be compared.
+Against the file of a signed checkpoint it tells whether the first events of the store are still the ones that
+were signed, but not which are not.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -254,41 +248,12 @@ def _known(service: str) -> str:
     return service
 
 
-# --- The command ---
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare what the command line names and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.audit.verify_store", description="Compare a live store with its evidence."
-    )
-    parser.add_argument("--service", required=True, choices=PUBLISHERS)
-    parser.add_argument("--database-url", required=True, help="of the service's store")
-    parser.add_argument("--checkpoint-from", required=True, help="audit's database, or a checkpoint's file")
-    parser.add_argument("--key", type=Path, help="verifier keys, with a checkpoint's file")
-    parser.add_argument("--patience", type=float, default=5.0, help="seconds that audit may lag behind")
-    options = parser.parse_args(arguments)
-    try:
-        comparison = asyncio.run(_compare(options))
-    except (OSError, ValueError, asyncpg.PostgresError) as error:
-        print(f"无法核对 / cannot compare: {type(error).__name__}: {error}", file=sys.stderr)
-        return UNREADABLE
-    print(comparison.report())
-    return SAME if comparison.same else CHANGED
-
-
-async def _compare(options: argparse.Namespace) -> Comparison:
-    service, url, source = options.service, options.database_url, options.checkpoint_from
-    if source.startswith("postgresql"):
-        return await verify_store(service, url, source, patience=options.patience)
-    if options.key is None:
+async def verify_note(service: str, store_url: str, note: Path, keys: Path | None) -> Comparison:
+    """The same against the file of a signed checkpoint of the service's log."""
+    if keys is None:
         raise ValueError("a checkpoint's file needs --key")
-    note = await asyncio.to_thread(Path(source).read_text, "utf-8")
-    checkpoint = parse_and_verify(note, *read_keys(options.key))
+    signed = await asyncio.to_thread(note.read_text, "utf-8")
+    checkpoint = parse_and_verify(signed, *read_keys(keys))
     if checkpoint.origin.rpartition("/")[2] != service:
         raise ValueError(f"the checkpoint is of another log, {checkpoint.origin}")
-    return await verify_checkpoint(service, url, checkpoint)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return await verify_checkpoint(service, store_url, checkpoint)

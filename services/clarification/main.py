@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from uuid import UUID
 
 from services.clarification.api import add_routes
@@ -63,4 +64,4 @@ def service() -> Service:
 
 
 if __name__ == "__main__":
-    main(service())
+    sys.exit(main(service()))

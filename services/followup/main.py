@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from sqlalchemy import select
 
 from services.followup.commands import COMMANDS, DraftRevisitPlan
@@ -49,4 +51,4 @@ def service() -> Service:
 
 
 if __name__ == "__main__":
-    main(service())
+    sys.exit(main(service()))

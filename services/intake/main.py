@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import date
@@ -413,4 +414,4 @@ def service() -> Service:
 
 
 if __name__ == "__main__":
-    main(service())
+    sys.exit(main(service()))

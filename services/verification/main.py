@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -70,4 +71,4 @@ def service() -> Service:
 
 
 if __name__ == "__main__":
-    main(service())
+    sys.exit(main(service()))

@@ -9,13 +9,15 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.aggregate import Actor, Context
+from shared.aggregate import Actor, Context, Law
+from shared.clock import Clock
 from shared.command import Token
 from shared.gate import AuditRecord
 from shared.organs.tree import Level
 from shared.refusal import refuse
 from shared.security import roles
 from shared.store.driver import borrowed
+from shared.store.recorder import Recorder
 from shared.store.schema import KernelTables
 from shared.store.types import Append
 from shared.web.describe import answer, describe, in_path, in_query, page, row_of, whole
@@ -96,7 +98,7 @@ class DeadLetters:
             refuse("E_NOT_FOUND")
         await self._note(token, key, kind)
         async with borrowed(self._reads.engine) as driver:
-            await driver.execute(_REPLAY, key)
+            await driver.execute(REPLAY, key)
         return json_response({"key": key, "kind": kind, "state": "pending"})
 
     async def _watcher(self, request: Request) -> Token:
@@ -109,23 +111,23 @@ class DeadLetters:
         return token
 
     async def _note(self, token: Token, key: str, kind: str) -> None:
-        """Durable before the message is tried again."""
-        now = self._reads.clock.now()
-        record = AuditRecord(uuid4(), self._reads.service)
-        role = next(iter(sorted(token.roles & WATCHERS)))
-        ctx = Context(
-            actor=Actor(token.person, role, token.organ),
-            now=now,
-            occurred_at=now,
-            law=self._reads.gatekeeper.law,
-            command="ReplayDeadEffect",
-            rule="A80",
-        )
-        record.note(ctx, "EffectReplayed", who=token.person, role=role, key=key, kind=kind)
-        await self._reads.recorder.append(Append(events=record.collect_events()))
+        actor = Actor(token.person, next(iter(sorted(token.roles & WATCHERS))), token.organ)
+        reads = self._reads
+        await note_replay(reads.recorder, reads.gatekeeper.law, reads.clock, actor, key, kind)
 
 
-_REPLAY = """
+async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, key: str, kind: str) -> None:
+    """The record of who had a message sent again (A80); durable before the message is tried."""
+    now = clock.now()
+    record = AuditRecord(uuid4(), recorder.service)
+    ctx = Context(actor=actor, now=now, occurred_at=now, law=law, command="ReplayDeadEffect", rule="A80")
+    record.note(ctx, "EffectReplayed", who=actor.person, role=actor.role, key=key, kind=kind)
+    await recorder.append(Append(events=record.collect_events()))
+
+
+DEAD = "SELECT key, kind, attempts, error, created_at FROM effects WHERE state = 'dead' ORDER BY key"
+"""What was given up; never its payload."""
+REPLAY = """
     UPDATE effects SET state = 'pending', attempts = 0, next_at = NULL
     WHERE key = $1 AND state = 'dead'
     """

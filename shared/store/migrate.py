@@ -6,17 +6,21 @@ import asyncio
 
 from alembic import command, context
 from alembic.config import Config
-from sqlalchemy import Connection, pool
+from sqlalchemy import Connection, func, pool, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.store.mark import ROOT, note_revision, take_over
+
+_ONE_AT_A_TIME = select(func.pg_advisory_xact_lock(func.hashtext("zm.migrate")))
+"""Whoever comes second waits until the first has committed, and then finds nothing left to do."""
 
 
 def migrate(folder: str, url: str) -> None:
     """Brings a database to the newest revision of a migrations folder (`services/intake/migrations`). Raises
     `CannotTakeOver` for one of another form, and leaves it as it is."""
     config = Config()
-    config.set_main_option("script_location", str(ROOT / folder))
+    # A percent sign in the path of the program is no interpolation of Alembic's.
+    config.set_main_option("script_location", str(ROOT / folder).replace("%", "%%"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
 
@@ -34,6 +38,7 @@ def run_here() -> None:
 
 
 def _run(connection: Connection) -> None:
+    connection.execute(_ONE_AT_A_TIME)
     context.configure(connection=connection, target_metadata=None)
     known = {script.revision for script in context.script.walk_revisions()}
     take_over(connection, set(context.get_context().get_current_heads()), known)

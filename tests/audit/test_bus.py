@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ import pytest
 from nats.aio.client import Client
 
 from deploy.local.nats import Nats
-from services.audit.main import _after_restore, _rebuild, _retry
+from services.audit.main import _after_restore, _parked, _rebuild
 from services.audit.proof import size_of
 from services.audit.tables import PUBLISHERS
 from shared.bus.connection import connect
@@ -125,7 +126,7 @@ async def test_what_is_published_is_proved(listening: Audit, world: World) -> No
 
 
 async def test_a_forged_event_is_set_aside_and_the_tree_waits(
-    world: World, listening: Audit, settings: Settings
+    world: World, listening: Audit, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Other cases flow on; what was set aside stays so until its store has been put right."""
     await until(lambda: all_taken_in(listening, world))
@@ -146,10 +147,15 @@ async def test_a_forged_event_is_set_aside_and_the_tree_waits(
     assert await listening.parts.trees.size("intake") == before
     (parked,) = await listening.parts.parked.list("intake")
     assert parked.reason.startswith("NotProved")
-    assert await _retry(settings) == 1
+    capsys.readouterr()
+    assert await _parked(settings, Namespace(what="list", source=None, case=None)) == 1
+    assert f"intake {before + 1}  case {world.second}" in capsys.readouterr().out
+    retry = Namespace(what="retry", source=["intake"], case=str(world.second))
+    assert await _parked(settings, retry) == 1
     assert await listening.parts.trees.size("intake") == before
     world.intake.entries[before] = right
-    assert await _retry(settings) == 0
+    assert await _parked(settings, retry) == 0
+    assert await _parked(settings, Namespace(what="list", source=None, case=None)) == 0
     assert await root(listening, "intake") == (before + 2, reference_root(world.intake))
 
 

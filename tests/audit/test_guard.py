@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from deploy.local.postgres import Postgres
-from services.audit.main import _check, build
+from services.audit.main import _check, _dead, build
 from services.audit.tables import ACCESS
 from shared.bus.envelope import open as open_envelope
 from shared.bus.envelope import to_cloudevent
@@ -254,9 +255,9 @@ async def test_64_checkpoints_leave_the_machine_each_hour(
 
 
 async def test_a_log_that_changed_is_sent_no_more(
-    told: Audit, settings: Settings, database: Database
+    told: Audit, settings: Settings, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The others are; what was given up is sent again by `retry`."""
+    """The others are; what was given up is sent again by `dead replay`."""
     await told.parts.trees.checkpoint("intake")
     await do(database, "UPDATE nodes SET hash = sha256(hash) WHERE service = 'intake' AND level = 2")
     assert await told.parts.outside.send_hourly()
@@ -266,7 +267,14 @@ async def test_a_log_that_changed_is_sent_no_more(
     assert "verification" in payload["checkpoints"]
     assert "intake" not in payload["checkpoints"]
     await do(database, "UPDATE effects SET state = 'dead'")
-    await told.parts.send_again()
+    capsys.readouterr()
+    assert await _dead(settings, Namespace(what="list")) == 1
+    key = next(
+        line.split()[0] for line in capsys.readouterr().out.splitlines() if "checkpoint-superior" in line
+    )
+    assert await _dead(settings, Namespace(what="replay", key=["nothing"], all=False)) == 1
+    assert not await told.parts.outgoing.deliver_next("checkpoint-superior")
+    assert await _dead(settings, Namespace(what="replay", key=[key], all=False)) == 0
     assert await told.parts.outgoing.deliver_next("checkpoint-superior")
     assert settings.outgoing_dir.exists()
 

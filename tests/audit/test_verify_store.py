@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,13 +16,15 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
-from services.audit.verify_store import Comparison, Finding, main, verify_checkpoint, verify_store
+from deploy.local.process import ROOT
+from services.audit.verify_store import Comparison, Finding, verify_checkpoint, verify_store
 from shared.bus.envelope import open as open_envelope
 from shared.bus.envelope import to_cloudevent
 from shared.clock import FixedClock
 from shared.contracts import intake
 from shared.event import Meta, Recorded
 from shared.evidence.checkpoint import parse_and_verify
+from shared.settings import Settings
 from shared.store.mapper import EventMapper
 from shared.store.recorder import Recorder
 from shared.store.sealing import Keyring, Sealer, digest_of
@@ -246,22 +251,26 @@ async def test_against_a_checkpoint_alone(store: Store, audit: Audit) -> None:
     assert not (await verify_checkpoint("intake", store.url, checkpoint)).same
 
 
-async def test_the_command(
-    store: Store, audit: Audit, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """0 as it was, 1 changed, 2 not to be compared."""
+async def test_the_command(store: Store, audit: Audit, settings: Settings, tmp_path: Path) -> None:
+    """0 as it was, 1 changed, 2 not to be compared. No URL, which holds a password, is on its line."""
     note, keys = tmp_path / "checkpoint", tmp_path / "keys"
     note.write_text(await audit.parts.trees.checkpoint("intake"), "utf-8")
     keys.write_text("\n".join(map(str, audit.parts.trees.verifier_keys())))
-    said = ["--service", "intake", "--database-url", store.url, "--patience", "0", "--checkpoint-from"]
+    env = {"PATH": os.defpath, "ZM_PROFILE": "development", "ZM_DATABASE_URL": settings.database_url}
+    env |= {"ZM_STORE_URL_INTAKE": store.url, "PYTHONIOENCODING": "utf-8"}
 
-    async def run(*more: str) -> int:
-        return await asyncio.to_thread(main, [*said, *more])
+    async def run(*more: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "services.audit.main", "verify-store", "--patience", "0", *more]
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=env, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
 
-    assert await run(database.admin_url) == 0
-    assert await run(str(note), "--key", str(keys)) == 0
-    assert await run(str(note)) == 2
-    assert await run(str(tmp_path / "nothing"), "--key", str(keys)) == 2
+    assert (await run())[0] == 0
+    assert (await run("intake", "--checkpoint", str(note), "--key", str(keys)))[0] == 0
+    assert (await run("intake", "--checkpoint", str(note)))[0] == 2
+    status, told = await run("followup")
+    assert (status, "ZM_STORE_URL_FOLLOWUP" in told) == (1, True)
     await store.break_by("DELETE FROM intake_events WHERE notification_id = 5")
-    assert await run(database.admin_url) == 1
-    assert "被删除" in capsys.readouterr().out
+    status, told = await run("intake")
+    assert (status, "被删除" in told) == (1, True)

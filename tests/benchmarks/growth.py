@@ -28,9 +28,9 @@ import asyncpg
 import orjson
 from nats.nuid import NUID
 
-from deploy.local import secretfiles
 from deploy.local.databases import Passwords, ensure_database
 from deploy.local.stack import Stack
+from ops import secretfiles
 from services.intake.domain.complaint import Complaint
 from shared.bus.envelope import content
 from shared.clock import SystemClock

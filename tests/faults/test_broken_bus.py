@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from subprocess import CompletedProcess
 from uuid import uuid4
 
 import httpx
@@ -20,7 +21,6 @@ from tests.faults.forger import Forger
 from tests.faults.journeys import ORGAN
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Observatory
-from tests.faults.retry import retry_audit, retry_parked
 from tests.faults.traffic import Traffic
 from tests.faults.verify import verify_all
 
@@ -103,9 +103,11 @@ async def test_a_message_that_does_not_open(
             await parked(stack, listener, "intake", position)
         await asyncio.to_thread(stack.start_service, "intake")
         await acknowledged(AFTER)
-    for listener in ("verification", "clarification"):
-        assert await retry_parked(stack, listener, "intake") > 0
-    await asyncio.to_thread(retry_audit, stack)
+    for listener in ("verification", "clarification", "audit"):
+        waiting = await operator(stack, listener, "parked", "list", "--source", "intake")
+        assert (waiting.returncode, f"intake {position}  case" in waiting.stdout) == (1, True), waiting
+        again = await operator(stack, listener, "parked", "retry", "--source", "intake")
+        assert again.returncode == 0, again
     await account()
 
 
@@ -171,6 +173,11 @@ async def disorderly(forger: Forger, old: list[LogEntry], new: list[LogEntry]) -
         if n % 5 == 0:
             await forger.publish(entry)
     await forger.publish(last)
+
+
+async def operator(stack: BreakableStack, service: str, *words: str) -> CompletedProcess[str]:
+    """What an operator does after a message was set aside."""
+    return await asyncio.to_thread(stack.command, service, *words)
 
 
 async def parked(stack: BreakableStack, service: str, source: str, position: int) -> str:

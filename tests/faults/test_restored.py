@@ -18,6 +18,7 @@ import asyncpg
 import httpx
 import pytest
 
+from deploy.local.postgres import binaries
 from deploy.local.process import ROOT
 from shared.reaction import derived_id
 from tests.faults.breakable import BreakableStack
@@ -67,12 +68,12 @@ async def test_sec3_all_databases_restored_at_one_instant(
     await hand_over(f"before-{wiped}", 3)
     await rest(stack)
     backup = tmp_path / "backup"
-    await asyncio.to_thread(copy_of_all_databases, stack, stack.postgres.folder, backup)
+    await asyncio.to_thread(take_backup, stack, backup)  # while everything runs
     await hand_over(f"lost-{wiped}", 2, Ledger())
     await rest(stack)
     await asyncio.to_thread(stop, stack, *stack.services)
     await broker(stack, wiped=wiped)
-    await asyncio.to_thread(copy_of_all_databases, stack, backup, stack.postgres.folder)
+    await asyncio.to_thread(put_back, stack, backup)
     await asyncio.to_thread(start, stack, *stack.services)
     if not wiped:  # what it holds was published by stores that do not know it any more
         await until(partial(halted, stack, "intake", "relay"))
@@ -86,6 +87,8 @@ async def test_sec3_all_databases_restored_at_one_instant(
     await hand_over(f"after-{wiped}", 2)
     await verify_all(stack, ledger, observatory=observatory)
     assert await relay_lag(stack, "intake") == 0
+    compared = await asyncio.to_thread(stack.command, "audit", "verify-store")
+    assert (compared.returncode, compared.stdout.count("the store is what was recorded")) == (0, 4), compared
 
 
 @BROKER
@@ -204,12 +207,23 @@ async def broker(stack: BreakableStack, *, wiped: bool) -> None:
         await asyncio.to_thread(stack.start_nats)
 
 
-def copy_of_all_databases(stack: BreakableStack, source: Path, target: Path) -> None:
+def take_backup(stack: BreakableStack, folder: Path) -> None:
     """All databases of the server, as they are at one instant."""
+    url = folder.with_name("admin.url")
+    url.write_text(stack.start_postgres().admin_url)
+    backup("take", str(folder), "--url-file", str(url))
+
+
+def put_back(stack: BreakableStack, folder: Path) -> None:
     stack.stop_postgres()
-    subprocess.run(["rm", "-rf", target], check=True)
-    subprocess.run(["cp", "-a", source, target], check=True)
+    backup("put-back", str(folder), "--data", str(stack.postgres.folder / "data"))
     stack.start_postgres()
+
+
+def backup(*words: str) -> None:
+    command = [sys.executable, "-m", "ops", "backup", *words, "--programs", str(binaries())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
 
 
 async def copy_databases(stack: BreakableStack, names: tuple[str, ...], *, suffix: str) -> None:
@@ -239,7 +253,6 @@ async def bring_back(stack: BreakableStack, names: tuple[str, ...], *, suffix: s
 
 def rebuild_audit(stack: BreakableStack) -> None:
     """A person has decided that intake's lost events are lost."""
-    env = stack.environment("audit")
-    env["ZM_OWNER_DATABASE_URL"] = stack.database_url("zm_audit_owner")
-    command = [sys.executable, "-m", "services.audit.main", "rebuild", "--replace", "--despite-loss"]
-    subprocess.run(command, env=env, cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
+    owner = stack.database_url("zm_audit_owner")
+    words = "rebuild", "--replace", "--despite-loss"
+    assert stack.command("audit", *words, ZM_OWNER_DATABASE_URL=owner).returncode == 0

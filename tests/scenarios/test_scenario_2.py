@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +13,6 @@ import psycopg
 import pytest
 
 from deploy.local.player import Player, expand, load
-from deploy.local.process import ROOT
 from deploy.local.stack import SERVICES, Stack
 from services.intake.desk.book import DeskBook
 from shared.readmodel import CaseBook
@@ -174,9 +171,8 @@ async def test_every_read_model_is_what_the_log_says(played: Player) -> None:
     told = {d.table.rpartition("_")[0]: d for differences in found.values() for d in differences}
     assert told.keys() >= {"cases", "queue"}
     assert (told["cases"].missing, told["cases"].some) == (1, (letter.id,))
-    command = [sys.executable, "-m", "services.intake.main", "rebuild"]
-    env = stack.environment("intake")
-    await asyncio.to_thread(subprocess.run, command, env=env, cwd=ROOT, check=True)
+    rebuilt = await asyncio.to_thread(stack.command, "intake", "rebuild")
+    assert rebuilt.returncode == 0, rebuilt
     assert not any((await compared(stack, "intake")).values())
 
 

@@ -1,4 +1,4 @@
-"""`python -m services.<name>.main migrate`, as operators run it."""
+"""`zhengming SERVICE migrate`, as operators run it."""
 
 from __future__ import annotations
 
@@ -43,13 +43,33 @@ async def test_the_owner_makes_the_tables_and_a_second_time_changes_nothing(
         env[f"{setting}_DATABASE_URL"] = f"postgresql+asyncpg://{role}:{PASSWORDS.service}@{place}/{name}"
         owner = f"{role}_owner:{PASSWORDS.owner}"
         env[f"{setting}_OWNER_DATABASE_URL"] = f"postgresql+asyncpg://{owner}@{place}/{name}"
-    command = [sys.executable, "-m", f"services.{service}.main", "migrate"]
+    command = [sys.executable, "-m", "ops", service, "migrate"]
     for _ in range(2):
         await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=env, check=True)
     connection = await asyncpg.connect(admin_url, database=made)
     query = "SELECT tableowner FROM pg_tables WHERE tablename = $1"
     assert await connection.fetchval(query, TABLES[service]) == f"zm_{service}_owner"
     await connection.close()
+
+
+async def test_of_three_at_once_one_migrates_and_the_others_wait(server: Postgres, tmp_path: Path) -> None:
+    """As when three instances start on an empty database."""
+    admin_url, made = server.start().admin_url, f"m_{uuid4().hex[:12]}"
+    await ensure_database(admin_url, made, "zm_followup_owner", "zm_followup", PASSWORDS)
+    url = f"postgresql+asyncpg://zm_followup_owner:{PASSWORDS.owner}@127.0.0.1:{server.port}/{made}"
+    env = {"PATH": os.environ.get("PATH", os.defpath), "ZM_PROFILE": "development"}
+    env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_OWNER_DATABASE_URL": url}
+    holder = await asyncpg.connect(admin_url, database=made)
+    await holder.execute("SELECT pg_advisory_lock(hashtext('zm.migrate'))")
+    command = [sys.executable, "-m", "ops", "followup", "migrate"]
+    at_work = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env) for _ in range(3)]
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while await holder.fetchval(waiting) < 3:  # all are there
+        assert [process.returncode for process in at_work] == [None] * 3
+        await asyncio.sleep(0.05)
+    await holder.close()
+    assert [await process.wait() for process in at_work] == [0, 0, 0]
+    await check_store(url, FOLDER)
 
 
 FOLDER = "services/followup/migrations"
@@ -120,7 +140,7 @@ async def test_a_service_serves_no_store_that_was_not_migrated(server: Postgres,
         await check_store(empty.service_url, FOLDER)
     env = {"PATH": os.environ.get("PATH", os.defpath), "ZM_PROFILE": "development"}
     env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_DATABASE_URL": empty.service_url, "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "services.followup.main", "serve"]
+    command = [sys.executable, "-m", "ops", "followup", "serve"]
     ended = await asyncio.to_thread(
         subprocess.run, command, cwd=ROOT, env=env, check=False, capture_output=True, text=True
     )

@@ -12,8 +12,9 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from deploy.local.nats import Nats, inbox_of
+from deploy.local.nats import Nats
 from shared.bus.connection import settled
+from shared.bus.names import inbox_prefix
 
 pytestmark = pytest.mark.external
 
@@ -45,7 +46,7 @@ class User:
         self.nc = await nats.connect(
             self.broker.url,
             nkeys_seed=str(self.broker.seed_file(self.name)),
-            inbox_prefix=inbox_of(self.name).encode(),
+            inbox_prefix=inbox_prefix(self.name).encode(),
             error_cb=note,
         )
         self.js = self.nc.jetstream(timeout=60)
@@ -100,7 +101,7 @@ async def test_it_neither_destroys_nor_touches_what_is_not_its_own(intake: User,
 
 
 async def test_it_does_not_listen_to_the_answers_of_another(intake: User) -> None:
-    await intake.nc.subscribe(f"{inbox_of('verification')}.>")
+    await intake.nc.subscribe(f"{inbox_prefix('verification')}.>")
     await intake.nc.subscribe("zm.>")
     await settled(intake.nc)  # the broker's complaints are in before its PONG
     assert len([error for error in intake.errors if "permissions violation for subscription" in error]) == 2

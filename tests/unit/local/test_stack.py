@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,19 +12,21 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from deploy.local.datafolder import DataFolderInUse
 from deploy.local.process import ROOT, StartError, answers, free_port
-from deploy.local.stack import Stack
+from deploy.local.stack import Ports, Stack
 from shared.store.mark import CannotTakeOver
 
 pytestmark = pytest.mark.external
 
 TOY = "tests.unit.local.toy"
 TOYS = ("intake", "audit")
+AWKWARD = """用户 的"正名'100%s{项目}$HOME"""
 
 
 def make(folder: Path, **more: Any) -> Stack:
@@ -53,7 +57,8 @@ def _lives(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stack")
+    """Its name holds what configuration languages read in their own ways."""
+    return tmp_path_factory.mktemp("stack") / AWKWARD
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +95,73 @@ def test_a_second_start_on_the_same_data_is_refused(stack: Stack, folder: Path) 
     with pytest.raises(DataFolderInUse, match="already runs"):
         make(folder).start()
     assert stack.ended() == []
+
+
+def test_a_clone_in_a_folder_with_chinese_letters_starts(tmp_path: Path) -> None:
+    """As a newcomer has it: program and data lie in a folder with such a name."""
+    clone = tmp_path / AWKWARD / "zhengming"
+    for part in ("deploy", "services", "shared", "ops", "tests/unit/local/toy"):
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("tests", "tests/unit", "tests/unit/local"):
+        (clone / package / "__init__.py").touch()
+    console = Console(clone / ".data", clone)
+    console.wait_until_up()
+    console.popen.send_signal(signal.SIGINT)
+    output, _ = console.popen.communicate(timeout=120)
+    assert console.popen.returncode == 0, output
+
+
+def test_a_port_that_a_foreign_program_has_is_noticed_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as foreign:
+        foreign.bind(("0.0.0.0", 0))
+        foreign.listen()
+        port = foreign.getsockname()[1]
+        stack = make(tmp_path, ports=Ports(front=port))
+        with pytest.raises(StartError, match=f"^port {port} is taken[^\n]*$"):
+            stack.start()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    os.close(make(tmp_path).data.lock(patience=0))  # it is free
+
+
+def test_a_port_that_another_stack_has_is_noticed_also_while_its_door_is_closed(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """Caddy shares its port with whoever asks for it in the same way; each would get half of the calls."""
+    port = urlsplit(stack.front_url).port
+    assert port is not None
+    for _ in range(2):
+        second = subprocess.run(
+            [*Console.COMMAND, "--data", str(tmp_path), "--port", str(port), "--services", "audit"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (second.returncode, second.stderr.count("\n")) == (1, 1)
+        assert f"port {port} is taken" in second.stderr
+        stack.kill("caddy")
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    stack.start_service("caddy")
+    assert state(stack, "intake")["service"] == "intake"
+
+
+@pytest.mark.parametrize("chosen", ["postgres", "nats", "nats_monitor", "issuer"])
+def test_any_port_that_was_chosen_is_looked_at(tmp_path: Path, chosen: str) -> None:
+    with socket.socket() as foreign:
+        foreign.bind(("127.0.0.1", 0))
+        foreign.listen()
+        ports = Ports(**{chosen: foreign.getsockname()[1]})
+        with pytest.raises(StartError, match="is taken"):
+            make(tmp_path, ports=ports).start()
+
+
+def test_each_part_that_is_ready_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    with make(tmp_path, tell=lambda part, seconds: told.append(part)):
+        assert told[-1] == "front door"
+    assert set(told) == {"PostgreSQL", "NATS", "issuer", "databases", *TOYS, "front door"}
+    assert told.index("databases") > told.index("PostgreSQL")
 
 
 def test_a_killed_service_starts_again_where_it_was(stack: Stack) -> None:
@@ -161,12 +233,13 @@ def test_a_service_that_fails_to_start_is_quoted_and_nothing_is_left(tmp_path: P
 class Console:
     """`python -m deploy.local.stack run` in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    COMMAND = (sys.executable, "-m", "deploy.local.stack", "run", "--package", TOY)
+
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "deploy.local.stack", "run", "--data", str(folder)]
-        command += ["--port", str(self.port), "--services", "audit", "--package", TOY]
+        command = [*self.COMMAND, "--data", str(folder), "--port", str(self.port), "--services", "audit"]
         self.popen = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def wait_until_up(self) -> None:

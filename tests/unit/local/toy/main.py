@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.local.clockfile import ClockReader
-from deploy.local.nats import inbox_of, stream_of
+from shared.bus.names import inbox_prefix, stream_name
 
 SERVICE = os.environ["ZM_SERVICE"]
 
@@ -48,9 +48,9 @@ async def _stream_messages() -> int:
     nc = await nats.connect(
         os.environ["ZM_NATS_URL"],
         nkeys_seed=os.environ["ZM_NATS_SEED_FILE"],
-        inbox_prefix=inbox_of(SERVICE).encode(),
+        inbox_prefix=inbox_prefix(SERVICE).encode(),
     )
-    info = await nc.jetstream(timeout=10).stream_info(stream_of(SERVICE))
+    info = await nc.jetstream(timeout=10).stream_info(stream_name(SERVICE))
     await nc.close()
     return info.state.messages
 
@@ -64,10 +64,10 @@ async def _begin() -> None:
     nc = await nats.connect(
         os.environ["ZM_NATS_URL"],
         nkeys_seed=os.environ["ZM_NATS_SEED_FILE"],
-        inbox_prefix=inbox_of(SERVICE).encode(),
+        inbox_prefix=inbox_prefix(SERVICE).encode(),
     )
     js = nc.jetstream(timeout=10)
-    await js.add_stream(name=stream_of(SERVICE), subjects=[f"zm.{SERVICE}.>"])
+    await js.add_stream(name=stream_name(SERVICE), subjects=[f"zm.{SERVICE}.>"])
     await js.publish(f"zm.{SERVICE}.Started.v1", b"{}")
     await nc.close()
 

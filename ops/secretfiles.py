@@ -1,7 +1,8 @@
-"""Secrets of a development stack: made once, at random, in the data folder, readable to its owner only."""
+"""Secret files: made once, at random, in one step, readable to their owner only."""
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,21 @@ def private_folder(path: Path, mode: int = 0o700) -> Path:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a 0600 file in one step, so that a crash leaves the old content or the new."""
+    _write(path, content)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """The same for a file that is there: whoever could read it still can, and nobody else."""
+    _write(path, content, path.stat())
+
+
+def _write(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        if like is not None:
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -34,8 +47,3 @@ def kept(path: Path, make: Callable[[], bytes]) -> bytes:
 def password(path: Path) -> str:
     """A kept password that needs no escaping in a URL, an SQL literal or a shell."""
     return kept(path, lambda: secrets.token_urlsafe(24).encode()).decode()
-
-
-def random_key(path: Path, size: int = 32) -> bytes:
-    """A kept key of random bytes."""
-    return kept(path, lambda: secrets.token_bytes(size))

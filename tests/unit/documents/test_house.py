@@ -1,0 +1,63 @@
+"""What contributors are told is so: recipes show the code as it is, decisions have status and date."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from deploy.documents import ROOT
+
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
+
+
+def shown() -> Iterator[tuple[str, str]]:
+    """The pieces of code that the recipes show, with their files: runs of added lines."""
+    for block in re.findall(r"```diff\n(.*?)```", CONTRIBUTING.read_text("utf-8"), re.S):
+        for part in re.split(r"^--- ", block, flags=re.M)[1:]:
+            name, _, lines = part.partition("\n")
+            for added in re.findall(r"(?:^\+.*\n)+", lines, re.M):
+                yield name, re.sub(r"^\+", "", added, flags=re.M)
+
+
+def test_the_recipes_show_the_code_as_it_is() -> None:
+    """A recipe that was forgotten teaches what does not work."""
+    pieces = list(shown())
+    assert {name.partition("/")[0] for name, _ in pieces} == {"services", "shared", "tests"}
+    for name, text in pieces:
+        assert _plain(text) in _plain((ROOT / name).read_text("utf-8")), f"{name} has no longer:\n{text}"
+
+
+def _plain(text: str) -> str:
+    """Without what a formatter may break otherwise."""
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem[:4])
+def test_each_decision_tells_its_status_and_date_and_is_listed(page: Path) -> None:
+    title, empty, status, date, *_ = page.read_text("utf-8").splitlines()
+    number = int(page.name[:4])
+    assert title.startswith(f"# {number}. ")
+    assert empty == ""
+    assert re.fullmatch(r"Status: (proposed|accepted|superseded by \d+)  ", status)
+    assert re.fullmatch(r"Date: 20\d\d-\d\d-\d\d", date)
+    assert f"({page.name})" in (ROOT / "docs/adr/README.md").read_text("utf-8")
+
+
+def test_the_form_of_files_is_what_the_linter_holds() -> None:
+    editor = ConfigParser()
+    editor.read_string("[top]\n" + (ROOT / ".editorconfig").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert int(editor["*.py"]["max_line_length"]) == project["tool"]["ruff"]["line-length"]
+
+
+def test_the_hooks_run_the_locked_linter() -> None:
+    """From the environment that `make install` made: no other version, and nothing that is fetched."""
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert re.findall(r"repo: (.*)", hooks) == ["local"]
+    assert re.findall(r"entry: (\S+ \S+)", hooks) == [".venv/bin/ruff format", ".venv/bin/ruff check"]
