@@ -63,6 +63,7 @@ TAGS = {
     "reporters": "For those who report, and for those who answer them.",
     "reports": "For those who report without an account, and for those who answer them.",
     "supervision": "What internal supervision watches over.",
+    "vocabulary": "What the words of the API mean: closed lists, refusals, organs, divisions; open to all.",
     "vault": "What the vault tells of a reporter, with a purpose and on record.",
 }
 """What the tags of hand-written routes gather; a kind of case says it by its docstring."""

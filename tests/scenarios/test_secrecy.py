@@ -172,6 +172,10 @@ def test_sec1_neither_accused_nor_platform_is_told_anything(worlds: Worlds) -> N
         "intake ReportChallenge",
         "intake IntegrationKeys",
         "intake OrganContact",
+        "intake Vocabulary",
+        "intake Refusals",
+        "intake Organs",
+        "intake Divisions",
     }
     for reader, more in (("subject", set()), ("platform", {"intake StatusFeed"}), ("nobody", set())):
         read = {route for (route, who, _), a in worlds.one.items() if who == reader and a.startswith("200 ")}
