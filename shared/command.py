@@ -144,6 +144,8 @@ class Command(BaseModel):
     """The states in which it may be asked; empty where every state will do."""
     method_fields: ClassVar[tuple[str, ...]]
     """Fields that the aggregate's method takes: all that are not `vaulted`."""
+    optional: ClassVar[bool]
+    """Whether the method may be told nothing in one of its fields."""
     screened: ClassVar[tuple[str, ...]]
     vaulted: ClassVar[frozenset[str]]
     """Fields of class L3 and L4: they go to the vault and never to an aggregate."""
@@ -166,6 +168,7 @@ class Command(BaseModel):
         cls.screened = tuple(_screened_fields(cls))
         cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
         cls.method_fields = tuple(name for name in cls.model_fields if name not in cls.vaulted)
+        cls.optional = any(_admits_none(cls.model_fields[name].annotation) for name in cls.method_fields)
         if on is None:
             return
         cls.on = on
@@ -196,6 +199,10 @@ class Command(BaseModel):
 
 def _screened_fields(model: type[BaseModel]) -> list[str]:
     return [name for name, info in model.model_fields.items() if _is_screened(info.metadata, info.annotation)]
+
+
+def _admits_none(annotation: Any) -> bool:
+    return annotation is type(None) or any(map(_admits_none, getattr(annotation, "__args__", ())))
 
 
 def _is_screened(metadata: list[Any], annotation: Any) -> bool:
