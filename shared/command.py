@@ -29,13 +29,15 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
 )
 
-from shared.aggregate import Actor, Aggregate, Law, snake, states_of
+from shared.aggregate import Actor, Aggregate, Context, Law, snake, states_of
 from shared.clock import instant_of
 from shared.event import DataClass
 from shared.law.identifiers import holds_personal_number
 from shared.organs.tree import Level
+from shared.rehearsal import FIELD, NotSaid, Rehearsed
 from shared.text import Seen, Straight
 
 
@@ -182,6 +184,20 @@ class Command(BaseModel):
         """The stream that a creating command opens, where that follows from what it says and from the organ
         of who gives it; a second one finds it again."""
         return None
+
+    @classmethod
+    def rehearse(cls, case: Aggregate, ctx: Context) -> None:
+        """Asks whether a case that is only asked (`Aggregate.rehearsing`) would carry this out, whatever it
+        says: what the method guards before it looks into a field, then the state. Refuses as the command
+        would be refused. A method that may be told nothing in a field is asked for the state alone."""
+        if not cls.optional:
+            try:
+                getattr(case, cls.method)(ctx, **dict.fromkeys(cls.method_fields, FIELD))
+            except Rehearsed:
+                return
+            except (NotSaid, ValidationError):
+                pass  # the rest hangs on what the command says
+        case.check_state(ctx, cls.states)
 
     def arguments(self) -> dict[str, Any]:
         """The fields as the aggregate's method takes them."""

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import ValidationError
 
 from shared import visibility
 from shared.aggregate import Actor, Aggregate, Context, Law
@@ -27,7 +26,7 @@ from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
-from shared.rehearsal import FIELD, NotLookedUp, NotSaid, Rehearsed
+from shared.rehearsal import NotLookedUp
 from shared.security import roles
 from shared.security.screen import Asker, Verdict
 from shared.security.tally import Tally
@@ -285,14 +284,7 @@ class Gatekeeper:
             facts=NotLookedUp(),
         )
         aggregate.check_open(ctx)
-        if not command.optional:
-            try:
-                getattr(aggregate, command.method)(ctx, **dict.fromkeys(command.method_fields, FIELD))
-            except Rehearsed:
-                return
-            except (NotSaid, ValidationError):
-                pass  # the rest hangs on what the command says
-        aggregate.check_state(ctx, command.states)
+        command.rehearse(aggregate, ctx)
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
         """Who may know of it at all (`shared.visibility`). Refuses as 404."""
