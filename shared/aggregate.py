@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 from uuid import UUID
 
 from shared.contracts.common import Accused, DeadlineRecomputed
@@ -24,6 +25,7 @@ from shared.law.policy import Policy
 from shared.law.working_days import FIRST_DAY, Due, add_working_days, local_date, may_have_moved
 from shared.organs.tree import OrganTree
 from shared.refusal import refuse
+from shared.rehearsal import Rehearsed
 from shared.security.roles import PETITION
 
 P = ParamSpec("P")
@@ -182,6 +184,7 @@ class Aggregate:
         self._composed_texts: tuple[str, ...] = ()
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
+        self._rehearsed = False
 
     @property
     def pending_events(self) -> Sequence[Recorded]:
@@ -213,6 +216,18 @@ class Aggregate:
         assert cls is not None, name
         return cls
 
+    def check_state(self, ctx: Context, allowed: Sequence[str]) -> None:
+        """Refuses what the present state does not allow; where none is named, every state will do."""
+        if allowed and self.state not in allowed:
+            refuse("E_STATE", ctx.rule, state=self.state, allowed=list(allowed))
+
+    def rehearsing(self) -> Self:
+        """The same case, to ask what its methods would do: they stop at their first event with `Rehearsed`,
+        so nothing is recorded and nothing here changes."""
+        asked = copy(self)
+        asked._rehearsed = True
+        return asked
+
     def check_open(self, ctx: Context) -> None:
         """Refuses what no command may do to this case as it stands, before anything is looked up for it."""
 
@@ -234,9 +249,10 @@ class Aggregate:
         """Adds an event to the stream and applies it. Refuses with E_STATE where the command's
         `allowed_in` does not name the present state (asked once, at the command's first event)."""
         if self._allowed is not None:
-            if self.state not in self._allowed:
-                refuse("E_STATE", ctx.rule, state=self.state, allowed=list(self._allowed))
+            self.check_state(ctx, self._allowed)
             self._allowed = None
+        if self._rehearsed:
+            raise Rehearsed
         name = type(event).__name__
         recorded = Recorded(
             originator_id=self.id,

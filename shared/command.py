@@ -29,13 +29,15 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
 )
 
-from shared.aggregate import Actor, Aggregate, Law, snake, states_of
+from shared.aggregate import Actor, Aggregate, Context, Law, snake, states_of
 from shared.clock import instant_of
 from shared.event import DataClass
 from shared.law.identifiers import holds_personal_number
 from shared.organs.tree import Level
+from shared.rehearsal import FIELD, NotSaid, Rehearsed
 from shared.text import Seen, Straight
 
 
@@ -144,6 +146,8 @@ class Command(BaseModel):
     """The states in which it may be asked; empty where every state will do."""
     method_fields: ClassVar[tuple[str, ...]]
     """Fields that the aggregate's method takes: all that are not `vaulted`."""
+    optional: ClassVar[bool]
+    """Whether the method may be told nothing in one of its fields."""
     screened: ClassVar[tuple[str, ...]]
     vaulted: ClassVar[frozenset[str]]
     """Fields of class L3 and L4: they go to the vault and never to an aggregate."""
@@ -166,6 +170,7 @@ class Command(BaseModel):
         cls.screened = tuple(_screened_fields(cls))
         cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
         cls.method_fields = tuple(name for name in cls.model_fields if name not in cls.vaulted)
+        cls.optional = any(_admits_none(cls.model_fields[name].annotation) for name in cls.method_fields)
         if on is None:
             return
         cls.on = on
@@ -179,6 +184,20 @@ class Command(BaseModel):
         """The stream that a creating command opens, where that follows from what it says and from the organ
         of who gives it; a second one finds it again."""
         return None
+
+    @classmethod
+    def rehearse(cls, case: Aggregate, ctx: Context) -> None:
+        """Asks whether a case that is only asked (`Aggregate.rehearsing`) would carry this out, whatever it
+        says: what the method guards before it looks into a field, then the state. Refuses as the command
+        would be refused. A method that may be told nothing in a field is asked for the state alone."""
+        if not cls.optional:
+            try:
+                getattr(case, cls.method)(ctx, **dict.fromkeys(cls.method_fields, FIELD))
+            except Rehearsed:
+                return
+            except (NotSaid, ValidationError):
+                pass  # the rest hangs on what the command says
+        case.check_state(ctx, cls.states)
 
     def arguments(self) -> dict[str, Any]:
         """The fields as the aggregate's method takes them."""
@@ -196,6 +215,10 @@ class Command(BaseModel):
 
 def _screened_fields(model: type[BaseModel]) -> list[str]:
     return [name for name, info in model.model_fields.items() if _is_screened(info.metadata, info.annotation)]
+
+
+def _admits_none(annotation: Any) -> bool:
+    return annotation is type(None) or any(map(_admits_none, getattr(annotation, "__args__", ())))
 
 
 def _is_screened(metadata: list[Any], annotation: Any) -> bool:

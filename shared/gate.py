@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
 
+from shared import visibility
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
 from shared.command import Command, Token
@@ -25,6 +26,7 @@ from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
+from shared.rehearsal import NotLookedUp
 from shared.security import roles
 from shared.security.screen import Asker, Verdict
 from shared.security.tally import Tally
@@ -90,6 +92,13 @@ class Request:
     """A digest of what came, where the command says only what was made of it."""
 
 
+class May(NamedTuple):
+    """Commands that a reader could give now, and those of their roles that they could not, and why."""
+
+    now: list[str]
+    not_now: list[dict[str, str]]
+
+
 @dataclass(slots=True)
 class Gatekeeper:
     """Carries one command from the request to the stored events, or to a refusal."""
@@ -102,6 +111,8 @@ class Gatekeeper:
     screen: Screen
     secret: bytes
     """Under it ids and digests are made, so that nobody can try which request one belongs to."""
+    commands: Mapping[type[Aggregate], Sequence[type[Command]]] = field(default_factory=dict)
+    """What may be done to a case of each kind, by people."""
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -148,7 +159,7 @@ class Gatekeeper:
         command, gate = request.command, request.command.gate
         attempt = derived_id("attempt", command_id, request_hash.hex())
         aggregate = await self._load(request, attempt)
-        actor = self._check_actor(request, aggregate)
+        actor = self._check_actor(command, request.token, aggregate)
         if not command.creates:
             self._check_version(request, aggregate)
         now = self.clock.now()
@@ -203,14 +214,20 @@ class Gatekeeper:
             refuse("E_NOT_FOUND")
         return aggregate
 
-    def _check_actor(self, request: Request, aggregate: Aggregate) -> Actor:
+    def _check_actor(
+        self, command: Command | type[Command], token: Token | None, aggregate: Aggregate
+    ) -> Actor:
         """404 first, then organ and level, role, recusal, separation of duties."""
-        command, gate, token = request.command, request.command.gate, request.token
+        gate = command.gate
         if gate.anyone or token is None:
             return Actor("anonymous", "anyone", aggregate.organ)
-        outside = bool(token.roles & OUTSIDE_ORGANS)
         if not command.creates:
             self.check_visible(token, aggregate, assigned=gate.need_to_know)
+        return self._check_right(command, token, aggregate)
+
+    def _check_right(self, command: Command | type[Command], token: Token, aggregate: Aggregate) -> Actor:
+        """Whether somebody who may know of a case may do this to it."""
+        gate, outside = command.gate, bool(token.roles & OUTSIDE_ORGANS)
         own = aggregate.organ or token.organ
         if not outside and gate.organ is not None:
             required = own if command.creates else gate.organ(aggregate, self.law)
@@ -218,60 +235,60 @@ class Gatekeeper:
                 refuse(gate.wrong_organ, gate.rule, required_organ=required)
         if gate.level is not None and self._level(token.organ) < gate.level:
             refuse(gate.level_code, gate.rule, required_level=gate.level.name)
-        # Who comes from outside acts as such only, whatever else his token says he is.
-        held = token.roles & OUTSIDE_ORGANS if outside else token.roles
-        role = next((r for r in gate.by if r in held), None)
+        role = next((r for r in gate.by if r in _held(token)), None)
         if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
-        himself = role != roles.SUBJECT and token.person == aggregate.subject_account
-        if token.person in aggregate.recused or himself:
+        themself = role != roles.SUBJECT and token.person == aggregate.subject_account
+        if token.person in aggregate.recused or themself:
             refuse("E_RECUSAL", "A48")
         for duty in gate.differs_from:
             if token.person in aggregate.duties.get(duty, ()):
                 refuse("E_SOD_CONFLICT", gate.rule, duty=duty)
         return token.as_actor(role)
 
+    def may(self, token: Token, aggregate: Aggregate) -> May:
+        """What somebody who reads this case could do to it now, of what their roles are for: the gate's own
+        checks in its own order, and nothing is recorded, looked up or asked of the vault.
+
+        Without a body it can say: organ and level, role, recusal, separation of duties, what no command may
+        do to the case as it stands (`check_open`), what the method guards before it looks into a field or
+        into what was looked up, and the state. Methods that may be told nothing in a field are asked for the
+        state alone. So a command that stands under `now` may still be refused for what it says, for what lies
+        in other cases or in the vault; one that stands under `not_now` is refused whatever it says.
+        """
+        now: list[str] = []
+        not_now: list[dict[str, str]] = []
+        held, at, asked = _held(token), self.clock.now(), aggregate.rehearsing()
+        for command in self.commands.get(type(aggregate), ()):
+            if held.isdisjoint(command.gate.by):
+                continue
+            try:
+                self._rehearse(command, token, asked, at)
+            except Refusal as refusal:
+                told = {"command": command.__name__, "code": refusal.shown_code, "rule": refusal.rule}
+                not_now.append(told)
+            else:
+                now.append(command.__name__)
+        return May(now, not_now)
+
+    def _rehearse(self, command: type[Command], token: Token, aggregate: Aggregate, now: datetime) -> None:
+        gate = command.gate
+        ctx = Context(
+            actor=self._check_right(command, token, aggregate),
+            now=now,
+            occurred_at=now,
+            law=self.law,
+            command=command.__name__,
+            rule=gate.rule,
+            duty=gate.duty,
+            facts=NotLookedUp(),
+        )
+        aggregate.check_open(ctx)
+        command.rehearse(aggregate, ctx)
+
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
-        """Jurisdiction and need to know (§5.4, §6.3); auditors need no assignment. Refuses as 404."""
-        if token.person in aggregate.kept_from:
-            refuse("E_NEED_TO_KNOW")
-        if self.readers is not None and not token.roles & self.readers:
-            refuse("E_NEED_TO_KNOW")
-        if roles.SUBJECT in token.roles:
-            if aggregate.subject_account != token.person:
-                refuse("E_NEED_TO_KNOW")
-            return
-        if roles.UNIT_CONTACT in token.roles:
-            if not aggregate.assigned.get(token.person):
-                refuse("E_NEED_TO_KNOW")
-            return
-        addressed = token.organ in aggregate.addressees
-        if not addressed and not (
-            token.organ and self.law.organs.is_ancestor_or_self(token.organ, aggregate.organ)
-        ):
-            refuse("E_JURISDICTION")
-        if self._is_concealed(token, aggregate):
-            refuse("E_NEED_TO_KNOW")
-        if assigned and roles.AUDITOR not in token.roles and not aggregate.assigned.get(token.person):
-            refuse("E_NEED_TO_KNOW")
-
-    @staticmethod
-    def _is_concealed(token: Token, aggregate: Aggregate) -> bool:
-        """An envelope nobody has registered is the petition department's own; a sealed one is nobody's but
-        of the people assigned, whatever their rank (§4.1 note a, A14, A15)."""
-        if aggregate.assigned.get(token.person):
-            return False
-        if aggregate.state in aggregate.unopened:
-            return not (token.organ == aggregate.organ and token.roles & aggregate.openers)
-        return aggregate.state in aggregate.sealed
-
-    async def check_reading(self, token: Token, aggregate: Aggregate) -> None:
-        """The same for somebody who reads: refuses as 404, and watches what was sealed."""
-        try:
-            self.check_visible(token, aggregate)
-        except Refusal as refusal:
-            await self.watch(token, aggregate, refusal)
-            raise
+        """Who may know of it at all (`shared.visibility`). Refuses as 404."""
+        visibility.check(token, aggregate, self.law.organs, self.readers, assigned=assigned)
 
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
@@ -457,6 +474,12 @@ class Gatekeeper:
             record.note(ctx, "SecurityAlertRaised", code=code, actor=summed.person, object="")
             await self.store.append(Append(events=record.collect_events()))
             self.tally.ended.remove(summed)
+
+
+def _held(token: Token) -> frozenset[str]:
+    """The roles in which somebody acts: who comes from outside acts as such only, whatever else their token
+    says that they are."""
+    return token.roles & OUTSIDE_ORGANS or token.roles
 
 
 def _actor_of(token: Token) -> Actor:

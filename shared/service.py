@@ -70,7 +70,9 @@ from shared.web.app import Application, make_app
 from shared.web.commands import Face
 from shared.web.direct import CommandProtocol
 from shared.web.metrics import BusMetrics
+from shared.web.openapi import posted
 from shared.web.places import Places
+from shared.web.readgate import CaseReadGate
 from shared.web.reads import Reads
 from shared.web.recusals import RecusalRequests
 
@@ -170,6 +172,12 @@ class Service:
     def kinds(self) -> list[type[Aggregate]]:
         return list(dict.fromkeys(c.on for c in self.commands))
 
+    @property
+    def commands_on(self) -> dict[type[Aggregate], list[type[Command]]]:
+        """What people, and not the system, may do to a case that is there, by its kind."""
+        given = [c for c in posted(self.commands) if not c.creates and not c.gate.anyone]
+        return {kind: [c for c in given if c.on is kind] for kind in self.kinds}
+
 
 def load_law(calendar_file: str = "") -> Law:
     """The law as the packaged files have it: policy, deadlines, organs; with the years of a calendar that
@@ -211,8 +219,10 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     face = Face(gatekeeper, verifier, Places(sealer))
     readers = Readers(open_engine(settings.database_url, size=settings.pool_size), settings.pool_size)
     reading = Reading(readers)
-    reads = Reads(service.name, face, gatekeeper, recorder, projector, engine, reading, book, clock)
+    read_gate = CaseReadGate(face, gatekeeper, recorder, projector, book, clock)
+    reads = Reads(service.name, face, read_gate, recorder, projector, engine, reading, book, clock)
     gatekeeper.readers = service.readers
+    gatekeeper.commands = service.commands_on
     parts = Parts(
         settings=settings,
         law=law,

@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
@@ -29,6 +31,7 @@ import httpx
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from deploy.documents import built
 from deploy.local.door import PATIENCE_SECONDS, door
 from deploy.local.people import clients, people
 from deploy.local.stack import Stack
@@ -37,6 +40,8 @@ from shared.refusals import CATALOGUE
 from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer
 from shared.web.places import Places
+from shared.web.read import Read
+from shared.web.readgate import reads_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PLURALS = {
@@ -134,6 +139,22 @@ def files_of(root: Path) -> Iterator[tuple[Path, bytes]]:
         with suppress(FileNotFoundError):
             if path.is_file() and not path.is_symlink():
                 yield path, path.read_bytes()
+
+
+@cache
+def declared(service: str) -> tuple[Read, ...]:
+    """Every read that a service (or the vault) declares, as its own code has it."""
+    with built("intake" if service == "vault" else service) as app:
+        return tuple(reads_of(app.state.vault if service == "vault" else app))
+
+
+def asked_of(read: Read, id: str, prefix: str = "/intake", **asked: str) -> str:
+    """The address of a read about one object; what else it needs is filled in by its form."""
+    needed = {p["name"]: p["schema"] for p in read.parameters if p["in"] == "query" and p["required"]}
+    examples = {"uuid": id, "date-time": "2020-01-01T00:00:00Z", None: "NAME"}
+    values = {n: f.get("examples", [examples[f.get("format")]])[0] for n, f in needed.items()}
+    path = re.sub(r"{\w+}", id, read.path)
+    return f"{prefix}{path}?{urlencode(values | asked)}".rstrip("?")
 
 
 def working_days_after(day: date, n: int) -> date:

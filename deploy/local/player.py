@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,16 @@ from services.intake.reporting.flood import solve
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 EXPRESSION = re.compile(r"\$\{([^}]+)\}")
+
+
+class Onlooker(Protocol):
+    """Looks at what people do, and may have something to say against it."""
+
+    def before(self, player: Player, who: str, case: Case, command: str) -> None:
+        """Somebody is about to give a command on a case."""
+
+    def after(self, step: dict[str, Any], answer: httpx.Response) -> None:
+        """What they were answered."""
 
 
 class Departure(Exception):
@@ -121,6 +131,7 @@ class Player:
 
     stack: Stack
     tell: Callable[[Happened], None] = lambda happened: None
+    onlooker: Onlooker | None = None
     cases: dict[str, Case] = field(default_factory=dict)
     expected: list[Expected] = field(default_factory=list)
     answers: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
@@ -201,10 +212,14 @@ class Player:
         self._count += 1
         if case is not None:
             path += f"/{case.id}/{_kebab(command)}"
+        if case is not None and self.onlooker is not None:
+            self.onlooker.before(self, step["who"], case, command)
         answer = self._post(client, path, body, headers, case)
         if answer.status_code == 412:
             # Another service's event came in between: a person reads again, and then decides.
             answer = self._post(client, path, body, headers, case)
+        if case is not None and self.onlooker is not None:
+            self.onlooker.after(step, answer)
         expect = step["expect"]
         if "refused" in expect:
             self._check_refusal(step, answer, expect["refused"])
@@ -266,6 +281,7 @@ class Player:
         """The case as a member of staff reads it now."""
         answer = self.get(who, f"/{case.service}/v1/{case.plural}/{case.id}")
         view: dict[str, Any] = answer.json()
+        del view["may"]  # what is this reader's alone, and of this moment
         self.answers.append((self.now, case.service, view))
         return view
 

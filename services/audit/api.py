@@ -1,8 +1,8 @@
 """The reading face: replays of a case for auditors, and the logs' checkpoints and proofs.
 
-Nothing is commanded here, so there is no gate; its order holds all the same: token (401), role and level
-(403), then the case within jurisdiction (404, the same bytes for foreign and unknown; the true code stands
-in the access log).
+Nothing is commanded here; the reads pass the gate of reads: token (401), role and level (403). Then the case
+is looked for within jurisdiction (404, the same bytes for foreign and unknown; the true code stands in the
+access log).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any, Literal, NoReturn, TypeVar, get_args
 from uuid import UUID
 
 import orjson
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -50,9 +49,10 @@ from shared.store.types import StoreTampered
 from shared.view import VIEW
 from shared.web import query
 from shared.web.commands import Face
-from shared.web.describe import CURSOR, answer, array, define, describe, in_path, in_query, page, whole
+from shared.web.describe import CURSOR, answer, array, in_path, in_query, page, whole
 from shared.web.docstrings import Schema
 from shared.web.naming import a_list, named
+from shared.web.read import Asked, read
 from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
@@ -68,6 +68,139 @@ BUNDLES: dict[Audience, Action] = {
     "superior": "bundle",
     "court": "bundle-court",
     "subject": "bundle-subject",
+}
+
+
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+STREAM = answer(
+    id={"type": "string", "format": "uuid"},
+    service=TEXT,
+    kind=TEXT,
+    organ=TEXT,
+    number=TEXT,
+    subjects=array(TEXT),
+)
+LOOKED = answer(who=TEXT, role=TEXT, organ=TEXT, count=WHOLE, first=INSTANT, last=INSTANT)
+
+
+def told_with(*more: Schema, **properties: Schema) -> Schema:
+    """What every answer about a case repeats, and what is its own."""
+    asked = {
+        "case": TEXT,
+        "as_of": INSTANT,
+        "by": {"enum": list(BYS)},
+        "subject": {"type": ["string", "null"]},
+    }
+    return answer(asked, *more, subjects=array(TEXT), **properties)
+
+
+TEXTS: Schema = {"type": "array", "items": TEXT}
+CITED = answer(instrument=TEXT, version_date={"type": "string", "format": "date"}, article=TEXT)
+DUE = answer(id=TEXT, due={"type": "string", "format": "date"})
+EVENT: Schema = answer(
+    number=TEXT,
+    service={"type": "string", "enum": list(PUBLISHERS)},
+    position=WHOLE,
+    type=named("EventType"),
+    id={"type": "string", "format": "uuid"},
+    version=WHOLE,
+    kind=TEXT,
+    organ=TEXT,
+    state=TEXT,
+    occurred_at=TIME,
+    recorded_at=TIME,
+    by=named("Actor"),
+    rule=TEXT,
+    command=TEXT,
+    policy=TEXT,
+    correlation_id={"type": "string", "format": "uuid"},
+    event={"type": ["object", "null"], "description": "Its published fields; null where `altered`."},
+)
+EVENT["description"] = "An event of the case `id`: what happened, when, by whom and under which rule."
+EVENT["properties"] |= {
+    "altered": {"type": "boolean", "description": "Its sealed text does not open in its place any more."},
+    "duty": TEXT,
+    "causation_id": TEXT,
+    "links": TEXTS,
+    "legal_basis": array(CITED),
+    "deadlines": array(DUE),
+    "deadlines_met": TEXTS,
+    "text_hash": TEXT,
+}
+EVENT_TYPES = sorted({cls.__name__ for service in PUBLISHERS for cls in event_classes(service)})
+NAMED = {"TimelineEvent": EVENT, "View": VIEW, "EventType": a_list(EVENT_TYPES)}
+"""Parts of answers that the document tells once, by name."""
+CHANGE: Schema = {"type": "object", "additionalProperties": answer(before={}, after={})}
+PROVED: Schema = answer(
+    service=TEXT,
+    position=TEXT,
+    stream=TEXT,
+    version=TEXT,
+    topic=TEXT,
+    recorded_at=TIME,
+    leaf_index=WHOLE,
+    inclusion=TEXTS,
+)
+PROVED["properties"] |= {
+    **{name: TEXT for names in MEMBERS.values() for name in names},
+    "published": {"type": "object", "description": "The event in clear; not there where it is withheld."},
+    "salt": TEXT,
+}
+BUNDLE = answer(
+    format={"const": FORMAT, "type": "string"},
+    checkpoint={"type": "object", "additionalProperties": TEXT},
+    entries=array(PROVED),
+)
+STOOD = answer(version=WHOLE, state=TEXT)
+CHANGED = answer(
+    id={"type": "string", "format": "uuid"},
+    kind=TEXT,
+    number=TEXT,
+    before={"anyOf": [STOOD, {"type": "null"}]},
+    after=STOOD,
+    facts=CHANGE,
+    deadlines=CHANGE,
+    assigned=CHANGE,
+)
+TIMELINE = told_with(
+    streams=array(STREAM),
+    events=array(named("TimelineEvent")),
+    accesses={"anyOf": [array(LOOKED), {"type": "null"}]},
+    next={"type": ["string", "null"]},
+)
+DIFFERENCE = told_with(
+    {"from": INSTANT, "to": INSTANT}, events=array(named("TimelineEvent")), streams=array(CHANGED)
+)
+
+
+CASE = in_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")
+SERVICE = in_path("service", "A log: of a publishing service, or of accesses.", enum=list(LOGS))
+BY = in_query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
+AS_OF = in_query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
+OF_SUBJECT = in_query(
+    "subject", "Only what concerns this accused, by their reference.", pattern=SUBJECT.pattern
+)
+LIMIT = in_query("limit", "Events on a page.", type="integer", minimum=1, maximum=PAGE_MAX)
+ASKED = (CASE, AS_OF, BY, OF_SUBJECT)
+REPLAY: dict[str, Any] = {
+    "rule": "§6.6",
+    "by": (roles.AUDITOR,),
+    "level": Level.COUNTY,
+    "headers": ("Access-Record",),
+    "tag": "replay",
+}
+"""A replay is an auditor's, of a county or above. Who may know of the case, `Replays` says when it has found
+it, and puts on record whatever came of it."""
+PROOF: dict[str, Any] = {"rule": "§6.6", "by": (roles.AUDITOR,), "level": Level.COUNTY, "tag": "proof"}
+OF_ORGANS: dict[str, Any] = {
+    "rule": "SEC-1",
+    "by": roles.OF_AN_ORGAN - {roles.PLATFORM},
+    "answer": TEXT,
+    "media_type": "text/plain",
+    "tag": "proof",
 }
 
 
@@ -103,30 +236,36 @@ class Replay:
 class Replays:
     """The routes of a case."""
 
-    def __init__(self, face: Face, cases: Cases, trees: Trees, access: AccessLog, organs: OrganTree) -> None:
-        self.face = face
+    def __init__(self, cases: Cases, trees: Trees, access: AccessLog, organs: OrganTree) -> None:
         self.cases = cases
         self.trees = trees
         self.access = access
         self.organs = organs
 
-    async def timeline(self, request: Request) -> Response:
+    @read(
+        "Timeline",
+        "/v1/cases/{number}/timeline",
+        **REPLAY,
+        parameters=(*ASKED, LIMIT, CURSOR),
+        answer=TIMELINE,
+    )
+    async def timeline(self, ask: Asked[Any]) -> Response:
         """Every event of the case across all services, in order, as it was known or had happened on a day.
 
         Confidential fields are shown to the auditor, the reporter's identity is in no event. Readings are
         counted by who read, on the first page. `cursor` continues where a page ended.
         """
-        token = await auditor(self.face, request)
+        request, token = ask.request, ask.token
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         by = _by(request)
         after = _cursor(request.query_params.get("cursor"), by)
 
-        async def read(session: Session, replay: Replay) -> list[Any]:
+        async def one_page(session: Session, replay: Replay) -> list[Any]:
             return await session.rows(
                 replay.streams, replay.as_of, by, limit=limit + 1, subject=replay.subject, after=after
             )
 
-        replay, receipt, rows = await self._replay(request, token, "timeline", by, read)
+        replay, receipt, rows = await self._replay(request, token, "timeline", by, one_page)
         numbers = {stream.id: orjson.dumps(stream.number) for stream in replay.streams}
         more, rows = len(rows) > limit, rows[:limit]
         body = {
@@ -138,19 +277,39 @@ class Replays:
         }
         return json_response(body, headers=_receipt(receipt))
 
-    async def state(self, request: Request) -> Response:
+    @read(
+        "State",
+        "/v1/cases/{number}/state",
+        **REPLAY,
+        parameters=ASKED,
+        answer=told_with(streams=array(named("View"))),
+    )
+    async def state(self, ask: Asked[Any]) -> Response:
         """Every stream of the case as it stood on a day. By recorded time each is, byte for byte, what its
         own service answered then."""
-        token = await auditor(self.face, request)
+        request, token = ask.request, ask.token
         replay, receipt, rows = await self._replay(request, token, "state", _by(request), _streams)
         told = self._of_cases(replay, _not_too_many(rows))
         views = states(told, replay.as_of, replay.by)
         body = {**replay.told(), "streams": list(views.values())}
         return json_response(body, headers=_receipt(receipt))
 
-    async def difference(self, request: Request) -> Response:
+    @read(
+        "Difference",
+        "/v1/cases/{number}/difference",
+        **REPLAY,
+        parameters=(
+            CASE,
+            in_query("from", "After this instant.", required=True, format="date-time"),
+            in_query("to", "Up to this instant; now, if left out.", format="date-time"),
+            BY,
+            OF_SUBJECT,
+        ),
+        answer=DIFFERENCE,
+    )
+    async def difference(self, ask: Asked[Any]) -> Response:
         """What happened between two instants (after the first, up to the second), and what it changed."""
-        token = await auditor(self.face, request)
+        request, token = ask.request, ask.token
         begin, end = _instant(request, "from"), _instant(request, "to")
         if begin is None or (end is not None and end < begin):
             refuse("E_SCHEMA", "§6.6", field="from", reason="needed, and not after `to`")
@@ -173,7 +332,22 @@ class Replays:
         }
         return json_response(body, headers=_receipt(receipt))
 
-    async def bundle(self, request: Request) -> Response:
+    @read(
+        "Bundle",
+        "/v1/cases/{number}/bundle",
+        **REPLAY,
+        parameters=(
+            *ASKED,
+            in_query("audience", "For whom it is made.", enum=list(get_args(Audience))),
+            in_query(
+                "withhold",
+                "What a superior organ is proved without being shown.",
+                enum=list(get_args(Withhold)),
+            ),
+        ),
+        answer=BUNDLE,
+    )
+    async def bundle(self, ask: Asked[Any]) -> Response:
         """The case as a bundle of evidence, to be checked offline by `python -m shared.evidence.verify`.
 
         For the `superior` organ it is the whole case: `withhold=L2` (the default) proves confidential events
@@ -181,7 +355,7 @@ class Replays:
         and done in the clarification of this subject, who must be named, and tells neither day, channel nor
         number of reports (SEC-1).
         """
-        token = await auditor(self.face, request)
+        request, token = ask.request, ask.token
         audience: Audience = _one_of(request, "audience", get_args(Audience), "superior")
         withhold: Withhold = _one_of(request, "withhold", get_args(Withhold), "L2")
         if audience != "superior":
@@ -281,39 +455,62 @@ class Logs:
     """The routes of the logs. Checkpoints hold no personal data, but their size tells how much was recorded
     in an hour: any token of the staff may have them, and nobody from outside (SEC-1)."""
 
-    def __init__(self, face: Face, trees: Trees, verifier_keys: Sequence[str]) -> None:
-        self.face = face
+    def __init__(self, trees: Trees, verifier_keys: Sequence[str]) -> None:
         self.trees = trees
         self._keys = "".join(f"{key}\n" for key in verifier_keys)
 
-    async def key(self, request: Request) -> Response:
+    @read(
+        "LogKeys",
+        "/v1/logs/key",
+        rule="§6.6",
+        outsiders=True,
+        answer=TEXT,
+        media_type="text/plain",
+        tag="proof",
+    )
+    async def key(self, ask: Asked[Any]) -> Response:
         """The public keys of the logs (C2SP signed-note), one a line: the KEYFILE of the verifier."""
-        await self.face.token(request)
         return Response(self._keys, media_type="text/plain")
 
-    async def checkpoint(self, request: Request) -> Response:
+    @read("Checkpoint", "/v1/logs/{service}/checkpoint", **OF_ORGANS, parameters=(SERVICE,))
+    async def checkpoint(self, ask: Asked[Any]) -> Response:
         """The signed state of a log at the end of the last hour (C2SP tlog-checkpoint); before the first hour
         is over, that of the empty log. For staff: its size steps with each report (SEC-1, B53)."""
-        await self._staff(request)
-        return Response(await self.trees.shown(_log(request)), media_type="text/plain")
+        return Response(await self.trees.shown(_log(ask.request)), media_type="text/plain")
 
-    async def checkpoints(self, request: Request) -> Response:
+    @read(
+        "Checkpoints",
+        "/v1/logs/{service}/checkpoints",
+        **OF_ORGANS
+        | {
+            "answer": page(answer(hour=TIME, size=WHOLE, note=TEXT)),
+            "media_type": "application/json",
+        },
+        parameters=(SERVICE, in_query("before", "Of hours before this one.", format="date-time"), LIMIT),
+    )
+    async def checkpoints(self, ask: Asked[Any]) -> Response:
         """The checkpoints at the end of each hour in which one was signed, the newest first: to find the one
         that somebody was given, or to follow a log from then on."""
-        await self._staff(request)
+        request = ask.request
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         rows = await self.trees.listed(_log(request), _instant(request, "before"), limit)
         more = len(rows) == limit
         return json_response({"items": rows, "next": rows[-1]["hour"] if more else None})
 
-    async def _staff(self, request: Request) -> None:
-        token = await self.face.token(request)
-        if not token.organ or not token.roles or token.roles & {*roles.OUTSIDE, roles.PLATFORM}:
-            refuse("E_FORBIDDEN_ROLE", "SEC-1")
-
-    async def inclusion(self, request: Request) -> Response:
+    @read(
+        "InclusionProof",
+        "/v1/logs/{service}/proof/inclusion",
+        **PROOF,
+        parameters=(
+            SERVICE,
+            in_query("position", "Of the event in its log.", required=True, type="integer", minimum=1),
+            in_query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0),
+        ),
+        answer=answer(leaf_index=WHOLE, size=WHOLE, inclusion=array(TEXT)),
+    )
+    async def inclusion(self, ask: Asked[Any]) -> Response:
         """Proof that the event at a position stands in the log of a size (RFC 9162 §2.1.3)."""
-        await auditor(self.face, request)
+        request = ask.request
         service = _log(request)
         now = await self.trees.size(service)
         size = page_number(request.query_params.get("size"), "size", now, now)
@@ -323,9 +520,20 @@ class Logs:
         proof = await self.trees.inclusion(service, position - 1, size)
         return json_response({"leaf_index": position - 1, "size": size, "inclusion": _hashes(proof)})
 
-    async def consistency(self, request: Request) -> Response:
+    @read(
+        "ConsistencyProof",
+        "/v1/logs/{service}/proof/consistency",
+        **PROOF,
+        parameters=(
+            SERVICE,
+            in_query("from", "The earlier size.", required=True, type="integer", minimum=0),
+            in_query("to", "The later size; as it is now, if left out.", type="integer", minimum=0),
+        ),
+        answer=answer({"from": WHOLE}, service=TEXT, to=WHOLE, consistency=array(TEXT)),
+    )
+    async def consistency(self, ask: Asked[Any]) -> Response:
         """Proof that a log of one size continues the log of an earlier one (RFC 9162 §2.1.4)."""
-        await auditor(self.face, request)
+        request = ask.request
         service = _log(request)
         now = await self.trees.size(service)
         new = page_number(request.query_params.get("to"), "to", now, now)
@@ -341,19 +549,28 @@ PLACE: query.Cursor[tuple[datetime, str, int]] = query.Cursor(tuple[datetime, qu
 class Supervision:
     """What internal supervision is told by audit."""
 
-    def __init__(self, face: Face, access: AccessLog, cases: Cases, organs: OrganTree) -> None:
-        self.face = face
+    def __init__(self, access: AccessLog, cases: Cases, organs: OrganTree) -> None:
         self.access = access
         self.cases = cases
         self.organs = organs
 
-    async def alerts(self, request: Request) -> Response:
+    @read(
+        "Alerts",
+        "/v1/alerts",
+        rule="R27",
+        by=(roles.INTERNAL_SUPERVISOR,),
+        parameters=(CURSOR, LIMIT),
+        answer=page(
+            answer(service=TEXT, recorded_at=TIME, actor=TEXT, role=TEXT, organ=TEXT, code=TEXT, object=TEXT)
+        ),
+        tag="supervision",
+    )
+    async def alerts(self, ask: Asked[Any]) -> Response:
         """What internal supervision must see, from all services (R27, A52): who tried to learn of a reporter,
         to trace, to penalise; whose texts were refused; who was refused all too often. Of its organ and
         below, the newest first, and none about themselves. Of people who belong to no organ a city's and
         the province's supervision hears."""
-        token = await self._watcher(request, "R27")
-        query.only(request, ("limit", "cursor"))
+        request, token = ask.request, self._of_an_organ(ask)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         behind = PLACE.read(request) or (datetime.max.replace(tzinfo=UTC), "", 0)
         high = self.organs.get(token.organ).level >= Level.CITY
@@ -362,31 +579,32 @@ class Supervision:
         last = PLACE.write(*places[-1]) if len(rows) == limit else None
         return json_response({"items": rows, "next": last})
 
-    async def _watcher(self, request: Request, rule: str) -> Token:
-        token = await self.face.token(request)
-        if roles.INTERNAL_SUPERVISOR not in token.roles or token.organ not in self.organs:
-            refuse("E_FORBIDDEN_ROLE", rule, allowed=[roles.INTERNAL_SUPERVISOR])
-        return token
+    def _of_an_organ(self, ask: Asked[Any]) -> Token:
+        """Whose supervision it is: of an organ that there is."""
+        if ask.token.organ not in self.organs:
+            refuse("E_FORBIDDEN_ROLE", ask.read.rule, allowed=[roles.INTERNAL_SUPERVISOR])
+        return ask.token
 
-    async def bulk_readings(self, request: Request) -> Response:
+    @read(
+        "BulkReadings",
+        "/v1/bulk-readings",
+        rule="SEC-9",
+        by=(roles.INTERNAL_SUPERVISOR,),
+        parameters=(whole("before", "`next` of the page before."), LIMIT),
+        answer=answer(
+            items=array(answer(record=WHOLE, who=TEXT, role=TEXT, organ=TEXT, objects=WHOLE, at=TIME)),
+            next={"type": ["integer", "null"]},
+        ),
+        tag="supervision",
+    )
+    async def bulk_readings(self, ask: Asked[Any]) -> Response:
         """Who within the organ and its descendants was shown more than twenty different cases within an hour,
         by all services and by audit together (SEC-9), the newest alert first."""
-        token = await self._watcher(request, "SEC-9")
+        request, token = ask.request, self._of_an_organ(ask)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
         rows = await self.access.alerts(token.organ, before, limit)
         return json_response({"items": rows, "next": rows[-1]["record"] if len(rows) == limit else None})
-
-
-async def auditor(face: Face, request: Request) -> Token:
-    """The token of an auditor of a county or above (§5.1)."""
-    token = await face.token(request)
-    if roles.AUDITOR not in token.roles:
-        refuse("E_FORBIDDEN_ROLE", "§6.6", allowed=[roles.AUDITOR])
-    organs = OrganTree.load()
-    if token.organ in organs and organs.get(token.organ).level < Level.COUNTY:
-        refuse("E_LEVEL_TOO_LOW", "§6.6", required_level=Level.COUNTY.name)
-    return token
 
 
 async def _whole(session: Session, replay: Replay) -> list[Any]:
@@ -498,221 +716,3 @@ def _told(stream: Stream) -> dict[str, Any]:
 
 def _hashes(proof: Sequence[bytes]) -> list[str]:
     return [to_base64(hash_) for hash_ in proof]
-
-
-# --- Routes ---
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervision) -> None:
-    """Adds every route with its parameters, so that the OpenAPI document tells what may be asked."""
-    define(app, TimelineEvent=EVENT, View=VIEW, EventType=a_list(EVENT_TYPES))
-    case = [in_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
-    service = [in_path("service", "A log: of a publishing service, or of accesses.", enum=list(LOGS))]
-    by = in_query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
-    as_of = in_query("as_of", "The day asked for (RFC 3339); now, if left out.", format="date-time")
-    subject = in_query(
-        "subject", "Only what concerns this accused, by his reference.", pattern=SUBJECT.pattern
-    )
-    limit = in_query("limit", "Events on a page.", type="integer", minimum=1, maximum=PAGE_MAX)
-    cursor = in_query("cursor", "`next` of the page before.")
-    since = in_query("from", "After this instant.", required=True, format="date-time")
-    to = in_query("to", "Up to this instant; now, if left out.", format="date-time")
-    audience = in_query("audience", "For whom it is made.", enum=list(get_args(Audience)))
-    withhold = in_query(
-        "withhold", "What a superior organ is proved without being shown.", enum=list(get_args(Withhold))
-    )
-    position = in_query("position", "Of the event in its log.", required=True, type="integer", minimum=1)
-    size = in_query("size", "Of the log; as it is now, if left out.", type="integer", minimum=0)
-    old = in_query("from", "The earlier size.", required=True, type="integer", minimum=0)
-    new = in_query("to", "The later size; as it is now, if left out.", type="integer", minimum=0)
-
-    def add(
-        where: str, endpoint: Endpoint, name: str, tag: str, parameters: list[Any], **answered: Any
-    ) -> None:
-        app.add_api_route(
-            where, endpoint, methods=["GET"], operation_id=name, response_class=Response, tags=[tag]
-        )
-        describe(app, name, parameters=parameters, **answered)
-
-    base = "/v1/cases/{number}"
-    asked = [*case, as_of, by, subject]
-
-    def replay(where: str, endpoint: Endpoint, name: str, parameters: list[Any], body: Schema) -> None:
-        add(f"{base}/{where}", endpoint, name, "replay", parameters, answer=body, headers=["Access-Record"])
-
-    replay("timeline", replays.timeline, "Timeline", [*asked, limit, cursor], TIMELINE)
-    replay("state", replays.state, "State", asked, told_with(streams=array(named("View"))))
-    replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
-    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], BUNDLE)
-    add(
-        "/v1/bulk-readings",
-        supervision.bulk_readings,
-        "BulkReadings",
-        "supervision",
-        [whole("before", "`next` of the page before."), limit],
-        answer=answer(
-            items=array(
-                answer(
-                    record=WHOLE,
-                    who=TEXT,
-                    role=TEXT,
-                    organ=TEXT,
-                    objects=WHOLE,
-                    at={"type": "string", "format": "date-time"},
-                )
-            ),
-            next={"type": ["integer", "null"]},
-        ),
-    )
-    add(
-        "/v1/alerts",
-        supervision.alerts,
-        "Alerts",
-        "supervision",
-        [CURSOR, limit],
-        answer=page(
-            answer(
-                service=TEXT,
-                recorded_at={"type": "string", "format": "date-time"},
-                actor=TEXT,
-                role=TEXT,
-                organ=TEXT,
-                code=TEXT,
-                object=TEXT,
-            )
-        ),
-    )
-    add("/v1/logs/key", logs.key, "LogKeys", "proof", [], answer=TEXT, media_type="text/plain")
-    log = "/v1/logs/{service}"
-    checkpoint = {"answer": TEXT, "media_type": "text/plain"}
-    add(f"{log}/checkpoint", logs.checkpoint, "Checkpoint", "proof", service, **checkpoint)
-    before = in_query("before", "Of hours before this one.", format="date-time")
-    add(
-        f"{log}/checkpoints",
-        logs.checkpoints,
-        "Checkpoints",
-        "proof",
-        [*service, before, limit],
-        answer=page(answer(hour={"type": "string", "format": "date-time"}, size=WHOLE, note=TEXT)),
-    )
-    add(
-        f"{log}/proof/inclusion",
-        logs.inclusion,
-        "InclusionProof",
-        "proof",
-        [*service, position, size],
-        answer=answer(leaf_index=WHOLE, size=WHOLE, inclusion=array(TEXT)),
-    )
-    add(
-        f"{log}/proof/consistency",
-        logs.consistency,
-        "ConsistencyProof",
-        "proof",
-        [*service, old, new],
-        answer=answer({"from": WHOLE}, service=TEXT, to=WHOLE, consistency=array(TEXT)),
-    )
-
-
-TEXT: Schema = {"type": "string"}
-WHOLE: Schema = {"type": "integer", "minimum": 0}
-INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
-STREAM = answer(
-    id={"type": "string", "format": "uuid"},
-    service=TEXT,
-    kind=TEXT,
-    organ=TEXT,
-    number=TEXT,
-    subjects=array(TEXT),
-)
-LOOKED = answer(who=TEXT, role=TEXT, organ=TEXT, count=WHOLE, first=INSTANT, last=INSTANT)
-
-
-def told_with(*more: Schema, **properties: Schema) -> Schema:
-    """What every answer about a case repeats, and what is its own."""
-    asked = {
-        "case": TEXT,
-        "as_of": INSTANT,
-        "by": {"enum": list(BYS)},
-        "subject": {"type": ["string", "null"]},
-    }
-    return answer(asked, *more, subjects=array(TEXT), **properties)
-
-
-TEXTS: Schema = {"type": "array", "items": TEXT}
-TIME: Schema = {"type": "string", "format": "date-time"}
-CITED = answer(instrument=TEXT, version_date={"type": "string", "format": "date"}, article=TEXT)
-DUE = answer(id=TEXT, due={"type": "string", "format": "date"})
-EVENT: Schema = answer(
-    number=TEXT,
-    service={"type": "string", "enum": list(PUBLISHERS)},
-    position=WHOLE,
-    type=named("EventType"),
-    id={"type": "string", "format": "uuid"},
-    version=WHOLE,
-    kind=TEXT,
-    organ=TEXT,
-    state=TEXT,
-    occurred_at=TIME,
-    recorded_at=TIME,
-    by=named("Actor"),
-    rule=TEXT,
-    command=TEXT,
-    policy=TEXT,
-    correlation_id={"type": "string", "format": "uuid"},
-    event={"type": ["object", "null"], "description": "Its published fields; null where `altered`."},
-)
-EVENT["description"] = "An event of the case `id`: what happened, when, by whom and under which rule."
-EVENT["properties"] |= {
-    "altered": {"type": "boolean", "description": "Its sealed text does not open in its place any more."},
-    "duty": TEXT,
-    "causation_id": TEXT,
-    "links": TEXTS,
-    "legal_basis": array(CITED),
-    "deadlines": array(DUE),
-    "deadlines_met": TEXTS,
-    "text_hash": TEXT,
-}
-EVENT_TYPES = sorted({cls.__name__ for service in PUBLISHERS for cls in event_classes(service)})
-CHANGE: Schema = {"type": "object", "additionalProperties": answer(before={}, after={})}
-PROVED: Schema = answer(
-    service=TEXT,
-    position=TEXT,
-    stream=TEXT,
-    version=TEXT,
-    topic=TEXT,
-    recorded_at=TIME,
-    leaf_index=WHOLE,
-    inclusion=TEXTS,
-)
-PROVED["properties"] |= {
-    **{name: TEXT for names in MEMBERS.values() for name in names},
-    "published": {"type": "object", "description": "The event in clear; not there where it is withheld."},
-    "salt": TEXT,
-}
-BUNDLE = answer(
-    format={"const": FORMAT, "type": "string"},
-    checkpoint={"type": "object", "additionalProperties": TEXT},
-    entries=array(PROVED),
-)
-STOOD = answer(version=WHOLE, state=TEXT)
-CHANGED = answer(
-    id={"type": "string", "format": "uuid"},
-    kind=TEXT,
-    number=TEXT,
-    before={"anyOf": [STOOD, {"type": "null"}]},
-    after=STOOD,
-    facts=CHANGE,
-    deadlines=CHANGE,
-    assigned=CHANGE,
-)
-TIMELINE = told_with(
-    streams=array(STREAM),
-    events=array(named("TimelineEvent")),
-    accesses={"anyOf": [array(LOOKED), {"type": "null"}]},
-    next={"type": ["string", "null"]},
-)
-DIFFERENCE = told_with(
-    {"from": INSTANT, "to": INSTANT}, events=array(named("TimelineEvent")), streams=array(CHANGED)
-)

@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.audit import rebuild
 from services.audit.access import AccessLog
-from services.audit.api import Logs, ReadingFace, Replays, Supervision, add_routes
+from services.audit.api import NAMED, Logs, ReadingFace, Replays, Supervision
 from services.audit.cases import Cases
 from services.audit.database import engine_for, using
 from services.audit.guard import Guard
@@ -68,7 +68,9 @@ from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 from shared.store.types import AlreadyTracked, StoreUnavailable
 from shared.web.app import Application, make_app
+from shared.web.describe import define
 from shared.web.metrics import BusMetrics
+from shared.web.readgate import ReadGate
 
 log = structlog.get_logger(SERVICE)
 LOOK_SECONDS = 60.0
@@ -289,9 +291,12 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     )
     keys = [str(key) for key in parts.trees.verifier_keys()]
     organs = OrganTree.load()
-    replays = Replays(face, parts.cases, parts.trees, parts.access, organs)
-    add_routes(
-        app, replays, Logs(face, parts.trees, keys), Supervision(face, parts.access, parts.cases, organs)
+    define(app, **NAMED)
+    ReadGate(face, organs).add(
+        app,
+        Replays(parts.cases, parts.trees, parts.access, organs),
+        Supervision(parts.access, parts.cases, organs),
+        Logs(parts.trees, keys),
     )
     return app, parts
 

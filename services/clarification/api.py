@@ -1,47 +1,38 @@
-"""What is special about clarification's HTTP face: the subject reads what concerns him, and only that."""
+"""What is special about clarification's HTTP face: the subject reads what concerns them, and only that."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import Response
 
 from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.draft_view import DraftView
-from shared.refusal import refuse
 from shared.security import roles
-from shared.service import Parts
-from shared.web.describe import describe, in_path
-from shared.web.values import json_response, object_id
+from shared.web.docstrings import schema_of
+from shared.web.kinds import MAY
+from shared.web.read import Asked, read
+from shared.web.values import json_response
+
+DRAFT = schema_of(DraftView, mode="serialization")
 
 
-def add_routes(app: FastAPI, parts: Parts) -> None:
-    """`GET /v1/clarifications/{id}/draft`: his own draft, audience, consequences and consent (R8, SEC-1)."""
+class DraftRoutes:
+    """One's own draft, its audience, its consequences and the consent to it (R8, SEC-1)."""
 
-    async def read_own_draft(request: Request) -> Response:
-        """The subject's own clarification: draft text, audience, consequences, rights, state of consent."""
-        token = await parts.face.token(request)
-        if roles.SUBJECT not in token.roles:
-            refuse("E_FORBIDDEN_ROLE", "R8")
-        clarification = await parts.repository.get(Clarification, object_id(request.path_params["id"]))
-        if clarification is None:
-            refuse("E_NOT_FOUND")
-        parts.gatekeeper.check_visible(token, clarification)
-        await parts.reads.note_reading(token, clarification, "draft", request)
-        return json_response(clarification.for_subject(), headers={"etag": f'"{clarification.version}"'})
-
-    app.add_api_route(
-        "/v1/clarifications/{id}/draft",
-        read_own_draft,
-        methods=["GET"],
-        operation_id="ReadOwnDraft",
-        response_class=Response,
-        tags=["reads"],
-    )
-    describe(
-        app,
+    @read(
         "ReadOwnDraft",
-        parameters=[in_path("id", "The clarification.", format="uuid")],
-        answer=DraftView,
-        headers=["ETag"],
+        "/v1/clarifications/{id}/draft",
+        rule="R8",
+        of=Clarification,
+        by=(roles.SUBJECT,),
+        outsiders=True,
+        notes="draft",
+        answer=DRAFT | {"properties": DRAFT["properties"] | {"may": MAY}},
+        headers=("ETag",),
     )
+    async def read_own_draft(self, ask: Asked[Clarification]) -> Response:
+        """The subject's own clarification: draft text, audience, consequences, rights, state of consent; and
+        what the subject `may` do about it now."""
+        clarification = ask.case
+        may = ask.gate.gatekeeper.may(ask.token, clarification)
+        told = clarification.for_subject() | {"may": may._asdict()}
+        return json_response(told, headers={"etag": f'"{clarification.version}"'})

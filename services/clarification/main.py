@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from uuid import UUID
 
-from services.clarification.api import add_routes
+from services.clarification.api import DraftRoutes
 from services.clarification.commands import COMMANDS
 from services.clarification.contract import LISTENS_TO, SERVICE
 from services.clarification.domain.clarification import Clarification
@@ -57,7 +57,7 @@ def service() -> Service:
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
-        extend=add_routes,
+        extend=lambda app, parts: parts.reads.gate.add(app, DraftRoutes()),
         facts=facts,
         on_breach=lapses,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -23,6 +23,7 @@ from shared.refusal import Refusal, refuse
 from shared.security import roles
 from shared.service import Parts
 from shared.web.describe import BINARY, KEY, answer, array, describe, in_header, in_path
+from shared.web.read import Asked, read
 from shared.web.values import idempotency_key, json_response, object_id
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ AT_ONCE = 4
 database."""
 
 
+TEXT, SIZE = {"type": "string"}, {"type": "integer", "minimum": 0}
+READ: dict[str, Any] = {
+    "rule": "SEC-2",
+    "of": Complaint,
+    "by": roles.PETITION,
+    "own_organ": True,
+    "notes": "attachments",
+    "codes": tuple(INCOMPLETE),
+    "tag": "reports",
+}
+"""Who reads files: assigned petition staff of the organ that owns the complaint."""
+
+
 class Attachments:
     """Upload behind a code; list and copy for assigned petition staff."""
 
@@ -50,20 +64,15 @@ class Attachments:
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     def add_to(self, app: FastAPI) -> None:
-        for method, path, endpoint, name in (
-            ("POST", UPLOADS, self.upload, "AddAttachment"),
-            ("GET", "/v1/complaints/{id}/attachments", self.list, "ListAttachments"),
-            ("GET", "/v1/complaints/{id}/attachments/{blob}", self.copy, "ReadAttachment"),
-        ):
-            app.add_api_route(
-                path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
-            )
-        self._describe(app)
-
-    def _describe(self, app: FastAPI) -> None:
-        """What the OpenAPI document says of these routes."""
-        text, size = {"type": "string"}, {"type": "integer", "minimum": 0}
-        complaint = in_path("id", "The complaint.", format="uuid")
+        self.parts.reads.gate.add(app, self)
+        app.add_api_route(
+            UPLOADS,
+            self.upload,
+            methods=["POST"],
+            operation_id="AddAttachment",
+            response_class=Response,
+            tags=["reports"],
+        )
         describe(
             app,
             "AddAttachment",
@@ -79,22 +88,7 @@ class Attachments:
             gives=[AddAttachment],
             codes=INCOMPLETE,
             status=201,
-            answer=answer(size=size, media_type=text),
-        )
-        describe(
-            app,
-            "ListAttachments",
-            codes=INCOMPLETE,
-            parameters=[complaint],
-            answer=answer(items=array(answer(id=text, media_type=text, size=size, copy={"type": "boolean"}))),
-        )
-        describe(
-            app,
-            "ReadAttachment",
-            codes=INCOMPLETE,
-            parameters=[complaint, in_path("blob", "The file.", format="uuid")],
-            answer=BINARY,
-            media_type=MEDIA_TYPES,
+            answer=answer(size=SIZE, media_type=TEXT),
         )
 
     async def upload(self, request: Request) -> Response:
@@ -132,10 +126,15 @@ class Attachments:
             await self.blobs.erase(blob.id)  # it is there already
         return json_response({"size": blob.size, "media_type": kind}, 201)
 
-    async def list(self, request: Request) -> Response:
+    @read(
+        "ListAttachments",
+        "/v1/complaints/{id}/attachments",
+        **READ,
+        answer=answer(items=array(answer(id=TEXT, media_type=TEXT, size=SIZE, copy={"type": "boolean"}))),
+    )
+    async def list(self, ask: Asked[Complaint]) -> Response:
         """The files of a complaint; `copy` says whether there is one that can be read."""
-        complaint = await self._readable(request)
-        files = await self.blobs.of(complaint.id, list(complaint.in_vault.values()))
+        files = await self.blobs.of(ask.case.id, [*ask.case.in_vault.values()])
         copies = {b.original: b for b in files if b.original is not None}
         items = [
             {"id": str(b.id), "media_type": b.media_type, "size": b.size, "copy": b.id in copies}
@@ -144,29 +143,23 @@ class Attachments:
         ]
         return json_response({"items": items})
 
-    async def copy(self, request: Request) -> Response:
+    @read(
+        "ReadAttachment",
+        "/v1/complaints/{id}/attachments/{blob}",
+        **READ,
+        parameters=(in_path("blob", "The file.", format="uuid"),),
+        answer=BINARY,
+        media_type=MEDIA_TYPES,
+    )
+    async def copy(self, ask: Asked[Complaint]) -> Response:
         """The copy without metadata. The original stays sealed."""
-        complaint = await self._readable(request)
-        wanted = object_id(request.path_params["blob"])
-        files = await self.blobs.of(complaint.id, list(complaint.in_vault.values()))
+        wanted = object_id(ask.request.path_params["blob"])
+        files = await self.blobs.of(ask.case.id, [*ask.case.in_vault.values()])
         found = [b for b in files if b.original == wanted]
         if not found:
             refuse("E_NOT_FOUND")
         headers = {"content-disposition": "attachment", "content-security-policy": "sandbox"}
         return Response(await self.blobs.open(found[0]), 200, headers, found[0].media_type)
-
-    async def _readable(self, request: Request) -> Complaint:
-        token = await self.parts.face.token(request)
-        complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
-        if complaint is None:
-            refuse("E_NOT_FOUND")
-        await self.parts.gatekeeper.check_reading(token, complaint)
-        if not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
-            refuse("E_FORBIDDEN_ROLE", "SEC-2")
-        if complaint.state in complaint.sealed:
-            refuse("E_SEALED_UPWARD", "A14")
-        await self.parts.reads.note_reading(token, complaint, "attachments", request)
-        return complaint
 
 
 async def _limited(stream: AsyncIterator[bytes], digest: Hash) -> AsyncIterator[bytes]:

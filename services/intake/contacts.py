@@ -7,17 +7,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from starlette.requests import Request
 from starlette.responses import Response
 
+from services.intake.domain.complaint import Complaint
 from shared.law.working_days import add_working_days, is_working_day, local_date
 from shared.organs.tree import Level
 from shared.refusal import refuse
 from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
 from shared.service import Parts
-from shared.web.describe import answer, array, describe, in_path
+from shared.web.describe import answer, array, in_path
+from shared.web.read import Asked, read
 from shared.web.values import json_response
 
 EVERY_OTHER = "*"
@@ -64,6 +64,16 @@ class Contact(BaseModel):
     reception: Reception | None = None
 
 
+TEXT = {"type": "string"}
+DAY = answer(
+    date={**TEXT, "format": "date"},
+    begins=TEXT,
+    ends=TEXT,
+    held_by={"enum": [ORGAN_HEAD, DEPUTY_LEADER]},
+)
+"""A day of reception, as the document tells it."""
+
+
 class ContactRoutes:
     """`GET /v1/organs/{organ}/contact`."""
 
@@ -71,36 +81,19 @@ class ContactRoutes:
         self.parts = parts
         self._contacts = load(parts.settings.contacts_file)
 
-    def add_to(self, app: FastAPI) -> None:
-        app.add_api_route(
-            "/v1/organs/{organ}/contact",
-            self.contact,
-            methods=["GET"],
-            operation_id="OrganContact",
-            response_class=Response,
-            tags=["reports"],
-        )
-        text = {"type": "string"}
-        day = answer(
-            date={**text, "format": "date"},
-            begins=text,
-            ends=text,
-            held_by={"enum": [ORGAN_HEAD, DEPUTY_LEADER]},
-        )
-        describe(
-            app,
-            "OrganContact",
-            anyone=True,
-            parameters=[in_path("organ", "Its code, as DI-990102.")],
-            answer=answer(
-                organ=text, name=text, address=text, telephone=text, site=text, reception=array(day)
-            ),
-        )
-
-    async def contact(self, request: Request) -> Response:
+    @read(
+        "OrganContact",
+        "/v1/organs/{organ}/contact",
+        rule="A4",
+        anyone=True,
+        parameters=(in_path("organ", "Its code, as DI-990102."),),
+        answer=answer(organ=TEXT, name=TEXT, address=TEXT, telephone=TEXT, site=TEXT, reception=array(DAY)),
+        tag="reports",
+    )
+    async def contact(self, ask: Asked[Complaint]) -> Response:
         """Address, telephone, site and the next days of reception of an organ of county level or above (A4).
         Nothing is kept of who asked (SEC-6)."""
-        organs, code = self.parts.law.organs, request.path_params["organ"]
+        organs, code = self.parts.law.organs, ask.request.path_params["organ"]
         if code not in organs or organs.get(code).level < Level.COUNTY:
             refuse("E_NOT_FOUND", "A4")
         found = self._contacts.get(code) or self._contacts[EVERY_OTHER]

@@ -21,7 +21,8 @@ from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.desk.book import DeskBook
 from services.intake.desk.digest import DigestRoutes, DigestSender
 from services.intake.desk.handovers import HandoverRoutes
-from services.intake.desk.oversight import OversightRoutes
+from services.intake.desk.letters import LetterRoutes
+from services.intake.desk.oversight import KINDS, AccountRoutes, OversightRoutes
 from services.intake.desk.quarterly import QuarterlyRoutes
 from services.intake.desk.queue import QueueRoutes
 from services.intake.desk.search import SearchRoutes
@@ -197,25 +198,30 @@ class Intake:
         return self.one_screen
 
     def extend(self, app: Application, parts: Parts) -> None:
-        LanguageRoutes(parts.law.organs).add_to(app)
-        IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)
         secret = secret_for("public", parts.settings.key("vault.key"))
         flood = Flood(secret, parts.settings.report_difficulty)
-        QueueRoutes(parts, self.desk).add_to(app)
-        SearchRoutes(parts, self.desk).add_to(app)
-        DigestRoutes(parts, self.desk).add_to(app)
-        HandoverRoutes(parts, self.desk).add_to(app)
         parts.workers.append(DigestSender(parts, self.desk).run)
         vault, letters = self.vault_of(parts), self.letters_of(parts)
+        parts.reads.gate.add(
+            app,
+            LanguageRoutes(parts.law.organs),
+            IntakeRoutes(parts, self.accused, self.parcels_of(parts)),
+            QueueRoutes(parts, self.desk),
+            SearchRoutes(parts, self.desk),
+            DigestRoutes(parts, self.desk),
+            HandoverRoutes(parts, self.desk),
+            ContactRoutes(parts),
+            LetterRoutes(parts, letters),
+            OversightRoutes(parts),
+            *(AccountRoutes(kind, letters) for kind in KINDS),
+            QuarterlyRoutes(parts),
+        )
         self.room = VaultRoom(vault, parts.repository, parts.settings)
         self.room.mount(app)
         parts.rooms.append(self.room.parts)
         reports = Reports(parts, letters, flood, secret, self.room.ask)
         reports.add_to(app)
         ClearanceRoutes(parts, self.screen(parts).questions).add_to(app)
-        ContactRoutes(parts).add_to(app)
-        OversightRoutes(parts, letters).add_to(app)
-        QuarterlyRoutes(parts).add_to(app)
         blobs = self.blobs_of(parts)
         Attachments(parts, blobs, reports).add_to(app)
         VaultRoutes(parts, vault).add_to(app)

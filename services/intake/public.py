@@ -23,18 +23,18 @@ from services.intake.domain.complaint import Complaint
 from services.intake.reporting import code as codes
 from services.intake.reporting.flood import Flood
 from services.intake.reporting.notice import NOTICE
-from services.intake.vault.binding import INCOMPLETE, only
+from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.letters import Letters, SlowHash, Trail
 from shared.command import Command
 from shared.entropy import random_id
 from shared.gate import Request as GateRequest
 from shared.refusal import refuse
-from shared.security import roles
 from shared.service import Parts
 from shared.text import Seen
-from shared.web.describe import KEY, answer, array, describe, in_header, in_path
+from shared.web.describe import KEY, answer, array, describe, in_header
 from shared.web.problems import schema_problem
-from shared.web.values import idempotency_key, json_response, object_id, parse, without_nul
+from shared.web.read import Asked, read
+from shared.web.values import idempotency_key, json_response, parse, without_nul
 
 STATUS = {
     "RECEIVED": "RECEIVED",
@@ -50,6 +50,10 @@ STATUS = {
     "SEALED_UPWARD": "SENT_TO_COMPETENT_BODY",
 }
 """All that a query code tells of a state (SEC-7)."""
+
+
+TEXT = {"type": "string"}
+COUNT = {"type": "integer", "minimum": 0}
 
 
 class Behind(BaseModel):
@@ -103,9 +107,8 @@ class Reports:
         self._secret = secret
 
     def add_to(self, app: FastAPI) -> None:
+        self.parts.reads.gate.add(app, self)
         for method, path, endpoint, name in (
-            ("GET", "/v1/reporting-notice", self.notice, "ReportingNotice"),
-            ("GET", "/v1/reports/challenge", self.challenge, "ReportChallenge"),
             ("POST", "/v1/reports", self.submit, "SubmitReport"),
             ("POST", "/v1/reports/status", self.status, "ReportStatus"),
             ("POST", "/v1/reports/messages", self.write, "WriteToOrgan"),
@@ -114,8 +117,6 @@ class Reports:
             ("POST", "/v1/reports/waivers", self.waive, "WaiveMeeting"),
             ("POST", "/v1/reports/staff-misconduct", self.report_staff, "TellOfStaffMisconduct"),
             ("POST", "/v1/reports/mailbox", self.mailbox, "ReportMailbox"),
-            ("GET", "/v1/complaints/{id}/letters", self.read_letters, "ReadLetters"),
-            ("GET", "/v1/complaints/{id}/recusal-letters", self.read_recusals, "ReadRecusalLetters"),
         ):
             app.add_api_route(
                 path, endpoint, methods=[method], operation_id=name, response_class=Response, tags=["reports"]
@@ -135,15 +136,11 @@ class Reports:
             "A random UUID; sent again, it is carried out once.",
             pattern=RANDOM_UUID.pattern,
         )
-        lines = array(text)
         letter = answer(direction=text, text=text)
 
         def public(name: str, **told: Any) -> None:
             describe(app, name, anyone=True, **told)
 
-        public("ReportingNotice", answer=answer(version=text, zh=lines, en=lines))
-        whole = {"type": "integer", "minimum": 0}
-        public("ReportChallenge", answer=answer(challenge=text, difficulty=whole, expires_in=whole))
         public(
             "SubmitReport",
             parameters=[proof, unguessable],
@@ -205,26 +202,28 @@ class Reports:
             answer=answer(status=status, letters=array(letter)),
             codes=INCOMPLETE,
         )
-        describe(
-            app,
-            "ReadLetters",
-            codes=INCOMPLETE,
-            parameters=[in_path("id", "The complaint.", format="uuid")],
-            answer=answer(letters=array(answer(id=text, direction=text, text=text))),
-        )
-        describe(
-            app,
-            "ReadRecusalLetters",
-            codes=INCOMPLETE,
-            parameters=[in_path("id", "The complaint.", format="uuid")],
-            answer=answer(letters=array(answer(id=text, text=text))),
-        )
 
-    async def notice(self, request: Request) -> Response:
+    @read(
+        "ReportingNotice",
+        "/v1/reporting-notice",
+        rule="R30",
+        anyone=True,
+        answer=answer(version=TEXT, zh=array(TEXT), en=array(TEXT)),
+        tag="reports",
+    )
+    async def notice(self, ask: Asked[Complaint]) -> Response:
         """What is read before a report (R30): truthfulness, rights, duties, protection."""
         return json_response(NOTICE)
 
-    async def challenge(self, request: Request) -> Response:
+    @read(
+        "ReportChallenge",
+        "/v1/reports/challenge",
+        rule="SEC-6",
+        anyone=True,
+        answer=answer(challenge=TEXT, difficulty=COUNT, expires_in=COUNT),
+        tag="reports",
+    )
+    async def challenge(self, ask: Asked[Complaint]) -> Response:
         """A little work to be done before a submission, the same for everybody (SEC-6)."""
         return json_response(self.flood.challenge())
 
@@ -319,42 +318,6 @@ class Reports:
         found = await self.letters.to_and_fro(_trail(trail), _trail(parts))
         told = [{"direction": x.direction, "text": x.text} for x in found]
         return json_response({"status": coarse(trail[0]), "letters": told})
-
-    async def read_letters(self, request: Request) -> Response:
-        """The report in the reporter's own words, and his letters: for assigned petition staff, recorded
-        (SEC-9). His wording is for no one else (SEC-2)."""
-        token = await self.parts.face.token(request)
-        complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
-        if complaint is None:
-            refuse("E_NOT_FOUND")
-        await self.parts.gatekeeper.check_reading(token, complaint)
-        if not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
-            refuse("E_FORBIDDEN_ROLE", "SEC-2")
-        if complaint.state in complaint.sealed:
-            refuse("E_SEALED_UPWARD", "A14")
-        await self.parts.reads.note_reading(token, complaint, "letters", request)
-        named = only(complaint.in_vault.values(), "REPORT", "FROM_REPORTER", "TO_REPORTER")
-        found = await self.letters.of(complaint.id, named)
-        told = [{"id": str(x.id), "direction": x.direction, "text": x.text} for x in found]
-        return json_response({"letters": told})
-
-    async def read_recusals(self, request: Request) -> Response:
-        """What a reporter wrote about somebody's recusal: for the leaders who decide on it and are assigned,
-        recorded (SEC-9); none that may be about the reader. The case tells under `recusals` which letter
-        belongs to which request."""
-        token = await self.parts.face.token(request)
-        complaint = await self.parts.repository.get(Complaint, object_id(request.path_params["id"]))
-        if complaint is None:
-            refuse("E_NOT_FOUND")
-        await self.parts.gatekeeper.check_reading(token, complaint)
-        own = complaint.recusal_letters_for(self.parts.law, token.person, token.roles, token.organ)
-        if not own:
-            refuse("E_FORBIDDEN_ROLE", "A48")
-        await self.parts.reads.note_reading(token, complaint, "recusal-letters", request)
-        named = [x for x in only(complaint.in_vault.values(), "RECUSAL") if x.id in own]
-        found = await self.letters.of(complaint.id, named)
-        told = [{"id": str(x.id), "text": x.text} for x in found]
-        return json_response({"letters": told})
 
     async def opened(self, code: str, slow: SlowHash | None = None) -> list[Complaint]:
         """The complaint that a code opens, and those that were born of it as it went from organ to organ,

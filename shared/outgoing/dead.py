@@ -9,7 +9,7 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.aggregate import Actor, Context, Law
+from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
 from shared.command import Token
 from shared.gate import AuditRecord
@@ -21,12 +21,12 @@ from shared.store.recorder import Recorder
 from shared.store.schema import KernelTables
 from shared.store.types import Append
 from shared.web.describe import answer, describe, in_path, in_query, page, row_of, whole
-from shared.web.reads import Reads
-from shared.web.values import json_response, page_number, plain_rows
+from shared.web.read import Asked, read
+from shared.web.reads import PAGE, PAGE_MAX, Reads
+from shared.web.values import json_response, plain_rows
 
 WATCHERS = frozenset({roles.CASE_MANAGER, roles.PETITION_HEAD})
-PAGE = 50
-PAGE_MAX = 200
+SHOWN = ("key", "kind", "attempts", "error", "created_at")
 
 
 class DeadLetters:
@@ -37,14 +37,7 @@ class DeadLetters:
         self._effects = KernelTables(reads.service).effects
 
     def add_to(self, app: FastAPI) -> None:
-        app.add_api_route(
-            "/v1/outgoing/dead",
-            self.dead,
-            methods=["GET"],
-            operation_id="ListDeadEffects",
-            response_class=Response,
-            tags=["outgoing"],
-        )
+        self._reads.gate.add(app, self)
         app.add_api_route(
             "/v1/outgoing/dead/{key:path}/replay",
             self.replay,
@@ -53,16 +46,7 @@ class DeadLetters:
             response_class=Response,
             tags=["outgoing"],
         )
-        e, text = self._effects.c, {"type": "string"}
-        describe(
-            app,
-            "ListDeadEffects",
-            parameters=[
-                in_query("after", "`next` of the page before."),
-                whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE),
-            ],
-            answer=page(row_of(e.key, e.kind, e.attempts, e.error, e.created_at)),
-        )
+        text = {"type": "string"}
         describe(
             app,
             "ReplayDeadEffect",
@@ -70,15 +54,26 @@ class DeadLetters:
             answer=answer(key=text, kind=text, state=text),
         )
 
-    async def dead(self, request: Request) -> Response:
+    @read(
+        "ListDeadEffects",
+        "/v1/outgoing/dead",
+        rule="A80",
+        by=WATCHERS,
+        level=Level.PROVINCE,
+        parameters=(
+            in_query("after", "`next` of the page before."),
+            whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE),
+        ),
+        answer=lambda self: page(row_of(*(self._effects.c[name] for name in SHOWN))),
+        tag="outgoing",
+    )
+    async def dead(self, ask: Asked[Aggregate]) -> Response:
         """Messages that were given up, by key: kind, attempts, last reason, without what they say."""
-        await self._watcher(request)
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        after = request.query_params.get("after", "")
+        limit = self._reads.limit(ask)
         e = self._effects.c
         query = (
-            select(e.key, e.kind, e.attempts, e.error, e.created_at)
-            .where(e.state == "dead", e.key > after)
+            select(*(e[name] for name in SHOWN))
+            .where(e.state == "dead", e.key > ask.query("after"))
             .order_by(e.key)
             .limit(limit)
         )

@@ -17,9 +17,13 @@ from shared.case import Case
 from shared.contracts.common import RecusalDecided, RecusalRequested
 from shared.event import Event, event_classes
 from shared.view import BESIDE, VIEW
+from shared.web.describe import answer, array
 from shared.web.docstrings import Schema, schema_of
 from shared.web.naming import named
 
+_TEXT: Schema = {"type": "string"}
+MAY = answer(now=array(_TEXT), not_now=array(answer(command=_TEXT, code=named("RefusalCode"), rule=_TEXT)))
+"""What the reader of a case may do to it now, and what of their roles' commands they may not, and why."""
 NAME = re.compile(r"\b[A-Z][A-Za-z]+\b")
 
 
@@ -54,6 +58,7 @@ def schemas_of_kind(kind: type[Aggregate]) -> dict[str, Schema]:
         "facts": named(f"{kind.kind}Facts"),
         "history": {"type": "array", "items": named(f"{kind.kind}Event")},
         "recusals": _recusals(),
+        "may": MAY,
     }
     return schemas | {
         f"{kind.kind}View": VIEW | {"properties": properties | own},

@@ -11,9 +11,8 @@ import json
 import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.contracts.common import LevelName
@@ -21,11 +20,14 @@ from shared.organs.tree import OrganTree
 from shared.refusal import refuse
 from shared.refusals import CATALOGUE
 from shared.web import query
-from shared.web.describe import answer, array, describe, in_query
-from shared.web.docstrings import schema_of
+from shared.web.describe import answer, array, in_query
+from shared.web.docstrings import Schema, schema_of
 from shared.web.naming import named
+from shared.web.read import Asked, read
 from shared.web.values import json_response
 
+TEXT: Schema = {"type": "string"}
+PLACE: dict[str, Schema] = {"code": TEXT, "name": TEXT, "level": schema_of(LevelName)}
 WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 DIVISION = re.compile(r"^[0-9]{2,9}\Z")
 PARENT = {
@@ -38,6 +40,10 @@ PARENT = {
         "parent", "Those directly within this one; left out, the largest.", pattern="^[0-9]{2,9}$"
     ),
 }
+
+
+def _or_null(schema: dict[str, str]) -> dict[str, list[str]]:
+    return {"type": [schema["type"], "null"]}
 
 
 @cache
@@ -60,44 +66,16 @@ class LanguageRoutes:
     def __init__(self, organs: OrganTree) -> None:
         self._organs = organs
 
-    def add_to(self, app: FastAPI) -> None:
-        text, whole = {"type": "string"}, {"type": "integer"}
-        level = schema_of(LevelName)
-        value = answer(value=text, zh=text, en=text)
-        for path, endpoint, name, parameters, item in (
-            (
-                "/v1/vocabulary",
-                self.read_vocabulary,
-                "Vocabulary",
-                [],
-                answer(name=text, values=array(value)),
-            ),
-            (
-                *("/v1/refusals", self.read_refusals, "Refusals", []),
-                answer(code=named("RefusalCode"), status=whole, zh=text, en=text),
-            ),
-            (
-                *("/v1/organs", self.read_organs, "Organs", [PARENT["organ"]]),
-                answer(code=text, name=text, level=level, parent=_or_null(text), division=text),
-            ),
-            (
-                *("/v1/divisions", self.read_divisions, "Divisions", [PARENT["division"]]),
-                answer(code=text, name=text, level=level, parent=_or_null(text), organ=text),
-            ),
-        ):
-            app.add_api_route(
-                path,
-                endpoint,
-                methods=["GET"],
-                operation_id=name,
-                response_class=Response,
-                tags=["vocabulary"],
-            )
-            describe(app, name, anyone=True, parameters=parameters, answer=answer(items=array(item)))
-
-    async def read_vocabulary(self, request: Request) -> Response:
+    @read(
+        "Vocabulary",
+        "/v1/vocabulary",
+        rule="§8.1",
+        anyone=True,
+        answer=answer(items=array(answer(name=TEXT, values=array(answer(value=TEXT, zh=TEXT, en=TEXT))))),
+        tag="vocabulary",
+    )
+    async def read_vocabulary(self, ask: Asked[Any]) -> Response:
         """Every closed list by its name in the API documents, its values in Chinese and English."""
-        query.only(request, ())
         items = [
             {
                 "name": name,
@@ -107,17 +85,34 @@ class LanguageRoutes:
         ]
         return json_response({"items": items})
 
-    async def read_refusals(self, request: Request) -> Response:
+    @read(
+        "Refusals",
+        "/v1/refusals",
+        rule="§8.1",
+        anyone=True,
+        answer=answer(
+            items=array(answer(code=named("RefusalCode"), status={"type": "integer"}, zh=TEXT, en=TEXT))
+        ),
+        tag="vocabulary",
+    )
+    async def read_refusals(self, ask: Asked[Any]) -> Response:
         """Every code with which something can be refused: its status, and why in Chinese and English."""
-        query.only(request, ())
         return json_response(
             {"items": [{"code": code, **e._asdict()} for code, e in sorted(CATALOGUE.items())]}
         )
 
-    async def read_organs(self, request: Request) -> Response:
+    @read(
+        "Organs",
+        "/v1/organs",
+        rule="§8.1",
+        anyone=True,
+        parameters=(PARENT["organ"],),
+        answer=answer(items=array(answer(**PLACE, parent=_or_null(TEXT), division=TEXT))),
+        tag="vocabulary",
+    )
+    async def read_organs(self, ask: Asked[Any]) -> Response:
         """The organs of a level, from the provinces down: elsewhere `organ` is the `code` of one."""
-        query.only(request, ("parent",))
-        parent = query.organ(request, "parent")
+        parent = query.organ(ask.request, "parent")
         if parent is not None and parent not in self._organs:
             refuse("E_NOT_FOUND")
         items = [
@@ -133,11 +128,19 @@ class LanguageRoutes:
         ]
         return json_response({"items": items})
 
-    async def read_divisions(self, request: Request) -> Response:
+    @read(
+        "Divisions",
+        "/v1/divisions",
+        rule="§8.1",
+        anyone=True,
+        parameters=(PARENT["division"],),
+        answer=answer(items=array(answer(**PLACE, parent=_or_null(TEXT), organ=TEXT))),
+        tag="vocabulary",
+    )
+    async def read_divisions(self, ask: Asked[Any]) -> Response:
         """The divisions within one (GB/T 2260 with the codes of townships), each with its `organ`: what a
         report asks for as `unit_division`."""
-        query.only(request, ("parent",))
-        parent = request.query_params.get("parent")
+        parent = ask.request.query_params.get("parent")
         if parent is not None and not DIVISION.match(parent):
             refuse("E_SCHEMA", "", field="parent", form=DIVISION.pattern)
         above = None if parent is None else f"DI-{parent}"
@@ -155,7 +158,3 @@ class LanguageRoutes:
             if organ.parent == above
         ]
         return json_response({"items": items})
-
-
-def _or_null(schema: dict[str, str]) -> dict[str, list[str]]:
-    return {"type": [schema["type"], "null"]}

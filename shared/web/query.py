@@ -27,15 +27,13 @@ PAGING = {
 }
 
 
-def documented(longest: int = 200, /, **parameters: str) -> dict[str, Any]:
-    """The parameters of a route for its OpenAPI document; a page of it has at most `longest` rows."""
+def documented(longest: int = 200, /, **parameters: str) -> list[dict[str, Any]]:
+    """The parameters of a read for its OpenAPI document; a page of it has at most `longest` rows."""
     forms = FORMS | {"limit": {"type": "integer", "minimum": 1, "maximum": longest}}
-    return {
-        "parameters": [
-            {"name": n, "in": "query", "required": False, "description": words, "schema": forms.get(n, TEXT)}
-            for n, words in parameters.items()
-        ]
-    }
+    return [
+        {"name": n, "in": "query", "required": False, "description": words, "schema": forms.get(n, TEXT)}
+        for n, words in parameters.items()
+    ]
 
 
 TEXT = {"type": "string"}
@@ -48,13 +46,6 @@ FORMS: dict[str, dict[str, Any]] = {
     "to": {"type": "string", "format": "date"},
 }
 """What parameters of these names must be, on whatever route."""
-
-
-def only(request: Request, known: Collection[str]) -> None:
-    """Refuses parameters that the route does not know: a filter that is silently ignored shows too much.
-    They are not named: whatever was typed there is not told on."""
-    if any(name not in known for name in request.query_params):
-        refuse("E_SCHEMA", "", field="query", reason="unknown parameter", known=sorted(known))
 
 
 def code(request: Request, name: str) -> str | None:

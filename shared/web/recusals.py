@@ -7,16 +7,15 @@ from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import Select, select
-from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.case import RECUSAL_DECIDERS, Case
 from shared.command import Command, Token
-from shared.refusal import refuse
 from shared.security.roles import INTERNAL_SUPERVISOR
-from shared.web.describe import describe, page, row_of
-from shared.web.reads import BEFORE, PAGE, PAGE_MAX, PAGING, Reads, Sight
-from shared.web.values import page_number
+from shared.visibility import Sight
+from shared.web.describe import page, row_of
+from shared.web.read import Asked, read
+from shared.web.reads import BEFORE, CASES, PAGING, Reads
 
 
 class RecusalRequests:
@@ -31,45 +30,40 @@ class RecusalRequests:
         """Adds the route, where recusal can be asked for at all."""
         if not self._kinds:
             return
-        app.add_api_route(
-            "/v1/recusal-requests",
-            self.waiting,
-            methods=["GET"],
-            operation_id="RecusalRequests",
-            response_class=Response,
-            tags=["reads"],
-        )
-        cases, asked = self.reads.book.cases.c, self.reads.book.recusals.c
-        describe(
-            app,
-            "RecusalRequests",
-            parameters=PAGING,
-            answer=page(row_of(cases.kind, cases.organ, cases.number, *asked)),
-        )
+        self.reads.gate.add(app, self)
 
-    async def waiting(self, request: Request) -> Response:
-        """Requests for recusal that wait, the newest first: for a leader those that he decides on and that
-        are not about him; for internal supervision those of its organ and below. Whom they name and why
+    @read(
+        "RecusalRequests",
+        "/v1/recusal-requests",
+        rule="A48",
+        by=(INTERNAL_SUPERVISOR, *RECUSAL_DECIDERS),
+        models=CASES,
+        parameters=PAGING,
+        answer=lambda self: page(
+            row_of(
+                *(self.reads.book.cases.c.kind, self.reads.book.cases.c.organ),
+                *(self.reads.book.cases.c.number, *self.reads.book.recusals.c),
+            )
+        ),
+    )
+    async def waiting(self, ask: Asked[Case]) -> Response:
+        """Requests for recusal that wait, the newest first: for a leader those that they decide on and that
+        are not about them; for internal supervision those of its organ and below. Whom they name and why
         stands in the case."""
-        token = await self.reads.staff(request)
-        watching = INTERNAL_SUPERVISOR in token.roles
-        if not watching and not token.roles.intersection(RECUSAL_DECIDERS):
-            refuse("E_FORBIDDEN_ROLE", "A48")
-        await self.reads.caught_up(request, token)
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        before = self.reads.behind(request, token)
-        of, items = (Sight.of(token), limit), list[dict[str, Any]]()
+        watching = INTERNAL_SUPERVISOR in ask.token.roles
+        limit, before = self.reads.limit(ask), self.reads.behind(ask)
+        of, items = (Sight.of(ask.token), limit), list[dict[str, Any]]()
         while len(items) < limit:
-            values = {"person": token.person, "before": before}
+            values = {"person": ask.token.person, "before": before}
             rows = await self.reads.reading.rows(self._asked, *of, **values)
             for row in rows:
-                if watching or await self._decides(token, row):
+                if watching or await self._decides(ask.token, row):
                     items.append(row)
             if len(rows) < limit:
                 break
             before = rows[-1]["position"]
         # What is not shown tells nothing, by its place in the order neither.
-        return self.reads.page(token, items[:limit], limit)
+        return self.reads.page(ask, items[:limit], limit)
 
     def _asked(self, sight: Sight, limit: int) -> Select[Any]:
         cases, asked = self.reads.book.cases, self.reads.book.recusals

@@ -744,6 +744,25 @@ def test_sec9_a_reading_never_stales_a_version(world: World) -> None:
 # --- reads that are fresh enough ---
 
 
+def test_may_tells_a_reader_what_they_could_do_now(world: World, reviewed: Story) -> None:
+    """The same as the gate would answer; of the past nothing, and to the subject of their commands only."""
+    case = reviewed.clarification
+    may = world.read(case, HEAD)["may"]
+    refusals = {told["command"]: (told["code"], told["rule"]) for told in may["not_now"]}
+    assert refusals["ReviewClarification"] == ("E_STATE", "R3")
+    refused(world.give(case, "ReviewClarification", HEAD, ENDORSE), "E_STATE", "R3")
+    assert {"DeclareRecusal", "AssignToCase"} <= set(may["now"])
+    assert "ApproveClarification" not in {*may["now"], *refusals}, "not a command of this reader's roles"
+    start = world.position("clarification")
+    past = world.get(HEAD, case.path, as_of=world.now.isoformat()).json()
+    assert "may" not in past
+    assert [e.type for e in world.log("clarification", start)] == ["CaseRead"], "asking leaves nothing"
+    theirs = world.get(SUBJECT, f"{case.path}/draft").json()["may"]
+    assert set(theirs["now"]) | {told["command"] for told in theirs["not_now"]} == {
+        *("RecordSubjectVoice", "RecordConsent", "WithdrawConsent", "RequestRecusal"),
+    }
+
+
 def test_min_position_reads_what_was_written(world: World) -> None:
     answer = world.receive(CLERK)
     position = answer.headers["position"]

@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from services.intake.domain.complaint import Complaint
 from tests.harness import (
     ANONYMOUS,
     CITY,
@@ -22,6 +23,8 @@ from tests.harness import (
     Organ,
     World,
     allegation,
+    asked_of,
+    declared,
     done,
     hidden,
     person,
@@ -65,33 +68,24 @@ def parcel_of(world: World, case: Case) -> str:
 
 
 def everything_about(world: World, case: Case, who: str) -> list[httpx.Response]:
-    """Every list, search, count and reading of intake and audit that this person could try."""
-    position = world.position("intake")
-    paths = [
-        "/intake/v1/complaints",
-        "/intake/v1/complaints?state=RECEIVED",
-        "/intake/v1/complaints?state=SEALED_UPWARD",
-        "/intake/v1/my-work",
-        "/intake/v1/deadlines",
-        "/intake/v1/queue",
-        "/intake/v1/queue?state=RECEIVED",
-        "/intake/v1/queue?state=SEALED_UPWARD",
-        "/intake/v1/search/complaints?text=红包",
-        "/intake/v1/duplicate-digests",
-        "/intake/v1/handovers",
-        f"/intake/v1/complaints/{case.id}/likely-duplicates",
-        f"/intake/v1/complaints/{case.id}/letters",
-        f"/intake/v1/complaints/{case.id}/attachments",
-        "/intake/v1/sealed-parcels",
-        f"/intake/v1/sealed-parcels/{case.id}",
-        "/intake/v1/status-feed",
-        f"/audit/v1/cases/{case.id}/timeline",
-        f"/audit/v1/cases/{case.id}/state",
-        f"/audit/v1/cases/{case.id}/bundle",
-    ]
-    place = place_of(world.stack, who, "/intake/v1", position)
-    seen = [f"{p}{'&' if '?' in p else '?'}min_position={place}" for p in paths if "/audit" not in p]
-    answers = [world.get(who, p) for p in (*seen, *(p for p in paths if "/audit" in p))]
+    """Every list, search, count and reading of intake and audit that is declared, as this person."""
+    place = place_of(world.stack, who, "/intake/v1", world.position("intake"))
+    more: dict[str, list[dict[str, str]]] = {
+        "ListComplaints": [{}, {"state": "RECEIVED"}, {"state": "SEALED_UPWARD"}],
+        "WorkQueue": [{}, {"state": "RECEIVED"}, {"state": "SEALED_UPWARD"}],
+        "SearchComplaints": [{"text": "红包"}],
+    }
+    answers = []
+    for read in declared("intake"):
+        if read.anyone or ("{" in read.path and read.of is not Complaint):
+            continue
+        fresh = {"min_position": place} if "min_position" in read.queries else {}
+        for asked in more.get(read.name, [{}]):
+            path = asked_of(read, case.id, **asked, **fresh)
+            answers.append(world.ask_again(who, path, headers={"purpose": "look"}))
+    for read in declared("audit"):
+        if "{number}" in read.path:
+            answers.append(world.get(who, asked_of(read, case.id, prefix="/audit")))
     # Each was asked rightly: seen, not his to see, or not there.
     assert {a.status_code for a in answers} <= {200, 403, 404}, [a.text for a in answers]
     return answers
@@ -453,6 +447,32 @@ def test_a15_a_letter_about_the_organs_own_head(world: World) -> None:
     there_ = Case("intake", done(world.receive(CITY.petition_clerk, taken))["id"])
     world.do(there_, "RegisterComplaint", CITY.petition_clerk)
     hidden(world.get(head, there_.path))
+
+
+def test_a15_no_read_of_what_was_sealed_past_its_head_tells_them_anything(world: World) -> None:
+    """Every read that is declared of a complaint, and of what lies beside it: the answer is that of nothing,
+    to the byte, and the superior's internal supervision hears of each attempt once."""
+    clerk, head = OTHER_COUNTY.petition_clerk, OTHER_COUNTY.organ_head
+    case, nothing = envelope(world, clerk), Case("intake", str(uuid4()))
+    past = sealing(OTHER_COUNTY, CITY, bypass_organ_head=True, organ_head=None)
+    world.do(case, "SealAndEscalate", clerk, past)
+    reads = [r for r in declared("intake") if r.path.startswith("/v1/complaints/{id}")]
+    assert {"ReadComplaint", "ReadLetters", "ReadTransferredContent", "ReadReporter"} <= {
+        r.name for r in reads
+    }
+    for read in reads:
+        start = world.position("intake")
+        headers = {"purpose": "look"}
+        there = world.ask_again(head, asked_of(read, case.id), headers=headers)
+        alerts = world.log("intake", start, "SecurityAlertRaised")
+        not_there = world.ask_again(head, asked_of(read, nothing.id), headers=headers)
+        if read.traces:  # asking is an attempt, whatever there is
+            assert there.status_code == 403, read.name
+        else:
+            hidden(there)
+        assert (there.status_code, there.content) == (not_there.status_code, not_there.content), read.name
+        told = [(a.organ, a.event["actor"], a.event["object"]) for a in alerts]
+        assert told == [(CITY.code, sub(head), case.id)], read.name
 
 
 def test_a15_a_head_who_was_told_before_is_told_no_more(world: World) -> None:

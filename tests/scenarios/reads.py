@@ -1,7 +1,8 @@
 """Every GET of intake and of its vault, asked by everybody about everything: who was answered what.
 
-The routes are those of the applications' own documents; what to ask of each stands in `READS`. A route that
-is not listed there fails a test, so that none is added without a thought of who learns what by it.
+What is asked follows from the declarations of the reads themselves (`shared.web.read`): a new one is asked
+by everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
+Who is, because the law says so, stands in `EXCEPTIONS`, and so does what else is asked than a form tells.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from deploy.documents import openapi, vault_openapi
+from shared.web.read import Read as Declared
 from tests.harness import (
     CITY,
     COUNTY,
@@ -28,6 +29,7 @@ from tests.harness import (
     SUBJECT,
     TOWN,
     World,
+    declared,
 )
 from tests.scenarios.doors import CANARY, PLATFORM, QUARTER, Doors, values_of
 
@@ -86,13 +88,19 @@ class Read:
 _SEARCHED = tuple(
     f"{by}={word}" for word in ("冯虚门", "礼金", *values_of(CANARY)) for by in ("accused", "text")
 )
-_CASE = Read("complaint", ("", "as_of=2999-01-01T00:00:00%2B08:00"))
-READS: Mapping[str, Read] = {
+KINDS = {
+    "Complaint": "complaint",
+    "IdentityDisclosure": "disclosure",
+    "RetaliationReport": "retaliation",
+    "StaffMisconductReport": "misconduct",
+    "SupervisionOrder": "order",
+    "RegisterEntry": "accused",
+    "ProtectionRequest": "protection",
+    "Reward": "reward",
+}
+"""What the walk calls the kinds that reads are of."""
+EXCEPTIONS: Mapping[str, Read] = {
     "intake FindAccused": Read(asked=tuple(f"name={w}" for w in ("冯虚门", "蒋虚阶", *values_of(CANARY)))),
-    "intake AccusedHistory": Read("accused"),
-    "intake ListComplaints": Read(asked=("limit=200",)),
-    "intake ReadComplaint": _CASE,
-    "intake ListAttachments": Read("complaint"),
     "intake ReadAttachment": Read(
         "complaint blob",
         only=("online", "letter", "jpeg", "pdf", "plain", "nowhere"),
@@ -102,8 +110,6 @@ READS: Mapping[str, Read] = {
     "intake ReadLetters": Read(
         "complaint", told={"clerk": "online", "head": "online"}, rule="SEC-2: for assigned petition staff"
     ),
-    "intake LikelyDuplicates": Read("complaint"),
-    "intake RecusalRequests": Read(asked=("limit=200",)),
     "intake ReadRecusalLetters": Read(
         "complaint", told={"leader": "online"}, rule="A48: for the leader who decides on it"
     ),
@@ -134,62 +140,39 @@ READS: Mapping[str, Read] = {
         told={"clerk": "platform platform-returned"},
         rule="A8: the original, for the owning clerk",
     ),
-    "intake RunningDeadlines": Read(asked=("limit=200",)),
-    "intake ListIdentityDisclosures": Read(asked=("limit=200",)),
-    "intake ReadIdentityDisclosure": Read("disclosure"),
     "intake ReadDisclosedIdentity": Read(
         "disclosure",
         told={"handler": "approved", "custodian": "approved"},
         rule="SEC-5: the approved fields, for requester and custodian",
     ),
-    "intake DuplicateDigests": Read(asked=("limit=200",)),
-    "intake ListHandovers": Read(asked=("limit=200",)),
-    "intake IdentityRetention": Read(),
     "intake IntegrationKeys": Read(random=("kid", "x", "y")),
-    "intake InternalSupervision": Read(asked=("limit=200",)),
-    "intake MyWork": Read(asked=("limit=200",)),
     "intake OrganContact": Read("organ"),
     "intake Vocabulary": Read(),
     "intake Refusals": Read(),
     "intake Organs": Read(asked=("", "parent=DI-99")),
     "intake Divisions": Read(asked=("", "parent=99")),
-    "intake ListDeadEffects": Read(),
     "intake ReadQuarterlyFeedback": Read(asked=(f"quarter={QUARTER}",)),
     "intake WorkQueue": Read(asked=("limit=200", "priority=REAL_NAME&limit=200")),
-    "intake ReportingNotice": Read(),
     "intake ReportChallenge": Read(random=("challenge",)),
-    "intake ListRetaliationReports": Read(asked=("limit=200",)),
-    "intake ReadRetaliationReport": Read("retaliation"),
     "intake ReadRetaliationReportAccount": Read(
         "retaliation",
         told={"county-leader": "by-clerk", "supervisor": "by-clerk"},
         rule="A44: for the superior's leader and internal supervision",
     ),
-    "intake ListSealedParcels": Read(),
     "intake ReadSealedParcel": Read(
         "parcel", told={"other-county-clerk": "parcel"}, rule="A14: for the addressee"
     ),
     "intake SearchComplaints": Read(asked=_SEARCHED),
-    "intake ListStaffMisconductReports": Read(asked=("limit=200",)),
-    "intake ReadStaffMisconductReport": Read("misconduct"),
     "intake ReadStaffMisconductReportAccount": Read(
         "misconduct",
         told={"county-leader": "by-clerk", "supervisor": "by-clerk online"},
         rule="A33: for the superior's leader and internal supervision",
     ),
-    "intake StatusFeed": Read(asked=("limit=200",)),
-    "intake ListSupervisionOrders": Read(asked=("limit=200",)),
-    "intake ReadSupervisionOrder": Read("order"),
-    "vault RunningDeadlines": Read(asked=("limit=200",)),
-    "vault MyWork": Read(asked=("limit=200",)),
-    "vault ListProtectionRequests": Read(asked=("limit=200",)),
-    "vault ReadProtectionRequest": Read("protection"),
-    "vault ReadProtectionContents": Read(
+    "vault ReadProtectionRequestContents": Read(
         "protection",
         told={"clerk": "by-clerk", "head": "by-clerk"},
         rule="A49: for the petition staff assigned",
     ),
-    "vault ListRewards": Read(asked=("limit=200",)),
     "vault ReadReward": Read("reward", random=("code",)),
     "vault ReadRewardContents": Read(
         "reward", told={"head": "reward"}, rule="A32, SEC-14: for who recorded it"
@@ -198,35 +181,43 @@ READS: Mapping[str, Read] = {
 }
 
 
+def by_form(read: Declared) -> Read:
+    """What is asked of a read by what it says of itself: of its kind everything that the walk has met, of a
+    list as much as it shows, of the past too, and of a text that it needs every word of an identity."""
+    of = "" if read.of is None or "{" not in read.path else KINDS[read.of.kind]
+    texts = [p["name"] for p in read.parameters if p["in"] == "query" and p["required"]]
+    asked = [f"{name}={word}" for name in texts for word in values_of(CANARY)] or [""]
+    if "limit" in read.queries:
+        most = next(p["schema"]["maximum"] for p in read.parameters if p["name"] == "limit")
+        asked = [f"{each}&limit={min(200, most)}".lstrip("&") for each in asked]
+    if "as_of" in read.queries:
+        asked.append("as_of=2999-01-01T00:00:00%2B08:00")
+    return Read(of, tuple(asked))
+
+
 @dataclass(frozen=True)
 class Route:
-    """One GET as its document has it."""
+    """One read as it is declared."""
 
     name: str
     path: str
     parameters: frozenset[str]
 
 
+def _all() -> Iterator[tuple[Route, Read]]:
+    for service, prefix in (("intake", "/intake"), ("vault", "/intake/vault")):
+        for read in declared(service):
+            name = f"{service} {read.name}"
+            route = Route(name, prefix + read.path, frozenset(p["name"] for p in read.parameters))
+            yield route, EXCEPTIONS[name] if name in EXCEPTIONS else by_form(read)
+
+
+READS: Mapping[str, Read] = {route.name: read for route, read in _all()}
+
+
 def routes() -> list[Route]:
-    """Every GET of both documents; what has no operation id (health, metrics) has no place there."""
-    found = []
-    for service, prefix, document in (
-        ("intake", "/intake", openapi("intake")),
-        ("vault", "/intake/vault", vault_openapi()),
-    ):
-        for path, operations in document["paths"].items():
-            if (get := operations.get("get")) is not None:
-                parameters = [_resolved(p, document) for p in get.get("parameters", ())]
-                names = frozenset(p["name"] for p in parameters)
-                found.append(Route(f"{service} {get['operationId']}", prefix + path, names))
-    return found
-
-
-def _resolved(parameter: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in parameter:
-        return parameter
-    found: dict[str, Any] = document["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
-    return found
+    """Every read of intake and of its vault."""
+    return [route for route, _ in _all()]
 
 
 def told() -> set[tuple[str, str, str]]:

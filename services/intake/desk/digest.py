@@ -11,10 +11,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from fastapi import FastAPI
 from sqlalchemy import Integer, Select, Text, Uuid, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.desk.book import DeskBook
@@ -27,20 +25,15 @@ from shared.security.roles import SYSTEM
 from shared.service import Parts
 from shared.store.reading import given
 from shared.store.types import Append, StoreError, VersionConflict
+from shared.visibility import Sight
 from shared.web import query
-from shared.web.describe import describe, page, row_of
-from shared.web.reads import PAGE, PAGE_MAX, Sight
-from shared.web.values import json_response, page_number
+from shared.web.describe import page, row_of
+from shared.web.read import Asked, read
+from shared.web.values import json_response
 
 log = structlog.get_logger("digest")
 TICK_SECONDS = 0.2
 PATIENCE_SECONDS = 5.0
-PARAMETERS = {
-    "organ": "Only this organ and those below it.",
-    "month": "Only this month, as 2026-03.",
-    "handling_dept": "Only what was told to this department.",
-    **query.PAGING,
-}
 PLACE: query.Cursor[tuple[str, UUID, int]] = query.Cursor(tuple[query.Key, UUID, query.Count])
 
 
@@ -115,24 +108,22 @@ class DigestRoutes:
         self.parts = parts
         self.desk = desk
 
-    def add_to(self, app: FastAPI) -> None:
-        app.add_api_route(
-            "/v1/duplicate-digests",
-            self.digests,
-            methods=["GET"],
-            operation_id="DuplicateDigests",
-            response_class=Response,
-            tags=["reads"],
-            openapi_extra=query.documented(**PARAMETERS),
-        )
-        row = row_of(*self.desk.digests.c, self.parts.book.cases.c.organ)
-        describe(app, "DuplicateDigests", answer=page(row))
-
-    async def digests(self, request: Request) -> Response:
+    @read(
+        "DuplicateDigests",
+        "/v1/duplicate-digests",
+        rule="A12",
+        models=(DeskBook.name,),
+        parameters=query.documented(
+            organ="Only this organ and those below it.",
+            month="Only this month, as 2026-03.",
+            handling_dept="Only what was told to this department.",
+            **query.PAGING,
+        ),
+        answer=lambda self: page(row_of(*self.desk.digests.c, self.parts.book.cases.c.organ)),
+    )
+    async def digests(self, ask: Asked[Complaint]) -> Response:
         """The monthly digests of repeated complaints within jurisdiction, the latest month first."""
-        reads = self.parts.reads
-        token = await reads.staff(request)
-        query.only(request, PARAMETERS)
+        reads, request = self.parts.reads, ask.request
         organ, values = query.organ(request), dict[str, Any]()
         if (month := query.code(request, "month")) is not None:
             values["month"] = month
@@ -140,10 +131,9 @@ class DigestRoutes:
             values["handling_dept"] = dept
         if (behind := PLACE.read(request)) is not None:
             values["month_behind"], values["stream_behind"], values["version_behind"] = behind
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        await reads.caught_up(request, token, self.desk.name)
-        of = (Sight.of(token), organ, frozenset(values), limit)
-        rows = await self.parts.reading.rows(self._told, *of, person=token.person, **values)
+        limit = reads.limit(ask)
+        of = (Sight.of(ask.token), organ, frozenset(values), limit)
+        rows = await self.parts.reading.rows(self._told, *of, person=ask.token.person, **values)
         end = rows[-1] if len(rows) == limit else None
         last = PLACE.write(end["month"], end["id"], end["version"]) if end else None
         return json_response({"items": rows, "next": last})

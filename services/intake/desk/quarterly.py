@@ -3,8 +3,6 @@ department that handed it over (A21)."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.desk.book import READERS
@@ -14,13 +12,12 @@ from shared.law.working_days import quarter_end
 from shared.refusal import refuse
 from shared.service import Parts
 from shared.web import query
-from shared.web.describe import answer, array, describe
+from shared.web.describe import answer, array, in_query
+from shared.web.read import Asked, read
 from shared.web.values import json_response
 
-PARAMETERS = {
-    "quarter": "The quarter, as 2026-Q1. Required.",
-    "organ": "Of this organ, the caller's own or one below it; the caller's own if left out.",
-}
+TEXT = {"type": "string"}
+RESULT = QuarterResult.model_json_schema(mode="serialization")
 
 
 class QuarterlyRoutes:
@@ -29,39 +26,45 @@ class QuarterlyRoutes:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def add_to(self, app: FastAPI) -> None:
-        app.add_api_route(
-            "/v1/quarterly-feedback",
-            self.feedback,
-            methods=["GET"],
-            operation_id="ReadQuarterlyFeedback",
-            response_class=Response,
-            tags=["reads"],
-            openapi_extra=query.documented(**PARAMETERS),
-        )
-        text, result = {"type": "string"}, QuarterResult.model_json_schema(mode="serialization")
-        told = answer(organ=text, quarter=text, feedbacks={"type": "integer"}, items=array(result))
-        describe(app, "ReadQuarterlyFeedback", answer=told)
+    async def _of_quarter(self, ask: Asked[ReceivedFeedback]) -> ReceivedFeedback | None:
+        """What the caller's organ, or one below it, was told of a quarter."""
+        organ, quarter = self._asked(ask)
+        if not organ.startswith(ask.token.organ):
+            return None
+        return await self.parts.repository.get(ReceivedFeedback, received_id(organ, quarter))
 
-    async def feedback(self, request: Request) -> Response:
-        """The results of a quarter by case: way, verdict, whether the reporter was told, what followed. For
-        the petition department and the case managers; on record (SEC-9)."""
-        token = await self.parts.reads.staff(request)
-        if not token.roles & READERS:
-            refuse("E_FORBIDDEN_ROLE", "A21")
-        query.only(request, PARAMETERS)
-        organ = query.organ(request) or token.organ
-        quarter = request.query_params.get("quarter", "")
+    @staticmethod
+    def _asked(ask: Asked[ReceivedFeedback]) -> tuple[str, str]:
+        """Of which organ, and of which quarter."""
+        quarter = ask.query("quarter")
         try:
             quarter_end(quarter)
         except ValueError:
             refuse("E_SCHEMA", "A21", field="quarter")
-        if not organ.startswith(token.organ):
-            refuse("E_NOT_FOUND")
-        received = await self.parts.repository.get(ReceivedFeedback, received_id(organ, quarter))
-        if received is None:
-            refuse("E_NOT_FOUND")
-        await self.parts.reads.note_reading(token, received, "quarterly-feedback", request)
+        return query.organ(ask.request) or ask.token.organ, quarter
+
+    @read(
+        "ReadQuarterlyFeedback",
+        "/v1/quarterly-feedback",
+        rule="A21",
+        of=ReceivedFeedback,
+        found=_of_quarter,
+        by=READERS,
+        notes="quarterly-feedback",
+        parameters=(
+            in_query(
+                "quarter", "The quarter.", required=True, pattern="^[0-9]{4}-Q[1-4]$", examples=["2026-Q1"]
+            ),
+            *query.documented(
+                organ="Of this organ, the caller's own or one below it; the caller's own if left out."
+            ),
+        ),
+        answer=answer(organ=TEXT, quarter=TEXT, feedbacks={"type": "integer"}, items=array(RESULT)),
+    )
+    async def feedback(self, ask: Asked[ReceivedFeedback]) -> Response:
+        """The results of a quarter by case: way, verdict, whether the reporter was told, what followed. For
+        the petition department and the case managers; on record (SEC-9)."""
+        (organ, quarter), received = self._asked(ask), ask.case
         told = [result.model_dump(mode="json") for result in received.results]
         return json_response(
             {"organ": organ, "quarter": quarter, "feedbacks": received.version, "items": told}

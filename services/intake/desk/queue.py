@@ -6,19 +6,21 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import FastAPI
 from sqlalchemy import Date, Integer, Select, Text, Uuid, func, select, true, tuple_
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.desk.book import RANKS, READERS, DeskBook
+from services.intake.domain.complaint import Complaint
 from shared.law.colours import Colours
-from shared.refusal import refuse
 from shared.service import Parts
 from shared.store.reading import given
+from shared.visibility import Sight
 from shared.web import query
-from shared.web.describe import answer, describe, page, row_of
-from shared.web.reads import COLOURED, COLOURS, PAGE, PAGE_MAX, Sight
+from shared.web.describe import answer, page, row_of
+from shared.web.docstrings import Schema
+from shared.web.read import Asked, read
+from shared.web.reads import COLOURED, COLOURS
 from shared.web.values import json_response, page_number
 
 PARAMETERS = {
@@ -44,48 +46,43 @@ class QueueRoutes:
         self.parts = parts
         self.desk = desk
 
-    def add_to(self, app: FastAPI) -> None:
-        app.add_api_route(
-            "/v1/queue",
-            self.queue,
-            methods=["GET"],
-            operation_id="WorkQueue",
-            response_class=Response,
-            tags=["reads"],
-            openapi_extra=query.documented(**PARAMETERS),
-        )
-        cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
-        row = row_of(
-            *(desk.stream, desk.number, cases.state, cases.organ, cases.version),
-            *(desk.received_on, desk.channel, desk.handling_dept, desk.questions),
-            priority={"type": "string", "enum": [*RANKS]},
-            age_days={"type": "integer"},
-            deadline={"anyOf": [answer(id=text, **COLOURED), {"type": "null"}]},
-        )
-        describe(app, "WorkQueue", answer=page(row))
-
-    async def queue(self, request: Request) -> Response:
+    @read(
+        "WorkQueue",
+        "/v1/queue",
+        rule="B53",
+        by=READERS,
+        models=(DeskBook.name,),
+        parameters=query.documented(**PARAMETERS),
+        answer=lambda self: page(self._row()),
+    )
+    async def queue(self, ask: Asked[Complaint]) -> Response:
         """Complaints to be worked on, within jurisdiction: urgent ones first, then real-name ones, then by
         age; each with its most urgent running deadline. For petition departments and case managers (B53)."""
-        reads = self.parts.reads
-        token = await reads.staff(request)
-        if not token.roles & READERS:
-            refuse("E_FORBIDDEN_ROLE", "B53")
-        query.only(request, PARAMETERS)
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
+        reads, request = self.parts.reads, ask.request
+        limit = reads.limit(ask)
         colours, organ, asked = reads.colours(), query.organ(request), query.flag(request, "asked")
         values = self._values(request, colours)
         if (behind := PLACE.read(request)) is not None:
             values["rank_behind"], values["received_behind"], values["stream_behind"] = behind
-        await reads.caught_up(request, token, self.desk.name)
-        of = (Sight.of(token), organ, asked, frozenset(values), limit)
-        rows = await self.parts.reading.rows(self._waiting, *of, person=token.person, **values)
+        of = (Sight.of(ask.token), organ, asked, frozenset(values), limit)
+        rows = await self.parts.reading.rows(self._waiting, *of, person=ask.token.person, **values)
         last = rows[-1] if len(rows) == limit else None
         return json_response(
             {
                 "items": [_item(row, colours) for row in rows],
                 "next": PLACE.write(last["rank"], last["received_on"], last["id"]) if last else None,
             }
+        )
+
+    def _row(self) -> Schema:
+        """One of them, as the document tells it."""
+        cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
+        return row_of(
+            *(desk.stream, desk.number, cases.state, cases.organ, cases.version),
+            *(desk.received_on, desk.channel, desk.handling_dept, desk.questions),
+            priority={"type": "string", "enum": [*RANKS]},
+            age_days={"type": "integer"},
+            deadline={"anyOf": [answer(id=text, **COLOURED), {"type": "null"}]},
         )
 
     @staticmethod

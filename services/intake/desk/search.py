@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import orjson
-from fastapi import FastAPI
 from sqlalchemy import (
     ColumnElement,
     Date,
@@ -47,25 +46,21 @@ from shared.security import roles
 from shared.security.spelling import normal
 from shared.service import Parts
 from shared.store.reading import given
+from shared.visibility import PERSON, Sight
 from shared.web import query
-from shared.web.describe import answer, array, describe, page, row_of
-from shared.web.reads import PERSON, Sight
-from shared.web.values import json_response, object_id, page_number
+from shared.web.describe import answer, array, page, row_of
+from shared.web.docstrings import Schema
+from shared.web.read import Asked, read
+from shared.web.values import json_response
 
-PARAMETERS = {
-    "accused": "Part of the name, unit or position of an accused; at least two characters.",
-    "text": "Part of an allegation in its sanitised words; at least two characters.",
-    "number": "The number of a complaint.",
-    "from": "Received on this day or later.",
-    "to": "Received on this day or before.",
-    **query.PAGING,
-}
-DUPLICATE_PARAMETERS = {"limit": query.PAGING["limit"], "min_position": query.PAGING["min_position"]}
 HITS, HITS_MAX = 20, 50
 LIKELY, LIKELY_MAX, CANDIDATES = 10, 50, 500
 ALIKE = 0.5
 """How alike two texts must be where only the unit is the same; a unit alone has many complaints."""
 PLACE: query.Cursor[tuple[date, UUID]] = query.Cursor(tuple[date, UUID])
+
+
+TEXT: Schema = {"type": "string"}
 
 
 class Reader(NamedTuple):
@@ -88,58 +83,53 @@ class SearchRoutes:
         self.parts = parts
         self.desk = desk
 
-    def add_to(self, app: FastAPI) -> None:
-        for path, endpoint, name, longest, parameters in (
-            ("/v1/search/complaints", self.search, "SearchComplaints", HITS_MAX, PARAMETERS),
-            (
-                "/v1/complaints/{id}/likely-duplicates",
-                self.likely_duplicates,
-                "LikelyDuplicates",
-                LIKELY_MAX,
-                DUPLICATE_PARAMETERS,
-            ),
-        ):
-            app.add_api_route(
-                path,
-                endpoint,
-                methods=["GET"],
-                operation_id=name,
-                response_class=Response,
-                tags=["reads"],
-                openapi_extra=query.documented(longest, **parameters),
-            )
-        cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
-        columns = (desk.stream, desk.number, desk.received_on, cases.state, cases.organ)
-        hit = row_of(*columns)
-        hit["properties"] |= {
-            "accused": array(answer(ref=text, name=text, unit=text, position=text)),
-            "allegations": array(answer(kind=text, text=text)),
-        }
-        describe(app, "SearchComplaints", answer=page(hit))
-        alike = row_of(*columns, same=array(text), similarity={"type": "number"})
-        describe(app, "LikelyDuplicates", answer=answer(items=array(alike)))
-
-    async def search(self, request: Request) -> Response:
+    @read(
+        "SearchComplaints",
+        "/v1/search/complaints",
+        rule="A12",
+        by=LOOKERS,
+        models=(DeskBook.name,),
+        notes="search",
+        looks_first=True,
+        parameters=query.documented(
+            HITS_MAX,
+            accused="Part of the name, unit or position of an accused; at least two characters.",
+            text="Part of an allegation in its sanitised words; at least two characters.",
+            number="The number of a complaint.",
+            **{"from": "Received on this day or later.", "to": "Received on this day or before."},
+            **query.PAGING,
+        ),
+        answer=lambda self: page(self._hit()),
+    )
+    async def search(self, ask: Asked[Complaint]) -> Response:
         """Complaints by accused and by content, within jurisdiction, the latest first."""
-        token = await self.parts.face.token(request)
-        await self.parts.reads.not_by_reporter(request, token)
-        if not token.roles & LOOKERS or not token.organ:
-            refuse("E_FORBIDDEN_ROLE")
-        query.only(request, PARAMETERS)
-        values, by_content = self._values(request)
-        limit = page_number(request.query_params.get("limit"), "limit", HITS, HITS_MAX, minimum=1)
-        await self.parts.reads.caught_up(request, token, self.desk.name)
+        token = ask.token
+        values, by_content = self._values(ask.request)
+        limit = self.parts.reads.limit(ask, HITS, HITS_MAX)
         of = (Reader.of(token), frozenset(values), limit)
         rows = await self.parts.reading.rows(self._found, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None
         items = [await self._shown(token, row) for row in rows]
-        read = {"search": [item["id"] for item in items if "accused" in item]}
+        shown = {"search": [item["id"] for item in items if "accused" in item]}
         if by_content:
-            read["search-hit"] = [item["id"] for item in items if "accused" not in item]
-        await self.parts.reads.note_readings(token, read, request)
+            shown["search-hit"] = [item["id"] for item in items if "accused" not in item]
+        await ask.gate.note_readings(ask, shown)
         return json_response(
             {"items": items, "next": PLACE.write(end["received_on"], end["id"]) if end else None}
         )
+
+    def _columns(self) -> list[Any]:
+        cases, desk = self.parts.book.cases.c, self.desk.queue.c
+        return [desk.stream, desk.number, desk.received_on, cases.state, cases.organ]
+
+    def _hit(self) -> Schema:
+        """A hit, as the document tells it: its content stands there for who may read it."""
+        hit = row_of(*self._columns())
+        hit["properties"] |= {
+            "accused": array(answer(ref=TEXT, name=TEXT, unit=TEXT, position=TEXT)),
+            "allegations": array(answer(kind=TEXT, text=TEXT)),
+        }
+        return hit
 
     @staticmethod
     def _values(request: Request) -> tuple[dict[str, Any], bool]:
@@ -223,30 +213,32 @@ class SearchRoutes:
         may = true() if reader.auditor else or_(keeps_register, stands_in(work))
         return and_(not_(stands_in(recused)), may)
 
-    async def likely_duplicates(self, request: Request) -> Response:
+    @read(
+        "LikelyDuplicates",
+        "/v1/complaints/{id}/likely-duplicates",
+        rule="A12",
+        of=Complaint,
+        by=roles.PETITION,
+        sealed=True,
+        models=(DeskBook.name,),
+        notes="likely-duplicates",
+        parameters=query.documented(LIKELY_MAX, limit=query.PAGING["limit"]),
+        answer=lambda self: answer(
+            items=array(row_of(*self._columns(), same=array(TEXT), similarity={"type": "number"}))
+        ),
+    )
+    async def likely_duplicates(self, ask: Asked[Complaint]) -> Response:
         """What this complaint may repeat, within jurisdiction, the most alike first: a suggestion for the
         clerk, who compares and decides (A12). Numbers only; the comparison is of accused and content."""
-        token = await self.parts.face.token(request)
-        await self.parts.reads.not_by_reporter(request, token)
-        query.only(request, DUPLICATE_PARAMETERS)
-        limit = page_number(request.query_params.get("limit"), "limit", LIKELY, LIKELY_MAX, minimum=1)
-        target = object_id(request.path_params["id"])
-        complaint = await self.parts.repository.get(Complaint, target)
-        if complaint is None:
-            refuse("E_NOT_FOUND")
-        await self.parts.gatekeeper.check_reading(token, complaint)
-        if not token.roles & frozenset(roles.PETITION):
-            refuse("E_FORBIDDEN_ROLE", "A12")
-        await self.parts.reads.caught_up(request, token, self.desk.name)
+        complaint, limit = ask.case, self.parts.reads.limit(ask, LIKELY, LIKELY_MAX)
         own = set(accused_keys([a.model_dump() for a in complaint.accused]))
         words = set(grams(*(normal(a.text) for a in complaint.allegations)))
         likely = [
             hit
-            for row in await self._about_the_same(token, target, own)
+            for row in await self._about_the_same(ask.token, complaint.id, own)
             if (hit := _alike(row, own, words)) is not None
         ]
         likely.sort(key=lambda hit: (-hit["similarity"], hit["number"], str(hit["id"])))
-        await self.parts.reads.note_reading(token, complaint, "likely-duplicates", request)
         return json_response({"items": likely[:limit]})
 
     async def _about_the_same(self, token: Token, target: UUID, own: set[str]) -> list[dict[str, Any]]:

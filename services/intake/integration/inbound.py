@@ -36,14 +36,12 @@ from shared.service import Parts
 from shared.store.types import Appended, StoreUnavailable
 from shared.web.describe import (
     BINARY,
-    MIN_POSITION,
     answer,
     array,
     calls_back,
     define,
     describe,
     in_header,
-    in_path,
     in_query,
     row_of,
     whole,
@@ -52,7 +50,8 @@ from shared.web.docstrings import Schema
 from shared.web.middleware import language_of, problem_of
 from shared.web.naming import a_list, named
 from shared.web.problems import within
-from shared.web.values import json_response, object_id, page_number, parse, plain_rows
+from shared.web.read import Asked, read
+from shared.web.values import json_response, parse, plain_rows
 
 log = structlog.get_logger("integration")
 SINGLE = "/v1/integration/petition-platform/complaints"
@@ -61,6 +60,8 @@ BATCH_MAX = 500
 BATCH_BYTES = 16 << 20
 AT_ONCE = 8
 FEED_PAGE = 500
+SHOWN = ("platform_no", "status", "change", "occurred_at")
+"""What the platform is told of a complaint."""
 SIGNATURE = [
     in_header("webhook-id", "Standard Webhooks; needed where a secret was agreed on."),
     in_header("webhook-timestamp", "When it was signed, in seconds."),
@@ -137,12 +138,10 @@ class PlatformRoutes:
         self.book = book
 
     def add_to(self, app: FastAPI) -> None:
+        self.parts.reads.gate.add(app, self)
         for method, path, endpoint, name in (
             ("POST", SINGLE, self.receive, "ReceivePlatformTransfer"),
             ("POST", BATCH, self.receive_batch, "ReceivePlatformTransfers"),
-            ("GET", "/v1/integration/keys", self.keys, "IntegrationKeys"),
-            ("GET", "/v1/status-feed", self.status_feed, "StatusFeed"),
-            ("GET", "/v1/complaints/{id}/transferred-content", self.content, "ReadTransferredContent"),
         ):
             app.add_api_route(
                 path,
@@ -178,18 +177,6 @@ class PlatformRoutes:
             body=Batch,
             answer=answer(items=array(result)),
         )
-        describe(app, "IntegrationKeys", anyone=True, answer=answer(keys=array(JWK)))
-        s = self.book.statuses.c
-        describe(
-            app,
-            "StatusFeed",
-            parameters=[
-                in_query("after", "`next` of the answer before."),
-                whole("limit", "Items in an answer.", minimum=1, maximum=FEED_PAGE, default=FEED_PAGE),
-                MIN_POSITION,
-            ],
-            answer=answer(items=array(named("PlatformStatus")), next={"type": "string"}),
-        )
         calls_back(
             app,
             "PlatformStatusChanged",
@@ -198,19 +185,20 @@ class PlatformRoutes:
             headers=[in_header("idempotency-key", "The same as `webhook-id`.", required=True), *SIGNED_BY_US],
             body=named("PlatformStatus"),
         )
+        s = self.book.statuses.c
         change = row_of(s.platform_no, s.change, s.occurred_at, status=named("ComplaintStatus"))
         change["description"] = "`change` counts the changes of this complaint: the highest holds."
         define(app, PlatformStatus=change, ComplaintStatus=a_list(sorted({*COARSE.values()})))
-        describe(
-            app,
-            "ReadTransferredContent",
-            parameters=[in_path("id", "The complaint.", format="uuid")],
-            answer=BINARY,
-            media_type="application/octet-stream",
-            codes=["E_RECORD_INCOMPLETE"],
-        )
 
-    async def keys(self, request: Request) -> Response:
+    @read(
+        "IntegrationKeys",
+        "/v1/integration/keys",
+        rule="A80",
+        anyone=True,
+        answer=answer(keys=array(JWK)),
+        tag="integration",
+    )
+    async def keys(self, ask: Asked[Complaint]) -> Response:
         """The public keys to encrypt for, as a JWK set; the first one is the present one."""
         return json_response(self.envelopes.published())
 
@@ -280,17 +268,30 @@ class PlatformRoutes:
             raise StoreUnavailable(str(wrong)) from wrong
         return token, body
 
-    async def status_feed(self, request: Request) -> Response:
+    @read(
+        "StatusFeed",
+        "/v1/status-feed",
+        rule="A80",
+        by=(roles.PLATFORM,),
+        models=(StatusBook.name,),
+        parameters=(
+            in_query("after", "`next` of the answer before."),
+            whole("limit", "Items in an answer.", minimum=1, maximum=FEED_PAGE, default=FEED_PAGE),
+        ),
+        answer=lambda self: answer(
+            items=array(row_of(*(self.book.statuses.c[name] for name in SHOWN))), next={"type": "string"}
+        ),
+        tag="integration",
+    )
+    async def status_feed(self, ask: Asked[Complaint]) -> Response:
         """Coarse states, by cursor, of what the platform itself sent (client credentials, A80). A line moves
         to the end when its status changes."""
-        token = await self._platform(request)
-        await self.parts.reads.caught_up(request, token, self.book.name)
-        places = self.parts.face.places
-        after = places.open(token.person, request.query_params.get("after"), "after", 0)
-        limit = page_number(request.query_params.get("limit"), "limit", FEED_PAGE, FEED_PAGE, minimum=1)
+        token, places = ask.token, self.parts.face.places
+        after = places.open(token.person, ask.request.query_params.get("after"), "after", 0)
+        limit = self.parts.reads.limit(ask, FEED_PAGE, FEED_PAGE)
         s = self.book.statuses.c
         query = (
-            select(s.platform_no, s.status, s.change, s.occurred_at, s.position)
+            select(*(s[name] for name in SHOWN), s.position)
             .where(s.position > after, s.platform.in_(("", token.person)))
             .where(func.starts_with(s.organ, token.organ))
             .order_by(s.position)
@@ -301,21 +302,27 @@ class PlatformRoutes:
         last = [after, *(item.pop("position") for item in items)][-1]
         return json_response({"items": items, "next": places.seal(token.person, last)})
 
-    async def content(self, request: Request) -> Response:
+    @read(
+        "ReadTransferredContent",
+        "/v1/complaints/{id}/transferred-content",
+        rule="SEC-2",
+        of=Complaint,
+        by=roles.PETITION,
+        own_organ=True,
+        notes="transferred-content",
+        looks_first=True,
+        answer=BINARY,
+        media_type="application/octet-stream",
+        codes=("E_RECORD_INCOMPLETE",),
+        tag="integration",
+    )
+    async def content(self, ask: Asked[Complaint]) -> Response:
         """The original that the platform sent, opened for the petition department of the organ that owns it.
         Every reading leaves a record (SEC-9)."""
-        token = await self.parts.face.token(request)
-        target = object_id(request.path_params["id"])
-        complaint = await self.parts.repository.get(Complaint, target)
-        if complaint is None or not token.roles & set(roles.PETITION) or token.organ != complaint.organ:
-            refuse("E_NOT_FOUND")
-        await self.parts.gatekeeper.check_reading(token, complaint)
-        if complaint.state in complaint.sealed:
-            refuse("E_SEALED_UPWARD", "A14")
-        sealed = await self._sealed(complaint)
+        sealed = await self._sealed(ask.case)
         if sealed is None:
             refuse("E_NOT_FOUND")
-        await self.parts.reads.note_reading(token, complaint, "transferred-content", request)
+        await ask.note_reading()
         try:
             opened = self.envelopes.open(sealed)
         except NotForUs as wrong:

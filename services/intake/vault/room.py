@@ -7,7 +7,7 @@ of it is ever published.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,6 @@ from uuid import UUID
 
 import orjson
 from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -39,15 +38,16 @@ from shared.service import Parts, Service, build
 from shared.settings import Settings
 from shared.store.repository import Repository
 from shared.web.app import Application
-from shared.web.describe import answer, array, describe, in_path
+from shared.web.describe import answer, array
 from shared.web.pages import PAGES
-from shared.web.reads import ASKED_FOR, purpose_of
-from shared.web.values import json_response, object_id
+from shared.web.read import Asked, read
+from shared.web.values import json_response
 
 NAME = "vault"
 PREFIX = "/vault"
 OPEN_TO_ALL = frozenset(f"{PREFIX}{path}" for path in PAGES)
 POOL = 4
+TEXT = {"type": "string"}
 
 
 class NoTexts:
@@ -157,64 +157,62 @@ class VaultRoom:
         return {"opened": opened, "served": served, "merits": merits, "sealed": sealed}
 
     def _extend(self, app: FastAPI, parts: Parts) -> None:
-        for path, endpoint, name in (
-            ("/v1/protection-requests/{id}/contents", self.contents(ProtectionRequest), "Protection"),
-            ("/v1/rewards/{id}/contents", self.contents(Reward), "Reward"),
-        ):
-            app.add_api_route(
-                path,
-                endpoint,
-                methods=["GET"],
-                operation_id=f"Read{name}Contents",
-                response_class=Response,
-                tags=["reads"],
-            )
-        app.add_api_route(
-            "/v1/rewards/{id}/payment-order",
-            self.payment_order,
-            methods=["GET"],
-            operation_id="ReadPaymentOrder",
-            response_class=Response,
-            tags=["reads"],
-        )
-        self._describe(app)
+        contents = [ContentsRoutes(kind, self._vault, parts) for kind in (ProtectionRequest, Reward)]
+        parts.reads.gate.add(app, *contents, PaymentRoutes())
 
-    @staticmethod
-    def _describe(app: FastAPI) -> None:
-        """What the OpenAPI document says of these reads."""
-        text, id = {"type": "string"}, in_path("id", "The case.", format="uuid")
-        said = answer(version={"type": "integer"}, type=text, contents={"type": ["object", "null"]})
-        for name in ("ReadProtectionContents", "ReadRewardContents"):
-            contents = answer(id=text, number=text, items=array(said))
-            describe(app, name, parameters=[id, ASKED_FOR], answer=contents, codes=INCOMPLETE)
-        describe(
-            app,
-            "ReadPaymentOrder",
-            parameters=[id],
-            answer=answer(
-                code=text,
-                amount_fen={"type": "integer"},
-                decision_ref=text,
-                paid={"type": "boolean"},
+
+class ContentsRoutes:
+    """What was said in one kind of the vault's cases."""
+
+    def __init__(self, kind: type[VaultCase], vault: Vault, parts: Parts) -> None:
+        self.kind = kind
+        self._vault = vault
+        self._parts = parts
+
+    @read(
+        "Read<kind>Contents",
+        "/v1/<plural>/{id}/contents",
+        rule="§6.3",
+        of=VaultCase,
+        sealed=True,
+        purpose=True,
+        notes="contents",
+        answer=answer(
+            id=TEXT,
+            number=TEXT,
+            items=array(
+                answer(version={"type": "integer"}, type=TEXT, contents={"type": ["object", "null"]})
             ),
-        )
+        ),
+        codes=tuple(INCOMPLETE),
+    )
+    async def read_contents(self, ask: Asked[VaultCase]) -> Response:
+        """What was said, opened with a purpose (`Purpose` header) for those assigned, on record."""
+        case, contents = ask.case, []
+        for recorded in await self._parts.recorder.load(case.id):
+            if sealed := getattr(recorded.event, "sealed", ""):
+                body = await self._vault.unseal(UUID(case.complaint), case.id, sealed)
+                told = None if body is None else orjson.loads(body)
+                contents.append(
+                    {"version": recorded.originator_version, "type": recorded.type, "contents": told}
+                )
+        return json_response({"id": str(case.id), "number": case.number, "items": contents})
 
-    def contents(self, kind: type[VaultCase]) -> Callable[[Request], Awaitable[Response]]:
-        async def read_contents(request: Request) -> Response:
-            """What was said, opened with a purpose (`Purpose` header) for those assigned, on record."""
-            return await self._contents(kind, request)
 
-        return read_contents
+class PaymentRoutes:
+    """What finance reads of a reward."""
 
-    async def payment_order(self, request: Request) -> Response:
+    @read(
+        "ReadPaymentOrder",
+        "/v1/rewards/{id}/payment-order",
+        rule="SEC-14",
+        of=Reward,
+        notes="payment-order",
+        answer=answer(code=TEXT, amount_fen={"type": "integer"}, decision_ref=TEXT, paid={"type": "boolean"}),
+    )
+    async def payment_order(self, ask: Asked[Reward]) -> Response:
         """What finance sees of a reward: a code, an amount and the decision (SEC-14)."""
-        parts = self.parts
-        token = await parts.face.token(request)
-        reward = await parts.repository.get(Reward, object_id(request.path_params["id"]))
-        if reward is None:
-            refuse("E_NOT_FOUND")
-        parts.gatekeeper.check_visible(token, reward)
-        await parts.reads.note_reading(token, reward, "payment-order", request)
+        reward = ask.case
         return json_response(
             {
                 "code": reward.code,
@@ -223,27 +221,6 @@ class VaultRoom:
                 "paid": reward.state == "PAID",
             }
         )
-
-    async def _contents(self, kind: type[VaultCase], request: Request) -> Response:
-        parts = self.parts
-        token = await parts.face.token(request)
-        target = object_id(request.path_params["id"])
-        history = await parts.recorder.load(target)
-        case = await parts.repository.get(kind, target)
-        if case is None:
-            refuse("E_NOT_FOUND")
-        parts.gatekeeper.check_visible(token, case)
-        purpose_of(request, required=True)
-        await parts.reads.note_reading(token, case, "contents", request)
-        contents = []
-        for recorded in history:
-            if sealed := getattr(recorded.event, "sealed", ""):
-                body = await self._vault.unseal(UUID(case.complaint), case.id, sealed)
-                told = None if body is None else orjson.loads(body)
-                contents.append(
-                    {"version": recorded.originator_version, "type": recorded.type, "contents": told}
-                )
-        return json_response({"id": str(case.id), "number": case.number, "items": contents})
 
 
 class Doorway:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -29,6 +30,7 @@ from services.verification.domain.dispositions import REASONS
 from shared.command import Command
 from shared.event import Recorded, event_class
 from shared.refusal import Refusal
+from shared.rehearsal import NotLookedUp
 from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
 from tests.unit.verification.examples import (
     CLERK,
@@ -117,6 +119,9 @@ class CaseMachine(RuleBasedStateMachine):
 
     @rule(command=COMMANDS, role=st.sampled_from([DEPUTY_LEADER, ORGAN_HEAD]))
     def ask(self, command: Command, role: str) -> None:
+        """What is carried out had not been foretold as refused (`may`), and asking changes nothing."""
+        foretold = self.foretold(type(command), role)
+        assert known(self.case) == self.snapshots[-1]
         try:
             execute(self.case, command, context(type(command), role=role))
         except Refusal:
@@ -124,7 +129,17 @@ class CaseMachine(RuleBasedStateMachine):
             assert not self.case.pending_events
         else:
             assert not isinstance(command, RequestTracing)
+            assert foretold == "", (command, foretold)
             self._admit()
+
+    def foretold(self, command: type[Command], role: str) -> str:
+        """The code with which the case would refuse it whatever it says."""
+        try:
+            ctx = replace(context(command, role=role), facts=NotLookedUp())
+            command.rehearse(self.case.rehearsing(), ctx)
+        except Refusal as refusal:
+            return refusal.code
+        return ""
 
     @rule(subject=st.sampled_from([WU.ref, "acc-zheng", "acc-other"]))
     def clarification_is_assessed(self, subject: str) -> None:

@@ -1,0 +1,34 @@
+"""What stands for a command's fields while its method is only asked (`Aggregate.rehearsing`): the method goes
+as far as its guards tell without them, and stops where it looks into one, or at its first event."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class Rehearsed(Exception):
+    """A method that was only asked has come to its first event."""
+
+
+class NotSaid(Exception):
+    """It has looked into what nobody has said or looked up yet."""
+
+
+def _look(*_: Any, **__: Any) -> NoReturn:
+    raise NotSaid
+
+
+_LOOKS = (
+    *("getattr", "bool", "eq", "ne", "lt", "le", "gt", "ge", "hash", "len", "iter", "contains", "getitem"),
+    *("call", "str", "repr", "format", "int", "float", "index", "add", "radd", "sub", "rsub", "and", "rand"),
+    *("or", "ror", "enter", "next", "reversed", "bytes", "mod", "rmod", "mul", "rmul"),
+)
+_Field = type("_Field", (), {f"__{name}__": _look for name in _LOOKS} | {"__class__": property(_look)})
+FIELD: Any = _Field()
+"""A field of which nothing is known: it can be handed on, and whatever else is done with it is a look."""
+
+
+class NotLookedUp(dict[str, Any]):
+    """The facts of a command for which nothing was looked up."""
+
+    __getitem__ = get = setdefault = pop = __contains__ = _look

@@ -1,0 +1,142 @@
+"""Asking a command's method what it would do: it stops where it would look into what nobody has said."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from deploy.documents import WRITING, service_of
+from services.intake.commands.receiving import RegisterComplaint
+from services.intake.domain.complaint import Complaint
+from shared.aggregate import Actor, Context
+from shared.clock import SystemClock
+from shared.command import Command, Token
+from shared.gate import Gatekeeper
+from shared.refusal import Refusal
+from shared.rehearsal import FIELD, NotLookedUp, NotSaid
+from shared.security import roles
+from shared.service import load_law
+
+ORGAN = "DI-990102100"
+LAW = load_law()
+COMMANDS = [c for s in WRITING for of in service_of(s).commands_on.values() for c in of]
+
+
+LOOKS: tuple[Callable[[Any], Any], ...] = (
+    *(bool, str, len, hash, iter, list, int, "{}".format),
+    *(lambda x: x.name, lambda x: x["a"], lambda x: x == 1, lambda x: x in ("a", "b"), lambda x: "a" in x),
+    *(lambda x: isinstance(x, str), lambda x: x > 1, lambda x: {"a": 1}.get(x), lambda x: 1 - x),
+    *(lambda x: {1} | x, lambda x: [*x]),
+)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_look_into_a_field_stops_the_method(look: Callable[[Any], Any]) -> None:
+    with pytest.raises(NotSaid):
+        look(FIELD)
+
+
+@pytest.mark.parametrize("look", [lambda f: f["a"], lambda f: f.get("a"), lambda f: "a" in f])
+def test_so_does_a_look_into_what_was_not_looked_up(look: Callable[[Any], Any]) -> None:
+    with pytest.raises(NotSaid):
+        look(NotLookedUp())
+
+
+def complaint(state: str) -> Complaint:
+    case = Complaint(UUID(int=1))
+    case.organ, case.state, case.version, case.competent_level = ORGAN, state, 1, "TOWNSHIP"
+    case.identity_status, case.assigned = "UNCLAIMED", {"p-1": {roles.PETITION_CLERK}}
+    return case
+
+
+def registering(case: Complaint) -> str:
+    """How a registration would be answered."""
+    now = SystemClock().now()
+    actor = Actor("p-1", roles.PETITION_CLERK, ORGAN)
+    ctx = Context(actor=actor, now=now, occurred_at=now, law=LAW, command="RegisterComplaint", rule="A14")
+    try:
+        RegisterComplaint.rehearse(case.rehearsing(), ctx)
+    except Refusal as refusal:
+        return refusal.code
+    return ""
+
+
+def test_a_method_is_asked_up_to_its_first_event() -> None:
+    """The state comes last, as in the gate: what the method guards by itself answers before it."""
+    case = complaint("RECEIVED")
+    assert registering(case) == ""
+    assert (case.state, case.version, case.pending_events) == ("RECEIVED", 1, ())
+    case.competent_level = "COUNTY"
+    assert registering(case) == "E_SEALED_UPWARD"
+    assert registering(complaint("CLOSED")) == "E_STATE"
+
+
+def gatekeeper() -> Gatekeeper:
+    nothing: Any = None
+    found = Gatekeeper("intake", LAW, SystemClock(), nothing, nothing, nothing, bytes(32))
+    found.commands = service_of("intake").commands_on
+    return found
+
+
+def may(
+    case: Complaint, *held: str, person: str = "p-1", organ: str = ORGAN
+) -> tuple[list[str], dict[str, str]]:
+    """What somebody may do, and the codes of what they may not."""
+    found = gatekeeper().may(Token(person, frozenset(held), organ, 0.0), case)
+    return found.now, {told["command"]: told["code"] for told in found.not_now}
+
+
+def test_may_tells_a_reader_of_the_commands_of_their_roles_only() -> None:
+    now, not_now = may(complaint("RECEIVED"), roles.PETITION_CLERK)
+    assert "RegisterComplaint" in now
+    assert not_now["ListAllegations"] == "E_STATE"
+    assert {*now, *not_now} == names(roles.PETITION_CLERK)
+    assert may(complaint("RECEIVED"), roles.AUDITOR) == ([], {})
+
+
+def names(role: str) -> set[str]:
+    """The commands on a complaint that a role is for."""
+    return {c.__name__ for c in COMMANDS if c.on is Complaint and role in c.gate.by}
+
+
+def test_a48_may_tells_somebody_of_their_own_recusal_and_of_nobody_elses() -> None:
+    case = complaint("RECEIVED")
+    case.recused = {"p-2"}
+    assert "E_RECUSAL" not in may(case, roles.PETITION_CLERK)[1].values()
+    now, not_now = may(case, roles.PETITION_CLERK, person="p-2")
+    assert now == []
+    assert set(not_now.values()) == {"E_RECUSAL", "E_LEVEL_TOO_LOW"}, "the level comes before it"
+
+
+def test_54_may_of_a_foreign_organ_names_what_is_refused_by_organ() -> None:
+    now, not_now = may(complaint("RECEIVED"), roles.PETITION_CLERK, organ="DI-990102")
+    assert "RegisterComplaint" not in now
+    assert not_now["RegisterComplaint"] == "E_NOT_FOUND", "as the gate would answer"
+
+
+def test_may_of_an_outsider_names_only_what_is_theirs() -> None:
+    """Whatever else their token says that they are."""
+    now, not_now = may(complaint("RECEIVED"), roles.SUBJECT, roles.PETITION_CLERK, organ="")
+    assert {*now, *not_now} == names(roles.SUBJECT)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: f"{c.on.kind}-{c.__name__}")
+def test_no_command_compares_a_field_by_what_it_is(command: type[Command]) -> None:
+    """`is` cannot be stopped: a method that asks a field whether it is None may be told None, and is then
+    asked for its state alone."""
+    method = inspect.unwrap(getattr(command.on, command.method))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
+    compared = {
+        node.left.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops)
+    }
+    assert not compared.intersection(command.method_fields) or command.optional
