@@ -16,8 +16,8 @@ from functools import cache, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from shared.contracts.common import DeadlineRecomputed
-from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
+from shared.contracts.common import Accused, DeadlineRecomputed
+from shared.event import DeadlineSet, Event, Meta, Recorded, event_class, event_classes
 from shared.frozen import frozen
 from shared.law.deadlines import Catalogue, Deadline, Lengths
 from shared.law.policy import Policy
@@ -138,6 +138,21 @@ class Aggregate:
     reviewed_above: ClassVar[frozenset[str]] = frozenset()
     """Of what is kept within its organ, the states that the next organ above reviews and so finds."""
 
+    _handlers: ClassVar[dict[str, Callable[[Any, Event, Meta], None]]] = {}
+    """What changes by an event, by the event's name."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Finds the `on_<event>` methods, inherited ones included. One that no event of the service bears
+        would never run: it fails here, at import."""
+        super().__init_subclass__(**kwargs)
+        methods = {name: getattr(cls, name) for name in dir(cls) if name.startswith("on_")}
+        if not hasattr(cls, "kind") or not methods:
+            return
+        events = {"on_" + snake(event.__name__): event.__name__ for event in event_classes(cls.service)}
+        if lost := methods.keys() - events.keys():
+            raise TypeError(f"{cls.__name__}: no event of {cls.service} for {', '.join(sorted(lost))}")
+        cls._handlers = {events[name]: method for name, method in methods.items()}
+
     def __init__(self, id: UUID) -> None:
         self.id = id
         self.version = 0
@@ -152,6 +167,8 @@ class Aggregate:
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.kept_from: set[str] = set()
         """People to whom there is nothing here, whatever their rank: whom a report is about (A33)."""
+        self.subject_account = ""
+        """The account of whom it is about, where they take part by one of their own."""
         self.watched_by = ""
         """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None
@@ -174,6 +191,16 @@ class Aggregate:
     def composed_texts(self) -> tuple[str, ...]:
         """Texts that the command's method put together; screened like those that were typed."""
         return self._composed_texts
+
+    @property
+    def rests_on(self) -> Sequence[str]:
+        """The complaints that it rests on, by id: no text in it may name their reporters (SEC-12)."""
+        return ()
+
+    @property
+    def listed_now(self) -> Sequence[Accused]:
+        """The accused, those included whom the present command lists: no record knows them yet (B48)."""
+        return ()
 
     def collect_events(self) -> Sequence[Recorded]:
         """Hands over the events recorded since the last call."""
@@ -268,8 +295,7 @@ class Aggregate:
 
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
         """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
-        may carry its own day in `deadline_due` and a `deadline_key` where one case runs several. What
-        extends a deadline starts it anew, from its old first day; `deadline_extended` keeps it extended.
+        may know better (`Event.timing`). What extends a deadline starts it anew, from its old first day.
         Whatever runs from the same first day as before is the same clock, and keeps its law (B52)."""
         if isinstance(event, DeadlineRecomputed):
             counted, deadline = self.clocks[event.deadline], _row(ctx, event.deadline)
@@ -282,13 +308,12 @@ class Aggregate:
         candidates = (*catalogue.started_by(self.service, name), *map(catalogue.get, extended))
         if not candidates:
             return ()
-        holds = self.deadline_conditions(event)
+        holds, timing = self.deadline_conditions(event), event.timing()
         for deadline in candidates:
             if not holds.issuperset(deadline.when):
                 continue
-            day = getattr(event, "deadline_due", None)
-            longer = deadline.id in extended or getattr(event, "deadline_extended", False)
-            id, first = _keyed(deadline.id, event), day or _begun(event) or local_date(ctx.occurred_at)
+            longer = deadline.id in extended or timing.extended
+            id, first = _keyed(deadline.id, event), timing.due or timing.begins or local_date(ctx.occurred_at)
             before = self.clocks.get(id)
             same = before is not None and before.since == first.isoformat()
             lengths = _lengths_of(before) if before and same else deadline.lengths(ctx.law.policy)
@@ -322,14 +347,8 @@ class Aggregate:
         for started in recorded.meta.deadlines:
             self.clocks[started.id] = replace(started, policy=started.policy or recorded.meta.policy)
             self.stopped.discard(started.id)
-        handler = getattr(self, "on_" + snake(recorded.type), None)
-        if handler is not None:
-            handler(recorded.event, recorded.meta)
-
-
-def _begun(event: Event) -> date | None:
-    """The day that an event itself names as the beginning of its deadlines (a letter's receipt)."""
-    return getattr(event, "deadline_from", None)
+        if handler := self._handlers.get(recorded.type):
+            handler(self, recorded.event, recorded.meta)
 
 
 def _deadline_set(
@@ -369,7 +388,7 @@ def _row(ctx: Context, id: str) -> Deadline:
 
 
 def _keyed(deadline_id: str, event: Event) -> str:
-    key = getattr(event, "deadline_key", "")
+    key = event.timing().key
     return f"{deadline_id}#{key}" if key else deadline_id
 
 

@@ -1,4 +1,4 @@
-"""What every case has: who may know of it, who steps aside (domain.md §6.3, A48)."""
+"""What every case has: who may know of it, who steps aside (§6.3, A48)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Case(Aggregate):
 
     def assign_to_case(self, ctx: Context, person: str, role: str) -> None:
         self._may_assign(ctx, role)
-        if person == getattr(self, "subject_account", ""):
+        if person == self.subject_account:
             refuse("E_RECUSAL", "A48", person=person)
         if self.version == 0 or role in self.assigned.get(person, ()):
             refuse("E_STATE", "§6.3", person=person)

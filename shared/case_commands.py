@@ -1,4 +1,4 @@
-"""The commands that every case has, made for each service's aggregates (domain.md §6.3, A48)."""
+"""The commands that every case has, made for each service's aggregates (§6.3, A48)."""
 
 from __future__ import annotations
 

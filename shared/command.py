@@ -100,7 +100,7 @@ LeakCode = Literal["E_TEXT_IDENTITY_LEAK", "E_TRACE_FORBIDDEN"]
 
 
 def own_organ(aggregate: Aggregate, law: Law) -> str:
-    """The organ that owns the stream (domain.md §5.4, write scope)."""
+    """The organ that owns the stream (§5.4, write scope)."""
     return aggregate.organ
 
 

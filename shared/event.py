@@ -11,7 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import Enum, IntEnum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -26,7 +37,7 @@ T = TypeVar("T")
 
 
 class DataClass(IntEnum):
-    """The classes of data of domain.md §6.1, from public to sealed upward: who reported and what is said stay
+    """The classes of data of §6.1, from public to sealed upward: who reported and what is said stay
     with those whose work it is (A46, A93)."""
 
     L0 = 0
@@ -58,11 +69,24 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Timing(NamedTuple):
+    """How an event times the deadlines that it starts, extends or meets (§3.8)."""
+
+    begins: date | None = None
+    """The day after which they are counted, where it is not the day of the event (a letter's receipt)."""
+    due: date | None = None
+    """Their last day itself, where the event sets it."""
+    key: str = ""
+    """Which of several, where one case runs more than one of the same deadline."""
+    extended: bool = False
+    """Whether they keep an extension that was granted before."""
+
+
 class Event(BaseModel):
     """The payload of one domain event. Readers ignore fields that they do not know.
 
     `to` names the state that the event leads to (None: it stays). `numbered` names the prefix of
-    the human number that the committer writes into `number` (domain.md §0.5).
+    the human number that the committer writes into `number` (§0.5).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -80,6 +104,10 @@ class Event(BaseModel):
     def leads_to(self) -> str | None:
         """The state after this event; events whose goal depends on a field override it."""
         return self.to
+
+    def timing(self) -> Timing:
+        """How it times its deadlines; events that know better than the day of their recording override it."""
+        return Timing()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -145,7 +173,7 @@ def strip_annotation(annotation: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSet:
-    """A deadline that an event starts, computed when it is recorded (domain.md §3.8). One of working days
+    """A deadline that an event starts, computed when it is recorded (§3.8). One of working days
     tells how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or
     has changed (§8.7)."""
 
@@ -177,7 +205,7 @@ class Meta:
     """Who did it, when, as what and under which law; the same for every event.
 
     `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the
-    part that the actor thereby plays in the case; separation of duties reads it (domain.md §5.3).
+    part that the actor thereby plays in the case; separation of duties reads it (§5.3).
     """
 
     occurred_at: datetime
@@ -204,7 +232,7 @@ class Recorded:
 
     Satisfies the eventsourcing library's `CanMutateProtocol`. `position` and `recorded_at` are
     known once the committer has admitted it; `salt` keeps the published content digest from being
-    guessed (architecture: evidence).
+    guessed (ADR 0028).
     """
 
     originator_id: UUID

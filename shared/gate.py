@@ -1,4 +1,4 @@
-"""The gate: every command passes here, once, in one order (architecture §3).
+"""The gate: every command passes here, once, in one order.
 
 Object within jurisdiction and need to know (404, nothing told) - organ and level - role - recusal -
 separation of duties - `If-Match` - the rules - `E_STATE`. The first failure answers; a refusal leaves
@@ -223,7 +223,7 @@ class Gatekeeper:
         role = next((r for r in gate.by if r in held), None)
         if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
-        himself = role != roles.SUBJECT and token.person == getattr(aggregate, "subject_account", "")
+        himself = role != roles.SUBJECT and token.person == aggregate.subject_account
         if token.person in aggregate.recused or himself:
             refuse("E_RECUSAL", "A48")
         for duty in gate.differs_from:
@@ -238,7 +238,7 @@ class Gatekeeper:
         if self.readers is not None and not token.roles & self.readers:
             refuse("E_NEED_TO_KNOW")
         if roles.SUBJECT in token.roles:
-            if getattr(aggregate, "subject_account", "") != token.person:
+            if aggregate.subject_account != token.person:
                 refuse("E_NEED_TO_KNOW")
             return
         if roles.UNIT_CONTACT in token.roles:
@@ -275,7 +275,7 @@ class Gatekeeper:
 
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
-        supervision is (drill A)."""
+        supervision is (A15)."""
         actor = _actor_of(token)
         watched = aggregate.watched_by and refusal.code in HIDING
         if watched and self.tally.takes(actor, refusal.code, self.clock.now(), alert=True):
@@ -327,9 +327,9 @@ class Gatekeeper:
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
             return
-        complaints = [str(c) for c in getattr(aggregate, "complaint_ids", ())]
+        complaints = list(aggregate.rests_on)
         # Who is accused by this very command is recorded nowhere yet (B48).
-        accused = getattr(aggregate, "listed_now", ())
+        accused = aggregate.listed_now
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
         verdict = await self.screen.asked(Asker(actor.person, actor.organ), complaints, texts, accused)
@@ -355,7 +355,7 @@ class Gatekeeper:
     def _request_hash(self, request: Request) -> bytes:
         """What the request means: the command, when it happened, what it is founded on; not the condition on
         which it was sent. A body may hold an identity, and people choose keys in order: without the secret,
-        whoever has the store could try who fits (W9)."""
+        whoever has the store could try who fits."""
         if request.idempotency_key is None:
             return b""
         body = request.content or request.command.__pydantic_serializer__.to_json(request.command)

@@ -1,4 +1,4 @@
-"""What a service does when another service's event arrives (process managers, domain.md §8.3).
+"""What a service does when another service's event arrives (process managers, §8.3).
 
 REACTIONS = {"intake.ComplaintTransferredToHandler": open_case}
 

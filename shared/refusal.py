@@ -1,7 +1,7 @@
 """A refusal is a normal answer: a code, the rule it carries out, and a sentence in two languages.
 
-The catalogue is domain.md §8.8; `status` follows architecture §8 (409 rule, 422 payload and text
-screens, 403 who may act, 404 for what must not be seen to exist).
+The catalogue is §8.8; `status` is 409 for a rule, 422 for a payload or a text that is screened, 403 for
+who may act, 404 for what must not be seen to exist.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from shared.refusals import CATALOGUE
 
 
-@dataclass
+@dataclass(eq=False)
 class Refusal(Exception):
     """Why a command was not carried out. Raised by the gate and by aggregates; nothing is stored."""
 

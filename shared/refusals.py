@@ -1,6 +1,6 @@
-"""The refusal catalogue of domain.md §8.8: code -> HTTP status and the sentence in two languages.
+"""The refusal catalogue of §8.8: code -> HTTP status and the sentence in two languages.
 
-Statuses follow architecture §8: 404 hides, 403 is about who acts, 409 about the rules and the
+Statuses: 404 hides, 403 is about who acts, 409 about the rules and the
 state, 422 about payloads and screened texts, 428/412 about `If-Match`, 503 about a part that is away.
 """
 

@@ -140,6 +140,8 @@ class Service:
 
     name: str
     title: str
+    """In ASCII: generators call their packages after it."""
+    title_zh: str
     commands: Sequence[type[Command]]
     reactions: Reactions = field(default_factory=dict)
     listens_to: Sequence[str] = ()
@@ -240,7 +242,9 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         within=service.within,
         halted=lambda: parts.halted,
         title=service.title,
-        description=f"{service.title}. Problems are RFC 9457 documents in Chinese and English.",
+        title_zh=service.title_zh,
+        description=f"{service.title} ({service.title_zh}). Problems are RFC 9457 documents in Chinese and "
+        "English.",
         face=face,
         commands=service.commands,
         registry=registry,
@@ -516,7 +520,7 @@ def report(service: str, told: Sequence[Told]) -> int:
 
 def main(service: Service, arguments: Sequence[str] | None = None) -> int:
     """Carries out what the command line asks for (`shared.operating`) and returns the exit status."""
-    parser, commands = parser_of(service.name, service.title)
+    parser, commands = parser_of(service.name, f"{service.title} ({service.title_zh})")
     commands.add_parser("rebuild", help="make the read models anew from the log, beside those that serve")
     options = parser.parse_args(arguments)
     keep_to_itself()

@@ -168,7 +168,7 @@ class Settings:
             yield "ZM_CONTACTS_FILE", self.contacts_file
 
     def _unsafe(self, told: Told) -> Iterator[str]:
-        """What a production start refuses of what it was told (architecture §7)."""
+        """What a production start refuses of what it was told (ADR 0024)."""
         for name in told.unknown():
             yield f"{name}: there is no such setting"
         if self.clock_file:

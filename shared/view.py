@@ -1,7 +1,7 @@
 """A case as it can be told from its published events alone: the same fold in the services and in audit.
 
 A service folds its own stream, audit folds what was published; so what a service answered on a day
-and what audit replays for that day are the same document (architecture §6).
+and what audit replays for that day are the same document (ADR 0005).
 """
 
 from __future__ import annotations
@@ -126,11 +126,7 @@ VIEW: dict[str, Any] = {
                     "type": _TEXT,
                     "state": _TEXT,
                     "occurred_at": _TIME,
-                    "by": {
-                        "type": "object",
-                        "required": ["actor", "role", "organ"],
-                        "properties": {"actor": _TEXT, "role": _TEXT, "organ": _TEXT},
-                    },
+                    "by": {"$ref": "#/components/schemas/Actor"},
                     "rule": _TEXT,
                     "command": _TEXT,
                     "policy": _TEXT,

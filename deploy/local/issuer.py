@@ -98,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def readyz() -> dict[str, str]:
         return {"status": "ready"}
 
+    @app.get("/")
     @app.get("/.well-known/openid-configuration")
     async def configuration() -> dict[str, Any]:
         return {

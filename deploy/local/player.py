@@ -288,7 +288,7 @@ class Player:
     def _fresh(self, service: str, plural: str, step: dict[str, Any]) -> list[Case] | None:
         """The cases that no step has met so far, in the order of their numbers, once all are there."""
         rows = self.get(step["as"], f"/{service}/v1/{plural}", state=step["state"]).json()
-        fresh = sorted((r["number"], r["stream"]) for r in rows["items"] if r["stream"] not in self._seen)
+        fresh = sorted((r["number"], r["id"]) for r in rows["items"] if r["id"] not in self._seen)
         if len(fresh) != len(step["save"].split(",")):
             return None
         self._seen.update(stream for _, stream in fresh)
@@ -300,7 +300,7 @@ class Player:
 
         def reached() -> bool:
             rows = self.get(step["as"], f"/{service}/v1/{case.plural}", state=step["state"]).json()
-            return any(r["stream"] == case.id for r in rows["items"])
+            return any(r["id"] == case.id for r in rows["items"])
 
         self.patiently(step, reached)
         self._promise(service, step.get("events", ()))
@@ -318,11 +318,7 @@ class Player:
         def due() -> str | None:
             rows = self.get(step["as"], f"/{case.service}/v1/deadlines", limit=200).json()
             return next(
-                (
-                    r["due"]
-                    for r in rows["items"]
-                    if r["stream"] == case.id and r["deadline"] == step["deadline"]
-                ),
+                (r["due"] for r in rows["items"] if r["id"] == case.id and r["deadline"] == step["deadline"]),
                 None,
             )
 
@@ -372,13 +368,13 @@ class Player:
             return [self._resolve(v, who) for v in value]
         if isinstance(value, str):
             if value.startswith("#"):
-                return hashlib.sha256(value.encode()).hexdigest()
+                return document_hash(value)
             return EXPRESSION.sub(lambda m: self._value(m.group(1), who), value)
         return value
 
     def _value(self, expression: str, who: str) -> str:
         if expression.startswith("at:"):
-            return datetime.fromisoformat(f"{expression[3:]}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
+            return instant_on(expression[3:])
         if expression == "parcel":
             parcels = self.get(who, "/intake/v1/sealed-parcels").json()["items"]
             return next(str(p["id"]) for p in parcels if not p["taken_in"])
@@ -396,6 +392,16 @@ class Player:
         for key in path:
             found = found[int(key)] if isinstance(found, list) else found[key]
         return str(found)
+
+
+def document_hash(name: str) -> str:
+    """The digest of a made-up document."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def instant_on(day: str) -> str:
+    """An instant on a day, before the steps of that day."""
+    return datetime.fromisoformat(f"{day}T08:30:00").replace(tzinfo=SHANGHAI).isoformat()
 
 
 def _kebab(name: str) -> str:

@@ -1,6 +1,6 @@
 """Who replayed what: rows that are only added, and the leaves of a tree of their own.
 
-audit publishes nothing, so its own records of replays (`ReplayPerformed` of domain.md §6.4) need no event
+audit publishes nothing, so its own records of replays (`ReplayPerformed` of §6.4) need no event
 log, stream or relay: a table is enough. Record i + 1 is leaf i of the log `access`, whose checkpoints are
 signed and leave the machine like those of the services' logs; so a record that was changed, removed or put
 between others is told, and so is an end that was cut off or a log that was written anew as a whole: for that

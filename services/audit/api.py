@@ -38,7 +38,10 @@ from services.audit.timeline import (
     visible,
 )
 from shared.command import Token
+from shared.event import event_classes
+from shared.evidence.bundle import FORMAT
 from shared.evidence.encoding import to_base64
+from shared.evidence.leaf import MEMBERS
 from shared.organs.tree import Level, OrganTree
 from shared.refusal import refuse
 from shared.security import roles
@@ -47,7 +50,9 @@ from shared.store.types import StoreTampered
 from shared.view import VIEW
 from shared.web import query
 from shared.web.commands import Face
-from shared.web.describe import CURSOR, Schema, answer, array, describe, in_path, in_query, page, whole
+from shared.web.describe import CURSOR, answer, array, define, describe, in_path, in_query, page, whole
+from shared.web.docstrings import Schema
+from shared.web.naming import a_list, named
 from shared.web.values import instant, json_response, page_number
 
 PAGE = 200
@@ -374,7 +379,7 @@ class Supervision:
 
 
 async def auditor(face: Face, request: Request) -> Token:
-    """The token of an auditor of a county or above (domain.md §5.1)."""
+    """The token of an auditor of a county or above (§5.1)."""
     token = await face.token(request)
     if roles.AUDITOR not in token.roles:
         refuse("E_FORBIDDEN_ROLE", "§6.6", allowed=[roles.AUDITOR])
@@ -482,7 +487,7 @@ def _bad_cursor() -> NoReturn:
 
 def _told(stream: Stream) -> dict[str, Any]:
     return {
-        "stream": stream.id,
+        "id": stream.id,
         "service": stream.service,
         "kind": stream.kind,
         "organ": stream.organ,
@@ -502,6 +507,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervision) -> None:
     """Adds every route with its parameters, so that the OpenAPI document tells what may be asked."""
+    define(app, TimelineEvent=EVENT, View=VIEW, EventType=a_list(EVENT_TYPES))
     case = [in_path("number", "A human number (XF-, HC-, CQ-, HF-…), or the id of a case without one.")]
     service = [in_path("service", "A log: of a publishing service, or of accesses.", enum=list(LOGS))]
     by = in_query("by", "By when it was recorded, or by when it happened.", enum=list(BYS))
@@ -537,9 +543,9 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervis
         add(f"{base}/{where}", endpoint, name, "replay", parameters, answer=body, headers=["Access-Record"])
 
     replay("timeline", replays.timeline, "Timeline", [*asked, limit, cursor], TIMELINE)
-    replay("state", replays.state, "State", asked, told_with(streams=array(VIEW)))
+    replay("state", replays.state, "State", asked, told_with(streams=array(named("View"))))
     replay("difference", replays.difference, "Difference", [*case, since, to, by, subject], DIFFERENCE)
-    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], {"type": "object"})
+    replay("bundle", replays.bundle, "Bundle", [*asked, audience, withhold], BUNDLE)
     add(
         "/v1/bulk-readings",
         supervision.bulk_readings,
@@ -612,9 +618,8 @@ def add_routes(app: FastAPI, replays: Replays, logs: Logs, supervision: Supervis
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
 INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
-OBJECT: Schema = {"type": "object"}
 STREAM = answer(
-    stream={"type": "string", "format": "uuid"},
+    id={"type": "string", "format": "uuid"},
     service=TEXT,
     kind=TEXT,
     organ=TEXT,
@@ -635,10 +640,79 @@ def told_with(*more: Schema, **properties: Schema) -> Schema:
     return answer(asked, *more, subjects=array(TEXT), **properties)
 
 
+TEXTS: Schema = {"type": "array", "items": TEXT}
+TIME: Schema = {"type": "string", "format": "date-time"}
+CITED = answer(instrument=TEXT, version_date={"type": "string", "format": "date"}, article=TEXT)
+DUE = answer(id=TEXT, due={"type": "string", "format": "date"})
+EVENT: Schema = answer(
+    number=TEXT,
+    service={"type": "string", "enum": list(PUBLISHERS)},
+    position=WHOLE,
+    type=named("EventType"),
+    id={"type": "string", "format": "uuid"},
+    version=WHOLE,
+    kind=TEXT,
+    organ=TEXT,
+    state=TEXT,
+    occurred_at=TIME,
+    recorded_at=TIME,
+    by=named("Actor"),
+    rule=TEXT,
+    command=TEXT,
+    policy=TEXT,
+    correlation_id={"type": "string", "format": "uuid"},
+    event={"type": ["object", "null"], "description": "Its published fields; null where `altered`."},
+)
+EVENT["description"] = "An event of the case `id`: what happened, when, by whom and under which rule."
+EVENT["properties"] |= {
+    "altered": {"type": "boolean", "description": "Its sealed text does not open in its place any more."},
+    "duty": TEXT,
+    "causation_id": TEXT,
+    "links": TEXTS,
+    "legal_basis": array(CITED),
+    "deadlines": array(DUE),
+    "deadlines_met": TEXTS,
+    "text_hash": TEXT,
+}
+EVENT_TYPES = sorted({cls.__name__ for service in PUBLISHERS for cls in event_classes(service)})
+CHANGE: Schema = {"type": "object", "additionalProperties": answer(before={}, after={})}
+PROVED: Schema = answer(
+    service=TEXT,
+    position=TEXT,
+    stream=TEXT,
+    version=TEXT,
+    topic=TEXT,
+    recorded_at=TIME,
+    leaf_index=WHOLE,
+    inclusion=TEXTS,
+)
+PROVED["properties"] |= {
+    **{name: TEXT for names in MEMBERS.values() for name in names},
+    "published": {"type": "object", "description": "The event in clear; not there where it is withheld."},
+    "salt": TEXT,
+}
+BUNDLE = answer(
+    format={"const": FORMAT, "type": "string"},
+    checkpoint={"type": "object", "additionalProperties": TEXT},
+    entries=array(PROVED),
+)
+STOOD = answer(version=WHOLE, state=TEXT)
+CHANGED = answer(
+    id={"type": "string", "format": "uuid"},
+    kind=TEXT,
+    number=TEXT,
+    before={"anyOf": [STOOD, {"type": "null"}]},
+    after=STOOD,
+    facts=CHANGE,
+    deadlines=CHANGE,
+    assigned=CHANGE,
+)
 TIMELINE = told_with(
     streams=array(STREAM),
-    events=array(OBJECT),
+    events=array(named("TimelineEvent")),
     accesses={"anyOf": [array(LOOKED), {"type": "null"}]},
     next={"type": ["string", "null"]},
 )
-DIFFERENCE = told_with({"from": INSTANT, "to": INSTANT}, events=array(OBJECT), streams=array(OBJECT))
+DIFFERENCE = told_with(
+    {"from": INSTANT, "to": INSTANT}, events=array(named("TimelineEvent")), streams=array(CHANGED)
+)

@@ -82,7 +82,8 @@ AWAY = (OSError, TimeoutError, StoreUnavailable, asyncpg.PostgresError, asyncpg.
 TAKE_IN_REST = 0.1
 """Seconds that a caught-up audit lets events gather: taken in one by one each costs four times as much, and
 nobody decides anything by it."""
-TITLE = "zhengming audit 审计"
+TITLE = "zhengming audit"
+TITLE_ZH = "审计"
 
 
 class AuditMetrics(BusMetrics):
@@ -275,6 +276,7 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     app = make_app(
         name=SERVICE,
         title=TITLE,
+        title_zh=TITLE_ZH,
         description="What happened in a case, as it was known on any day, and the proof of it. Reads only.",
         face=face,
         commands=[],
@@ -508,7 +510,7 @@ def _serve(settings: Settings) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out what the command line asks for and return the exit status."""
-    parser, commands = parser_of(SERVICE, TITLE)
+    parser, commands = parser_of(SERVICE, f"{TITLE} ({TITLE_ZH})")
     again = commands.add_parser("rebuild", help="make the ledger anew from the producers' logs (owner's URL)")
     again.add_argument("--replace", action="store_true", help="let the new ledger serve; stop audit before")
     again.add_argument(

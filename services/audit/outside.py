@@ -1,4 +1,4 @@
-"""Checkpoints leave the machine (domain.md §6.4): once an hour, to every place that is named.
+"""Checkpoints leave the machine (§6.4): once an hour, to every place that is named.
 
 Whoever holds the store, audit and the key together could write all of them anew; against that helps only
 what somebody else has kept. The signed checkpoints of all logs go as one message to each place, such as the

@@ -86,7 +86,7 @@ def line_of(
         "service": service,
         "position": position,
         "type": content["type"].split(".")[2],
-        "stream": stream["id"],
+        "id": stream["id"],
         "version": stream["version"],
         "kind": stream["kind"],
         "organ": stream["organ"],

@@ -39,7 +39,7 @@ ROLE = f"zm_{SERVICE}"
 OPENINGS = ("CaseRead", "CasesRead", "IdentityAccessed")
 """Events by which somebody was shown a case, or who reported it: bulk reading is counted by them (SEC-9)."""
 READINGS = ("CaseRead", "CasesRead", "BulkReadAlert", "ReplayPerformed", "ExportMade")
-"""Events that only say who looked: a timeline counts them (domain.md §6.6)."""
+"""Events that only say who looked: a timeline counts them (§6.6)."""
 
 
 def _time(name: str) -> Column[object]:

@@ -102,7 +102,7 @@ def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: s
 
 
 def accesses(streams: Iterable[Stream]) -> list[dict[str, Any]]:
-    """Who looked at these streams: counts, with the names of those who did (domain.md §6.6)."""
+    """Who looked at these streams: counts, with the names of those who did (§6.6)."""
     everyone: dict[tuple[str, str, str], list[Looked]] = {}
     for looked in (looked for stream in streams for looked in stream.looked):
         everyone.setdefault(looked[:3], []).append(looked)
@@ -174,7 +174,7 @@ def difference(
             continue
         changed.append(
             {
-                "stream": str(stream),
+                "id": str(stream),
                 "kind": now["kind"],
                 "number": now["number"],
                 "before": {name: then.get(name) for name in ("version", "state")} if then else None,

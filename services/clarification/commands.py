@@ -1,4 +1,4 @@
-"""What may be asked of clarification, and by whom (domain.md §4.4, §5.2).
+"""What may be asked of clarification, and by whom (§4.4, §5.2).
 
 Whoever drafts or implements never reviews or approves, in any round (SD1); reviewer and approver are two
 people (SD2). Those who draft are therefore checked against both duties as well.

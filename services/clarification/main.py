@@ -52,7 +52,8 @@ def service() -> Service:
     """Clarification, as the kernel assembles it."""
     return Service(
         name=SERVICE,
-        title="zhengming clarification (澄清)",
+        title="zhengming clarification",
+        title_zh="澄清",
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,

@@ -1,5 +1,5 @@
 """What clarification does when verification concludes or disposes, and when intake tells of retaliation
-(domain.md §8.3, P3, P12, R9)."""
+(§8.3, P3, P12, R9)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def service() -> Service:
     texts = PlanTexts()
     return Service(
         name=SERVICE,
-        title="zhengming followup (回访)",
+        title="zhengming followup",
+        title_zh="回访",
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,

@@ -1,4 +1,4 @@
-"""What followup does when another service's event arrives (domain.md §8.3, P4)."""
+"""What followup does when another service's event arrives (§8.3, P4)."""
 
 from __future__ import annotations
 

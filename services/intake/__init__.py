@@ -1,4 +1,4 @@
 """intake decides whether a complaint is ours, whether it repeats another, and to whom it goes.
 
-It also keeps the identity vault: the only place that knows who reported (domain.md §6).
+It also keeps the identity vault: the only place that knows who reported (§6).
 """

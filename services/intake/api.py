@@ -92,13 +92,12 @@ class IntakeRoutes:
             taken_in={"type": "boolean"},
         )
         describe(app, "ListSealedParcels", answer=answer(items=array(label)))
-        content = answer(content=text)
         describe(
             app,
             "ReadSealedParcel",
             codes=INCOMPLETE,
             parameters=[in_path("id", "The parcel.", format="uuid")],
-            answer={"allOf": [label, content]},
+            answer=answer(label["properties"], content=text),
         )
 
     async def find_accused(self, request: Request) -> Response:

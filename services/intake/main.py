@@ -78,6 +78,7 @@ from shared.service import Parts, Service, main
 from shared.store.recorder import Recorder
 from shared.store.types import Append, StoreUnavailable, VersionConflict
 from shared.web.app import Application
+from shared.web.language import LanguageRoutes
 
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60
@@ -196,6 +197,7 @@ class Intake:
         return self.one_screen
 
     def extend(self, app: Application, parts: Parts) -> None:
+        LanguageRoutes(parts.law.organs).add_to(app)
         IntakeRoutes(parts, self.accused, self.parcels_of(parts)).add_to(app)
         secret = secret_for("public", parts.settings.key("vault.key"))
         flood = Flood(secret, parts.settings.report_difficulty)
@@ -395,7 +397,8 @@ def service() -> Service:
     own = Intake()
     return Service(
         name=SERVICE,
-        title="zhengming intake (受理)",
+        title="zhengming intake",
+        title_zh="受理",
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,

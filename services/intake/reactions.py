@@ -1,4 +1,4 @@
-"""What intake does when verification concludes (domain.md §8.3, P2)."""
+"""What intake does when verification concludes (§8.3, P2)."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ def service() -> Service:
     """Verification, as the kernel assembles it."""
     return Service(
         name=SERVICE,
-        title="zhengming verification (核查)",
+        title="zhengming verification",
+        title_zh="核查",
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,

@@ -1,4 +1,4 @@
-"""What verification does when another service's event arrives (domain.md §8.3)."""
+"""What verification does when another service's event arrives (§8.3)."""
 
 from __future__ import annotations
 

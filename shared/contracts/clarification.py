@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from shared.contracts.common import Accused, AllegationKind, Finding, Form, Read, Scope, common_events
-from shared.event import L1, L2, Event
+from shared.event import L1, L2, Event, Timing
 
 AdverseEffect = Literal["WORK", "LIFE", "SOCIETY"]
 Trigger = Literal[
@@ -323,10 +323,9 @@ class ClarificationApproved(ClarificationEvent):
     opinion: L2[str]
     no_prejudice_confirmed: L1[bool]
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """DL-16 may be set later: nobody can be late with what he may not do yet."""
-        return self.valid_from
+        return Timing(begins=self.valid_from)
 
 
 class ClarificationRefused(ClarificationEvent):
@@ -373,10 +372,9 @@ class ClarificationImplemented(ClarificationEvent):
     implemented_on: L1[date]
     """The day on which the last form was carried out."""
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """DL-17 counts from the deed, also where its evidence was entered later."""
-        return self.implemented_on
+        return Timing(begins=self.implemented_on)
 
 
 class ClarificationEnteredInPlatform(ClarificationEvent):

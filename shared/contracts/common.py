@@ -32,7 +32,7 @@ SCOPES: tuple[Scope, ...] = (
     "PROVINCE_WIDE",
     "PUBLIC_MEDIA",
 )
-"""From narrow to wide (domain.md §8.1)."""
+"""From narrow to wide (§8.1)."""
 Outcome = Literal["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]
 AllegationKind = Literal[
     "POLITICAL_DISCIPLINE",
@@ -109,7 +109,7 @@ class LegalBasis(Value):
 
 
 class AssignmentStarted(Event):
-    """A person may from now on see and work on this case in this role (domain.md §6.3)."""
+    """A person may from now on see and work on this case in this role (§6.3)."""
 
     person: L1[str]
     role: L1[str]
@@ -193,7 +193,7 @@ class RecusalDeclared(Event):
 
 
 class CommandRefused(Event):
-    """Audit record of a refused command: never its body (architecture §3)."""
+    """Audit record of a refused command: never its body (§0.5)."""
 
     code: L1[str]
     rule: L1[str]
@@ -241,7 +241,7 @@ class BulkReadAlert(Event):
 
 
 class ReplayPerformed(Event):
-    """Audit record of a replay (domain.md §6.6)."""
+    """Audit record of a replay (§6.6)."""
 
     who: L1[str]
     object: L1[str]

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from shared.contracts.common import Accused, Read, common_events
-from shared.event import L1, L2, Event
+from shared.event import L1, L2, Event, Timing
 
 Target = Literal["SUBJECT", "UNIT"]
 Mode = Literal["INDIVIDUAL_MEETING", "SCHEDULED_APPOINTMENT", "PHONE_CALL", "HOME_VISIT"]
@@ -76,11 +76,17 @@ class DefaultRevisitScheduled(FollowupEvent):
     deadline_due: L1[date]
     deadline_key: L1[str]
 
+    def timing(self) -> Timing:
+        return Timing(due=self.deadline_due, key=self.deadline_key)
+
 
 class DefaultRevisitEnded(FollowupEvent):
     """That day no longer holds: an approved plan has its own days, or the subject wants no visit."""
 
     deadline_key: L1[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.deadline_key)
 
 
 class SubjectWishRecorded(FollowupEvent):
@@ -137,6 +143,9 @@ class RevisitTaskScheduled(FollowupEvent):
     deadline_due: L1[date]
     deadline_key: L1[str]
 
+    def timing(self) -> Timing:
+        return Timing(due=self.deadline_due, key=self.deadline_key)
+
 
 class RevisitCompleted(FollowupEvent):
     """A visit was made (R37, R39, R52). A further home visit beyond the plan has no `task_id` (R48)."""
@@ -154,12 +163,18 @@ class RevisitCompleted(FollowupEvent):
     ideological_work: L2[str]
     record_hash: L1[str]
 
+    def timing(self) -> Timing:
+        return Timing(key=self.deadline_key)
+
 
 class RevisitDeclined(FollowupEvent):
     """A scheduled visit is not wanted and no longer owed (R34)."""
 
     task_id: L1[str]
     deadline_key: L1[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.deadline_key)
 
 
 class SubjectVoiceRecorded(FollowupEvent):

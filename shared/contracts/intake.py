@@ -7,7 +7,7 @@ from typing import Literal
 
 from shared.contracts.common import Accused, Allegation, Finding, InVault, LevelName, common_events
 from shared.contracts.verification import QuarterResult
-from shared.event import L1, L2, Event
+from shared.event import L1, L2, Event, Timing
 
 Channel = Literal["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
 Source = Literal[
@@ -57,7 +57,7 @@ COMMON = common_events(IntakeEvent)
 
 
 class ComplaintReceived(IntakeEvent):
-    """An envelope has arrived: no accused, no content (domain.md §4.1 note a)."""
+    """An envelope has arrived: no accused, no content (§4.1 note a)."""
 
     to = "RECEIVED"
 
@@ -92,10 +92,9 @@ class ComplaintReceived(IntakeEvent):
     in_vault: L2[tuple[InVault, ...]] = ()
     """Who reported, the letter, and what came along from the complaint that this one was born of (B55)."""
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """收到之日: the clocks run from the receipt, also where it was entered later (规则 15, 26)."""
-        return self.received_on
+        return Timing(begins=self.received_on)
 
 
 class TriageCorrected(IntakeEvent):
@@ -105,9 +104,8 @@ class TriageCorrected(IntakeEvent):
     competent_organ: L1[str]
     received_on: L2[date]
 
-    @property
-    def deadline_from(self) -> date:
-        return self.received_on
+    def timing(self) -> Timing:
+        return Timing(begins=self.received_on)
 
 
 class ComplaintRegistered(IntakeEvent):
@@ -137,10 +135,9 @@ class ComplaintSealedUpward(IntakeEvent):
     in_vault: L2[tuple[InVault, ...]] = ()
     received_on: L2[date | None] = None
 
-    @property
-    def deadline_from(self) -> date | None:
+    def timing(self) -> Timing:
         """A clock that should have run runs from the receipt."""
-        return self.received_on
+        return Timing(begins=self.received_on)
 
 
 class SealedParcelReceived(IntakeEvent):
@@ -379,10 +376,9 @@ class AssignedPeriodExtended(IntakeEvent):
     reason: L2[str]
     began_on: L2[date]
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """The longer period counts from the day from which the first one ran."""
-        return self.began_on
+        return Timing(begins=self.began_on)
 
 
 class ReturnByHandlerNoted(IntakeEvent):
@@ -648,7 +644,7 @@ class AccusedConclusionNoted(IntakeEvent):
     complaints: L1[tuple[str, ...]]
 
 
-# --- supervision orders (督办, domain.md §4.7) ---------------------------------------------------------
+# --- supervision orders (督办, §4.7) ---------------------------------------------------------
 
 
 class SupervisionOrderDrafted(IntakeEvent):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from shared.contracts.common import Accused, Allegation, Finding, Outcome, Read, common_events
-from shared.event import L1, L2, Event
+from shared.event import L1, L2, Event, Timing
 from shared.law.working_days import local_date, quarter_begin
 
 Verdict = Literal["ALL_UNFOUNDED", "MIXED", "ALL_SUBSTANTIATED", "HAS_INCONCLUSIVE"]
@@ -52,7 +52,7 @@ STATE_AFTER: dict[Way, str] = {
     "CLOSED_NO_ACTION": "CLOSING",
     "REFERRED_TO_INVESTIGATION": "REFERRED",
 }
-"""Where an approved way leads (domain.md §4.2)."""
+"""Where an approved way leads (§4.2)."""
 
 
 class VerificationEvent(Event):
@@ -120,10 +120,9 @@ class VerificationExtended(VerificationEvent):
     reason: L2[str]
     started_on: L1[date]
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """The longer period counts from the day from which the first one ran."""
-        return self.started_on
+        return Timing(begins=self.started_on)
 
 
 class DispositionProposed(VerificationEvent):
@@ -212,10 +211,9 @@ class TalkHeld(VerificationEvent):
     duties_acknowledged: L1[bool | None] = None
     """What the accused answered when his duties were read to him (R56); None: not read in this talk."""
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """DL-10 counts from the talk itself, also where its record was entered later."""
-        return local_date(self.held_at)
+        return Timing(begins=local_date(self.held_at))
 
 
 class AccusedStatementRecorded(VerificationEvent):
@@ -281,12 +279,12 @@ class VerificationReportReturned(VerificationEvent):
     reason: L2[str]
     started_on: L1[date | None] = None
     """The day on which the team began to verify."""
-    deadline_extended: L1[bool] = False
+    extended: L1[bool] = False
+    """Whether DL-11 had been extended."""
 
-    @property
-    def deadline_from(self) -> date | None:
+    def timing(self) -> Timing:
         """DL-11 runs again, to its old last day: returning a report gives no further two months."""
-        return self.started_on
+        return Timing(begins=self.started_on, extended=self.extended)
 
     def leads_to(self) -> str:
         return self.back_to
@@ -307,10 +305,9 @@ class VerificationConcluded(VerificationEvent):
     concluded_on: L1[date]
     study_ref: L1[str] = ""
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """DL-07 counts from the end of the quarter, also for its last day."""
-        return quarter_begin(self.concluded_on)
+        return Timing(begins=quarter_begin(self.concluded_on))
 
 
 class AllegationsVerifiedUnfounded(VerificationEvent):
@@ -367,10 +364,9 @@ class CaseClosedWithoutVerification(VerificationEvent):
     opinion: L2[str]
     closed_on: L1[date]
 
-    @property
-    def deadline_from(self) -> date:
+    def timing(self) -> Timing:
         """DL-07 counts from the end of the quarter, also for its last day."""
-        return quarter_begin(self.closed_on)
+        return Timing(begins=quarter_begin(self.closed_on))
 
 
 class FalseAccusationAssessed(VerificationEvent):

@@ -1,4 +1,4 @@
-"""The colour of a running deadline: how near its last day is, in working days (domain.md §3.8, §8.4.1)."""
+"""The colour of a running deadline: how near its last day is, in working days (§3.8, §8.4)."""
 
 from __future__ import annotations
 

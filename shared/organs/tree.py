@@ -1,7 +1,7 @@
 """The organ tree and the organ functions of §5.4: every organ for its own part (A2).
 
 One discipline organ per division (GB/T 2260 with the statistical township codes): province 2 digits, city 4,
-county 6, township 9. Two worlds are loaded, Zhejiang and the synthetic province 99 of §7, which no real
+county 6, township 9. Two worlds are loaded, Zhejiang and the made-up province 99, which no real
 code can meet. Every lookup is by dict, every climb at most four steps.
 """
 

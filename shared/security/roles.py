@@ -1,4 +1,4 @@
-"""The roles of domain.md §5.1, as they stand in tokens."""
+"""The roles of §5.1, as they stand in tokens."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ ALL = OF_AN_ORGAN | OUTSIDE | {SYSTEM}
 PETITION = (PETITION_CLERK, PETITION_HEAD)
 """The petition department: receives, registers, answers."""
 LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD)
-"""Who may assign people to a case (domain.md §6.3)."""
+"""Who may assign people to a case (§6.3)."""
 NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})
 """SD9: they read and watch; they never execute."""
 HELD_ALONE = {CUSTODIAN: "SD8", PLATFORM: "SD12"}
-"""Who knows identities decides no case, and a service account is nobody (domain.md §5.3)."""
+"""Who knows identities decides no case, and a service account is nobody (§5.3)."""

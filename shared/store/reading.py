@@ -72,11 +72,16 @@ class Reading:
     async def rows(
         self, make: Callable[..., Select[Any]], *of: Hashable, **values: Any
     ) -> list[dict[str, Any]]:
-        """The rows of the statement that `make` makes of `of`. Raises `StoreUnavailable`."""
+        """The rows of the statement that `make` makes of `of`; a case is called by its `id`, as in every
+        answer. Raises `StoreUnavailable`."""
         statement = self._statement(make, *of)
         async with self.readers.using() as driver:
             rows = await driver.fetch(statement.text, *statement.arguments(values), timeout=READ_SECONDS)
-        return [dict(row) for row in rows]
+        found = [dict(row) for row in rows]
+        for row in found:
+            if "stream" in row:
+                row["id"] = row.pop("stream")
+        return found
 
 
 def _made(make: Callable[..., Select[Any]], *of: Hashable) -> Statement:

@@ -28,6 +28,7 @@ from shared.web.direct import Direct
 from shared.web.endpoints import Endpoints
 from shared.web.middleware import Carrier, Envelope, HttpMetrics, language_of
 from shared.web.openapi import command_path, document, operation_ids, posted
+from shared.web.pages import add_pages
 from shared.web.problems import problem, schema_problem
 from shared.web.values import json_response
 
@@ -75,6 +76,7 @@ def make_app(
     for_anyone: str = "",
     within: str = "",
     halted: Halted = tuple,
+    title_zh: str = "",
 ) -> Application:
     """A FastAPI application with a route per command; services add what is special about theirs."""
     app = Application(
@@ -83,7 +85,7 @@ def make_app(
         version="1",
         lifespan=_settled(lifespan),
         redoc_url=None,
-        docs_url=None,  # FastAPI's page takes its scripts from elsewhere, onto the origin of the reports
+        docs_url=None,  # FastAPI's page takes its scripts from elsewhere; see shared.web.pages
         redirect_slashes=False,  # behind a front door it would lead out of the service's prefix
         # FastAPI's own would tell an exporter messages and stack traces, which may hold somebody's data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -92,9 +94,10 @@ def make_app(
     names = operation_ids(commands)
     routes = {command_path(c): (c, _document(app, c, names[c])) for c in commands}
     _add_operations(app, registry, ready, halted, draining)
+    add_pages(app, title, title_zh)
     _add_problem_handlers(app)
     package, server = (f"services.{within or name}", f"/{within}/{name}" if within else f"/{name}")
-    app.openapi = functools.cache(lambda: document(app, commands, package, server))  # type: ignore[method-assign]
+    app.openapi = functools.cache(lambda: document(app, commands, package, server, title_zh))  # type: ignore[method-assign]
     app.add_middleware(Carrier)
     app.put_before(functools.partial(Endpoints, documented=app))
     inner = app.put_before(functools.partial(CommandRoutes, face=face, routes=routes))

@@ -29,6 +29,7 @@ FACE = (
     "shared.web.commands",
     "shared.web.reads",
     "shared.web.query",
+    "shared.web.language",
     "shared.outgoing.dead",
 )
 """Not the gate: what it refuses with hangs on the command, and is known from its class."""

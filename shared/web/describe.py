@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, Uuid
 
 from shared.command import Command
+from shared.web.docstrings import Schema, schema_of
+from shared.web.naming import named
 
-Schema = dict[str, Any]
 KEY = '^"?[!-~]{8,126}"?$'
 """An idempotency key: 8 to 128 visible characters."""
 Parameter = dict[str, Any]
@@ -25,12 +26,18 @@ PROBLEM: Schema = {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string"},
+        "code": named("RefusalCode"),
         "rule": {"type": "string"},
         "message_zh": {"type": "string"},
         "message_en": {"type": "string"},
         "details": {"type": "object"},
     },
+}
+ACTOR: Schema = {
+    "type": "object",
+    "description": "Who acted, in which role of which organ.",
+    "required": ["actor", "role", "organ"],
+    "properties": {"actor": {"type": "string"}, "role": named("ActingRole"), "organ": {"type": "string"}},
 }
 
 
@@ -68,12 +75,17 @@ MIN_POSITION = in_query(
 
 
 def row_of(*columns: Column[Any], **more: Schema) -> Schema:
-    """A row of a read model as JSON, by the types of its columns; without its place in the log (B53)."""
-    properties = {c.name: _of_column(c) for c in columns if c.name != "position"} | more
+    """A row of a read model as JSON, by the types of its columns; without its place in the log (B53). A case
+    is named by its `id`, as everywhere (`shared.store.reading`)."""
+    named_so = {"stream": "id"}
+    told = [c for c in columns if c.name != "position"]
+    properties = {named_so.get(c.name, c.name): _of_column(c) for c in told} | more
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _of_column(column: Column[Any]) -> Schema:
+    if "list" in column.info:
+        return named(column.info["list"])
     kinds: tuple[tuple[type[Any], Schema], ...] = (
         (ARRAY, {"type": "array", "items": {"type": "string"}}),
         (Uuid, {"type": "string", "format": "uuid"}),
@@ -138,7 +150,7 @@ def describe(
         str(status): {
             "description": "Done." if route.methods != {"GET"} else "As asked.",
             "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
-            "content": {m: {"schema": shown if shown is not None else {}} for m in types},
+            "content": {m: {"schema": _shown(shown, m)} for m in types},
         }
     }
     if status == 204:
@@ -147,5 +159,32 @@ def describe(
     route.status_code = status
 
 
-def schema_of(of: Any, mode: Literal["validation", "serialization"] = "validation") -> Schema:
-    return TypeAdapter(of).json_schema(mode=mode, ref_template="#/components/schemas/{model}")
+def calls_back(
+    app: FastAPI, operation: str, words: str, *, tag: str, body: Schema, headers: list[Parameter]
+) -> None:
+    """Says of a call that we make to somebody else's address what they will receive."""
+    called = {
+        "operationId": operation,
+        "summary": words,
+        "description": f"{words}.",
+        "tags": [tag],
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "Taken; anything else is tried again for three days."},
+            "410": {"description": "Gone: it is not tried again."},
+        },
+    }
+    app.state.webhooks = {**getattr(app.state, "webhooks", {}), operation: {"post": called}}
+
+
+def _shown(schema: Schema | None, media_type: str) -> Schema:
+    """An answer in one of its media types: what is bytes in the others is text as text."""
+    if schema is BINARY and media_type.startswith("text/"):
+        return {"type": "string"}
+    return {} if schema is None else schema
+
+
+def define(app: FastAPI, **schemas: Schema) -> None:
+    """Adds schemas to the document by name, for `named`."""
+    app.state.schemas = {**getattr(app.state, "schemas", {}), **schemas}

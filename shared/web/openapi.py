@@ -7,10 +7,13 @@ about it; what it does not say is filled in: path parameters, a JSON answer, the
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,13 +23,16 @@ from fastapi.routing import APIRoute
 from shared.aggregate import snake
 from shared.case import Case
 from shared.command import Command
-from shared.contracts.common import LegalBasis
 from shared.refusals import CATALOGUE
 from shared.security.roles import SYSTEM
 from shared.web.codes import codes_of
-from shared.web.describe import KEY, PROBLEM, Schema, in_header, in_path, parameter, schema_of
+from shared.web.describe import ACTOR, KEY, PROBLEM, in_header, in_path
+from shared.web.docstrings import Schema, schema_of
+from shared.web.kinds import lists_of_kinds, schemas_of_kind
+from shared.web.naming import lists_of, name_parts, named
 from shared.web.problems import MEDIA_TYPE
 
+EXAMPLES = Path(__file__).with_name("examples.json")
 ANY_REQUEST = ("E_SCHEMA", "E_OVERLOADED", "E_UNAVAILABLE")
 READ = ("E_FORBIDDEN_ROLE",)
 COMMAND = (
@@ -48,17 +54,19 @@ MEANINGS = {
     503: "Overloaded, or a part is away; see `Retry-After`.",
 }
 
-ANSWER: Schema = {
-    "type": "object",
-    "description": "What became of a command: the case, and the version of its last event.",
-    "required": ["id", "version", "number", "state"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "version": {"type": "integer", "minimum": 1},
-        "number": {"type": "string"},
-        "state": {"type": "string"},
-    },
+TAGS = {
+    "integration": "For the petition platform: what it sends, and what it is told.",
+    "outgoing": "Messages to the outside that could not be delivered.",
+    "proof": "The logs that prove what was recorded: checkpoints, and proofs of inclusion and consistency.",
+    "reads": "What staff reads: cases, lists, work, deadlines.",
+    "replay": "A case as it was known, or had happened, on any day.",
+    "reporters": "For those who report, and for those who answer them.",
+    "reports": "For those who report without an account, and for those who answer them.",
+    "supervision": "What internal supervision watches over.",
+    "vocabulary": "What the words of the API mean: closed lists, refusals, organs, divisions; open to all.",
+    "vault": "What the vault tells of a reporter, with a purpose and on record.",
 }
+"""What the tags of hand-written routes gather; a kind of case says it by its docstring."""
 HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {
         "description": 'The version of the case, as `If-Match` takes it: `"7"`.',
@@ -86,7 +94,9 @@ HEADERS: dict[str, dict[str, Any]] = {
 OF_STATUS = {401: ("WWW-Authenticate",), 412: ("ETag",), 428: ("ETag",), 503: ("Retry-After",)}
 
 
-def document(app: FastAPI, commands: Sequence[type[Command]], package: str, server: str) -> dict[str, Any]:
+def document(
+    app: FastAPI, commands: Sequence[type[Command]], package: str, server: str, title_zh: str = ""
+) -> dict[str, Any]:
     """OpenAPI 3.1 of everything that the service answers. `package` is where its code lies."""
     made = get_openapi(
         title=app.title,
@@ -94,13 +104,22 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
         description=app.description,
         routes=app.routes,
         contact={"name": "zhengming"},
+        license_info={"name": "Proprietary"},
         servers=[{"url": server, "description": "Behind the front door."}],
     )
     by_path = {(command_path(c), "post"): c for c in commands}
     endpoints = {
         (r.path_format, m.lower()): r for r in app.routes if isinstance(r, APIRoute) for m in r.methods or ()
     }
-    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Answer": ANSWER}
+    made["info"]["x-title-zh"] = title_zh
+    if webhooks := getattr(app.state, "webhooks", {}):
+        made["webhooks"] = webhooks
+    kinds = list(dict.fromkeys(command.on for command in commands))
+    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Actor": ACTOR, **getattr(app.state, "schemas", {})}
+    for kind in kinds:
+        schemas |= schemas_of_kind(kind)
+    schemas = deepcopy(schemas)
+    _hoist(list(schemas.values()), schemas)
     tags = set()
     for where, operations in made["paths"].items():
         for method, operation in operations.items():
@@ -118,7 +137,9 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
                     found |= _codes(given, package)
                 _route(operation, where, found)
             _hoist(operation, schemas)
-    made["tags"] = [{"name": t} for t in sorted(tags)]
+    told = TAGS | {kind.kind: _sentence(kind) for kind in kinds}
+    made["tags"] = [{"name": t, "description": told[t]} for t in sorted(tags)]
+    made = deepcopy(made)  # much of it belongs to the routes
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas)
     components["headers"] = dict(HEADERS)
@@ -131,12 +152,24 @@ def document(app: FastAPI, commands: Sequence[type[Command]], package: str, serv
             "description": "An access token of the identity provider: who, in which roles, of which organ.",
         }
     }
-    _hoist(components["parameters"], components["schemas"])
+    name_parts(made, lists_of(package) | lists_of_kinds(kinds))
     # FastAPI's own, which nothing here answers with.
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     _prune(made)
     return made
+
+
+@functools.cache
+def _examples() -> dict[str, Any]:
+    """Bodies of commands as the scenarios give them (`deploy.documents`)."""
+    found: dict[str, Any] = json.loads(EXAMPLES.read_text("utf-8"))
+    return found
+
+
+def _sentence(of: type) -> str:
+    """The first sentence of a docstring."""
+    return " ".join((of.__doc__ or "").split()).split(". ")[0].removesuffix(".") + "."
 
 
 def _prune(made: dict[str, Any]) -> None:
@@ -150,25 +183,31 @@ def _prune(made: dict[str, Any]) -> None:
             del made["components"][kind]
 
 
+INSTANT = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
+CITED = r"^\s*\[[ -~]*\]\s*$"
 COMMAND_HEADERS = (
     in_header(
         "Idempotency-Key",
         "Sent again with the same key, a command is carried out once; 8 to 128 visible characters.",
         pattern=KEY,
     ),
-    in_header(
-        "Occurred-At",
-        "When it happened, if earlier than now (RFC 3339 with offset, of 1900 to 2999).",
-        format="date-time",
-    ),
+    # Plain strings both: generators know no `format` and no `content` of a header, and left commands out.
     {
-        **parameter("header", "Legal-Basis", "The instruments cited (R2), as JSON in ASCII.", False),
-        "content": {
-            "application/json": {
-                "schema": {"type": "array", "maxItems": 20, "items": schema_of(LegalBasis)},
-                "example": [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}],
-            }
-        },
+        **in_header(
+            "Occurred-At",
+            "When it happened, if earlier than now (RFC 3339 with offset, of 1900 to 2999).",
+            pattern=INSTANT,
+        ),
+        "example": "2026-03-02T09:30:00+08:00",
+    },
+    {
+        **in_header(
+            "Legal-Basis",
+            "The instruments cited (R2): a JSON list in ASCII of at most 20 objects, each with `instrument`, "
+            "`version_date` (YYYY-MM-DD) and `article`.",
+            pattern=CITED,
+        ),
+        "example": '[{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}]',
     },
 )
 
@@ -222,10 +261,13 @@ def _command(
 ) -> None:
     gate = command.gate
     operation["description"] = _describe(command)
-    body = command.model_json_schema(ref_template="#/components/schemas/{model}")
+    body = schema_of(command)
+    media = {"schema": body}
+    if (example := _examples().get(f"{command.on.service}:{command.__name__}")) is not None:
+        media["example"] = example
     operation["requestBody"] = {
         "required": bool(body.get("required")),
-        "content": {"application/json": {"schema": body}},
+        "content": {"application/json": media},
     }
     operation["security"] = [] if gate.anyone else [{"bearer": []}]
     id = [] if command.creates else [in_path("id", "The case.", format="uuid")]
@@ -240,7 +282,7 @@ def _command(
     success = {
         "description": "Done; the events are durable.",
         "headers": {h: {"$ref": f"#/components/headers/{h}"} for h in headers},
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
+        "content": {"application/json": {"schema": named(f"{command.on.kind}Answer")}},
     }
     if command.creates and (links := _links(command, all)):
         success["links"] = links
@@ -305,16 +347,8 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
                 h: {"$ref": f"#/components/headers/{h}"}
                 for h in ("Content-Language", *OF_STATUS.get(status, ()))
             },
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {
-                        "allOf": [
-                            {"$ref": "#/components/schemas/Problem"},
-                            {"properties": {"code": {"enum": sorted(found)}}},
-                        ]
-                    }
-                }
-            },
+            "content": {MEDIA_TYPE: {"schema": named("Problem")}},
+            "x-codes": sorted(found),
         }
         for status, found in sorted(by_status.items())
         if status != 500

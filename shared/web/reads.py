@@ -48,7 +48,7 @@ from shared.store.projector import Projector
 from shared.store.reading import Reading, given
 from shared.store.recorder import Recorder
 from shared.store.types import Append
-from shared.view import VIEW, fold_view
+from shared.view import fold_view
 from shared.web import query
 from shared.web.commands import Face
 from shared.web.describe import (
@@ -62,6 +62,7 @@ from shared.web.describe import (
     row_of,
     whole,
 )
+from shared.web.naming import named
 from shared.web.shelf import Shelf
 from shared.web.values import instant, json_response, object_id, page_number
 
@@ -177,14 +178,14 @@ class Reads:
                 in_query("as_of", "As it was recorded at this instant.", format="date-time"),
                 in_header("Purpose", "Why it is read: a short code for the record.", pattern=PURPOSE.pattern),
             ],
-            answer=VIEW,
+            answer=named(f"{kind.kind}View"),
             headers=["ETag"],
         )
         describe(
             app,
             f"List{kind.kind}s",
             parameters=[in_query("state", "In this state only."), *PAGING],
-            answer=page(row_of(*self.book.cases.c)),
+            answer=page(row_of(*self.book.cases.c, state=named(f"{kind.kind}State"))),
         )
 
     @staticmethod
@@ -274,7 +275,7 @@ class Reads:
         rows = await self.reading.rows(self._running, *of, person=token.person, **asked)
         items = [row | colours.told(row["due"], row["provisional"]) for row in rows]
         more = len(rows) == limit
-        last = DEADLINES.write(*(rows[-1][k] for k in ("due", "stream", "deadline"))) if more else None
+        last = DEADLINES.write(*(rows[-1][k] for k in ("due", "id", "deadline"))) if more else None
         return json_response({"items": items, "next": last})
 
     def _running(

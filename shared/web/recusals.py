@@ -83,6 +83,6 @@ class RecusalRequests:
 
     async def _decides(self, token: Token, row: dict[str, Any]) -> bool:
         gatekeeper = self.reads.gatekeeper
-        case = await gatekeeper.repository.get(self._kinds[row["kind"]], row["stream"])
+        case = await gatekeeper.repository.get(self._kinds[row["kind"]], row["id"])
         about = (gatekeeper.law, token.person, token.roles, token.organ)
         return case is not None and row["request"] in case.recusals_to_decide(*about)

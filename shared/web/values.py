@@ -24,8 +24,9 @@ _TAGS = re.compile(rf"(?:[ \t,]|{_ENTITY_TAG})*")  # one thing at a time: nothin
 
 
 def plain_rows(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    """Rows of a query as JSON objects; the driver's column names are not plain strings."""
-    return [{str(name): value for name, value in row.items()} for row in rows]
+    """Rows of a query as JSON objects; the driver's column names are not plain strings. A case is called by
+    its `id`, as in every answer."""
+    return [{"id" if name == "stream" else str(name): value for name, value in row.items()} for row in rows]
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

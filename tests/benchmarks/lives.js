@@ -76,7 +76,7 @@ export default function () {
   });
   const { position } = give('transfer', `${complaint}/transfer-to-handler`, HEAD, {});
   const found = search(`number=${number}&min_position=${position}`);
-  if (found.items.length !== 1 || found.items[0].stream !== id) {
+  if (found.items.length !== 1 || found.items[0].id !== id) {
     exec.test.abort(`${number} was not found again`);
   }
   LIVES.add(1);

@@ -44,7 +44,7 @@ async def test_what_was_said_is_taken_up_before_one_has_settled() -> None:
 CLIENT_HELLO = 0x16
 
 
-async def test_w17_a_broker_that_asks_for_no_tls_is_told_nothing() -> None:
+async def test_a_broker_that_asks_for_no_tls_is_told_nothing() -> None:
     """Somebody in between who answers in clear gets the beginning of a TLS handshake, and neither the name
     of the service nor a message."""
     first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -96,7 +96,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.external
-async def test_w17_a_broker_with_a_known_certificate_is_trusted_and_no_other(
+async def test_a_broker_with_a_known_certificate_is_trusted_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker = TlsNats(tmp_path / "nats", tmp_path, tmp_path / "nats.log", ["alpha"])

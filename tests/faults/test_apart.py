@@ -158,4 +158,4 @@ async def listed(client: httpx.AsyncClient, position: str) -> set[str] | None:
     found = await client.get("/v1/complaints", params={"min_position": position})
     if found.status_code == 503:
         return None
-    return {row["stream"] for row in found.json()["items"]}
+    return {row["id"] for row in found.json()["items"]}

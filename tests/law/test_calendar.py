@@ -89,7 +89,7 @@ def turn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turn]:
 def running(world: World, case: Case, deadline: str) -> dict[str, Any]:
     """One deadline as the list tells it."""
     rows = world.paged(CLERK, f"/{case.service}/v1/deadlines", min_position=world.position(case.service))
-    [row] = [r for r in rows if (r["stream"], r["deadline"]) == (case.id, deadline)]
+    [row] = [r for r in rows if (r["id"], r["deadline"]) == (case.id, deadline)]
     return row
 
 

@@ -1,4 +1,4 @@
-"""Clarification: assessment, plan, text, consent, review, approval, carrying out, filing (domain.md §4.4)."""
+"""Clarification: assessment, plan, text, consent, review, approval, carrying out, filing (§4.4)."""
 
 from __future__ import annotations
 
@@ -520,7 +520,7 @@ def test_r7_refusal_blocks_the_large_forms_only(world: World) -> None:
     assert world.do(story.clarification, "SubmitForReview", HANDLER)["state"] == "UNDER_REVIEW"
 
 
-def test_r7_r8_the_same_plan_made_anew_is_the_same_question(world: World) -> None:
+def test_b49_r7_r8_the_same_plan_made_anew_is_the_same_question(world: World) -> None:
     """Another reason for it does not make it another; other forms or another scope do."""
     story = world.story().asked().heard()
     done(consent(world, story, decision="REFUSED"))

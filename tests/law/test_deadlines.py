@@ -1,4 +1,4 @@
-"""The clocks that run along the built path (domain.md §3.8): when they begin, end, remind and are breached.
+"""The clocks that run along the built path (§3.8): when they begin, end, remind and are breached.
 
 Due days are counted here by the calendar itself. The clock only moves forward, so every test has cases
 of its own and asks about nobody else's.
@@ -87,7 +87,7 @@ def test_dl03_a_complaint_of_a_higher_organ_goes_up_in_five_working_days(world: 
     assert running(world, story.complaint, CLERK) == {"DL-03": due}
 
 
-def test_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -> None:
+def test_b12_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -> None:
     """No superior need learn of what was never his: each clock runs from the receipt, and one at a time."""
     day = world.today
     story = world.story(reporter={"name": "虚某正", "phone": "13900008223"}).received(
@@ -306,7 +306,7 @@ def test_p10_case_management_finds_what_to_supervise(world: World) -> None:
     def suggested(who: str = COUNTY.case_manager) -> list[tuple[str, bool, bool, str]]:
         behind = {"min_position": world.position("clarification")}
         rows = world.paged(who, "/clarification/v1/deadlines", suggested="true", **behind)
-        mine = [r for r in rows if r["stream"] == story.clarification.id]
+        mine = [r for r in rows if r["id"] == story.clarification.id]
         return [(r["deadline"], r["reminded"], r["breached"], r["organ"]) for r in mine]
 
     assert suggested() == []
@@ -374,7 +374,7 @@ def test_sec11_the_list_of_deadlines_holds_numbers_only(world: World) -> None:
             assert story.accused[0]["name"] not in answer.text
             page = answer.json()
             found += page["items"]
-        return [r for r in found if r["stream"] == story.clarification.id]
+        return [r for r in found if r["id"] == story.clarification.id]
 
     mine = rows(CHIEF)
     assert [(r["deadline"], r["breached"]) for r in mine] == [("DL-14", False)]

@@ -1,4 +1,4 @@
-"""Followup: wish, plan, visits, ledger, effect, closing (domain.md §4.5)."""
+"""Followup: wish, plan, visits, ledger, effect, closing (§4.5)."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_r34_he_may_refuse_while_visits_are_under_way(world: World) -> None:
     refused(visit(world, story, "T2", "UNIT"), "E_WISH_REFUSED", "R34")
     position = world.position("followup")
     rows = world.get(CHIEF, "/followup/v1/deadlines", limit=200, min_position=position).json()["items"]
-    assert [r for r in rows if r["stream"] == story.plan.id] == []
+    assert [r for r in rows if r["id"] == story.plan.id] == []
 
 
 # --- the draft (R35, R37, R52) ---

@@ -1,5 +1,5 @@
 """The gate: who asks, on what, under which conditions, in one order; refusals, readings, repetitions
-(architecture §3, domain.md §5.3, §5.4, §6.3)."""
+(§5.3, §5.4, §6.3)."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_54_lists_show_the_organ_and_its_descendants(world: World, service: str)
 
     def seen(who: str) -> set[str]:
         rows = world.get(who, path, limit=30, min_position=position).json()["items"]
-        return {r["stream"] for r in rows} & {ours, theirs}
+        return {r["id"] for r in rows} & {ours, theirs}
 
     assert seen(CLERK) == {ours}
     assert seen(OTHER_TOWN.petition_clerk) == {theirs}
@@ -238,9 +238,7 @@ def test_63_my_work_lists_what_i_am_assigned_to(world: World) -> None:
 
     def mine() -> set[str]:
         position = world.position("verification")
-        return {
-            r["stream"] for r in world.get(second, path, limit=200, min_position=position).json()["items"]
-        }
+        return {r["id"] for r in world.get(second, path, limit=200, min_position=position).json()["items"]}
 
     assert story.case.id not in mine()
     world.assign(story.case, second, by=CHIEF)
@@ -330,7 +328,7 @@ def test_sd10_a_late_recusal_from_the_complaint_reaches_the_case(world: World) -
     refused(world.give(story.case, "RecordEvidence", HANDLER, evidence), "E_RECUSAL", "SD10")
 
 
-# --- the order (architecture §3) ---
+# --- the order ---
 
 
 def test_order_404_before_everything(world: World, reviewed: Story) -> None:
@@ -449,7 +447,7 @@ def key() -> str:
     return f"key-{uuid4()}"
 
 
-def test_w9_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
+def test_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
     """Whoever knows who sent it, under which key, and what may have stood in it, cannot try which case it
     became: ids are made under a secret of the vault."""
     guessed, who = "letter-2026-000017", sub(CLERK)
@@ -750,7 +748,7 @@ def test_min_position_reads_what_was_written(world: World) -> None:
     answer = world.receive(CLERK)
     position = answer.headers["position"]
     rows = world.get(CLERK, "/intake/v1/complaints", min_position=position, limit=5).json()["items"]
-    assert done(answer)["id"] in [r["stream"] for r in rows]
+    assert done(answer)["id"] in [r["id"] for r in rows]
 
 
 def test_min_position_that_is_not_there_yet(world: World) -> None:
@@ -769,7 +767,7 @@ def test_paging_by_cursor_shows_each_case_once(world: World) -> None:
     before: dict[str, Any] = {}
     for _ in range(3):
         page = world.get(CLERK, "/intake/v1/complaints", limit=2, min_position=position, **before).json()
-        seen += [r["stream"] for r in page["items"]]
+        seen += [r["id"] for r in page["items"]]
         before = {"cursor": page["next"]}
     assert len(seen) == len(set(seen)) == 6
 

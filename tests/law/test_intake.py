@@ -1,4 +1,4 @@
-"""Intake: receiving, registering, listing, duplicates, acceptance, handing over (domain.md §4.1)."""
+"""Intake: receiving, registering, listing, duplicates, acceptance, handing over (§4.1)."""
 
 from __future__ import annotations
 

@@ -355,7 +355,7 @@ def test_sec6_a_type_is_told_by_its_bytes(world: World) -> None:
     assert files(world, case) == []
 
 
-def test_sec6_a_file_that_is_sent_again_is_kept_once(world: World) -> None:
+def test_b26_sec6_a_file_that_is_sent_again_is_kept_once(world: World) -> None:
     """Under one key; other content under it is another request, and so is the same content without one. What
     is not kept leaves nothing in the vault."""
     (code, case), (other, elsewhere) = reported(world), reported(world)
@@ -656,7 +656,7 @@ def test_a31_what_comes_behind_a_code_lies_on_the_desk_again(world: World) -> No
     world.do(case, "FileNotAccepted", CLERK)
 
     def on_the_desk() -> bool:
-        return case.id in {row["stream"] for row in world.queue(CLERK)}
+        return case.id in {row["id"] for row in world.queue(CLERK)}
 
     assert not on_the_desk()
     done(behind(world, code, "messages", text="补充：去年三月，三千元。"))
@@ -725,10 +725,10 @@ def test_a15_a_report_on_discipline_staff_passes_their_own_organ_by(world: World
     known = {"min_position": world.position("intake"), "limit": 200}
     for who in (COUNTY.petition_head, COUNTY.petition_clerk, COUNTY.organ_head, COUNTY.internal_supervisor):
         rows = world.get(who, "/intake/v1/complaints", **known).json()["items"]
-        assert case.id not in {row["stream"] for row in rows}
+        assert case.id not in {row["id"] for row in rows}
         hidden(world.get(who, case.path))
     rows = world.get(CITY.petition_clerk, "/intake/v1/complaints", **known).json()["items"]
-    assert case.id in {row["stream"] for row in rows}
+    assert case.id in {row["id"] for row in rows}
 
 
 def test_41_what_was_revived_is_no_longer_not_accepted(world: World) -> None:

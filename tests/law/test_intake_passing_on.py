@@ -112,7 +112,7 @@ def test_54_the_lower_organ_never_sees_the_superiors_stream(world: World) -> Non
     story, _ = transferred(world)
     hidden(world.get(TOWN.petition_head, story.complaint.path))
     rows = world.get(TOWN.petition_head, "/intake/v1/complaints", limit=200).json()["items"]
-    assert story.complaint.id not in {r["stream"] for r in rows}
+    assert story.complaint.id not in {r["id"] for r in rows}
 
 
 def test_a12_a_duplicate_goes_nowhere(world: World) -> None:
@@ -250,7 +250,7 @@ def test_a26_a_returned_result_is_told_below_and_owed_again(world: World) -> Non
     [told] = world.entries("intake", born.id, "ResultReturnedBySuperior")
     assert told.event["reason"] == reason["reason"]
     assert [d["id"] for d in told.meta["deadlines"]] == ["DL-06"]
-    assert born.id in {row["stream"] for row in world.queue(TOWN.petition_clerk)}
+    assert born.id in {row["id"] for row in world.queue(TOWN.petition_clerk)}
     world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-27"})
     world.patiently(lambda: len(world.entries("intake", born.id, "AssignedResultReported")) == 2)
     assert "DL-06" not in world.read(born, TOWN.petition_head)["deadlines"]
@@ -278,7 +278,7 @@ def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_firs
         refused(world.give(case, "AcceptResult", who, opinion), "E_NOT_CONCLUDED", "A26")
     seen = {"min_position": world.position("intake")}
     history = world.get(CITY.petition_clerk, f"/intake/v1/accused/{top.ref()}/history", **seen).json()
-    told = {row["stream"]: row["verdict"] for row in history["complaints"]}
+    told = {row["id"]: row["verdict"] for row in history["complaints"]}
     assert told[top.complaint.id] == "", "no verdict stands (R55)"
     # What comes while it is open again goes the same way.
     world.do(top.complaint, "SubmitNewEvidence", CITY.petition_clerk, {**body, "document_ref": "photo-2"})
@@ -627,9 +627,9 @@ def test_r55_the_accused_stands_in_both_registers(world: World) -> None:
     position = world.position("intake")
     path = f"/intake/v1/accused/{story.ref()}/history"
     below = world.get(TOWN.petition_clerk, path, min_position=position).json()["complaints"]
-    assert {c["stream"] for c in below} == {born.id, again.complaint.id}
+    assert {c["id"] for c in below} == {born.id, again.complaint.id}
     above = world.get(COUNTY.petition_clerk, path, min_position=position).json()["complaints"]
-    assert {c["stream"] for c in above} == {story.complaint.id, born.id, again.complaint.id}
+    assert {c["id"] for c in above} == {story.complaint.id, born.id, again.complaint.id}
     hidden(world.get(OTHER_TOWN.petition_clerk, path))
 
 
@@ -641,7 +641,7 @@ def test_54_audit_shows_each_organ_its_own_part(world: World) -> None:
 
     def told(who: str, case: Case) -> set[str]:
         answer = world.get(who, f"/audit/v1/cases/{case.id}/timeline")
-        return {e["stream"] for e in answer.json()["events"]} if answer.status_code == 200 else set()
+        return {e["id"] for e in answer.json()["events"]} if answer.status_code == 200 else set()
 
     world.patiently(lambda: {story.complaint.id, born.id} <= told(CITY.auditor, born), "audit")
     below = told(COUNTY.auditor, born)

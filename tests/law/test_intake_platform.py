@@ -1,4 +1,4 @@
-"""The petition platform: transfers in, objections, statuses out (domain.md §8.5, A8, A80, DL-12, DL-13)."""
+"""The petition platform: transfers in, objections, statuses out (§8.5, A8, A80, DL-12, DL-13)."""
 
 from __future__ import annotations
 

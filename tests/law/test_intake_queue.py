@@ -31,7 +31,7 @@ REPORTER = {"name": "虚寻举", "phone": "19944445678", "unit": "虚构运输�
 
 
 def row_of(rows: list[dict[str, Any]], story: Story) -> dict[str, Any] | None:
-    found = [r for r in rows if r["stream"] == story.complaint.id]
+    found = [r for r in rows if r["id"] == story.complaint.id]
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -45,7 +45,7 @@ def test_a29_by_priority_and_then_by_age(world: World) -> None:
         world.story().received(received_on=str(world.today - timedelta(days=days)))
     rows = world.queue(CLERK)
     ranks = ["URGENT", "REAL_NAME", "NORMAL"]
-    places = [(ranks.index(r["priority"]), r["received_on"], r["stream"]) for r in rows]
+    places = [(ranks.index(r["priority"]), r["received_on"], r["id"]) for r in rows]
     assert len(places) >= 3
     assert all(earlier < later for earlier, later in pairwise(places))
 
@@ -53,11 +53,11 @@ def test_a29_by_priority_and_then_by_age(world: World) -> None:
 def test_a29_a_confirmed_name_goes_before_what_is_older(world: World) -> None:
     older = world.story().received(received_on=str(world.today - timedelta(days=30)))
     named = world.story(reporter=REPORTER).registered()
-    before = [r["stream"] for r in world.queue(CLERK)]
+    before = [r["id"] for r in world.queue(CLERK)]
     assert before.index(older.complaint.id) < before.index(named.complaint.id)
     confirmed = {"verified_by": "PHONE", "result": "CONFIRMED"}
     world.do(named.complaint, "VerifyReporterIdentity", CLERK, confirmed)
-    after = [r["stream"] for r in world.queue(CLERK)]
+    after = [r["id"] for r in world.queue(CLERK)]
     assert after.index(named.complaint.id) < after.index(older.complaint.id)
     assert row_of(world.queue(CLERK, priority="REAL_NAME"), named)
 
@@ -68,7 +68,7 @@ def test_841_what_was_handed_down_waits_in_the_queue_of_the_organ_below(world: W
     world.do(story.complaint, "TransferDown", COUNTY.petition_head, {"to_organ": TOWN.code})
     assert row_of(world.queue(COUNTY.petition_clerk), story) is None
     [entry] = world.entries("intake", story.complaint.id, "ComplaintTransferredDown")
-    assert entry.event["born"] in {r["stream"] for r in world.queue(CLERK, state="RECEIVED")}
+    assert entry.event["born"] in {r["id"] for r in world.queue(CLERK, state="RECEIVED")}
 
 
 def test_841_each_row_tells_its_most_urgent_deadline(world: World) -> None:
@@ -110,7 +110,7 @@ def test_841_colours_change_by_working_days_alone(world: World) -> None:
     [entry] = [
         r
         for r in world.paged(CLERK, "/intake/v1/deadlines", colour="BLACK", organ=TOWN.code)
-        if r["stream"] == story.complaint.id
+        if r["id"] == story.complaint.id
     ]
     assert (entry["deadline"], entry["colour"]) == ("DL-01", "BLACK")
 
@@ -166,7 +166,7 @@ def test_sec11_the_queue_holds_numbers_only(world: World) -> None:
     row = row_of(world.queue(CLERK), story)
     assert row is not None
     assert set(row) == {
-        "stream", "number", "state", "organ", "version", "received_on", "channel", "priority",
+        "id", "number", "state", "organ", "version", "received_on", "channel", "priority",
         "handling_dept", "age_days", "deadline", "questions",
     }  # fmt: skip
     told = str(row)
@@ -182,7 +182,7 @@ def test_a_page_follows_the_other_while_items_change(world: World) -> None:
     params: dict[str, Any] = {"limit": 2, "state": "REGISTERED"}
     while True:
         page = world.get(CLERK, "/intake/v1/queue", min_position=world.position("intake"), **params).json()
-        seen += [r["stream"] for r in page["items"]]
+        seen += [r["id"] for r in page["items"]]
         if "cursor" not in params:
             stories[0].listed()  # changed, and in its place
             world.story().registered()
@@ -225,9 +225,9 @@ def test_dl_the_list_of_deadlines_page_by_page(world: World) -> None:
     stories = [world.story(reporter=REPORTER).received() for _ in range(3)]
     whole = world.paged(CLERK, "/intake/v1/deadlines")
     assert world.paged(CLERK, "/intake/v1/deadlines", limit=3) == whole
-    keys = [(r["due"], r["stream"], r["deadline"]) for r in whole]
+    keys = [(r["due"], r["id"], r["deadline"]) for r in whole]
     assert keys == sorted(set(keys))
-    mine = [r for r in whole if r["stream"] in {s.complaint.id for s in stories}]
+    mine = [r for r in whole if r["id"] in {s.complaint.id for s in stories}]
     assert [(r["deadline"], r["colour"]) for r in mine] == [("DL-01", "GREEN")] * 3
     assert all(r["working_days_left"] == 15 for r in mine)
 
@@ -237,7 +237,7 @@ def test_54_the_list_of_deadlines_narrowed_to_an_organ(world: World) -> None:
 
     def seen(who: str, **filters: str) -> bool:
         rows = world.paged(who, "/intake/v1/deadlines", **filters)
-        return story.complaint.id in {r["stream"] for r in rows}
+        return story.complaint.id in {r["id"] for r in rows}
 
     assert seen(COUNTY.case_manager, organ=TOWN.code)
     assert not seen(COUNTY.case_manager, organ="DI-990102999")
@@ -331,7 +331,7 @@ def test_a12_by_number_and_by_day_of_receipt(world: World, sought: Story) -> Non
 def test_a12_hits_come_page_by_page(world: World) -> None:
     unit = "虚构云台水库管理处"
     stories = [world.story(accused=[person(unit=unit)]).listed() for _ in range(5)]
-    found = [r["stream"] for r in search(world, accused=unit, limit=2)]
+    found = [r["id"] for r in search(world, accused=unit, limit=2)]
     assert sorted(found) == sorted(s.complaint.id for s in stories)
 
 
@@ -346,7 +346,7 @@ def test_63_content_is_for_who_needs_to_know(world: World, sought: Story) -> Non
     after, above = world.position("intake"), COUNTY.petition_clerk
     row = row_of(search(world, above, accused="虚檀溪"), sought)
     assert row is not None
-    assert set(row) == {"stream", "number", "received_on", "state", "organ"}
+    assert set(row) == {"id", "number", "received_on", "state", "organ"}
     assert readings(world, after, sought) == [(sub(above), "search-hit")]
     assert row_of(search(world, OTHER_TOWN.petition_clerk, accused="虚檀溪"), sought) is None
     assert row_of(search(world, OTHER_COUNTY.petition_head, accused="虚檀溪"), sought) is None
@@ -478,7 +478,7 @@ def likely(world: World, story: Story, who: str = CLERK) -> dict[str, dict[str, 
     path = f"{story.complaint.path}/likely-duplicates"
     answer = world.get(who, path, limit=50, min_position=world.position("intake"))
     assert answer.status_code == 200, answer.text
-    return {row["stream"]: row for row in answer.json()["items"]}
+    return {row["id"]: row for row in answer.json()["items"]}
 
 
 def test_a12_likely_duplicates_by_accused_and_content(world: World) -> None:
@@ -502,7 +502,7 @@ def test_a12_likely_duplicates_by_accused_and_content(world: World) -> None:
     assert colleague.complaint.id not in found
     assert list(found)[-1] == namesake.complaint.id
     row = found[same.complaint.id]
-    assert set(row) == {"stream", "number", "received_on", "state", "organ", "same", "similarity"}
+    assert set(row) == {"id", "number", "received_on", "state", "organ", "same", "similarity"}
 
 
 def test_a12_a_suggestion_for_the_petition_department_of_the_case(world: World) -> None:
@@ -573,10 +573,10 @@ def test_a12_a_department_learns_monthly_what_was_repeated(world: World) -> None
 def test_a12_each_duplicate_is_told_once_and_the_late_one_too(world: World) -> None:
     original = world.story().accepted()
     first = repeated(world, original)
+    late = world.story(accused=[{"match": original.ref()}]).listed()
     month = next_month(world)
     world.patiently(lambda: told_in(world, first), "the digest")
     # Entered today, of a day of the month before.
-    late = world.story(accused=[{"match": original.ref()}]).listed()
     happened = (world.now - timedelta(days=1)).isoformat()
     world.do(
         late.complaint,
@@ -632,7 +632,7 @@ def handed(
     world: World, story: Story, who: str = COUNTY.case_manager, **filters: Any
 ) -> list[dict[str, Any]]:
     rows = world.paged(who, "/intake/v1/handovers", **filters)
-    return [row for row in rows if row["stream"] == story.complaint.id]
+    return [row for row in rows if row["id"] == story.complaint.id]
 
 
 def test_a12_case_management_is_told_what_was_handed_over(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Intake: what belongs to a superior organ, or is about an organ's own head (A14, A15, C7, drill A)."""
+"""Intake: what belongs to a superior organ, or is about an organ's own head (A14, A15, C7)."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a14_the_opener_and_the_head_know_and_nobody_else(world: World) -> None:
     for who in (CLERK, OTHER_TOWN.organ_head):
         assert world.read(case, who)["state"] == "SEALED_UPWARD"
         work = world.get(who, "/intake/v1/my-work", min_position=world.position("intake")).json()["items"]
-        assert case.id in {row["stream"] for row in work}
+        assert case.id in {row["id"] for row in work}
     for who in (head, other, OTHER_TOWN.handler, OTHER_COUNTY.petition_head, CITY.auditor):
         hidden(world.get(who, case.path))
         for answer in everything_about(world, case, who):
@@ -331,7 +331,7 @@ def test_a15_a75_the_province_does_not_handle_what_is_about_its_own(world: World
     hidden(world.get(PROVINCE.organ_head, case.path))
     known = {"min_position": world.position("intake"), "limit": 200}
     rows = world.get(PROVINCE.organ_head, "/intake/v1/complaints", **known).json()["items"]
-    assert case.id not in {row["stream"] for row in rows}
+    assert case.id not in {row["id"] for row in rows}
 
 
 def test_a14_a_parcel_is_taken_in_once_and_by_its_addressee(world: World) -> None:
@@ -410,10 +410,10 @@ def test_41_audit_tells_of_a_complaint_once_it_is_registered(world: World) -> No
     hidden(world.get(OTHER_COUNTY.auditor, f"/audit/v1/cases/{case.id}/timeline"))
 
 
-# --- drill A ---
+# --- the whole way past the own head (A15) ---
 
 
-def test_drill_a_a_letter_about_the_organs_own_head(world: World) -> None:
+def test_a15_a_letter_about_the_organs_own_head(world: World) -> None:
     clerk, head = OTHER_COUNTY.petition_clerk, OTHER_COUNTY.organ_head
     before = [a.text for a in everything_about(world, Case("intake", str(uuid4())), head)]
     case = envelope(world, clerk)

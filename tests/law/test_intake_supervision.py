@@ -263,7 +263,7 @@ def listed(world: World, who: str, pressed: Pressed) -> list[dict[str, Any]]:
     rows = world.get(
         who, "/intake/v1/supervision-orders", min_position=world.position("intake"), limit=200
     ).json()["items"]
-    return [r for r in rows if r["stream"] == pressed.order.id]
+    return [r for r in rows if r["id"] == pressed.order.id]
 
 
 def test_54_the_target_sees_it_from_its_issue_on(world: World) -> None:

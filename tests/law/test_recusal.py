@@ -52,7 +52,7 @@ def waiting(world: World, case: Case, who: str) -> set[str]:
     known = {"min_position": world.position(case.service), "limit": 200}
     answer = world.get(who, f"/{case.service}/v1/recusal-requests", **known)
     assert answer.status_code == 200, answer.text
-    return {row["request"] for row in answer.json()["items"] if row["stream"] == case.id}
+    return {row["request"] for row in answer.json()["items"] if row["id"] == case.id}
 
 
 @pytest.mark.parametrize("service", ["intake", "verification", "clarification", "followup"])

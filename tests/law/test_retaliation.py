@@ -70,7 +70,7 @@ def accused(world: World) -> Story:
     return world.story(reporter=REPORTER).accepted()
 
 
-def test_a44_while_a_report_is_open_nothing_is_carried_out(world: World) -> None:
+def test_b50_a44_while_a_report_is_open_nothing_is_carried_out(world: World) -> None:
     """Two reports, one after the other settled: only then. Whatever was found, he is cleared of the rest."""
     story = world.story().approved()
     first, second = reported(world, story), reported(world, story)
@@ -102,7 +102,7 @@ def test_a44_it_goes_to_the_superior_and_past_the_own_organ(world: World, accuse
 
     def listed(who: str) -> bool:
         rows = world.get(who, BASE, min_position=position).json()["items"]
-        return id in {row["stream"] for row in rows}
+        return id in {row["id"] for row in rows}
 
     assert [listed(who) for who in (ABOVE, CLERK, HEAD, DECIDER, CITY.petition_head)] == [True] + [False] * 4
     for who in (CLERK, HEAD, TOWN.organ_head, DECIDER, CITY.petition_head, COUNTY.auditor, SUBJECT):
@@ -123,8 +123,8 @@ def test_a44_internal_supervision_of_the_superior_watches_and_does_not_decide(
     def watched(who: str) -> httpx.Response:
         return world.get(who, "/intake/v1/internal-supervision", min_position=position)
 
-    assert id in {row["stream"] for row in watched(WATCHER).json()["items"]}
-    assert id not in {row["stream"] for row in watched(CITY.internal_supervisor).json()["items"]}
+    assert id in {row["id"] for row in watched(WATCHER).json()["items"]}
+    assert id not in {row["id"] for row in watched(CITY.internal_supervisor).json()["items"]}
     refused(watched(ABOVE), "E_FORBIDDEN_ROLE", "A33")
     before = world.position("intake")
     assert account(world, id, WATCHER).json()["account"] == ACCOUNT

@@ -48,7 +48,7 @@ def account(world: World, id: str, who: str) -> httpx.Response:
 
 def listed(world: World, who: str, path: str = BASE) -> set[str]:
     answer = world.get(who, path, min_position=world.position("intake"), limit=200)
-    return {row["stream"] for row in answer.json()["items"]}
+    return {row["id"] for row in answer.json()["items"]}
 
 
 WATCHED = "/intake/v1/internal-supervision"

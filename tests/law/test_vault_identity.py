@@ -1,4 +1,4 @@
-"""Who learns something of a reporter, and who does not (SEC-4, SEC-5, SEC-8, R27, R28; domain.md §6.5)."""
+"""Who learns something of a reporter, and who does not (SEC-4, SEC-5, SEC-8, R27, R28; §6.5)."""
 
 from __future__ import annotations
 
@@ -379,7 +379,7 @@ def test_sec12_a_co_signer_is_protected_like_the_first(world: World) -> None:
     refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
 
 
-def test_w5_nobody_fills_the_log_by_being_refused(world: World) -> None:
+def test_nobody_fills_the_log_by_being_refused(world: World) -> None:
     """Attempts to learn who reported are on record one by one and alert, up to a number; the rest of the hour
     is one record, with one alert."""
     who, before = "unit-yunping", world.position("intake")

@@ -1,4 +1,4 @@
-"""Protection of threatened reporters: only the petition department knows of it (A49, domain.md §4.8)."""
+"""Protection of threatened reporters: only the petition department knows of it (A49, §4.8)."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def listed(world: World, who: str) -> set[str]:
     """The requests that somebody finds, with their clocks: in the list and among the deadlines."""
     cases = world.paged(who, BASE, min_position=world.position("vault"))
     clocks = world.paged(who, "/intake/vault/v1/deadlines", min_position=world.position("vault"))
-    found = {item["stream"] for item in cases}
-    assert {item["stream"] for item in clocks} <= found
+    found = {item["id"] for item in cases}
+    assert {item["id"] for item in clocks} <= found
     return found
 
 
@@ -163,7 +163,7 @@ def test_dl20_a_request_that_waits_is_told(world: World, served: Story) -> None:
 
     def breached() -> bool:
         rows = world.paged(CLERK, "/intake/vault/v1/deadlines", min_position=0)
-        return any(row["stream"] == id and row["breached"] for row in rows)
+        return any(row["id"] == id and row["breached"] for row in rows)
 
     world.patiently(breached, "the breach of DL-20")
     assert id not in str([(e.stream, e.event) for e in world.log("intake", before)])
@@ -242,7 +242,7 @@ def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
     [asked] = world.log("vault", start, "ProtectionRequested")
     id = asked.stream
     rows = world.get(HEAD, BASE, min_position=world.position("vault")).json()["items"]
-    [row] = [row for row in rows if row["stream"] == id]
+    [row] = [row for row in rows if row["id"] == id]
     assert row["number"].startswith("BH-990102100-")
     done(assign(world, id, HEAD))
     told = contents(world, id, HEAD).json()["items"]

@@ -1,4 +1,4 @@
-"""Verification: disposition, evidence, findings, report, conclusion, the dual assessment (domain.md §4.2)."""
+"""Verification: disposition, evidence, findings, report, conclusion, the dual assessment (§4.2)."""
 
 from __future__ import annotations
 

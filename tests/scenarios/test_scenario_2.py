@@ -1,4 +1,4 @@
-"""Scenario 2, played row by row from its data file, then replayed (domain.md §7)."""
+"""Scenario 2, played row by row from its data file, then replayed."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
     return found
 
 
-async def test_w12_every_read_model_is_what_the_log_says(played: Player) -> None:
+async def test_every_read_model_is_what_the_log_says(played: Player) -> None:
     """Of all services and of the vault. A case that is taken out of its list, and the clock that is thereby
     told no more, are found, and are back once the read models are made anew beside the running service."""
     stack = played.stack

@@ -1,5 +1,6 @@
-"""Scenarios 1, 4 and 5, as far as they are built: every row as its table says, replayed and proved
-(domain.md §7). Drill A has its test among those of sealing upward."""
+"""Scenarios 1, 4 and 5, as far as they are built: every row as its table says, replayed and proved.
+
+A report about the head of an organ (A15) has its tests among those of sealing upward."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ intake and its vault about everything (`reads`): whoever is not told by the law 
 both, so that neither the identity nor who reported twice can be seen. And in the first world, the person's
 words are looked for in everything that the stack has written or said outside the vault (`everywhere`).
 
-Where the rules of domain.md §6.2 that touch intake have their tests; docs/conformance.md has all:
+Where the rules of §6.2 that touch intake have their tests; docs/conformance.md has all:
 
     SEC-1   test_sec1_neither_accused_nor_platform_is_told_anything
     SEC-2   test_sec2_his_own_words_are_read_by_petition_staff_alone
@@ -172,6 +172,10 @@ def test_sec1_neither_accused_nor_platform_is_told_anything(worlds: Worlds) -> N
         "intake ReportChallenge",
         "intake IntegrationKeys",
         "intake OrganContact",
+        "intake Vocabulary",
+        "intake Refusals",
+        "intake Organs",
+        "intake Divisions",
     }
     for reader, more in (("subject", set()), ("platform", {"intake StatusFeed"}), ("nobody", set())):
         read = {route for (route, who, _), a in worlds.one.items() if who == reader and a.startswith("200 ")}

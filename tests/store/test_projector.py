@@ -451,7 +451,7 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
     assert await content(fresh, numbers) == live
 
 
-async def test_w12_what_was_changed_in_a_read_model_is_told(
+async def test_what_was_changed_in_a_read_model_is_told(
     recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
 ) -> None:
     """It belongs to the service's own role. A case that was taken out of a list, one that was changed and one
@@ -488,7 +488,7 @@ async def test_w12_what_was_changed_in_a_read_model_is_told(
     await connection.close()
 
 
-async def test_w12_a_read_model_that_cannot_be_compared_is_told(
+async def test_a_read_model_that_cannot_be_compared_is_told(
     recorder: Recorder, make_projector: Callable[..., Projector]
 ) -> None:
     """Its comparison fails as its fold does; those of the others are made, and the inspection goes on."""

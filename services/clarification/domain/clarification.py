@@ -1,5 +1,5 @@
 """Clarification: one subject is cleared of specific unfounded allegations, round by round
-(domain.md §4.4).
+(§4.4).
 
 The phases stand in a row: `assessing`, `drafting`, `consenting`, and here review, approval,
 implementation and filing (R3, R4, R6, R9, R50, R51).

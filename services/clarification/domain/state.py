@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar
@@ -80,6 +81,10 @@ class ClarificationState(Case):
         self.dispositions: dict[str, dict[str, Disposition]] = {}
         """By case and allegation, in every round: what has followed from what was found true (R9)."""
         self._begin_round()
+
+    @property
+    def rests_on(self) -> Sequence[str]:
+        return self.complaint_ids
 
     def _begin_round(self) -> None:
         self.items: list[Item] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -44,7 +45,6 @@ class PlanState(Case):
     subject: Accused
     completed_on: date
 
-    subject_account = ""
     complaint_ids: tuple[str, ...] = ()
     wish: Wish | None = None
     phone_only = False
@@ -58,6 +58,10 @@ class PlanState(Case):
         super().__init__(id)
         self.default_schedule: list[str] = []
         """The days of the default schedule that still hold (DL-18)."""
+
+    @property
+    def rests_on(self) -> Sequence[str]:
+        return self.complaint_ids
 
     def on_revisit_plan_opened(self, event: RevisitPlanOpened, meta: Meta) -> None:
         self.subject = event.subject

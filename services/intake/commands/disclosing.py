@@ -1,4 +1,4 @@
-"""What may be asked about a reporter's identity: its disclosure, and its end (SEC-5, domain.md §6.5)."""
+"""What may be asked about a reporter's identity: its disclosure, and its end (SEC-5, §6.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be asked while a complaint is received (domain.md §4.1)."""
+"""What may be asked while a complaint is received (§4.1)."""
 
 from __future__ import annotations
 

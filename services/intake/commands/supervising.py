@@ -1,4 +1,4 @@
-"""What may be asked of a supervision order (domain.md §4.7, A24-A26)."""
+"""What may be asked of a supervision order (§4.7, A24-A26)."""
 
 from __future__ import annotations
 

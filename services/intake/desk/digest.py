@@ -145,7 +145,7 @@ class DigestRoutes:
         of = (Sight.of(token), organ, frozenset(values), limit)
         rows = await self.parts.reading.rows(self._told, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None
-        last = PLACE.write(end["month"], end["stream"], end["version"]) if end else None
+        last = PLACE.write(end["month"], end["id"], end["version"]) if end else None
         return json_response({"items": rows, "next": last})
 
     def _told(self, sight: Sight, organ: str | None, values: frozenset[str], limit: int) -> Select[Any]:

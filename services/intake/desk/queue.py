@@ -1,4 +1,4 @@
-"""The clerk's queue: complaints to be worked on, by priority and then by age (A29, domain.md §8.4.1)."""
+"""The clerk's queue: complaints to be worked on, by priority and then by age (A29, §8.4)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class QueueRoutes:
         return json_response(
             {
                 "items": [_item(row, colours) for row in rows],
-                "next": PLACE.write(last["rank"], last["received_on"], last["stream"]) if last else None,
+                "next": PLACE.write(last["rank"], last["received_on"], last["id"]) if last else None,
             }
         )
 
@@ -158,7 +158,7 @@ class QueueRoutes:
 
 
 def _item(row: dict[str, Any], colours: Colours) -> dict[str, Any]:
-    names = ("stream", "number", "state", "organ", "version", "received_on", "channel")
+    names = ("id", "number", "state", "organ", "version", "received_on", "channel")
     deadline = None
     if row["deadline"] is not None:
         deadline = {"id": row["deadline"], **colours.told(row["due"], row["provisional"])}

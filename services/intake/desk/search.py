@@ -133,12 +133,12 @@ class SearchRoutes:
         rows = await self.parts.reading.rows(self._found, *of, person=token.person, **values)
         end = rows[-1] if len(rows) == limit else None
         items = [await self._shown(token, row) for row in rows]
-        read = {"search": [item["stream"] for item in items if "accused" in item]}
+        read = {"search": [item["id"] for item in items if "accused" in item]}
         if by_content:
-            read["search-hit"] = [item["stream"] for item in items if "accused" not in item]
+            read["search-hit"] = [item["id"] for item in items if "accused" not in item]
         await self.parts.reads.note_readings(token, read, request)
         return json_response(
-            {"items": items, "next": PLACE.write(end["received_on"], end["stream"]) if end else None}
+            {"items": items, "next": PLACE.write(end["received_on"], end["id"]) if end else None}
         )
 
     @staticmethod
@@ -245,7 +245,7 @@ class SearchRoutes:
             for row in await self._about_the_same(token, target, own)
             if (hit := _alike(row, own, words)) is not None
         ]
-        likely.sort(key=lambda hit: (-hit["similarity"], hit["number"], str(hit["stream"])))
+        likely.sort(key=lambda hit: (-hit["similarity"], hit["number"], str(hit["id"])))
         await self.parts.reads.note_reading(token, complaint, "likely-duplicates", request)
         return json_response({"items": likely[:limit]})
 
@@ -283,10 +283,10 @@ class SearchRoutes:
     async def _shown(self, token: Token, row: dict[str, Any]) -> dict[str, Any]:
         """A hit, with its content for who may read it. Where the read model is behind the case, the case
         itself says who that is: somebody may have stepped aside just now."""
-        hit = {name: row[name] for name in ("stream", "number", "received_on", "state", "organ")}
+        hit = {name: row[name] for name in ("id", "number", "received_on", "state", "organ")}
         readable, content = row["readable"], {name: row[name] or b"[]" for name in ("accused", "allegations")}
         if not row["current"]:
-            complaint = await self.parts.repository.get(Complaint, row["stream"])
+            complaint = await self.parts.repository.get(Complaint, row["id"])
             readable = complaint is not None and _may_read(token, complaint)
             if complaint is not None:
                 content = content_of(complaint)

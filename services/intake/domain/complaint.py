@@ -1,4 +1,4 @@
-"""Complaint (检举控告): an envelope, then registered, listed, accepted, handed over (domain.md §4.1).
+"""Complaint (检举控告): an envelope, then registered, listed, accepted, handed over (§4.1).
 
 The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `answering`, `reporting`,
 `integration`); here stands what concerns all of them.

@@ -1,4 +1,4 @@
-"""Who may learn how to reach a reporter (SEC-5), and when a reporter is forgotten (domain.md §6.5, A92)."""
+"""Who may learn how to reach a reporter (SEC-5), and when a reporter is forgotten (§6.5, A92)."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ class IdentityDisclosure(Case):
         self.until: date | None = None
 
     @property
-    def complaint_ids(self) -> tuple[str, ...]:
-        """Whose reporter a purpose could reveal."""
+    def rests_on(self) -> tuple[str, ...]:
         return (self.complaint,) if self.complaint else ()
 
     def request_identity_disclosure(

@@ -40,8 +40,7 @@ class Overseen(Case):
         """The account, as it lies in the vault."""
 
     @property
-    def complaint_ids(self) -> tuple[str, ...]:
-        """Whose reporter a text about it could reveal."""
+    def rests_on(self) -> tuple[str, ...]:
         return (self.complaint,) if self.complaint else ()
 
     @property

@@ -104,13 +104,11 @@ class Receiving(Case):
         return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
 
     @property
-    def complaint_ids(self) -> tuple[str, ...]:
-        """Whose reporter a text about this case could reveal."""
+    def rests_on(self) -> tuple[str, ...]:
         return (str(self.id),)
 
     @property
     def listed_now(self) -> tuple[Accused, ...]:
-        """The accused, those included who are being listed: the screen asks the record for everybody else."""
         return self.accused
 
     def receive_complaint(

@@ -1,4 +1,4 @@
-"""Supervision order (督办): a superior presses an organ below to go on with an item (domain.md §4.7)."""
+"""Supervision order (督办): a superior presses an organ below to go on with an item (§4.7)."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.integration import COARSE
 from services.intake.domain.values import Deposited, ReporterBlock
 from services.intake.integration.envelopes import Envelopes, NotForUs
 from services.intake.integration.platforms import Misconfigured, Platforms
@@ -36,9 +37,10 @@ from shared.store.types import Appended, StoreUnavailable
 from shared.web.describe import (
     BINARY,
     MIN_POSITION,
-    PROBLEM,
     answer,
     array,
+    calls_back,
+    define,
     describe,
     in_header,
     in_path,
@@ -46,7 +48,9 @@ from shared.web.describe import (
     row_of,
     whole,
 )
+from shared.web.docstrings import Schema
 from shared.web.middleware import language_of, problem_of
+from shared.web.naming import a_list, named
 from shared.web.problems import within
 from shared.web.values import json_response, object_id, page_number, parse, plain_rows
 
@@ -62,6 +66,13 @@ SIGNATURE = [
     in_header("webhook-timestamp", "When it was signed, in seconds."),
     in_header("webhook-signature", "`v1,` and the HMAC of id, timestamp and body."),
 ]
+JWK: Schema = {
+    "type": "object",
+    "description": "A public key (RFC 7517).",
+    "required": ["kty", "kid"],
+    "properties": {name: {"type": "string"} for name in ("kty", "kid", "use", "alg", "crv", "x", "y")},
+}
+SIGNED_BY_US = [parameter | {"required": True} for parameter in SIGNATURE]
 Deposit = Callable[[Command, Aggregate, Context], Awaitable[Deposited]]
 
 
@@ -146,7 +157,7 @@ class PlatformRoutes:
     def _describe(self, app: FastAPI) -> None:
         """What the OpenAPI document says of these routes."""
         text = {"type": "string"}
-        taken = answer(platform_no=text, status={"enum": ["RECEIVED"]})
+        taken = answer(platform_no=text, status=a_list(["RECEIVED"]))
         describe(
             app,
             "ReceivePlatformTransfer",
@@ -157,8 +168,9 @@ class PlatformRoutes:
             answer=taken,
             headers=["Position"],
         )
-        one = {"oneOf": [answer(status=text), answer(problem=PROBLEM)]}
-        result = {"allOf": [answer(platform_no={"type": ["string", "null"]}), one]}
+        result = answer(platform_no={"type": ["string", "null"]})
+        result["description"] = "`status` where it was taken, `problem` where it was not."
+        result["properties"] |= {"status": a_list(["RECEIVED"]), "problem": named("Problem")}
         describe(
             app,
             "ReceivePlatformTransfers",
@@ -166,7 +178,7 @@ class PlatformRoutes:
             body=Batch,
             answer=answer(items=array(result)),
         )
-        describe(app, "IntegrationKeys", anyone=True, answer=answer(keys=array({"type": "object"})))
+        describe(app, "IntegrationKeys", anyone=True, answer=answer(keys=array(JWK)))
         s = self.book.statuses.c
         describe(
             app,
@@ -176,10 +188,19 @@ class PlatformRoutes:
                 whole("limit", "Items in an answer.", minimum=1, maximum=FEED_PAGE, default=FEED_PAGE),
                 MIN_POSITION,
             ],
-            answer=answer(
-                items=array(row_of(s.platform_no, s.status, s.change, s.occurred_at)), next={"type": "string"}
-            ),
+            answer=answer(items=array(named("PlatformStatus")), next={"type": "string"}),
         )
+        calls_back(
+            app,
+            "PlatformStatusChanged",
+            "How a complaint of the platform stands now, at the address and under the secret agreed with it",
+            tag="integration",
+            headers=[in_header("idempotency-key", "The same as `webhook-id`.", required=True), *SIGNED_BY_US],
+            body=named("PlatformStatus"),
+        )
+        change = row_of(s.platform_no, s.change, s.occurred_at, status=named("ComplaintStatus"))
+        change["description"] = "`change` counts the changes of this complaint: the highest holds."
+        define(app, PlatformStatus=change, ComplaintStatus=a_list(sorted({*COARSE.values()})))
         describe(
             app,
             "ReadTransferredContent",

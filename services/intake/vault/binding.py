@@ -62,7 +62,7 @@ class Guard:
         self, forgotten: Callable[[UUID], Awaitable[bool]] = never, alarm: Alarm = in_the_log
     ) -> None:
         self.forgotten = forgotten
-        """Whether the record says that the keys of a complaint were destroyed (domain.md §6.5)."""
+        """Whether the record says that the keys of a complaint were destroyed (§6.5)."""
         self.alarm = alarm
 
     async def misses(self, complaint: UUID, id: str) -> None:

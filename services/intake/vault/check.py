@@ -67,7 +67,7 @@ class VaultCheck:
         self._destroyed = destroyed
 
     async def __call__(self) -> list[Missing]:
-        """All that is missing or exchanged, but for what was forgotten (domain.md §6.5)."""
+        """All that is missing or exchanged, but for what was forgotten (§6.5)."""
         found = await self._exchanged_codes() + await self._lost_keys()
         for topic, kind in NAMING:
             streams = await self._repository.recorder.streams_with(topic, 0)

@@ -129,7 +129,7 @@ class Letters:
         self._engine = engine
         self._guard = guard or Guard()
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
+        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
         self._keys = keys
         self._pepper = pepper
 

@@ -74,7 +74,7 @@ class Parcels:
         self._guard = guard or Guard()
         self._keys = keys
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
+        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
 
     async def seal(self, complaint: UUID, addressee: str, content: str) -> InVault:
         """Encrypts the content under a fresh key, which only the addressee's key opens."""

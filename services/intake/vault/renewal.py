@@ -1,4 +1,4 @@
-"""Ends the keys under which something was forgotten (domain.md §6.5, ADR 0027).
+"""Ends the keys under which something was forgotten (§6.5, ADR 0027).
 
 Whenever a row is erased, the database notes the name of the key that wrapped its data key. After the month of
 that key is over, the living rows move to a fresh key, and the old one is ended: then no backup of the vault

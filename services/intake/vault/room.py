@@ -40,12 +40,13 @@ from shared.settings import Settings
 from shared.store.repository import Repository
 from shared.web.app import Application
 from shared.web.describe import answer, array, describe, in_path
+from shared.web.pages import PAGES
 from shared.web.reads import ASKED_FOR, purpose_of
 from shared.web.values import json_response, object_id
 
 NAME = "vault"
 PREFIX = "/vault"
-OPEN_TO_ALL = f"{PREFIX}/openapi.json"
+OPEN_TO_ALL = frozenset(f"{PREFIX}{path}" for path in PAGES)
 POOL = 4
 
 
@@ -67,7 +68,8 @@ class VaultRoom:
         self._complaints = complaints
         service = Service(
             name=NAME,
-            title="zhengming vault: protection and rewards (保护、奖励)",
+            title="zhengming vault",
+            title_zh="保护、奖励",
             commands=[*PROTECTION, *REWARDS],
             facts=self._facts,
             screen=lambda parts: NoTexts(),
@@ -253,7 +255,7 @@ class Doorway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
-        inside = scope["type"] == "http" and (path.startswith(f"{PREFIX}/v1/") or path == OPEN_TO_ALL)
+        inside = scope["type"] == "http" and (path.startswith(f"{PREFIX}/v1/") or path in OPEN_TO_ALL)
         if not inside:
             await self.app(scope, receive, send)
             return

@@ -61,7 +61,7 @@ async def at_once() -> None:
 
 
 class Vault:
-    """Deposits are sealed under a fresh key each; destroying that key is erasing (domain.md §6.5). Here the
+    """Deposits are sealed under a fresh key each; destroying that key is erasing (§6.5). Here the
     wrapped key is deleted; the one that wraps it ends in its time (`renewal`)."""
 
     def __init__(

@@ -49,7 +49,7 @@ class Transfers:
         self._keys = keys
         self._guard = guard or Guard()
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (domain.md §6.5)."""
+        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
 
     async def keep(self, complaint: UUID, blob: str) -> InVault:
         """Keeps it before the event is written that refers to it. Kept again, the first stands."""

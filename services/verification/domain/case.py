@@ -100,6 +100,10 @@ class VerificationCase(Case):
         self.concluded_on: date | None = None
         """The day of the conclusion, or of the closing without verification; None while neither stands."""
 
+    @property
+    def rests_on(self) -> Sequence[str]:
+        return self.complaint_ids
+
     # --- opening ---
 
     def open(self, ctx: Context, event: VerificationCaseOpened) -> None:
@@ -439,7 +443,7 @@ class VerificationCase(Case):
     def return_report(self, ctx: Context, reason: str) -> None:
         back_to: Literal["TALKING", "VERIFYING"] = "TALKING" if self.way == "TALK_OR_INQUIRY" else "VERIFYING"
         returned = VerificationReportReturned(
-            back_to=back_to, reason=reason, started_on=self.started_on, deadline_extended=self.extended
+            back_to=back_to, reason=reason, started_on=self.started_on, extended=self.extended
         )
         self.record(ctx, returned)
 

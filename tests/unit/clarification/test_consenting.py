@@ -186,7 +186,7 @@ def test_r7_refused(stage: Stage) -> None:
         stage.submit()
 
 
-def test_r8_the_same_plan_is_not_asked_twice(stage: Stage) -> None:
+def test_b49_r8_the_same_plan_is_not_asked_twice(stage: Stage) -> None:
     """He said no: only another plan may be asked about, and quiet forms remain (C3)."""
     stage.asked()
     stage.answer("REFUSED")

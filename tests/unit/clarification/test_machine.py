@@ -1,5 +1,5 @@
 """Random histories: whatever is tried, in whatever order and by whomever, nothing unlawful stands in
-the stream, and any prefix of it replays to the state that was (domain.md §4.4, §5.3)."""
+the stream, and any prefix of it replays to the state that was (§4.4, §5.3)."""
 
 from __future__ import annotations
 

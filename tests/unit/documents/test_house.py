@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.conformance import ROOT
+from deploy.documents import ROOT
 from shared.operating import parser_of
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"

@@ -100,12 +100,12 @@ def test_a12_a_duplicate_belongs_to_the_month_of_the_local_day() -> None:
     assert (row["month"], row["original"], row["told"]) == ("2026-04", original, False)
 
 
-def test_words_are_compared_in_one_form() -> None:
+def test_b11_words_are_compared_in_one_form() -> None:
     assert normal("收受 礼金，共ＡＢ１２元。") == "收受礼金共ab12元"
     assert grams("收受礼金", "礼") == ["受礼", "收受", "礼金"]
 
 
-def test_a12_likely_duplicates_and_search_know_one_form_of_a_name() -> None:
+def test_b11_a12_likely_duplicates_and_search_know_one_form_of_a_name() -> None:
     """Traditional and simplified characters, as for the screen: one key, one term, one text."""
     one = {"ref": "a", "name": "馬虛龍", "unit": "東湖鎮政府", "position": "鎮長"}
     other = {"ref": "a", "name": "⻢虚⻰", "unit": "东湖镇 政府", "position": "镇长"}

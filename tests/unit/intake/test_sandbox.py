@@ -220,7 +220,7 @@ def kernel_without(calls: list[int], monkeypatch: pytest.MonkeyPatch, folder: Pa
         monkeypatch.setattr(cleaning, "_in_sandbox", lambda: [sys.executable, "-I", str(launcher)])
 
 
-def test_w10_what_the_kernel_refuses_is_said(refused: list[str]) -> None:
+def test_what_the_kernel_refuses_is_said(refused: list[str]) -> None:
     """As the service starts; as long as seccomp holds nothing is halted."""
     assert sandbox_lacks() == refused
     halted: list[tuple[str, str | None]] = []
@@ -230,7 +230,7 @@ def test_w10_what_the_kernel_refuses_is_said(refused: list[str]) -> None:
     assert halted == [("painter", None)]
 
 
-def test_w10_outside_the_sandbox_every_attempt_succeeds(prey: Prey) -> None:
+def test_outside_the_sandbox_every_attempt_succeeds(prey: Prey) -> None:
     """Else the next test would show nothing."""
     program = prey.folder / "hostile.py"
     program.write_text(prey.source)
@@ -239,7 +239,7 @@ def test_w10_outside_the_sandbox_every_attempt_succeeds(prey: Prey) -> None:
     assert json.loads(done.stdout) == [name.strip() for name in attempts.split(",") if name.strip()]
 
 
-def test_w10_hostile_code_reaches_nothing(
+def test_hostile_code_reaches_nothing(
     prey: Prey, refused: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No environment, memory, key or other file, no socket, no process, none to write, none to start."""
@@ -251,7 +251,7 @@ def test_w10_hostile_code_reaches_nothing(
     assert not (prey.folder / "written").exists()
 
 
-def test_w10_in_it_the_painter_paints(refused: list[str]) -> None:
+def test_in_it_the_painter_paints(refused: list[str]) -> None:
     """Also what its libraries load late, such as how a camera was held."""
     turned = saved(drawn(), "JPEG", exif=exif(6))
     assert seen(cleaned(turned, JPEG) or b"").size == (40, 80)
@@ -260,7 +260,7 @@ def test_w10_in_it_the_painter_paints(refused: list[str]) -> None:
     assert fonts is not None or LANDLOCK in refused
 
 
-def test_w10_without_seccomp_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_seccomp_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kernel_without([PRCTL], monkeypatch, tmp_path)
     halted: list[str | None] = []
     tell_of_sandbox(lambda part, reason: halted.append(reason))
@@ -268,9 +268,7 @@ def test_w10_without_seccomp_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp
     assert cleaned(jpeg(), JPEG) is None
 
 
-def test_w10_on_a_machine_of_another_kind_nothing_is_run(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_on_a_machine_of_another_kind_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its numbers of calls are not known here."""
     source = cleaning.SANDBOX.read_text().replace('"x86_64"', '"other"').replace('"aarch64"', '"another"')
     (tmp_path / "sandbox.py").write_text(source)

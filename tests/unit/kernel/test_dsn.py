@@ -22,7 +22,7 @@ from shared.store.driver import dsn_of
         ("postgresql+asyncpg://zm:x@127.0.0.1:5432/zm", "postgresql://zm:x@127.0.0.1:5432/zm"),
     ],
 )
-def test_w11_a_verified_server_stays_one_for_the_driver(url: str, dsn: str) -> None:
+def test_a_verified_server_stays_one_for_the_driver(url: str, dsn: str) -> None:
     """SQLAlchemy says `ssl`, the driver `sslmode`; what it does not know it would hand to the server, and go
     on without looking who that is."""
     assert sorted(dsn_of(url).partition("?")[2].split("&")) == sorted(dsn.partition("?")[2].split("&"))

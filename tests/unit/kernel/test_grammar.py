@@ -9,7 +9,8 @@ import pytest
 
 from shared.aggregate import Actor, Aggregate, Context, Law, allowed_in, fold
 from shared.command import Command, FreeText
-from shared.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Value
+from shared.contracts.intake import ComplaintClosed, ComplaintRevived
+from shared.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Meta, Value
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
 from shared.organs.tree import OrganTree
@@ -59,7 +60,7 @@ def test_sec3_an_identity_field_in_an_event_fails_at_import(tag: object) -> None
 
 
 def test_an_untagged_field_in_an_event_fails_at_import() -> None:
-    """Every event field is tagged (domain.md §6.1)."""
+    """Every event field is tagged (§6.1)."""
     with pytest.raises(IdentityInEvent):
         type("Untagged", (Event,), {"__annotations__": {"name": str}, "__module__": __name__})
 
@@ -104,7 +105,7 @@ def test_sec12_texts_are_found_wherever_they_stand() -> None:
 
 
 def test_e_state_comes_after_the_rule_guards() -> None:
-    """The rule answers first, the state last (architecture §3)."""
+    """The rule answers first, the state last."""
     box = Box(uuid4())
     with pytest.raises(Refusal) as rule:
         box.paint_box(context(), colour="red")
@@ -143,3 +144,46 @@ def test_refusals_are_in_two_languages_and_e_anonymous_refused_is_not_among_them
         assert entry.en.isascii(), code
     with pytest.raises(KeyError):
         refuse("E_NO_SUCH_CODE")
+
+
+def test_a_handler_that_no_event_bears_fails_at_import() -> None:
+    """Misspelt, it would never run, and nobody would be told."""
+    with pytest.raises(TypeError, match="on_complaint_recieved"):
+
+        class Misspelt(Aggregate):
+            """Waits for an event that nobody records."""
+
+            kind = "Misspelt"
+            service = "intake"
+
+            def on_complaint_recieved(self, event: Event, meta: Meta) -> None:
+                self.state = "NEVER"
+
+
+def test_a_refusal_can_be_kept_in_a_set() -> None:
+    """As every exception: what groups errors by identity hashes them."""
+    first, second = Refusal("E_SCHEMA", "R1"), Refusal("E_SCHEMA", "R1")
+    assert len({first, second}) == 2
+
+
+def test_handlers_of_a_class_that_adds_to_an_aggregate_run_too() -> None:
+    """A phase that is added below the class with the `kind` brings its own; and one whose name no event bears
+    fails there as well."""
+
+    class Opening(Aggregate):
+        kind = "Box"
+        service = "intake"
+
+        def on_complaint_closed(self, event: ComplaintClosed, meta: Meta) -> None:
+            """Inherited."""
+
+    class Whole(Opening):
+        def on_complaint_revived(self, event: ComplaintRevived, meta: Meta) -> None:
+            """Added."""
+
+    assert Whole._handlers.keys() == {"ComplaintClosed", "ComplaintRevived"}
+    with pytest.raises(TypeError, match="on_complaint_recieved"):
+
+        class Misspelt(Opening):
+            def on_complaint_recieved(self, event: Event, meta: Meta) -> None:
+                """Never called."""

@@ -1,4 +1,4 @@
-"""Ids and digests that confirm no guess (W9)."""
+"""Ids and digests that confirm no guess."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def gate(secret: bytes) -> Gatekeeper:
     return Gatekeeper("intake", away, away, away, away, away, secret)
 
 
-def test_w9_the_same_request_under_another_secret_is_another_id_and_digest() -> None:
+def test_the_same_request_under_another_secret_is_another_id_and_digest() -> None:
     command = RegisterComplaint()
     one, other = gate(bytes(32)), gate(bytes(31) + b"1")
     request = Request(command, None, None, idempotency_key=str(uuid4()))
@@ -26,7 +26,7 @@ def test_w9_the_same_request_under_another_secret_is_another_id_and_digest() -> 
     assert one._request_hash(request) == one._request_hash(request) != other._request_hash(request)
 
 
-def test_w9_without_an_account_a_key_is_bound_to_what_is_acted_on() -> None:
+def test_without_an_account_a_key_is_bound_to_what_is_acted_on() -> None:
     one, command = gate(bytes(32)), cast(Any, None)
     first, second = (Request(command, None, uuid4(), idempotency_key="the-same-key") for _ in range(2))
     assert one._command_id(first) != one._command_id(second)

@@ -1,4 +1,4 @@
-"""A service keeps its memory to itself: no core file, and nobody of the same user reads it (SEC-6, W10)."""
+"""A service keeps its memory to itself: no core file, and nobody of the same user reads it (SEC-6)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ module.main(*([module.service()] if hasattr(module, "service") else []))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_w10_a_service_keeps_its_memory_to_itself(service: str) -> None:
+def test_a_service_keeps_its_memory_to_itself(service: str) -> None:
     """Before it reads a setting or a key."""
     done = subprocess.run(
         [sys.executable, "-c", STARTS, service],

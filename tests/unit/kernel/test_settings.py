@@ -1,4 +1,4 @@
-"""A production start refuses what is for development, plain or missing (architecture §7)."""
+"""A production start refuses what is for development, plain or missing (ADR 0024)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_production_is_the_default(tmp_path: Path) -> None:
 PLAIN = ("", "?ssl=require", "?ssl=prefer", "?ssl=disable", "?sslmode=verify-full", "?host=db.example")
 
 
-def test_w10_a_password_stands_in_a_file(tmp_path: Path) -> None:
+def test_a_password_stands_in_a_file(tmp_path: Path) -> None:
     """And what stands in the environment itself holds."""
     file = tmp_path / "url"
     file.write_text("postgresql://zm:secret@db/zm\n")

@@ -1,4 +1,4 @@
-"""Refusals are written one by one up to a number, then summed (W5)."""
+"""Refusals are written one by one up to a number, then summed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 ONE, OTHER = Actor("p-1", "handler", "DI-990102"), Actor("p-2", "handler", "DI-990102")
 
 
-def test_w5_what_is_more_than_the_first_is_counted() -> None:
+def test_what_is_more_than_the_first_is_counted() -> None:
     tally = Tally(most=2)
     assert [tally.takes(ONE, code, AT) for code in ("E_STATE", "E_JURISDICTION", "E_STATE", "E_STATE")] == [
         *(True, True, False, False)
@@ -31,7 +31,7 @@ def test_w5_what_is_more_than_the_first_is_counted() -> None:
     assert tally.ended == [Summed("p-1", "handler", "DI-990102", AT, 2, ("E_STATE",))]
 
 
-def test_w5_no_alert_is_hidden_behind_many_refusals() -> None:
+def test_no_alert_is_hidden_behind_many_refusals() -> None:
     tally = Tally(most=1)
     assert tally.takes(ONE, "E_STATE", AT)
     assert not tally.takes(ONE, "E_STATE", AT)
@@ -41,7 +41,7 @@ def test_w5_no_alert_is_hidden_behind_many_refusals() -> None:
     assert [s.codes for s in tally.ended] == [("E_STATE",), ("E_TRACE_FORBIDDEN",)]
 
 
-def test_w5_a_new_hour_begins_anew_and_the_old_one_is_not_lost() -> None:
+def test_a_new_hour_begins_anew_and_the_old_one_is_not_lost() -> None:
     tally = Tally(most=1)
     assert [tally.takes(ONE, "E_STATE", AT) for _ in range(3)] == [True, False, False]
     assert tally.takes(ONE, "E_STATE", AT + HOUR)
@@ -61,7 +61,7 @@ class Recorded:
         self.appended.append(append)
 
 
-async def test_w5_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
+async def test_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
     """Requests and the worker may come at the same moment; the record is of the organ of who was refused."""
     store, away = Recorded(), cast(Any, None)
     gate = Gatekeeper("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32))

@@ -62,7 +62,7 @@ def test_what_starts_can_end(deadline: Deadline) -> None:
     ],
 )
 def test_due_dates_of_the_scenarios(deadline_id: str, start: str, due: str) -> None:
-    """The dates of §7 follow from the catalogue and the policy."""
+    """The dates of the scenarios follow from the catalogue and the policy."""
     assert CATALOGUE.get(deadline_id).due(noon(start), POLICY) == Due(date.fromisoformat(due))
 
 

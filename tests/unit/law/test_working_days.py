@@ -55,7 +55,7 @@ lengths = st.integers(0, 40)
     ],
 )
 def test_87_vectors_of_the_specification(start: str, n: int, due: str) -> None:
-    """Every date that §7 and §8.7 compute comes out, and is certain."""
+    """Every date that the scenarios and §8.7 compute comes out, and is certain."""
     assert add_working_days(date.fromisoformat(start), n) == Due(date.fromisoformat(due), provisional=False)
 
 

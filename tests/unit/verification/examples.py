@@ -1,4 +1,4 @@
-"""Named examples of scenario 2 (synthetic world, §7): the case against 吴虚四, and its events so far."""
+"""Named examples of scenario 2 (synthetic world): the case against 吴虚四, and its events so far."""
 
 from __future__ import annotations
 

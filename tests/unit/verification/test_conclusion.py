@@ -127,7 +127,7 @@ def test_b52_a_running_clock_keeps_its_law(tmp_path: Path, extended: bool) -> No
     started = local_date(NOW)
     longer = VerificationExtended(reason="案情复杂", started_on=started)
     returned = VerificationReportReturned(
-        back_to="VERIFYING", reason="补充", started_on=started, deadline_extended=extended
+        back_to="VERIFYING", reason="补充", started_on=started, extended=extended
     )
     case = first_day(LAW, STARTED)
     for event in (*([longer] if extended else ()), REPORT, returned):

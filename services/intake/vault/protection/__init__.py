@@ -1,1 +1,1 @@
-"""Protection of threatened reporters (A49, domain.md §4.8)."""
+"""Protection of threatened reporters (A49, §4.8)."""
