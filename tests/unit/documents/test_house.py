@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.documents import ROOT
+from shared.operating import parser_of
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
@@ -61,3 +62,27 @@ def test_the_hooks_run_the_locked_linter() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
     assert re.findall(r"repo: (.*)", hooks) == ["local"]
     assert re.findall(r"entry: (\S+ \S+)", hooks) == [".venv/bin/ruff format", ".venv/bin/ruff check"]
+
+
+def test_the_operators_guide_has_a_line_for_each_part_that_may_stand_still() -> None:
+    """`zm_halted` by its parts, as the code names them."""
+    guide = (ROOT / "docs/operating.md").read_text("utf-8")
+    runbook = guide.partition("## When an alarm comes")[2].partition("\n## ")[0]
+    names = set()
+    for folder in ("shared", "services"):
+        for path in (ROOT / folder).rglob("*.py"):
+            found = re.findall(
+                r'(?:halted|halt)\(\s*f?"([a-z .]+)|^CHECK = "(.*)"', path.read_text("utf-8"), re.M
+            )
+            names |= {name.strip() for pair in found for name in pair if name}
+    assert {"relay", "read model", "vault check", "vault sweep", "painter"} <= names
+    for name in (*sorted(names), "inbox.", "clock", "against the log"):
+        assert name in runbook, f"what to do when {name} stands still?"
+
+
+def test_the_guides_name_commands_that_there_are() -> None:
+    """Every `zhengming SERVICE WORD` of the documents is understood."""
+    known = {*parser_of("any", "")[1].choices, "rebuild", "check", "verify-store"}
+    for page in (ROOT / "README.md", ROOT / "docs/operating.md", *DECISIONS):
+        for word in re.findall(r"zhengming (?:SERVICE|intake|audit) ([a-z-]+)", page.read_text("utf-8")):
+            assert word in known, f"{page.name}: {word}"

@@ -17,8 +17,8 @@ echo "Installing collected packages: sponge, tray"
 """
 
 
-def install(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "deploy/local/install.py"), "requirements-local.lock"]
+def install(folder: Path, lock: str = "requirements-local.lock") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "deploy/local/install.py"), lock]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -47,6 +47,18 @@ def test_each_package_is_told_and_the_second_time_nothing_is_done(folder: Path) 
     pip(folder, "exit 9")
     assert install(folder).stdout == ""
     (folder / "requirements-local.lock").write_text("sponge==2\n")
+    assert install(folder).returncode == 9
+
+
+def test_whoever_has_everything_has_what_runs(folder: Path) -> None:
+    """`make demo` after `make test` asks pip for nothing."""
+    pip(folder, "exit 0")
+    (folder / "requirements-dev.lock").write_text("sponge==1\n")
+    assert install(folder, "requirements-dev.lock").returncode == 0
+    pip(folder, "exit 9")
+    assert (install(folder).returncode, install(folder).stdout) == (0, "")
+    assert (folder / ".venv/.requirements-local.lock").exists()  # what make looks at
+    (folder / "requirements-dev.lock").write_text("sponge==2\n")
     assert install(folder).returncode == 9
 
 
