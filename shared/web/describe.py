@@ -79,7 +79,7 @@ def row_of(*columns: Column[Any], **more: Schema) -> Schema:
     is named by its `id`, as everywhere (`shared.store.reading`)."""
     named_so = {"stream": "id"}
     told = [c for c in columns if c.name != "position"]
-    properties = {named_so.get(c.name, c.name): _of_column(c) for c in told} | more
+    properties = {named_so.get(c.name, str(c.name)): _of_column(c) for c in told} | more
     return {"type": "object", "required": list(properties), "properties": properties}
 
 

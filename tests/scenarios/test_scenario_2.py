@@ -11,7 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from jsonschema_rs import validator_for
 
+from deploy.documents import AUDIT, openapi
 from deploy.local.player import Player, expand, load
 from deploy.local.stack import SERVICES, Stack
 from services.intake.desk.book import DeskBook
@@ -100,6 +102,20 @@ def test_every_row_happens_as_the_table_says(played: Player) -> None:
         )
         for promise in (p for p in played.expected if p.service == service):
             assert (promise.type, promise.day) in told, promise
+
+
+def test_answers_are_what_the_documents_say(played: Player) -> None:
+    """Every view that was read, and the whole timeline; of the facts of a kind none is missing there."""
+    documents = {service: openapi(service)["components"] for service in SERVICES}
+    views = [(service, view["kind"] + "View", view) for _, service, view in played.answers]
+    assert {name for _, name, _ in views} == {"ComplaintView", "VerificationCaseView", "ClarificationView"}
+    for service, name, value in [*views, *((AUDIT, "TimelineEvent", e) for e in timeline(played))]:
+        validator_for({"$ref": f"#/components/schemas/{name}", "components": documents[service]}).validate(
+            value
+        )
+    for service, name, view in views:
+        known = documents[service]["schemas"][name.removesuffix("View") + "Facts"]["properties"]
+        assert view["facts"].keys() <= known.keys(), name
 
 
 def test_the_accuser_is_never_determined(played: Player) -> None:
