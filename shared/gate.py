@@ -223,11 +223,13 @@ class Gatekeeper:
             return Actor("anonymous", "anyone", aggregate.organ)
         if not command.creates:
             self.check_visible(token, aggregate, assigned=gate.need_to_know)
-        return self._check_right(command, token, aggregate)
+        return token.as_actor(self._check_right(command, token, _held(token), aggregate))
 
-    def _check_right(self, command: Command | type[Command], token: Token, aggregate: Aggregate) -> Actor:
-        """Whether somebody who may know of a case may do this to it."""
-        gate, outside = command.gate, bool(token.roles & OUTSIDE_ORGANS)
+    def _check_right(
+        self, command: Command | type[Command], token: Token, held: frozenset[str], aggregate: Aggregate
+    ) -> str:
+        """The role in which somebody who may know of a case may do this to it."""
+        gate, outside = command.gate, not held.isdisjoint(OUTSIDE_ORGANS)
         own = aggregate.organ or token.organ
         if not outside and gate.organ is not None:
             required = own if command.creates else gate.organ(aggregate, self.law)
@@ -235,8 +237,8 @@ class Gatekeeper:
                 refuse(gate.wrong_organ, gate.rule, required_organ=required)
         if gate.level is not None and self._level(token.organ) < gate.level:
             refuse(gate.level_code, gate.rule, required_level=gate.level.name)
-        role = next((r for r in gate.by if r in _held(token)), None)
-        if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
+        role = next((r for r in gate.by if r in held), None)
+        if role is None or not token.roles.isdisjoint(roles.NEVER_CASE_COMMANDS):
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
         themself = role != roles.SUBJECT and token.person == getattr(aggregate, "subject_account", "")
         if token.person in aggregate.recused or themself:
@@ -244,37 +246,44 @@ class Gatekeeper:
         for duty in gate.differs_from:
             if token.person in aggregate.duties.get(duty, ()):
                 refuse("E_SOD_CONFLICT", gate.rule, duty=duty)
-        return token.as_actor(role)
+        return role
 
     def may(self, token: Token, aggregate: Aggregate) -> May:
         """What somebody who reads this case could do to it now, of what their roles are for: the gate's own
-        checks in its own order, and nothing is recorded, looked up or asked of the vault.
+        checks, and nothing is recorded, looked up or asked of the vault.
 
-        Without a body it can say: organ and level, role, recusal, separation of duties, what no command may
-        do to the case as it stands (`check_open`), what the method guards before it looks into a field or
-        into what was looked up, and the state. Methods that may be told nothing in a field are asked for the
-        state alone. So a command that stands under `now` may still be refused for what it says, for what lies
-        in other cases or in the vault; one that stands under `not_now` is refused whatever it says.
+        Without a body it can say: organ and level, role, recusal, separation of duties, the state, what no
+        command may do to the case as it stands (`check_open`), and what the method guards before it looks
+        into a field or into what was looked up. So a command that stands under `now` may still be refused for
+        what it says, for what lies in other cases or in the vault; one that stands under `not_now` is refused
+        whatever it says. Where the state does not allow it, E_STATE is told, though the gate asks for it last
+        and may find another reason before.
         """
         now: list[str] = []
         not_now: list[dict[str, str]] = []
         held, at, asked = _held(token), self.clock.now(), aggregate.rehearsing()
         for command in self.commands.get(type(aggregate), ()):
-            if held.isdisjoint(command.gate.by):
+            gate, name = command.gate, command.__name__
+            if held.isdisjoint(gate.by):
                 continue
+            code, rule = "E_STATE", gate.rule
             try:
-                self._rehearse(command, token, asked, at)
+                role = self._check_right(command, token, held, aggregate)
+                if not command.states or aggregate.state in command.states:
+                    self._rehearse(command, token.as_actor(role), asked, at)
+                    code = ""
             except Refusal as refusal:
-                told = {"command": command.__name__, "code": refusal.shown_code, "rule": refusal.rule}
-                not_now.append(told)
+                code, rule = refusal.shown_code, refusal.rule
+            if code:
+                not_now.append({"command": name, "code": code, "rule": rule})
             else:
-                now.append(command.__name__)
+                now.append(name)
         return May(now, not_now)
 
-    def _rehearse(self, command: type[Command], token: Token, aggregate: Aggregate, now: datetime) -> None:
+    def _rehearse(self, command: type[Command], actor: Actor, asked: Aggregate, now: datetime) -> None:
         gate = command.gate
         ctx = Context(
-            actor=self._check_right(command, token, aggregate),
+            actor=actor,
             now=now,
             occurred_at=now,
             law=self.law,
@@ -283,8 +292,8 @@ class Gatekeeper:
             duty=gate.duty,
             facts=NotLookedUp(),
         )
-        aggregate.check_open(ctx)
-        command.rehearse(aggregate, ctx)
+        asked.check_open(ctx)
+        command.rehearse(asked, ctx)
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
         """Who may know of it at all (`shared.visibility`). Refuses as 404."""
