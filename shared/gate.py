@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -26,7 +27,7 @@ from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
-from shared.rehearsal import NotLookedUp
+from shared.rehearsal import MOMENT, Dated, NotLookedUp
 from shared.security import roles
 from shared.security.screen import Asker, Verdict
 from shared.security.tally import Tally
@@ -92,6 +93,15 @@ class Request:
     """A digest of what came, where the command says only what was made of it."""
 
 
+class Foretold(NamedTuple):
+    """What would become of one command of somebody's roles; `dated` if that hangs on the clock."""
+
+    command: str
+    code: str
+    rule: str
+    dated: tuple[type[Command], Actor] | None
+
+
 class May(NamedTuple):
     """Commands that a reader could give now, and those of their roles that they could not, and why."""
 
@@ -113,6 +123,10 @@ class Gatekeeper:
     """Under it ids and digests are made, so that nobody can try which request one belongs to."""
     commands: Mapping[type[Aggregate], Sequence[type[Command]]] = field(default_factory=dict)
     """What may be done to a case of each kind, by people."""
+    _foretold: WeakKeyDictionary[Aggregate, dict[tuple[Any, ...], list[Foretold]]] = field(
+        default_factory=WeakKeyDictionary
+    )
+    """The answers of `may` by reader, for as long as a case is kept folded (`shared.web.shelf`)."""
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -259,28 +273,47 @@ class Gatekeeper:
         whatever it says. Where the state does not allow it, E_STATE is told, though the gate asks for it last
         and may find another reason before.
         """
+        of_case = self._foretold.setdefault(aggregate, {})
+        reader = aggregate.version, token.person, token.roles, token.organ
+        if (told := of_case.get(reader)) is None:
+            told = of_case[reader] = self._foretell(token, aggregate)
         now: list[str] = []
         not_now: list[dict[str, str]] = []
-        held, at, asked = _held(token), self.clock.now(), aggregate.rehearsing()
+        for each in told:
+            code, rule = each.code, each.rule
+            if each.dated is not None:
+                code, rule = self._asked(*each.dated, aggregate.rehearsing(), self.clock.now())
+            if code:
+                not_now.append({"command": each.command, "code": code, "rule": rule})
+            else:
+                now.append(each.command)
+        return May(now, not_now)
+
+    def _foretell(self, token: Token, aggregate: Aggregate) -> list[Foretold]:
+        """What becomes of each command of somebody's roles, by this version of the case. A command whose
+        method looks at the clock is to be asked anew each time; all else holds until the case moves."""
+        told: list[Foretold] = []
+        held, asked = _held(token), aggregate.rehearsing()
         for command in self.commands.get(type(aggregate), ()):
-            gate, name = command.gate, command.__name__
+            gate, dated = command.gate, None
             if held.isdisjoint(gate.by):
                 continue
             code, rule = "E_STATE", gate.rule
             try:
-                role = self._check_right(command, token, held, aggregate)
+                actor = token.as_actor(self._check_right(command, token, held, aggregate))
                 if not command.states or aggregate.state in command.states:
-                    self._rehearse(command, token.as_actor(role), asked, at)
-                    code = ""
+                    code, rule = self._asked(command, actor, asked, MOMENT)
             except Refusal as refusal:
                 code, rule = refusal.shown_code, refusal.rule
-            if code:
-                not_now.append({"command": name, "code": code, "rule": rule})
-            else:
-                now.append(name)
-        return May(now, not_now)
+            except Dated:
+                dated = command, actor
+            told.append(Foretold(command.__name__, code, rule, dated))
+        return told
 
-    def _rehearse(self, command: type[Command], actor: Actor, asked: Aggregate, now: datetime) -> None:
+    def _asked(
+        self, command: type[Command], actor: Actor, asked: Aggregate, now: datetime
+    ) -> tuple[str, str]:
+        """Code and rule with which the case itself would refuse; empty where it would not."""
         gate = command.gate
         ctx = Context(
             actor=actor,
@@ -292,8 +325,12 @@ class Gatekeeper:
             duty=gate.duty,
             facts=NotLookedUp(),
         )
-        asked.check_open(ctx)
-        command.rehearse(asked, ctx)
+        try:
+            asked.check_open(ctx)
+            command.rehearse(asked, ctx)
+        except Refusal as refusal:
+            return refusal.shown_code, refusal.rule
+        return "", ""
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
         """Who may know of it at all (`shared.visibility`). Refuses as 404."""

@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,30 @@ def test_may_tells_a_reader_of_the_commands_of_their_roles_only() -> None:
 def names(role: str) -> set[str]:
     """The commands on a complaint that a role is for."""
     return {c.__name__ for c in COMMANDS if c.on is Complaint and role in c.gate.by}
+
+
+def test_what_was_foretold_holds_until_the_case_moves_and_no_longer() -> None:
+    gate, case = gatekeeper(), complaint("RECEIVED")
+    token = Token("p-1", frozenset({roles.PETITION_CLERK}), ORGAN, 0.0)
+    assert gate.may(token, case) == gate.may(token, case)
+    case.state, case.version = "CLOSED", 2
+    assert "RegisterComplaint" not in gate.may(token, case).now
+
+
+def test_what_hangs_on_the_clock_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, case, noon = gatekeeper(), complaint("RECEIVED"), SystemClock().now()
+
+    def until_noon(self: Complaint, ctx: Context) -> None:
+        if ctx.now > noon:
+            raise Refusal("E_STATE", "A14")
+
+    monkeypatch.setattr(Complaint, "check_open", until_noon)
+    token = Token("p-1", frozenset({roles.PETITION_CLERK}), ORGAN, 0.0)
+    at: list[datetime] = [noon]
+    monkeypatch.setattr(SystemClock, "now", lambda self: at[0])
+    assert "RegisterComplaint" in gate.may(token, case).now
+    at[0] += timedelta(seconds=1)
+    assert gate.may(token, case).now == []
 
 
 def test_a48_may_tells_somebody_of_their_own_recusal_and_of_nobody_elses() -> None:
