@@ -18,6 +18,7 @@ from services.intake.domain.complaint import Complaint
 from shared.aggregate import Actor, Context
 from shared.clock import SystemClock
 from shared.command import Command, Token
+from shared.contracts.common import RecusalRequested
 from shared.gate import Gatekeeper
 from shared.refusal import Refusal
 from shared.rehearsal import FIELD, NotLookedUp, NotSaid
@@ -137,6 +138,18 @@ def test_a48_may_tells_somebody_of_their_own_recusal_and_of_nobody_elses() -> No
     now, not_now = may(case, roles.PETITION_CLERK, person="p-2")
     assert now == []
     assert set(not_now.values()) == {"E_RECUSAL", "E_LEVEL_TOO_LOW"}, "the level comes before it"
+
+
+def test_a48_may_does_not_tell_that_somebodys_recusal_was_asked_for() -> None:
+    """A leader who may be meant by it reads the case as any other."""
+    case, asked = complaint("RECEIVED"), complaint("RECEIVED")
+    asked.recusals_asked = {
+        "r-1": RecusalRequested(
+            request="r-1", person="p-1", role=roles.ORGAN_HEAD, ground="OTHER", asked_by="STAFF"
+        )
+    }
+    assert may(asked, roles.ORGAN_HEAD) == may(case, roles.ORGAN_HEAD)
+    assert "DecideRecusal" in may(case, roles.ORGAN_HEAD)[0]
 
 
 def test_54_may_of_a_foreign_organ_names_what_is_refused_by_organ() -> None:
