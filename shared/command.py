@@ -146,6 +146,8 @@ class Command(BaseModel):
     """The states in which it may be asked; empty where every state will do."""
     method_fields: ClassVar[tuple[str, ...]]
     """Fields that the aggregate's method takes: all that are not `vaulted`."""
+    unsaid: ClassVar[dict[str, Any]]
+    """The fields of the method, of which nothing is known (`rehearse`)."""
     optional: ClassVar[bool]
     """Whether the method may be told nothing in one of its fields."""
     screened: ClassVar[tuple[str, ...]]
@@ -170,6 +172,7 @@ class Command(BaseModel):
         cls.screened = tuple(_screened_fields(cls))
         cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
         cls.method_fields = tuple(name for name in cls.model_fields if name not in cls.vaulted)
+        cls.unsaid = dict.fromkeys(cls.method_fields, FIELD)
         cls.optional = any(_admits_none(cls.model_fields[name].annotation) for name in cls.method_fields)
         if on is None:
             return
@@ -192,7 +195,7 @@ class Command(BaseModel):
         would be refused. A method that may be told nothing in a field is asked for the state alone."""
         if not cls.optional:
             try:
-                getattr(case, cls.method)(ctx, **dict.fromkeys(cls.method_fields, FIELD))
+                getattr(case, cls.method)(ctx, **cls.unsaid)
             except Rehearsed:
                 return
             except (NotSaid, ValidationError):

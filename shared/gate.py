@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -26,7 +27,7 @@ from shared.entropy import random_id
 from shared.event import event_class
 from shared.reaction import derived_id, keyed_id
 from shared.refusal import Refusal, refuse
-from shared.rehearsal import NotLookedUp
+from shared.rehearsal import MOMENT, Dated, NotLookedUp
 from shared.security import roles
 from shared.security.screen import Asker, Verdict
 from shared.security.tally import Tally
@@ -92,6 +93,15 @@ class Request:
     """A digest of what came, where the command says only what was made of it."""
 
 
+class Foretold(NamedTuple):
+    """What would become of one command of somebody's roles; `dated` if that hangs on the clock."""
+
+    command: str
+    code: str
+    rule: str
+    dated: tuple[type[Command], Actor] | None
+
+
 class May(NamedTuple):
     """Commands that a reader could give now, and those of their roles that they could not, and why."""
 
@@ -113,6 +123,10 @@ class Gatekeeper:
     """Under it ids and digests are made, so that nobody can try which request one belongs to."""
     commands: Mapping[type[Aggregate], Sequence[type[Command]]] = field(default_factory=dict)
     """What may be done to a case of each kind, by people."""
+    _foretold: WeakKeyDictionary[Aggregate, dict[tuple[Any, ...], list[Foretold]]] = field(
+        default_factory=WeakKeyDictionary
+    )
+    """The answers of `may` by reader, for as long as a case is kept folded (`shared.web.shelf`)."""
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -223,11 +237,13 @@ class Gatekeeper:
             return Actor("anonymous", "anyone", aggregate.organ)
         if not command.creates:
             self.check_visible(token, aggregate, assigned=gate.need_to_know)
-        return self._check_right(command, token, aggregate)
+        return token.as_actor(self._check_right(command, token, _held(token), aggregate))
 
-    def _check_right(self, command: Command | type[Command], token: Token, aggregate: Aggregate) -> Actor:
-        """Whether somebody who may know of a case may do this to it."""
-        gate, outside = command.gate, bool(token.roles & OUTSIDE_ORGANS)
+    def _check_right(
+        self, command: Command | type[Command], token: Token, held: frozenset[str], aggregate: Aggregate
+    ) -> str:
+        """The role in which somebody who may know of a case may do this to it."""
+        gate, outside = command.gate, not held.isdisjoint(OUTSIDE_ORGANS)
         own = aggregate.organ or token.organ
         if not outside and gate.organ is not None:
             required = own if command.creates else gate.organ(aggregate, self.law)
@@ -235,8 +251,8 @@ class Gatekeeper:
                 refuse(gate.wrong_organ, gate.rule, required_organ=required)
         if gate.level is not None and self._level(token.organ) < gate.level:
             refuse(gate.level_code, gate.rule, required_level=gate.level.name)
-        role = next((r for r in gate.by if r in _held(token)), None)
-        if role is None or token.roles & roles.NEVER_CASE_COMMANDS:
+        role = next((r for r in gate.by if r in held), None)
+        if role is None or not token.roles.isdisjoint(roles.NEVER_CASE_COMMANDS):
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
         themself = role != roles.SUBJECT and token.person == aggregate.subject_account
         if token.person in aggregate.recused or themself:
@@ -244,37 +260,63 @@ class Gatekeeper:
         for duty in gate.differs_from:
             if token.person in aggregate.duties.get(duty, ()):
                 refuse("E_SOD_CONFLICT", gate.rule, duty=duty)
-        return token.as_actor(role)
+        return role
 
     def may(self, token: Token, aggregate: Aggregate) -> May:
         """What somebody who reads this case could do to it now, of what their roles are for: the gate's own
-        checks in its own order, and nothing is recorded, looked up or asked of the vault.
+        checks, and nothing is recorded, looked up or asked of the vault.
 
-        Without a body it can say: organ and level, role, recusal, separation of duties, what no command may
-        do to the case as it stands (`check_open`), what the method guards before it looks into a field or
-        into what was looked up, and the state. Methods that may be told nothing in a field are asked for the
-        state alone. So a command that stands under `now` may still be refused for what it says, for what lies
-        in other cases or in the vault; one that stands under `not_now` is refused whatever it says.
+        Without a body it can say: organ and level, role, recusal, separation of duties, the state, what no
+        command may do to the case as it stands (`check_open`), and what the method guards before it looks
+        into a field or into what was looked up. So a command that stands under `now` may still be refused for
+        what it says, for what lies in other cases or in the vault; one that stands under `not_now` is refused
+        whatever it says. Where the state does not allow it, E_STATE is told, though the gate asks for it last
+        and may find another reason before.
         """
+        of_case = self._foretold.setdefault(aggregate, {})
+        reader = aggregate.version, token.person, token.roles, token.organ
+        if (told := of_case.get(reader)) is None:
+            told = of_case[reader] = self._foretell(token, aggregate)
         now: list[str] = []
         not_now: list[dict[str, str]] = []
-        held, at, asked = _held(token), self.clock.now(), aggregate.rehearsing()
-        for command in self.commands.get(type(aggregate), ()):
-            if held.isdisjoint(command.gate.by):
-                continue
-            try:
-                self._rehearse(command, token, asked, at)
-            except Refusal as refusal:
-                told = {"command": command.__name__, "code": refusal.shown_code, "rule": refusal.rule}
-                not_now.append(told)
+        for each in told:
+            code, rule = each.code, each.rule
+            if each.dated is not None:
+                code, rule = self._asked(*each.dated, aggregate.rehearsing(), self.clock.now())
+            if code:
+                not_now.append({"command": each.command, "code": code, "rule": rule})
             else:
-                now.append(command.__name__)
+                now.append(each.command)
         return May(now, not_now)
 
-    def _rehearse(self, command: type[Command], token: Token, aggregate: Aggregate, now: datetime) -> None:
+    def _foretell(self, token: Token, aggregate: Aggregate) -> list[Foretold]:
+        """What becomes of each command of somebody's roles, by this version of the case. A command whose
+        method looks at the clock is to be asked anew each time; all else holds until the case moves."""
+        told: list[Foretold] = []
+        held, asked = _held(token), aggregate.rehearsing()
+        for command in self.commands.get(type(aggregate), ()):
+            gate, dated = command.gate, None
+            if held.isdisjoint(gate.by):
+                continue
+            code, rule = "E_STATE", gate.rule
+            try:
+                actor = token.as_actor(self._check_right(command, token, held, aggregate))
+                if not command.states or aggregate.state in command.states:
+                    code, rule = self._asked(command, actor, asked, MOMENT)
+            except Refusal as refusal:
+                code, rule = refusal.shown_code, refusal.rule
+            except Dated:
+                dated = command, actor
+            told.append(Foretold(command.__name__, code, rule, dated))
+        return told
+
+    def _asked(
+        self, command: type[Command], actor: Actor, asked: Aggregate, now: datetime
+    ) -> tuple[str, str]:
+        """Code and rule with which the case itself would refuse; empty where it would not."""
         gate = command.gate
         ctx = Context(
-            actor=self._check_right(command, token, aggregate),
+            actor=actor,
             now=now,
             occurred_at=now,
             law=self.law,
@@ -283,8 +325,12 @@ class Gatekeeper:
             duty=gate.duty,
             facts=NotLookedUp(),
         )
-        aggregate.check_open(ctx)
-        command.rehearse(aggregate, ctx)
+        try:
+            asked.check_open(ctx)
+            command.rehearse(asked, ctx)
+        except Refusal as refusal:
+            return refusal.shown_code, refusal.rule
+        return "", ""
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
         """Who may know of it at all (`shared.visibility`). Refuses as 404."""

@@ -14,8 +14,18 @@ class NotSaid(Exception):
     """It has looked into what nobody has said or looked up yet."""
 
 
-def _look(*_: Any, **__: Any) -> NoReturn:
-    raise NotSaid
+class Dated(Exception):
+    """It has looked at the clock: what it tells holds for this moment only."""
+
+
+def _raising(error: type[Exception]) -> Any:
+    """A value of which nothing is known: it can be handed on, and whatever else is done with it raises."""
+
+    def look(*_: Any, **__: Any) -> NoReturn:
+        raise error
+
+    members = {f"__{name}__": look for name in _LOOKS} | {"__class__": property(look)}
+    return type(error.__name__, (), members)()
 
 
 _LOOKS = (
@@ -23,9 +33,14 @@ _LOOKS = (
     *("call", "str", "repr", "format", "int", "float", "index", "add", "radd", "sub", "rsub", "and", "rand"),
     *("or", "ror", "enter", "next", "reversed", "bytes", "mod", "rmod", "mul", "rmul"),
 )
-_Field = type("_Field", (), {f"__{name}__": _look for name in _LOOKS} | {"__class__": property(_look)})
-FIELD: Any = _Field()
-"""A field of which nothing is known: it can be handed on, and whatever else is done with it is a look."""
+FIELD = _raising(NotSaid)
+"""A field of which nothing is known."""
+MOMENT = _raising(Dated)
+"""A time of which nothing is known."""
+
+
+def _look(*_: Any, **__: Any) -> NoReturn:
+    raise NotSaid
 
 
 class NotLookedUp(dict[str, Any]):

@@ -18,6 +18,7 @@ import orjson
 from services.audit.record import shown_content
 from services.audit.tables import ALERT, READINGS
 from services.audit.timeline import ORDER, By, Looked, Stream, Told
+from shared.contracts.concealed import CONCEALED, Concealed
 from shared.store.reading import Readers
 from shared.store.sealing import Sealer
 
@@ -41,6 +42,23 @@ _LOOKED_UNTIL = f"""
     GROUP BY 1, 2, 3
     """  # noqa: S608
 """The same up to a day, $2, from the single times."""
+
+
+def _is_concealed(declared: Sequence[Concealed]) -> str:
+    """As SQL, whether a stream is concealed, by what its service has declared with its events. The words are
+    names of classes."""
+    always = ", ".join(f"'{c.kind}'" for c in declared if c.until is None)
+    found = [f"s.kind IN ({always})"]
+    for kind, until, sealed_by in declared:
+        if until is not None and sealed_by is not None:
+            found.append(
+                f"s.kind = '{kind}' AND (SELECT bool_or(type = '{sealed_by.__name__}')"  # noqa: S608
+                f" OR NOT bool_or(type = '{until.__name__}') FROM ledger WHERE stream = s.stream)"
+            )
+    return " OR ".join(found)
+
+
+_CONCEALED = _is_concealed(CONCEALED)
 # Links are followed in both directions, each as far as it was known then.
 _STREAMS = """
     WITH RECURSIVE start AS (SELECT stream FROM {start}),
@@ -54,10 +72,7 @@ _STREAMS = """
         coalesce((SELECT min(number) FROM numbers WHERE stream = s.stream AND {known}), '') AS number,
         ARRAY(SELECT DISTINCT subject FROM subjects WHERE stream = s.stream AND {known} ORDER BY subject)
             AS subjects,
-        s.kind IN ('StaffMisconductReport', 'RetaliationReport', 'RetaliationWatch')
-            OR s.kind = 'Complaint' AND (SELECT bool_or(type = 'ComplaintSealedUpward')
-            OR NOT bool_or(type = 'ComplaintRegistered') FROM ledger WHERE stream = s.stream)
-            AS concealed,
+        {concealed} AS concealed,
         (SELECT json_agg(json_build_array(who, role, organ, count, first, last))::text
          FROM ({looked}) AS looked) AS looked
     FROM streams s WHERE s.correlation_id = ANY(ARRAY(SELECT correlation_id FROM joined)) AND ({begun})
@@ -104,7 +119,8 @@ def _streams_of(
     if subject is not None:
         values.append(subject)
         speaks = _SPEAKS.format(known=known, subject=len(values))
-    text = _STREAMS.format(start=start, known=known, looked=looked, begun=begun, speaks=speaks)
+    asked = {"start": start, "known": known, "looked": looked, "begun": begun, "speaks": speaks}
+    text = _STREAMS.format(concealed=_CONCEALED, **asked)
     return text, values
 
 

@@ -75,7 +75,7 @@ _TABLES = """
     CREATE TABLE plain_rows (
         stream uuid, number text, rank int, received_on date, channel text, handling_dept text,
         questions int, to_do boolean, kind text, organ text, state text, version int,
-        opened_at timestamptz, changed_at timestamptz, priority text, addressee text, position bigint,
+        opened_at timestamptz, changed_at timestamptz, addressee text, position bigint,
         deadline text, due date, accused text, told bytea)
     """
 _INDEXES = """
@@ -180,7 +180,7 @@ async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[
     book, desk = CaseBook(), DeskBook()
     query = f"""
         SELECT q.stream, q.number, q.rank, q.received_on, q.channel, q.handling_dept, q.questions, q.to_do,
-            c.kind, c.organ, c.state, c.version, c.opened_at, c.changed_at, c.priority, c.addressee,
+            c.kind, c.organ, c.state, c.version, c.opened_at, c.changed_at, c.addressee,
             c.position, d.deadline, d.due
         FROM {desk.queue.fullname} q JOIN {book.cases.fullname} c USING (stream)
         LEFT JOIN LATERAL (

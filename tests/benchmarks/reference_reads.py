@@ -28,7 +28,7 @@ _QUEUE = (
     " deadline, due FROM plain_rows WHERE to_do AND organ LIKE $1 ORDER BY rank, received_on, stream LIMIT $2"
 )
 _LIST = (
-    "SELECT stream, kind, organ, number, state, version, opened_at, changed_at, priority, addressee, position"
+    "SELECT stream, kind, organ, number, state, version, opened_at, changed_at, addressee, position"
     " FROM plain_rows WHERE organ LIKE $1 ORDER BY position DESC LIMIT $2"
 )
 _NUMBER = "SELECT stream, number, received_on, state, organ, told FROM plain_rows WHERE number = $1"

@@ -795,6 +795,7 @@ def test_as_of_a_service_tells_what_it_knew_then(world: World) -> None:
     story = world.story().listed()
     then = world.pass_minutes()
     first = world.read(story.complaint, CLERK)
+    del first["may"]  # which is of the present alone
     world.pass_minutes(5)
     story.accepted()
     assert world.read(story.complaint, CLERK, as_of=then.isoformat()) == first

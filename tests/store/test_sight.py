@@ -153,7 +153,6 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
                 "version": 1,
                 "opened_at": NOW,
                 "changed_at": NOW,
-                "priority": "NORMAL",
                 "addressee": row.addressee,
                 "position": position,
             }

@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.intake.domain.complaint import Complaint
 from shared.aggregate import Actor, Context
 from shared.clock import SystemClock
 from shared.command import Command, Token
+from shared.contracts.common import RecusalRequested
 from shared.gate import Gatekeeper
 from shared.refusal import Refusal
 from shared.rehearsal import FIELD, NotLookedUp, NotSaid
@@ -105,6 +107,30 @@ def names(role: str) -> set[str]:
     return {c.__name__ for c in COMMANDS if c.on is Complaint and role in c.gate.by}
 
 
+def test_what_was_foretold_holds_until_the_case_moves_and_no_longer() -> None:
+    gate, case = gatekeeper(), complaint("RECEIVED")
+    token = Token("p-1", frozenset({roles.PETITION_CLERK}), ORGAN, 0.0)
+    assert gate.may(token, case) == gate.may(token, case)
+    case.state, case.version = "CLOSED", 2
+    assert "RegisterComplaint" not in gate.may(token, case).now
+
+
+def test_what_hangs_on_the_clock_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, case, noon = gatekeeper(), complaint("RECEIVED"), SystemClock().now()
+
+    def until_noon(self: Complaint, ctx: Context) -> None:
+        if ctx.now > noon:
+            raise Refusal("E_STATE", "A14")
+
+    monkeypatch.setattr(Complaint, "check_open", until_noon)
+    token = Token("p-1", frozenset({roles.PETITION_CLERK}), ORGAN, 0.0)
+    at: list[datetime] = [noon]
+    monkeypatch.setattr(SystemClock, "now", lambda self: at[0])
+    assert "RegisterComplaint" in gate.may(token, case).now
+    at[0] += timedelta(seconds=1)
+    assert gate.may(token, case).now == []
+
+
 def test_a48_may_tells_somebody_of_their_own_recusal_and_of_nobody_elses() -> None:
     case = complaint("RECEIVED")
     case.recused = {"p-2"}
@@ -112,6 +138,18 @@ def test_a48_may_tells_somebody_of_their_own_recusal_and_of_nobody_elses() -> No
     now, not_now = may(case, roles.PETITION_CLERK, person="p-2")
     assert now == []
     assert set(not_now.values()) == {"E_RECUSAL", "E_LEVEL_TOO_LOW"}, "the level comes before it"
+
+
+def test_a48_may_does_not_tell_that_somebodys_recusal_was_asked_for() -> None:
+    """A leader who may be meant by it reads the case as any other."""
+    case, asked = complaint("RECEIVED"), complaint("RECEIVED")
+    asked.recusals_asked = {
+        "r-1": RecusalRequested(
+            request="r-1", person="p-1", role=roles.ORGAN_HEAD, ground="OTHER", asked_by="STAFF"
+        )
+    }
+    assert may(asked, roles.ORGAN_HEAD) == may(case, roles.ORGAN_HEAD)
+    assert "DecideRecusal" in may(case, roles.ORGAN_HEAD)[0]
 
 
 def test_54_may_of_a_foreign_organ_names_what_is_refused_by_organ() -> None:

@@ -1,0 +1,27 @@
+"""What services conceal of their own cases, as far as whoever reads their events must keep to it (§4.1 note
+a, A14, A33, A44): declared beside the events, so that nobody else names the classes of another service."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.contracts.intake import ComplaintRegistered, ComplaintSealedUpward
+from shared.event import Event
+
+
+class Concealed(NamedTuple):
+    """A kind of case that is shown to nobody beside those whose it is."""
+
+    kind: str
+    until: type[Event] | None = None
+    """The event that opens it to its organ; None where nothing ever does."""
+    sealed_by: type[Event] | None = None
+    """The event that closes what can be opened, for good."""
+
+
+CONCEALED = (
+    Concealed("Complaint", until=ComplaintRegistered, sealed_by=ComplaintSealedUpward),
+    Concealed("StaffMisconductReport"),
+    Concealed("RetaliationReport"),
+    Concealed("RetaliationWatch"),
+)
