@@ -22,6 +22,7 @@ from shared.event import DataClass, Event, event_classes
 from shared.service import Service, build
 from shared.settings import Settings
 from shared.suites import SUITES
+from shared.web.app import Application
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "api"
@@ -36,7 +37,7 @@ def service_of(name: str) -> Service:
 
 
 @contextmanager
-def built(service: str) -> Iterator[FastAPI]:
+def built(service: str, roles: str = "api,worker") -> Iterator[Application]:
     """The application of a service, without starting anything."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder)
@@ -52,6 +53,7 @@ def built(service: str) -> Iterator[FastAPI]:
                 "ZM_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
                 "ZM_VAULT_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
                 "ZM_KEYS_DIR": folder,
+                "ZM_ROLES": roles,
             },
         )
         if service == AUDIT:

@@ -50,8 +50,8 @@ from shared.readmodel import CaseBook
 from shared.scheduler import OnBreach, Scheduler
 from shared.security.memory import keep_to_itself
 from shared.security.screen import RemoteScreen
-from shared.security.tokens import TokenVerifier
-from shared.settings import Settings, with_files
+from shared.security.tokens import TokenMetrics, TokenVerifier
+from shared.settings import Reader, Settings, with_files
 from shared.store.clockwatch import ClockWatch
 from shared.store.driver import away, open_engine
 from shared.store.inspection import Inspection
@@ -158,6 +158,8 @@ class Service:
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases at all; None: every member of an organ."""
+    readers_of_files: Mapping[str, Reader] = field(default_factory=dict)
+    """What reads the files that only this service is told of, by setting."""
     within: str = ""
     """The service in whose process and package this one lives (intake's vault)."""
 
@@ -178,8 +180,6 @@ def clock_of(settings: Settings) -> Clock:
     """The simulated clock where there is one, and else the computer's own, which is watched."""
     if settings.clock_file:
         return FileClock(Path(settings.clock_file))
-    if not 1 <= settings.clock_jump_seconds <= 3600:
-        raise SystemExit("ZM_CLOCK_JUMP_SECONDS: from a second to an hour, or nothing is watched")
     return SystemClock(timedelta(seconds=settings.clock_jump_seconds))
 
 
@@ -197,7 +197,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     registry = CollectorRegistry()
     book = CaseBook()
     projector = Projector(engine, recorder, [book, *service.extra_projections()], clock)
-    verifier = TokenVerifier(settings.jwks_url, settings.issuer)
+    verifier = TokenVerifier(settings.issuer, law.organs, TokenMetrics(registry))
     client = nats or Client()
     bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
     screen = RemoteScreen(client, bus_key)
@@ -259,6 +259,8 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     for room in parts.rooms:
         room.teller = partial(_halt_within, parts, room.recorder.service)
         _tell_halted(room)
+    if not settings.api:
+        app.answer_operations_only()
     return app, parts
 
 
@@ -301,7 +303,13 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
     if settings.nats_url and not parts.nats.is_connected:
         seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
         connected = await connect(
-            settings.nats_url, seed, service.name, parts.observer.nats_error, end_by_defect, wait=False
+            settings.nats_url,
+            seed,
+            service.name,
+            parts.observer.nats_error,
+            end_by_defect,
+            wait=False,
+            trust=settings.nats_trust,
         )
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
@@ -366,6 +374,7 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.recorder,
             parts.bus_key,
             observer=parts.observer,
+            replicas=parts.settings.stream_replicas,
             max_bytes=parts.settings.stream_max_bytes,
         )
         parts.observer.watch_relay(lambda: max(0, parts.recorder.head - relay.position))
@@ -494,7 +503,14 @@ async def broker_of(settings: Settings) -> Client:
     seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
     try:
         async with asyncio.timeout(BROKER_SECONDS):
-            return await connect(settings.nats_url, seed, settings.service, lambda error: None, lambda: None)
+            return await connect(
+                settings.nats_url,
+                seed,
+                settings.service,
+                lambda error: None,
+                lambda: None,
+                trust=settings.nats_trust,
+            )
     except TimeoutError:
         raise SystemExit(f"no broker answers at {settings.nats_url}") from None
 
@@ -512,7 +528,13 @@ def main(service: Service) -> None:
     parser.add_argument("what", choices=["serve", "migrate", "rebuild", "after-restore"])
     what = parser.parse_args().what
     keep_to_itself()
-    settings = Settings.from_env(service.name)
+    owners = ["ZM_OWNER_DATABASE_URL", *(variable for _, variable in service.migrations)]
+    settings = Settings.from_env(
+        service.name,
+        serving=what != "migrate",
+        readers=service.readers_of_files,
+        owners=owners if what == "migrate" else (),
+    )
     configure_logs()
     if what == "migrate":
         from shared.store.migrate import migrate  # Alembic is a tenth of a start that does not migrate
@@ -521,7 +543,6 @@ def main(service: Service) -> None:
         for folder, variable in service.migrations:
             migrate(folder, with_files(os.environ)[variable])
         return
-    settings.check_complete()
     later = _check_stores(service, settings)
     if what == "after-restore":
         sys.exit(asyncio.run(after_restore(service, settings)))

@@ -50,7 +50,7 @@ from shared.organs.tree import OrganTree
 from shared.outgoing.adapters import adapter_for
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.security.memory import keep_to_itself
-from shared.security.tokens import TokenVerifier
+from shared.security.tokens import TokenMetrics, TokenVerifier
 from shared.service import broker_of, configure_logs, end_by_defect, report, run_server
 from shared.settings import Settings
 from shared.store.mark import check_store
@@ -137,7 +137,13 @@ class Parts:
                 end_by_defect()
 
         self.nats = await connect(
-            settings.nats_url, seed, SERVICE, self.metrics.nats_error, closed, wait=wait
+            settings.nats_url,
+            seed,
+            SERVICE,
+            self.metrics.nats_error,
+            closed,
+            wait=wait,
+            trust=settings.nats_trust,
         )
 
     async def send_again(self) -> None:
@@ -243,7 +249,8 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     errands = {
         kind: Errand(adapter)
         for kind in places
-        if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir)) is not None
+        if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir, settings.outgoing_trust))
+        is not None
     }
     return Parts(
         settings=settings,
@@ -267,7 +274,7 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     """The application; its lifespan starts and stops the parts."""
     registry = CollectorRegistry()
     parts = make_parts(settings, registry)
-    face = ReadingFace(verifier or TokenVerifier(settings.jwks_url, settings.issuer))
+    face = ReadingFace(verifier or TokenVerifier(settings.issuer, metrics=TokenMetrics(registry)))
     draining = [False]
     app = make_app(
         name=SERVICE,
@@ -288,6 +295,8 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     add_routes(
         app, replays, Logs(face, parts.trees, keys), Supervision(face, parts.access, parts.cases, organs)
     )
+    if not settings.api:
+        app.answer_operations_only()
     return app, parts
 
 
@@ -458,7 +467,6 @@ def _check_store(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    settings.check_complete()
     _check_store(settings)
     app, _ = build(settings)
     run_server(app, settings)
@@ -489,7 +497,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     keep_to_itself()
-    settings = Settings.from_env(SERVICE)
+    owners = ("ZM_OWNER_DATABASE_URL",) if options.command in ("migrate", "rebuild") else ()
+    settings = Settings.from_env(SERVICE, serving=options.command == "serve", owners=owners)
     configure_logs()
     if options.command == "serve":
         _serve(settings)
