@@ -47,7 +47,7 @@ from shared.outgoing.dead import DeadLetters
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.reaction import Desk, Reactions
 from shared.readmodel import CaseBook
-from shared.scheduler import OnBreach, Scheduler
+from shared.scheduler import OnBreach, OnReminder, Scheduler
 from shared.security.memory import keep_to_itself
 from shared.security.screen import RemoteScreen
 from shared.security.tokens import TokenMetrics, TokenVerifier
@@ -145,6 +145,7 @@ class Service:
     facts: Callable[[Parts], Facts] = lambda parts: {}
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
+    on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}
     outgoing: Callable[[Parts], dict[str, Errand]] = lambda parts: {}
     """How this service's effects on the outside are carried out, by kind."""
     screen: Callable[[Parts], Screen] | None = None
@@ -364,6 +365,7 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.book,
             service.kinds,
             service.on_breach(parts),
+            service.on_reminder(parts),
         ).run,
         Inspection(parts.projector, parts.halt).run,
     ]

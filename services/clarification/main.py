@@ -12,8 +12,11 @@ from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from services.clarification.reactions import REACTIONS
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
+from shared.effect import Effect, to_subject
 from shared.gate import Facts
-from shared.scheduler import OnBreach
+from shared.outgoing.subject import subject_errands
+from shared.outgoing.worker import Errand
+from shared.scheduler import OnBreach, OnReminder
 from shared.service import Parts, Service, main
 from shared.store.types import Append, VersionConflict
 
@@ -37,6 +40,28 @@ def lapses(parts: Parts) -> OnBreach:
     return {"DL-15": lapse}
 
 
+def reminders(parts: Parts) -> OnReminder:
+    """DL-15: the subject hears that the window is about to close (B35)."""
+
+    async def remind(stream: UUID) -> list[Effect]:
+        clarification = await parts.repository.get(Clarification, stream)
+        if clarification is None or clarification.consent is None or not clarification.subject_account:
+            return []
+        return [to_subject(stream, clarification.consent.asked_in, "CONSENT_REMINDER")]
+
+    return {"DL-15": remind}
+
+
+def outgoing(parts: Parts) -> dict[str, Errand]:
+    """What leaves clarification: messages to the subject. The arrival of a request opens its window (B35)."""
+
+    def arrived(clarification: Clarification, ctx: Context, effect: Effect) -> None:
+        if effect.payload["template"] == "CONSENT_ASKED":
+            clarification.note_delivered(ctx, effect.payload["about"])
+
+    return subject_errands(parts, Clarification, arrived)
+
+
 def facts(parts: Parts) -> Facts:
     async def retaliation(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
         """Whether retaliation around the subject is open, as far as this service has heard (A44)."""
@@ -58,6 +83,8 @@ def service() -> Service:
         extend=add_routes,
         facts=facts,
         on_breach=lapses,
+        on_reminder=reminders,
+        outgoing=outgoing,
     )
 
 
