@@ -26,6 +26,7 @@ from shared.refusals import CATALOGUE
 from shared.service import Service, build
 from shared.settings import Settings
 from shared.suites import SUITES
+from shared.web.app import Application
 from shared.web.docstrings import schema_of
 from shared.web.openapi import EXAMPLES
 
@@ -43,7 +44,7 @@ def service_of(name: str) -> Service:
 
 
 @contextmanager
-def built(service: str) -> Iterator[FastAPI]:
+def built(service: str, roles: str = "api,worker") -> Iterator[Application]:
     """The application of a service, without starting anything."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder)
@@ -59,6 +60,7 @@ def built(service: str) -> Iterator[FastAPI]:
                 "ZM_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
                 "ZM_VAULT_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
                 "ZM_KEYS_DIR": folder,
+                "ZM_ROLES": roles,
             },
         )
         if service == AUDIT:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
+
+SUBJECT_MESSAGE = "subject-message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +20,10 @@ class Effect:
     key: str
     kind: str
     payload: dict[str, Any]
+
+
+def to_subject(case: UUID, version: int, template: str) -> Effect:
+    """A message to the subject of a case about what its event of this version did. It names no account: whose
+    it is by then is asked for when it is sent."""
+    payload = {"case": str(case), "template": template, "about": version}
+    return Effect(f"{SUBJECT_MESSAGE}:{case}:{version}:{template}", SUBJECT_MESSAGE, payload)

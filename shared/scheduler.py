@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.aggregate import Actor, Aggregate, Context, Law
 from shared.clock import Clock
+from shared.effect import Effect
 from shared.law.working_days import add_working_days, last_known_day, local_date, said_from_file
 from shared.reaction import derived_id
 from shared.readmodel import CaseBook
@@ -32,6 +33,8 @@ from shared.store.types import Append, StoreError, StoreUnavailable, VersionConf
 log = structlog.get_logger("scheduler")
 TICK_SECONDS = 0.2
 OnBreach = dict[str, Callable[[UUID, Context], Awaitable[None]]]
+OnReminder = dict[str, Callable[[UUID], Awaitable[Sequence[Effect]]]]
+"""By deadline: what is sent to somebody outside when the end comes near, with the reminder or not at all."""
 
 
 class Reminder(Aggregate):
@@ -62,6 +65,7 @@ class Scheduler:
         book: CaseBook,
         kinds: Sequence[type[Aggregate]],
         on_breach: OnBreach,
+        on_reminder: OnReminder,
     ) -> None:
         self._service = service
         self._law = law
@@ -74,6 +78,7 @@ class Scheduler:
         self._recomputed_on: date | None = None
         self._kinds = {kind.kind: kind for kind in kinds}
         self._on_breach = on_breach
+        self._on_reminder = on_reminder
 
     async def run(self) -> None:
         """Ticks until it is cancelled; what is away is tried again at the next tick."""
@@ -164,8 +169,11 @@ class Scheduler:
                 await act(stream, self._context(name, row))
             except Refusal as refusal:
                 log.info("breach_needs_no_act", deadline=deadline, code=refusal.code)
+        sent: Sequence[Effect] = ()
+        if name == "DeadlineApproaching" and (remind := self._on_reminder.get(deadline)) is not None:
+            sent = await remind(stream)
         try:
-            await self._recorder.append(Append(events=reminder.collect_events()))
+            await self._recorder.append(Append(events=reminder.collect_events(), effects=list(sent)))
         except VersionConflict:
             return
 
@@ -187,4 +195,4 @@ def _differs(row: Any) -> bool:
     return bool(row["provisional"]) or add_working_days(row["since"], row["working_days"]).date != row["due"]
 
 
-__all__ = ["OnBreach", "Reminder", "Scheduler"]
+__all__ = ["OnBreach", "OnReminder", "Reminder", "Scheduler"]

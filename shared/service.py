@@ -49,12 +49,12 @@ from shared.outgoing.dead import DeadLetters, note_replay
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.reaction import Desk, Reactions
 from shared.readmodel import CaseBook
-from shared.scheduler import OnBreach, Scheduler
+from shared.scheduler import OnBreach, OnReminder, Scheduler
 from shared.security.memory import keep_to_itself
 from shared.security.roles import SYSTEM
 from shared.security.screen import RemoteScreen
-from shared.security.tokens import TokenVerifier
-from shared.settings import Settings, with_files
+from shared.security.tokens import TokenMetrics, TokenVerifier
+from shared.settings import Reader, Settings, with_files
 from shared.store.clockwatch import ClockWatch
 from shared.store.driver import away, open_engine
 from shared.store.inspection import Inspection
@@ -152,6 +152,7 @@ class Service:
     facts: Callable[[Parts], Facts] = lambda parts: {}
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
+    on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}
     outgoing: Callable[[Parts], dict[str, Errand]] = lambda parts: {}
     """How this service's effects on the outside are carried out, by kind."""
     screen: Callable[[Parts], Screen] | None = None
@@ -165,6 +166,8 @@ class Service:
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases at all; None: every member of an organ."""
+    readers_of_files: Mapping[str, Reader] = field(default_factory=dict)
+    """What reads the files that only this service is told of, by setting."""
     within: str = ""
     """The service in whose process and package this one lives (intake's vault)."""
 
@@ -191,8 +194,6 @@ def clock_of(settings: Settings) -> Clock:
     """The simulated clock where there is one, and else the computer's own, which is watched."""
     if settings.clock_file:
         return FileClock(Path(settings.clock_file))
-    if not 1 <= settings.clock_jump_seconds <= 3600:
-        raise SystemExit("ZM_CLOCK_JUMP_SECONDS: from a second to an hour, or nothing is watched")
     return SystemClock(timedelta(seconds=settings.clock_jump_seconds))
 
 
@@ -210,7 +211,7 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     registry = CollectorRegistry()
     book = CaseBook()
     projector = Projector(engine, recorder, [book, *service.extra_projections()], clock)
-    verifier = TokenVerifier(settings.jwks_url, settings.issuer)
+    verifier = TokenVerifier(settings.issuer, law.organs, TokenMetrics(registry))
     client = nats or Client()
     bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
     screen = RemoteScreen(client, bus_key)
@@ -276,6 +277,8 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     for room in parts.rooms:
         room.teller = partial(_halt_within, parts, room.recorder.service)
         _tell_halted(room)
+    if not settings.api:
+        app.answer_operations_only()
     return app, parts
 
 
@@ -318,7 +321,13 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
     if settings.nats_url and not parts.nats.is_connected:
         seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
         connected = await connect(
-            settings.nats_url, seed, service.name, parts.observer.nats_error, end_by_defect, wait=False
+            settings.nats_url,
+            seed,
+            service.name,
+            parts.observer.nats_error,
+            end_by_defect,
+            wait=False,
+            trust=settings.nats_trust,
         )
         parts.nats = connected
         if isinstance(parts.gatekeeper.screen, RemoteScreen):
@@ -373,6 +382,7 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.book,
             service.kinds,
             service.on_breach(parts),
+            service.on_reminder(parts),
         ).run,
         Inspection(parts.projector, parts.halt).run,
     ]
@@ -383,6 +393,7 @@ def _works(service: Service, parts: Parts) -> list[Work]:
             parts.recorder,
             parts.bus_key,
             observer=parts.observer,
+            replicas=parts.settings.stream_replicas,
             max_bytes=parts.settings.stream_max_bytes,
         )
         parts.observer.watch_relay(lambda: max(0, parts.recorder.head - relay.position))
@@ -516,7 +527,14 @@ async def broker_of(settings: Settings) -> Client:
     seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
     try:
         async with asyncio.timeout(BROKER_SECONDS):
-            return await connect(settings.nats_url, seed, settings.service, lambda error: None, lambda: None)
+            return await connect(
+                settings.nats_url,
+                seed,
+                settings.service,
+                lambda error: None,
+                lambda: None,
+                trust=settings.nats_trust,
+            )
     except TimeoutError:
         raise SystemExit(f"no broker answers at {settings.nats_url}") from None
 
@@ -534,7 +552,13 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("rebuild", help="make the read models anew from the log, beside those that serve")
     options = parser.parse_args(arguments)
     keep_to_itself()
-    settings = Settings.from_env(service.name)
+    owners = ["ZM_OWNER_DATABASE_URL", *(variable for _, variable in service.migrations)]
+    settings = Settings.from_env(
+        service.name,
+        serving=options.command != "migrate",
+        readers=service.readers_of_files,
+        owners=owners if options.command == "migrate" else (),
+    )
     configure_logs()
     if options.command == "migrate":
         from shared.store.migrate import migrate  # Alembic is a tenth of a start that does not migrate
@@ -546,7 +570,6 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
             return 0
 
         return carried_out(bring_up)
-    settings.check_complete()
     if options.command == "settings":
         return settings_are_right()
     later = _check_stores(service, settings)

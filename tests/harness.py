@@ -880,6 +880,18 @@ class Story:
         self.invited()
         if self._once("asked"):
             self.world.do(self.clarification, "RequestConsent", self.organ.handler, self.asking())
+            self.notified()
+        return self
+
+    def notified(self) -> Story:
+        """The message that asks for consent has arrived: the window runs."""
+
+        def told() -> bool:
+            types = ("ClarificationConsentRequested", "ConsentNoticeDelivered")
+            entries = self.world.entries("clarification", self.clarification.id, *types)
+            return entries[-1].type == types[-1]
+
+        self.world.patiently(told, "delivery")
         return self
 
     def answered(self, decision: str = "AGREED", **more: Any) -> Story:

@@ -28,6 +28,7 @@ _WITH_THE_SUBJECT = {
     "SubjectVoiceRecorded",
     "ClarificationTextRendered",
     "ClarificationConsentRequested",
+    "ConsentNoticeDelivered",
     "ClarificationConsentGranted",
     "ClarificationConsentRefused",
     "ClarificationConsentLapsed",

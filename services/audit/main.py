@@ -53,7 +53,7 @@ from shared.organs.tree import OrganTree
 from shared.outgoing.adapters import adapter_for
 from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
 from shared.security.memory import keep_to_itself
-from shared.security.tokens import TokenVerifier
+from shared.security.tokens import TokenMetrics, TokenVerifier
 from shared.service import (
     broker_of,
     configure_logs,
@@ -150,7 +150,13 @@ class Parts:
                 end_by_defect()
 
         self.nats = await connect(
-            settings.nats_url, seed, SERVICE, self.metrics.nats_error, closed, wait=wait
+            settings.nats_url,
+            seed,
+            SERVICE,
+            self.metrics.nats_error,
+            closed,
+            wait=wait,
+            trust=settings.nats_trust,
         )
 
     async def close(self) -> None:
@@ -249,7 +255,8 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     errands = {
         kind: Errand(adapter)
         for kind in places
-        if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir)) is not None
+        if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir, settings.outgoing_trust))
+        is not None
     }
     return Parts(
         settings=settings,
@@ -273,7 +280,7 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     """The application; its lifespan starts and stops the parts."""
     registry = CollectorRegistry()
     parts = make_parts(settings, registry)
-    face = ReadingFace(verifier or TokenVerifier(settings.jwks_url, settings.issuer))
+    face = ReadingFace(verifier or TokenVerifier(settings.issuer, metrics=TokenMetrics(registry)))
     draining = [False]
     app = make_app(
         name=SERVICE,
@@ -298,6 +305,8 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
         Supervision(parts.access, parts.cases, organs),
         Logs(parts.trees, keys),
     )
+    if not settings.api:
+        app.answer_operations_only()
     return app, parts
 
 
@@ -507,7 +516,6 @@ def _check_store(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    settings.check_complete()
     _check_store(settings)
     app, _ = build(settings)
     run_server(app, settings)
@@ -538,7 +546,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     keep_to_itself()
-    settings = Settings.from_env(SERVICE)
+    owners = ("ZM_OWNER_DATABASE_URL",) if options.command in ("migrate", "rebuild") else ()
+    settings = Settings.from_env(SERVICE, serving=options.command in ("serve", "settings"), owners=owners)
     configure_logs()
     match options.command:
         case "serve":
@@ -550,7 +559,6 @@ def main(arguments: list[str] | None = None) -> int:
             url = settings.owner_database_url
             return carried_out(partial(migrate, f"services/{SERVICE}/migrations", url))
         case "settings":
-            settings.check_complete()
             return settings_are_right()
         case "rebuild":
             work = _rebuild(settings, put_in_place=options.replace, despite_loss=options.despite_loss)

@@ -170,6 +170,15 @@ class RequestConsent(
     explained: Annotated[tuple[ExplainedPoint, ...], Field(max_length=5)]
 
 
+class RecordConsentDelivery(
+    Command, on=Clarification, rule="B35", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
+):
+    """Records that the request for consent was handed to the subject (当面送达), who signed for it: the
+    window runs from then. For a subject without an account, and where the message did not arrive."""
+
+    receipt_hash: Sha256
+
+
 class RecordConsent(
     Command,
     on=Clarification,
@@ -293,6 +302,7 @@ COMMANDS: list[type[Command]] = [
     RecordSubjectVoice,
     RenderText,
     RequestConsent,
+    RecordConsentDelivery,
     RecordConsent,
     LapseConsent,
     WithdrawConsent,

@@ -13,8 +13,11 @@ from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from services.clarification.reactions import REACTIONS
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
+from shared.effect import Effect, to_subject
 from shared.gate import Facts
-from shared.scheduler import OnBreach
+from shared.outgoing.subject import subject_errands
+from shared.outgoing.worker import Errand
+from shared.scheduler import OnBreach, OnReminder
 from shared.service import Parts, Service, main
 from shared.store.types import Append, VersionConflict
 
@@ -36,6 +39,28 @@ def lapses(parts: Parts) -> OnBreach:
         raise VersionConflict(stream, 0)  # the breach stays untold, so the next tick tries both again
 
     return {"DL-15": lapse}
+
+
+def reminders(parts: Parts) -> OnReminder:
+    """DL-15: the subject hears that the window is about to close (B35)."""
+
+    async def remind(stream: UUID) -> list[Effect]:
+        clarification = await parts.repository.get(Clarification, stream)
+        if clarification is None or clarification.consent is None or not clarification.subject_account:
+            return []
+        return [to_subject(stream, clarification.consent.asked_in, "CONSENT_REMINDER")]
+
+    return {"DL-15": remind}
+
+
+def outgoing(parts: Parts) -> dict[str, Errand]:
+    """What leaves clarification: messages to the subject. The arrival of a request opens its window (B35)."""
+
+    def arrived(clarification: Clarification, ctx: Context, effect: Effect) -> None:
+        if effect.payload["template"] == "CONSENT_ASKED":
+            clarification.note_delivered(ctx, effect.payload["about"])
+
+    return subject_errands(parts, Clarification, arrived)
 
 
 def facts(parts: Parts) -> Facts:
@@ -60,6 +85,8 @@ def service() -> Service:
         extend=lambda app, parts: parts.reads.gate.add(app, DraftRoutes()),
         facts=facts,
         on_breach=lapses,
+        on_reminder=reminders,
+        outgoing=outgoing,
     )
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import select
 
 from services.followup.commands import COMMANDS, DraftRevisitPlan
 from services.followup.contract import LISTENS_TO, SERVICE
+from services.followup.domain.plan import RevisitPlan
 from services.followup.reactions import REACTIONS
 from services.followup.readmodel import PlanTexts
 from shared.aggregate import Aggregate, Context
 from shared.command import Command
 from shared.gate import Facts
+from shared.outgoing.subject import subject_errands
 from shared.refusal import refuse
 from shared.service import Parts, Service, main
 
@@ -47,6 +49,7 @@ def service() -> Service:
         listens_to=LISTENS_TO,
         extra_projections=lambda: [texts],
         facts=lambda parts: facts(parts, texts),
+        outgoing=lambda parts: subject_errands(parts, RevisitPlan),
     )
 
 

@@ -96,7 +96,7 @@ class Attachments:
         query code stands in the header `Report-Code`; name and metadata of the file are not asked for, and
         not kept in the copy."""
         key = idempotency_key(request.headers.get("idempotency-key"))
-        self.reports.flood.check(request.headers.get("proof-of-work", ""))
+        await self.reports.flood.check(request.headers.get("proof-of-work", ""))
         complaint = living(await self.reports.opened(request.headers.get("report-code", "")))
         complaint.check_not_sealed()
         digest = sha256()

@@ -17,6 +17,7 @@ from services.intake.api import IntakeRoutes
 from services.intake.attachments import LARGER_BODIES, Attachments
 from services.intake.commands import COMMANDS
 from services.intake.contacts import ContactRoutes
+from services.intake.contacts import load as load_contacts
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.desk.book import DeskBook
 from services.intake.desk.digest import DigestRoutes, DigestSender
@@ -40,7 +41,7 @@ from services.intake.public import Reports
 from services.intake.reactions import REACTIONS
 from services.intake.readmodel import AccusedBook
 from services.intake.reporting.cleaning import tell_of_sandbox
-from services.intake.reporting.flood import Flood
+from services.intake.reporting.flood import Flood, SpentProofs
 from services.intake.vault.binding import Alarm
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.blobs import blobs as blobs_table
@@ -154,10 +155,10 @@ class Intake:
         """What leaves intake: statuses to the platform, and messages to reporters where there is a way."""
         settings, vault = parts.settings, self.vault_of(parts)
         files = None if settings.production else Files(settings.outgoing_dir / STATUS_KIND)
-        errands = {STATUS_KIND: Errand(Callbacks(self.platforms_of(parts), files))}
+        errands = {STATUS_KIND: Errand(Callbacks(self.platforms_of(parts), files, settings.outgoing_trust))}
         # As a file it holds a contact: so it lies with the vault, under the vault's key.
         folder = settings.vault_dir / MESSAGE_KIND
-        way = adapter_for(settings.way_out(MESSAGE_KIND), folder, vault.seal_apart)
+        way = adapter_for(settings.way_out(MESSAGE_KIND), folder, settings.outgoing_trust, vault.seal_apart)
         if way is None:
             log.warning("no_way_out", kind=MESSAGE_KIND)
         else:
@@ -199,7 +200,7 @@ class Intake:
 
     def extend(self, app: Application, parts: Parts) -> None:
         secret = secret_for("public", parts.settings.key("vault.key"))
-        flood = Flood(secret, parts.settings.report_difficulty)
+        flood = Flood(secret, parts.settings.report_difficulty, SpentProofs(parts.engine))
         parts.workers.append(DigestSender(parts, self.desk).run)
         vault, letters = self.vault_of(parts), self.letters_of(parts)
         parts.reads.gate.add(
@@ -243,6 +244,7 @@ class Intake:
                 "vault",
                 parts.observer.nats_error,
                 lambda: None,
+                trust=parts.settings.nats_trust,
             )
             try:
                 await open_door(nc, self.screen(parts), parts.bus_key)
@@ -417,6 +419,7 @@ def service() -> Service:
         larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
         for_anyone="/v1/reports",
         extend=own.extend,
+        readers_of_files={"ZM_CONTACTS_FILE": load_contacts},
         migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
     )
 

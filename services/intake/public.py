@@ -230,7 +230,7 @@ class Reports:
     async def submit(self, request: Request) -> Response:
         """Reports without an account. The query code is shown in this answer and never again."""
         key = _unguessable(request) or str(random_id())
-        self._worked(request)
+        await self._worked(request)
         command = await self._command(SubmitReport, request)
         if isinstance(command, Response):
             return command
@@ -243,7 +243,7 @@ class Reports:
 
     async def status(self, request: Request) -> Response:
         """The coarse status behind a code; a wrong code and no code of ours are one and the same."""
-        trail = await self.opened((await self._body(Behind, request)).code, self._turn(request))
+        trail = await self.opened((await self._body(Behind, request)).code, await self._turn(request))
         return json_response({"status": coarse(trail[0])})
 
     async def write(self, request: Request) -> Response:
@@ -260,20 +260,20 @@ class Reports:
         reported by a name that was confirmed (R46)."""
         return await self._behind(WaiveMeeting, Waived, request)
 
-    def _worked(self, request: Request) -> None:
+    async def _worked(self, request: Request) -> None:
         """Takes the proof before the body is read: a slow one holds a place."""
-        self.flood.check(request.headers.get("proof-of-work", ""))
+        await self.flood.check(request.headers.get("proof-of-work", ""))
 
-    def _turn(self, request: Request) -> SlowHash:
+    async def _turn(self, request: Request) -> SlowHash:
         """Where a code waits to be hashed: who has worked does not stand behind those who guess."""
         if "proof-of-work" not in request.headers:
             return self.guessing
-        self._worked(request)
+        await self._worked(request)
         return self.slow
 
     async def _behind(self, kind: type[Command], form: type[Behind], request: Request) -> Response:
         """A command on the complaint behind the code, where it is now; answered by the coarse status."""
-        self._worked(request)
+        await self._worked(request)
         body = await self._body(form, request)
         trail = await self.opened(body.code)
         key = idempotency_key(request.headers.get("idempotency-key"))
@@ -286,7 +286,7 @@ class Reports:
 
     async def ask_protection(self, request: Request) -> Response:
         """Asks for protection (A33, A49): for himself, for his relatives, for who is taken for him."""
-        self._worked(request)
+        await self._worked(request)
         body = await self._body(Threatened, request)
         trail = await self.opened(body.code)
         complaint = living(trail).id
@@ -298,7 +298,7 @@ class Reports:
         """Reports a member of the organ that handles the matter (检举工作人员, A33): to the organ above it
         and to internal supervision, past the organ itself; where several organs have had the matter, past
         all of them, since only the words tell whose staff is meant."""
-        self._worked(request)
+        await self._worked(request)
         body = await self._body(Threatened, request)
         trail = await self.opened(body.code)
         organs = self.parts.law.organs
@@ -313,7 +313,7 @@ class Reports:
 
     async def mailbox(self, request: Request) -> Response:
         """The letters to and fro behind a code, whichever organ wrote or received them."""
-        trail = await self.opened((await self._body(Behind, request)).code, self._turn(request))
+        trail = await self.opened((await self._body(Behind, request)).code, await self._turn(request))
         parts = await self._parts_of(trail)
         found = await self.letters.to_and_fro(_trail(trail), _trail(parts))
         told = [{"direction": x.direction, "text": x.text} for x in found]

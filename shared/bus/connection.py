@@ -18,8 +18,10 @@ import structlog
 from nats.aio.client import Client
 
 from shared.bus.names import inbox_prefix
+from shared.security.trust import Trust
 
 log = structlog.get_logger(__name__)
+SYSTEM = Trust()
 _connecting: dict[Client, asyncio.Task[None]] = {}
 _ending: WeakSet[Client] = WeakSet()
 
@@ -49,6 +51,7 @@ async def connect(
     on_fatal: Callable[[], None],
     *,
     wait: bool = True,
+    trust: Trust = SYSTEM,
 ) -> Client:
     """Connects as a service; `seed_file` holds its nkey.
 
@@ -81,6 +84,7 @@ async def connect(
             max_outstanding_pings=2,
             # The client would follow a server that asks for no TLS, whatever the URL says.
             tls_handshake_first=nats_url.startswith("tls://"),
+            tls=trust.context() if nats_url.startswith("tls://") else None,
             nkeys_seed=str(seed_file) if seed_file else None,
             inbox_prefix=inbox_prefix(service),
         )

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +51,8 @@ log = structlog.get_logger(__name__)
 _STREAM_NOT_FOUND = 10059
 _STREAM_FULL = {10077, 10122, 10047, 10028}
 """Maximum bytes or messages exceeded, storage resources exceeded: those of the server."""
+_TOO_MANY_REPLICAS = {10005, 10074}
+"""No suitable servers for placement; replicas without a cluster."""
 _WRONG_LAST_SEQUENCE = {10071, 10164}
 MAX_BYTES = 1024**3
 MAX_AGE = 30 * 24 * 3600.0
@@ -208,10 +210,29 @@ class Relay:
     async def _adjust(self, info: StreamInfo) -> None:
         """Gives a stream that was made with other settings those of today."""
         found = info.config
-        wanted = found.evolve(discard=DiscardPolicy.OLD, max_bytes=self._max_bytes, max_age=self._max_age)
+        wanted = found.evolve(
+            discard=DiscardPolicy.OLD,
+            max_bytes=self._max_bytes,
+            max_age=self._max_age,
+            num_replicas=self._replicas,
+        )
         if found != wanted:
-            await self._js.update_stream(wanted)
+            with self._held():
+                await self._js.update_stream(wanted)
             log.info("relay.stream_adjusted", service=self._service, stream=self._stream)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Halts where the broker's cluster is too small for as many copies as are asked for."""
+        try:
+            yield
+        except APIError as refusal:
+            if refusal.err_code not in _TOO_MANY_REPLICAS:
+                raise
+            raise Halt(
+                f"{self._stream}: the broker does not hold {self._replicas} replicas (ZM_NATS_REPLICAS): "
+                f"{refusal.description}"
+            ) from refusal
 
     def _weigh(self, info: StreamInfo) -> None:
         """Tells how full the stream is; once, when it is nearly full: from then on it may hold less than its
@@ -223,22 +244,23 @@ class Relay:
         self._nearly_full = filled >= NEARLY_FULL
 
     async def _create_stream(self) -> None:
-        await self._js.add_stream(
-            StreamConfig(
-                name=self._stream,
-                subjects=[stream_subjects(self._service)],
-                storage=StorageType.FILE,
-                retention=RetentionPolicy.LIMITS,
-                # A slow consumer reads in the log what was dropped before it saw it.
-                discard=DiscardPolicy.OLD,
-                max_bytes=self._max_bytes,
-                max_age=self._max_age,
-                num_replicas=self._replicas,
-                deny_delete=True,
-                deny_purge=True,
-                allow_direct=False,  # a direct get may be answered by a replica that is behind
+        with self._held():
+            await self._js.add_stream(
+                StreamConfig(
+                    name=self._stream,
+                    subjects=[stream_subjects(self._service)],
+                    storage=StorageType.FILE,
+                    retention=RetentionPolicy.LIMITS,
+                    # A slow consumer reads in the log what was dropped before it saw it.
+                    discard=DiscardPolicy.OLD,
+                    max_bytes=self._max_bytes,
+                    max_age=self._max_age,
+                    num_replicas=self._replicas,
+                    deny_delete=True,
+                    deny_purge=True,
+                    allow_direct=False,  # a direct get may be answered by a replica that is behind
+                )
             )
-        )
         log.info("relay.stream_created", service=self._service, stream=self._stream)
 
     async def _follow(self, backoff: Backoff) -> None:

@@ -218,6 +218,23 @@ class ClarificationConsentRequested(ClarificationEvent):
     explained: L1[tuple[ExplainedPoint, ...]]
 
 
+class ConsentNoticeDelivered(ClarificationEvent):
+    """The subject has been told that their consent is asked, by a message to their account or by hand: from
+    now on the window runs (B35, DL-15)."""
+
+    round: L1[int]
+    by_hand: L1[bool]
+    receipt_hash: L1[str] = ""
+    """The receipt that was signed, where it was handed over."""
+
+
+class SubjectNotReached(ClarificationEvent):
+    """A message to the subject was given up: who handles the case sees to it that they hear of it (B35)."""
+
+    notice: L1[str]
+    reason: L1[str]
+
+
 class ClarificationConsentGranted(ClarificationEvent):
     """The subject agreed, perhaps within limits."""
 

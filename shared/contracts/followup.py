@@ -147,6 +147,13 @@ class RevisitTaskScheduled(FollowupEvent):
         return Timing(due=self.deadline_due, key=self.deadline_key)
 
 
+class SubjectNotReached(FollowupEvent):
+    """A message to the subject was given up: the revisit officer sees to it that they hear of it (B35)."""
+
+    notice: L1[str]
+    reason: L1[str]
+
+
 class RevisitCompleted(FollowupEvent):
     """A visit was made (R37, R39, R52). A further home visit beyond the plan has no `task_id` (R48)."""
 

@@ -21,8 +21,10 @@ import httpx
 import orjson
 
 from shared.effect import Effect
+from shared.security.trust import Trust, away_for
 
 TIMEOUT_SECONDS = 10.0
+SYSTEM = Trust()
 Seal = Callable[[bytes], Awaitable[bytes]]
 Sign = Callable[[str, bytes], dict[str, str]]
 
@@ -91,11 +93,19 @@ class HttpEndpoint:
     Nothing of the receiver's answer is read but its status: what it says belongs in no log.
     """
 
-    def __init__(self, url: str, sign: Sign | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        sign: Sign | None = None,
+        trust: Trust = SYSTEM,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._url = url
         self._sign = sign
         self._timeout = timeout
-        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+        self._client = httpx.AsyncClient(
+            timeout=timeout, trust_env=False, verify=trust.context(), follow_redirects=False
+        )
 
     async def send(self, message: Effect) -> None:
         body = orjson.dumps(message.payload)
@@ -112,7 +122,7 @@ class HttpEndpoint:
         except (httpx.TimeoutException, TimeoutError) as error:
             raise NotDelivered("TIMEOUT") from error
         except httpx.HTTPError as error:
-            raise NotDelivered("CONNECTION") from error
+            raise NotDelivered(away_for(error).upper()) from error
         if not 200 <= status < 300:
             raise NotDelivered(f"HTTP_{status}", final=status == 410, after=seconds_of(pause, time.time()))
 
@@ -128,8 +138,8 @@ def seconds_of(pause: str, now: float) -> float:
     return max(0.0, until.replace(tzinfo=until.tzinfo or UTC).timestamp() - now)
 
 
-def adapter_for(way: str, folder: Path, seal: Seal | None = None) -> Adapter | None:
+def adapter_for(way: str, folder: Path, trust: Trust = SYSTEM, seal: Seal | None = None) -> Adapter | None:
     """The adapter that a setting names (`Settings.way_out`); None: messages wait until there is one."""
     if way == "files":
         return Files(folder, seal)
-    return HttpEndpoint(way) if way else None
+    return HttpEndpoint(way, trust=trust) if way else None

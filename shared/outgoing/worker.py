@@ -33,11 +33,13 @@ WATCH_SECONDS = 2.0
 @dataclass(frozen=True, slots=True)
 class Errand:
     """How one kind is carried out. `prepare` makes what is sent from what is stored, at the moment of
-    sending; `on_done` says which events follow from a delivery, if any."""
+    sending; `on_done` says which events follow from a delivery, if any, and `on_dead` which from giving up,
+    with the reason."""
 
     adapter: Adapter
     prepare: Callable[[Effect], Awaitable[Effect]] | None = None
     on_done: Callable[[Effect], Awaitable[Append | None]] | None = None
+    on_dead: Callable[[Effect, str], Awaitable[Append | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +146,19 @@ class Outgoing:
         message = effect if errand.prepare is None else await errand.prepare(effect)
         await errand.adapter.send(message)
         if errand.on_done is not None:
-            await self._record(errand.on_done, effect)
+            await self._record(partial(errand.on_done, effect), "effect", effect)
 
-    async def _record(self, on_done: Callable[[Effect], Awaitable[Append | None]], effect: Effect) -> None:
+    async def _record(
+        self, result: Callable[[], Awaitable[Append | None]], what: str, effect: Effect
+    ) -> None:
         """The result as events, once per key: a delivery that is repeated finds its command known."""
         for attempt in (1, 2, 3):
-            append = await on_done(effect)
+            append = await result()
             if append is None or not append.events:
                 return
             assert self._recorder is not None
             stream = append.events[0].originator_id
-            append.command = CommandRecord(derived_id("effect", effect.key), b"effect", stream)
+            append.command = CommandRecord(derived_id(what, effect.key), b"effect", stream)
             try:
                 await self._recorder.append(append)
                 return
@@ -164,6 +168,10 @@ class Outgoing:
 
     async def _failed(self, effect: Effect, attempt: int, failure: NotDelivered) -> None:
         dead = failure.final or self._pace.exhausted(attempt)
+        on_dead = self._errands[effect.kind].on_dead
+        if dead and on_dead is not None:
+            # Before it is given up: whoever must hear of it hears of it.
+            await self._record(partial(on_dead, effect, failure.reason), "dead effect", effect)
         pause = max(self._pace.pause(attempt) * random.uniform(0.5, 1), failure.after)  # noqa: S311
         async with borrowed(self._engine) as driver:
             await driver.execute(

@@ -17,13 +17,15 @@ from typing import Any, NoReturn
 import httpx
 import structlog
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.command import Token
 from shared.organs.tree import OrganTree
 from shared.refusal import refuse
 from shared.security.roles import ALL, HELD_ALONE, OF_AN_ORGAN, SYSTEM
+from shared.security.trust import CERTIFICATE, Issuer, away_for
 
 log = structlog.get_logger("tokens")
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
@@ -32,38 +34,60 @@ SCHEME = b"bearer "
 REMEMBERED_SECONDS = 60
 LEEWAY_SECONDS = 5
 JWKS_PAUSE_SECONDS = 2.0
-REFRESH_SECONDS = 60.0
-"""A key set that is older is asked for anew: a key that the issuer took out is trusted no longer."""
-TRUSTED_SECONDS = 900.0
-"""So long it is used while the issuer is away, and then nobody is let in by it."""
+ANSWER_SECONDS = 5.0
+DISCOVERY = "/.well-known/openid-configuration"
 REFRESH_PATIENCE = 1.0
 """So long a request waits for a newer set, as long as the one there is may be used."""
 PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}")
 """What a person can be named by in a command, too."""
+DOCUMENT = "document"
+REASONS = (CERTIFICATE, "timeout", "connection", "status", DOCUMENT)
+"""Why keys cannot be had: nobody whom we trust vouches for the issuer, or it answers nothing, or no keys."""
 NOBODY = frozenset({"anonymous", SYSTEM})
 """Names that the record has for who comes without a token."""
 
 
+class TokenMetrics:
+    """How the issuer answers, and how many tokens were worth nothing; of nobody in particular."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.away = Gauge("zm_issuer_away", "Whether the issuer's keys could not be had", registry=registry)
+        self.failures = Counter(
+            "zm_issuer_failures_total", "Times that they could not be had", ["reason"], registry=registry
+        )
+        self.refused = Counter("zm_tokens_refused_total", "Tokens that open nothing", registry=registry)
+        for reason in REASONS:
+            self.failures.labels(reason)
+
+
+class IssuerAway(Exception):
+    """The issuer's keys cannot be had now, for one of `REASONS`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class TokenVerifier:
     """Verifies signature, issuer, audience, times and the form of the claims. A verified token is remembered
-    by its SHA-256 for a minute, never past its expiry. Keys are fetched when a minute has passed, or when an
-    unknown key id appears."""
+    by its SHA-256 for a minute, never past its expiry. Keys are fetched when they are due, or when an unknown
+    key id appears."""
 
     def __init__(
-        self, jwks_url: str, issuer: str, audience: str = "zhengming", organs: OrganTree | None = None
+        self, issuer: Issuer, organs: OrganTree | None = None, metrics: TokenMetrics | None = None
     ) -> None:
-        self._url = jwks_url
         self._issuer = issuer
-        self._audience = audience
         self._organs = organs or OrganTree.load()
+        self._metrics = metrics or TokenMetrics(CollectorRegistry())
         self._keys: KeySet | None = None
         self._got = 0.0
         """When the keys came."""
         self._fetched = 0.0
         """When they were last asked for."""
+        self._away = False
+        """Whether they did not come then."""
         self._fetching: asyncio.Task[None] | None = None
         self._remembered: dict[bytes, tuple[float, Token]] = {}
-        self.rejected = 0
 
     def known(self, authorization: bytes | None) -> Token | None:
         """The token of a header that was verified before and is remembered; None where `verify` is to say."""
@@ -92,20 +116,22 @@ class TokenVerifier:
     async def _verify(self, raw: str, now: float) -> Token:
         try:
             claims = await self._claims(raw)
-            if claims["iss"] != self._issuer or self._audience not in _listed(claims["aud"]):
+            issuer = self._issuer
+            if claims["iss"] != issuer.name or issuer.audience not in _listed(claims["aud"]):
                 self._reject()
             expires = _numeric_date(claims["exp"])
             if not _numeric_date(claims.get("nbf", 0)) - LEEWAY_SECONDS <= now < expires:
                 self._reject()
-            held = _held(claims)
-            return Token(_person(claims["sub"]), held, self._organ_of(claims, held), expires)
+            held = _held(_claim(claims, issuer.roles, []), others=issuer.ignores_other_roles)
+            organ = self._organ_of(_claim(claims, issuer.organ), held)
+            return Token(_person(_claim(claims, issuer.person)), held, organ, expires)
         except (JoseError, KeyError, ValueError, TypeError):
             self._reject()
 
-    def _organ_of(self, claims: dict[str, Any], held: frozenset[str]) -> str:
+    def _organ_of(self, told: Any, held: frozenset[str]) -> str:
         """An organ of the tree: lists are cut by the beginning of its code, and nothing begins every code.
         Only who comes from outside has none."""
-        organ = claims.get("organ") or ""
+        organ = told or ""
         if organ == "" and not held & OF_AN_ORGAN:
             return ""
         if not isinstance(organ, str) or organ not in self._organs:
@@ -118,15 +144,20 @@ class TokenVerifier:
         except (JoseError, ValueError):
             # The key may be new: ask once, but never let bad tokens drive requests to the issuer.
             await self._refresh()
+        try:
             return dict(jwt.decode(raw, await self._key_set(), algorithms=ALGORITHMS).claims)
+        except InvalidKeyIdError:
+            if self._away:  # who cannot be asked about a key has not said that it is none
+                refuse("E_UNAVAILABLE")
+            raise
 
     async def _key_set(self) -> KeySet:
         age = monotonic() - self._got
-        if self._keys is None or age > TRUSTED_SECONDS:
+        if self._keys is None or age > self._issuer.trusted_seconds:
             await self._refresh()
-            if self._keys is None or monotonic() - self._got > TRUSTED_SECONDS:
+            if self._keys is None or monotonic() - self._got > self._issuer.trusted_seconds:
                 refuse("E_UNAVAILABLE")
-        elif age > REFRESH_SECONDS and self._fetching is None:
+        elif age > self._issuer.refresh_seconds and self._fetching is None:
             # Whoever comes while it is asked for waits for nothing.
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_PATIENCE):
@@ -143,22 +174,67 @@ class TokenVerifier:
         await asyncio.shield(self._fetching)
 
     async def _fetch(self) -> None:
+        """The files of authority and certificate are read anew each time, so one that was renewed holds."""
         try:
-            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-                answer = await client.get(self._url)
-                answer.raise_for_status()
-            members = answer.json()["keys"]
-            if not isinstance(members, list):
-                raise TypeError
-            self._keys, self._got = _usable(members), monotonic()
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            log.warning("key_set_away", error=type(error).__name__)
+            context = self._issuer.trust.context()
+            async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False, verify=context) as client:
+                self._keys, self._got = _usable(await self._members(client)), monotonic()
+            self._away = False
+        except (IssuerAway, httpx.HTTPError, OSError) as error:
+            self._away = True
+            reason = error.reason if isinstance(error, IssuerAway) else away_for(error)
+            self._metrics.failures.labels(reason).inc()
+            log.warning("issuer_away", reason=reason, error=type(error).__name__, keys=self._keys is not None)
         finally:
+            self._metrics.away.set(self._away)
             self._fetched, self._fetching = monotonic(), None
 
+    async def _members(self, client: httpx.AsyncClient) -> list[Any]:
+        url = self._issuer.jwks_url or await self._discovered(client)
+        members = (await _json(client, url)).get("keys")
+        if not isinstance(members, list):
+            raise IssuerAway(DOCUMENT)
+        return members
+
+    async def _discovered(self, client: httpx.AsyncClient) -> str:
+        """Where the keys are, by the issuer's own document (OpenID Connect Discovery §4). It must be that of
+        the issuer, and lead nowhere less safe."""
+        name = self._issuer.name
+        told = await _json(client, name.rstrip("/") + DISCOVERY)
+        url = told.get("jwks_uri")
+        safe = ("https://",) if name.startswith("https://") else ("https://", "http://")
+        if told.get("issuer") != name or not isinstance(url, str) or not url.startswith(safe):
+            raise IssuerAway(DOCUMENT)
+        return url
+
     def _reject(self) -> NoReturn:
-        self.rejected += 1
+        self._metrics.refused.inc()
         refuse("E_UNAUTHENTICATED")
+
+
+async def _json(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
+    answer = await client.get(url)
+    if answer.status_code != httpx.codes.OK:
+        raise IssuerAway("status")
+    try:
+        told = answer.json()
+    except ValueError:
+        raise IssuerAway(DOCUMENT) from None
+    if not isinstance(told, dict):
+        raise IssuerAway(DOCUMENT)
+    return told
+
+
+def _claim(claims: dict[str, Any], path: str, otherwise: Any = None) -> Any:
+    """A claim by its name, which may hold dots, or else by the names that lead to it."""
+    if path in claims:
+        return claims[path]
+    found: Any = claims
+    for name in path.split("."):
+        if not isinstance(found, dict) or name not in found:
+            return otherwise
+        found = found[name]
+    return found
 
 
 def _usable(members: list[Any]) -> KeySet:
@@ -187,13 +263,15 @@ def _numeric_date(value: Any) -> float:
     return float(value)
 
 
-def _held(claims: dict[str, Any]) -> frozenset[str]:
-    """The roles of a token, all of them ours. The system acts by itself and never by a token; a custodian of
-    identities and a service account hold nothing else (SD8, SD12), or their token is worth nothing at all."""
-    told = claims.get("role", [])
-    if not isinstance(told, list) or not all(isinstance(role, str) and role in ALL for role in told):
+def _held(told: Any, *, others: bool) -> frozenset[str]:
+    """The roles of a token, all of them ours unless the issuer has `others`. The system acts by itself and
+    never by a token; a custodian of identities and a service account hold nothing else (SD8, SD12), or their
+    token is worth nothing at all."""
+    if not isinstance(told, list) or not all(isinstance(role, str) for role in told):
         raise ValueError("role")
-    held = frozenset(told) - {SYSTEM}
+    if not others and not ALL.issuperset(told):
+        raise ValueError("role")
+    held = ALL & frozenset(told) - {SYSTEM}
     for role, rule in HELD_ALONE.items():
         if role in held and len(held) > 1:
             refuse("E_SOD_CONFLICT", rule, roles=sorted(held))

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 
-from shared.store.driver import dsn_of
+from shared.store.driver import away, dsn_of
 from shared.store.reading import told_apart
 
 FORMAT = 1
@@ -59,6 +59,17 @@ class NotMigrated(SystemExit):
         )
 
 
+class NotLetIn(SystemExit):
+    """The server refuses the user, the password or the database; the process ends before it serves."""
+
+    def __init__(self, where: str, error: asyncpg.PostgresError) -> None:
+        reason = type(error).__name__
+        super().__init__(
+            f"{where}：数据库拒绝连接（{reason}），请检查数据库地址、用户与口令。\n"
+            f"{where}: the database lets nobody in ({reason}); look at its URL, user and password."
+        )
+
+
 def check_format(where: str, found: str | None) -> None:
     """Refuses data whose mark is not this version's. None: they have none, as before there were marks."""
     if found != str(FORMAT):
@@ -91,7 +102,12 @@ async def check_store(url: str, folder: str) -> None:
     migrations folder. Raises `StoreUnavailable` where it cannot be asked."""
     where, known = str(make_url(url).database), _revisions(folder)
     with told_apart():
-        connection = await asyncpg.connect(dsn_of(url), timeout=5)
+        try:
+            connection = await asyncpg.connect(dsn_of(url), timeout=5)
+        except asyncpg.PostgresError as error:
+            if away(error):
+                raise
+            raise NotLetIn(where, error) from None
         try:
             row = await connection.fetchrow(f"SELECT format, revision FROM {MARK.name}")  # noqa: S608
         except asyncpg.UndefinedTableError:

@@ -35,6 +35,8 @@ from shared.web.values import json_response
 Ready = Callable[[], Awaitable[dict[str, bool]]]
 Halted = Callable[[], Iterable[str]]
 """The parts that stand still until somebody has looked."""
+OPERATIONS = frozenset({"/livez", "/readyz", "/metrics"})
+"""What probes and monitors ask."""
 Layer = TypeVar("Layer", bound=ASGIApp)
 LIFESPAN = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -55,8 +57,28 @@ class Application(FastAPI):
         self._front = added = layer(self._front)
         return added
 
+    def answer_operations_only(self) -> None:
+        """From now on whatever is not for probes and monitors is not here: a process that only works in the
+        background has no API (ADR 13)."""
+        self.direct = None
+        self.put_before(OperationsOnly)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._front(scope, receive, send)
+
+
+class OperationsOnly:
+    """The layer of a process that serves nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPERATIONS:
+            await self.app(scope, receive, send)
+            return
+        answer = problem("E_NOT_FOUND", accept_language=language_of(Request(scope)))
+        await answer(scope, receive, send)
 
 
 def make_app(

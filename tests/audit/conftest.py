@@ -17,6 +17,7 @@ from services.audit.tables import ROLE
 from shared.command import Token
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
+from shared.security.trust import Issuer
 from shared.settings import Settings
 from tests.audit.world import COUNTY, Producer, World
 from tests.servers import Database, migrated_database
@@ -47,7 +48,7 @@ class KnownPeople(TokenVerifier):
     """A verifier whose tokens are what they say: `Bearer <role> <organ>`."""
 
     def __init__(self) -> None:
-        super().__init__("", "")
+        super().__init__(Issuer(name=""))
 
     async def verify(self, authorization: str | None) -> Token:
         if authorization is None:

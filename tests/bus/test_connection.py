@@ -1,21 +1,17 @@
 """The connection to NATS, seen from the broker's side."""
 
 import asyncio
-import ipaddress
 from asyncio import StreamReader, StreamWriter
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from nats.aio.client import Client
 
 from deploy.local.nats import Nats
 from shared.bus.connection import connect, disconnect, settled
+from shared.security.trust import Trust
+from tests.certificates import Authority
 
 INFO = b'INFO {"server_id":"told","version":"2.15.1","max_payload":1048576,"headers":true}\r\n'
 
@@ -65,52 +61,47 @@ async def test_a_broker_that_asks_for_no_tls_is_told_nothing() -> None:
 
 
 class TlsNats(Nats):
-    """A broker that speaks TLS from the first byte."""
+    """A broker that speaks TLS from the first byte, and asks for a certificate."""
 
-    certificate: Path
-    key: Path
+    trust: Trust
 
     def _config(self) -> dict[str, Any]:
-        tls = {"cert_file": str(self.certificate), "key_file": str(self.key), "handshake_first": True}
+        tls = {
+            "cert_file": self.trust.cert_file,
+            "key_file": self.trust.key_file,
+            "ca_file": self.trust.ca_file,
+            "verify": True,
+            "handshake_first": True,
+        }
         return {**super()._config(), "tls": tls}
 
 
-def certified(folder: Path) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    places = folder / "broker.pem", folder / "broker.key"
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    places[0].write_bytes(certificate.public_bytes(pem))
-    places[1].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    return places
-
-
 @pytest.mark.external
-async def test_a_broker_with_a_known_certificate_is_trusted_and_no_other(
+async def test_a_broker_that_is_vouched_for_is_trusted_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And it trusts who shows a certificate, and nobody else: TLS is mutual."""
+    authority = Authority(tmp_path)
     broker = TlsNats(tmp_path / "nats", tmp_path, tmp_path / "nats.log", ["alpha"])
-    broker.certificate, broker.key = certified(tmp_path)
+    broker.trust = authority.certificate("broker")
+    own = authority.certificate("alpha")
     broker.start()
     try:
         url, seed = broker.url.replace("nats://", "tls://"), broker.seed_file("alpha")
-        failed = asyncio.Event()
-        stranger = await connect(url, seed, "alpha", lambda error: failed.set(), lambda: None, wait=False)
-        await failed.wait()
-        assert not stranger.is_connected
-        await disconnect(stranger)
-        monkeypatch.setenv("SSL_CERT_FILE", str(broker.certificate))
-        known = await connect(url, seed, "alpha", lambda error: None, lambda: None)
+        for wrong in (Trust("", own.cert_file, own.key_file), Trust(own.ca_file)):
+            failed = asyncio.Queue[Exception]()
+            stranger = await connect(
+                url, seed, "alpha", failed.put_nowait, lambda: None, wait=False, trust=wrong
+            )
+            await failed.get()
+            assert not stranger.is_connected
+            await disconnect(stranger)
+        known = await connect(url, seed, "alpha", lambda error: None, lambda: None, trust=own)
+        assert known.is_connected
+        await disconnect(known)
+        monkeypatch.setenv("SSL_CERT_FILE", own.ca_file)
+        by_the_system = Trust("", own.cert_file, own.key_file)
+        known = await connect(url, seed, "alpha", lambda error: None, lambda: None, trust=by_the_system)
         assert known.is_connected
         await disconnect(known)
     finally:

@@ -358,6 +358,30 @@ async def test_sec5_a_stream_of_other_settings_is_given_those_of_today(connectio
     assert (config.discard, config.max_bytes, config.max_age) == ("old", 2**24, MAX_AGE)
 
 
+@pytest.mark.parametrize("there_before", [False, True])
+async def test_more_replicas_than_the_cluster_holds_are_told(
+    connection: Connect, run: Run, there_before: bool
+) -> None:
+    """By the name of the setting, and nothing is published into a stream of fewer."""
+    nc, log = await connection("alpha"), MemoryStore()
+    await put(log, 1)
+    if there_before:
+        first = asyncio.create_task(relay(nc, log).run())
+        await settled(nc, log)
+        first.cancel()
+    await put(log, 1)
+    wanting = relay(nc, log, replicas=3)
+    run(wanting.run())
+
+    async def halted() -> bool:
+        return wanting.halted is not None
+
+    await until(halted)
+    assert wanting.halted is not None
+    assert "does not hold 3 replicas (ZM_NATS_REPLICAS)" in wanting.halted
+    assert len(await stream_of(nc)) == there_before
+
+
 async def test_sec5_a_stream_that_grew_old_begins_with_the_last_event(connection: Connect, run: Run) -> None:
     """Where nothing happened for a month nothing is in it. The whole log would come back as news."""
     nc, log, heard = await connection("alpha"), MemoryStore(), Heard()

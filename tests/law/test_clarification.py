@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from shared.outgoing.subject import TEXTS
 from tests.harness import (
     APPROVE,
     ASSESSMENT,
@@ -25,6 +28,7 @@ from tests.harness import (
     PROVINCE,
     SUBJECT,
     TOWN,
+    Case,
     Story,
     World,
     a_plan,
@@ -579,6 +583,59 @@ def test_r7_limits_and_decision_fit_together(world: World) -> None:
     refused(consent(world, story, decision="AGREED_WITH_LIMITS"), "E_SCHEMA", "R7")
     refused(consent(world, story, limits={"no_media": True}), "E_SCHEMA", "R7")
     refused(consent(world, story, decision="LAPSED"), "E_SCHEMA")
+
+
+def messages(world: World, case: Case) -> list[tuple[str, str]]:
+    """What was written down to be sent to a case's subject, and what became of it."""
+    query = "SELECT payload, state FROM effects WHERE kind = 'subject-message' AND payload->>'case' = %s"
+    found = world._database(case.service).execute(f"{query} ORDER BY seq", [case.id]).fetchall()
+    return [(row.payload["template"], row.state) for row in found]
+
+
+def test_b35_the_subject_is_told_in_words_that_tell_nothing(world: World) -> None:
+    """Consent asked, the end of the window near, approved, a visit planned. Whoever looks over a shoulder
+    learns neither what it is about nor from whom it comes."""
+    story = world.story().asked()
+    due = working_days_after(world.today, 5)
+    world.morning_of(due)
+    world.patiently(lambda: len(messages(world, story.clarification)) == 2)
+    story.completed().active()
+    told = ["CONSENT_ASKED", "CONSENT_REMINDER", "APPROVED"]
+    world.patiently(lambda: messages(world, story.clarification) == [(name, "done") for name in told])
+    world.patiently(lambda: messages(world, story.plan) == [("VISIT_PLANNED", "done")])
+    folder = world.stack.data.root / "outgoing" / "subject-message"
+    mine = [m for file in folder.glob("*.json") if (m := json.loads(file.read_text()))]
+    texts = {m["payload"]["text"] for m in mine if m["payload"]["to"] == {"account": sub(SUBJECT)}}
+    assert texts == set(TEXTS.values())
+    for text in texts:
+        assert not re.search("澄清|举报|信访|纪|监|正名|回访|反映|会议|核查", text)
+        assert story.accused[0]["name"] not in text
+
+
+def test_b35_a_window_without_a_delivery_does_not_lapse(world: World) -> None:
+    """Asked, but nobody has an account to be told by: there is no silence that could count as an answer.
+    Handed over on paper it runs from then."""
+    story = world.story().planned(**MEETING)
+    world.do(story.clarification, "RequestConsent", HANDLER, story.asking())
+    assert messages(world, story.clarification) == []
+    assert "DL-15" not in world.read(story.clarification, HANDLER)["deadlines"]
+    world.pass_days(60)
+    other = world.story().asked()
+    world.pass_days(20)
+    world.patiently(lambda: other.state() == "PLANNED")  # whoever was told has let his window pass
+    assert story.state() == "CONSENT_PENDING"
+    receipt = {"receipt_hash": sha("receipt")}
+    for who, code in ((SUBJECT, ""), (HEAD, "E_FORBIDDEN_ROLE")):
+        answer = world.give(story.clarification, "RecordConsentDelivery", who, receipt)
+        hidden(answer) if not code else refused(answer, code)
+    world.do(story.clarification, "RecordConsentDelivery", HANDLER, receipt)
+    refused(world.give(story.clarification, "RecordConsentDelivery", HANDLER, receipt), "E_STATE", "B35")
+    due = working_days_after(world.today, 5)
+    assert world.read(story.clarification, HANDLER)["deadlines"]["DL-15"] == str(due)
+    world.morning_of(due)
+    assert story.state() == "CONSENT_PENDING"
+    world.pass_days(1)
+    world.patiently(lambda: story.state() == "PLANNED")
 
 
 def test_r7_dl15_silence_is_no_consent(world: World) -> None:

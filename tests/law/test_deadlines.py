@@ -356,6 +356,7 @@ def test_p10_a_second_window_is_reminded_and_breached_anew(world: World) -> None
         world.patiently(lambda: story.state() == "PLANNED")
         story.planned(**MEETING)
         world.do(story.clarification, "RequestConsent", HANDLER, story.asking())
+        story.notified()
     types = [h["type"] for h in world.read(story.clarification, HANDLER)["history"]]
     assert types.count("ClarificationConsentLapsed") == 2
     assert told(world, story.clarification, "DL-15").count("DeadlineBreached") == 2

@@ -16,7 +16,7 @@ from deploy.local.databases import ensure_database
 from deploy.local.postgres import Postgres
 from deploy.local.process import ROOT
 from deploy.local.stack import SERVICES
-from shared.store.mark import FORMAT, CannotTakeOver, NotMigrated, check_store
+from shared.store.mark import FORMAT, CannotTakeOver, NotLetIn, NotMigrated, check_store
 from shared.store.migrate import migrate
 from shared.store.types import StoreUnavailable
 from tests.servers import PASSWORDS, Database, make_database, migrated_database
@@ -140,11 +140,22 @@ async def test_a_service_serves_no_store_that_was_not_migrated(server: Postgres,
         await check_store(empty.service_url, FOLDER)
     env = {"PATH": os.environ.get("PATH", os.defpath), "ZM_PROFILE": "development"}
     env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_DATABASE_URL": empty.service_url, "PYTHONIOENCODING": "utf-8"}
+    for name in ("store-followup.key", "bus.key"):
+        (tmp_path / name).write_bytes(os.urandom(32))
     command = [sys.executable, "-m", "ops", "followup", "serve"]
     ended = await asyncio.to_thread(
         subprocess.run, command, cwd=ROOT, env=env, check=False, capture_output=True, text=True
     )
     assert (ended.returncode, "请先运行 migrate" in ended.stderr) == (1, True)
+
+
+async def test_a_service_that_the_database_does_not_let_in_says_so(server: Postgres) -> None:
+    """In a sentence; it is not waited for, since it will not come."""
+    server.start()
+    place = f"127.0.0.1:{server.port}"
+    for user, name in (("nobody", "postgres"), ("zm_followup", "nowhere")):
+        with pytest.raises(NotLetIn, match=f"{name}: the database lets nobody in"):
+            await check_store(f"postgresql+asyncpg://{user}:wrong@{place}/{name}", FOLDER)
 
 
 async def test_a_store_that_is_away_is_asked_later() -> None:

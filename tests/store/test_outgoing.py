@@ -11,6 +11,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
@@ -155,6 +156,38 @@ async def _state(database: Database, key: str, state: str) -> bool:
 
 async def _gauge(registry: CollectorRegistry, name: str, value: float) -> bool:
     return registry.get_sample_value(name, {"kind": "sms"}) == value
+
+
+async def test_b35_what_is_given_up_is_told_before_it_is(
+    fresh: Database, engine: AsyncEngine, recorder: Recorder
+) -> None:
+    """Once, by an event; a database that is away meanwhile costs another attempt and not the event."""
+    box = Box()
+    box.failures += [NotDelivered("HTTP_410", final=True)] * 3
+    told: list[str] = []
+    stream = uuid4()
+
+    async def on_dead(effect: Effect, reason: str) -> Append:
+        told.append(reason)
+        if len(told) == 1:
+            raise StoreUnavailable("away")
+        return Append(events=[opened(stream)])
+
+    worker, _ = outgoing(engine, recorder, sms=Errand(box, on_dead=on_dead))
+    await ask(recorder, "a")
+    with pytest.raises(StoreUnavailable):
+        await worker.deliver_next("sms")
+    assert await _state(fresh, "a", "pending")
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE effects SET next_at = NULL"))
+    assert await worker.deliver_next("sms")
+    assert await _state(fresh, "a", "dead")
+    assert len(await recorder.load(stream)) == 1
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE effects SET state = 'pending', next_at = NULL"))
+    assert await worker.deliver_next("sms")
+    assert len(await recorder.load(stream)) == 1
+    assert told == ["HTTP_410"] * 3
 
 
 async def test_410_ends_it_at_once(

@@ -121,6 +121,7 @@ class Clarification(Consenting):
                 no_prejudice_confirmed=True,
             ),
         )
+        self._tell_subject(ctx, "APPROVED")
 
     @allowed_in("APPROVED")
     def implement_form(self, ctx: Context, evidence: Evidence) -> None:

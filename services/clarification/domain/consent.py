@@ -24,14 +24,17 @@ class Consent:
     forms: tuple[Form, ...]
     scope: Scope
     text_hash: str
-    due: date
+    asked_in: int
+    """The version of the case in which it was asked."""
+    due: date | None = None
+    """None while the subject has not been told: no window runs (B35)."""
     state: ConsentState = "PENDING"
     limits: Limits = field(default_factory=Limits)
     outdated: bool = False
 
     @classmethod
-    def asked(cls, request: ClarificationConsentRequested, due: date) -> Consent:
-        return cls(request.forms, request.scope, request.text_hash, due)
+    def asked(cls, request: ClarificationConsentRequested, version: int) -> Consent:
+        return cls(request.forms, request.scope, request.text_hash, version)
 
     def answered(self, state: ConsentState, limits: Limits | None = None) -> Consent:
         return replace(self, state=state, limits=limits or Limits())

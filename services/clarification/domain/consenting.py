@@ -16,12 +16,14 @@ from shared.contracts.clarification import (
     ClarificationConsentRequested,
     ClarificationConsentWithdrawn,
     ConsentDecision,
+    ConsentNoticeDelivered,
     ExplainedPoint,
     Limits,
     SubjectInvited,
     SubjectVoiceRecorded,
 )
 from shared.contracts.common import Form, Scope
+from shared.effect import to_subject
 from shared.law.working_days import local_date
 from shared.refusal import refuse
 from shared.security.roles import SUBJECT
@@ -131,6 +133,31 @@ class Consenting(Drafting):
                 explained=tuple(sorted(EXPLAINED)),
             ),
         )
+        self._tell_subject(ctx, "CONSENT_ASKED")
+
+    def _tell_subject(self, ctx: Context, template: str) -> None:
+        """By a message to their account, if they have one: else somebody goes there (B35)."""
+        if self.subject_account:
+            ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, template))
+
+    @property
+    def waits_for_notice(self) -> bool:
+        """Whether consent was asked of a subject who has not been told so."""
+        return self.state == "CONSENT_PENDING" and self.consent is not None and self.consent.due is None
+
+    @allowed_in("CONSENT_PENDING")
+    def record_consent_delivery(self, ctx: Context, receipt_hash: str) -> None:
+        """Handed over on paper; the window runs from that day (B35)."""
+        if self.state == "CONSENT_PENDING" and not self.waits_for_notice:
+            refuse("E_STATE", "B35", delivered=True)
+        delivered = ConsentNoticeDelivered(round=self.round, by_hand=True, receipt_hash=receipt_hash)
+        self.record(ctx, delivered)
+
+    def note_delivered(self, ctx: Context, asked_in: int) -> None:
+        """A message has arrived. Nothing follows from one that is about another request than the present, or
+        after an answer or a delivery by hand."""
+        if self.waits_for_notice and self.consent is not None and self.consent.asked_in == asked_in:
+            self.record(ctx, ConsentNoticeDelivered(round=self.round, by_hand=False))
 
     @allowed_in("CONSENT_PENDING")
     def record_consent(
@@ -151,9 +178,10 @@ class Consenting(Drafting):
         if text_hash != asked["text_hash"]:
             refuse("E_CONSENT_STALE", "R7")
         assert self.consent is not None
-        if self.state == "CONSENT_PENDING" and local_date(ctx.now) > self.consent.due:
+        due = self.consent.due
+        if self.state == "CONSENT_PENDING" and due is not None and local_date(ctx.now) > due:
             # The window has passed in silence, whether or not it was already noted (DL-15).
-            refuse("E_CONSENT_REFUSED", "R7", due=self.consent.due.isoformat())
+            refuse("E_CONSENT_REFUSED", "R7", due=due.isoformat())
         if decision == "REFUSED":
             self.record(ctx, ClarificationConsentRefused(**asked, **answer))
         else:
@@ -173,12 +201,16 @@ class Consenting(Drafting):
 
     @allowed_in("CONSENT_PENDING")
     def lapse_consent(self, ctx: Context) -> None:
-        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal."""
+        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal. Where
+        the subject was not told that they are asked there is no window, and no silence (B35)."""
         asked = self._asked(ctx)
         assert self.consent is not None
-        if local_date(ctx.now) <= self.consent.due:
-            refuse("E_STATE", "R7", due=self.consent.due.isoformat())
-        self.record(ctx, ClarificationConsentLapsed(due=self.consent.due, **asked))
+        due = self.consent.due
+        if due is None:
+            refuse("E_STATE", "B35", delivered=False)
+        if local_date(ctx.now) <= due:
+            refuse("E_STATE", "R7", due=due.isoformat())
+        self.record(ctx, ClarificationConsentLapsed(due=due, **asked))
 
     @allowed_in("PLANNED", "UNDER_REVIEW", "UNDER_APPROVAL", "APPROVED")
     def withdraw_consent(

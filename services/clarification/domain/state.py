@@ -26,6 +26,7 @@ from shared.contracts.clarification import (
     ClarificationProposed,
     ClarificationReopened,
     ClarificationTextRendered,
+    ConsentNoticeDelivered,
     Disposition,
     FromConclusions,
     IntegrityFileEntryRecorded,
@@ -183,8 +184,11 @@ class ClarificationState(Case):
         self.text = event
 
     def on_clarification_consent_requested(self, event: ClarificationConsentRequested, meta: Meta) -> None:
+        self.consent = Consent.asked(event, self.version)
+
+    def on_consent_notice_delivered(self, event: ConsentNoticeDelivered, meta: Meta) -> None:
         due = next(date.fromisoformat(d.due) for d in meta.deadlines if d.id == "DL-15")
-        self.consent = Consent.asked(event, due)
+        self.consent = self.consent and replace(self.consent, due=due)
 
     def on_deadline_recomputed(self, event: DeadlineRecomputed, meta: Meta) -> None:
         if event.deadline == "DL-15" and self.consent is not None:

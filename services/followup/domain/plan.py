@@ -48,6 +48,7 @@ from shared.contracts.followup import (
     Wish,
     WorkNeedRecorded,
 )
+from shared.effect import to_subject
 from shared.law.working_days import local_date
 from shared.refusal import refuse
 from shared.security.roles import REVISIT_OFFICER
@@ -160,6 +161,8 @@ class RevisitPlan(PlanState):
                     deadline_key=task.id,
                 ),
             )
+        if self.subject_account:
+            ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, "VISIT_PLANNED"))
 
     @allowed_in("ACTIVE")
     def complete_revisit(

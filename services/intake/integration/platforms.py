@@ -20,8 +20,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared.effect import Effect
-from shared.outgoing.adapters import Adapter, HttpEndpoint, NotDelivered
+from shared.outgoing.adapters import SYSTEM, Adapter, HttpEndpoint, NotDelivered
 from shared.outgoing.webhooks import NotSigned, key_of, sign
+from shared.security.trust import Trust
 
 log = structlog.get_logger("integration")
 PLATFORMS_FILE = "platforms.json"
@@ -106,10 +107,11 @@ class Platforms:
 class Callbacks:
     """Tells a platform the status of what it sent: signed, at its own address, contract fields only (A80)."""
 
-    def __init__(self, platforms: Platforms, otherwise: Adapter | None) -> None:
+    def __init__(self, platforms: Platforms, otherwise: Adapter | None, trust: Trust = SYSTEM) -> None:
         """`otherwise`: where the messages go that no address is known for (files, in development)."""
         self._platforms = platforms
         self._otherwise = otherwise
+        self._trust = trust
         self._endpoints: dict[Platform, HttpEndpoint] = {}
 
     async def send(self, message: Effect) -> None:
@@ -129,5 +131,6 @@ class Callbacks:
             self._endpoints[platform] = HttpEndpoint(
                 platform.callback_url,
                 lambda key, body: sign(platform.callback_secrets, key, int(time.time()), body),
+                self._trust,
             )
         return self._endpoints[platform]

@@ -1,8 +1,8 @@
 """Defence against floods that asks nobody who he is: a little work before each submission (SEC-6).
 
 A challenge is a signed instant; whoever finds a number that makes the digest begin with enough zero bits
-has spent the time that the difficulty asks for. Spent challenges are remembered until they expire, in
-memory and nowhere else; under load the difficulty rises.
+has spent the time that the difficulty asks for. Spent challenges are remembered until they expire, by all
+processes of intake together and in no backup; under load of its process the difficulty rises.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.refusal import refuse
+from shared.store.driver import borrowed
 
 LIFE_SECONDS = 600
-MOST_SPENT = 100_000
-"""So many challenges are remembered; beyond it, the service asks to come back later."""
+SWEEP_SECONDS = 60
 BUSY = 50
 """Submissions within ten seconds from which the work doubles, and doubles again."""
 
@@ -40,14 +43,49 @@ def solve(challenge: str, difficulty: int) -> int:
     return number
 
 
+class Spent(Protocol):
+    """The challenges that were spent."""
+
+    async def spend(self, challenge: str, expires: float, now: float) -> bool:
+        """Whether nobody has spent it before."""
+        ...
+
+
+class SpentProofs:
+    """They lie in intake's database, by digest: two processes do not take one proof twice. The table is
+    unlogged: no backup and no copy of the database holds when somebody reported, and after a crash of the
+    server a proof of the last ten minutes may be spent again."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._swept = 0.0
+
+    async def spend(self, challenge: str, expires: float, now: float) -> bool:
+        digest = hashlib.sha256(challenge.encode()).digest()
+        async with borrowed(self._engine) as driver:
+            if now - self._swept > SWEEP_SECONDS:
+                self._swept = now
+                await driver.execute(_SWEEP, now)
+            return await driver.fetchval(_SPEND, digest, expires) is not None
+
+
+_SPEND = """
+    INSERT INTO spent_proofs (digest, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true
+    """
+_SWEEP = """
+    DELETE FROM spent_proofs WHERE digest IN (
+        SELECT digest FROM spent_proofs WHERE expires < $1 FOR UPDATE SKIP LOCKED)
+    """
+
+
 @dataclass
 class Flood:
     """Gives out challenges and takes the proofs."""
 
     secret: bytes
     difficulty: int
+    spent: Spent
     now: Callable[[], float] = time.time
-    _spent: dict[str, float] = field(default_factory=dict)
     _lately: list[float] = field(default_factory=list)
 
     def challenge(self) -> dict[str, object]:
@@ -60,7 +98,7 @@ class Flood:
             "expires_in": LIFE_SECONDS,
         }
 
-    def check(self, proof: str) -> None:
+    async def check(self, proof: str) -> None:
         """Takes a proof `<challenge>.<number>`, once. Refuses with E_PROOF_OF_WORK (429)."""
         challenge, _, number = proof.rpartition(".")
         body, _, signature = challenge.rpartition(".")
@@ -74,13 +112,8 @@ class Flood:
         asked = max(int(parts[1]), self._difficulty_now() - LAGGING)
         if zero_bits(hashlib.sha256(f"{challenge}.{number}".encode()).digest()) < asked:
             refuse("E_PROOF_OF_WORK", "SEC-6", reason="not solved")
-        while self._spent and next(iter(self._spent.values())) < now:
-            del self._spent[next(iter(self._spent))]
-        if challenge in self._spent:
+        if not await self.spent.spend(challenge, float(parts[0]), now):
             refuse("E_PROOF_OF_WORK", "SEC-6", reason="used")
-        if len(self._spent) >= MOST_SPENT:
-            refuse("E_OVERLOADED")
-        self._spent[challenge] = float(parts[0])
         self._lately.append(now)
 
     def _difficulty_now(self) -> int:

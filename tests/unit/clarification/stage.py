@@ -272,6 +272,13 @@ class Stage:
         }
         return self.do(c.RequestConsent, HANDLER, **{**fields, **over})
 
+    def deliver(self) -> list[str]:
+        """The message that asks has arrived."""
+        assert self.c.consent is not None
+        ctx = self._context(SYSTEM, "SendSubjectMessage", "B35", "")
+        self.c.note_delivered(ctx, self.c.consent.asked_in)
+        return self._collect()
+
     def answer(self, decision: str = "AGREED", actor: Actor = SUBJECT, **over: Any) -> list[str]:
         fields = {"decision": decision, "text_hash": self.c.text_hash or HASH}
         return self.do(c.RecordConsent, actor, **{**fields, **over})
@@ -317,6 +324,7 @@ class Stage:
         self.drafted()
         self.on("2022-03-07")
         self.ask()
+        self.deliver()
         return self
 
     def consented(self, decision: str = "AGREED", **over: Any) -> Stage:

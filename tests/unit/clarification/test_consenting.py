@@ -78,7 +78,8 @@ def test_r7_request_consent(stage: Stage) -> None:
     stage.on("2022-03-07")
     assert stage.ask(forms=["MEETING"]) == ["ClarificationConsentRequested"]
     assert stage.c.state == "CONSENT_PENDING"
-    assert stage.due("ClarificationConsentRequested", "DL-15") == "2022-03-14"
+    assert stage.deliver() == ["ConsentNoticeDelivered"]
+    assert stage.due("ConsentNoticeDelivered", "DL-15") == "2022-03-14"
 
 
 @pytest.mark.parametrize("point", ALL_EXPLAINED)
@@ -272,6 +273,51 @@ def test_c3_silence_lapses_after_the_last_day(stage: Stage) -> None:
     stage.refuses("E_STATE", c.LapseConsent, SYSTEM)
 
 
+def test_b35_a_window_runs_from_the_delivery(stage: Stage) -> None:
+    """However long the message was on its way; before, there is no silence that could count."""
+    stage.drafted()
+    stage.on("2022-03-07")
+    stage.ask()
+    assert stage.c.consent is not None
+    assert (stage.c.consent.due, stage.c.clocks.get("DL-15")) == (None, None)
+    stage.on("2022-04-20")
+    stage.refuses("E_STATE", c.LapseConsent, SYSTEM)
+    assert stage.deliver() == ["ConsentNoticeDelivered"]
+    assert stage.deliver() == [], "once"
+    assert stage.due("ConsentNoticeDelivered", "DL-15") == "2022-04-26"
+    stage.on("2022-04-27")
+    assert stage.do(c.LapseConsent, SYSTEM) == ["ClarificationConsentLapsed"]
+
+
+def test_b35_a_delivery_by_hand_opens_the_window(stage: Stage) -> None:
+    """By the handler, with a receipt; not twice, and not after an answer."""
+    stage.drafted()
+    stage.refuses("E_STATE", c.RecordConsentDelivery, HANDLER, receipt_hash=HASH)
+    stage.on("2022-03-07")
+    stage.ask()
+    stage.refuses("E_FORBIDDEN_ROLE", c.RecordConsentDelivery, SUBJECT, receipt_hash=HASH)
+    assert stage.do(c.RecordConsentDelivery, HANDLER, receipt_hash=HASH) == ["ConsentNoticeDelivered"]
+    delivered = stage.last("ConsentNoticeDelivered")
+    assert (delivered.by_hand, delivered.receipt_hash) == (True, HASH)
+    stage.refuses("E_STATE", c.RecordConsentDelivery, HANDLER, receipt_hash=HASH)
+    assert stage.deliver() == [], "the message came later than the person"
+    stage.answer()
+    stage.refuses("E_STATE", c.RecordConsentDelivery, HANDLER, receipt_hash=HASH)
+
+
+def test_b35_a_message_about_an_earlier_request_opens_no_window(stage: Stage) -> None:
+    stage.drafted()
+    stage.ask()
+    assert stage.c.consent is not None
+    before = stage.c.consent.asked_in
+    stage.answer("REFUSED")
+    stage.plan(venue="UNIT_MEETING")
+    stage.render()
+    stage.ask()
+    stage.c.note_delivered(stage._context(SYSTEM, "SendSubjectMessage", "B35", ""), before)
+    assert stage.c.pending_events == ()
+
+
 def test_c3_nothing_lapses_that_was_not_asked(stage: Stage) -> None:
     stage.drafted()
     stage.refuses("E_STATE", c.LapseConsent, SYSTEM)
@@ -392,7 +438,8 @@ def test_87_a_published_year_that_is_amended_moves_what_runs(stage: Stage, unpub
     stage.day = date(2026, 9, 21)
     stage.drafted(MEETING_PLAN)
     stage.ask()
-    assert stage.due("ClarificationConsentRequested", "DL-15") == "2026-09-29"
+    stage.deliver()
+    assert stage.due("ConsentNoticeDelivered", "DL-15") == "2026-09-29"
     assert stage.recompute() == []
     unpublished.write_text('{"2026": {"2026-09-23": "HOLIDAY"}}')
     load_years(str(unpublished))
@@ -409,7 +456,8 @@ def test_87_r7_a_calendar_takes_no_day_from_the_subject(stage: Stage, unpublishe
     stage.day = date(2026, 12, 31)
     stage.drafted(MEETING_PLAN)
     stage.ask()
-    assert stage.due("ClarificationConsentRequested", "DL-15") == "2027-01-07"
+    stage.deliver()
+    assert stage.due("ConsentNoticeDelivered", "DL-15") == "2027-01-07"
     years = '{"2027": {"2027-01-01": "HOLIDAY", "2027-01-02": "WORKDAY", "2027-01-03": "WORKDAY"}}'
     unpublished.write_text(years)
     load_years(str(unpublished))

@@ -293,6 +293,15 @@ class ClarificationMachine(RuleBasedStateMachine):
         )
 
     @rule()
+    def deliver(self) -> None:
+        if self.stage.c.consent is not None:
+            self.attempt(self.stage.deliver)
+
+    @rule()
+    def hand_over(self) -> None:
+        self.attempt(lambda: self.stage.do(c.RecordConsentDelivery, HANDLER, receipt_hash=HASH))
+
+    @rule()
     def lapse(self) -> None:
         self.attempt(lambda: self.stage.do(c.LapseConsent, SYSTEM))
 

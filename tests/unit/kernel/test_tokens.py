@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey
 
 from shared.refusal import Refusal
 from shared.security.tokens import TokenVerifier
+from shared.security.trust import Issuer
 
 ISSUER = "https://id.example"
 
@@ -24,13 +25,13 @@ def key() -> ECKey:
 
 @pytest.fixture
 def verifier(key: ECKey) -> TokenVerifier:
-    made = TokenVerifier("http://nowhere.invalid/jwks", ISSUER)
+    made = TokenVerifier(Issuer(name=ISSUER, jwks_url="http://nowhere.invalid/jwks"))
     made._keys = KeySet.import_key_set({"keys": [key.as_dict(private=False)]})
     made._got = made._fetched = time.monotonic()
     return made
 
 
-class Issuer:
+class Published:
     """Answers with what it is told to publish, and counts how often it was asked."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,16 +53,16 @@ class Issuer:
 
 
 @pytest.fixture
-def issuer(monkeypatch: pytest.MonkeyPatch, key: ECKey) -> Issuer:
-    made = Issuer(monkeypatch)
+def issuer(monkeypatch: pytest.MonkeyPatch, key: ECKey) -> Published:
+    made = Published(monkeypatch)
     made.publishes(key)
     return made
 
 
 @pytest.fixture
-def asking(issuer: Issuer) -> TokenVerifier:
+def asking(issuer: Published) -> TokenVerifier:
     """A verifier that has asked for nothing yet."""
-    return TokenVerifier("http://issuer/jwks", ISSUER)
+    return TokenVerifier(Issuer(name=ISSUER, jwks_url="http://issuer/jwks"))
 
 
 async def refused_as(code: str, verifier: TokenVerifier, header: str) -> None:
@@ -110,7 +111,7 @@ async def test_what_is_not_for_us_or_not_in_time_is_refused(
     with pytest.raises(Refusal) as refused:
         await verifier.verify(signed(key, claims(**over)))
     assert refused.value.code == "E_UNAUTHENTICATED"
-    assert verifier.rejected == 1
+    assert verifier._metrics.refused._value.get() == 1
 
 
 async def test_missing_claims_are_refused(verifier: TokenVerifier, key: ECKey) -> None:
@@ -261,7 +262,7 @@ async def test_only_who_comes_from_outside_has_no_organ(
 
 
 async def test_a_key_that_the_issuer_took_out_opens_nothing_within_minutes(
-    asking: TokenVerifier, issuer: Issuer, key: ECKey
+    asking: TokenVerifier, issuer: Published, key: ECKey
 ) -> None:
     """Though no unknown key ever came by."""
     await asking.verify(signed(key, claims(sub="p-1")))
@@ -276,7 +277,7 @@ async def test_a_key_that_the_issuer_took_out_opens_nothing_within_minutes(
 
 
 async def test_an_issuer_that_is_away_is_missed_after_a_quarter_of_an_hour(
-    asking: TokenVerifier, issuer: Issuer, key: ECKey
+    asking: TokenVerifier, issuer: Published, key: ECKey
 ) -> None:
     """Till then its keys serve on; then nobody can be judged, which is no fault of his token."""
     await asking.verify(signed(key, claims(sub="p-1")))
@@ -292,7 +293,7 @@ async def test_an_issuer_that_is_away_is_missed_after_a_quarter_of_an_hour(
 
 @pytest.mark.parametrize("answer", [[], {}, {"keys": {}}, {"keys": None}, "keys", 7], ids=repr)
 async def test_an_answer_that_is_no_key_set_changes_nothing(
-    asking: TokenVerifier, issuer: Issuer, key: ECKey, answer: Any
+    asking: TokenVerifier, issuer: Published, key: ECKey, answer: Any
 ) -> None:
     await asking.verify(signed(key, claims(sub="p-1")))
     issuer.published = answer
@@ -319,13 +320,32 @@ async def test_an_answer_that_is_no_key_set_changes_nothing(
     ids=repr,
 )
 async def test_one_bad_member_spoils_no_key_set(
-    asking: TokenVerifier, issuer: Issuer, key: ECKey, member: Any
+    asking: TokenVerifier, issuer: Published, key: ECKey, member: Any
 ) -> None:
     """RFC 7517 §5: what is not understood is left out."""
     issuer.published = {"keys": [member, key.as_dict(private=False), member]}
     assert (await asking.verify(signed(key, claims()))).person == "p-1"
 
 
-async def test_a_key_for_encryption_signs_no_token(asking: TokenVerifier, issuer: Issuer, key: ECKey) -> None:
+async def test_a_key_for_encryption_signs_no_token(
+    asking: TokenVerifier, issuer: Published, key: ECKey
+) -> None:
     issuer.published = {"keys": [{**key.as_dict(private=False), "use": "enc"}]}
     await refused_as("E_UNAUTHENTICATED", asking, signed(key, claims()))
+
+
+async def test_an_issuer_that_is_away_has_not_said_that_a_new_key_is_none(
+    asking: TokenVerifier, issuer: Published, key: ECKey
+) -> None:
+    """Who comes with it is told to come again; a signature that does not fit a known key is bad."""
+    await asking.verify(signed(key, claims(sub="p-1")))
+    issuer.away = True
+    issuer.now += 3
+    fresh = ECKey.generate_key("P-256", parameters={"kid": "k2"})
+    token = "Bearer " + jwt.encode({"alg": "ES256", "kid": "k2"}, claims(sub="p-2"), fresh)
+    await refused_as("E_UNAVAILABLE", asking, token)
+    await refused_as("E_UNAUTHENTICATED", asking, signed(fresh, claims(sub="p-2")))
+    issuer.away = False
+    issuer.publishes(key, fresh)
+    issuer.now += 3
+    assert (await asking.verify(token)).person == "p-2"

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from services.audit.api import ReadingFace
 from shared import service
 from shared.security.tokens import TokenVerifier
+from shared.security.trust import Issuer
 from shared.settings import Settings
 from shared.web.app import make_app
 
@@ -33,7 +34,10 @@ async def broken() -> None:
 
 
 def main(how: str, port: str) -> None:
-    settings = Settings.from_env("audit", {"ZM_PROFILE": "development", "ZM_PORT": port})
+    database = "postgresql+asyncpg://nobody@localhost/none"
+    settings = Settings.from_env(
+        "audit", {"ZM_PROFILE": "development", "ZM_PORT": port, "ZM_DATABASE_URL": database}
+    )
 
     async def ready() -> dict[str, bool]:
         return {}
@@ -50,7 +54,7 @@ def main(how: str, port: str) -> None:
         name="audit",
         title="toy",
         description="",
-        face=ReadingFace(TokenVerifier("http://nowhere.invalid/jwks", "")),
+        face=ReadingFace(TokenVerifier(Issuer(name="", jwks_url="http://nowhere.invalid/jwks"))),
         commands=[],
         registry=CollectorRegistry(),
         ready=ready,

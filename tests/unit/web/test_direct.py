@@ -25,6 +25,7 @@ from shared.command import Token
 from shared.gate import Gatekeeper, Request
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
+from shared.security.trust import Issuer
 from shared.store.types import Appended, StoreUnavailable
 from shared.web import direct, middleware
 from shared.web.app import Application, make_app
@@ -137,7 +138,7 @@ class Server:
             name="verification",
             title="toy",
             description="",
-            face=Face(cast(Gatekeeper, self.gate), Verifier("http://nowhere.invalid/jwks", ""), SamePlaces()),
+            face=Face(cast(Gatekeeper, self.gate), Verifier(Issuer(name="")), SamePlaces()),
             commands=COMMANDS,
             registry=self.registry,
             ready=ready,

@@ -23,6 +23,7 @@ from structlog.testing import capture_logs
 from services.audit.api import ReadingFace
 from shared.refusal import refuse
 from shared.security.tokens import TokenVerifier
+from shared.security.trust import Issuer
 from shared.store.driver import open_engine
 from shared.store.types import StoreUnavailable
 from shared.web.app import Application, make_app
@@ -116,7 +117,7 @@ async def client(
         name="audit",
         title="toy",
         description="",
-        face=ReadingFace(TokenVerifier("http://nowhere.invalid/jwks", "")),
+        face=ReadingFace(TokenVerifier(Issuer(name="", jwks_url="http://nowhere.invalid/jwks"))),
         commands=[],
         registry=registry,
         ready=ready,

@@ -1,0 +1,81 @@
+"""Whom a process believes over TLS, and by what it is believed itself; and the issuer of its tokens."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+
+AUDIENCE = "zhengming"
+CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The authorities that may vouch for the other side, and our own certificate where it asks for one.
+
+    Without a file the system's authorities hold (`SSL_CERT_FILE`), and nothing of ours is shown.
+    """
+
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """The files as they are now. Raises OSError (of which ssl.SSLError is one) where one is no good."""
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file or None, password=_no_password)
+        return context
+
+    def faults(self, prefix: str) -> Iterator[str]:
+        """What is wrong with the files, by the names of their settings."""
+        if self.key_file and not self.cert_file:
+            yield f"{prefix}_KEY_FILE: there is no {prefix}_CERT_FILE that it belongs to"
+        for name, part in (("CA", Trust(self.ca_file)), ("CERT", Trust("", self.cert_file, self.key_file))):
+            try:
+                part.context()
+            except (OSError, ValueError) as error:
+                said = error.strerror if isinstance(error, OSError) and error.strerror else "no PEM"
+                yield f"{prefix}_{name}_FILE: cannot be used ({said})"
+
+
+def away_for(error: BaseException) -> str:
+    """Why somebody could not be reached, as a code: `certificate`, `timeout` or `connection`."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLError):
+            return CERTIFICATE
+        if isinstance(found, httpx.TimeoutException | TimeoutError):
+            return "timeout"
+        found = found.__cause__ or found.__context__
+    return "connection"
+
+
+def _no_password() -> str:
+    """A key with a password would have OpenSSL ask at the terminal."""
+    raise ValueError("the key has a password")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Who signs access tokens, where its keys are, and how it writes what we need to know of a person."""
+
+    name: str
+    """The `iss` of its tokens; its discovery document lies under it."""
+    jwks_url: str = ""
+    """Where its keys are; empty: where its discovery document says."""
+    audience: str = AUDIENCE
+    person: str = "sub"
+    roles: str = "role"
+    organ: str = "organ"
+    """Claims by name, or by the names that lead to them (`realm_access.roles`)."""
+    ignores_other_roles: bool = False
+    """Whether its roles may be others than ours, which then are nothing to us."""
+    refresh_seconds: float = 60
+    """A key set that is older is asked for anew: a key that the issuer took out is trusted no longer."""
+    trusted_seconds: float = 900
+    """So long it is used while the issuer is away, and then nobody is let in by it."""
+    trust: Trust = field(default_factory=Trust)
