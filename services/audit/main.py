@@ -499,7 +499,7 @@ def main(arguments: list[str] | None = None) -> int:
     keep_to_itself()
     owners = ("ZM_OWNER_DATABASE_URL",) if options.command in ("migrate", "rebuild") else ()
     settings = Settings.from_env(SERVICE, serving=options.command == "serve", owners=owners)
-    configure_logs()
+    configure_logs(SERVICE)
     if options.command == "serve":
         _serve(settings)
     elif options.command == "migrate":

@@ -150,8 +150,6 @@ READS: Mapping[str, Read] = {
     "intake MyWork": Read(asked=("limit=200",)),
     "intake OrganContact": Read("organ"),
     "intake ListDeadEffects": Read(),
-    "clarification ListDeadEffects": Read(),
-    "followup ListDeadEffects": Read(),
     "intake ReadQuarterlyFeedback": Read(asked=(f"quarter={QUARTER}",)),
     "intake WorkQueue": Read(asked=("limit=200", "priority=REAL_NAME&limit=200")),
     "intake ReportingNotice": Read(),
