@@ -38,6 +38,8 @@ class PublishedLike(Protocol):
     def occurred_at(self) -> datetime: ...
     @property
     def correlation_id(self) -> UUID: ...
+    @property
+    def trace_id(self) -> str: ...
 
 
 class Loader(Protocol):
@@ -89,6 +91,7 @@ class Desk:
             rule=rule,
             correlation_id=self.published.correlation_id,
             causation_id=self.published.event_id,
+            trace_id=self.published.trace_id,
             facts={"effects": self.effects},
         )
 

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -66,6 +66,7 @@ from shared.store.recorder import Recorder
 from shared.store.repository import Repository
 from shared.store.sealing import Sealer, keyrings, secret_for
 from shared.store.types import Append, StoreUnavailable
+from shared.trace import follow, tell_trace
 from shared.web.app import Application, make_app
 from shared.web.commands import Face
 from shared.web.direct import CommandProtocol
@@ -424,6 +425,7 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
     """Turns a published event into the append of its reaction, if this service has one."""
 
     async def handle(published: Published) -> Append | None:
+        follow(published.trace_id)
         topic = published.topic
         reaction = service.reactions.get(topic)
         event = published.as_event() if reaction is not None else None
@@ -437,7 +439,13 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         events = [e for a in desk.touched.values() for e in a.collect_events()]
         return Append(events=events, effects=desk.effects) if events else None
 
-    return handle
+    async def follow_while_handling(published: Published) -> Append | None:
+        """What fails is told as of its trace; what comes after is of none."""
+        append = await handle(published)
+        follow("")
+        return append
+
+    return follow_while_handling
 
 
 def _ended(task: asyncio.Task[None]) -> None:
@@ -491,12 +499,19 @@ class ForeignLines(logging.Handler):
         log.log(record.levelno, "library", name=record.name, words=words, **told)
 
 
-def configure_logs() -> None:
-    """JSON lines on standard output: event, level, time and named values; never a body or a person."""
+def configure_logs(service: str) -> None:
+    """JSON lines on standard output: event, level, time, service, trace and named values; never a body or a
+    person."""
+
+    def tell_service(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        line.setdefault("service", service)
+        return line
+
     logging.basicConfig(handlers=[ForeignLines()], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            tell_service,
+            tell_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
@@ -559,7 +574,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
         readers=service.readers_of_files,
         owners=owners if options.command == "migrate" else (),
     )
-    configure_logs()
+    configure_logs(service.name)
     if options.command == "migrate":
         from shared.store.migrate import migrate  # Alembic is a tenth of a start that does not migrate
 

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import ValidationError
 
+from shared.effect import SUBJECT_MESSAGE
 from shared.law.working_days import load_years
 from shared.security.trust import AUDIENCE, Issuer, Trust
 from shared.store.sealing import keyrings
@@ -51,6 +52,10 @@ MOST_REPLICAS = 5
 """More copies of a stream JetStream does not keep."""
 CHECKPOINT = "checkpoint-"
 """With this begin the kinds of message that are places for audit's checkpoints."""
+
+
+KINDS = frozenset({"reporter-message", SUBJECT_MESSAGE})
+"""The other kinds of message that have a place of their own."""
 
 
 class BadSettings(SystemExit):
@@ -309,6 +314,8 @@ class Settings:
         """What a production start refuses of what it was told (ADR 0024)."""
         for name in told.unknown():
             yield f"{name}: there is no such setting"
+        for kind in sorted(kind for kind in self.outgoing.keys() - KINDS if not kind.startswith(CHECKPOINT)):
+            yield f"{OUTGOING}{kind.upper().replace('-', '_')}: there is no such kind of message"
         if self.clock_file:
             yield "ZM_CLOCK_FILE: the simulated clock is for development"
         if told.env.get("ZM_FAILPOINT"):

@@ -548,7 +548,7 @@ def main(arguments: list[str] | None = None) -> int:
     keep_to_itself()
     owners = ("ZM_OWNER_DATABASE_URL",) if options.command in ("migrate", "rebuild") else ()
     settings = Settings.from_env(SERVICE, serving=options.command in ("serve", "settings"), owners=owners)
-    configure_logs()
+    configure_logs(SERVICE)
     match options.command:
         case "serve":
             _serve(settings)

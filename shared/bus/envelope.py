@@ -203,6 +203,11 @@ class Published:
     def correlation_id(self) -> UUID:
         return UUID(self.meta["correlation_id"])
 
+    @property
+    def trace_id(self) -> str:
+        """The trace of the call that it followed from; empty where there was none."""
+        return str(self.meta.get("trace_id", ""))
+
     def as_event(self) -> Event | None:
         """The contract class filled in; None for what nobody here knows (a newer event or version)."""
         cls = event_class(f"{self.service}.{self.name}")

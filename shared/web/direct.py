@@ -15,6 +15,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from shared.trace import follow
 from shared.web.commands import Answer, Called, CommandRoutes
 from shared.web.middleware import ALWAYS, DEFECT, UNMATCHED, Envelope, Overloaded, problem_of, trace_of
 
@@ -41,6 +42,7 @@ class Direct:
         too."""
         envelope, started = self.envelope, perf_counter()
         trace = trace_of(headers.get(b"traceparent"))
+        follow(trace[3:35].decode())
         status, route = DEFECT, UNMATCHED
         envelope.in_flight += 1
         try:

@@ -22,6 +22,7 @@ from shared.entropy import fresh
 from shared.refusal import Refusal, refuse
 from shared.store.driver import away
 from shared.store.types import StoreUnavailable
+from shared.trace import follow
 from shared.web.commands import body_of
 from shared.web.problems import problem, refusal_problem, schema_problem
 
@@ -166,6 +167,7 @@ class Envelope:
         headers = dict(scope["headers"])
         language = headers.get(b"accept-language", b"").decode("latin-1")
         scope.setdefault("state", {})["traceparent"] = trace = trace_of(headers.get(b"traceparent"))
+        follow(trace[3:35].decode())
         status = 500
         answered = False
 

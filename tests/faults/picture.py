@@ -232,7 +232,10 @@ class Observatory:
                 "SELECT notification_id, originator_id, originator_version, topic, recorded_at, event_id,"
                 f" state FROM {name}_events ORDER BY notification_id"
             )
-            commands = await connection.fetch("SELECT id, stream, position, answer::text FROM commands")
+            commands = await connection.fetch(
+                # What a delivery brought about was nobody's command, though it is known by an id like one.
+                "SELECT id, stream, position, answer::text FROM commands WHERE request_hash <> 'effect'"
+            )
             parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")
             counters = await connection.fetch("SELECT series, last FROM counters")
             projections = await connection.fetch("SELECT name, position FROM view.projection_positions")

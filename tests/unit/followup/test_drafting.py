@@ -48,6 +48,7 @@ class Published:
     organ = TOWNSHIP
     occurred_at = datetime.fromisoformat("2022-03-25T10:00:00+08:00")
     correlation_id = uuid4()
+    trace_id = ""
 
 
 class Nothing:

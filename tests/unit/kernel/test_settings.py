@@ -298,7 +298,7 @@ BAD: list[tuple[dict[str, str | None], list[str]]] = [
         ],
     ),
     (
-        {"ZM_CONTACTS_FILE": "scenarios/world.json", "ZM_CALENDAR_FILE": "pyproject.toml"},
+        {"ZM_CONTACTS_FILE": "README.md", "ZM_CALENDAR_FILE": "pyproject.toml"},
         ["ZM_CALENDAR_FILE: cannot be used (", "ZM_CONTACTS_FILE: cannot be used ("],
     ),
     (
@@ -319,8 +319,14 @@ BAD: list[tuple[dict[str, str | None], list[str]]] = [
         ],
     ),
     (
-        {"ZM_STORE_URL_INTAK": "postgresql+asyncpg://zm@db/zm?ssl=verify-full"},
-        ["ZM_STORE_URL_INTAK: there is no such service"],
+        {
+            "ZM_STORE_URL_INTAK": "postgresql+asyncpg://zm@db/zm?ssl=verify-full",
+            "ZM_OUTGOING_REPORTER_MESAGE": "https://sms.example/send",
+        },
+        [
+            "ZM_STORE_URL_INTAK: there is no such service",
+            "ZM_OUTGOING_REPORTER_MESAGE: there is no such kind of message",
+        ],
     ),
 ]
 

@@ -64,7 +64,7 @@ def main(how: str, port: str) -> None:
         max_in_flight=10,
     )
     app.add_api_route("/v1/slow", slow, methods=["POST"])
-    service.configure_logs()
+    service.configure_logs("toy")
     service.SHUTDOWN_SECONDS = 1
     service.run_server(app, settings)
 

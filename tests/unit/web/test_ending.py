@@ -106,7 +106,12 @@ def test_a_defect_is_logged_by_type_and_place_alone(tmp_path: Path) -> None:
     child = start("stop", port, log)
     wait_until(child, lambda: accepts(port))
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.sendall(b"POST /v1/slow HTTP/1.1\r\nhost: toy\r\ncontent-length: 1\r\n\r\nx")
+        trace = b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
+        head = b"POST /v1/slow HTTP/1.1\r\nhost: toy\r\n" + trace + b"content-length: 1\r\n\r\nx"
+        connection.sendall(head)
         assert connection.recv(1000).startswith(b"HTTP/1.1 500")
     child.end()
     assert [(line["event"], line["error"]) for line in lines(log)] == [("request_failed", "ValueError")]
+    assert [(line["service"], line["trace_id"]) for line in lines(log)] == [
+        ("toy", "4bf92f3577b34da6a3ce929d0e0e4736")
+    ]

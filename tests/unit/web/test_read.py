@@ -9,10 +9,11 @@ from starlette.responses import Response
 
 from deploy.documents import AUDIT, WRITING, built
 from shared.security import roles
+from shared.web.pages import PAGES
 from shared.web.read import Asked, Read, declared_in, read
 from shared.web.readgate import reads_of
 
-BESIDE = {"/openapi.json", "/livez", "/readyz", "/metrics"}
+BESIDE = {*PAGES, "/livez", "/readyz", "/metrics"}
 """What tells of the service itself, and of nothing in it."""
 
 
