@@ -142,11 +142,11 @@ class Aggregate:
     """What changes by an event, by the event's name."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Finds the `on_<event>` methods. One that no event of the service bears would never run: it fails
-        here, at import."""
+        """Finds the `on_<event>` methods, inherited ones included. One that no event of the service bears
+        would never run: it fails here, at import."""
         super().__init_subclass__(**kwargs)
         methods = {name: getattr(cls, name) for name in dir(cls) if name.startswith("on_")}
-        if "kind" not in vars(cls) or not methods:
+        if not hasattr(cls, "kind") or not methods:
             return
         events = {"on_" + snake(event.__name__): event.__name__ for event in event_classes(cls.service)}
         if lost := methods.keys() - events.keys():

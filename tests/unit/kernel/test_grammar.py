@@ -9,6 +9,7 @@ import pytest
 
 from shared.aggregate import Actor, Aggregate, Context, Law, allowed_in, fold
 from shared.command import Command, FreeText
+from shared.contracts.intake import ComplaintClosed, ComplaintRevived
 from shared.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Meta, Value
 from shared.law.deadlines import Catalogue
 from shared.law.policy import load_policy
@@ -163,3 +164,26 @@ def test_a_refusal_can_be_kept_in_a_set() -> None:
     """As every exception: what groups errors by identity hashes them."""
     first, second = Refusal("E_SCHEMA", "R1"), Refusal("E_SCHEMA", "R1")
     assert len({first, second}) == 2
+
+
+def test_handlers_of_a_class_that_adds_to_an_aggregate_run_too() -> None:
+    """A phase that is added below the class with the `kind` brings its own; and one whose name no event bears
+    fails there as well."""
+
+    class Opening(Aggregate):
+        kind = "Box"
+        service = "intake"
+
+        def on_complaint_closed(self, event: ComplaintClosed, meta: Meta) -> None:
+            """Inherited."""
+
+    class Whole(Opening):
+        def on_complaint_revived(self, event: ComplaintRevived, meta: Meta) -> None:
+            """Added."""
+
+    assert Whole._handlers.keys() == {"ComplaintClosed", "ComplaintRevived"}
+    with pytest.raises(TypeError, match="on_complaint_recieved"):
+
+        class Misspelt(Opening):
+            def on_complaint_recieved(self, event: Event, meta: Meta) -> None:
+                """Never called."""
