@@ -8,10 +8,11 @@ import inspect
 import pytest
 
 from services.intake.domain.complaint import Complaint
+from services.verification.domain.case import VerificationCase
 from shared.aggregate import Aggregate
 from shared.case import Case
 
-LARGE: list[type[Aggregate]] = [Complaint]
+LARGE: list[type[Aggregate]] = [Complaint, VerificationCase]
 
 
 def house_of(aggregate: type[Aggregate]) -> tuple[type, type, list[type]]:
