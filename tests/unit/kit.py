@@ -56,8 +56,9 @@ class Scene(Generic[A]):
         self._expect_no_refusal()
         for event in events:
             actor = by if isinstance(by, Actor) else Actor(by, roles.SYSTEM, self.aggregate.organ or TOWN)
-            self.aggregate.record(self.context(actor, duty=duty), event)
-            self._keep(self.aggregate)
+            aggregate = self.replayed()
+            aggregate.record(self.context(actor, duty=duty), event)
+            self._keep(aggregate)
         self.recorded = []
         return self
 
@@ -87,13 +88,6 @@ class Scene(Generic[A]):
             getattr(aggregate, command.method)(ctx, **command.arguments())
 
         return self._decide(decide)
-
-    def attempt(self, command: Command, by: str | Actor = "", role: str = "") -> bool:
-        """Gives a command that may be refused, whatever for: whether it was carried out."""
-        refusal = self.when(command, by, role)._refusal
-        if refusal is not None:
-            self.refused(refusal.code)
-        return refusal is None
 
     def when_told(self, reaction: Callable[[A, Context], None], rule: str = "") -> Self:
         """Another service's event came in: calls what the reaction would call."""
@@ -146,6 +140,13 @@ class Scene(Generic[A]):
         assert refusal.code == code, (refusal, refusal.details)
         assert not rule or refusal.rule == rule, refusal
         return refusal
+
+    def was_refused(self) -> bool:
+        """Whether the last `when` was refused, whatever for: for histories by chance."""
+        if self._refusal is None:
+            return False
+        self.refused(self._refusal.code)
+        return True
 
     @property
     def started(self) -> dict[str, str]:
@@ -204,10 +205,11 @@ class Scene(Generic[A]):
         ]
         for event in (r.event for r in events):
             assert type(event).model_validate_json(event.model_dump_json()) == event
-        self.history += events
-        self.aggregate = self.replayed()
+        for recorded in events:
+            self.aggregate.apply(recorded)
         aggregate.number = self.aggregate.number
         assert known(self.aggregate) == known(aggregate), "the replay differs from what was decided"
+        self.history += events
         return events
 
     def _expect_no_refusal(self) -> None:

@@ -115,7 +115,7 @@ class CaseMachine(RuleBasedStateMachine):
     @rule(command=COMMANDS, role=st.sampled_from([DEPUTY_LEADER, ORGAN_HEAD]))
     def ask(self, command: Command, role: str) -> None:
         """A leader decides where leaders may, the other commands come from who may give them."""
-        if self.scene.attempt(command, role=role if role in command.gate.by else ""):
+        if not self.scene.when(command, role=role if role in command.gate.by else "").was_refused():
             assert not isinstance(command, RequestTracing)
             self._admit()
 
