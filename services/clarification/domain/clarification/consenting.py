@@ -1,4 +1,4 @@
-"""The third phase: the subject is heard and asked (R7, R8, R11, R49, C3, A89)."""
+"""The subject is heard and asked (R7, R8, R11, R49, C3, A89)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.clarification.domain import plan as plans
-from services.clarification.domain.drafting import Drafting
-from services.clarification.domain.state import asked_of
+from services.clarification.domain.clarification.phase import ClarificationPhase
+from services.clarification.domain.clarification.state import asked_of
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
     ClarificationConsentGranted,
@@ -32,7 +32,7 @@ EXPLAINED: frozenset[ExplainedPoint] = frozenset(
 """What must be explained before anyone can agree (R7, A89)."""
 
 
-class Consenting(Drafting):
+class Consenting(ClarificationPhase):
     """What the subject is asked, and what he answers from his own account or on a signed form."""
 
     @allowed_in("PROPOSED", "PLANNED")
