@@ -8,12 +8,13 @@ import inspect
 import pytest
 
 from services.clarification.domain.clarification import Clarification
+from services.followup.domain.plan import RevisitPlan
 from services.intake.domain.complaint import Complaint
 from services.verification.domain.case import VerificationCase
 from shared.aggregate import Aggregate
 from shared.case import Case
 
-LARGE: list[type[Aggregate]] = [Complaint, VerificationCase, Clarification]
+LARGE: list[type[Aggregate]] = [Complaint, VerificationCase, Clarification, RevisitPlan]
 
 
 def house_of(aggregate: type[Aggregate]) -> tuple[type, type, list[type]]:
