@@ -1,1 +1,1 @@
-"""The revisit plan, its tasks and its ledger (domain.md §4.5)."""
+"""The revisit plan, its tasks and its ledger (domain.md §4.5); pure."""

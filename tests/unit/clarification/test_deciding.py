@@ -369,4 +369,6 @@ def test_63_assignment(scene: Clarifying) -> None:
     scene.find()
     who = {"person": HANDLER.person, "role": roles.HANDLER}
     scene.when(commands["AssignToCase"](**who), by=HEAD).then("AssignmentStarted")
-    scene.when(commands["EndAssignment"](**who, reason="调离。"), by=HEAD).then("AssignmentEnded")
+    scene.when(commands["EndAssignment"].model_validate({**who, "reason": "调离。"}), by=HEAD).then(
+        "AssignmentEnded"
+    )

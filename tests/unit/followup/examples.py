@@ -26,10 +26,6 @@ ROLES = {OFFICER: REVISIT_OFFICER, COLLEAGUE: REVISIT_OFFICER, HEAD: DEPT_HEAD, 
 CLARIFICATION = UUID("6ba7c0de-0000-5000-8000-000000000002")
 PLAN = UUID("6ba7c0de-0000-5000-8000-000000000001")
 
-AssignToCase, EndAssignment, DeclareRecusal = (
-    named(f.COMMANDS, name) for name in ("AssignToCase", "EndAssignment", "DeclareRecusal")
-)
-
 SECRETARY = Accused(
     ref="acc-wu",
     name="吴虚四",

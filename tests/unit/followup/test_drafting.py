@@ -32,7 +32,6 @@ from tests.unit.followup.examples import (
     SUBJECT_ACCOUNT,
     TOWNSHIP,
     VERIFIER,
-    DeclareRecusal,
     Revisiting,
     completed,
     draft,
@@ -353,5 +352,5 @@ def test_sd7_plan_does_not_send_the_verifier_alone(scene: Revisiting) -> None:
 
 def test_a48_recused_officer_is_not_sent(scene: Revisiting) -> None:
     """A48, SD10: who stepped aside does not visit."""
-    scene.opened().when(DeclareRecusal(ground="亲属关系"), by=COLLEAGUE)
+    scene.opened().when(give("DeclareRecusal", ground="亲属关系"), by=COLLEAGUE)
     scene.when(DraftRevisitPlan(**draft())).refused("E_RECUSAL")

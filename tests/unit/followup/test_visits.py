@@ -25,9 +25,6 @@ from tests.unit.followup.examples import (
     OFFICER,
     SUBJECT_ACCOUNT,
     VERIFIER,
-    AssignToCase,
-    DeclareRecusal,
-    EndAssignment,
     Revisiting,
     completed,
     draft,
@@ -87,7 +84,7 @@ def test_sd7_one_officer_did_not_verify(scene: Revisiting) -> None:
 
 def test_a48_recused_colleague_does_not_visit(scene: Revisiting) -> None:
     """A48: also when he stepped aside after the plan was made."""
-    scene.active().when(DeclareRecusal(ground="亲属关系"), by=COLLEAGUE)
+    scene.active().when(give("DeclareRecusal", ground="亲属关系"), by=COLLEAGUE)
     scene.when(CompleteRevisit(**visit())).refused("E_RECUSAL")
 
 
@@ -293,9 +290,9 @@ def test_e_state_closed_plan_takes_nothing_more(scene: Revisiting, name: str, bo
 
 def test_s63_people_are_assigned_to_the_plan(scene: Revisiting) -> None:
     """§6.3: assignment opens the case, its end closes it, and both are events of followup."""
-    scene.opened().when(AssignToCase(person="p-unit", role="unit_contact"), by=HEAD)
+    scene.opened().when(give("AssignToCase", person="p-unit", role="unit_contact"), by=HEAD)
     assert scene.aggregate.assigned == {"p-unit": {"unit_contact"}}
-    scene.when(AssignToCase(person="p-unit", role="unit_contact"), by=HEAD).refused("E_STATE")
-    scene.when(EndAssignment(person="p-unit", role="unit_contact", reason="调离"), by=HEAD)
+    scene.when(give("AssignToCase", person="p-unit", role="unit_contact"), by=HEAD).refused("E_STATE")
+    scene.when(give("EndAssignment", person="p-unit", role="unit_contact", reason="调离"), by=HEAD)
     assert not scene.aggregate.assigned["p-unit"]
     assert scene.history[-1].event.topic == "followup.AssignmentEnded"
