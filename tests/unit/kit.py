@@ -9,8 +9,9 @@ the aggregate is folded anew from its history; what it decided must be what the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -215,6 +216,55 @@ class Scene(Generic[A]):
     def _expect_no_refusal(self) -> None:
         if self._refusal is not None:
             raise AssertionError(f"refused: {self._refusal} {self._refusal.details}") from self._refusal
+
+
+Changes = dict[type[Event], dict[str, Any]]
+"""Fields that differ in events of a past, by the event's class."""
+
+
+def changed(events: Sequence[Event], changes: Changes) -> tuple[Event, ...]:
+    """The same past with other fields in some events."""
+    return tuple(event.model_copy(update=changes.get(type(event), {})) for event in events)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a state machine: a command, the states in which it is carried out, and the past it needs."""
+
+    command: Command
+    states: frozenset[str]
+    to: str | Mapping[str, str] = ""
+    """The state that it leads to, by the state before where that matters; empty: it stays."""
+    past: Changes = field(default_factory=dict)
+    without: tuple[type[Event], ...] = ()
+    then: tuple[Event, ...] = ()
+    """What has happened besides, and changed no state."""
+    by: str | Actor = ""
+    role: str = ""
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    first: Mapping[str, str] = field(default_factory=dict)
+    """Where a rule answers before the state is asked: the code, by state."""
+
+    @property
+    def name(self) -> str:
+        return type(self.command).__name__
+
+    def before(self, history: Sequence[Event]) -> tuple[Event, ...]:
+        kept = [event for event in history if not isinstance(event, self.without)]
+        return (*changed(kept, self.past), *self.then)
+
+    def must_hold(self, scene: Scene[Any], state: str) -> None:
+        """Gives the command: it is carried out in its states, and refused everywhere else."""
+        scene.in_state(state).knowing(**self.lookups).when(self.command, by=self.by, role=self.role)
+        if state not in self.states:
+            scene.refused(self.first.get(state, "E_STATE"))
+            return
+        assert scene.events
+        scene.in_state((self.to if isinstance(self.to, str) else self.to.get(state, "")) or state)
+
+
+def row(command: Command, *states: str, **how: Any) -> Row:
+    return Row(command, frozenset(states), **how)
 
 
 @contextmanager

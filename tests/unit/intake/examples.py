@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from services.intake.commands import COMMANDS
@@ -143,11 +142,6 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
         )
         .given(*events)
     )
-
-
-def changed(events: tuple[Event, ...], changes: dict[type[Event], dict[str, Any]]) -> tuple[Event, ...]:
-    """The same past with other fields in some events."""
-    return tuple(event.model_copy(update=changes.get(type(event), {})) for event in events)
 
 
 # --- one command of each kind, which passes every guard but the state's -----------------------------------

@@ -13,14 +13,14 @@ from shared.contracts import intake as e
 from shared.event import Event
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given, complaint
-from tests.unit.kit import but
+from tests.unit.kit import but, changed
 
 FIFTEEN_DAYS, FIVE_DAYS, THREE_MONTHS = "2022-03-22", "2022-03-08", "2022-06-01"
 
 
 def running(*events: Event, **receipt: Any) -> dict[str, str]:
     """The clocks that run after this past, with their last days."""
-    scene = complaint(*x.changed(events, {e.ComplaintReceived: receipt}))
+    scene = complaint(*changed(events, {e.ComplaintReceived: receipt}))
     aggregate = scene.aggregate
     return {id: c.due for id, c in aggregate.clocks.items() if id not in aggregate.stopped}
 
@@ -64,7 +64,7 @@ def test_dl01_counts_from_the_receipt_and_not_from_its_entry() -> None:
 def test_dl01_ends_with_the_notice_or_where_it_is_owed_no_more(
     given: Given, state: str, command: Command, receipt: dict[str, Any]
 ) -> None:
-    scene = given(*x.changed(x.HISTORIES[state], {e.ComplaintReceived: receipt}))
+    scene = given(*changed(x.HISTORIES[state], {e.ComplaintReceived: receipt}))
     assert "DL-01" not in scene.aggregate.stopped
     assert "DL-01" in scene.when(command).met
 
@@ -79,7 +79,7 @@ def test_r46_a_waiver_ends_the_clock_of_its_own_stage(given: Given, stage: e.Sta
 
 
 def test_dl01_begins_with_the_acceptance_where_the_triage_had_named_another(given: Given) -> None:
-    elsewhere = x.changed(x.HISTORIES["REGISTERED"], {e.ComplaintReceived: {"competent_organ": x.NEIGHBOUR}})
+    elsewhere = changed(x.HISTORIES["REGISTERED"], {e.ComplaintReceived: {"competent_organ": x.NEIGHBOUR}})
     scene = given(*elsewhere).at("2022-03-03").when(x.ACCEPT)
     assert scene.started == {"DL-01": "2022-03-24"}
     assert scene.met == {"DL-05", "DL-04"}
@@ -125,9 +125,7 @@ def test_dl02_starts_anew_with_another_result(given: Given) -> None:
 
 
 def test_dl02_is_owed_to_real_names_only(given: Given) -> None:
-    anonymous = x.changed(
-        x.HISTORIES["WITH_HANDLER"], {e.ComplaintReceived: {"identity_status": "UNCLAIMED"}}
-    )
+    anonymous = changed(x.HISTORIES["WITH_HANDLER"], {e.ComplaintReceived: {"identity_status": "UNCLAIMED"}})
     scene = given(*anonymous)
     scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "ALL_UNFOUNDED", x.TODAY))
     assert scene.started == {}
@@ -135,11 +133,11 @@ def test_dl02_is_owed_to_real_names_only(given: Given) -> None:
 
 def test_dl03_ends_when_what_was_sealed_is_delivered(given: Given) -> None:
     """Sealed, it is not yet with the organ above; what leaves the system has nobody who would say so."""
-    above = x.changed((x.RECEIVED,), {e.ComplaintReceived: {"competent_level": "CITY"}})
+    above = changed((x.RECEIVED,), {e.ComplaintReceived: {"competent_level": "CITY"}})
     scene = given(*above).when(x.SEAL)
     assert "DL-03" not in scene.met
     assert scene.when_told(lambda c, ctx: c.take_in_parcel(ctx)).met == {"DL-03"}
-    central = x.changed((x.RECEIVED,), {e.ComplaintReceived: {"competent_level": "CENTRAL"}})
+    central = changed((x.RECEIVED,), {e.ComplaintReceived: {"competent_level": "CENTRAL"}})
     assert "DL-03" in given(*central).when(x.OUTSIDE, by="p-1").met
 
 
@@ -152,12 +150,12 @@ def test_dl03_runs_from_the_receipt_where_the_triage_had_missed_it(given: Given)
     "command", [x.ACCEPT, x.REJECT, x.ASSIGN_DOWN], ids=lambda command: type(command).__name__
 )
 def test_dl04_ends_with_the_decision(given: Given, command: Command) -> None:
-    passed = x.changed(x.HISTORIES["REGISTERED"], {e.ComplaintReceived: {"source": "SUPERIOR_TRANSFERRED"}})
+    passed = changed(x.HISTORIES["REGISTERED"], {e.ComplaintReceived: {"source": "SUPERIOR_TRANSFERRED"}})
     assert "DL-04" in given(*passed).when(command).met
 
 
 def test_dl06_is_extended_from_its_first_day_and_ends_with_the_report(given: Given) -> None:
-    owed = x.changed(
+    owed = changed(
         x.HISTORIES["WITH_HANDLER"],
         {e.ComplaintReceived: {"source": "SUPERIOR_ASSIGNED", "origin": str(x.OTHER)}},
     )
@@ -167,7 +165,7 @@ def test_dl06_is_extended_from_its_first_day_and_ends_with_the_report(given: Giv
 
 
 def test_a26_a_returned_result_is_owed_in_a_period_of_its_own(given: Given) -> None:
-    owed = x.changed(
+    owed = changed(
         x.HISTORIES["RESULT_AVAILABLE"],
         {e.ComplaintReceived: {"source": "SUPERIOR_ASSIGNED", "origin": str(x.OTHER)}},
     )
@@ -180,7 +178,7 @@ def test_a26_a_returned_result_is_owed_in_a_period_of_its_own(given: Given) -> N
 
 def test_a31_a_case_that_is_opened_again_owes_anew_what_was_reported(given: Given) -> None:
     """Where nothing was reported yet, the first period still runs."""
-    owed = x.changed(
+    owed = changed(
         x.HISTORIES["RESULT_AVAILABLE"],
         {e.ComplaintReceived: {"source": "SUPERIOR_ASSIGNED", "origin": str(x.OTHER)}},
     )
@@ -191,6 +189,6 @@ def test_a31_a_case_that_is_opened_again_owes_anew_what_was_reported(given: Give
 
 
 def test_dl13_ends_with_the_registration_or_the_objection(given: Given) -> None:
-    platform = x.changed((x.RECEIVED,), {e.ComplaintReceived: {"source": "PETITION_PLATFORM"}})
+    platform = changed((x.RECEIVED,), {e.ComplaintReceived: {"source": "PETITION_PLATFORM"}})
     for command in (x.REGISTER, x.OBJECT_TO_TRANSFER, x.SEAL):
         assert "DL-13" in given(*platform).when(command).met

@@ -16,17 +16,17 @@ from shared.event import Event
 from shared.security.roles import HANDLER, ORGAN_HEAD, PETITION_CLERK
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given
-from tests.unit.kit import but
+from tests.unit.kit import but, changed
 
 NOBODY_LISTED = (x.RECEIVED, x.REGISTERED)
-AGAINST_TWO = x.changed(
+AGAINST_TWO = changed(
     x.HISTORIES["REGISTERED"],
     {e.AllegationsListed: {"accused": (x.WU, x.ZHENG), "allegations": (x.A1, x.A2, x.B1)}},
 )
 
 
 def past(state: str, changes: dict[type[Event], dict[str, Any]]) -> tuple[Event, ...]:
-    return x.changed(x.HISTORIES[state], changes)
+    return changed(x.HISTORIES[state], changes)
 
 
 def received(state: str = "RECEIVED", **fields: Any) -> tuple[Event, ...]:
@@ -218,7 +218,7 @@ def test_54_only_the_competent_organ_accepts(
 
 
 def test_a9_whoever_was_told_to_handle_it_is_competent(given: Given) -> None:
-    elsewhere = x.changed(managed("COUNTY", "990101"), {e.ComplaintReceived: {"designated": True}})
+    elsewhere = changed(managed("COUNTY", "990101"), {e.ComplaintReceived: {"designated": True}})
     given(*elsewhere).when(x.ACCEPT).in_state("ACCEPTED")
 
 
@@ -511,7 +511,7 @@ def test_a31_new_evidence_finds_who_handles_it(given: Given) -> None:
     down = e.ComplaintTransferredDown(born=str(x.OTHER), to_organ=x.TOWN)
     given(*x.HISTORIES["REGISTERED"], down).when(x.BRING).refused("E_STATE", "A31")
     redirected = (*x.HISTORIES["NOT_ACCEPTED"], e.ComplaintRedirected(to_body="县人民法院"))
-    elsewhere = x.changed(redirected, {e.ComplaintNotAccepted: {"reason": "LEGAL_REMEDY"}})
+    elsewhere = changed(redirected, {e.ComplaintNotAccepted: {"reason": "LEGAL_REMEDY"}})
     given(*elsewhere).when(x.BRING).refused("E_STATE", "A31")
 
 
