@@ -35,10 +35,10 @@ from services.intake.commands.reporting import (
 )
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.passing_on import PassedOn
 from services.intake.domain.disclosing import Asked, Forgettable
 from services.intake.domain.misconduct import StaffMisconductReport
 from services.intake.domain.overseen import REPORTED, Overseen
-from services.intake.domain.passing_on import PassedOn
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.domain.retaliation import Retaliated, RetaliationReport
 from services.intake.domain.values import Deposited

@@ -28,8 +28,8 @@ from services.intake.desk.quarterly import QuarterlyRoutes
 from services.intake.desk.queue import QueueRoutes
 from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.integration import STATUS_KIND
 from services.intake.domain.disclosing import identity_key_id
-from services.intake.domain.integration import STATUS_KIND
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.integration.envelopes import KEYS_FILE, Envelopes
 from services.intake.integration.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing

@@ -17,7 +17,7 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey
 
-from services.intake.domain.integration import COARSE
+from services.intake.domain.complaint.state import COARSE
 from services.intake.vault.keys import FileKeys, Periods, secret_for
 from services.intake.vault.store import Vault
 from shared.outgoing.webhooks import sign, verify

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.law import working_days
+from tests.unit.kit import every_refusal_asked_for
 
 
 @pytest.fixture
@@ -17,3 +18,9 @@ def unpublished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     monkeypatch.undo()
     working_days._walk.cache_clear()
     working_days._between.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _every_refusal_asked_for() -> Iterator[None]:
+    with every_refusal_asked_for():
+        yield

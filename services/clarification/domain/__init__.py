@@ -1,2 +1,1 @@
-"""The clarification: what it remembers (`state`), what it decides (`clarification`), and the rules on
-plan, consent, text and evidence that it decides by. Pure."""
+"""The clarification, open reports of retaliation, and the rules on plan, consent, text, evidence; pure."""

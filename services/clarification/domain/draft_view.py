@@ -8,8 +8,8 @@ from datetime import date
 from typing import Literal
 
 from services.clarification.domain import plan as plans
+from services.clarification.domain.clarification.state import ClarificationState
 from services.clarification.domain.consent import ConsentState
-from services.clarification.domain.state import ClarificationState
 from services.clarification.domain.text import SCOPE_ZH
 from shared.contracts.clarification import Limits, Venue
 from shared.contracts.common import Form, Scope

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.receiving import received_as
+from services.intake.domain.complaint.state import received_as
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
 from shared.command import Command, Day, Reference, ShortText
 from shared.contracts.common import LevelName

@@ -1,1 +1,1 @@
-"""Complaint and the register of accused: pure decisions."""
+"""The complaint, and the small aggregates beside it (register of accused, supervision orders, …); pure."""

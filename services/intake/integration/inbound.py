@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.integration import COARSE
+from services.intake.domain.complaint.state import COARSE
 from services.intake.domain.values import Deposited, ReporterBlock
 from services.intake.integration.envelopes import Envelopes, NotForUs
 from services.intake.integration.platforms import Misconfigured, Platforms

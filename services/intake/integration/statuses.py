@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Column, Table, Text, Uuid
 
-from services.intake.domain.integration import coarse
+from services.intake.domain.complaint.state import coarse
 from shared.store.rows import RowSet, begun_in
 from shared.store.schema import view_metadata
 from shared.store.types import RawEntry

@@ -15,7 +15,7 @@ from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Row, Table, Text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.domain.receiving import TRANSFERRED
+from services.intake.domain.complaint.state import TRANSFERRED
 from services.intake.vault.binding import Guard, digest, place
 from services.intake.vault.keys import IDENTITY, Periods
 from services.intake.vault.store import AWAY, at_once

@@ -1,18 +1,18 @@
-"""The stage, empty or set up to a state."""
+"""The scene, empty or set up to a state."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.unit.clarification.stage import PARTY_ORG, Stage
+from tests.unit.clarification.examples import PARTY_ORG, Clarifying
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def scene() -> Clarifying:
+    return Clarifying()
 
 
 @pytest.fixture
-def org_stage() -> Stage:
+def org_scene() -> Clarifying:
     """The subject is a party organisation (R11)."""
-    return Stage(PARTY_ORG)
+    return Clarifying(PARTY_ORG)

@@ -4,7 +4,6 @@ the stream, and any prefix of it replays to the state that was (§4.4, §5.3).""
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -19,9 +18,8 @@ from services.clarification.domain.clarification import Clarification
 from shared.aggregate import Actor, fold
 from shared.contracts.common import SCOPES
 from shared.event import Recorded
-from shared.refusal import Refusal
 from shared.security import roles
-from tests.unit.clarification.stage import (
+from tests.unit.clarification.examples import (
     ALL_EXPLAINED,
     APPROVER,
     AUTHOR,
@@ -39,10 +37,10 @@ from tests.unit.clarification.stage import (
     SUBJECT,
     SYSTEM,
     TOWN,
-    Stage,
-    known,
+    Clarifying,
     unfounded,
 )
+from tests.unit.kit import known
 
 CIRCULAR_PLAN = {**QUIET_PLAN, "forms": ["WRITTEN", "CIRCULAR"], "scope": "COUNTY_WIDE"}
 PLANS = st.sampled_from([MEETING_PLAN, MEETING_PLAN, QUIET_PLAN, CIRCULAR_PLAN])
@@ -84,6 +82,10 @@ STATES = {
 }
 
 
+def today(scene: Clarifying) -> str:
+    return scene.now.date().isoformat()
+
+
 def stored(recorded: Recorded) -> Recorded:
     """The event as it comes back from the store."""
     event = type(recorded.event).model_validate_json(recorded.event.model_dump_json())
@@ -95,7 +97,7 @@ class ClarificationMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stage = Stage()
+        self.scene = Clarifying()
         self.replay = Clarification(UUID(int=4))
         self.cases = 0
         self.checked = 0
@@ -108,11 +110,11 @@ class ClarificationMachine(RuleBasedStateMachine):
 
     def attempt(self, play: Callable[[], object]) -> None:
         """Replay, event by event as they come back from the store, meets the state that is."""
-        with suppress(Refusal):
-            play()
-        for recorded in self.stage.history[self.replay.version :]:
+        play()
+        self.scene.was_refused()
+        for recorded in self.scene.history[self.replay.version :]:
             self.replay.apply(stored(recorded))
-        assert known(self.replay) == known(self.stage.c)
+        assert known(self.replay) == known(self.scene.aggregate)
 
     # the lawful way
 
@@ -128,8 +130,12 @@ class ClarificationMachine(RuleBasedStateMachine):
             self.next_step(plan, harm, decision)
 
     def next_step(self, plan: dict[str, Any], harm: bool, decision: str) -> None:
-        s = self.stage
-        due_form = next((f for f in s.c.plan.forms if f not in s.c.implemented), "") if s.c.plan else ""
+        s = self.scene
+        due_form = (
+            next((f for f in s.aggregate.plan.forms if f not in s.aggregate.implemented), "")
+            if s.aggregate.plan
+            else ""
+        )
         effect = ["WORK"] if harm else []
         steps: dict[str, Callable[[], object]] = {
             "ASSESSING": lambda: s.assess(adverse_effect=effect),
@@ -139,26 +145,23 @@ class ClarificationMachine(RuleBasedStateMachine):
             "CONSENT_PENDING": lambda: s.answer(decision),
             "UNDER_REVIEW": s.review,
             "UNDER_APPROVAL": s.approve,
-            "APPROVED": lambda: s.implement(EVIDENCE[due_form](s.day.isoformat())),
-            "IMPLEMENTED": s.file,
+            "APPROVED": lambda: s.implement(EVIDENCE[due_form](today(s))),
+            "IMPLEMENTED": s.enter_in_file if s.aggregate.in_platform else s.enter_in_platform,
         }
-        self.attempt(steps.get(s.c.state, lambda: self.find_more()))
+        self.attempt(steps.get(s.aggregate.state, lambda: self.find_more()))
 
     def draft_on(self) -> None:
-        s = self.stage
-        if not s.c.subject_account:
+        s = self.scene
+        if not s.aggregate.subject_account:
             s.invite()
-        elif not s.c.text:
+        elif not s.aggregate.text:
             s.render()
-        elif not s.c.heard:
+        elif not s.aggregate.heard:
             s.hear()
         else:
             for way in (s.submit, s.ask, lambda: s.plan(QUIET_PLAN)):
-                try:
-                    way()
-                except Refusal:
-                    continue
-                return
+                if not way().was_refused():
+                    return
 
     @rule(
         before=st.integers(0, 6),
@@ -168,26 +171,26 @@ class ClarificationMachine(RuleBasedStateMachine):
     )
     def meddle(self, before: int, kinds: list[str], person: str, after: int) -> None:
         """Something comes in between, and then everybody goes on as if nothing had been."""
-        s = self.stage
+        s = self.scene
         handler = Actor(person, roles.HANDLER, TOWN)
-        plan = s.c.plan.model_dump(include=set(MEETING_PLAN)) if s.c.plan else MEETING_PLAN
+        plan = s.aggregate.plan.model_dump(include=set(MEETING_PLAN)) if s.aggregate.plan else MEETING_PLAN
         plan["rationale"] = "影响范围。"
         narrow: dict[str, Any] = {"limits": {"max_scope": "UNIT_ALL_STAFF"}}
         meddling: dict[str, Callable[[], object]] = {
             "plan again": lambda: s.plan(plan),
             "plan wider": lambda: s.plan(plan, scope="PROVINCE_WIDE"),
             "plan quietly": lambda: s.plan(QUIET_PLAN),
-            "other text": lambda: s.render(f"说明{s.c.version}。"),
-            "withdraw": lambda: s.do(c.WithdrawConsent, SUBJECT),
+            "other text": lambda: s.render(f"说明{s.aggregate.version}。"),
+            "withdraw": lambda: s.when(c.WithdrawConsent(), by=SUBJECT),
             "stranger agrees": lambda: s.answer(actor=STRANGER),
             "handler agrees": lambda: s.answer(actor=HANDLER),
             "agree narrowly": lambda: s.answer("AGREED_WITH_LIMITS", **narrow),
             "he reviews": lambda: s.review(Actor(person, roles.ORGAN_HEAD, TOWN)),
             "he approves": lambda: s.approve(Actor(person, roles.CLARIFICATION_APPROVER, COUNTY)),
-            "he drafts": lambda: s.do(c.PlanClarification, handler, **plan),
-            "he writes": lambda: s.do(c.RenderText, handler),
-            "he implements": lambda: s.do(
-                c.ImplementForm, handler, evidence=EVIDENCE["MEETING"](s.day.isoformat())
+            "he drafts": lambda: s.when(c.PlanClarification(**plan), by=handler),
+            "he writes": lambda: s.when(c.RenderText(), by=handler),
+            "he implements": lambda: s.when(
+                c.ImplementForm(evidence=EVIDENCE["MEETING"](today(s))), by=handler
             ),
             "find more": self.find_more,
         }
@@ -199,23 +202,23 @@ class ClarificationMachine(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE), steps=st.integers(5, 12))
     def busybody(self, person: str, steps: int) -> None:
         """One person tries to take every step himself, in whatever role it needs (SD1, SD2)."""
-        s = self.stage
+        s = self.scene
         handler = Actor(person, roles.HANDLER, TOWN)
         approver = Actor(person, roles.CLARIFICATION_APPROVER, COUNTY)
         for _ in range(steps):
-            version = s.c.version
+            version = s.aggregate.version
             own: dict[str, Callable[[], object]] = {
-                "PROPOSED": lambda: s.do(c.PlanClarification, handler, **MEETING_PLAN),
+                "PROPOSED": lambda: s.when(c.PlanClarification(**MEETING_PLAN), by=handler),
                 "UNDER_REVIEW": lambda: s.review(Actor(person, roles.ORGAN_HEAD, TOWN)),
                 "UNDER_APPROVAL": lambda: s.approve(approver),
-                "APPROVED": lambda: s.do(
-                    c.ImplementForm, handler, evidence=EVIDENCE["MEETING"](s.day.isoformat())
+                "APPROVED": lambda: s.when(
+                    c.ImplementForm(evidence=EVIDENCE["MEETING"](today(s))), by=handler
                 ),
             }
-            if s.c.state == "PLANNED" and not s.c.text:
-                own["PLANNED"] = lambda: s.do(c.RenderText, handler)
-            self.attempt(own.get(s.c.state, lambda: None))
-            if s.c.version == version:
+            if s.aggregate.state == "PLANNED" and not s.aggregate.text:
+                own["PLANNED"] = lambda: s.when(c.RenderText(), by=handler)
+            self.attempt(own.get(s.aggregate.state, lambda: None))
+            if s.aggregate.version == version:
                 self.next_step(MEETING_PLAN, True, "AGREED")
 
     # anything, at any time
@@ -223,52 +226,54 @@ class ClarificationMachine(RuleBasedStateMachine):
     @rule()
     def find_more(self) -> None:
         self.cases += 1
-        self.attempt(lambda: self.stage.find(unfounded(f"case-{self.cases}")))
+        self.attempt(lambda: self.scene.find(unfounded(f"case-{self.cases}")))
 
     @rule(days=st.integers(0, 6))
     def days_pass(self, days: int) -> None:
-        self.stage.on(min(self.stage.day + timedelta(days=days), date(2024, 12, 31)))
+        self.scene.at(min(self.scene.now.date() + timedelta(days=days), date(2024, 12, 31)))
 
     @rule(effect=st.booleans(), recommendation=st.sampled_from(["CLARIFY", "NOT"]))
     def assess(self, effect: bool, recommendation: str) -> None:
         harm = ["SOCIETY"] if effect else []
-        self.attempt(lambda: self.stage.assess(adverse_effect=harm, recommendation=recommendation))
+        self.attempt(lambda: self.scene.assess(adverse_effect=harm, recommendation=recommendation))
 
     @rule()
     def decide_not_required(self) -> None:
-        self.attempt(lambda: self.stage.do(c.DecideNotRequired, DEPUTY, reason="OTHER", opinion="不予澄清。"))
+        self.attempt(
+            lambda: self.scene.when(c.DecideNotRequired(reason="OTHER", opinion="不予澄清。"), by=DEPUTY)
+        )
 
     @rule(actor=HANDLERS, items=st.lists(st.sampled_from(["case-1/1", "case-1/2", "case-2/1"]), min_size=1))
     def propose(self, actor: Actor, items: list[str]) -> None:
-        self.attempt(lambda: self.stage.do(c.ProposeClarification, actor, items=items))
+        self.attempt(lambda: self.scene.when(c.ProposeClarification(items=items), by=actor))
 
     @rule(actor=HANDLERS, plan=PLANS, scope=st.sampled_from([None, *SCOPES]))
     def plan(self, actor: Actor, plan: dict[str, Any], scope: str | None) -> None:
         over = {"scope": scope} if scope else {}
-        self.attempt(lambda: self.stage.do(c.PlanClarification, actor, **{**plan, **over}))
+        self.attempt(lambda: self.scene.when(c.PlanClarification(**{**plan, **over}), by=actor))
 
     @rule(actor=HANDLERS, note=st.sampled_from(["", "说明一。", "说明二。", "清正廉洁", "恶意"]))
     def render(self, actor: Actor, note: str) -> None:
-        self.attempt(lambda: self.stage.do(c.RenderText, actor, procedural_note=note))
+        self.attempt(lambda: self.scene.when(c.RenderText(procedural_note=note), by=actor))
 
     @rule(account=st.sampled_from([SUBJECT.person, HANDLER.person]))
     def invite(self, account: str) -> None:
-        self.attempt(lambda: self.stage.do(c.InviteSubject, INVITER, account=account))
+        self.attempt(lambda: self.scene.when(c.InviteSubject(account=account), by=INVITER))
 
     @rule(actor=ANSWERING)
     def hear(self, actor: Actor) -> None:
-        self.attempt(lambda: self.stage.do(c.RecordSubjectVoice, actor, voice="希望说明。"))
+        self.attempt(lambda: self.scene.when(c.RecordSubjectVoice(voice="希望说明。"), by=actor))
 
     @rule(scope=st.sampled_from([None, *SCOPES]))
     def ask(self, scope: str | None) -> None:
-        plan = self.stage.c.plan
+        plan = self.scene.aggregate.plan
         asked = {
             "forms": plan.forms if plan else ["MEETING"],
             "scope": scope or (plan.scope if plan else "COUNTY_WIDE"),
-            "text_hash": self.stage.c.text_hash or HASH,
+            "text_hash": self.scene.aggregate.text_hash or HASH,
             "explained": ALL_EXPLAINED,
         }
-        self.attempt(lambda: self.stage.do(c.RequestConsent, HANDLER, **asked))
+        self.attempt(lambda: self.scene.when(c.RequestConsent(**asked), by=HANDLER))
 
     @rule(
         actor=ANSWERING,
@@ -283,64 +288,64 @@ class ClarificationMachine(RuleBasedStateMachine):
         self, actor: Actor, decision: str, limits: dict[str, Any] | None, signed: bool, right_text: bool
     ) -> None:
         self.attempt(
-            lambda: self.stage.answer(
+            lambda: self.scene.answer(
                 decision,
                 actor,
                 limits=limits,
-                text_hash=(right_text and self.stage.c.text_hash) or HASH,
+                text_hash=(right_text and self.scene.aggregate.text_hash) or HASH,
                 signed_form_hash=HASH if signed else None,
             )
         )
 
     @rule()
     def deliver(self) -> None:
-        if self.stage.c.consent is not None:
-            self.attempt(self.stage.deliver)
+        if self.scene.aggregate.consent is not None:
+            self.attempt(self.scene.deliver)
 
     @rule()
     def hand_over(self) -> None:
-        self.attempt(lambda: self.stage.do(c.RecordConsentDelivery, HANDLER, receipt_hash=HASH))
+        self.attempt(lambda: self.scene.when(c.RecordConsentDelivery(receipt_hash=HASH), by=HANDLER))
 
     @rule()
     def lapse(self) -> None:
-        self.attempt(lambda: self.stage.do(c.LapseConsent, SYSTEM))
+        self.attempt(lambda: self.scene.when(c.LapseConsent(), by=SYSTEM))
 
     @rule(actor=ANSWERING)
     def withdraw(self, actor: Actor) -> None:
-        self.attempt(lambda: self.stage.do(c.WithdrawConsent, actor))
+        self.attempt(lambda: self.scene.when(c.WithdrawConsent(), by=actor))
 
     @rule()
     def submit(self) -> None:
-        self.attempt(self.stage.submit)
+        self.attempt(self.scene.submit)
 
     @rule(actor=HEADS, decision=st.sampled_from(["ENDORSE", "RETURN"]), confirmed=st.booleans())
     def review(self, actor: Actor, decision: str, confirmed: bool) -> None:
         said = {"decision": decision, "no_prejudice_confirmed": confirmed}
-        self.attempt(lambda: self.stage.review(actor, **said))
+        self.attempt(lambda: self.scene.review(actor, **said))
 
     @rule(actor=APPROVERS, decision=st.sampled_from(["APPROVE", "REFUSE"]), confirmed=st.booleans())
     def approve(self, actor: Actor, decision: str, confirmed: bool) -> None:
         said = {"decision": decision, "no_prejudice_confirmed": confirmed}
-        self.attempt(lambda: self.stage.approve(actor, **said))
+        self.attempt(lambda: self.scene.approve(actor, **said))
 
     @rule(actor=HANDLERS, form=st.sampled_from(sorted(EVIDENCE)), back=st.integers(0, 3))
     def implement(self, actor: Actor, form: str, back: int) -> None:
-        on = (self.stage.day - timedelta(days=back)).isoformat()
-        self.attempt(lambda: self.stage.do(c.ImplementForm, actor, evidence=EVIDENCE[form](on)))
+        on = (self.scene.now.date() - timedelta(days=back)).isoformat()
+        self.attempt(lambda: self.scene.when(c.ImplementForm(evidence=EVIDENCE[form](on)), by=actor))
 
-    @rule()
-    def file(self) -> None:
-        self.attempt(self.stage.file)
+    @rule(in_file=st.booleans())
+    def file(self, in_file: bool) -> None:
+        self.attempt(self.scene.enter_in_file if in_file else self.scene.enter_in_platform)
 
     # what may never be
 
     @invariant()
     def the_state_is_a_state(self) -> None:
-        assert not self.stage.history or self.stage.c.state in STATES
+        assert not self.scene.history or self.scene.aggregate.state in STATES
 
     @invariant()
     def the_last_event_is_lawful(self) -> None:
-        history = self.stage.history
+        history = self.scene.history
         for at in range(self.checked, len(history)):
             if history[at].type == "ClarificationFormImplemented":
                 Implementation(history[: at + 1]).must_be_lawful()
@@ -350,8 +355,8 @@ class ClarificationMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """What was recorded did not change afterwards: replayed once more, it leads to the same state."""
-        again = fold(Clarification(UUID(int=4)), self.stage.history)
-        assert known(again) == known(self.stage.c)
+        again = fold(Clarification(UUID(int=4)), self.scene.history)
+        assert known(again) == known(self.scene.aggregate)
 
 
 class Implementation:
@@ -428,6 +433,6 @@ def test_the_machine_can_reach_the_end() -> None:
     machine = ClarificationMachine()
     machine.begin(20, MEETING_PLAN)
     machine.the_last_event_is_lawful()
-    assert "ClarificationCompleted" in [r.type for r in machine.stage.history]
-    assert machine.stage.c.subject == PERSON
+    assert "ClarificationCompleted" in [r.type for r in machine.scene.history]
+    assert machine.scene.aggregate.subject == PERSON
     machine.teardown()

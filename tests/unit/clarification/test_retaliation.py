@@ -5,45 +5,44 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.clarification.domain.retaliation import RetaliationWatch
-from shared.aggregate import Aggregate, Context
-from tests.unit.clarification.stage import EVIDENCE, SYSTEM, Stage
+from tests.unit.clarification.examples import EVIDENCE, Clarifying
+from tests.unit.kit import Scene
 
 
-def ctx(stage: Stage) -> Context:
-    return stage._context(SYSTEM, "note", "A44", "")
+def watch() -> Scene[RetaliationWatch]:
+    return Scene(lambda: RetaliationWatch(UUID(int=5)))
 
 
-def collected(aggregate: Aggregate) -> list[str]:
-    return [r.type for r in aggregate.collect_events()]
+def report(scene: Scene[RetaliationWatch], id: str) -> Scene[RetaliationWatch]:
+    return scene.when_told(lambda watch, ctx: watch.note_report(ctx, "acc-1", id), "A44")
+
+
+def settle(scene: Scene[RetaliationWatch], id: str) -> Scene[RetaliationWatch]:
+    return scene.when_told(lambda watch, ctx: watch.note_settlement(ctx, "acc-1", id), "A44")
 
 
 def test_p12_each_report_is_settled_by_itself() -> None:
-    stage, watch = Stage(), RetaliationWatch(UUID(int=5))
-    assert not watch.open
-    watch.note_report(ctx(stage), "acc-1", "r1")
-    watch.note_report(ctx(stage), "acc-1", "r2")
-    watch.note_settlement(ctx(stage), "acc-1", "r1")
-    assert watch.open
-    watch.note_settlement(ctx(stage), "acc-1", "r2")
-    assert not watch.open
+    scene = watch()
+    assert not scene.aggregate.open
+    report(scene, "r1")
+    report(scene, "r2")
+    settle(scene, "r1")
+    assert scene.aggregate.open
+    settle(scene, "r2")
+    assert not scene.aggregate.open
 
 
 def test_p12_told_twice_it_changes_nothing() -> None:
     """A settlement that was heard of stays one, also if the report comes after it."""
-    stage, watch = Stage(), RetaliationWatch(UUID(int=5))
-    watch.note_settlement(ctx(stage), "acc-1", "r1")
-    watch.note_report(ctx(stage), "acc-1", "r1")
-    assert not watch.open
-    assert len(collected(watch)) == 2
-    watch.note_report(ctx(stage), "acc-1", "r1")
-    watch.note_settlement(ctx(stage), "acc-1", "r1")
-    assert collected(watch) == []
+    scene = watch()
+    settle(scene, "r1").then("RetaliationSettlementNoted")
+    report(scene, "r1").then("RetaliationReportNoted")
+    assert not scene.aggregate.open
+    report(scene, "r1").then()
+    settle(scene, "r1").then()
 
 
 def test_a44_no_form_is_carried_out_meanwhile() -> None:
-    stage = Stage().approved()
-    stage.retaliation = True
-    with stage.refused("E_RETALIATION_OPEN"):
-        stage.implement(EVIDENCE["WRITTEN"]())
-    stage.retaliation = False
-    assert "ClarificationFormImplemented" in stage.implement(EVIDENCE["WRITTEN"]())
+    scene = Clarifying().approved().knowing(retaliation=True)
+    scene.implement(EVIDENCE["WRITTEN"]()).refused("E_RETALIATION_OPEN", "A44")
+    scene.knowing(retaliation=False).implement(EVIDENCE["WRITTEN"]()).then("ClarificationFormImplemented")

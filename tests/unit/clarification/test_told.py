@@ -18,7 +18,8 @@ from shared.outgoing.subject import TEXTS
 from shared.outgoing.worker import Errand
 from shared.service import Parts
 from shared.settings import Settings
-from tests.unit.clarification.stage import LAW, SUBJECT, Stage
+from tests.unit.clarification.examples import SUBJECT, Clarifying
+from tests.unit.kit import LAW
 
 
 class House:
@@ -27,60 +28,60 @@ class House:
     law = LAW
     clock = SystemClock()
 
-    def __init__(self, stage: Stage, env: dict[str, str]) -> None:
-        self._stage = stage
+    def __init__(self, scene: Clarifying, env: dict[str, str]) -> None:
+        self._scene = scene
         self.repository = self
         self.settings = Settings.from_env("clarification", env)
 
     async def get(self, kind: type[Clarification], id: UUID) -> Clarification | None:
-        return fold(Clarification(id), self._stage.history) if id == self._stage.c.id else None
+        return fold(Clarification(id), self._scene.history) if id == self._scene.aggregate.id else None
 
 
 @pytest.fixture
-def stage() -> Stage:
-    stage = Stage().drafted()
-    stage.ask()
-    return stage
+def scene() -> Clarifying:
+    scene = Clarifying().drafted()
+    scene.ask()
+    return scene
 
 
 @pytest.fixture
-def errand(stage: Stage, tmp_path: Path) -> Errand:
+def errand(scene: Clarifying, tmp_path: Path) -> Errand:
     env = {"ZM_PROFILE": "development", "ZM_OUTGOING_DIR": str(tmp_path)}
-    return outgoing(cast(Parts, House(stage, env)))[SUBJECT_MESSAGE]
+    return outgoing(cast(Parts, House(scene, env)))[SUBJECT_MESSAGE]
 
 
-def asked(stage: Stage) -> Any:
-    return to_subject(stage.c.id, stage.c.version, "CONSENT_ASKED")
+def asked(scene: Clarifying) -> Any:
+    return to_subject(scene.aggregate.id, scene.aggregate.version, "CONSENT_ASKED")
 
 
-async def test_b35_a_message_says_nothing_but_that_there_is_one(stage: Stage, errand: Errand) -> None:
+async def test_b35_a_message_says_nothing_but_that_there_is_one(scene: Clarifying, errand: Errand) -> None:
     """To whose account it is by now; its key is nobody's id."""
     assert errand.prepare is not None
-    sent = await errand.prepare(asked(stage))
+    sent = await errand.prepare(asked(scene))
     assert sent.payload == {"to": {"account": SUBJECT.person}, "text": TEXTS["CONSENT_ASKED"]}
-    assert str(stage.c.id) not in sent.key
+    assert str(scene.aggregate.id) not in sent.key
     with pytest.raises(NotDelivered) as failed:
         await errand.prepare(to_subject(UUID(int=9), 1, "CONSENT_ASKED"))
     assert (failed.value.reason, failed.value.final) == ("NO_ACCOUNT", True)
 
 
-async def test_b35_its_arrival_opens_the_window(stage: Stage, errand: Errand) -> None:
+async def test_b35_its_arrival_opens_the_window(scene: Clarifying, errand: Errand) -> None:
     """Only that of the message which asks."""
     assert errand.on_done is not None
-    done = await errand.on_done(asked(stage))
+    done = await errand.on_done(asked(scene))
     assert done is not None
     [event] = done.events
     assert (event.type, [d.id for d in event.meta.deadlines]) == ("ConsentNoticeDelivered", ["DL-15"])
     for template in ("CONSENT_REMINDER", "APPROVED"):
-        other = await errand.on_done(to_subject(stage.c.id, stage.c.version, template))
+        other = await errand.on_done(to_subject(scene.aggregate.id, scene.aggregate.version, template))
         assert other is not None
         assert list(other.events) == []
 
 
-async def test_b35_the_handler_is_told_of_a_message_that_was_given_up(stage: Stage, errand: Errand) -> None:
+async def test_b35_the_handler_is_told_of_a_message_given_up(scene: Clarifying, errand: Errand) -> None:
     """In the case; no window runs."""
     assert errand.on_dead is not None
-    dead = await errand.on_dead(asked(stage), "HTTP_410")
+    dead = await errand.on_dead(asked(scene), "HTTP_410")
     assert dead is not None
     [event] = dead.events
     assert event.type == "SubjectNotReached"
@@ -88,5 +89,5 @@ async def test_b35_the_handler_is_told_of_a_message_that_was_given_up(stage: Sta
     assert (event.state, event.meta.deadlines) == ("CONSENT_PENDING", ())
 
 
-def test_b35_in_production_messages_wait_until_somebody_says_where_they_go(stage: Stage) -> None:
-    assert outgoing(cast(Parts, House(stage, {"ZM_ISSUER": "https://id.example"}))) == {}
+def test_b35_in_production_messages_wait_until_somebody_says_where_they_go(scene: Clarifying) -> None:
+    assert outgoing(cast(Parts, House(scene, {"ZM_ISSUER": "https://id.example"}))) == {}

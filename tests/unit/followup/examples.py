@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, Self
+from uuid import UUID
 
+from services.followup import commands as f
+from services.followup.domain.plan import RevisitPlan
+from shared.aggregate import Actor
+from shared.command import Command
 from shared.contracts.clarification import ClarificationCompleted
 from shared.contracts.common import Accused
+from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT
+from tests.unit.kit import Scene, named
 
 TOWNSHIP = "DI-990102100"
 SUBJECT_ACCOUNT = "p-subject-wu"
@@ -15,6 +22,9 @@ OFFICER = "p-officer"
 COLLEAGUE = "p-colleague"
 HEAD = "p-dept-head"
 STAFF = (OFFICER, COLLEAGUE)
+ROLES = {OFFICER: REVISIT_OFFICER, COLLEAGUE: REVISIT_OFFICER, HEAD: DEPT_HEAD, SUBJECT_ACCOUNT: SUBJECT}
+CLARIFICATION = UUID("6ba7c0de-0000-5000-8000-000000000002")
+PLAN = UUID("6ba7c0de-0000-5000-8000-000000000001")
 
 SECRETARY = Accused(
     ref="acc-wu",
@@ -114,3 +124,52 @@ def evaluation(**changes: Any) -> dict[str, Any]:
         "grade": "CONSOLIDATED",
     }
     return {**fields, **changes}
+
+
+def give(name: str, **body: Any) -> Command:
+    """A command by its name."""
+    return named(f.COMMANDS, name).model_validate(body)
+
+
+class Revisiting(Scene[RevisitPlan]):
+    """The visits to one cleared person. Where nobody is named the officer acts."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: RevisitPlan(PLAN), number="HF-990102100-2022-000001")
+        self.at("2022-03-25")
+
+    def _actor(self, command: type[Command], by: str | Actor, role: str) -> Actor:
+        if isinstance(by, Actor):
+            return by
+        person = by or OFFICER
+        return Actor(person, role or ROLES.get(person, REVISIT_OFFICER), TOWNSHIP)
+
+    def opened(self, completion: ClarificationCompleted | None = None) -> Self:
+        """The clarification is complete."""
+        done = completion or completed()
+        return self.when_told(lambda plan, ctx: plan.open(ctx, str(CLARIFICATION), done), "R34")
+
+    # --- how far it has come
+
+    def drafted(self, **changes: Any) -> Self:
+        if not self.history:
+            self.opened()
+        self.when(f.DraftRevisitPlan(**draft(**changes)))
+        return self
+
+    def active(self, **changes: Any) -> Self:
+        self.drafted(**changes).at("2022-04-01").when(f.ApproveRevisitPlan(), by=HEAD)
+        return self
+
+    def visited(self, **first_visit: Any) -> Self:
+        """All four visits of the plan, and the unit's feedback."""
+        self.active().at("2022-04-15").when(f.CompleteRevisit(**visit("T1", **first_visit)))
+        self.at("2022-05-06").when(f.CompleteRevisit(**visit("T2", subject_voice=None)))
+        self.at("2022-05-10").when(f.CompleteRevisit(**unit_visit()))
+        self.when(f.RecordUnitFeedback(feedback="工作积极，群众认可。"))
+        self.at("2022-06-01").when(f.CompleteRevisit(**visit("T3", subject_voice=None)))
+        return self
+
+    def evaluated(self, **changes: Any) -> Self:
+        self.visited().at("2022-06-20").when(f.EvaluateEffect(**evaluation(**changes)))
+        return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -10,20 +9,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.followup.domain.plan import RevisitPlan
-from shared.refusal import Refusal
-from tests.unit.followup.conftest import PLAN, Scene
 from tests.unit.followup.examples import (
     COLLEAGUE,
     HEAD,
     OFFICER,
+    PLAN,
     SUBJECT_ACCOUNT,
     VERIFIER,
+    Revisiting,
     draft,
     evaluation,
+    give,
     unit_visit,
     visit,
     visit_line,
 )
+from tests.unit.kit import known
 
 ARROWS = {
     "": {"DRAFTING"},
@@ -76,16 +77,15 @@ class PlanMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scene = Scene()
+        self.scene = Revisiting()
         self.replay = RevisitPlan(PLAN)
 
     @initialize()
     def open(self) -> None:
-        self.scene.opened().on("2022-05-10")
+        self.scene.opened().at("2022-05-10")
 
-    def ask(self, name: str, **given: Any) -> None:
-        with suppress(Refusal):
-            self.scene.when(name, **given)
+    def ask(self, name: str, by: str = "", **body: Any) -> None:
+        self.scene.when(give(name, **body), by=by).was_refused()
 
     @rule(name=st.sampled_from(sorted(ANYTHING)), data=st.data())
     def ask_anything(self, name: str, data: st.DataObject) -> None:
@@ -98,7 +98,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     def next_step(self, body: dict[str, Any], refuses_unit: bool = False) -> None:
         """What a diligent officer would do next."""
-        plan = self.scene.plan
+        plan = self.scene.aggregate
         if plan.state == "DRAFTING" and refuses_unit and plan.wish is None:
             self.ask("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_UNIT")
         elif plan.state == "DRAFTING":
@@ -134,11 +134,11 @@ class PlanMachine(RuleBasedStateMachine):
             self.replay.apply(recorded)
             assert self.replay.version == recorded.originator_version
             assert self.replay.state == recorded.state
-        assert vars(self.replay) == vars(self.scene.plan)
+        assert known(self.replay) == known(self.scene.aggregate)
 
     @invariant()
     def a_closed_plan_kept_its_promises(self) -> None:
-        plan = self.scene.plan
+        plan = self.scene.aggregate
         if plan.state == "CLOSED":
             assert not plan.ledger.missing(plan.targets)
             assert plan.ledger.heard

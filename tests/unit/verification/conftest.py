@@ -1,17 +1,18 @@
-"""The fixture that every sentence here begins with."""
+"""The function that every sentence here begins with."""
 
 from __future__ import annotations
 
 import pytest
 
+from services.verification.domain.case import VerificationCase
 from shared.event import Event
-from tests.unit.verification.examples import fresh_case
-from tests.unit.verification.gwt import Given, Story, replay
+from tests.unit.kit import Scene
+from tests.unit.verification.examples import NOW, Given, fresh_case
 
 
 @pytest.fixture
 def given() -> Given:
-    def start(*events: Event) -> Story:
-        return Story(replay(fresh_case(), *events))
+    def start(*events: Event) -> Scene[VerificationCase]:
+        return Scene(fresh_case).at(NOW).given(*events)
 
     return start

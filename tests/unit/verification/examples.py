@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from shared.contracts.verification import (
 )
 from shared.event import Event
 from shared.reaction import derived_id
+from tests.unit.kit import Scene
 
 NOW = datetime(2022, 3, 1, 9, 0, tzinfo=UTC)
 EARLIER = datetime(2022, 2, 25, 2, 30, tzinfo=UTC)
@@ -38,6 +40,8 @@ COMPLAINT = UUID("00000000-0000-7000-8000-000000000015")
 CASE = derived_id("verification-case", COMPLAINT)
 NUMBER = "HC-990102100-2022-000003"
 HASH = "ab" * 32
+
+Given = Callable[..., Scene[VerificationCase]]
 
 CLERK, LI, ZHAO, HEAD, DEPUTY = "clerk-1", "handler-li", "handler-zhao", "head-1", "deputy-1"
 TEAM = (LI, ZHAO)

@@ -27,17 +27,19 @@ from services.verification.commands import (
 )
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.dispositions import REASONS
+from shared.aggregate import Actor
 from shared.command import Command
-from shared.event import Recorded, event_class
 from shared.refusal import Refusal
 from shared.rehearsal import NotLookedUp
 from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
+from tests.unit.kit import Scene, but, known
 from tests.unit.verification.examples import (
     CLERK,
     CONCLUDE,
     DISPOSE,
     HEAD,
     LI,
+    NOW,
     OPENED_AGAINST_TWO,
     START,
     SUBMIT,
@@ -47,7 +49,6 @@ from tests.unit.verification.examples import (
     ZHAO,
     fresh_case,
 )
-from tests.unit.verification.gwt import but, context, execute
 
 LEGAL: dict[str, set[str]] = {
     "": {"OPENED"},
@@ -95,11 +96,6 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 )
 
 
-def known(case: VerificationCase) -> dict[str, Any]:
-    """Everything that decisions depend on."""
-    return {k: v for k, v in vars(case).items() if not k.startswith("_")}
-
-
 def snapshot(case: VerificationCase) -> dict[str, Any]:
     """The same, which stays as it is whatever becomes of the case."""
     return copy.deepcopy(known(case))
@@ -110,54 +106,51 @@ class CaseMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.case = fresh_case()
+        self.scene = Scene(fresh_case).at(NOW)
         self.follower = fresh_case()
-        self.history: list[Recorded] = []
-        self.snapshots = [snapshot(self.case)]
-        self.case.open(context(), OPENED_AGAINST_TWO)
+        self.snapshots = [snapshot(self.follower)]
+        self.scene.when_told(lambda case, ctx: case.open(ctx, OPENED_AGAINST_TWO))
         self._admit()
+
+    @property
+    def case(self) -> VerificationCase:
+        return self.scene.aggregate
 
     @rule(command=COMMANDS, role=st.sampled_from([DEPUTY_LEADER, ORGAN_HEAD]))
     def ask(self, command: Command, role: str) -> None:
-        """What is carried out had not been foretold as refused (`may`), and asking changes nothing."""
-        foretold = self.foretold(type(command), role)
-        assert known(self.case) == self.snapshots[-1]
-        try:
-            execute(self.case, command, context(type(command), role=role))
-        except Refusal:
-            assert known(self.case) == self.snapshots[-1], "a refusal changes nothing"
-            assert not self.case.pending_events
-        else:
+        """A leader decides where leaders may, the other commands come from who may give them. What is carried
+        out had not been foretold as refused (`may`)."""
+        actor = self.scene._actor(type(command), "", role if role in command.gate.by else "")
+        foretold = self.foretold(type(command), actor)
+        if not self.scene.when(command, by=actor).was_refused():
             assert not isinstance(command, RequestTracing)
             assert foretold == "", (command, foretold)
             self._admit()
 
-    def foretold(self, command: type[Command], role: str) -> str:
+    def foretold(self, command: type[Command], actor: Actor) -> str:
         """The code with which the case would refuse it whatever it says."""
+        gate, before = command.gate, known(self.case)
+        ctx = self.scene.context(actor, command.__name__, gate.rule, gate.duty)
         try:
-            ctx = replace(context(command, role=role), facts=NotLookedUp())
-            command.rehearse(self.case.rehearsing(), ctx)
+            command.rehearse(self.case.rehearsing(), replace(ctx, facts=NotLookedUp()))
         except Refusal as refusal:
             return refusal.code
+        finally:
+            assert known(self.case) == before, "asking changes nothing"
         return ""
 
     @rule(subject=st.sampled_from([WU.ref, "acc-zheng", "acc-other"]))
     def clarification_is_assessed(self, subject: str) -> None:
         """At any time: other services' events come late, twice or out of order."""
-        self.case.note_clarification_assessment(context(), subject, "c-1", 1)
+        self.scene.when_told(lambda case, ctx: case.note_clarification_assessment(ctx, subject, "c-1", 1))
         self._admit()
 
     def _admit(self) -> None:
-        """Takes over the new events one by one, noting the state after each; each comes back from its JSON as
-        from the store."""
+        """Follows the new events one by one, noting the state after each."""
         follower = self.follower
-        for recorded in self.case.collect_events():
-            cls = event_class(recorded.event.topic)
-            assert cls is not None
-            assert cls.model_validate_json(recorded.event.model_dump_json()) == recorded.event
+        for recorded in self.scene.recorded:
             assert recorded.state == follower.state or recorded.state in LEGAL[follower.state]
             follower.apply(recorded)
-            self.history.append(recorded)
             self.snapshots.append(snapshot(follower))
         assert known(self.case) == self.snapshots[-1]
 
@@ -184,7 +177,7 @@ class CaseMachine(RuleBasedStateMachine):
         """A fresh case meets every state that was, event by event."""
         case = fresh_case()
         assert known(case) == self.snapshots[0]
-        for recorded, expected in zip(self.history, self.snapshots[1:], strict=True):
+        for recorded, expected in zip(self.scene.history, self.snapshots[1:], strict=True):
             case.apply(recorded)
             assert known(case) == expected
 

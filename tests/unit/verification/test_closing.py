@@ -34,9 +34,9 @@ from tests.unit.verification.examples import (
     VERIFYING,
     VERIFYING_TWO,
     WU,
+    Given,
     found,
 )
-from tests.unit.verification.gwt import Given
 
 SCREEN_OUT = AssessFalseAccusation(result="SCREEN_OUT", reason="无证据证明捏造和故意")
 NOTED = ClarificationAssessmentNoted(subject_ref=WU.ref, clarification_id="c-1", round=1)
@@ -44,8 +44,8 @@ TRACE = RequestTracing(means=("HANDWRITING",), necessity="查明写信人", less
 
 
 def test_r20_a_screened_out_report_stays_an_unfounded_report(given: Given) -> None:
-    story = given(*ALL_UNFOUNDED).when(SCREEN_OUT).then(FalseAccusationAssessed).in_state("CONCLUDED")
-    assert story.events == [SCREENED_OUT]
+    scene = given(*ALL_UNFOUNDED).when(SCREEN_OUT).then(FalseAccusationAssessed).in_state("CONCLUDED")
+    assert scene.events == [SCREENED_OUT]
     assert SCREENED_OUT.report_nature == "UNFOUNDED_REPORT"
 
 
@@ -68,8 +68,8 @@ def test_r17_no_assessment_before_the_conclusion(given: Given) -> None:
 
 
 def test_r17_a_case_is_closed_after_both_assessments(given: Given) -> None:
-    story = given(*ALL_UNFOUNDED, SCREENED_OUT, NOTED).when(CloseCase(), by=HEAD)
-    story.then(CaseClosed).in_state("CLOSED")
+    scene = given(*ALL_UNFOUNDED, SCREENED_OUT, NOTED).when(CloseCase(), by=HEAD)
+    scene.then(CaseClosed).in_state("CLOSED")
 
 
 @pytest.mark.parametrize("done", [(), (SCREENED_OUT,), (NOTED,)])
@@ -100,20 +100,19 @@ def test_r17_without_unfounded_allegations_nothing_is_assessed(given: Given) -> 
 
 def test_a31_a_real_name_case_waits_for_the_result_feedback(given: Given) -> None:
     real_name = OPENED.model_copy(update={"real_name": True})
-    story = given(real_name, *ALL_UNFOUNDED[1:], SCREENED_OUT, NOTED).when(CloseCase(), by=HEAD)
-    story.refused("E_RECORD_INCOMPLETE", "A31")
+    scene = given(real_name, *ALL_UNFOUNDED[1:], SCREENED_OUT, NOTED).when(CloseCase(), by=HEAD)
+    scene.refused("E_RECORD_INCOMPLETE", "A31")
 
 
 def test_r17_a_case_is_closed_once(given: Given) -> None:
-    story = given(*ALL_UNFOUNDED, SCREENED_OUT, NOTED).when(CloseCase(), by=HEAD)
-    story.when(CloseCase(), by=HEAD).refused("E_STATE")
+    scene = given(*ALL_UNFOUNDED, SCREENED_OUT, NOTED).when(CloseCase(), by=HEAD)
+    scene.when(CloseCase(), by=HEAD).refused("E_STATE")
 
 
 def test_r28_tracing_is_premature_at_every_level_and_records_nothing(given: Given) -> None:
     for history in ((OPENED,), VERIFYING, ALL_UNFOUNDED):
-        story = given(*history).when(TRACE)
-        story.refused("E_TRACE_PREMATURE", "R28")
-        assert story.case.pending_events == ()
+        scene = given(*history).when(TRACE)
+        scene.refused("E_TRACE_PREMATURE", "R28")
 
 
 def test_r28_a_township_may_not_even_ask() -> None:
@@ -124,16 +123,16 @@ def test_r28_a_township_may_not_even_ask() -> None:
 
 def test_a48_the_case_commands_are_here(given: Given) -> None:
     commands = {c.__name__: c for c in COMMANDS}
-    story = given(OPENED).when(
+    scene = given(OPENED).when(
         commands["AssignToCase"].model_validate({"person": "handler-li", "role": "handler"}), role=DEPT_HEAD
     )
-    story.then(COMMON["AssignmentStarted"])
-    story.when(
+    scene.then(COMMON["AssignmentStarted"])
+    scene.when(
         commands["EndAssignment"].model_validate(
             {"person": "handler-li", "role": "handler", "reason": "调离"}
         ),
         role=DEPT_HEAD,
     )
-    assert not story.case.assigned["handler-li"]
-    story.when(commands["DeclareRecusal"].model_validate({"ground": "亲属"}), by="handler-li")
-    assert story.case.recused == {"handler-li"}
+    assert not scene.aggregate.assigned["handler-li"]
+    scene.when(commands["DeclareRecusal"].model_validate({"ground": "亲属"}), by="handler-li")
+    assert scene.aggregate.recused == {"handler-li"}

@@ -14,8 +14,6 @@ from services.verification.commands import (
     FindAllegation,
     ReturnReport,
 )
-from services.verification.domain.case import VerificationCase
-from shared.aggregate import Law
 from shared.contracts.common import Finding
 from shared.contracts.verification import (
     AllegationFound,
@@ -28,9 +26,9 @@ from shared.contracts.verification import (
     VerificationExtended,
     VerificationReportReturned,
 )
-from shared.event import Event
 from shared.law.policy import Policy, load_policy
 from shared.law.working_days import local_date
+from tests.unit.kit import LAW, Scene, but
 from tests.unit.verification.examples import (
     A1,
     A2,
@@ -57,10 +55,10 @@ from tests.unit.verification.examples import (
     VERIFYING_TWO,
     WU,
     ZHENG,
+    Given,
     found,
     fresh_case,
 )
-from tests.unit.verification.gwt import LAW, Given, but, context, replay
 
 FIND = FindAllegation(allegation_id="a1", outcome="UNFOUNDED", reasoning="账目相符", evidence_refs=("E1",))
 
@@ -101,15 +99,15 @@ def test_a61_a_report_is_submitted_once(given: Given) -> None:
 
 def test_dl11_runs_again_when_the_report_is_returned(given: Given) -> None:
     """To its old last day; a returned talk has DL-10, which never stopped."""
-    story = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
-    (returned,) = story.case.pending_events
+    scene = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
+    (returned,) = scene.recorded
     started, two_months = local_date(NOW), LAW.deadlines.get("DL-11").due(NOW, LAW.policy)
     assert isinstance(returned.event, VerificationReportReturned)
     assert returned.event.started_on == started
     assert [(d.id, d.due) for d in returned.meta.deadlines] == [("DL-11", two_months.date.isoformat())]
     talked = (OPENED, PROPOSED_TALK, APPROVED_TALK, EVIDENCE, found(A1), found(A2), REPORT)
-    story = given(*talked).when(ReturnReport(reason="再谈一次"), by=HEAD)
-    assert story.case.pending_events[0].meta.deadlines == ()
+    scene = given(*talked).when(ReturnReport(reason="再谈一次"), by=HEAD)
+    assert scene.recorded[0].meta.deadlines == ()
 
 
 @pytest.mark.parametrize("extended", [False, True])
@@ -118,25 +116,21 @@ def test_b52_a_running_clock_keeps_its_law(tmp_path: Path, extended: bool) -> No
     have, and says which law that is; a case that begins now has the new one."""
     newer = replace(LAW, policy=policy_with(tmp_path, 4, 2))
 
-    def first_day(law: Law, *events: Event) -> VerificationCase:
-        case = replay(fresh_case(), OPENED, PROPOSED, APPROVED)
-        for event in events:
-            case.record(replace(context(), law=law), event)
-        return case
-
     started = local_date(NOW)
     longer = VerificationExtended(reason="案情复杂", started_on=started)
     returned = VerificationReportReturned(
         back_to="VERIFYING", reason="补充", started_on=started, extended=extended
     )
-    case = first_day(LAW, STARTED)
-    for event in (*([longer] if extended else ()), REPORT, returned):
-        case.record(replace(context(), law=newer), event)
-    (clock,) = case.pending_events[-1].meta.deadlines
-    assert (clock.id, clock.due) == ("DL-11", "2022-06-01" if extended else "2022-05-01")
+    scene = Scene(fresh_case).at(NOW).given(OPENED, PROPOSED, APPROVED, STARTED)
+    scene.law = newer
+    scene.given(*([longer] if extended else ()), REPORT, returned)
+    clock = scene.aggregate.clocks["DL-11"]
+    assert clock.due == ("2022-06-01" if extended else "2022-05-01")
     assert (clock.length, clock.extension, clock.policy) == (2, 1, LAW.policy.label)
-    (clock,) = first_day(newer, STARTED).pending_events[-1].meta.deadlines
-    assert (clock.due, clock.length, clock.extension, clock.policy) == ("2022-07-01", 4, 2, "")
+    scene = Scene(fresh_case, law=newer).at(NOW).given(OPENED, PROPOSED, APPROVED, STARTED)
+    clock = scene.aggregate.clocks["DL-11"]
+    assert (clock.due, clock.length, clock.extension) == ("2022-07-01", 4, 2)
+    assert clock.policy == newer.policy.label
 
 
 def policy_with(tmp_path: Path, months: int, extension: int) -> Policy:
@@ -153,10 +147,10 @@ def policy_with(tmp_path: Path, months: int, extension: int) -> Policy:
 
 
 def test_a61_a_returned_report_goes_back_to_the_team(given: Given) -> None:
-    story = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
-    story.then(VerificationReportReturned).in_state("VERIFYING")
-    story.when(but(FIND, outcome="INCONCLUSIVE"))
-    assert story.case.findings.outcome("a1") == "INCONCLUSIVE"
+    scene = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
+    scene.then(VerificationReportReturned).in_state("VERIFYING")
+    scene.when(but(FIND, outcome="INCONCLUSIVE"))
+    assert scene.aggregate.findings.outcome("a1") == "INCONCLUSIVE"
 
 
 def test_a61_a_report_after_talks_goes_back_to_talking(given: Given) -> None:
@@ -176,9 +170,9 @@ def test_a61_nothing_to_return_before_a_report(given: Given) -> None:
 
 
 def test_r1_r25_a_conclusion_tells_what_was_unfounded(given: Given) -> None:
-    story = given(*SIGNED).when(CONCLUDE, by=HEAD)
-    story.then(VerificationConcluded, AllegationsVerifiedUnfounded).in_state("CONCLUDED")
-    concluded, unfounded = story.events
+    scene = given(*SIGNED).when(CONCLUDE, by=HEAD)
+    scene.then(VerificationConcluded, AllegationsVerifiedUnfounded).in_state("CONCLUDED")
+    concluded, unfounded = scene.events
     assert isinstance(concluded, VerificationConcluded)
     assert (concluded.verdict, concluded.number) == ("ALL_UNFOUNDED", NUMBER)
     assert concluded.three_distinctions == (
@@ -216,14 +210,14 @@ def test_r25_each_subject_is_told_apart(given: Given) -> None:
         REPORT,
         COUNTERSIGNED,
     )
-    story = given(*history).when(CONCLUDE, by=HEAD)
-    story.then(
+    scene = given(*history).when(CONCLUDE, by=HEAD)
+    scene.then(
         VerificationConcluded,
         AllegationsVerifiedUnfounded,
         AllegationsSubstantiated,
         AllegationsVerifiedUnfounded,
     )
-    concluded, wu, substantiated, zheng = story.events
+    concluded, wu, substantiated, zheng = scene.events
     assert isinstance(concluded, VerificationConcluded)
     assert concluded.verdict == "MIXED"
     assert isinstance(wu, AllegationsVerifiedUnfounded)
@@ -236,8 +230,8 @@ def test_r25_each_subject_is_told_apart(given: Given) -> None:
 
 def test_a66_an_inconclusive_allegation_is_never_told_as_unfounded(given: Given) -> None:
     history = (*VERIFYING, found(A1, "INCONCLUSIVE"), found(A2, "INCONCLUSIVE"), REPORT, COUNTERSIGNED)
-    story = given(*history).when(CONCLUDE, by=HEAD).then(VerificationConcluded, AllegationsInconclusive)
-    assert story.events[0].model_dump()["verdict"] == "HAS_INCONCLUSIVE"
+    scene = given(*history).when(CONCLUDE, by=HEAD).then(VerificationConcluded, AllegationsInconclusive)
+    assert scene.events[0].model_dump()["verdict"] == "HAS_INCONCLUSIVE"
 
 
 @pytest.mark.parametrize(
@@ -253,15 +247,14 @@ def test_4_2_the_verdict_follows_from_the_findings(
     given: Given, outcomes: tuple[str, str], verdict: str
 ) -> None:
     history = (*VERIFYING, found(A1, outcomes[0]), found(A2, outcomes[1]), REPORT, COUNTERSIGNED)
-    story = given(*history).when(CONCLUDE, by=HEAD)
-    assert story.events[0].model_dump()["verdict"] == verdict
+    scene = given(*history).when(CONCLUDE, by=HEAD)
+    assert scene.events[0].model_dump()["verdict"] == verdict
 
 
 def test_a64_a_disposition_of_a_substantiated_allegation_is_recorded_and_told(given: Given) -> None:
     history = (*VERIFYING, found(A1, "SUBSTANTIATED"), found(A2), REPORT, COUNTERSIGNED)
-    story = given(*history).when(DISPOSE).when(CONCLUDE, by=HEAD)
-    assert isinstance(story.events[0], SubstantiatedDispositionRecorded)
-    unfounded = story.events[2]
+    scene = given(*history).when(DISPOSE).then(SubstantiatedDispositionRecorded).when(CONCLUDE, by=HEAD)
+    unfounded = scene.events[1]
     assert isinstance(unfounded, AllegationsVerifiedUnfounded)
     assert unfounded.other_findings[0].disposition_ref == "CF-2022-7"
 
@@ -277,5 +270,5 @@ def test_a64_a_closed_case_takes_no_disposition(given: Given) -> None:
 
 
 def test_4_2_a_later_finding_replaces_the_earlier(given: Given) -> None:
-    story = given(*VERIFYING, found(A1, "SUBSTANTIATED")).when(FIND).then(AllegationFound)
-    assert story.case.findings.outcome("a1") == "UNFOUNDED"
+    scene = given(*VERIFYING, found(A1, "SUBSTANTIATED")).when(FIND).then(AllegationFound)
+    assert scene.aggregate.findings.outcome("a1") == "UNFOUNDED"

@@ -22,9 +22,8 @@ from tests.unit.verification.examples import (
     PROPOSED,
     PROPOSED_TALK,
     ZHAO,
-    fresh_case,
+    Given,
 )
-from tests.unit.verification.gwt import Given, conflicts, replay
 
 PROPOSE = ProposeDisposition(
     way="PRELIMINARY_VERIFICATION", reason="PLAUSIBLE_AND_VERIFIABLE", collective_study_ref="JY-2022-3"
@@ -52,20 +51,20 @@ def test_a20_only_one_proposal_at_a_time(given: Given) -> None:
 
 
 def test_a20_the_head_approves_a_preliminary_verification(given: Given) -> None:
-    story = given(OPENED, PROPOSED).when(ApproveDisposition(opinion="同意"), by=HEAD, role=ORGAN_HEAD)
-    story.then(DispositionApproved).in_state("VERIFYING_READY")
+    scene = given(OPENED, PROPOSED).when(ApproveDisposition(opinion="同意"), by=HEAD, role=ORGAN_HEAD)
+    scene.then(DispositionApproved).in_state("VERIFYING_READY")
 
 
 def test_a20_the_deputy_leader_may_not_approve_a_preliminary_verification(given: Given) -> None:
-    story = given(OPENED, PROPOSED).when(ApproveDisposition(opinion="同意"), by=DEPUTY, role=DEPUTY_LEADER)
-    story.refused("E_FORBIDDEN_ROLE", "A20")
+    scene = given(OPENED, PROPOSED).when(ApproveDisposition(opinion="同意"), by=DEPUTY, role=DEPUTY_LEADER)
+    scene.refused("E_FORBIDDEN_ROLE", "A20")
 
 
 def test_a20_the_deputy_leader_approves_a_talk(given: Given) -> None:
-    story = given(OPENED, PROPOSED_TALK).when(
+    scene = given(OPENED, PROPOSED_TALK).when(
         ApproveDisposition(opinion="同意"), by=DEPUTY, role=DEPUTY_LEADER
     )
-    story.then(DispositionApproved).in_state("TALKING")
+    scene.then(DispositionApproved).in_state("TALKING")
 
 
 @pytest.mark.parametrize(
@@ -79,15 +78,15 @@ def test_a20_the_other_ways_lead_out_of_verification(
     given: Given, way: str, reason: str, role: str, state: str
 ) -> None:
     proposed = DispositionProposed.model_validate({"way": way, "reason": reason, "study_ref": "JY-1"})
-    story = given(OPENED, proposed).when(ApproveDisposition(opinion="同意"), by=DEPUTY, role=role)
-    story.then(DispositionApproved).in_state(state)
+    scene = given(OPENED, proposed).when(ApproveDisposition(opinion="同意"), by=DEPUTY, role=role)
+    scene.then(DispositionApproved).in_state(state)
 
 
 def test_a65_a_held_case_starts_its_review_clock(given: Given) -> None:
     held = DispositionProposed(way="HELD_FOR_LATER", reason="CONDITIONS_LACKING", study_ref="JY-1")
-    story = given(OPENED, held).when(ApproveDisposition(opinion="同意"), by=DEPUTY, role=DEPUTY_LEADER)
-    story.then(DispositionApproved, CaseHeld).in_state("HELD")
-    assert [d.id for d in story.case.pending_events[-1].meta.deadlines] == ["DL-21"]
+    scene = given(OPENED, held).when(ApproveDisposition(opinion="同意"), by=DEPUTY, role=DEPUTY_LEADER)
+    scene.then(DispositionApproved, CaseHeld).in_state("HELD")
+    assert [d.id for d in scene.recorded[-1].meta.deadlines] == ["DL-21"]
 
 
 def test_a20_nothing_to_approve_before_a_proposal(given: Given) -> None:
@@ -101,20 +100,18 @@ def test_a20_a_decided_proposal_is_decided(given: Given) -> None:
 
 
 def test_a20_a_rejected_proposal_reopens_the_question(given: Given) -> None:
-    story = given(OPENED, PROPOSED).when(RejectDisposition(reason="研究不充分"), by=HEAD, role=ORGAN_HEAD)
-    story.then(DispositionRejected).in_state("OPENED")
+    scene = given(OPENED, PROPOSED).when(RejectDisposition(reason="研究不充分"), by=HEAD, role=ORGAN_HEAD)
+    scene.then(DispositionRejected).in_state("OPENED")
 
 
 def test_a20_whoever_may_not_approve_may_not_reject(given: Given) -> None:
-    story = given(OPENED, PROPOSED).when(RejectDisposition(reason="不同意"), by=DEPUTY, role=DEPUTY_LEADER)
-    story.refused("E_FORBIDDEN_ROLE", "A20")
+    scene = given(OPENED, PROPOSED).when(RejectDisposition(reason="不同意"), by=DEPUTY, role=DEPUTY_LEADER)
+    scene.refused("E_FORBIDDEN_ROLE", "A20")
 
 
-def test_sd3_the_registering_clerk_may_not_handle_and_the_proposer_may_not_approve() -> None:
-    case = replay(fresh_case(), OPENED)
-    assert conflicts(ProposeDisposition, case, CLERK)
-    assert not conflicts(ProposeDisposition, case, LI)
-    replay(case, PROPOSED, actor=LI, duty="handler")
-    assert conflicts(ApproveDisposition, case, LI)
-    assert conflicts(RejectDisposition, case, LI)
-    assert not conflicts(ApproveDisposition, case, ZHAO)
+def test_sd3_the_registering_clerk_may_not_handle_and_the_proposer_may_not_approve(given: Given) -> None:
+    given(OPENED).when(PROPOSE, by=CLERK).refused("E_SOD_CONFLICT", "A20")
+    scene = given(OPENED).when(PROPOSE, by=LI).then(PROPOSED)
+    for command in (ApproveDisposition(opinion="同意"), RejectDisposition(reason="不同意")):
+        scene.when(command, by=LI, role=ORGAN_HEAD).refused("E_SOD_CONFLICT", "A20")
+    scene.when(ApproveDisposition(opinion="同意"), by=ZHAO, role=ORGAN_HEAD).then(DispositionApproved)

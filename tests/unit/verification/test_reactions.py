@@ -14,6 +14,7 @@ from shared.contracts.clarification import ClarificationAssessed
 from shared.contracts.intake import ComplaintTransferredToHandler
 from shared.event import Event, event_class
 from shared.reaction import Desk
+from tests.unit.kit import LAW, Scene
 from tests.unit.verification.examples import (
     A1,
     A2,
@@ -27,7 +28,6 @@ from tests.unit.verification.examples import (
     WU,
     fresh_case,
 )
-from tests.unit.verification.gwt import LAW, replay
 
 TRANSFERRED = ComplaintTransferredToHandler(
     number="XF-990102100-2022-000002",
@@ -72,6 +72,10 @@ class Shelf:
         return self.case if self.case is not None and self.case.id == id else None
 
 
+def case_of(*events: Event) -> VerificationCase:
+    return Scene(fresh_case).at(NOW).given(*events).aggregate
+
+
 async def react(topic: str, event: Event, stream: UUID, shelf: Shelf) -> list[Event]:
     desk = Desk(Published(stream), shelf, LAW, NOW, topic)
     await REACTIONS[topic](event, desk)
@@ -104,11 +108,11 @@ async def test_p1_the_opening_is_linked_dated_and_correlated() -> None:
 
 
 async def test_sd3_whoever_registered_is_known_from_the_opening() -> None:
-    assert replay(fresh_case(), OPENED).duties["registrar"] == {CLERK}
+    assert case_of(OPENED).duties["registrar"] == {CLERK}
 
 
 async def test_r17_an_assessed_clarification_is_noted_once() -> None:
-    shelf = Shelf(replay(fresh_case(), *ALL_UNFOUNDED))
+    shelf = Shelf(case_of(*ALL_UNFOUNDED))
     topic = "clarification.ClarificationAssessed"
     [noted] = await react(topic, ASSESSED, CLARIFICATION, shelf)
     assert noted.model_dump() == {
@@ -123,7 +127,7 @@ async def test_r17_unknown_cases_and_subjects_are_passed_over() -> None:
     topic = "clarification.ClarificationAssessed"
     assert await react(topic, ASSESSED, CLARIFICATION, Shelf()) == []
     stranger = ASSESSED.model_copy(update={"subject_ref": "acc-other"})
-    shelf = Shelf(replay(fresh_case(), *ALL_UNFOUNDED))
+    shelf = Shelf(case_of(*ALL_UNFOUNDED))
     assert await react(topic, stranger, CLARIFICATION, shelf) == []
 
 

@@ -8,7 +8,6 @@ import pytest
 from pydantic import ValidationError
 
 from services.verification.commands import (
-    ConcludeVerification,
     HoldTalk,
     RecordAccusedStatement,
 )
@@ -18,11 +17,13 @@ from shared.contracts.verification import (
     AccusedStatementRecorded,
     TalkHeld,
 )
+from tests.unit.kit import but
 from tests.unit.verification.examples import (
     ALL_UNFOUNDED,
     APPROVED,
     APPROVED_TALK,
     CLERK,
+    CONCLUDE,
     EARLIER,
     EVIDENCE,
     HASH,
@@ -39,9 +40,8 @@ from tests.unit.verification.examples import (
     VERIFYING,
     WU,
     ZHAO,
-    fresh_case,
+    Given,
 )
-from tests.unit.verification.gwt import Given, but, conflicts, replay
 
 READY = (OPENED, PROPOSED, APPROVED)
 ASK_RESIDENT = but(
@@ -50,8 +50,8 @@ ASK_RESIDENT = but(
 
 
 def test_a61_a_team_of_two_starts_with_its_plan(given: Given) -> None:
-    story = given(*READY).when(START).then(STARTED).in_state("VERIFYING")
-    assert [d.id for d in story.case.pending_events[0].meta.deadlines] == ["DL-11"]
+    scene = given(*READY).when(START).then(STARTED).in_state("VERIFYING")
+    assert [d.id for d in scene.recorded[0].meta.deadlines] == ["DL-11"]
 
 
 @pytest.mark.parametrize("team", [(), (LI,), (LI, LI), (LI, LI, ZHAO)])
@@ -68,11 +68,11 @@ def test_sd3_the_registering_clerk_joins_no_team(given: Given) -> None:
     given(*READY).when(but(START, team=(LI, CLERK))).refused("E_SOD_CONFLICT", "SD3")
 
 
-def test_sd3_who_gathers_facts_may_not_conclude() -> None:
-    case = replay(fresh_case(), *READY, STARTED)
-    assert conflicts(ConcludeVerification, case, ZHAO)
-    replay(case, EVIDENCE.model_copy(update={"collectors": (LI, HEAD)}))
-    assert conflicts(ConcludeVerification, case, HEAD)
+def test_sd3_who_gathers_facts_may_not_conclude(given: Given) -> None:
+    scene = given(*READY, STARTED)
+    scene.when(CONCLUDE, by=ZHAO).refused("E_SOD_CONFLICT")
+    scene.given(EVIDENCE.model_copy(update={"collectors": (LI, HEAD)}))
+    scene.when(CONCLUDE, by=HEAD).refused("E_SOD_CONFLICT")
 
 
 def test_a61_no_start_without_an_approved_way(given: Given) -> None:
@@ -122,20 +122,20 @@ def test_a60_a_talk_names_the_accused_exactly_when_it_is_with_him(given: Given) 
 
 def test_dl10_runs_from_a_talk_only_where_talking_is_the_way(given: Given) -> None:
     talking = given(OPENED, PROPOSED_TALK, APPROVED_TALK).when(TALK).in_state("TALKING")
-    assert [d.id for d in talking.case.pending_events[0].meta.deadlines] == ["DL-10"]
+    assert [d.id for d in talking.recorded[0].meta.deadlines] == ["DL-10"]
     verifying = given(*VERIFYING).when(TALK)
-    assert verifying.case.pending_events[0].meta.deadlines == ()
+    assert verifying.recorded[0].meta.deadlines == ()
 
 
 def test_r56_the_duties_are_read_at_the_first_talk_with_the_accused(given: Given) -> None:
     silent = but(TALK, duties_acknowledged=None)
     given(*VERIFYING).when(silent).refused("E_RECORD_INCOMPLETE", "R56")
-    given(*VERIFYING).when(TALK).when(silent).then(TalkHeld, TalkHeld)
+    given(*VERIFYING).when(TALK).then(TalkHeld).when(silent).then(TalkHeld)
 
 
 def test_r56_a_refused_acknowledgement_is_recorded_too(given: Given) -> None:
-    story = given(*VERIFYING).when(but(TALK, duties_acknowledged=False)).then(TalkHeld)
-    assert story.events[0].model_dump()["duties_acknowledged"] is False
+    scene = given(*VERIFYING).when(but(TALK, duties_acknowledged=False)).then(TalkHeld)
+    assert scene.events[0].model_dump()["duties_acknowledged"] is False
 
 
 def test_r27_nobody_asks_the_residents_who_wrote_the_letters(given: Given) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.intake.domain.answering import Answering
+from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.values import Deposited
 from shared.aggregate import Context
 from shared.contracts.common import InVault, LevelName, RecusalGround
@@ -19,8 +19,8 @@ from shared.organs.tree import Level
 from shared.refusal import refuse
 
 
-class Reporting(Answering):
-    """What comes straight from a reporter, and goes straight to him."""
+class Reporting(ComplaintPhase):
+    """What comes straight from a reporter, and goes straight to them."""
 
     def submit_report(
         self,

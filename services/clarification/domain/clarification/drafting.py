@@ -1,4 +1,4 @@
-"""The second phase: the plan and the text (R4, R5, R10, R47, A69)."""
+"""The plan and the text (R4, R5, R10, R47, A69)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import Any
 
 from services.clarification.domain import plan as plans
 from services.clarification.domain import text as texts
-from services.clarification.domain.assessing import Assessing
+from services.clarification.domain.clarification.phase import ClarificationPhase
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
-    ClarificationApprovalVoided,
     ClarificationPlanned,
     ClarificationTextRendered,
     Venue,
-    VoidReason,
 )
 from shared.contracts.common import Form, Scope
-from shared.refusal import refuse
 
 
-class Drafting(Assessing):
+class Drafting(ClarificationPhase):
     """What is drafted. A change after the approval ends the approval."""
 
     @allowed_in("PROPOSED", "PLANNED", "APPROVED")
@@ -72,16 +69,3 @@ class Drafting(Assessing):
                 text_hash=rendered.text_hash,
             ),
         )
-
-    def _plan(self, ctx: Context) -> ClarificationPlanned:
-        if self.plan is None:
-            refuse("E_STATE", ctx.rule, state=self.state)
-        return self.plan
-
-    def _void_approval(self, ctx: Context, reason: VoidReason) -> None:
-        """R4: whatever changes after the approval ends it."""
-        if self.approval is not None and self.state == "APPROVED":
-            self.record(ctx, self._voided(reason))
-
-    def _voided(self, reason: VoidReason) -> ClarificationApprovalVoided:
-        return ClarificationApprovalVoided(round=self.round, reason=reason, text_hash=self.text_hash)

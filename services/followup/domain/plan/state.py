@@ -1,4 +1,4 @@
-"""What a revisit plan knows of its past: the fold of its events, which never refuses."""
+"""What a revisit plan remembers, and how each event changes it. Nothing here refuses."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from shared.event import Meta
 from shared.law.working_days import local_date
 
 
-class PlanState(Case):
-    """State of a RevisitPlan; its decisions stand in `plan.py`."""
+class RevisitPlanState(Case):
+    """The folded stream of one plan."""
 
     kind: ClassVar[str] = "RevisitPlan"
     tells_unit: ClassVar[bool] = True
@@ -44,18 +44,17 @@ class PlanState(Case):
 
     subject: Accused
     completed_on: date
-
-    complaint_ids: tuple[str, ...] = ()
-    wish: Wish | None = None
-    phone_only = False
-    work_need: bool | None = None
-    targets: tuple[Target, ...] = ()
-    tasks: tuple[PlannedTask, ...] = ()
-    approved_on: date | None = None
     ledger: Ledger
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
+        self.complaint_ids: tuple[str, ...] = ()
+        self.wish: Wish | None = None
+        self.phone_only = False
+        self.work_need: bool | None = None
+        self.targets: tuple[Target, ...] = ()
+        self.tasks: tuple[PlannedTask, ...] = ()
+        self.approved_on: date | None = None
         self.default_schedule: list[str] = []
         """The days of the default schedule that still hold (DL-18)."""
 

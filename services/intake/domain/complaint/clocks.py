@@ -1,12 +1,8 @@
-"""Complaint (检举控告): an envelope, then registered, listed, accepted, handed over (§4.1).
-
-The phases stand in a row (`receiving`, `deciding`, `passing_on`, `meeting`, `answering`, `reporting`,
-`integration`); here stands what concerns all of them.
-"""
+"""Which clocks of a complaint run, and what ends them (§8.7, DL-01 to DL-06, DL-13)."""
 
 from __future__ import annotations
 
-from services.intake.domain.integration import Integration
+from services.intake.domain.complaint.phase import ComplaintPhase
 from shared.contracts.intake import (
     AssignedCaseReopened,
     ComplaintAccepted,
@@ -25,8 +21,8 @@ WHOSE = {"DL-01": "competent", "DL-03": ABOVE, "DL-05": "another_is_competent"}
 """Which clock runs as long as the triage says whose it is."""
 
 
-class Complaint(Integration):
-    """One registered item: a letter, a visit, a call, an online submission."""
+class Clocks(ComplaintPhase):
+    """What the deadline catalogue asks of a complaint."""
 
     def meets(self, deadline: str, event: Event) -> bool:
         """A waiver ends the clock of its own stage: of the notice, or of the result (R46). What was sealed is

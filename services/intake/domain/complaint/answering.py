@@ -1,4 +1,4 @@
-"""The fifth phase: the reporter is told what came of it, objects, adds evidence; it is closed (R44, R46)."""
+"""The reporter is told what came of it, objects, adds evidence; it is closed (R44, R46)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from string import ascii_lowercase
 from typing import get_args
-from uuid import UUID
 
-from services.intake.domain.meeting import HERE, STAGES, Meeting
+from services.intake.domain.complaint.phase import HERE, STAGES, ComplaintPhase
 from services.intake.domain.values import OutcomeTold
 from shared.aggregate import Context, allowed_in
 from shared.contracts.common import Finding
 from shared.contracts.intake import (
     AcceptanceNotified,
-    AssignedResultAccepted,
     ComplaintClosed,
     ComplaintReopened,
     ComplaintRevived,
@@ -31,26 +29,13 @@ from shared.contracts.intake import (
     ResultBecameAvailable,
     ResultFeedbackGiven,
 )
-from shared.event import Meta
 from shared.refusal import refuse
 
 POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
 
 
-class Answering(Meeting):
+class Answering(ComplaintPhase):
     """Notice, result and objections; and the end of it."""
-
-    def __init__(self, id: UUID) -> None:
-        super().__init__(id)
-        self.concluded_in: set[str] = set()
-        self.notified = False
-        self.feedback_given = False
-        self.objects = False
-        """Whether he objects to what he was told, and nobody has explained it yet."""
-        self.questions: dict[str, bool] = {}
-        """What the reporter was asked, and whether an answer was relayed."""
-        self.evidence: dict[str, set[str]] = {}
-        """By piece of new evidence: the cases that have answered it."""
 
     @allowed_in("ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
     def notify_acceptance(self, ctx: Context, means: Means) -> None:
@@ -64,10 +49,7 @@ class Answering(Meeting):
         self.record(ctx, AcceptanceNotified(means=means))
         self._send(ctx, "ACCEPTED", means)
 
-    def on_acceptance_notified(self, event: AcceptanceNotified, meta: Meta) -> None:
-        self.notified = True
-
-    # --- the result --------------------------------------------------------------------------------
+    # --- the result
 
     def note_result(self, ctx: Context, case_number: str, verdict: str, concluded_on: date) -> None:
         """P2: the verification has ended. Told twice, it changes nothing."""
@@ -76,13 +58,6 @@ class Answering(Meeting):
         self.record(
             ctx, ResultBecameAvailable(case_number=case_number, verdict=verdict, concluded_on=concluded_on)
         )
-
-    def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
-        self.concluded_in.add(event.case_number)
-        self.verdict = event.verdict
-
-    def on_assigned_result_accepted(self, event: AssignedResultAccepted, meta: Meta) -> None:
-        self.verdict = self.assigned_verdict
 
     @allowed_in("RESULT_AVAILABLE")
     def record_result_feedback(
@@ -125,13 +100,6 @@ class Answering(Meeting):
         own = {allegation.id for allegation in self.allegations}
         return [id for id in ids if id not in own and id.rstrip(ascii_lowercase) not in own]
 
-    def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
-        self.feedback_given = True
-        self.objects = event.reaction == "OBJECTS"
-
-    def on_objection_recorded(self, event: ObjectionRecorded, meta: Meta) -> None:
-        self.objects = False
-
     @allowed_in("RESULT_AVAILABLE", "CLOSED")
     def record_objection(self, ctx: Context, objection: str, explanation: str) -> None:
         """A31: recorded as it was said, and explained."""
@@ -139,7 +107,7 @@ class Answering(Meeting):
             refuse("E_RECORD_INCOMPLETE", "A31", missing="RecordResultFeedback")
         self.record(ctx, ObjectionRecorded(objection=objection, explanation=explanation))
 
-    # --- questions to him --------------------------------------------------------------------------
+    # --- questions to the reporter
 
     @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
     def ask_reporter(self, ctx: Context, question: str) -> None:
@@ -147,9 +115,6 @@ class Answering(Meeting):
         if self.identity_status not in ("CLAIMED", "CONFIRMED") and not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-5", identity_status=self.identity_status, reason="nobody can be asked")
         self.record(ctx, ReporterAsked(question_id=f"Q{len(self.questions) + 1}", question=question))
-
-    def on_reporter_asked(self, event: ReporterAsked, meta: Meta) -> None:
-        self.questions[event.question_id] = False
 
     @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
     def relay_answer(
@@ -166,10 +131,7 @@ class Answering(Meeting):
             ReporterAnswerRelayed(question_id=question_id, outcome=outcome, means=means, answer=answer or ""),
         )
 
-    def on_reporter_answer_relayed(self, event: ReporterAnswerRelayed, meta: Meta) -> None:
-        self.questions[event.question_id] = True
-
-    # --- what comes later --------------------------------------------------------------------------
+    # --- what comes later
 
     @allowed_in("SENT_DOWN", "WITH_HANDLER", "RESULT_AVAILABLE", "CLOSED", "DUPLICATE_FILED")
     def submit_new_evidence(
@@ -203,36 +165,14 @@ class Answering(Meeting):
             ),
         )
 
-    def on_complaint_revived(self, event: ComplaintRevived, meta: Meta) -> None:
-        self.rejected_for = ""
-        self.repeat_of, self.duplicate_of = self.duplicate_of or self.repeat_of, ""
-        self.relisting = True
-
-    def on_new_evidence_received(self, event: NewEvidenceReceived, meta: Meta) -> None:
-        self.evidence[event.evidence_id] = set()
-
     def note_evidence_immaterial(self, ctx: Context, evidence_id: str, case_number: str) -> None:
         if case_number not in self.evidence.get(evidence_id, {case_number}):
             self.record(ctx, NewEvidenceAnswerNoted(evidence_id=evidence_id, case_number=case_number))
-
-    def on_new_evidence_answer_noted(self, event: NewEvidenceAnswerNoted, meta: Meta) -> None:
-        self.evidence[event.evidence_id].add(event.case_number)
 
     def note_reopened(self, ctx: Context, case_number: str) -> None:
         """The case is open again: its first result no longer stands, and the next one is told again."""
         if case_number in self.concluded_in:
             self.record(ctx, ComplaintReopened(case_number=case_number))
-
-    def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
-        self.concluded_in.discard(event.case_number)
-        self.verdict = ""
-        if self.result_sent_up:
-            self._owe_another_result(meta)
-        self.feedback_given = self.objects = False
-        # The new result is told again, in a meeting of its own.
-        self.stages_done.discard("REPLY")
-        self.waived.discard("REPLY")
-        self.met.discard("REPLY")
 
     @allowed_in("RECEIVED", "SENT_DOWN", "NOT_ACCEPTED", *HERE)
     def withdraw_report(self, ctx: Context, means: Means) -> None:
@@ -240,7 +180,7 @@ class Answering(Meeting):
         self.check_not_sealed()
         self.record(ctx, ReportWithdrawn(means=means))
 
-    # --- the end -----------------------------------------------------------------------------------
+    # --- the end
 
     @allowed_in("RESULT_AVAILABLE")
     def close_complaint(self, ctx: Context) -> None:

@@ -1,21 +1,12 @@
-"""Clarification: one subject is cleared of specific unfounded allegations, round by round
-(§4.4).
-
-The phases stand in a row: `assessing`, `drafting`, `consenting`, and here review, approval,
-implementation and filing (R3, R4, R6, R9, R50, R51).
-"""
+"""Form by form it is carried out, and filed (R6, R44, R50, R51, A44)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any, Literal
 
-from services.clarification.domain import consent as consents
-from services.clarification.domain import draft_view
 from services.clarification.domain import plan as plans
 from services.clarification.domain import text as texts
-from services.clarification.domain.consenting import Consenting
+from services.clarification.domain.clarification.phase import ClarificationPhase
 from services.clarification.domain.evidence import (
     CircularEvidence,
     Evidence,
@@ -25,103 +16,18 @@ from services.clarification.domain.evidence import (
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
     ArchiveKind,
-    ClarificationApproved,
     ClarificationCompleted,
     ClarificationEnteredInPlatform,
     ClarificationFormImplemented,
     ClarificationImplemented,
-    ClarificationPlanned,
-    ClarificationRefused,
-    ClarificationReturned,
-    ClarificationReviewed,
-    ClarificationSubmitted,
     IntegrityFileEntryRecorded,
 )
 from shared.law.working_days import local_date
 from shared.refusal import refuse
 
 
-class Clarification(Consenting):
-    """What may be decided about one subject's clearing."""
-
-    def recusal_reach(self) -> dict[str, Any]:
-        return {"round": self.round}
-
-    def for_subject(self) -> dict[str, Any]:
-        """What the subject may see of it, as JSON (R8)."""
-        return draft_view.for_subject(self).model_dump(mode="json")
-
-    @allowed_in("PLANNED")
-    def submit_for_review(self, ctx: Context) -> None:
-        plan = self._ready(ctx)
-        if not self.heard:
-            refuse("E_VOICE_MISSING", "R49")
-        self.record(
-            ctx,
-            ClarificationSubmitted(
-                round=self.round, forms=plan.forms, scope=plan.scope, text_hash=self.text_hash
-            ),
-        )
-
-    def _ready(self, ctx: Context) -> ClarificationPlanned:
-        """The plan has its text, and the consent that it needs."""
-        plan = self._plan(ctx)
-        if not self.text_hash:
-            refuse("E_TEXT_MISSING", "R10")
-        if plans.needs_consent(plan):
-            consents.require(self.consent, plan, self.text_hash, "R7")
-        return plan
-
-    @allowed_in("UNDER_REVIEW")
-    def review_clarification(
-        self,
-        ctx: Context,
-        decision: Literal["ENDORSE", "RETURN"],
-        opinion: str,
-        no_prejudice_confirmed: bool,
-    ) -> None:
-        if decision == "RETURN":
-            self.record(ctx, ClarificationReturned(round=self.round, opinion=opinion))
-            return
-        self._ready(ctx)
-        _no_prejudice(no_prejudice_confirmed)
-        self.record(
-            ctx,
-            ClarificationReviewed(
-                round=self.round, text_hash=self.text_hash, opinion=opinion, no_prejudice_confirmed=True
-            ),
-        )
-
-    @allowed_in("UNDER_APPROVAL")
-    def approve_clarification(
-        self,
-        ctx: Context,
-        decision: Literal["APPROVE", "REFUSE"],
-        opinion: str,
-        no_prejudice_confirmed: bool,
-        valid_from: date | None,
-    ) -> None:
-        if decision == "REFUSE":
-            refused = ClarificationRefused(round=self.round, approving_organ=ctx.actor.organ, opinion=opinion)
-            self.record(ctx, refused)
-            return
-        plan = self._ready(ctx)
-        _no_prejudice(no_prejudice_confirmed)
-        today = local_date(ctx.occurred_at)
-        self.record(
-            ctx,
-            ClarificationApproved(
-                round=self.round,
-                approving_organ=ctx.actor.organ,
-                forms=plan.forms,
-                scope=plan.scope,
-                text_hash=self.text_hash,
-                valid_from=max(valid_from or today, today),
-                opinion=opinion,
-                no_prejudice_confirmed=True,
-            ),
-        )
-        self._tell_subject(ctx, "APPROVED")
+class CarryingOut(ClarificationPhase):
+    """What was approved becomes known, and is entered where it belongs."""
 
     @allowed_in("APPROVED")
     def implement_form(self, ctx: Context, evidence: Evidence) -> None:
@@ -223,9 +129,3 @@ class Clarification(Consenting):
             ),
         )
         self._open_what_waits(ctx)
-
-
-def _no_prejudice(confirmed: bool) -> None:
-    """R9: whoever endorses or approves has seen the subject's other open matters."""
-    if not confirmed:
-        refuse("E_DISCIPLINE_LOOSENING", "R9", field="no_prejudice_confirmed")

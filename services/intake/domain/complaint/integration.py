@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta
-from uuid import UUID
 
-from services.intake.domain.reporting import Reporting
+from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.values import Deposited
 from shared.aggregate import Context, allowed_in
-from shared.contracts.common import DeadlineRecomputed
 from shared.contracts.intake import (
     Category,
     Channel,
@@ -18,47 +16,18 @@ from shared.contracts.intake import (
     TransferObjected,
 )
 from shared.effect import Effect
-from shared.event import Event, Meta, Recorded
+from shared.event import Event
 from shared.law.working_days import local_date
 from shared.reaction import derived_id
 from shared.refusal import refuse
 
 STATUS_KIND = "platform-status"
-COARSE = {
-    "RECEIVED": "RECEIVED",
-    "SEALED_UPWARD": "RECEIVED",  # that it went upward is nobody's to know
-    "REGISTERED": "RECEIVED",
-    "NOT_ACCEPTED": "RECEIVED",  # how it ends follows, as CLOSED
-    "ACCEPTED": "ACCEPTED",
-    "WITH_HANDLER": "IN_PROGRESS",
-    "SENT_DOWN": "IN_PROGRESS",
-    "SENT_OUT": "IN_PROGRESS",  # it goes on elsewhere: to call it closed would be untrue
-    "RESULT_AVAILABLE": "IN_PROGRESS",
-    "DUPLICATE_FILED": "CLOSED",
-    "CLOSED": "CLOSED",
-    "RETURNED": "RETURNED",
-}
 LATE_DAYS = 15
 """DL-12: 条例 22 gives the platform fifteen days."""
 
 
-def coarse(state: str) -> str:
-    """What the platform may learn of a state (A80): nothing about accused, findings or reporter. A state
-    that nobody decided about tells least."""
-    return COARSE.get(state, "RECEIVED")
-
-
-class Integration(Reporting):
+class Integration(ComplaintPhase):
     """A complaint that may have come from the petition platform, and tells it how it stands."""
-
-    def __init__(self, id: UUID) -> None:
-        super().__init__(id)
-        self.platform = ""
-        self.platform_no = ""
-        self.object_until: date | None = None
-        self.statuses_told = 0
-        """How often what the platform may know has changed. Statuses are put in order by it: when something
-        happened may be told late, and the calls themselves overtake one another."""
 
     def receive_platform_transfer(
         self,
@@ -105,19 +74,6 @@ class Integration(Reporting):
             ),
         )
 
-    def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
-        super().on_complaint_received(event, meta)
-        due = [d.due for d in meta.deadlines if d.id == "DL-13"]
-        self.object_until = date.fromisoformat(due[0]) if due else None
-
-    def on_deadline_recomputed(self, event: DeadlineRecomputed, meta: Meta) -> None:
-        if event.deadline == "DL-13":
-            self.object_until = date.fromisoformat(event.due)
-
-    def on_platform_transfer_received(self, event: PlatformTransferReceived, meta: Meta) -> None:
-        self.platform = event.platform
-        self.platform_no = event.platform_no
-
     @allowed_in("RECEIVED", "REGISTERED")
     def object_to_transfer(self, ctx: Context, competent_organ: str, reason: str) -> None:
         """条例 23 ¶3: what the platform sent to the wrong organ goes back to it, within the time of DL-13.
@@ -131,11 +87,6 @@ class Integration(Reporting):
         if self.object_until is not None and local_date(ctx.occurred_at) > self.object_until:
             refuse("E_STATE", "DL-13", due=str(self.object_until))
         self.record(ctx, TransferObjected(competent_organ=competent_organ, reason=reason))
-
-    def apply(self, recorded: Recorded) -> None:
-        told = self._told()
-        super().apply(recorded)
-        self.statuses_told += self._told() != told
 
     def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
         """Whatever changes what the platform may know is told to it: stored with the event, sent later."""
@@ -155,7 +106,3 @@ class Integration(Reporting):
                     },
                 )
             )
-
-    def _told(self) -> str:
-        """What the platform that sent this knows of it; nothing where none did."""
-        return coarse(self.state) if self.platform else ""

@@ -1,24 +1,14 @@
-"""The third phase: who goes on with it, a department here or another organ (A12, A16, A17, A19, A22, A26)."""
+"""Who goes on with it, a department here or another organ (A9, A12, A16, A17, A19, A22)."""
 
 from __future__ import annotations
 
-from datetime import date
-from uuid import UUID
-
-from services.intake.domain.deciding import Deciding
+from services.intake.domain.complaint.phase import ComplaintPhase
+from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import Deposited
 from shared.aggregate import Context, allowed_in
 from shared.contracts.intake import (
     AllegationsListed,
-    AssignedCaseReopened,
-    AssignedPeriodExtended,
-    AssignedResultAccepted,
-    AssignedResultNoted,
-    AssignedResultReported,
-    AssignedResultReturned,
     AssignmentGround,
-    AssignmentMoved,
-    AssignmentTakenBack,
     ComplaintAssignedDown,
     ComplaintReceived,
     ComplaintSplit,
@@ -28,13 +18,10 @@ from shared.contracts.intake import (
     ComplaintTransferredToHandler,
     JurisdictionAssigned,
     JurisdictionDisputed,
-    PeriodExtensionNoted,
-    ResultReturnedBySuperior,
     ReturnByHandlerNoted,
     ReturnReason,
     Source,
 )
-from shared.event import Meta
 from shared.law.working_days import local_date
 from shared.organs.tree import Organ, OrganTree
 from shared.refusal import refuse
@@ -46,42 +33,12 @@ PassedOn = (
     | ComplaintTransferredLateral
     | ComplaintTakenUp
 )
+
 """What gives birth to a complaint at another organ."""
 
 
-def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
-    """How the receiving organ came by it."""
-    if isinstance(event, ComplaintAssignedDown):
-        return "SUPERIOR_ASSIGNED"
-    if isinstance(event, ComplaintTakenUp):
-        return "SUBORDINATE_ESCALATED"
-    below = ctx.law.organs.is_ancestor_or_self(sender, event.to_organ)
-    return "SUPERIOR_TRANSFERRED" if below else "OTHER_ORGAN"
-
-
-class PassingOn(Deciding):
+class PassingOn(ComplaintPhase):
     """Handed to the handling department, or to another organ, where a new stream is born with it."""
-
-    def __init__(self, id: UUID) -> None:
-        super().__init__(id)
-        self.return_count = 0
-        self.returned_by: set[str] = set()
-        self.disputed_with = ""
-        self.decided_by = ""
-        self.assigned_down = False
-        self.result_reported = False
-        self.assigned_verdict = ""
-        self.assigned_case = ""
-        self.extended = False
-        self.result_sent_up = False
-        self.owed_from: date | None = None
-        """From when the period for the result runs; it begins anew when the result is returned."""
-
-    @property
-    def answered_below(self) -> bool:
-        """Whether the reporter is answered by the organ that was told to handle it: notice, meetings and
-        result are owed by whoever accepts (A30), once."""
-        return self.assigned_down
 
     @allowed_in("ACCEPTED")
     def transfer_to_handler(self, ctx: Context) -> None:
@@ -108,11 +65,7 @@ class PassingOn(Deciding):
         if case_number not in self.returned_by:
             self.record(ctx, ReturnByHandlerNoted(reason=reason, case_number=case_number))
 
-    def on_return_by_handler_noted(self, event: ReturnByHandlerNoted, meta: Meta) -> None:
-        self.return_count += 1
-        self.returned_by.add(event.case_number)
-
-    # --- to another organ --------------------------------------------------------------------------
+    # --- to another organ
 
     @allowed_in("REGISTERED")
     def transfer_down(self, ctx: Context, to_organ: str) -> None:
@@ -123,9 +76,6 @@ class PassingOn(Deciding):
             refuse("E_NOT_COMPETENT", "A16", field="to_organ", reason="not below")
         self._check_competent(ctx, to_organ, self.accused)
         self.record(ctx, ComplaintTransferredDown(born=str(self.born_at(to_organ)), to_organ=to_organ))
-
-    def on_complaint_transferred_down(self, event: ComplaintTransferredDown, meta: Meta) -> None:
-        self.sent_as, self.sent_to = event.born, event.to_organ
 
     @allowed_in("REGISTERED")
     def assign_down(self, ctx: Context, to_organ: str, ground: AssignmentGround, letter_ref: str) -> None:
@@ -148,10 +98,6 @@ class PassingOn(Deciding):
             ),
         )
 
-    def on_complaint_assigned_down(self, event: ComplaintAssignedDown, meta: Meta) -> None:
-        self.sent_as, self.sent_to = event.born, event.to_organ
-        self.assigned_down = True
-
     @allowed_in("REGISTERED")
     def transfer_lateral(self, ctx: Context, to_organ: str) -> None:
         """A17: what another organ is competent for, neither above nor below, goes there within five days."""
@@ -165,9 +111,6 @@ class PassingOn(Deciding):
         self._check_competent(ctx, to_organ, self.accused)
         self.record(ctx, ComplaintTransferredLateral(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
-    def on_complaint_transferred_lateral(self, event: ComplaintTransferredLateral, meta: Meta) -> None:
-        self.sent_as, self.sent_to = event.born, event.to_organ
-
     @allowed_in("REGISTERED", "ACCEPTED")
     def take_up(self, ctx: Context, reason: str) -> None:
         """§5.4: a superior may take over what a lower organ has, as long as nobody verifies it yet."""
@@ -179,18 +122,15 @@ class PassingOn(Deciding):
         born = str(self.born_at(superior))
         self.record(ctx, ComplaintTakenUp(born=born, to_organ=superior, reason=reason))
 
-    def on_complaint_taken_up(self, event: ComplaintTakenUp, meta: Meta) -> None:
-        self.sent_as, self.sent_to = event.born, event.to_organ
-
     def be_born(
         self,
         ctx: Context,
-        of: PassingOn,
+        of: ComplaintState,
         event: PassedOn,
         along: Deposited,
         *,
         designated: bool = False,
-        owed_to: PassingOn | None = None,
+        owed_to: ComplaintState | None = None,
     ) -> None:
         """The same complaint at the organ that goes on with it: with accused and allegations, without the
         number and the decisions of the organ from which it came. `owed_to`: the complaint above that still
@@ -244,103 +184,7 @@ class PassingOn(Deciding):
         organs = ctx.law.organs
         return organ in organs and organ != self.organ and organs.is_ancestor_or_self(self.organ, organ)
 
-    # --- the result of an assigned item --------------------------------------------------------------
-
-    def note_result_sent_up(self, ctx: Context, case_number: str) -> None:
-        """A26: this organ has reported to its superior, and owes nothing more (DL-06)."""
-        if self.source == "SUPERIOR_ASSIGNED":
-            self.record(ctx, AssignedResultReported(case_number=case_number))
-
-    def on_assigned_result_reported(self, event: AssignedResultReported, meta: Meta) -> None:
-        self.result_sent_up = True
-
-    def note_assigned_result(self, ctx: Context, case_number: str, verdict: str) -> None:
-        """A26: the lower organ reports; while one report waits, it is not told twice."""
-        if self.assigned_down and self.state == "SENT_DOWN" and not self.result_reported:
-            self.record(ctx, AssignedResultNoted(case_number=case_number, verdict=verdict))
-
-    def on_assigned_result_noted(self, event: AssignedResultNoted, meta: Meta) -> None:
-        self.result_reported = True
-        self.assigned_case = event.case_number
-        self.assigned_verdict = event.verdict
-
-    @allowed_in("SENT_DOWN")
-    def accept_result(self, ctx: Context, opinion: str) -> None:
-        """A26. Where this organ had the matter assigned itself, it reports upward by that (`tell_origin`)."""
-        self._check_reported()
-        self.record(ctx, AssignedResultAccepted(opinion=opinion))
-        self.note_result_sent_up(ctx, self.assigned_case)
-
-    @allowed_in("SENT_DOWN")
-    def return_result(self, ctx: Context, reason: str) -> None:
-        self._check_reported()
-        self.record(ctx, AssignedResultReturned(born=self.sent_as, reason=reason))
-
-    def on_assigned_result_returned(self, event: AssignedResultReturned, meta: Meta) -> None:
-        self.result_reported = False
-
-    def note_result_returned(self, ctx: Context, reason: str) -> None:
-        """A26: the superior returned what was reported; another result is owed, in a period of its own."""
-        self.record(ctx, ResultReturnedBySuperior(reason=reason))
-
-    def on_result_returned_by_superior(self, event: ResultReturnedBySuperior, meta: Meta) -> None:
-        self._owe_another_result(meta)
-
-    def note_reopened_below(self, ctx: Context, case_number: str) -> None:
-        """A31: what was reported from below stands no more, whether or not it was accepted; the next result
-        is reported, judged and passed upward like the first."""
-        if self.assigned_down and self.result_reported and self.assigned_case == case_number:
-            self.record(ctx, AssignedCaseReopened(case_number=case_number))
-
-    def on_assigned_case_reopened(self, event: AssignedCaseReopened, meta: Meta) -> None:
-        self.result_reported = False
-        self.verdict = self.assigned_verdict = self.assigned_case = ""
-        if self.result_sent_up:
-            self._owe_another_result(meta)
-
-    def _owe_another_result(self, meta: Meta) -> None:
-        """To the organ that assigned it, in a period of its own (DL-06)."""
-        self.owed_from = local_date(meta.occurred_at)
-        self.result_sent_up = self.extended = False
-
-    def note_taken_back(self, ctx: Context, born: str) -> None:
-        """§5.4: the organ that assigned it, or one above, took it over; no result is to come from below."""
-        self.record(ctx, AssignmentTakenBack(born=born))
-
-    def note_assignment_moved(self, ctx: Context, born: str) -> None:
-        """§5.4: an organ in between took over what was assigned: the result is owed by that now (A26)."""
-        self.record(ctx, AssignmentMoved(born=born))
-
-    def on_assignment_moved(self, event: AssignmentMoved, meta: Meta) -> None:
-        self.sent_as = event.born
-
-    def _check_reported(self) -> None:
-        if self.state == "SENT_DOWN" and not self.result_reported:
-            refuse("E_NOT_CONCLUDED", "A26", missing="AssignedResultReported")
-
-    @allowed_in(
-        "RECEIVED", "REGISTERED", "ACCEPTED", "WITH_HANDLER", "SENT_DOWN", "RESULT_AVAILABLE", "CLOSED"
-    )
-    def request_extension(self, ctx: Context, reason: str) -> None:
-        """A23: once in a period, by the lower organ's head, as long as the result is owed; its superior sees
-        it."""
-        began_on = self.owed_from or self.received_on
-        if self.source != "SUPERIOR_ASSIGNED" or began_on is None:
-            refuse("E_STATE", "A23", source=self.source)
-        if self.extended:
-            refuse("E_STATE", "A23", done="RequestExtension")
-        if self.result_sent_up:
-            refuse("E_STATE", "A23", done="SubmitAssignedResult")
-        self.record(ctx, AssignedPeriodExtended(reason=reason, began_on=began_on))
-
-    def on_assigned_period_extended(self, event: AssignedPeriodExtended, meta: Meta) -> None:
-        self.extended = True
-
-    def note_extension(self, ctx: Context, reason: str) -> None:
-        """A23: the organ that assigned it is told."""
-        self.record(ctx, PeriodExtensionNoted(reason=reason))
-
-    # --- who is competent ----------------------------------------------------------------------------
+    # --- who is competent
 
     @allowed_in("REGISTERED")
     def dispute_jurisdiction(self, ctx: Context, with_organ: str, reason: str) -> None:
@@ -353,10 +197,6 @@ class PassingOn(Deciding):
         if self.state == "REGISTERED" and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
         self.record(ctx, JurisdictionDisputed(with_organ=with_organ, decided_by=superior.code, reason=reason))
-
-    def on_jurisdiction_disputed(self, event: JurisdictionDisputed, meta: Meta) -> None:
-        self.disputed_with = event.with_organ
-        self.decided_by = event.decided_by
 
     @allowed_in("REGISTERED")
     def assign_jurisdiction(self, ctx: Context, to_organ: str, reason: str) -> None:
@@ -371,9 +211,15 @@ class PassingOn(Deciding):
             born = str(self.born_at(to_organ))
             self.record(ctx, ComplaintTransferredLateral(born=born, to_organ=to_organ))
 
-    def on_jurisdiction_assigned(self, event: JurisdictionAssigned, meta: Meta) -> None:
-        self.disputed_with = self.decided_by = ""
-        self.designated = self.designated or event.to_organ == self.organ
+
+def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
+    """How the receiving organ came by it."""
+    if isinstance(event, ComplaintAssignedDown):
+        return "SUPERIOR_ASSIGNED"
+    if isinstance(event, ComplaintTakenUp):
+        return "SUBORDINATE_ESCALATED"
+    below = ctx.law.organs.is_ancestor_or_self(sender, event.to_organ)
+    return "SUPERIOR_TRANSFERRED" if below else "OTHER_ORGAN"
 
 
 def _common_superior(organs: OrganTree, one: str, other: str) -> Organ | None:

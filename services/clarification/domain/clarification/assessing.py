@@ -1,4 +1,4 @@
-"""The first phase: findings come in, and it is decided whether they call for a clarification
+"""Findings come in, and it is decided whether they call for a clarification
 (P3, R9, R25, A51, A66-A68, A72).
 
 A conclusion that arrives after the assessment waits for the next round, which opens by itself when the
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.clarification.domain.state import ClarificationState
+from services.clarification.domain.clarification.phase import ClarificationPhase
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
     AdverseEffect,
@@ -30,14 +30,13 @@ from shared.contracts.clarification import (
     UnfoundedFindingsJoined,
 )
 from shared.contracts.verification import AllegationsVerifiedUnfounded
-from shared.event import Event
 from shared.refusal import refuse
 
 ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED"})
 """States in which a round is over."""
 
 
-class Assessing(ClarificationState):
+class Assessing(ClarificationPhase):
     """What is decided up to the proposal."""
 
     def take_up(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
@@ -54,39 +53,11 @@ class Assessing(ClarificationState):
             round = self.round if self.state == "ASSESSING" else self.round + 1
             self.record(ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links)
 
-    def deadline_conditions(self, event: Event) -> frozenset[str]:
-        """DL-14 runs from the first conclusion of a round, also where that round still waits for the present
-        one to end; what joins it later is assessed with it."""
-        joins = isinstance(event, UnfoundedFindingsJoined) and (event.round == self.round or self.waiting)
-        opens_what_waited = isinstance(event, ClarificationReopened) and self.waiting
-        return frozenset(() if joins or opens_what_waited else {"first_of_round"})
-
     def note_disposition(self, ctx: Context, disposition: Disposition) -> None:
         """R9: verification tells what follows from a substantiated allegation; told twice, it changes
         nothing."""
         if self.dispositions.get(disposition.case_id, {}).get(disposition.allegation_id) != disposition:
             self.record(ctx, SubstantiatedDispositionNoted(disposition=disposition))
-
-    def _open_what_waits(self, ctx: Context) -> None:
-        """The round is over: findings that came in meanwhile open the next one."""
-        if not self.waiting:
-            return
-        last = self.waiting[-1]
-        gathered: dict[str, Any] = {
-            name: sum((getattr(w, name) for w in self.waiting), ())
-            for name in type(last).model_fields
-            if isinstance(getattr(last, name), tuple)
-        }
-        self.record(
-            ctx,
-            ClarificationReopened(
-                subject=last.subject,
-                round=self.round + 1,
-                handling_organ=last.handling_organ,
-                handling_dept=last.handling_dept,
-                **gathered,
-            ),
-        )
 
     @allowed_in("ASSESSING")
     def assess_clarification(

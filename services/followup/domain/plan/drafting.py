@@ -1,23 +1,16 @@
-"""RevisitPlan: one person, one plan, one ledger after a completed clarification (R34-R39, R48, R49, R52)."""
+"""From the completed clarification to the approved plan (R34, R35, R37, DL-18)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
-from services.followup.domain.guards import (
-    check_not_only_by_phone,
-    check_staff,
-    check_targets,
-    check_task,
-    check_wish,
-)
-from services.followup.domain.state import PlanState
+from services.followup.domain.plan.phase import RevisitPlanPhase
 from services.followup.domain.task import (
+    PHONE,
     PackageLine,
     TaskLine,
     check_package,
-    known_mode,
     package_of,
     tasks_of,
     text_hash,
@@ -27,35 +20,26 @@ from shared.contracts.clarification import ClarificationCompleted
 from shared.contracts.followup import (
     DefaultRevisitEnded,
     DefaultRevisitScheduled,
-    Grade,
-    Measure,
-    MeasureRecorded,
-    RevisitCompleted,
+    PlannedTask,
     RevisitDeclined,
     RevisitDeclinedBySubject,
-    RevisitEffectEvaluated,
     RevisitLedgerOpened,
     RevisitPlanApproved,
-    RevisitPlanClosed,
     RevisitPlanDrafted,
     RevisitPlanOpened,
     RevisitTaskScheduled,
-    SubjectRecognitionRecorded,
-    SubjectVoiceRecorded,
     SubjectWishRecorded,
     Target,
-    UnitFeedbackRecorded,
     Wish,
     WorkNeedRecorded,
 )
 from shared.effect import to_subject
-from shared.law.working_days import local_date
 from shared.refusal import refuse
 from shared.security.roles import REVISIT_OFFICER
 
 
-class RevisitPlan(PlanState):
-    """The visits owed to one cleared person and the unit, from the wish to the closed ledger."""
+class Drafting(RevisitPlanPhase):
+    """The wish of the subject, the need of the work, the plan and its approval."""
 
     def open(self, ctx: Context, clarification_id: str, completed: ClarificationCompleted) -> None:
         """Opens plan and ledger, once per round of a clarification (P4)."""
@@ -122,12 +106,12 @@ class RevisitPlan(PlanState):
         items = package_of(package)
         planned = tasks_of(tasks, self.completed_on, ctx.law.policy.ints_of("revisit.schedule.days"))
         for target in targets:
-            check_wish(self, target)
-        check_targets(self, ctx, targets, planned)
+            self._check_wish(target)
+        self._check_targets(ctx, targets, planned)
         check_package(items, planned)
-        check_not_only_by_phone(self, targets, planned)
+        self._check_not_only_by_phone(targets, planned)
         for task in planned:
-            check_staff(self, ctx, task.mode, task.staff)
+            self._check_staff(ctx, task.mode, task.staff)
         if ctx.facts.get("plan_text_known"):
             refuse("E_PLAN_NOT_INDIVIDUAL", "R35")
         self.record(
@@ -164,112 +148,25 @@ class RevisitPlan(PlanState):
         if self.subject_account:
             ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, "VISIT_PLANNED"))
 
-    @allowed_in("ACTIVE")
-    def complete_revisit(
-        self,
-        ctx: Context,
-        task_id: str | None,
-        target: Target,
-        mode: str,
-        staff: Sequence[str],
-        work_performance: str,
-        thinking: str,
-        difficulties: str,
-        attitude_to_supervision: str,
-        effect: str,
-        ideological_work: str | None,
-        subject_voice: str | None,
-        record_hash: str,
-    ) -> None:
-        known = known_mode(mode)
-        check_wish(self, target)
-        if self.approved_on is None or local_date(ctx.occurred_at) < self.approved_on:
-            refuse("E_PLAN_REQUIRED", "R35")
-        check_task(self, task_id, target, known)
-        check_staff(self, ctx, known, staff)
-        first_contact = target == "SUBJECT" and "SUBJECT" not in self.ledger.visited
-        if first_contact and self.subject.subject_type == "PERSON" and not ideological_work:
-            refuse("E_SCHEMA", "R39", field="ideological_work")
-        if subject_voice and target != "SUBJECT":
-            refuse("E_SCHEMA", "R49", field="subject_voice")
-        if task_id in self.ledger.done:
-            refuse("E_STATE", "§4.5", task_id=task_id, state="DONE")
-        at = task_id or f"X{self.ledger.extra + 1}"
-        self.record(
-            ctx,
-            RevisitCompleted(
-                task_id=task_id,
-                deadline_key=at,
-                target=target,
-                mode=known,
-                staff=tuple(dict.fromkeys(staff)),
-                work_performance=work_performance,
-                thinking=thinking,
-                difficulties=difficulties,
-                attitude_to_supervision=attitude_to_supervision,
-                effect=effect,
-                ideological_work=ideological_work or "",
-                record_hash=record_hash,
-            ),
-        )
-        if subject_voice:
-            self.record(ctx, SubjectVoiceRecorded(voice=subject_voice, at=at))
+    def _check_targets(self, ctx: Context, targets: Sequence[Target], tasks: Sequence[PlannedTask]) -> None:
+        stray = sorted({task.target for task in tasks} - set(targets))
+        for target in stray:
+            self._check_wish(target)
+        if stray:
+            refuse("E_SCHEMA", "R34", field="tasks", stray=stray)
+        wanted: set[Target] = {"SUBJECT", "UNIT"} if self._dual_due(ctx) else set(targets)
+        missing = sorted(wanted - {task.target for task in tasks})
+        if missing:
+            refuse("E_TARGET_MISSING", "R34", missing=missing)
 
-    @allowed_in("ACTIVE")
-    def record_unit_feedback(self, ctx: Context, feedback: str, evidence: str | None) -> None:
-        check_wish(self, "UNIT")
-        self.record(ctx, UnitFeedbackRecorded(feedback=feedback, evidence=evidence or ""))
+    def _dual_due(self, ctx: Context) -> bool:
+        """Both are visited where the work needs it and the subject does not refuse (R34)."""
+        refused = self.wish in ("REFUSED_UNIT", "REFUSED_ALL")
+        needed = ctx.law.policy.bool_of("revisit.dual.default") if self.work_need is None else self.work_need
+        return needed and not refused
 
-    @allowed_in("ACTIVE")
-    def record_measure(self, ctx: Context, kind: Measure, text: str) -> None:
-        self.record(ctx, MeasureRecorded(kind=kind, text=text))
-
-    @allowed_in("ACTIVE")
-    def record_subject_recognition(
-        self, ctx: Context, title: str, conferred_by: str, conferred_on: date
-    ) -> None:
-        ctx.check_past(conferred_on, "conferred_on", "R48")
-        self.record(
-            ctx,
-            SubjectRecognitionRecorded(title=title, conferred_by=conferred_by, conferred_on=conferred_on),
-        )
-
-    @allowed_in("ACTIVE")
-    def evaluate_effect(
-        self,
-        ctx: Context,
-        rumour_gone: bool | None,
-        work_state: str,
-        mood: str,
-        unit_view: str | None,
-        grade: Grade,
-        measures: Sequence[Measure],
-    ) -> None:
-        if grade == "NOT_REACHED" and not measures:
-            refuse("E_SCHEMA", "R38", field="measures")
-        if not self.ledger.revisits:
-            refuse("E_LEDGER_INCOMPLETE", "R38", missing=["revisit"])
-        self.record(
-            ctx,
-            RevisitEffectEvaluated(
-                rumour_gone=rumour_gone,
-                work_state=work_state,
-                mood=mood,
-                unit_view=unit_view or "",
-                grade=grade,
-                measures=tuple(measures),
-            ),
-        )
-
-    @allowed_in("ACTIVE")
-    def close_revisit_plan(self, ctx: Context) -> None:
-        unvisited = [target for target in self.targets if target not in self.ledger.visited]
-        if unvisited:
-            refuse("E_TARGET_MISSING", "R34", missing=unvisited)
-        missing = self.ledger.missing(self.targets)
-        grade = self.ledger.grade
-        if missing or grade is None:
-            refuse("E_LEDGER_INCOMPLETE", "R36", missing=missing)
-        if not self.ledger.heard:
-            refuse("E_VOICE_MISSING", "R49")
-        self.record(ctx, RevisitPlanClosed(revisits=self.ledger.revisits, grade=grade))
+    def _check_not_only_by_phone(self, targets: Sequence[Target], tasks: Sequence[PlannedTask]) -> None:
+        if self.phone_only or "SUBJECT" not in targets:
+            return
+        if all(task.mode == PHONE for task in tasks if task.target == "SUBJECT"):
+            refuse("E_SCHEMA", "R37", field="tasks", reason="the subject is met by phone only")

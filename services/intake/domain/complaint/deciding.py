@@ -1,14 +1,12 @@
-"""The second phase: is it ours, and does it go on (A1, A10, A11, A18, C6, §5.4)."""
+"""Is it ours, and does it go on (A1, A10, A11, A18, C6, §5.4)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import get_args
-from uuid import UUID
 
-from services.intake.domain.receiving import Receiving
+from services.intake.domain.complaint.phase import ComplaintPhase
 from shared.aggregate import Context, allowed_in
-from shared.contracts.common import Accused
 from shared.contracts.intake import (
     AcceptanceProposed,
     AppealForwarded,
@@ -23,8 +21,6 @@ from shared.contracts.intake import (
     ReporterAdvised,
     SuggestionForwarded,
 )
-from shared.effect import Effect
-from shared.event import Meta
 from shared.refusal import refuse
 
 GROUNDS: frozenset[str] = frozenset(get_args(RejectionReason))
@@ -32,17 +28,10 @@ FORWARDED: dict[str, type[AppealForwarded] | type[SuggestionForwarded]] = {
     "APPEAL": AppealForwarded,
     "SUGGESTION": SuggestionForwarded,
 }
-SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
-"""By these means a message leaves the house; the others are a person's word."""
 
 
-class Deciding(Receiving):
+class Deciding(ComplaintPhase):
     """Accepted, or not accepted on one of three grounds and led to where it belongs."""
-
-    def __init__(self, id: UUID) -> None:
-        super().__init__(id)
-        self.handling_dept = ""
-        self.rejected_for = ""
 
     @allowed_in("REGISTERED")
     def propose_acceptance(self, ctx: Context, handling_dept: str, opinion: str) -> None:
@@ -69,9 +58,6 @@ class Deciding(Receiving):
             if (competent := self._competent_organ(ctx, person)) != self.organ:
                 refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
 
-    def on_complaint_accepted(self, event: ComplaintAccepted, meta: Meta) -> None:
-        self.handling_dept = event.handling_dept
-
     @allowed_in("REGISTERED")
     def reject_complaint(self, ctx: Context, reason: str) -> None:
         """A10: three grounds and nothing else; that nobody signed it is none of them (R29)."""
@@ -81,9 +67,6 @@ class Deciding(Receiving):
             refuse("E_REJECTION_REASON", "A10", allowed=["OTHER_ORGAN_DUTY"])
         self.check_result_not_owed()
         self.record(ctx, ComplaintNotAccepted(reason=reason))
-
-    def on_complaint_not_accepted(self, event: ComplaintNotAccepted, meta: Meta) -> None:
-        self.rejected_for = event.reason
 
     @allowed_in("NOT_ACCEPTED")
     def redirect_out(self, ctx: Context, to_body: str) -> None:
@@ -121,14 +104,6 @@ class Deciding(Receiving):
         self.record(ctx, ComplaintFiled(means=means))
         if means is not None:
             self._send(ctx, "NOT_ACCEPTED", means)
-
-    def _send(self, ctx: Context, template: str, means: Means) -> None:
-        """What is not said in person goes out as a message in neutral words (SEC-10). The row names the
-        complaint and a template; the vault gives the contact when it is sent."""
-        if means in SENT:
-            payload = {"complaint": str(self.id), "template": template, "means": means}
-            key = f"reporter-message:{self.id}:{self.version}"
-            ctx.facts.setdefault("effects", []).append(Effect(key, "reporter-message", payload))
 
     @allowed_in("REGISTERED")
     def forward_complaint(self, ctx: Context, to_body: str) -> None:
@@ -169,17 +144,3 @@ class Deciding(Receiving):
                 moved_allegations=claims,
             ),
         )
-
-    def on_complaint_split(self, event: ComplaintSplit, meta: Meta) -> None:
-        self.accused = event.accused
-        self.allegations = event.allegations
-        self.parts.append(event.born)
-
-    def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
-        """Whom it goes to must be competent for every accused that goes along (§5.4)."""
-        if self.state == "REGISTERED" and not self.allegations:
-            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
-        for person in people:
-            competent = self._competent_organ(ctx, person)
-            if competent != organ:
-                refuse("E_NOT_COMPETENT", "§5.4", competent=competent)

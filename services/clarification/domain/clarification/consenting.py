@@ -1,4 +1,4 @@
-"""The third phase: the subject is heard and asked (R7, R8, R11, R49, C3, A89)."""
+"""The subject is heard and asked (R7, R8, R11, R49, C3, A89)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.clarification.domain import plan as plans
-from services.clarification.domain.drafting import Drafting
-from services.clarification.domain.state import asked_of
+from services.clarification.domain.clarification.phase import ClarificationPhase
+from services.clarification.domain.clarification.state import asked_of
 from shared.aggregate import Context, allowed_in
 from shared.contracts.clarification import (
     ClarificationConsentGranted,
@@ -23,7 +23,6 @@ from shared.contracts.clarification import (
     SubjectVoiceRecorded,
 )
 from shared.contracts.common import Form, Scope
-from shared.effect import to_subject
 from shared.law.working_days import local_date
 from shared.refusal import refuse
 from shared.security.roles import SUBJECT
@@ -34,7 +33,7 @@ EXPLAINED: frozenset[ExplainedPoint] = frozenset(
 """What must be explained before anyone can agree (R7, A89)."""
 
 
-class Consenting(Drafting):
+class Consenting(ClarificationPhase):
     """What the subject is asked, and what he answers from his own account or on a signed form."""
 
     @allowed_in("PROPOSED", "PLANNED")
@@ -134,11 +133,6 @@ class Consenting(Drafting):
             ),
         )
         self._tell_subject(ctx, "CONSENT_ASKED")
-
-    def _tell_subject(self, ctx: Context, template: str) -> None:
-        """By a message to their account, if they have one: else somebody goes there (B35)."""
-        if self.subject_account:
-            ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, template))
 
     @property
     def waits_for_notice(self) -> bool:

@@ -1,0 +1,54 @@
+"""The effect is judged, and the ledger is closed (R34, R36, R38, R49)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.followup.domain.plan.phase import RevisitPlanPhase
+from shared.aggregate import Context, allowed_in
+from shared.contracts.followup import Grade, Measure, RevisitEffectEvaluated, RevisitPlanClosed
+from shared.refusal import refuse
+
+
+class Closing(RevisitPlanPhase):
+    """What was reached, and the end of it."""
+
+    @allowed_in("ACTIVE")
+    def evaluate_effect(
+        self,
+        ctx: Context,
+        rumour_gone: bool | None,
+        work_state: str,
+        mood: str,
+        unit_view: str | None,
+        grade: Grade,
+        measures: Sequence[Measure],
+    ) -> None:
+        if grade == "NOT_REACHED" and not measures:
+            refuse("E_SCHEMA", "R38", field="measures")
+        if not self.ledger.revisits:
+            refuse("E_LEDGER_INCOMPLETE", "R38", missing=["revisit"])
+        self.record(
+            ctx,
+            RevisitEffectEvaluated(
+                rumour_gone=rumour_gone,
+                work_state=work_state,
+                mood=mood,
+                unit_view=unit_view or "",
+                grade=grade,
+                measures=tuple(measures),
+            ),
+        )
+
+    @allowed_in("ACTIVE")
+    def close_revisit_plan(self, ctx: Context) -> None:
+        unvisited = [target for target in self.targets if target not in self.ledger.visited]
+        if unvisited:
+            refuse("E_TARGET_MISSING", "R34", missing=unvisited)
+        missing = self.ledger.missing(self.targets)
+        grade = self.ledger.grade
+        if missing or grade is None:
+            refuse("E_LEDGER_INCOMPLETE", "R36", missing=missing)
+        if not self.ledger.heard:
+            refuse("E_VOICE_MISSING", "R49")
+        self.record(ctx, RevisitPlanClosed(revisits=self.ledger.revisits, grade=grade))

@@ -1,0 +1,73 @@
+"""What more than one phase of a complaint asks, or does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from services.intake.domain.complaint.state import ComplaintState
+from shared.aggregate import Context
+from shared.contracts.common import Accused
+from shared.contracts.intake import Means, Stage
+from shared.effect import Effect
+from shared.organs.tree import Competence, Level
+from shared.refusal import refuse
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
+SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
+"""By these means a message leaves the house; the others are a person's word."""
+
+
+class ComplaintPhase(ComplaintState):
+    """The state, and the rules that several phases share."""
+
+    def check_open(self, ctx: Context) -> None:
+        """A14: what is sealed stays so. Nothing is registered, viewed, copied or pushed of it; only the
+        addressee takes it in, and who knows of it may step aside."""
+        if ctx.command != "DeclareRecusal":
+            self.check_not_sealed()
+
+    def check_not_sealed(self) -> None:
+        """What was sealed upward is not registered, viewed, copied or passed on here any more (A14)."""
+        if self.state == "SEALED_UPWARD":
+            refuse("E_SEALED_UPWARD", "A14")
+
+    def check_result_not_owed(self) -> None:
+        """A22: what a superior assigned waits for its result there, and ends in no other way here."""
+        if self.origin and self.source == "SUPERIOR_ASSIGNED":
+            refuse("E_STATE", "A22", reason="its result is owed to the organ that assigned it")
+
+    def _own_level(self, ctx: Context) -> Level:
+        return ctx.law.organs.get(self.organ).level
+
+    def _competence(self, ctx: Context, person: Accused) -> Competence:
+        try:
+            return ctx.law.organs.competent(
+                Level[person.managed_by_level],
+                person.unit_division,
+                is_discipline_staff=person.is_discipline_staff,
+                subject_type=person.subject_type,
+            )
+        except KeyError:
+            refuse("E_SCHEMA", "§5.4", field="unit_division", reason="no such place", accused=person.ref)
+
+    def _competent_organ(self, ctx: Context, person: Accused) -> str:
+        return self._competence(ctx, person).organ.code
+
+    def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
+        """Whom it goes to must be competent for every accused that goes along (§5.4)."""
+        if self.state == "REGISTERED" and not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        for person in people:
+            competent = self._competent_organ(ctx, person)
+            if competent != organ:
+                refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
+
+    def _send(self, ctx: Context, template: str, means: Means) -> None:
+        """What is not said in person goes out as a message in neutral words (SEC-10). The row names the
+        complaint and a template; the vault gives the contact when it is sent."""
+        if means in SENT:
+            payload = {"complaint": str(self.id), "template": template, "means": means}
+            key = f"reporter-message:{self.id}:{self.version}"
+            ctx.facts.setdefault("effects", []).append(Effect(key, "reporter-message", payload))

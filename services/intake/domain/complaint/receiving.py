@@ -1,0 +1,254 @@
+"""An envelope is received and registered, its allegations are listed (A3, A12, A14, R25)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from services.intake.domain.complaint.phase import ComplaintPhase
+from services.intake.domain.complaint.state import ComplaintState
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, Reception
+from shared.aggregate import Context, allowed_in
+from shared.contracts.common import Accused, Allegation, LevelName
+from shared.contracts.intake import (
+    AllegationsListed,
+    Category,
+    Channel,
+    ComplaintReceived,
+    ComplaintRegistered,
+    DuplicateFiled,
+    Priority,
+    RepeatKind,
+    RepeatMarked,
+    Source,
+    TriageCorrected,
+)
+from shared.organs.tree import Level
+from shared.reaction import derived_id
+from shared.refusal import refuse
+from shared.security.wording import tells_channel
+
+
+class Receiving(ComplaintPhase):
+    """From the envelope to the listed allegations, or to the file of duplicates."""
+
+    def receive_complaint(
+        self,
+        ctx: Context,
+        channel: Channel,
+        source: Source,
+        received_on: date,
+        pages: int,
+        competent_level: LevelName,
+        competent_organ: str,
+        blob_id: str,
+        platform_no: str,
+        acknowledged_notice_version: str,
+        urgent: bool,
+        joint: bool,
+        reception: Reception | None,
+        parcel: UUID | None,
+    ) -> None:
+        """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
+        if self.version:
+            refuse("E_STATE", "A14", reason="this parcel was received before")
+        ctx.check_past(received_on, "received_on")
+        if channel.startswith("ONLINE") and not acknowledged_notice_version:
+            refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
+        if competent_organ and competent_organ not in ctx.law.organs:
+            refuse("E_SCHEMA", "§5.4", field="competent_organ")
+        if source == "SUBORDINATE_ESCALATED" and platform_no:
+            refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
+        _check_reception(channel, reception)
+        deposited: Deposited = ctx.facts["vault"]
+        self.record(
+            ctx,
+            ComplaintReceived(
+                organ=ctx.actor.organ,
+                channel=channel,
+                source=source,
+                received_on=received_on,
+                pages=pages,
+                competent_level=competent_level,
+                competent_organ=competent_organ,
+                blob_id=deposited.original or blob_id,
+                platform_no=platform_no,
+                acknowledged_notice_version=acknowledged_notice_version,
+                reporter_ref=deposited.reporter_ref,
+                identity_status=deposited.identity_status,
+                in_vault=deposited.in_vault,
+                urgent=urgent,
+                # That several report is told, and never how many (SEC-1).
+                joint=joint or bool(ctx.facts.get("joint")) or (reception is not None and reception.of_group),
+                parcel=str(parcel or ""),
+                received_by=reception.received_by if reception else "",
+                oral_record=reception.oral_record if reception else False,
+                reporter_confirmed=reception.reporter_confirmed if reception else False,
+            ),
+        )
+
+    @allowed_in("RECEIVED")
+    def correct_triage(self, ctx: Context, competent_level: LevelName, competent_organ: str) -> None:
+        """A14, A17: an envelope that was read wrongly is put right without showing it to the organ above."""
+        self.check_not_sealed()
+        if competent_organ and competent_organ not in ctx.law.organs:
+            refuse("E_SCHEMA", "§5.4", field="competent_organ")
+        assert self.received_on is not None
+        self.record(
+            ctx,
+            TriageCorrected(
+                competent_level=competent_level,
+                competent_organ=competent_organ,
+                received_on=self.received_on,
+            ),
+        )
+
+    @allowed_in("RECEIVED")
+    def register_complaint(self, ctx: Context, category: Category) -> None:
+        """A14: what belongs to a superior organ is sealed and escalated, never registered here."""
+        self.check_not_sealed()
+        if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
+        priority: Priority = "REAL_NAME" if self.identity_status == "CONFIRMED" else "NORMAL"
+        if self.urgent:
+            priority = "URGENT"
+        self.record(
+            ctx,
+            ComplaintRegistered(
+                category=category,
+                priority=priority,
+                identity_status=self.identity_status,
+                reporter_ref=self.reporter_ref,
+            ),
+        )
+
+    @allowed_in("REGISTERED")
+    def list_allegations(
+        self,
+        ctx: Context,
+        accused: Sequence[AccusedEntry],
+        allegations: Sequence[AllegationEntry],
+        approved_by: str,
+    ) -> None:
+        """R25: at least one atomic allegation per accused; the clerk confirms who is already known."""
+        if self.allegations and not self.relisting:
+            refuse("E_STATE", "R25", state=self.state, listed=len(self.allegations))
+        if approved_by == ctx.actor.person:
+            refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
+        people = tuple(self._identify(ctx, n, entry) for n, entry in enumerate(accused))
+        for index, person in enumerate(people):
+            if not any(a.accused == index for a in allegations):
+                refuse("E_SCHEMA", "R25", field=f"allegations[accused={index}]", reason="none listed")
+            self._check_level(ctx, person)
+        for n, entry in enumerate(allegations):
+            if entry.accused >= len(people):
+                refuse("E_SCHEMA", "R25", field=f"allegations.{n}.accused")
+            if tells_channel(entry.text):
+                # It will be quoted to the subject word for word (R11, R47).
+                refuse("E_TEXT_IDENTITY_LEAK", "SEC-2", field=f"allegations.{n}.text")
+        if len({a.id for a in allegations}) != len(allegations):
+            refuse("E_SCHEMA", "R25", field="allegations.id", reason="not unique")
+        self.record(
+            ctx,
+            AllegationsListed(
+                accused=people,
+                allegations=tuple(
+                    Allegation(
+                        id=f"{str(self.id)[:8]}-{a.id}",
+                        accused_ref=people[a.accused].ref,
+                        kind=a.kind,
+                        text=a.text,
+                    )
+                    for a in allegations
+                ),
+                approved_by=approved_by,
+            ),
+        )
+
+    def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
+        if entry.match is not None:
+            known: Accused | None = ctx.facts["register"].get(entry.match)
+            if known is None:
+                refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
+            return known
+        # What is listed again names other people, who must not get the references of the first (R11).
+        again = (self.version,) if self.relisting and self.allegations else ()
+        return entry.as_accused(f"acc-{derived_id('accused', self.id, index, *again).hex}")
+
+    def _check_level(self, ctx: Context, person: Accused) -> None:
+        """4.1 note b: if any accused belongs to a higher organ the whole complaint is sealed upward."""
+        competence = self._competence(ctx, person)
+        if competence.leaves_system:
+            refuse("E_SEALED_UPWARD", "A14", competent_level=Level.CENTRAL.name)
+        competent = competence.organ.level
+        if max(competent, Level[person.managed_by_level]) > self._own_level(ctx):
+            refuse("E_SEALED_UPWARD", "A14", competent_level=competent.name)
+
+    @allowed_in("REGISTERED")
+    def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
+        """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
+        after a conclusion it is a re-report."""
+        original = self._original(ctx)
+        self.check_result_not_owed()
+        if new_evidence or self.repeat_of:
+            refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
+        if not self._claims() or not self._claims() <= original._claims():
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.verdict else "DUPLICATE"
+        self.record(
+            ctx,
+            DuplicateFiled(of=str(original.id), of_number=original.number, repeat_kind=kind),
+            links=(str(original.correlation_id),),
+        )
+
+    @allowed_in("REGISTERED")
+    def mark_repeat(self, ctx: Context, of: UUID, new_evidence: str) -> None:
+        """A12: the same matter with new evidence is no duplicate; it goes on, marked as what it is."""
+        original = self._original(ctx)
+        if self.repeat_of:
+            refuse("E_STATE", "A12", of=self.repeat_of)
+        if not self._claims() & original._claims():
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        self.record(
+            ctx,
+            RepeatMarked(
+                of=str(original.id),
+                of_number=original.number,
+                repeat_kind="REPEAT_WITH_NEW_EVIDENCE",
+                new_evidence=new_evidence,
+            ),
+            links=(str(original.correlation_id),),
+        )
+
+    def _original(self, ctx: Context) -> ComplaintState:
+        """What this organ registered itself; of what it sealed upward nobody learns anything here."""
+        original: ComplaintState | None = ctx.facts["original"]
+        unknown = ("RECEIVED", "SEALED_UPWARD", "DUPLICATE_FILED")
+        if (
+            original is None
+            or original.state in unknown
+            or original.organ != self.organ
+            or original.id == self.id
+        ):
+            refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        if original.is_away:
+            # Only who has it now knows what was found, and tells his department of duplicates.
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="with another organ: this one goes there")
+        return original
+
+
+def _check_reception(channel: Channel, reception: Reception | None) -> None:
+    """A5, A6: spoken reports are taken by a named person alone; a group sends at most three, a group of
+    more than ten at most five."""
+    if channel not in ("VISIT", "CALL"):
+        if reception is not None:
+            refuse("E_SCHEMA", "A5", field="reception", reason="only for VISIT and CALL")
+        return
+    if reception is None:
+        refuse("E_SCHEMA", "A5", field="reception.received_by")
+    if reception.others_present:
+        refuse("E_SCHEMA", "A5", field="reception.others_present")
+    most = 3 if reception.group_size <= 10 else 5
+    if channel == "VISIT" and reception.representatives > min(most, reception.group_size):
+        refuse("E_REPRESENTATIVES", "A6", at_most=min(most, reception.group_size))

@@ -1,0 +1,96 @@
+"""What belongs to a superior organ goes up sealed, and is nobody's here any more (A14, A15, §5.4)."""
+
+from __future__ import annotations
+
+from services.intake.domain.complaint.phase import ComplaintPhase
+from shared.aggregate import Context, allowed_in
+from shared.contracts.common import InVault, LevelName
+from shared.contracts.intake import ComplaintSealedUpward, SealedParcelReceived
+from shared.law.working_days import local_date
+from shared.organs.tree import Level
+from shared.refusal import refuse
+from shared.security.roles import ORGAN_HEAD
+
+OUTSIDE = "OUTSIDE"
+"""In place of an organ: above the province, where this system ends (§5.4)."""
+
+
+class Sealing(ComplaintPhase):
+    """Sealed for the organ above, or for whoever is outside this system."""
+
+    @allowed_in("RECEIVED", "REGISTERED")
+    def seal_and_escalate(
+        self,
+        ctx: Context,
+        to: str,
+        bypass_organ_head: bool,
+        organ_head: str | None,
+        competent_level: LevelName | None,
+    ) -> None:
+        """A14, A15: sealed whole (note b), within the knowledge of the opener and the organ's head; where he
+        is accused himself, not of the head. A triage that was wrong may be corrected, as long as nothing of
+        the content was entered here."""
+        above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
+        if not above or to == self.organ:
+            refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")
+        self._seal(ctx, to, bypass_organ_head, organ_head, competent_level, ctx.facts["sealed"])
+
+    @allowed_in("RECEIVED", "REGISTERED")
+    def escalate_outside(
+        self,
+        ctx: Context,
+        bypass_organ_head: bool,
+        organ_head: str | None,
+        competent_level: LevelName | None,
+    ) -> None:
+        """§5.4: what belongs above the province, and what is about its own head or staff, leaves the system.
+        Here stays the envelope; there is no addressee whose key could open a parcel."""
+        self._seal(ctx, OUTSIDE, bypass_organ_head, organ_head, competent_level, None)
+
+    def _seal(
+        self,
+        ctx: Context,
+        to: str,
+        bypass_organ_head: bool,
+        organ_head: str | None,
+        competent_level: LevelName | None,
+        parcel: InVault | None,
+    ) -> None:
+        if bypass_organ_head == (organ_head is not None):
+            refuse("E_SCHEMA", "A15" if bypass_organ_head else "A14", field="organ_head")
+        level = competent_level or self.competent_level
+        if not bypass_organ_head and Level[level] <= self._own_level(ctx):
+            refuse("E_STATE", "A14", competent_level=level, reason="own level")
+        if self.allegations:
+            refuse("E_STATE", "A14", state=self.state, listed=len(self.allegations))
+        self.record(
+            ctx,
+            ComplaintSealedUpward(
+                to_organ=to,
+                bypass_organ_head=bypass_organ_head,
+                competent_level=level,
+                sent_on=local_date(ctx.occurred_at),
+                parcel=parcel.id if parcel else "",
+                in_vault=(parcel,) if parcel else (),
+                received_on=self.received_on,
+            ),
+        )
+        self._only_these_know(ctx, organ_head)
+
+    def _only_these_know(self, ctx: Context, organ_head: str | None) -> None:
+        """Who opened it, and the head unless it is about him; whoever else was told is told no more."""
+        openers = self.duties.get("registrar", set())
+        for person, held in list(self.assigned.items()):
+            for role in sorted(held):
+                if person not in openers or role == ORGAN_HEAD:
+                    ended = self.own("AssignmentEnded")
+                    self.record(ctx, ended(person=person, role=role, reason="SEALED_UPWARD"))
+        if organ_head is not None:
+            self.check_not_recused([organ_head])
+            self.record(ctx, self.own("AssignmentStarted")(person=organ_head, role=ORGAN_HEAD))
+
+    def take_in_parcel(self, ctx: Context) -> None:
+        """The addressee received what was sealed for him, once (scenario 1, row 4)."""
+        if self.parcel_received:
+            refuse("E_STATE", "A14", parcel=self.parcel)
+        self.record(ctx, SealedParcelReceived(received_on=local_date(ctx.occurred_at)))

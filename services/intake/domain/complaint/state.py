@@ -1,0 +1,405 @@
+"""What a complaint remembers, and how each event changes it. Nothing here refuses."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+from shared.case import Case
+from shared.contracts.common import Accused, Allegation, DeadlineRecomputed, InVault, LevelName
+from shared.contracts.intake import (
+    AcceptanceNotified,
+    AllegationsListed,
+    AssignedCaseReopened,
+    AssignedPeriodExtended,
+    AssignedResultAccepted,
+    AssignedResultNoted,
+    AssignedResultReported,
+    AssignedResultReturned,
+    AssignmentMoved,
+    ComplaintAccepted,
+    ComplaintAssignedDown,
+    ComplaintNotAccepted,
+    ComplaintReceived,
+    ComplaintRegistered,
+    ComplaintReopened,
+    ComplaintRevived,
+    ComplaintSealedUpward,
+    ComplaintSplit,
+    ComplaintTakenUp,
+    ComplaintTransferredDown,
+    ComplaintTransferredLateral,
+    ContactAttempted,
+    DuplicateFiled,
+    IdentityStatus,
+    JurisdictionAssigned,
+    JurisdictionDisputed,
+    NewEvidenceAnswerNoted,
+    NewEvidenceReceived,
+    ObjectionRecorded,
+    PlatformTransferReceived,
+    RepeatMarked,
+    ReporterAnswerRelayed,
+    ReporterAsked,
+    ReporterIdentityConfirmed,
+    ReporterTreatedAsAnonymous,
+    ResultBecameAvailable,
+    ResultFeedbackGiven,
+    ResultReturnedBySuperior,
+    ReturnByHandlerNoted,
+    SealedParcelReceived,
+    Stage,
+    StageFeedbackGiven,
+    StageMeetingHeld,
+    StageWaived,
+    TriageCorrected,
+)
+from shared.event import Meta, Recorded
+from shared.law.working_days import local_date
+from shared.reaction import derived_id
+
+TRANSFERRED = "transfer:"
+"""With this begins the blob id of what the petition platform sent; behind it stands the digest."""
+COARSE = {
+    "RECEIVED": "RECEIVED",
+    "SEALED_UPWARD": "RECEIVED",  # that it went upward is nobody's to know
+    "REGISTERED": "RECEIVED",
+    "NOT_ACCEPTED": "RECEIVED",  # how it ends follows, as CLOSED
+    "ACCEPTED": "ACCEPTED",
+    "WITH_HANDLER": "IN_PROGRESS",
+    "SENT_DOWN": "IN_PROGRESS",
+    "SENT_OUT": "IN_PROGRESS",  # it goes on elsewhere: to call it closed would be untrue
+    "RESULT_AVAILABLE": "IN_PROGRESS",
+    "DUPLICATE_FILED": "CLOSED",
+    "CLOSED": "CLOSED",
+    "RETURNED": "RETURNED",
+}
+
+
+class ComplaintState(Case):
+    """The folded stream of one complaint."""
+
+    kind = "Complaint"
+    plural: ClassVar[str] = "complaints"
+    service = "intake"
+    unopened = frozenset({"RECEIVED"})
+    sealed = frozenset({"SEALED_UPWARD"})
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.competent_level: LevelName = "TOWNSHIP"
+        self.identity_status: IdentityStatus = "UNCLAIMED"
+        self.reporter_ref = ""
+        self.category = ""
+        self.received_on: date | None = None
+        self.accused: tuple[Accused, ...] = ()
+        self.allegations: tuple[Allegation, ...] = ()
+        self.relisting = False
+        """Whether new substance may be listed, with whom it is about."""
+        self.verdict = ""
+        """What a verification that stands has found; empty as long as there is none."""
+        self.duplicate_of = ""
+        self.channel = ""
+        self.source = ""
+        self.origin = ""
+        self.origin_number = ""
+        self.repeat_of = ""
+        self.joint = False
+        self.pages = 0
+        self.designated = False
+        self.original = ""
+        """What the petition platform sent, by its name in the vault."""
+        self.parcel = ""
+        self.parcel_received = False
+        self.sent_on: date | None = None
+        self.urgent = False
+        self.other_competent = ""
+        self.wording_approved_by = ""
+        self.sent_to = ""
+        self.sent_as = ""
+        """The complaint that was born of it at the organ it went to."""
+        self.parts: list[str] = []
+        """The complaints that were born of parts of it (A18)."""
+        self.in_vault: dict[str, InVault] = {}
+        """What the vault must hold under this complaint, by id (B55)."""
+        self.handling_dept = ""
+        self.rejected_for = ""
+        self.return_count = 0
+        self.returned_by: set[str] = set()
+        self.disputed_with = ""
+        self.decided_by = ""
+        self.assigned_down = False
+        self.result_reported = False
+        self.assigned_verdict = ""
+        self.assigned_case = ""
+        self.extended = False
+        self.result_sent_up = False
+        self.owed_from: date | None = None
+        """From when the period for the result runs; it begins anew when the result is returned."""
+        self.met: set[Stage] = set()
+        self.stages_done: set[Stage] = set()
+        self.waived: set[Stage] = set()
+        self.attempts: dict[Stage, set[date]] = {}
+        self.concluded_in: set[str] = set()
+        self.notified = False
+        self.feedback_given = False
+        self.objects = False
+        """Whether he objects to what he was told, and nobody has explained it yet."""
+        self.questions: dict[str, bool] = {}
+        """What the reporter was asked, and whether an answer was relayed."""
+        self.evidence: dict[str, set[str]] = {}
+        """By piece of new evidence: the cases that have answered it."""
+        self.platform = ""
+        self.platform_no = ""
+        self.object_until: date | None = None
+        self.statuses_told = 0
+        """How often what the platform may know has changed. Statuses are put in order by it: when something
+        happened may be told late, and the calls themselves overtake one another."""
+
+    def apply(self, recorded: Recorded) -> None:
+        told = self._told()
+        super().apply(recorded)
+        self.in_vault |= {thing.id: thing for thing in getattr(recorded.event, "in_vault", ())}
+        self.statuses_told += self._told() != told
+
+    @property
+    def is_away(self) -> bool:
+        """Whether another organ goes on with it. What was assigned comes back with its result (A26); what
+        was sealed upward is away once the organ above has received it."""
+        return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        return (str(self.id),)
+
+    @property
+    def listed_now(self) -> tuple[Accused, ...]:
+        return self.accused
+
+    @property
+    def answered_below(self) -> bool:
+        """Whether the reporter is answered by the organ that was told to handle it: notice, meetings and
+        result are owed by whoever accepts (A30), once."""
+        return self.assigned_down
+
+    def born_at(self, organ: str) -> UUID:
+        """The stream under which this complaint, or one more part of it, goes on at another organ."""
+        return derived_id("passed-on", self.id, organ, self.version)
+
+    def _claims(self) -> set[tuple[str, str]]:
+        return {(a.accused_ref, a.kind) for a in self.allegations}
+
+    def _told(self) -> str:
+        """What the platform that sent this knows of it; nothing where none did."""
+        return coarse(self.state) if self.platform else ""
+
+    # --- receiving
+
+    def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
+        self.organ = event.organ
+        self.channel = event.channel
+        self.source = event.source
+        self.competent_level = event.competent_level
+        self.other_competent = event.competent_organ
+        self.reporter_ref = event.reporter_ref
+        self.identity_status = event.identity_status
+        self.received_on = event.received_on
+        self.urgent = event.urgent
+        self.joint = event.joint
+        self.pages = event.pages
+        self.original = event.blob_id if event.blob_id.startswith(TRANSFERRED) else ""
+        self.designated = event.designated
+        self.origin = event.origin
+        self.origin_number = event.origin_number
+        due = [d.due for d in meta.deadlines if d.id == "DL-13"]
+        self.object_until = date.fromisoformat(due[0]) if due else None
+
+    def on_deadline_recomputed(self, event: DeadlineRecomputed, meta: Meta) -> None:
+        if event.deadline == "DL-13":
+            self.object_until = date.fromisoformat(event.due)
+
+    def on_platform_transfer_received(self, event: PlatformTransferReceived, meta: Meta) -> None:
+        self.platform = event.platform
+        self.platform_no = event.platform_no
+
+    def on_triage_corrected(self, event: TriageCorrected, meta: Meta) -> None:
+        self.competent_level = event.competent_level
+        self.other_competent = event.competent_organ
+
+    def on_complaint_registered(self, event: ComplaintRegistered, meta: Meta) -> None:
+        self.category = event.category
+
+    def on_allegations_listed(self, event: AllegationsListed, meta: Meta) -> None:
+        self.accused = event.accused
+        self.allegations = event.allegations
+        self.wording_approved_by = event.approved_by
+        self.relisting = False
+
+    def on_duplicate_filed(self, event: DuplicateFiled, meta: Meta) -> None:
+        self.duplicate_of = event.of
+
+    def on_repeat_marked(self, event: RepeatMarked, meta: Meta) -> None:
+        self.repeat_of = event.of
+
+    def on_complaint_sealed_upward(self, event: ComplaintSealedUpward, meta: Meta) -> None:
+        self.parcel = event.parcel
+        self.sent_on = event.sent_on
+        self.sent_to = event.to_organ
+        self.watched_by = event.to_organ if event.parcel else ""
+
+    def on_sealed_parcel_received(self, event: SealedParcelReceived, meta: Meta) -> None:
+        self.parcel_received = True
+        self.sent_as = str(received_as(self.parcel, self.sent_to))
+
+    # --- deciding
+
+    def on_complaint_accepted(self, event: ComplaintAccepted, meta: Meta) -> None:
+        self.handling_dept = event.handling_dept
+
+    def on_complaint_not_accepted(self, event: ComplaintNotAccepted, meta: Meta) -> None:
+        self.rejected_for = event.reason
+
+    def on_complaint_split(self, event: ComplaintSplit, meta: Meta) -> None:
+        self.accused = event.accused
+        self.allegations = event.allegations
+        self.parts.append(event.born)
+
+    # --- passing on
+
+    def on_return_by_handler_noted(self, event: ReturnByHandlerNoted, meta: Meta) -> None:
+        self.return_count += 1
+        self.returned_by.add(event.case_number)
+
+    def on_complaint_transferred_down(self, event: ComplaintTransferredDown, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
+
+    def on_complaint_assigned_down(self, event: ComplaintAssignedDown, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
+        self.assigned_down = True
+
+    def on_complaint_transferred_lateral(self, event: ComplaintTransferredLateral, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
+
+    def on_complaint_taken_up(self, event: ComplaintTakenUp, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
+
+    def on_jurisdiction_disputed(self, event: JurisdictionDisputed, meta: Meta) -> None:
+        self.disputed_with = event.with_organ
+        self.decided_by = event.decided_by
+
+    def on_jurisdiction_assigned(self, event: JurisdictionAssigned, meta: Meta) -> None:
+        self.disputed_with = self.decided_by = ""
+        self.designated = self.designated or event.to_organ == self.organ
+
+    # --- the result of what was assigned
+
+    def on_assigned_result_reported(self, event: AssignedResultReported, meta: Meta) -> None:
+        self.result_sent_up = True
+
+    def on_assigned_result_noted(self, event: AssignedResultNoted, meta: Meta) -> None:
+        self.result_reported = True
+        self.assigned_case = event.case_number
+        self.assigned_verdict = event.verdict
+
+    def on_assigned_result_accepted(self, event: AssignedResultAccepted, meta: Meta) -> None:
+        self.verdict = self.assigned_verdict
+
+    def on_assigned_result_returned(self, event: AssignedResultReturned, meta: Meta) -> None:
+        self.result_reported = False
+
+    def on_result_returned_by_superior(self, event: ResultReturnedBySuperior, meta: Meta) -> None:
+        self._owe_another_result(meta)
+
+    def on_assigned_case_reopened(self, event: AssignedCaseReopened, meta: Meta) -> None:
+        self.result_reported = False
+        self.verdict = self.assigned_verdict = self.assigned_case = ""
+        if self.result_sent_up:
+            self._owe_another_result(meta)
+
+    def _owe_another_result(self, meta: Meta) -> None:
+        """To the organ that assigned it, in a period of its own (DL-06)."""
+        self.owed_from = local_date(meta.occurred_at)
+        self.result_sent_up = self.extended = False
+
+    def on_assignment_moved(self, event: AssignmentMoved, meta: Meta) -> None:
+        self.sent_as = event.born
+
+    def on_assigned_period_extended(self, event: AssignedPeriodExtended, meta: Meta) -> None:
+        self.extended = True
+
+    # --- the reporter
+
+    def on_reporter_identity_confirmed(self, event: ReporterIdentityConfirmed, meta: Meta) -> None:
+        self.identity_status = "CONFIRMED"
+
+    def on_reporter_treated_as_anonymous(self, event: ReporterTreatedAsAnonymous, meta: Meta) -> None:
+        self.identity_status = "NOT_CONFIRMED"
+
+    def on_stage_meeting_held(self, event: StageMeetingHeld, meta: Meta) -> None:
+        self.met.add(event.stage)
+
+    def on_stage_feedback_given(self, event: StageFeedbackGiven, meta: Meta) -> None:
+        self.stages_done.add(event.stage)
+
+    def on_contact_attempted(self, event: ContactAttempted, meta: Meta) -> None:
+        self.attempts.setdefault(event.stage, set()).add(event.attempted_on)
+
+    def on_stage_waived(self, event: StageWaived, meta: Meta) -> None:
+        self.stages_done.add(event.stage)
+        self.waived.add(event.stage)
+
+    def on_acceptance_notified(self, event: AcceptanceNotified, meta: Meta) -> None:
+        self.notified = True
+
+    def on_reporter_asked(self, event: ReporterAsked, meta: Meta) -> None:
+        self.questions[event.question_id] = False
+
+    def on_reporter_answer_relayed(self, event: ReporterAnswerRelayed, meta: Meta) -> None:
+        self.questions[event.question_id] = True
+
+    # --- the result, and what comes later
+
+    def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
+        self.concluded_in.add(event.case_number)
+        self.verdict = event.verdict
+
+    def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
+        self.feedback_given = True
+        self.objects = event.reaction == "OBJECTS"
+
+    def on_objection_recorded(self, event: ObjectionRecorded, meta: Meta) -> None:
+        self.objects = False
+
+    def on_new_evidence_received(self, event: NewEvidenceReceived, meta: Meta) -> None:
+        self.evidence[event.evidence_id] = set()
+
+    def on_new_evidence_answer_noted(self, event: NewEvidenceAnswerNoted, meta: Meta) -> None:
+        self.evidence[event.evidence_id].add(event.case_number)
+
+    def on_complaint_revived(self, event: ComplaintRevived, meta: Meta) -> None:
+        self.rejected_for = ""
+        self.repeat_of, self.duplicate_of = self.duplicate_of or self.repeat_of, ""
+        self.relisting = True
+
+    def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
+        self.concluded_in.discard(event.case_number)
+        self.verdict = ""
+        if self.result_sent_up:
+            self._owe_another_result(meta)
+        self.feedback_given = self.objects = False
+        # The new result is told again, in a meeting of its own.
+        self.stages_done.discard("REPLY")
+        self.waived.discard("REPLY")
+        self.met.discard("REPLY")
+
+
+def coarse(state: str) -> str:
+    """What the platform may learn of a state (A80): nothing about accused, findings or reporter. A state
+    that nobody decided about tells least."""
+    return COARSE.get(state, "RECEIVED")
+
+
+def received_as(parcel: UUID | str, organ: str) -> UUID:
+    """The stream under which a sealed complaint goes on at the organ that it was sealed for."""
+    return derived_id("sealed-parcel", parcel, organ)

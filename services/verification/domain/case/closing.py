@@ -1,0 +1,174 @@
+"""After the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, R9, R17, R20)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from services.verification.domain.case.phase import VerificationPhase
+from shared.aggregate import Context, allowed_in
+from shared.contracts.verification import (
+    AssignedResultReported,
+    CaseClosed,
+    ClarificationAssessmentNoted,
+    FalseAccusationAssessed,
+    NewEvidenceAssessedImmaterial,
+    NewEvidenceNoted,
+    QuarterlyFeedbackNoted,
+    QuarterResult,
+    RealNameNoted,
+    ResultFeedbackNoted,
+    VerificationCaseReopened,
+)
+from shared.law.working_days import local_date
+from shared.refusal import refuse
+
+
+class Closing(VerificationPhase):
+    """What a concluded case still owes, and how it is opened again."""
+
+    @allowed_in("CONCLUDED", "CLOSED")
+    def submit_assigned_result(self, ctx: Context, collective_study_ref: str | None) -> None:
+        """A26: what a superior assigned is reported to it, studied collectively and approved by the head."""
+        if not self.assigned_by_superior:
+            refuse("E_STATE", "A26", assigned_by_superior=False)
+        if collective_study_ref is None:
+            refuse("E_COLLECTIVE_STUDY_MISSING", "A26")
+        if self.state not in ("CONCLUDED", "CLOSED"):
+            refuse("E_NOT_CONCLUDED", "A26", state=self.state)
+        self.record(
+            ctx,
+            AssignedResultReported(
+                number=self.number,
+                complaint_ids=self.complaint_ids,
+                verdict=self.findings.verdict(),
+                findings=self.findings.published(self.findings.allegations),
+                study_ref=collective_study_ref,
+                reported_on=local_date(ctx.occurred_at),
+            ),
+        )
+
+    @allowed_in("CONCLUDED")
+    def assess_false_accusation(self, ctx: Context, result: Literal["SCREEN_OUT"], reason: str) -> None:
+        if not self._subjects_with_unfounded():
+            refuse("E_ALLEGATION_NOT_UNFOUNDED", "R31")
+        if self.false_accusation_assessed:
+            refuse("E_STATE", "R17", done="AssessFalseAccusation")
+        self.record(
+            ctx, FalseAccusationAssessed(result=result, report_nature="UNFOUNDED_REPORT", reason=reason)
+        )
+
+    def note_clarification_assessment(
+        self, ctx: Context, subject_ref: str, clarification_id: str, round: int
+    ) -> None:
+        """Marks one subject's clarification as assessed; hearing of it again changes nothing (R17)."""
+        if subject_ref in self.accused and subject_ref not in self.clarification_assessed:
+            self.record(
+                ctx,
+                ClarificationAssessmentNoted(
+                    subject_ref=subject_ref, clarification_id=clarification_id, round=round
+                ),
+                links=(clarification_id,),
+            )
+
+    @allowed_in("CONCLUDED")
+    def close_case(self, ctx: Context) -> None:
+        subjects = self._subjects_with_unfounded()
+        unassessed = [ref for ref in subjects if ref not in self.clarification_assessed]
+        if unassessed or (subjects and not self.false_accusation_assessed):
+            refuse(
+                "E_DUAL_ASSESSMENT_REQUIRED",
+                "R17",
+                clarification=unassessed,
+                false_accusation=self.false_accusation_assessed,
+            )
+        if undisposed := self.findings.undisposed():
+            refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=undisposed)
+        if self.real_name and not self.told.issuperset(self.complaint_ids):
+            refuse("E_RECORD_INCOMPLETE", "A31", deadline="DL-02")
+        self.record(ctx, CaseClosed(number=self.number, closed_on=local_date(ctx.occurred_at)))
+
+    # --- the reporter
+
+    def note_feedback(self, ctx: Context, complaint_id: str) -> None:
+        """Hearing of it again changes nothing."""
+        if complaint_id in self.complaint_ids and complaint_id not in self.told:
+            self.record(ctx, ResultFeedbackNoted(complaint_id=complaint_id))
+
+    def note_real_name(self, ctx: Context) -> None:
+        """Hearing of it again changes nothing."""
+        if not self.real_name:
+            self.record(ctx, RealNameNoted())
+
+    # --- quarterly feedback
+
+    def quarterly_result(self) -> QuarterResult:
+        """What the petition department is told of a concluded case (A21)."""
+        assert self.concluded_on is not None
+        undisposed = self.findings.undisposed()
+        told = self.told.issuperset(self.complaint_ids)
+        return QuarterResult(
+            case_number=self.number,
+            complaint_numbers=self.complaint_numbers,
+            handling_dept=self.handling_dept,
+            concluded_on=self.concluded_on,
+            way=self.way,
+            verdict=self.findings.verdict(),
+            reporter_told=("TOLD" if told else "OWED") if self.real_name else "NOT_OWED",
+            disposition_refs=tuple(sorted(set(self.findings.dispositions.values()))),
+            undisposed=len(undisposed),
+        )
+
+    def note_quarterly_feedback(self, ctx: Context, quarter: str) -> None:
+        """DL-07 is met for this case."""
+        self.record(ctx, QuarterlyFeedbackNoted(quarter=quarter))
+
+    # --- new evidence
+
+    def note_new_evidence(
+        self, ctx: Context, complaint_id: str, evidence_id: str, description: str, document_ref: str
+    ) -> None:
+        """P8: what came later is looked at, whatever state the case is in."""
+        if complaint_id in self.complaint_ids and evidence_id not in self.seen_evidence:
+            self.record(
+                ctx,
+                NewEvidenceNoted(
+                    complaint_id=complaint_id,
+                    evidence_id=evidence_id,
+                    description=description,
+                    document_ref=document_ref,
+                ),
+            )
+
+    def assess_new_evidence(self, ctx: Context, evidence_id: str, reason: str) -> None:
+        """A31: it changes nothing, and why; that it does is for the head to say (ReopenCase)."""
+        self.record(
+            ctx,
+            NewEvidenceAssessedImmaterial(
+                complaint_id=self._waiting(evidence_id),
+                evidence_id=evidence_id,
+                number=self.number,
+                reason=reason,
+            ),
+        )
+
+    @allowed_in("CONCLUDED", "CLOSED")
+    def reopen_case(self, ctx: Context, evidence_id: str, cause: str) -> None:
+        """§4.2: new evidence and the organ's head. Nothing that others decided is undone by it (P7)."""
+        self._waiting(evidence_id)
+        self.record(
+            ctx,
+            VerificationCaseReopened(
+                number=self.number,
+                complaint_ids=self.complaint_ids,
+                subject_refs=tuple(self.accused),
+                evidence_id=evidence_id,
+                cause=cause,
+            ),
+        )
+
+    def _waiting(self, evidence_id: str) -> str:
+        """The complaint to which a piece of evidence came that nobody has answered yet."""
+        complaint = self.new_evidence.get(evidence_id)
+        if complaint is None:
+            refuse("E_SCHEMA", "A31", field="evidence_id", unknown=evidence_id)
+        return complaint

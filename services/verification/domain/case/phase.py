@@ -1,0 +1,28 @@
+"""What more than one phase of a case asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.verification.domain.case.state import VerificationState
+from shared.refusal import refuse
+
+
+class VerificationPhase(VerificationState):
+    """The state, and the rules that several phases share."""
+
+    def _check_staff(self, people: Sequence[str], rule: str, field: str) -> None:
+        """Two different people at least, none recused, none who registered the complaint (SD3)."""
+        if len(set(people)) < 2 or len(set(people)) < len(people):
+            refuse("E_SCHEMA", rule, field=field, reason="two different people at least, each named once")
+        self.check_not_recused(people)
+        if registrars := self.duties.get("registrar", set()).intersection(people):
+            refuse("E_SOD_CONFLICT", "SD3", people=sorted(registrars))
+
+    def _check_allegation(self, allegation_id: str) -> None:
+        if allegation_id not in self.findings.allegations:
+            refuse("E_SCHEMA", "A63", field="allegation_id", unknown=allegation_id)
+
+    def _check_accused(self, accused_ref: str) -> None:
+        if accused_ref not in self.accused:
+            refuse("E_SCHEMA", "A63", field="accused_ref", unknown=accused_ref)

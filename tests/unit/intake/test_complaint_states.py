@@ -1,0 +1,194 @@
+"""Every command in every state of a complaint: carried out or refused, as §4.1 says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.intake.commands import COMMANDS
+from services.intake.commands.integration import ReceivePlatformTransfer
+from services.intake.commands.reporting import FROM_ANYONE
+from services.intake.domain.complaint import Complaint
+from shared.command import Command
+from shared.contracts import intake as e
+from tests.unit.intake import examples as x
+from tests.unit.intake.examples import Given
+from tests.unit.kit import Changes, Row
+from tests.unit.kit import row as any_row
+
+HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
+OPEN = frozenset(x.HISTORIES) - {"SEALED_UPWARD"}
+"""What was sealed is nobody's here, and that is said before the state is asked (A14)."""
+AWAY = frozenset({"SENT_DOWN", "SENT_OUT"})
+SEALED = {"SEALED_UPWARD": "E_SEALED_UPWARD"}
+
+
+def row(command: Command, *states: str, first: dict[str, str] | None = None, **how: Any) -> Row:
+    """What is sealed is refused as that, whatever is asked."""
+    return any_row(command, *states, first=SEALED | (first or {}), **how)
+
+
+def source(source: str) -> Changes:
+    return {e.ComplaintReceived: {"source": source}}
+
+
+def identity(status: str) -> Changes:
+    return {e.ComplaintReceived: {"identity_status": status}}
+
+
+def accused(*people: Any, allegations: tuple[Any, ...]) -> Changes:
+    return {e.AllegationsListed: {"accused": people, "allegations": allegations}}
+
+
+def rejected(reason: str) -> Changes:
+    return {e.ComplaintNotAccepted: {"reason": reason}}
+
+
+DUPLICATE = {"DUPLICATE_FILED": "E_DUPLICATE"}
+OLD_ONE = x.complaint().aggregate.own("AssignmentStarted")(person="p-old", role="handler")
+ASKED_TO_STEP_ASIDE = (
+    x.complaint()
+    .aggregate.own("RecusalRequested")
+    .model_validate(
+        {"request": "R1", "person": "p-old", "role": "handler", "ground": "INTEREST", "asked_by": "STAFF"}
+    )
+)
+WITH_HANDLER = {"original": x.complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).aggregate}
+ROWS = [
+    row(x.TRIAGE, "RECEIVED"),
+    row(x.REGISTER, "RECEIVED", to="REGISTERED"),
+    row(x.SEAL, "RECEIVED", "REGISTERED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),
+    row(x.OUTSIDE, "RECEIVED", "REGISTERED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),
+    row(x.LIST, "REGISTERED", without=(e.AllegationsListed,)),
+    row(
+        x.MARK_DUPLICATE,
+        "REGISTERED",
+        to="DUPLICATE_FILED",
+        lookups=WITH_HANDLER,
+        first={"RECEIVED": "E_CONTENT_MISMATCH"},
+    ),
+    row(
+        x.MARK_REPEAT,
+        "REGISTERED",
+        lookups=WITH_HANDLER,
+        first={"RECEIVED": "E_CONTENT_MISMATCH"},
+    ),
+    row(x.PROPOSE, "REGISTERED", first=DUPLICATE),
+    row(x.ACCEPT, "REGISTERED", to="ACCEPTED", first=DUPLICATE),
+    row(x.REJECT, "REGISTERED", to="NOT_ACCEPTED"),
+    row(x.REDIRECT, "NOT_ACCEPTED", to="CLOSED", past=rejected("LEGAL_REMEDY")),
+    row(
+        x.ADVISE,
+        "NOT_ACCEPTED",
+        to="CLOSED",
+        past=rejected("LEGAL_REMEDY") | {e.ComplaintReceived: {"channel": "VISIT"}},
+    ),
+    row(x.FILE, "NOT_ACCEPTED", to="CLOSED"),
+    row(
+        x.FORWARD,
+        "REGISTERED",
+        to="CLOSED",
+        past={e.ComplaintRegistered: {"category": "APPEAL"}},
+        first={"RECEIVED": "E_SCHEMA"},
+    ),
+    row(
+        x.SPLIT,
+        "REGISTERED",
+        past=accused(x.WU, x.ZHENG, allegations=(x.A1, x.B1)),
+        first={"RECEIVED": "E_SCHEMA"},
+    ),
+    row(x.HAND_OVER, "ACCEPTED", to="WITH_HANDLER", first=DUPLICATE),
+    row(
+        x.TRANSFER_DOWN,
+        "REGISTERED",
+        to="SENT_DOWN",
+        past=accused(x.ZHENG, allegations=(x.B1,)),
+        first=DUPLICATE,
+    ),
+    row(x.ASSIGN_DOWN, "REGISTERED", to="SENT_DOWN", first=DUPLICATE),
+    row(
+        x.TRANSFER_LATERAL,
+        "REGISTERED",
+        to="SENT_OUT",
+        past=accused(x.WU.model_copy(update={"unit_division": "990101"}), allegations=(x.A1,)),
+        first=DUPLICATE,
+    ),
+    row(
+        x.TAKE_UP,
+        "REGISTERED",
+        "ACCEPTED",
+        to="SENT_OUT",
+        by=x.CITY_HEAD,
+        first={"RECEIVED": "E_RECORD_INCOMPLETE"},
+    ),
+    row(x.DISPUTE, "REGISTERED"),
+    row(x.ASSIGN_JURISDICTION, "REGISTERED", then=(x.DISPUTED,)),
+    row(x.ACCEPT_RESULT, "SENT_DOWN", to="RESULT_AVAILABLE"),
+    row(x.RETURN_RESULT, "SENT_DOWN"),
+    row(
+        x.EXTEND,
+        *("RECEIVED", "REGISTERED", "ACCEPTED", "WITH_HANDLER", "SENT_DOWN", "RESULT_AVAILABLE", "CLOSED"),
+        past=source("SUPERIOR_ASSIGNED"),
+    ),
+    row(x.IDENTIFY, "RECEIVED", *HERE, past=identity("CLAIMED")),
+    row(
+        x.NOTIFY,
+        "ACCEPTED",
+        "WITH_HANDLER",
+        "RESULT_AVAILABLE",
+        first={"DUPLICATE_FILED": "E_NOTICE_NOT_DUE", "SENT_DOWN": "E_NOTICE_NOT_DUE"},
+    ),
+    row(x.MEET, *HERE),
+    row(x.TELL_STAGE, *HERE, then=(x.met("ACCEPTANCE"),)),
+    row(x.TRY_CONTACT, *HERE),
+    row(x.WAIVE_STAGE, *HERE),
+    row(x.WAIVE_MEETING, *HERE),
+    row(x.TELL_RESULT, "RESULT_AVAILABLE", first={"RECEIVED": "E_SCHEMA"}),
+    row(x.OBJECT, "RESULT_AVAILABLE", "CLOSED", then=(x.FEEDBACK,)),
+    row(x.ASK, "WITH_HANDLER", "RESULT_AVAILABLE"),
+    row(x.RELAY, "WITH_HANDLER", "RESULT_AVAILABLE", then=(x.ASKED,)),
+    row(
+        x.BRING,
+        "SENT_DOWN",
+        "WITH_HANDLER",
+        "RESULT_AVAILABLE",
+        "CLOSED",
+        "DUPLICATE_FILED",
+        to={"DUPLICATE_FILED": "REGISTERED"},
+    ),
+    row(x.WITHDRAW, "RECEIVED", "SENT_DOWN", "NOT_ACCEPTED", *HERE),
+    row(x.CLOSE, "RESULT_AVAILABLE", to="CLOSED", then=(x.NOTIFIED, *x.STAGES_WAIVED)),
+    row(
+        x.OBJECT_TO_TRANSFER,
+        "RECEIVED",
+        "REGISTERED",
+        to="RETURNED",
+        past=source("PETITION_PLATFORM"),
+        without=(e.AllegationsListed,),
+    ),
+    row(x.WRITE_IN, *OPEN - AWAY),
+    row(x.ASK_RECUSAL, *OPEN - AWAY),
+    row(x.ATTACH, *OPEN - AWAY),
+    row(x.WRITE_OUT, *OPEN, past={e.ComplaintReceived: {"channel": "ONLINE_SITE"}}),
+    row(x.ASSIGN, *OPEN),
+    row(x.UNASSIGN, *OPEN, then=(OLD_ONE,)),
+    row(x.STEP_ASIDE, *x.HISTORIES),
+    row(x.ASK_STAFF_RECUSAL, *OPEN, then=(OLD_ONE,)),
+    row(x.DECIDE_RECUSAL, *OPEN, then=(OLD_ONE, ASKED_TO_STEP_ASIDE)),
+]
+CREATING = {"ReceiveComplaint", "SubmitReport", "ReceivePlatformTransfer"}
+
+
+def test_41_every_command_on_a_complaint_stands_in_the_table() -> None:
+    """A command that is added is asked here in every state, or this fails."""
+    every: list[type[Command]] = [*COMMANDS, *FROM_ANYONE, ReceivePlatformTransfer]
+    known = {c.__name__ for c in every if c.on is Complaint}
+    assert {r.name for r in ROWS} | CREATING == known
+    assert len({r.name for r in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize("state", x.HISTORIES)
+@pytest.mark.parametrize("row", ROWS, ids=lambda r: r.name)
+def test_41_a_command_is_carried_out_in_its_states_only(given: Given, row: Row, state: str) -> None:
+    row.must_hold(given(*row.before(x.HISTORIES[state])), state)
