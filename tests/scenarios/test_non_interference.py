@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import asyncpg
 import httpx
@@ -179,7 +180,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
             if "min_position" in read.queries:
                 account = "petition-platform" if who == "platform" else who
                 place = place_of(stack, account, path, end_of(stack, "intake"))
-                path = asked_of(read, id, min_position=place)
+                path = unquote(asked_of(read, id, min_position=place))  # as `PLACE` knows one
             call(who, "GET", path, headers={"purpose": "look"})
     call(clerk, "POST", "/intake/v1/complaints", json={**body, "channel": "PIGEON"})
     auditor = "auditor@DI-990102"
