@@ -24,6 +24,7 @@ from services.intake.contract import LISTENS_TO as INTAKE_SOURCES
 from services.intake.vault.keys import secret_for as vaults_secret_for
 from services.verification.contract import LISTENS_TO as VERIFICATION_SOURCES
 from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, stream_name
+from shared.readmodel import VERSION
 from shared.store.mapper import EventMapper
 from shared.store.sealing import Sealer, keyrings, secret_for
 
@@ -178,7 +179,8 @@ class Observatory:
                 )
                 projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
                 behind[f"{name}: scheduler"] = await connection.fetchval(
-                    "SELECT count(*) FROM view.deadlines_v7 WHERE NOT met AND NOT breached AND due < $1",
+                    f"SELECT count(*) FROM view.deadlines_v{VERSION}"
+                    " WHERE NOT met AND NOT breached AND due < $1",
                     today,
                 )
             finally:
@@ -237,8 +239,8 @@ class Observatory:
             parked = await connection.fetch("SELECT source, position, reason FROM parked ORDER BY position")
             counters = await connection.fetch("SELECT series, last FROM counters")
             projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
-            cases = await connection.fetch("SELECT * FROM view.cases_v7")
-            deadlines = await connection.fetch("SELECT * FROM view.deadlines_v7")
+            cases = await connection.fetch(f"SELECT * FROM view.cases_v{VERSION}")
+            deadlines = await connection.fetch(f"SELECT * FROM view.deadlines_v{VERSION}")
         finally:
             await connection.close()
         return ServicePicture(
