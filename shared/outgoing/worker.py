@@ -32,8 +32,8 @@ WATCH_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """How one kind is carried out. `prepare` makes what is sent from what is stored, at the moment of
-    sending; `on_done` says which events follow from a delivery, if any."""
+    """The way in which one kind is carried out. `prepare` makes the message from what is stored, at the
+    moment of sending; `on_done` says which events follow from a delivery, if any."""
 
     adapter: Adapter
     prepare: Callable[[Effect], Awaitable[Effect]] | None = None

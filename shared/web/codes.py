@@ -1,8 +1,8 @@
-"""Which refusals a piece of code can end in, read from the source.
+"""The refusals that a piece of code can end in, read from the source.
 
-A code counts for a function that names it, or that uses something (a function, a table) by a name under
-which a code is found. Names are not told apart by what they belong to, so the answer may hold too much,
-and is complete as long as codes are written out where they are used.
+A code counts for a function that names it, or that uses something (a function, a table) by a name under which
+a code is found. Names are not told apart by what they belong to, so the answer may hold too much, and is
+complete as long as codes are written out where they are used.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def codes_of(package: str, names: Iterable[str]) -> set[str]:
 
 @functools.cache
 def _uses(package: str) -> dict[str, tuple[set[str], set[str]]]:
-    """What stands under each name that is defined in the service or the kernel: codes, and names used."""
+    """For each name that is defined in the service or the kernel, the codes that stand under it and the names
+    that it uses."""
     uses: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     for path in (p for module in (package, *KERNEL, *FACE) for p in _files(module)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

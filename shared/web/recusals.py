@@ -48,9 +48,9 @@ class RecusalRequests:
         )
 
     async def waiting(self, request: Request) -> Response:
-        """Requests for recusal that wait, the newest first: for a leader those that he decides on and that
-        are not about him; for internal supervision those of its organ and below. Whom they name and why
-        stands in the case."""
+        """Requests for recusal that wait, the newest first: for a leader those on which they decide and that
+        are not about them; for internal supervision those of its organ and below. The case tells whom they
+        name and why."""
         token = await self.reads.staff(request)
         watching = INTERNAL_SUPERVISOR in token.roles
         if not watching and not token.roles.intersection(RECUSAL_DECIDERS):
