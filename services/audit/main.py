@@ -76,7 +76,7 @@ TITLE = "zhengming audit 审计"
 
 
 class AuditMetrics(BusMetrics):
-    """What the bus tells, and how far the trees have grown."""
+    """The bus's reports as metrics, and the sizes of the trees."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry, PUBLISHERS)
@@ -108,7 +108,7 @@ class AuditMetrics(BusMetrics):
 
 @dataclass(slots=True)
 class Parts:
-    """What a running audit consists of."""
+    """The parts of a running audit."""
 
     settings: Settings
     engine: AsyncEngine
@@ -141,7 +141,7 @@ class Parts:
         )
 
     async def send_again(self) -> None:
-        """Has the worker send once more what was given up."""
+        """Has the worker send once more the messages that were given up."""
         async with using(self.engine) as driver:
             await driver.execute(
                 "UPDATE effects SET state = 'pending', attempts = 0, next_at = NULL WHERE state = 'dead'"
@@ -204,7 +204,7 @@ class Parts:
             await asyncio.sleep(seconds if all(looked) else again)
 
     async def look_at(self, part: str) -> bool:
-        """One look at a service's store and ledger, or at the access log; False if it could not be made."""
+        """Looks once at a service's store and ledger, or at the access log; False if it could not be made."""
         try:
             found = await (self.guard.check_access() if part == ACCESS else self.guard.check_log(part))
         except AWAY as error:
@@ -218,7 +218,7 @@ class Parts:
         return True
 
     async def watch_for_ever(self, seconds: float = WATCH_SECONDS) -> None:
-        """Counts who read what, over all services (SEC-9)."""
+        """Counts readings by person, over all services (SEC-9)."""
         while True:
             try:
                 if raised := await self.watch.look():
@@ -333,8 +333,8 @@ def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _rebuild(settings: Settings, *, put_in_place: bool, despite_loss: bool = False) -> int:
-    """Exit status 0 if every root that was ever signed came out again. `despite_loss`: a person has decided
-    that a log which lost its end is the log from now on."""
+    """Rebuilds the ledger. Exit status 0 if every root that was ever signed came out again. `despite_loss`: a
+    person has decided that a log which lost its end is the log from now on."""
     parts = make_parts(settings, CollectorRegistry())
     owner = create_async_engine(settings.owner_database_url, poolclass=pool.NullPool)
     beside = engine_for(settings.database_url, search_path=f"{rebuild.SCHEMA},public")
@@ -363,7 +363,8 @@ async def _rebuild(settings: Settings, *, put_in_place: bool, despite_loss: bool
 
 
 async def _retry(settings: Settings) -> int:
-    """Takes what was set aside from the producers' own logs, where it may have been put right since.
+    """Takes in messages that were set aside, from the producers' own logs, where they may have been put right
+    since.
 
     Exit status 0 if nothing is set aside any more.
     """
@@ -414,7 +415,7 @@ async def _check(settings: Settings, kept: Sequence[Path]) -> int:
 
 
 async def _after_restore(settings: Settings) -> int:
-    """Holds what was taken in against the producers' logs, and changes nothing: what audit holds, it proves.
+    """Holds the ledger against the producers' logs, and changes nothing: audit proves what it holds.
 
     Exit status 1 where a log does not have it any more: a person must decide.
     """
