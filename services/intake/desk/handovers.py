@@ -1,4 +1,4 @@
-"""`GET /v1/handovers`: what case management is told of (通报案管, A12), by numbers (SEC-11)."""
+"""`GET /v1/handovers`: the handovers that case management is told of (通报案管, A12), by numbers (SEC-11)."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class HandoverRoutes:
         describe(app, "ListHandovers", answer=page(row))
 
     async def handovers(self, request: Request) -> Response:
-        """Every complaint that was handed to a handling department within jurisdiction, the latest first:
-        for case managers, who watch over what becomes of it, and the petition department that handed it
-        over. `round` counts from 1; more than once, it had been returned in between (A19)."""
+        """Every complaint that was handed to a handling department within jurisdiction, the latest first: for
+        case managers, who follow it from there, and the petition department that handed it over. `round`
+        counts from 1; more than once, it had been returned in between (A19)."""
         reads = self.parts.reads
         token = await reads.staff(request)
         if not token.roles & READERS:

@@ -1,4 +1,4 @@
-"""The reads of internal supervision (干部监督), and of those who handle what was reported past an organ."""
+"""The reads of internal supervision (干部监督), and of people who handle a report that went past an organ."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)
 
 
 class OversightRoutes:
-    """What internal supervision watches over, and the accounts that lie in the vault."""
+    """The cases that internal supervision watches over, and the accounts that lie in the vault."""
 
     def __init__(self, parts: Parts, letters: Letters) -> None:
         self.parts = parts
@@ -56,7 +56,7 @@ class OversightRoutes:
 
     async def watched(self, request: Request) -> Response:
         """Reports of retaliation and of misconduct that the caller's internal supervision watches over, by
-        the last change (A33, A44): numbers, states and days; none that names himself."""
+        the last change (A33, A44): numbers, states and days; none that names the caller."""
         token = await self.parts.reads.staff(request)
         if roles.INTERNAL_SUPERVISOR not in token.roles:
             refuse("E_FORBIDDEN_ROLE", "A33")
@@ -69,7 +69,7 @@ class OversightRoutes:
             .where(
                 cases.c.kind.in_([kind.kind for kind in KINDS]),
                 or_(cases.c.organ == token.organ, cases.c.addressee == token.organ),
-                # Before the page is cut: a short page, or its cursor, would tell that there is one on him.
+                # Before the page is cut: a short page, or its cursor, would tell of one on the caller.
                 ~exists().where(kept.stream == cases.c.stream, kept.person == token.person),
                 cases.c.position < before,
             )
@@ -82,8 +82,9 @@ class OversightRoutes:
 
     def _account(self, kind: type[Overseen]) -> Callable[[Request], Awaitable[Response]]:
         async def read_account(request: Request) -> Response:
-            """What was reported, in the words it was told in: for who is assigned at the superior organ and
-            for its internal supervision, with a purpose (`Purpose` header), on record (SEC-9)."""
+            """The account of a report, in the words it was told in: for people who are assigned at the
+            superior organ and for its internal supervision, with a purpose (`Purpose` header), on record
+            (SEC-9)."""
             token = await self.parts.face.token(request)
             report = await self.parts.repository.get(kind, object_id(request.path_params["id"]))
             if report is None:

@@ -1,5 +1,5 @@
-"""`GET /v1/quarterly-feedback`: what the handling department finished in a quarter, for the petition
-department that handed it over (A21)."""
+"""`GET /v1/quarterly-feedback`: the cases that the handling department finished in a quarter, for the
+petition department that handed them over (A21)."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class QuarterlyRoutes:
         describe(app, "ReadQuarterlyFeedback", answer=told)
 
     async def feedback(self, request: Request) -> Response:
-        """The results of a quarter by case: way, verdict, whether the reporter was told, what followed. For
-        the petition department and the case managers; on record (SEC-9)."""
+        """The results of a quarter by case: way, verdict, whether the reporter was told, and the measures.
+        For the petition department and the case managers; on record (SEC-9)."""
         token = await self.parts.reads.staff(request)
         if not token.roles & READERS:
             refuse("E_FORBIDDEN_ROLE", "A21")

@@ -22,13 +22,13 @@ def make(secret: bytes, idempotency_key: str) -> str:
 
 
 def shown(code: str) -> str:
-    """In groups of four, for a person to copy."""
+    """The code in groups of four, for a person to copy."""
     return "-".join(code[i : i + 4] for i in range(0, LENGTH, 4))
 
 
 def halves(typed: str) -> tuple[str, str] | None:
-    """The two halves of a typed code, in whatever width and whatever was between the letters; None if it
-    cannot be one."""
+    """The two halves of a typed code, in any width and with anything between the letters; None if it cannot
+    be one."""
     code = "".join(c for c in unicodedata.normalize("NFKC", typed) if c.isalnum()).upper()
     if not FORM.match(code):
         return None

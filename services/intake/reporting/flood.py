@@ -1,7 +1,7 @@
-"""Defence against floods that asks nobody who he is: a little work before each submission (SEC-6).
+"""Defence against floods that asks nobody for their name: a little work before each submission (SEC-6).
 
-A challenge is a signed instant; whoever finds a number that makes the digest begin with enough zero bits
-has spent the time that the difficulty asks for. Spent challenges are remembered until they expire, in
+A challenge is a signed instant; a caller that finds a number which makes the digest begin with enough zero
+bits has spent the time that the difficulty asks for. Spent challenges are remembered until they expire, in
 memory and nowhere else; under load the difficulty rises.
 """
 
@@ -19,21 +19,22 @@ from shared.refusal import refuse
 
 LIFE_SECONDS = 600
 MOST_SPENT = 100_000
-"""So many challenges are remembered; beyond it, the service asks to come back later."""
+"""Most challenges that are remembered; beyond it, the service asks to come back later."""
 BUSY = 50
 """Submissions within ten seconds from which the work doubles, and doubles again."""
 
 LAGGING = 2
-"""So much easier than what is asked for by now a proof may be: it was begun a moment ago."""
+"""Bits by which a proof may be easier than the present difficulty, which may have risen since its challenge
+was issued."""
 
 
 def zero_bits(digest: bytes) -> int:
-    """How many bits of a digest are zero from its beginning."""
+    """Number of bits of a digest that are zero from its beginning."""
     return len(digest) * 8 - int.from_bytes(digest, "big").bit_length()
 
 
 def solve(challenge: str, difficulty: int) -> int:
-    """Finds the number; what an app of a reporter does."""
+    """Finds the number, as an app of a reporter does."""
     number = 0
     while zero_bits(hashlib.sha256(f"{challenge}.{number}".encode()).digest()) < difficulty:
         number += 1

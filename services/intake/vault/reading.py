@@ -1,7 +1,7 @@
 """The vault's answers to people: named fields, for a purpose, on record (SEC-4, SEC-5, R27).
 
-Whoever asks without being entitled to is refused, on record, and internal supervision hears of it; to a
-role that has no business here the answer is the same whether or not there is anything.
+A caller who is not entitled is refused, on record, and internal supervision hears of it; to a role that has
+no business here the answer is the same whether or not there is anything.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ FIELDS = {
 
 
 class VaultRoutes:
-    """Hand-written reads of the vault. None of them gives a whole identity, none a list of reporters."""
+    """Hand-written reads of the vault. Each field of an identity must be asked for by its name, and all of
+    them may be; no read lists reporters."""
 
     def __init__(self, parts: Parts, vault: Vault) -> None:
         self.parts = parts
@@ -80,7 +81,7 @@ class VaultRoutes:
         self._describe(app)
 
     def _describe(self, app: FastAPI) -> None:
-        """What the OpenAPI document says of these routes."""
+        """Describes these routes in the OpenAPI document."""
         complaint = in_path("id", "The complaint.", format="uuid")
         fields = in_query("fields", f"Names out of {', '.join(FIELDS)}, with commas.", required=True)
         of = TypeAdapter(ReporterBlock).json_schema(
@@ -125,8 +126,8 @@ class VaultRoutes:
             describe(app, name, parameters=[complaint])
 
     async def reporter(self, request: Request) -> Response:
-        """Named fields of the reporter whom a petition clerk serves: `?fields=NAME,PHONE`, with a
-        `Purpose` header. For the clerks assigned to the complaint and for nobody else (§6.1)."""
+        """Named fields of the reporter whom a petition clerk serves: `?fields=NAME,PHONE`, with a `Purpose`
+        header. For the clerks assigned to the complaint and for nobody else (§6.1)."""
         token, target = await self._asker(request, set(roles.PETITION))
         complaint = await self._served(token, target)
         wanted = _fields(request, frozenset(FIELDS))
@@ -158,8 +159,8 @@ class VaultRoutes:
         return _told(await self._reporter(complaint), wanted)
 
     async def same_reporter(self, request: Request) -> Response:
-        """Whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`). For a
-        clerk assigned to both (SEC-4)."""
+        """Tells whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`).
+        For a clerk assigned to both (SEC-4)."""
         token, target = await self._asker(request, set(roles.PETITION))
         complaint = await self._served(token, target)
         other = await self._served(token, object_id(request.query_params.get("as", "")))
@@ -212,11 +213,12 @@ class VaultRoutes:
         await self._deny(token, "E_TRACE_NO_ORDER", "SEC-8", object_id(request.path_params["id"]))
 
     async def _reporter(self, complaint: Complaint) -> ReporterBlock | None:
-        """Only who the complaint names: nobody else reported it, whatever lies under its id."""
+        """The reporter whom the complaint names: nobody else reported it, whatever lies under its id."""
         return await self.vault.reporter(complaint.id, complaint.in_vault.values())
 
     async def _asker(self, request: Request, allowed: set[str]) -> tuple[Token, UUID]:
-        """Who asks, in a role that has business with the vault; for others asking is an attempt to trace."""
+        """The caller, in a role that has business with the vault; from others asking is an attempt to
+        trace."""
         token = await self.parts.face.token(request)
         target = object_id(request.path_params["id"])
         if not token.roles & allowed:
@@ -224,8 +226,8 @@ class VaultRoutes:
         return token, target
 
     async def _served(self, token: Token, target: UUID) -> Complaint:
-        """A complaint of the clerk's own organ that he is assigned to as a clerk. What was sealed upward is
-        no longer his to serve: its reporter went with it (A14)."""
+        """A complaint of the clerk's own organ that they are assigned to as a clerk. One that was sealed
+        upward is no longer theirs to serve: its reporter went with it (A14)."""
         complaint = await self.parts.repository.get(Complaint, target)
         if complaint is None or complaint.organ != token.organ:
             await self._deny(token, "E_JURISDICTION", "§6.1", target)
@@ -291,7 +293,8 @@ class VaultRoutes:
 
 
 def same(first: ReporterBlock | None, second: ReporterBlock | None) -> str:
-    """By resident id where both gave one, else by name with phone; a shared phone alone is a family's."""
+    """Compares by resident id where both gave one, else by name with phone; a shared phone alone is a
+    family's."""
     if first is None or second is None:
         return "UNKNOWN"
     if first.resident_id and second.resident_id:

@@ -50,8 +50,8 @@ POOL = 4
 
 
 class NoTexts:
-    """Nothing in the vault's commands is stored in clear, so there is nothing to screen; what would be is
-    refused."""
+    """A screen with nothing to do: nothing in the vault's commands is stored in clear. A text that would be
+    is refused."""
 
     async def asked(
         self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
@@ -60,7 +60,7 @@ class NoTexts:
 
 
 class VaultRoom:
-    """Its store, its gate and its routes."""
+    """The vault's store, its gate and its routes."""
 
     def __init__(self, vault: Vault, complaints: Repository, settings: Settings) -> None:
         self._vault = vault
@@ -91,7 +91,7 @@ class VaultRoom:
         app.router.lifespan_context = together
 
     async def open_for(self, complaint: Complaint) -> bool:
-        """Whether a complaint has a request for protection that has not ended."""
+        """True if a complaint has a request for protection that has not ended."""
         assert complaint.correlation_id is not None
         for id in await self.parts.recorder.streams_of(complaint.correlation_id):
             request = await self.parts.repository.get(ProtectionRequest, id)
@@ -121,7 +121,7 @@ class VaultRoom:
             return above or complaint.organ, complaint.correlation_id
 
         async def merits(command: Command, aggregate: Aggregate, ctx: Context) -> Merits:
-            """What came of the complaint, and a code for the reward that nothing can be told from."""
+            """The merits of the complaint, and a code for the reward that nothing can be told from."""
             complaint = await reporters_complaint(command, ctx)
             assert complaint.correlation_id is not None
             return Merits(
@@ -139,7 +139,7 @@ class VaultRoom:
             if not complaint.assigned.get(ctx.actor.person, set()) & set(roles.PETITION):
                 refuse("E_NEED_TO_KNOW")
             if complaint.state in complaint.sealed:
-                refuse("E_SEALED_UPWARD", "A14")  # whoever sealed it past his head opens nothing here either
+                refuse("E_SEALED_UPWARD", "A14")  # a clerk who sealed it past the head opens nothing either
             return complaint
 
         async def sealed(command: Command, aggregate: Aggregate, ctx: Context) -> str:
@@ -179,7 +179,7 @@ class VaultRoom:
 
     @staticmethod
     def _describe(app: FastAPI) -> None:
-        """What the OpenAPI document says of these reads."""
+        """Describes these reads in the OpenAPI document."""
         text, id = {"type": "string"}, in_path("id", "The case.", format="uuid")
         said = answer(version={"type": "integer"}, type=text, contents={"type": ["object", "null"]})
         for name in ("ReadProtectionContents", "ReadRewardContents"):
@@ -199,13 +199,13 @@ class VaultRoom:
 
     def contents(self, kind: type[VaultCase]) -> Callable[[Request], Awaitable[Response]]:
         async def read_contents(request: Request) -> Response:
-            """What was said, opened with a purpose (`Purpose` header) for those assigned, on record."""
+            """The sealed content, opened with a purpose (`Purpose` header) for those assigned, on record."""
             return await self._contents(kind, request)
 
         return read_contents
 
     async def payment_order(self, request: Request) -> Response:
-        """What finance sees of a reward: a code, an amount and the decision (SEC-14)."""
+        """The payment order for finance: a code, an amount and the decision (SEC-14)."""
         parts = self.parts
         token = await parts.face.token(request)
         reward = await parts.repository.get(Reward, object_id(request.path_params["id"]))
@@ -245,7 +245,7 @@ class VaultRoom:
 
 
 class Doorway:
-    """Leads what is asked under `/vault/v1/` to the vault's own application, as if that were the root."""
+    """Leads requests under `/vault/v1/` to the vault's own application, as if that were the root."""
 
     def __init__(self, app: ASGIApp, *, room: ASGIApp) -> None:
         self.app = app
