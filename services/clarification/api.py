@@ -1,4 +1,4 @@
-"""What is special about clarification's HTTP face: the subject reads what concerns him, and only that."""
+"""Adds clarification's own read over HTTP: the subject reads their own case, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from shared.web.values import json_response, object_id
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
-    """`GET /v1/clarifications/{id}/draft`: his own draft, audience, consequences and consent (R8, SEC-1)."""
+    """Adds `GET /v1/clarifications/{id}/draft`: the subject's own draft, audience, consequences and consent
+    (R8, SEC-1)."""
 
     async def read_own_draft(request: Request) -> Response:
         """The subject's own clarification: draft text, audience, consequences, rights, state of consent."""
