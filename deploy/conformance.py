@@ -1,12 +1,13 @@
-"""Which rule is carried out where, and which test holds it to that: docs/conformance.md, and its check.
+"""The table of rules, with the code that carries each out and the tests that hold it: docs/conformance.md,
+and its check.
 
-The rules are those of docs/rules.toml. What carries a rule out is read from the code: a command whose
-gate, class or method names the rule, and every other file of shared/ and services/ that does. Its tests
-are those that begin with it: `test_r7_dl15_...` is a test of R7 and DL-15, `test_54_...` of §5.4.
+The rules are those of docs/rules.toml. The carriers of a rule are read from the code: a command whose gate,
+class or method names the rule, and every other file of shared/ and services/ that does. Its tests are those
+that begin with it: `test_r7_dl15_...` is a test of R7 and DL-15, `test_54_...` of §5.4.
 
-`python -m deploy.conformance` writes the table; `--check` fails when a rule that should be carried out
-has no code or no test, when a test or a command names an unknown rule, when a command is given by no
-test, and when the table is not what would be written.
+`python -m deploy.conformance` writes the table; `--check` fails when a rule that should be carried out has no
+code or no test, when a test or a command names an unknown rule, when a command is given by no test, and when
+the table is not the one that would be written.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ OF_TEST = re.compile(r"(?:(sec|sd|dl|[racp])(\d+)|s?(\d)_?(\d))_")
 
 @dataclass(slots=True)
 class Rule:
-    """One rule, and what was found for it."""
+    """One rule, and the code and tests that were found for it."""
 
     id: str
     title: str
     by: str
     later: str = ""
     says: str = ""
-    """What it demands, in one sentence."""
+    """The rule's demand, in one sentence."""
     commands: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     tests: list[tuple[str, str]] = field(default_factory=list)
-    """File and name."""
+    """The rule's tests: file and name."""
 
     @property
     def status(self) -> str:
@@ -61,13 +62,13 @@ class Rule:
 
 @dataclass(slots=True)
 class Conformance:
-    """The rules with what carries them out, and everything that is wrong about it."""
+    """The rules with their carriers, and everything that is wrong about them."""
 
     rules: dict[str, Rule]
     wrong: list[str]
 
     def table(self) -> str:
-        """docs/conformance.md."""
+        """Renders docs/conformance.md."""
         built = [r for r in self.rules.values() if not r.later]
         lines = [
             "# Conformance",
@@ -133,7 +134,7 @@ def conformance(listed: str | None = None) -> Conformance:
 
 
 def _commands(service: str) -> list[type[Command]]:
-    """All that may be asked of a service, also what only a hand-written route or the system gives."""
+    """The commands of a service, those included that only a hand-written route or the system gives."""
     listed = list(service_of(service).commands)
     found, left = [], [Command]
     while left:
@@ -157,7 +158,7 @@ def _routes() -> dict[str, str]:
 
 
 def _asks(tests: str, route: str | None) -> bool:
-    """Whether a test asks a route that a command has to itself."""
+    """True if a test asks a route that a command has to itself."""
     return route is not None and (route in tests or f'"/{route.rpartition("/")[2]}"' in tests)
 
 
@@ -190,7 +191,7 @@ def rules_of_test(name: str) -> list[str]:
 
 
 def beginning(id: str) -> str:
-    """How the name of a test of this rule begins."""
+    """The beginning of the name of a test of this rule."""
     return "test_" + re.sub(r"[^a-z0-9]", "", id.lower()) + "_"
 
 

@@ -10,7 +10,7 @@ import asyncpg
 
 @dataclass(frozen=True)
 class Passwords:
-    """Of the two roles of a database."""
+    """Passwords of the two roles of a database."""
 
     owner: str
     service: str

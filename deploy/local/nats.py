@@ -34,7 +34,8 @@ def inbox_of(user: str) -> str:
 
 
 def service_permissions(service: str, services: Sequence[str]) -> Permissions:
-    """What a service may do: publish its own events, make its own stream, read all streams as itself."""
+    """The permissions of a service: publish its own events, make its own stream, read all streams as
+    itself."""
     own = stream_of(service)
     publish = [
         f"zm.{service}.>",
@@ -65,7 +66,7 @@ def service_permissions(service: str, services: Sequence[str]) -> Permissions:
 
 
 def vault_permissions() -> Permissions:
-    """The vault answers its narrow screen and does nothing else."""
+    """The permissions of the vault: it answers its narrow screen and does nothing else."""
     return _permissions([], [f"{inbox_of('vault')}.>", "zm.vault.screen"])
 
 
@@ -140,7 +141,7 @@ class Nats:
             self.child.end(signal.SIGTERM, patience=10)
 
     def healthy(self) -> bool:
-        """Whether all of JetStream works. Frozen by a full disk, it stays so until it is restarted."""
+        """True if all of JetStream works. Frozen by a full disk, it stays so until it is restarted."""
         return answers(f"http://127.0.0.1:{self.monitor_port}/healthz")
 
     def kill(self) -> None:

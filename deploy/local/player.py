@@ -47,7 +47,7 @@ class Case:
 
 @dataclass
 class Happened:
-    """What a step did, for the telling."""
+    """The result of a step, for the telling."""
 
     step: dict[str, Any]
     at: datetime
@@ -66,7 +66,7 @@ class Expected:
     type: str
     day: str
     case: str = ""
-    """The name that a step gave the case; for cases that stand apart from the story that is replayed."""
+    """The name that a step gave the case, where it stands apart from the story that is replayed."""
 
 
 PLURALS = {
@@ -223,7 +223,7 @@ class Player:
         self.tell(Happened(step, self.now, "accepted", number=case.number, words=words))
 
     def _report(self, step: dict[str, Any]) -> None:
-        """Somebody reports without an account; the clerk finds the envelope in his list."""
+        """Reports without an account; the clerk finds the envelope in their list."""
         with door(self.stack.front_url) as nobody:
             asked = nobody.get("/intake/v1/reports/challenge").json()
             proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
