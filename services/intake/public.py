@@ -1,4 +1,4 @@
-"""The public face of intake: anybody may report, and read by his code what came of it (SEC-6, SEC-7, A35).
+"""The public face of intake: anybody may report, and read behind a code what came of it (SEC-6, SEC-7, A35).
 
 No token is read, no cookie set, no address or agent looked at. Codes travel in bodies, never in paths.
 """
