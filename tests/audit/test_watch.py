@@ -1,4 +1,4 @@
-"""Who reads too much is counted over all services, processes and audit's own replays (SEC-9)."""
+"""Bulk reading is counted over all services, processes and audit's own replays (SEC-9)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_sec9_what_was_read_in_several_services_counts_together(told: Audi
 
 
 async def test_sec9_an_hour_is_an_hour_and_one_answer_may_show_many(told: Audit, world: World) -> None:
-    """Who reads slowly is no bulk reader; one search that shows twenty-one cases is one."""
+    """A slow reader is no bulk reader; one search that shows twenty-one cases makes one."""
     for n, case in enumerate(fresh(40)):
         read(world.intake, "p-diligent", LATER + n * 3 * MINUTE, case)
     read(world.intake, "p-searching", LATER, *fresh(21))
@@ -149,7 +149,7 @@ def alarmed(producer: Producer, who: str, at: datetime, organ: str, code: str = 
 
 
 async def test_r27_a52_alerts_of_all_services_reach_internal_supervision(told: Audit, world: World) -> None:
-    """Of its organ and below, the newest first, page by page; none about whoever asks."""
+    """Alerts of the supervision's organ and below, the newest first, page by page; none about the caller."""
     alarmed(world.intake, "p-one", LATER, TOWNSHIP)
     alarmed(world.verification, "p-two", LATER + MINUTE, COUNTY, "E_TEXT_IDENTITY_LEAK")
     alarmed(world.intake, "p-elsewhere", LATER + 2 * MINUTE, OTHER_COUNTY)

@@ -1,4 +1,4 @@
-"""What an operator does after a message was set aside: has it tried once more."""
+"""The operator's part after a message was set aside: has it tried once more."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ async def retry_parked(stack: Stack, service: str, source: str) -> int:
 
 
 def retry_audit(stack: Stack) -> None:
-    """audit's own command for it."""
+    """Runs audit's own command for it."""
     command = [sys.executable, "-m", "services.audit.main", "retry"]
     subprocess.run(command, env=stack.environment("audit"), cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)

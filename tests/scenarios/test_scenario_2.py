@@ -114,7 +114,8 @@ def test_the_accuser_is_never_determined(played: Player) -> None:
 
 @pytest.mark.parametrize("day", ["2022-03-09T00:00:00+08:00", "2022-03-19T00:00:00+08:00"])
 def test_answers_given_on_a_day_equal_the_later_replay(played: Player, day: str) -> None:
-    """What the services answered by that day is what audit replays for it, and what they answer as of it."""
+    """The services' answers by that day are those that audit replays for it, and those that they give as of
+    it."""
     timeline(played)
     number = played.cases["clearing"].number
     replayed = {s["id"]: s for s in audit(played, f"/cases/{number}/state", as_of=day)["streams"]}
@@ -145,7 +146,8 @@ def test_the_difference_of_two_days(played: Player) -> None:
 
 
 async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
-    """What a service's daily inspection finds, its own read models and those of the rooms within it."""
+    """The findings of a service's daily inspection, over its own read models and those of the rooms within
+    it."""
     own = importlib.import_module(f"services.{service}.main").service()
     _, parts = build(own, Settings.from_env(service, stack.environment(service)))
     found = {}
@@ -157,8 +159,9 @@ async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
 
 
 async def test_w12_every_read_model_is_what_the_log_says(played: Player) -> None:
-    """Of all services and of the vault. A case that is taken out of its list, and the clock that is thereby
-    told no more, are found, and are back once the read models are made anew beside the running service."""
+    """The read models of all services and of the vault. A case that is taken out of its list, and the clock
+    that is thereby told no more, are found, and are back once the read models are made anew beside the
+    running service."""
     stack = played.stack
     for service in ("intake", "verification", "clarification", "followup"):
         found = await compared(stack, service)

@@ -176,7 +176,7 @@ class Stage:
         self.day = date(2022, 3, 1)
         self.history: list[Recorded] = []
         self.retaliation = False
-        """Whether a report of retaliation around the subject is open."""
+        """True while a report of retaliation around the subject is open."""
 
     # when
 
@@ -214,7 +214,7 @@ class Stage:
 
     @contextmanager
     def refused(self, code: str) -> Iterator[None]:
-        """What follows is refused with this code, and changes nothing."""
+        """Expects that the block is refused with this code, and changes nothing."""
         before = remembered(self.c)
         with pytest.raises(Refusal) as caught:
             yield

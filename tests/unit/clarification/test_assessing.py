@@ -118,8 +118,8 @@ def test_r53_a_later_finding_waits_and_opens_the_next_round(stage: Stage) -> Non
 
 
 def test_dl14_runs_for_findings_that_wait(stage: Stage) -> None:
-    """It counts from their conclusion and not from the end of the round that they wait for; the first one
-    counts for all, and the next assessment ends it."""
+    """The clock counts from their conclusion and not from the end of the round that they wait for; the first
+    one counts for all, and the next assessment ends it."""
 
     def clocks(event: str) -> list[tuple[str, str]]:
         recorded = [r for r in stage.history if r.type == event][-1]

@@ -35,7 +35,7 @@ def test_r8_invite_subject(stage: Stage) -> None:
 
 @pytest.mark.parametrize("account", [HANDLER.person, HEAD.person])
 def test_r7_staff_cannot_be_the_subject(stage: Stage, account: str) -> None:
-    """Nobody who works on the case lends the subject his account."""
+    """Nobody who works on the case lends the subject their account."""
     stage.proposed()
     stage.refuses("E_CONSENT_AUTHORITY", c.InviteSubject, INVITER, account=account)
 
@@ -55,7 +55,7 @@ def test_r11_a_party_organisation_answers_through_its_head_or_delegate(org_stage
 
 
 def test_r49_record_subject_voice(stage: Stage) -> None:
-    """From his own account, or heard by the handler, who thereby handles."""
+    """From the subject's own account, or heard by the handler, who thereby handles."""
     stage.drafted()
     assert stage.hear() == ["SubjectVoiceRecorded"]
     assert stage.last("SubjectVoiceRecorded").by_subject
@@ -187,7 +187,7 @@ def test_r7_refused(stage: Stage) -> None:
 
 
 def test_r8_the_same_plan_is_not_asked_twice(stage: Stage) -> None:
-    """He said no: only another plan may be asked about, and quiet forms remain (C3)."""
+    """The subject said no: only another plan may be asked about, and quiet forms remain (C3)."""
     stage.asked()
     stage.answer("REFUSED")
     with stage.refused("E_CONSENT_REFUSED"):
@@ -318,7 +318,7 @@ def test_r8_without_consent_there_is_nothing_to_withdraw(stage: Stage) -> None:
 
 
 def test_sec1_the_subjects_page(stage: Stage) -> None:
-    """He sees text, audience, rights and consent; no complaint, channel, case or opinion."""
+    """The subject sees text, audience, rights and consent; no complaint, channel, case or opinion."""
     stage.asked()
     page = stage.c.for_subject()
     assert stage.c.text is not None
@@ -357,7 +357,7 @@ def test_r7_another_account_cannot_answer_what_the_first_was_asked(stage: Stage)
 
 
 def test_r7_who_invites_neither_asks_nor_answers(stage: Stage) -> None:
-    """Whose account it is was checked by somebody who does not draft."""
+    """Somebody who does not draft has checked whose account it is."""
     stage.proposed()
     stage.plan()
     stage.refuses("E_FORBIDDEN_ROLE", c.InviteSubject, HANDLER, account=SUBJECT.person)
@@ -371,7 +371,8 @@ def test_r7_who_invites_neither_asks_nor_answers(stage: Stage) -> None:
 
 
 def test_c3_an_answer_after_the_window_comes_too_late(stage: Stage) -> None:
-    """Whether or not the lapse was already noted; on the last day it still counts (DL-15)."""
+    """A late answer is refused, whether or not the lapse was already noted; on the last day it still counts
+    (DL-15)."""
     stage.asked()
     stage.on("2022-03-15")
     with stage.refused("E_CONSENT_REFUSED"):
@@ -405,7 +406,7 @@ def test_87_a_published_year_that_is_amended_moves_what_runs(stage: Stage, unpub
 
 
 def test_87_r7_a_calendar_takes_no_day_from_the_subject(stage: Stage, unpublished: Path) -> None:
-    """A weekend that has to be worked would end his window sooner than he was told; it does not."""
+    """A weekend that has to be worked would end the window sooner than the subject was told; it does not."""
     stage.day = date(2026, 12, 31)
     stage.drafted(MEETING_PLAN)
     stage.ask()

@@ -92,7 +92,7 @@ def test_r3_review_needs_the_consent(stage: Stage) -> None:
 
 
 def test_r9_no_prejudice_is_confirmed_twice(stage: Stage) -> None:
-    """By the reviewer and by the approver, each for himself."""
+    """By the reviewer and by the approver, each on their own account."""
     stage.submitted()
     with stage.refused("E_DISCIPLINE_LOOSENING"):
         stage.review(no_prejudice_confirmed=False)

@@ -41,7 +41,7 @@ def names(recorded: list[Event]) -> list[str]:
 
 
 class Published:
-    """What a reaction reads of the published event."""
+    """The part of the published event that a reaction reads."""
 
     event_id = uuid4()
     stream_id = CLARIFICATION
@@ -100,7 +100,7 @@ def test_hf_number_is_given_by_the_committer(scene: Scene) -> None:
 
 
 def test_r34_subject_records_his_wish_himself(scene: Scene) -> None:
-    """R34: from his own account no evidence is asked."""
+    """The subject's own account asks for no evidence (R34)."""
     recorded = scene.opened().when("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="WELCOME")
     assert recorded == [events.SubjectWishRecorded(wish="WELCOME", phone_only=False, evidence="")]
     assert RecordSubjectWish.gate.by == (SUBJECT, REVISIT_OFFICER)
@@ -334,7 +334,7 @@ def test_r35_approver_is_not_the_drafter() -> None:
     ],
 )
 def test_e_state_each_step_in_its_state(scene: Scene, told: str, name: str, body: dict[str, Any]) -> None:
-    """§4.5: whoever comes too early or too late is refused by state, last of all guards."""
+    """A step that comes too early or too late is refused by state, last of all guards (§4.5)."""
     getattr(scene, told)()
     assert scene.refused(name, **body).code == "E_STATE"
 
@@ -346,6 +346,6 @@ def test_sd7_plan_does_not_send_the_verifier_alone(scene: Scene) -> None:
 
 
 def test_a48_recused_officer_is_not_sent(scene: Scene) -> None:
-    """A48, SD10: who stepped aside does not visit."""
+    """An officer who stepped aside does not visit (A48, SD10)."""
     scene.opened().when("DeclareRecusal", by=COLLEAGUE, ground="亲属关系")
     assert scene.refused("DraftRevisitPlan", **draft()).code == "E_RECUSAL"

@@ -47,7 +47,7 @@ def test_r52_visit_meets_its_own_deadline_only(scene: Scene) -> None:
     ["work_performance", "thinking", "difficulties", "attitude_to_supervision", "effect", "record_hash"],
 )
 def test_r52_record_has_all_its_parts(field: str) -> None:
-    """R52: what a visit must learn is required by form."""
+    """The form requires everything that a visit must learn (R52)."""
     with pytest.raises(ValidationError):
         CompleteRevisit(**{k: v for k, v in visit().items() if k != field})
 
@@ -78,7 +78,7 @@ def test_sd7_one_officer_did_not_verify(scene: Scene) -> None:
 
 
 def test_a48_recused_colleague_does_not_visit(scene: Scene) -> None:
-    """A48: also when he stepped aside after the plan was made."""
+    """Also if they stepped aside after the plan was made (A48)."""
     scene.active().when("DeclareRecusal", by=COLLEAGUE, ground="亲属关系")
     assert code(scene, "CompleteRevisit", **visit()) == "E_RECUSAL"
 

@@ -175,7 +175,7 @@ KERNELS = {
 
 @dataclass(frozen=True)
 class Prey:
-    """What hostile code is after."""
+    """The prey of hostile code."""
 
     source: str
     folder: Path
@@ -271,7 +271,7 @@ def test_w10_without_seccomp_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp
 def test_w10_on_a_machine_of_another_kind_nothing_is_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its numbers of calls are not known here."""
+    """The numbers of its calls are not known here."""
     source = cleaning.SANDBOX.read_text().replace('"x86_64"', '"other"').replace('"aarch64"', '"another"')
     (tmp_path / "sandbox.py").write_text(source)
     monkeypatch.setattr(cleaning, "SANDBOX", tmp_path / "sandbox.py")
