@@ -210,7 +210,7 @@ class Aggregate:
         return events
 
     def own(self, name: str) -> type[Event]:
-        """This service's own class of a common event."""
+        """The service's own class of a common event."""
         cls = event_class(f"{self.service}.{name}")
         assert cls is not None, name
         return cls

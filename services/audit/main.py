@@ -1,11 +1,12 @@
-"""python -m services.audit.main serve | migrate | rebuild | retry | check | after-restore
+"""The composition root: the only place where audit's parts are made.
 
-The composition root: the only place where audit's parts are made. `serve` takes in the four streams, signs
-checkpoints, sends them away, guards the evidence and answers; `rebuild` makes the ledger anew from the
-producers' logs and compares it with every checkpoint ever signed; `retry` asks the producers once more for
-what was set aside, and sends what was given up; `check` looks at once at all that the worker looks at, and
-holds the trees against checkpoints that were kept outside; `after-restore` says which events a restored
-producer does not have any more.
+    python -m services.audit.main serve | migrate | rebuild | retry | check | after-restore
+
+`serve` takes in the four streams, signs checkpoints, sends them away, guards the evidence and answers;
+`rebuild` makes the ledger anew from the producers' logs and compares it with every checkpoint ever signed;
+`retry` asks the producers once more for what was set aside, and sends what was given up; `check` looks at
+once at all that the worker looks at, and holds the trees against checkpoints that were kept outside;
+`after-restore` says which events a restored producer does not have any more.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""python -m services.audit.verify_store --service intake --database-url URL --checkpoint-from AUDIT_URL
+"""Compares a service's live store with the events that audit received of it, row by row.
 
-Compares a service's live store with what audit received of it, row by row: every leaf is recomputed from the
-table as it is now. Rows that were altered, moved, deleted, cut off at the end or put in are named by their
-positions. Encryption alone cannot see a missing row; this can.
+    python -m services.audit.verify_store --service intake --database-url URL --checkpoint-from AUDIT_URL
 
-`--checkpoint-from` is audit's database, or the file of a signed checkpoint (then with `--key`): a
-checkpoint tells whether the first events of the store are still the ones that were signed, but not which
-are not.
+Every leaf is recomputed from the table as it is now. Rows that were altered, moved, deleted, cut off at the
+end or put in are named by their positions. Encryption alone cannot see a missing row; this can.
+
+`--checkpoint-from` is audit's database, or the file of a signed checkpoint (then with `--key`): a checkpoint
+tells whether the first events of the store are still the ones that were signed, but not which are not.
 
 Exit status: 0 the store is what it was; 1 it is not; 2 nothing could be compared.
 """

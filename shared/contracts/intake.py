@@ -88,7 +88,8 @@ class ComplaintReceived(IntakeEvent):
     parcel: L1[str] = ""
     """The sealed parcel of a lower organ in which it came (A14)."""
     designated: L1[bool] = False
-    """This organ handles it because a superior said so, whoever would be competent (A9, A22, §5.4)."""
+    """True if this organ handles it because a superior said so, whoever would be competent (A9, A22,
+    §5.4)."""
     in_vault: L2[tuple[InVault, ...]] = ()
     """The things in the vault: the identity, the letter, and what came along from the complaint that this one
     was born of (B55)."""
@@ -297,7 +298,7 @@ class ComplaintTakenUp(IntakeEvent):
 
 
 class JurisdictionDisputed(IntakeEvent):
-    """This organ holds that another is competent; their common superior decides (A9)."""
+    """The organ holds that another is competent; their common superior decides (A9)."""
 
     with_organ: L1[str]
     decided_by: L1[str]
@@ -313,7 +314,7 @@ class JurisdictionAssigned(IntakeEvent):
 
 
 class AssignedResultReported(IntakeEvent):
-    """This organ has reported the result of an assigned complaint to its superior (A26, DL-06)."""
+    """The organ has reported the result of an assigned complaint to its superior (A26, DL-06)."""
 
     case_number: L1[str]
 

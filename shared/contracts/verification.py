@@ -467,6 +467,6 @@ class QuarterlyFeedbackSent(VerificationEvent):
 
 
 class QuarterlyFeedbackNoted(VerificationEvent):
-    """This case's result was told in the feedback of its quarter (DL-07)."""
+    """The case's result was told in the feedback of its quarter (DL-07)."""
 
     quarter: L1[str]

@@ -1,7 +1,9 @@
-"""python -m shared.evidence.verify bundle.json --key KEYFILE [--newer FILE [--consistency PROOF ...]]
+"""Checks a bundle (`shared.evidence.bundle`) with nothing but public keys.
 
-Checks a bundle (`shared.evidence.bundle`) with nothing but public keys. KEYFILE holds C2SP signed-note
-verifier keys, "name+hexid+base64", one a line; empty lines and lines that begin with # are skipped.
+    python -m shared.evidence.verify bundle.json --key KEYFILE [--newer FILE [--consistency PROOF ...]]
+
+KEYFILE holds C2SP signed-note verifier keys, "name+hexid+base64", one a line; empty lines and lines that
+begin with # are skipped.
 
 It also names what is withheld, with its day, which versions of a stream are missing between those that are
 there, and how old the checkpoints are: what a log recorded since is not covered.
