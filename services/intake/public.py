@@ -229,7 +229,8 @@ class Reports:
         return json_response(self.flood.challenge())
 
     async def submit(self, request: Request) -> Response:
-        """Reports without an account. The query code is shown in this answer and never again."""
+        """Reports without an account. The query code is shown in this answer, and to nobody but its caller:
+        sent again under the same key, it is answered the same."""
         key = _unguessable(request) or str(random_id())
         self._worked(request)
         command = await self._command(SubmitReport, request)

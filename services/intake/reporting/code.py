@@ -1,4 +1,5 @@
-"""Query codes (查询码): a hundred random bits, shown once, easy to copy by hand (SEC-7)."""
+"""Query codes (查询码): a hundred bits that nobody can guess, shown in the answer to the report and nowhere
+else, easy to copy by hand (SEC-7)."""
 
 from __future__ import annotations
 
