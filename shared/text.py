@@ -47,4 +47,4 @@ def _if_seen(text: str) -> str:
 Seen = AfterValidator(seen)
 Straight = AfterValidator(straight)
 IfSeen = AfterValidator(_if_seen)
-"""Without a visible character a field that may be empty is empty."""
+"""Makes a field that may be empty empty, where it has no visible character."""

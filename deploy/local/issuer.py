@@ -42,7 +42,7 @@ class Settings:
     """The `iss` of its tokens and the address it is reached at through the front door."""
     keys: Path
     clock_file: Path | None
-    """None under the system clock."""
+    """Path of the clock's file; None under the system clock."""
 
     @classmethod
     def from_env(cls) -> "Settings":

@@ -125,7 +125,7 @@ class Player:
     _count: int = 0
 
     def play(self, scenario: dict[str, Any]) -> None:
-        """All steps; raises Departure at the first answer that differs from the table."""
+        """Plays all steps; raises Departure at the first answer that differs from the table."""
         for step in expand(scenario):
             self._go_to(step.get("on"))
             self._step(step)
@@ -271,7 +271,8 @@ class Player:
     # --- waiting and looking -----------------------------------------------------------------------
 
     def _await_case(self, step: dict[str, Any]) -> None:
-        """Another service opens cases on its own: wait until the list shows as many more as are named."""
+        """Waits until the list shows as many more cases as are named: another service opens them on its
+        own."""
         service, plural = step["await"].split(":")
         found = self.patiently(step, lambda: self._fresh(service, plural, step))
         for name, case in zip(step["save"].split(","), found, strict=True):

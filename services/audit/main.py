@@ -63,11 +63,11 @@ from shared.web.metrics import BusMetrics
 
 log = structlog.get_logger(SERVICE)
 LOOK_SECONDS = 60.0
-"""Between two looks at the trees."""
+"""Seconds between two looks at the trees."""
 GUARD_SECONDS = 3600.0
-"""Between two looks at everything that is stored."""
+"""Seconds between two looks at everything that is stored."""
 AGAIN_SECONDS = 60.0
-"""After a look that could not be made."""
+"""Seconds after a look that could not be made."""
 WATCH_SECONDS = 2.0
 AWAY = (OSError, TimeoutError, StoreUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 TAKE_IN_REST = 0.1

@@ -382,7 +382,7 @@ class Inbox:
         await self._try(attempt, arrival, published)
 
     async def _apply_batch(self, run: Sequence[_Opened]) -> None:
-        """All at once; if that fails, one by one, so that only the poisonous one is parked."""
+        """Handles all at once; if that fails, one by one, so that only the poisonous one is parked."""
         try:
             await self._attempt_batch(run)
             return

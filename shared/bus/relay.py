@@ -1,12 +1,12 @@
-"""From the store to the stream: compare and append.
+"""Publishes the store to the stream: compares and appends.
 
-Every message says which stream sequence it must follow (`Nats-Expected-Last-Sequence`), and carries
-its position in the store. The stream's last message is therefore the only cursor there is: on start
-and after any error it is read, and publishing goes on behind it. Two relays at once cannot disturb
-each other, a lost acknowledgement costs one look, and a wiped broker is filled again by the same code.
+Every message says which stream sequence it must follow (`Nats-Expected-Last-Sequence`), and carries its
+position in the store. The stream's last message is therefore the only cursor there is: on start and after any
+error it is read, and publishing goes on behind it. Two relays at once cannot disturb each other, a lost
+acknowledgement costs one look, and a wiped broker is filled again by the same code.
 
-The stream is a cache: what is old, or does not fit, is dropped from it, and who has not seen it reads it in
-the log. Each message names the epoch of the log that it is a copy of.
+The stream is a cache: a message that is old, or does not fit, is dropped from it, and a listener that has not
+seen it reads it in the log. Each message names the epoch of the log that it is a copy of.
 
 No `Nats-Msg-Id`: the broker's memory of ids outlives a purge and would swallow the refill.
 """

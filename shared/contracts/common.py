@@ -32,7 +32,7 @@ SCOPES: tuple[Scope, ...] = (
     "PROVINCE_WIDE",
     "PUBLIC_MEDIA",
 )
-"""From narrow to wide (domain.md §8.1)."""
+"""Scopes from narrow to wide (§8.1)."""
 Outcome = Literal["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]
 AllegationKind = Literal[
     "POLITICAL_DISCIPLINE",

@@ -77,7 +77,7 @@ class ComplaintReceived(IntakeEvent):
     """Another organ that the triage found competent; its five days begin (DL-05)."""
     urgent: L1[bool] = False
     joint: L2[bool] = False
-    """Several signed it; who and how many lies in the vault (SEC-1)."""
+    """True if several signed it; who and how many lies in the vault (SEC-1)."""
     received_by: L2[str] = ""
     """The member of staff who spoke with the reporter, alone (A5)."""
     oral_record: L2[bool] = False
@@ -196,7 +196,7 @@ class ComplaintAccepted(IntakeEvent):
 
 
 class ComplaintNotAccepted(IntakeEvent):
-    """Not accepted, on one of exactly three grounds (A10)."""
+    """The complaint is not accepted, on one of exactly three grounds (A10)."""
 
     to = "NOT_ACCEPTED"
 

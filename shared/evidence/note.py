@@ -21,7 +21,7 @@ _DASH = "\N{EM DASH}"
 
 
 class MalformedNote(ValueError):
-    """Not a signed note, or not of the kind expected."""
+    """A text that is no signed note, or not of the kind expected."""
 
 
 class UnverifiedNote(ValueError):

@@ -55,7 +55,7 @@ class Report:
         return len(self.proven) - self.shown
 
     def missing(self) -> dict[tuple[str, str], list[int]]:
-        """By service and stream, the versions that are not here though a later one is proven."""
+        """The versions that are not here though a later one is proven, by service and stream."""
         highest: dict[tuple[str, str], int] = {}
         for entry in self.proven:
             stream = entry.service, entry.stream

@@ -30,7 +30,7 @@ _years: set[int] = {day.year for day in _holidays}
 _said: set[date] = set()
 """The days that a file speaks for: every one that it names, and all of a year that it adds."""
 FIRST_DAY = date(min(_years), 1, 1)
-"""Before this day no calendar can be had, and none will be published."""
+"""The first day of any calendar: before it none can be had, and none will be published."""
 
 Kind = Literal["WORKDAY", "HOLIDAY"]
 _YEARS = TypeAdapter(dict[int, dict[date, Kind]])

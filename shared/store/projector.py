@@ -359,7 +359,7 @@ class Projector:
             await self._rest(min(self.REST * (monotonic() - began), self.LONGEST_REST))
 
     async def _rest(self, seconds: float) -> None:
-        """Until the time is over, or somebody waits for what has not been folded yet."""
+        """Rests until the time is over, or somebody waits for events that have not been folded yet."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._asked.wait()
@@ -407,7 +407,7 @@ class Projector:
 
     @contextlib.asynccontextmanager
     async def _exclusively(self, projection: Projection) -> AsyncIterator[AsyncConnection]:
-        """Nobody else rebuilds this version meanwhile: the next generation has one name.
+        """Keeps others from rebuilding this version meanwhile: the next generation has one name.
 
         Gives the connection whose session holds the lock; a lock that was lost shows when it is used.
         """

@@ -23,7 +23,7 @@ class Recent:
         self._bytes = 0
         self._run: list[LogEntry] = []
         self._since: list[float] = []
-        """For each of them, the time at which the database said that it has it; 0 for one that was read."""
+        """The times at which the database said that it has each of them; 0 for one that was read."""
 
     def add(self, committed: Sequence[LogEntry]) -> None:
         """Takes up the events that one transaction has written. A reader may have seen one before its writer

@@ -31,7 +31,8 @@ FACE = (
     "shared.web.query",
     "shared.outgoing.dead",
 )
-"""Not the gate: what it refuses with hangs on the command, and is known from its class."""
+"""The modules of routes that are searched. The gate is not among them: its refusals hang on the command, and
+are known from its class."""
 
 
 def codes_of(package: str, names: Iterable[str]) -> set[str]:
@@ -53,8 +54,8 @@ def codes_of(package: str, names: Iterable[str]) -> set[str]:
 
 @functools.cache
 def _uses(package: str) -> dict[str, tuple[set[str], set[str]]]:
-    """For each name that is defined in the service or the kernel, the codes that stand under it and the names
-    that it uses."""
+    """The codes that stand under each name defined in the service or the kernel, and the names that it
+    uses."""
     uses: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     for path in (p for module in (package, *KERNEL, *FACE) for p in _files(module)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

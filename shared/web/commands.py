@@ -84,7 +84,7 @@ class Called(NamedTuple):
 
     command: type[Command]
     route: Any
-    """As FastAPI documents it."""
+    """The route as FastAPI documents it."""
     target: str | None
     """The id in the path, as it was written."""
 

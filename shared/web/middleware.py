@@ -67,7 +67,7 @@ class BodyTooSlow(Exception):
 
 
 class Overloaded(Exception):
-    """As many requests as may be are under way."""
+    """The limit of requests under way is reached."""
 
 
 def problem_of(error: Exception, language: str, route: str) -> Response:

@@ -40,7 +40,7 @@ class ReceiveComplaint(
     urgent: bool = False
     """A threat to safety or to evidence: it is worked on first."""
     joint: bool = False
-    """Several signed it (联名); the names go to the vault."""
+    """True if several signed it (联名); the names go to the vault."""
     reception: Reception | None = None
     """The way in which a visit or a call was received."""
     reporter: L3[ReporterBlock | None] = None

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""No 0 and O, no 1 and I."""
+"""The code's letters: no 0 and O, no 1 and I."""
 LENGTH = 20
 FORM = re.compile(rf"^[{ALPHABET}]{{{LENGTH}}}$")
 

@@ -46,7 +46,7 @@ def of_chunks(chunks: Iterable[bytes]) -> bytes:
 
 
 def only(named: Iterable[InVault], *kinds: VaultKind) -> list[InVault]:
-    """Those of these kinds, among the things that events name."""
+    """The things of these kinds, among those that events name."""
     return [thing for thing in named if thing.kind in kinds]
 
 

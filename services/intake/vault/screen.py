@@ -64,7 +64,7 @@ SOMEBODY = (
     "(?:们|等人?|一家|家里人?|内部|自己|亲自|亲笔|偷偷|暗中|背后|故意|恶意|实名|匿名|联名|带头|指使|授意|去|来|所"
     "|[向到给].{1,8}){0,2}"
 )
-"""Somebody in particular: kin, neighbours, colleagues, a trade, an office."""
+"""Words for somebody in particular: kin, neighbours, colleagues, a trade, an office."""
 RUMOUR = "(?:据说|听说|据传|传言|传说|都说|有人说)"
 HEDGE = "(?:可能|应该|估计|疑似|八成|多半|十有八九|大概|也许|或许|恐怕|准|肯定|想必|看来|看样子)"
 REPORTED = (

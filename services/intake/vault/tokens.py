@@ -32,7 +32,7 @@ CALLED = (
     f"|(?:等人|本人|自己|亲笔|当面)?[曾也又还已就都所]{{0,2}}{TELLS}"
     "|的(?:来信|来电|信件|举报|检举|控告|投诉)|向.{1,8}(?:反映|举报|检举|控告))"
 )
-"""After a given name alone these words make a person of it: titles, and verbs of reporting."""
+"""Words that, behind a given name alone, make a person of it: titles, and verbs of reporting."""
 MADE_BY = ("(?:据|由|系|是|经|听)", "(?:所为|透露|讲述|口述|告知|陈述|执笔|投递|寄出|寄来)")
 """Words on both sides of a given name; behind it alone they would say too little."""
 HAN = "\u3400-\u9fff\ue000-\uf8ff\U00020000-\U0003ffff\U000f0000-\U0010ffff"
