@@ -54,11 +54,12 @@ fuzz: install ## ask the services much more than `make test` does, and anew each
 faults: install ## break everything under load, longer than `make test` does, and account for every command
 	ZM_FAULT_COMMANDS=260 $(BIN)/python -m pytest $(WORKERS) tests/faults $(ARGS)
 
-check: install ## formatting, lint, types, the direction of imports, and that every rule has its test
+check: install ## formatting, lint, types, the direction of imports, plain English, and that every rule has its test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.prose
 	$(BIN)/python -m deploy.conformance --check
 
 format: install ## put the code in form

@@ -42,18 +42,18 @@ OF_TEST = re.compile(r"(?:(sec|sd|dl|[racpb])(\d+)|s?(\d)_?(\d))_")
 
 @dataclass(slots=True)
 class Rule:
-    """One rule, and what was found for it."""
+    """One rule, and the code and tests that were found for it."""
 
     id: str
     title: str
     by: str
     later: str = ""
     says: str = ""
-    """What it demands, in one sentence."""
+    """The rule's demand, in one sentence."""
     commands: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     tests: list[tuple[str, str]] = field(default_factory=list)
-    """File and name."""
+    """The rule's tests: file and name."""
     clauses: list[Clause] = field(default_factory=list)
 
     @property
@@ -76,7 +76,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Conformance:
-    """The rules with what carries them out, and everything that is wrong about it."""
+    """The rules with their carriers, and everything that is wrong about them."""
 
     rules: dict[str, Rule]
     clauses: list[Clause]
@@ -84,7 +84,7 @@ class Conformance:
     wrong: list[str]
 
     def table(self) -> str:
-        """docs/conformance.md."""
+        """Renders docs/conformance.md."""
         built = sum(rule.built for rule in self.rules.values())
         counted = Counter((clause.kind, clause.built) for clause in self.clauses)
         lines = [
@@ -214,7 +214,7 @@ def _routes() -> dict[str, str]:
 
 
 def _asks(tests: str, route: str | None) -> bool:
-    """Whether a test asks a route that a command has to itself."""
+    """True if a test asks a route that a command has to itself."""
     return route is not None and (route in tests or f'"/{route.rpartition("/")[2]}"' in tests)
 
 
@@ -247,7 +247,7 @@ def rules_of_test(name: str) -> list[str]:
 
 
 def beginning(id: str) -> str:
-    """How the name of a test of this rule begins."""
+    """The beginning of the name of a test of this rule."""
     return "test_" + re.sub(r"[^a-z0-9]", "", id.lower()) + "_"
 
 

@@ -44,7 +44,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What decisions are measured by: policy in force, deadline catalogue, organ tree."""
+    """The measures of a decision: policy in force, deadline catalogue, organ tree."""
 
     policy: Policy
     deadlines: Catalogue
@@ -68,8 +68,8 @@ class Context:
     correlation_id: UUID | None = None
     command_id: UUID | None = None
     attempt: UUID | None = None
-    """The command with this body: by it is named what is deposited before the decision. Refused, and sent
-    again with another body, it finds nothing of the first (R29)."""
+    """Id of this very command, body included. A deposit made before the decision is named by it, so a command
+    that was refused and is sent again with another body finds no deposit of the first (R29)."""
     causation_id: UUID | None = None
     legal_basis: tuple[dict[str, str], ...] = ()
     trace_id: str = ""
@@ -105,7 +105,8 @@ def states_of(method: Any) -> tuple[str, ...]:
 def allowed_in(
     *states: str,
 ) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Concatenate[A, P], R]]:
-    """The states in which a command may record anything; checked at its first event, so E_STATE is last."""
+    """Names the states in which a command may record anything. They are checked at its first event, so
+    E_STATE comes last."""
 
     def decorate(method: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:
         @wraps(method)
@@ -127,21 +128,22 @@ class Aggregate:
 
     kind: ClassVar[str]
     plural: ClassVar[str]
-    """How its cases are called in paths: `/v1/<plural>/{id}`."""
+    """Name of its cases in paths: `/v1/<plural>/{id}`."""
     service: ClassVar[str]
     unopened: ClassVar[frozenset[str]] = frozenset()
     """States in which only the petition department of its own organ knows of a case (§4.1 note a)."""
     openers: ClassVar[frozenset[str]] = frozenset(PETITION)
-    """Who of its own organ may assign people to what is `unopened`; lists show it to petition staff."""
+    """Roles of its own organ that may assign people to a case in an `unopened` state; lists show it to
+    petition staff."""
     sealed: ClassVar[frozenset[str]] = frozenset()
     """States in which nobody knows of a case but the people assigned to it (A14, A15)."""
     kept_within: ClassVar[bool] = False
-    """Whether it stands in the lists of its own organ only, and in none of a superior's."""
+    """True keeps its cases in the lists of their own organ, out of those of every superior."""
     reviewed_above: ClassVar[frozenset[str]] = frozenset()
-    """Of what is kept within its organ, the states that the next organ above reviews and so finds."""
+    """States in which a `kept_within` case is still listed for the next higher organ, which reviews it."""
 
     _handlers: ClassVar[dict[str, Callable[[Any, Event, Meta], None]]] = {}
-    """What changes by an event, by the event's name."""
+    """The `on_<event>` methods by the event's name."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Finds the `on_<event>` methods, inherited ones included. One that no event of the service bears
@@ -168,19 +170,19 @@ class Aggregate:
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.kept_from: set[str] = set()
-        """People to whom there is nothing here, whatever their rank: whom a report is about (A33)."""
+        """People for whom this does not exist, whatever their rank: those whom a report is about (A33)."""
         self.subject_account = ""
-        """The account of whom it is about, where they take part by one of their own."""
+        """The account of the person whom it is about, where they take part by one of their own."""
         self.watched_by = ""
         """The organ whose internal supervision hears of every attempt at what is sealed (A15)."""
         self.created_on: datetime | None = None
         self.modified_on: datetime | None = None
         self.entered: list[tuple[str, datetime]] = []
-        """The states that it went through, in order, and when it came into each."""
+        """The states that it went through, in order, each with the instant at which it was reached."""
         self.clocks: dict[str, DeadlineSet] = {}
         """Every deadline as it was last counted, by its id."""
         self.stopped: set[str] = set()
-        """Those of them that are met."""
+        """Ids of the deadlines that are met."""
         self._composed_texts: tuple[str, ...] = ()
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
@@ -197,12 +199,12 @@ class Aggregate:
 
     @property
     def rests_on(self) -> Sequence[str]:
-        """The complaints that it rests on, by id: no text in it may name their reporters (SEC-12)."""
+        """Ids of the complaints that it rests on: no text in it may name their reporters (SEC-12)."""
         return ()
 
     @property
     def listed_now(self) -> Sequence[Accused]:
-        """The accused, those included whom the present command lists: no record knows them yet (B48)."""
+        """The accused, with those whom the present command lists: no record knows them yet (B48)."""
         return ()
 
     def collect_events(self) -> Sequence[Recorded]:
@@ -211,7 +213,7 @@ class Aggregate:
         return events
 
     def own(self, name: str) -> type[Event]:
-        """This service's own class of a common event."""
+        """The service's own class of a common event."""
         cls = event_class(f"{self.service}.{name}")
         assert cls is not None, name
         return cls
@@ -229,10 +231,12 @@ class Aggregate:
         return asked
 
     def check_open(self, ctx: Context) -> None:
-        """Refuses what no command may do to this case as it stands, before anything is looked up for it."""
+        """Refuses a command that this case takes from nobody as it stands, before anything is looked up for
+        it."""
 
     def possible_since(self, states: Sequence[str]) -> datetime | None:
-        """Since when it has been in one of these states without a break; of all states, since it began.
+        """The instant since which it has been in one of these states without a break; that of its beginning
+        where no states are given.
 
         Nothing that presupposes them can have happened before (B40). None where it is in none of them.
         """
@@ -288,9 +292,9 @@ class Aggregate:
         self._pending.append(recorded)
 
     def recompute_deadlines(self, ctx: Context) -> None:
-        """§8.7: counts anew what was provisional, by the calendar that is known now, and what was counted by
-        days that were changed since. Nothing is recorded of what has not changed and is no more certain than
-        before."""
+        """Counts due days anew (§8.7): those that were provisional, by the calendar that is known now, and
+        those that were counted by days that were changed since. A deadline that has not moved and is no more
+        certain than before leaves no record."""
         running = [c for id, c in self.clocks.items() if id not in self.stopped and c.working_days]
         for counted in running:
             since, told = date.fromisoformat(counted.since), date.fromisoformat(counted.due)
@@ -302,17 +306,18 @@ class Aggregate:
                 self.record(ctx, recomputed(deadline=counted.id, was=counted.due, due=due.date.isoformat()))
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
-        """Which conditions of the catalogue hold here (DL-01 runs for `real_name` complaints only)."""
+        """The conditions of the catalogue that hold here (DL-01 runs for `real_name` complaints only)."""
         return frozenset()
 
     def meets(self, deadline: str, event: Event) -> bool:
-        """Whether this one event ends a deadline that events of its kind may end."""
+        """True if this one event ends a deadline that events of its kind may end."""
         return True
 
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
-        """Due dates are fixed when the event is recorded, under the policy of that day (R54). An event
-        may know better (`Event.timing`). What extends a deadline starts it anew, from its old first day.
-        Whatever runs from the same first day as before is the same clock, and keeps its law (B52)."""
+        """The deadlines that an event starts, with their due dates, fixed under the policy of that day (R54).
+        An event may know better (`Event.timing`). Extending a deadline starts it anew, from its old first
+        day. A deadline that runs from the same first day as before is the same clock, and keeps its law
+        (B52)."""
         if isinstance(event, DeadlineRecomputed):
             counted, deadline = self.clocks[event.deadline], _row(ctx, event.deadline)
             anew = _counted_anew(ctx, counted)
@@ -370,7 +375,7 @@ class Aggregate:
 def _deadline_set(
     ctx: Context, deadline: Deadline, id: str, first: date, due: Due, lengths: Lengths
 ) -> DeadlineSet:
-    """What the event records of a deadline that it starts."""
+    """The record of a deadline that the event starts."""
     return DeadlineSet(
         id=id,
         due=due.date.isoformat(),
@@ -390,7 +395,8 @@ def _lengths_of(counted: DeadlineSet) -> Lengths:
 
 
 def _counted_anew(ctx: Context, counted: DeadlineSet) -> Due:
-    """The day by the calendar that is known now. What the subject was told as his last day stays his."""
+    """The day by the calendar that is known now. A last day that was told to the subject as theirs stays
+    theirs."""
     due = add_working_days(date.fromisoformat(counted.since), counted.working_days)
     told = date.fromisoformat(counted.due)
     if due.date < told and _row(ctx, counted.id).owner == "subject":

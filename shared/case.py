@@ -1,4 +1,4 @@
-"""What every case has: who may know of it, who steps aside (§6.3, A48)."""
+"""The grounds of every case: who may know of it, and who steps aside (§6.3, A48)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from shared.refusal import refuse
 from shared.security.roles import CLARIFICATION_APPROVER, DEPUTY_LEADER, ORGAN_HEAD, SUBJECT, UNIT_CONTACT
 
 RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
-"""Who decides in an organ that somebody else steps aside (A48)."""
+"""Roles that decide in an organ whether somebody else steps aside (A48)."""
 
 
 class Case(Aggregate):
     """An aggregate that people are assigned to. Commands of all services include these five.
 
-    Whoever acts on a case that he opened himself is assigned by that act (`assigns_actor`).
+    A person who acts on a case that they opened themselves is assigned by that act (`assigns_actor`).
     """
 
     tells_unit: ClassVar[bool] = False
@@ -36,11 +36,11 @@ class Case(Aggregate):
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.recused_before: set[str] = set()
-        """Of the recused, those who stepped aside in another service's case (SD10)."""
+        """The recused who stepped aside in another service's case (SD10)."""
         self.recusals_asked: dict[str, RecusalRequested] = {}
         """Requests for recusal that wait for a decision."""
         self.heads: set[str] = set()
-        """Who has acted here, or was assigned here by his own organ, as its head."""
+        """People who have acted here, or were assigned here by their own organ, as its head."""
 
     def apply(self, recorded: Recorded) -> None:
         super().apply(recorded)
@@ -63,9 +63,10 @@ class Case(Aggregate):
         self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason=reason))
 
     def _may_assign(self, ctx: Context, role: str) -> None:
-        """§5.4: the organ that owns the case assigns its people; from above, the organ that must approve
-        a clarification names its own approver, and the one that must decide on the recusal of a head its own
-        leader; nobody else. The unit is told of revisits only."""
+        """Refuses an assignment from outside (§5.4). The organ that owns the case assigns its people; from
+        above, the organ that must approve a clarification names its own approver, and the one that must
+        decide on the recusal of a head its own leader; nobody else assigns. The unit is told of revisits
+        only."""
         if role == UNIT_CONTACT and not self.tells_unit:
             refuse("E_SCHEMA", "§6.3", field="role")
         if ctx.actor.organ == self.organ:
@@ -89,8 +90,9 @@ class Case(Aggregate):
         reason: str,
         on_behalf_of: RecusalAskedBy,
     ) -> None:
-        """A33, A36: by staff, for themselves or for a reporter or accused who asked them to; by the accused
-        from his own account. Whom it concerns goes on working until it is decided."""
+        """Asks that somebody step aside (A33, A36): by staff, for themselves or for a reporter or accused who
+        asked them to; by the accused from their own account. The person asked about goes on working until it
+        is decided."""
         asked_by: RecusalAskedBy = "ACCUSED" if ctx.actor.role == SUBJECT else on_behalf_of
         self._ask_recusal(ctx, person or "", role, ground, asked_by, reason)
 
@@ -104,7 +106,7 @@ class Case(Aggregate):
         reason: str = "",
         letter: InVault | None = None,
     ) -> None:
-        """Who has stepped aside already cannot be asked to."""
+        """Records a request. Refuses if the person is already recused."""
         if person in self.recused:
             refuse("E_STATE", "A48", person=person)
         self.record(
@@ -122,8 +124,9 @@ class Case(Aggregate):
         )
 
     def decide_recusal(self, ctx: Context, request: str, person: str, granted: bool, opinion: str) -> None:
-        """A48: the organ decides, on its head the superior organ (the province, which has none here, by
-        another of its leaders); nobody on himself. Granted, it reaches whatever follows from the case."""
+        """Decides a request (A48): the organ decides, on its head the superior organ (the province, which has
+        none here, by another of its leaders); nobody decides on themselves. Granted, it reaches the cases
+        that follow from this one."""
         asked = self.recusals_asked.get(request)
         if asked is None:
             refuse("E_STATE", "A48", request=request)
@@ -153,7 +156,7 @@ class Case(Aggregate):
         return {self.recusals_asked[request].letter for request in deciding} - {""}
 
     def recusals_to_decide(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
-        """The requests that this person decides on: none that is about himself, or may be."""
+        """The requests that this person decides on: none that is about them, or may be."""
         if not roles.intersection(RECUSAL_DECIDERS) or person in self.recused | self.kept_from:
             return set()
         found = set()
@@ -167,8 +170,9 @@ class Case(Aggregate):
         return found
 
     def _decides_recusal(self, law: Law, asked: RecusalRequested, person: str) -> set[str]:
-        """Which organs may decide on this person. Whom nobody here knows yet may be the organ's head, under
-        whatever role he is named: his deputy does not decide on him, and the superior organ may."""
+        """The organs that may decide on this person. Somebody whom nobody here knows yet may be the organ's
+        head, under whatever role they are named: then the head's deputy does not decide, and the superior
+        organ may."""
         superior = law.organs.get(self.organ).parent or self.organ
         if asked.role == ORGAN_HEAD or person in self.heads:
             return {superior}
@@ -181,12 +185,13 @@ class Case(Aggregate):
         return {organ for asked in waiting for organ in self._decides_recusal(law, asked, asked.person)}
 
     def recusal_reach(self) -> dict[str, Any]:
-        """What the next service finds its own cases by, when somebody steps aside from this one (SD10)."""
+        """The keys by which the next service finds its own cases, when somebody steps aside from this one
+        (SD10)."""
         return {}
 
     def take_over_recusals(self, ctx: Context, people: Iterable[str], origin: str, ground: str = "") -> None:
-        """SD10: who stepped aside from a case has stepped aside from what follows from it. Told twice, it
-        changes nothing. Recorded as this case's own event, it travels on by itself."""
+        """Recuses here everybody who stepped aside from the case that this one follows from (SD10). Told
+        twice, it changes nothing. Recorded as this case's own event, it travels on by itself."""
         for person in people:
             if person not in self.recused:
                 declared = self.own("RecusalDeclared")

@@ -26,8 +26,8 @@ Role = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": s
 
 
 class _AssignToCase(Command):
-    """Gives a person the need to know of this case in one role (§6.3). A leader of the organ that
-    owns the case assigns, and a leader of the organ that must approve assigns his own approver."""
+    """Gives a person the need to know of this case in one role (§6.3). A leader of the organ that owns the
+    case assigns, and a leader of the organ that must approve assigns an approver of that organ."""
 
     person: Reference
     role: Role
@@ -49,13 +49,14 @@ class _DeclareRecusal(Command):
 
 class _RequestRecusal(Command):
     """Asks that a member of staff stay away from this case (申请回避): by staff, for themselves or for a
-    reporter or accused who asks them to; by the accused from his own account. A tie to the reporter is asked
-    for as OTHER, and never spelled out (A33, A36, A48)."""
+    reporter or accused who asks them to; by the accused from their own account. A tie to the reporter is
+    asked for as OTHER, and never spelled out (A33, A36, A48)."""
 
     person: Reference | None = None
-    """His account; left out where it is not known, and described by role and reason."""
+    """The account of the member of staff; left out where it is not known, and described by role and
+    reason."""
     role: Role
-    """In which role he acts: on the head of an organ the superior organ decides."""
+    """The role in which they act: on the head of an organ the superior organ decides."""
     ground: RecusalGround
     reason: FreeText
     on_behalf_of: RecusalAskedBy = "STAFF"
@@ -66,15 +67,16 @@ class _DecideRecusal(Command):
     organ. Granted, the person is out of this case at once and of all that follows from it (SD10)."""
 
     request: Reference
-    """As the case tells it under `recusals`."""
+    """The request's id, as the case tells it under `recusals`."""
     person: Reference
     granted: bool
     opinion: FreeText
 
 
 def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
-    """`AssignToCase`, `EndAssignment` and what concerns recusal, for one kind of case. Where nothing may be
-    stored in clear nobody can give reasons, so recusal cannot be asked for (`recusal_asked`)."""
+    """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal.
+    Where nothing may be stored in clear nobody can give reasons, so recusal cannot be asked for
+    (`recusal_asked`)."""
     leaders = (*LEADERS, *approvers)
 
     def any_organ(aggregate: Aggregate, law: Law) -> str:

@@ -15,8 +15,8 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d
 
 
 def instant_of(text: str) -> datetime:
-    """The instant that somebody wrote; ValueError for what is not RFC 3339. `fromisoformat` takes much of
-    ISO 8601 besides (weeks, no separators, no offset), and refuses the small letters."""
+    """The instant that somebody wrote; ValueError for a text that is not RFC 3339. `fromisoformat` takes much
+    of ISO 8601 besides (weeks, no separators, no offset), and refuses the small letters."""
     if not _RFC_3339.fullmatch(text):
         raise ValueError("not an RFC 3339 instant")
     return datetime.fromisoformat(text.upper())
@@ -33,11 +33,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The computer's own clock, in UTC; who writes by it has it held against its steady one and against the
-    database's.
+    """The computer's own clock, in UTC, held against its steady one and against the database's by the process
+    that writes.
 
-    One jump ahead would spoil a log for good: what is recorded afterwards is never earlier, and deadlines are
-    told breached. So the time that is given goes on as if the clock had not jumped, and `wrong` says why
+    One jump ahead would spoil a log for good: everything recorded afterwards is never earlier, and deadlines
+    are told breached. So the time that is given goes on as if the clock had not jumped, and `wrong` says why
     nothing may be written, until the clock is put right. A person who finds that the new time is the right
     one starts the process again. A clock that goes back spoils nothing.
     """
@@ -49,7 +49,7 @@ class SystemClock:
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         steady: Callable[[], float] = _seconds_awake_or_not,
     ) -> None:
-        """`most`: how far ahead it may be of where it should be; None: it is taken as it is. `steady`:
+        """`most`: by how much it may be ahead of where it should be; None: it is taken as it is. `steady`:
         seconds that nobody sets, which go on while the machine sleeps."""
         self._most = most
         self._wall = wall
@@ -66,7 +66,7 @@ class SystemClock:
         self.ahead_of_database = asked - await database
 
     def wrong(self) -> str | None:
-        """Why nothing may be written by this clock."""
+        """The reason that nothing may be written by this clock; None where it is right."""
         if self._most is None:
             return None
         _, jump = self._look()

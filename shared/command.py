@@ -97,7 +97,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 VAULTED = frozenset({DataClass.L3, DataClass.L4})
 OrganRule = Callable[[Any, Law], str]
-"""Which organ must act on an aggregate: own organ unless a command says otherwise."""
+"""The organ that must act on an aggregate: its own unless a command says otherwise."""
 LeakCode = Literal["E_TEXT_IDENTITY_LEAK", "E_TRACE_FORBIDDEN"]
 
 
@@ -108,11 +108,11 @@ def own_organ(aggregate: Aggregate, law: Law) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the gate asks of a command, in its order: organ and level, role, separation of duties.
+    """The gate's questions about a command, in their order: organ and level, role, separation of duties.
 
-    `organ` None means that the actor's organ is not compared (the subject himself). `need_to_know`
-    False lets the organ's own staff act without an assignment (opening, assigning). `decides`
-    demands `If-Match`. `anyone` reads no token at all.
+    `organ` None means that the actor's organ is not compared (the subject acts). `need_to_know` False lets
+    the organ's own staff act without an assignment (opening, assigning). `decides` demands `If-Match`.
+    `anyone` reads no token at all.
     """
 
     rule: str
@@ -126,7 +126,7 @@ class Gate:
     decides: bool = False
     need_to_know: bool = True
     in_order: bool = False
-    """What it records cannot be dated before the case's last event (decisions never can)."""
+    """True for a record that cannot be dated before the case's last event (decisions never can)."""
     anyone: bool = False
     leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
     facts: tuple[str, ...] = ()
@@ -184,8 +184,8 @@ class Command(BaseModel):
         cls.states = states_of(getattr(cls.on, cls.method))
 
     def stream(self, organ: str) -> UUID | None:
-        """The stream that a creating command opens, where that follows from what it says and from the organ
-        of who gives it; a second one finds it again."""
+        """The stream that a creating command opens, where that follows from its fields and from the caller's
+        organ; a second such command finds it again."""
         return None
 
     @classmethod
@@ -208,11 +208,11 @@ class Command(BaseModel):
 
     @property
     def brings_secrets(self) -> bool:
-        """Whether it holds something that goes to the vault before anything is decided."""
+        """True if it holds something that goes to the vault before anything is decided."""
         return any(getattr(self, name) is not None for name in self.vaulted)
 
     def texts(self) -> list[str]:
-        """Every free text that must be screened before it is stored."""
+        """The free texts that must be screened before they are stored."""
         return [t for name in self.screened for t in _texts(getattr(self, name)) if t]
 
 
@@ -261,7 +261,7 @@ def _check_method(cls: type[Command]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A verified access token: who, in which roles, of which organ, until when (epoch seconds)."""
+    """A verified access token: the person, their roles, their organ, and its end (epoch seconds)."""
 
     person: str
     roles: frozenset[str]

@@ -1,4 +1,4 @@
-"""What is to be done to the outside world: asked for by the domain, carried out later by a worker."""
+"""Effects on the outside world: asked for by the domain, carried out later by a worker."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SUBJECT_MESSAGE = "subject-message"
 class Effect:
     """A message to the outside, stored in the transaction of its event and carried out once per key.
 
-    The key is visible ASCII: it travels as a header. The payload holds no identity (SEC-3): what only the
-    vault knows is asked for when it is sent.
+    The key is visible ASCII: it travels as a header. The payload holds no identity (SEC-3): a contact that
+    only the vault knows is asked for when the message is sent.
     """
 
     key: str

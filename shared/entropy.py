@@ -10,7 +10,7 @@ _PAGE = 8_192
 
 
 class _Drawn(threading.local):
-    """A page of this thread, and how much of it was given away."""
+    """A page of this thread, with the number of bytes of it that were given away."""
 
     def __init__(self) -> None:
         self.page = b""
@@ -29,11 +29,11 @@ class _Drawn(threading.local):
 
 _drawn = _Drawn()
 fresh = _drawn.take
-"""So many unpredictable bytes, never given before."""
+"""Draws this many unpredictable bytes, never given before."""
 # A child would give away the same bytes as its parent.
 os.register_at_fork(after_in_child=_drawn.forget)
 
 
 def random_id() -> UUID:
-    """As `uuid4`."""
+    """A random UUID, as `uuid4`."""
     return UUID(bytes=fresh(16), version=4)

@@ -1,8 +1,8 @@
-"""What an event is: a fact with a stable topic, classified fields and the state it leads to.
+"""The grammar of events: facts with a stable topic, classified fields and the state they lead to.
 
-The law of events, to be read before one is changed (a stored event must load for ever):
-add optional fields only; never rename, retype, reuse or delete one. A breaking change is a new
-`version` with an `upcast_v1_v2` beside it; old bytes are lifted when they are read.
+The law of events, to be read before one is changed (a stored event must load for ever): add optional fields
+only; never rename, retype, reuse or delete one. A breaking change is a new `version` with an `upcast_v1_v2`
+beside it; old bytes are lifted when they are read.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ T = TypeVar("T")
 
 
 class DataClass(IntEnum):
-    """The classes of data of §6.1, from public to sealed upward: who reported and what is said stay
-    with those whose work it is (A46, A93)."""
+    """The classes of data of §6.1, from public to sealed upward: the identity of a reporter and the content
+    of a case stay with those whose work they are (A46, A93)."""
 
     L0 = 0
     L1 = 1
@@ -70,16 +70,16 @@ class Value(BaseModel):
 
 
 class Timing(NamedTuple):
-    """How an event times the deadlines that it starts, extends or meets (§3.8)."""
+    """The timing of the deadlines that an event starts, extends or meets (§3.8)."""
 
     begins: date | None = None
     """The day after which they are counted, where it is not the day of the event (a letter's receipt)."""
     due: date | None = None
-    """Their last day itself, where the event sets it."""
+    """The last day itself, where the event sets it."""
     key: str = ""
-    """Which of several, where one case runs more than one of the same deadline."""
+    """The key of one among several, where one case runs more than one of the same deadline."""
     extended: bool = False
-    """Whether they keep an extension that was granted before."""
+    """True keeps an extension that was granted before."""
 
 
 class Event(BaseModel):
@@ -98,15 +98,16 @@ class Event(BaseModel):
     topic: ClassVar[str] = ""
     classes: ClassVar[dict[str, DataClass]] = {}
     simple: ClassVar[bool] = False
-    """Whether all its values become texts, whole numbers, truth values or null, or objects of fixed members
-    and lists of such: with its keys sorted, its JSON then has the canonical form of RFC 8785."""
+    """True if all values become texts, whole numbers, truth values or null, or objects of fixed members and
+    lists of such: with its keys sorted, its JSON then has the canonical form of RFC 8785."""
 
     def leads_to(self) -> str | None:
         """The state after this event; events whose goal depends on a field override it."""
         return self.to
 
     def timing(self) -> Timing:
-        """How it times its deadlines; events that know better than the day of their recording override it."""
+        """The timing of its deadlines; events that know better than the day of their recording override
+        it."""
         return Timing()
 
     @classmethod
@@ -173,9 +174,9 @@ def strip_annotation(annotation: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineSet:
-    """A deadline that an event starts, computed when it is recorded (§3.8). One of working days
-    tells how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or
-    has changed (§8.7)."""
+    """A deadline that an event starts, computed when it is recorded (§3.8). A deadline of working days tells
+    how it was counted, `working_days` after `since`, and is counted anew when the calendar is there, or has
+    changed (§8.7)."""
 
     id: str
     due: str
@@ -185,13 +186,13 @@ class DeadlineSet:
     """The day after which it is counted."""
     working_days: int = 0
     length: int = 0
-    """With `extension`, what the policy said when it began: that stays its law (B52)."""
+    """Length under the policy in force at the beginning: that stays its law, as does `extension` (B52)."""
     extension: int = 0
     policy: str = ""
     """The label of that policy, where it is not the one under which the event was decided."""
 
     def told(self) -> dict[str, Any]:
-        """As it is stored and published, without what is empty."""
+        """The deadline as it is stored and published, without empty members."""
         told = {"id": self.id, "due": self.due, "remind_on": self.remind_on, "provisional": self.provisional}
         more = (self.since, self.working_days, self.length, self.extension, self.policy)
         return told | {name: value for name, value in zip(_MORE, more, strict=True) if value}
@@ -202,10 +203,11 @@ _MORE = ("since", "working_days", "length", "extension", "policy")
 
 @frozen
 class Meta:
-    """Who did it, when, as what and under which law; the same for every event.
+    """The circumstances of an event: who did it, when, as what and under which law; the same members for
+    every event.
 
-    `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the
-    part that the actor thereby plays in the case; separation of duties reads it (§5.3).
+    `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the part that
+    the actor thereby plays in the case; separation of duties reads it (§5.3).
     """
 
     occurred_at: datetime

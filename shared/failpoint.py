@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 
 EXIT_CODE = 137
-"""What a process ended by SIGKILL shows to a shell."""
+"""The exit status that a shell shows for a process ended by SIGKILL."""
 
 _armed: dict[str, int] = {}
 

@@ -10,6 +10,6 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def frozen(cls: type[T]) -> type[T]:
-    """A dataclass by keywords that the type checker keeps from being changed. At run time nothing does: a
-    frozen dataclass is made at three times the cost."""
+    """Makes a dataclass by keywords that the type checker keeps from being changed. At run time nothing does:
+    a frozen dataclass is made at three times the cost."""
     return dataclass(slots=True, kw_only=True)(cls)

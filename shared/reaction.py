@@ -1,4 +1,4 @@
-"""What a service does when another service's event arrives (process managers, §8.3).
+"""Reactions of a service to another service's events (process managers, §8.3).
 
 REACTIONS = {"intake.ComplaintTransferredToHandler": open_case}
 
@@ -26,7 +26,7 @@ NAMESPACE = UUID("6ba7c0de-0000-5000-8000-7a68656e676d")
 
 
 class PublishedLike(Protocol):
-    """What a reaction reads of a published event besides its payload."""
+    """The part of a published event that a reaction reads besides its payload."""
 
     @property
     def event_id(self) -> UUID: ...
@@ -60,7 +60,7 @@ class Desk:
         self._loader = loader
         self.touched: dict[UUID, Aggregate] = {}
         self.effects: list[Effect] = []
-        """What is to be done to the outside, stored in the transaction of the events."""
+        """Messages to the outside, stored in the transaction of the events."""
 
     async def get(self, cls: type[A], id: UUID) -> A | None:
         """The aggregate as it stands, or None."""
@@ -81,7 +81,8 @@ class Desk:
         return found
 
     def context(self, organ: str = "", *, rule: str = "") -> Context:
-        """The system acts for an organ, caused by the published event, on the same correlation."""
+        """A context in which the system acts for an organ, caused by the published event, on the same
+        correlation."""
         return Context(
             actor=Actor(SYSTEM, SYSTEM, organ or self.published.organ),
             now=self.now,
@@ -107,7 +108,8 @@ def derived_id(*parts: Any) -> UUID:
 
 
 def keyed_id(secret: bytes, *parts: Any) -> UUID:
-    """As `derived_id`, but under a secret: the id confirms nothing to who knows or guesses the parts."""
+    """An id made as `derived_id` makes it, but under a secret: it confirms nothing to anybody who knows or
+    guesses the parts."""
     digest = hmac.digest(secret, "\0".join(map(str, parts)).encode(), "sha256")
     return UUID(bytes=digest[:16], version=5)
 

@@ -1,8 +1,8 @@
 """The read models that every service has: the list of its cases, who works on them, running deadlines,
-whose recusal was asked for.
+requests for recusal.
 
-Made from the log alone, so they can be rebuilt at any time. They hold numbers, states and dates (L1);
-what is confidential is read from the case itself.
+Made from the log alone, so they can be rebuilt at any time. They hold numbers, states, dates and the accounts
+of people who work on a case or are kept from it (L1); everything confidential is read from the case itself.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from shared.store.types import RawEntry
 
 VERSION = 8
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
-"""Events that tie a case to the subject's own account: it appears in his work too."""
+"""Events that tie a case to the subject's own account: it appears in the subject's own list too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
-"""Events that are about somebody who is to find nothing of them, and the field that names him (A33)."""
+"""Events of which the person they are about is to find nothing, and the field that names that person
+(A33)."""
 RECUSALS = ("RecusalRequested", "RecusalDecided")
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
 
@@ -205,7 +206,7 @@ class CaseBook:
             )
 
     def _clocks(self, entry: RawEntry, name: str, deadlines: TableRows) -> None:
-        """What an event meets ends before what it starts begins: one event may do both."""
+        """Meets deadlines before it starts others: one event may do both."""
         meta = entry.data["meta"]
         for met in meta.get("deadlines_met", ()):
             row = deadlines.get((entry.stream, met))

@@ -14,7 +14,8 @@ from shared.refusals import CATALOGUE
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """Why a command was not carried out. Raised by the gate and by aggregates; nothing is stored."""
+    """The reason why a command was not carried out. Raised by the gate and by aggregates; it leaves an audit
+    record and no domain event."""
 
     code: str
     rule: str = ""
@@ -29,7 +30,7 @@ class Refusal(Exception):
 
     @property
     def shown_code(self) -> str:
-        """What the caller may learn: what he must not know of is simply not found."""
+        """The code that the caller may learn: a case that they must not know of is simply not found."""
         return "E_NOT_FOUND" if self.status == 404 else self.code
 
 

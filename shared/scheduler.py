@@ -94,10 +94,11 @@ class Scheduler:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, today: date, position: int) -> bool:
-        """Tells what has become due; False where it is to look again: the read model was too far behind, or
-        days have just moved.
+        """Tells what has become due; False if it is to look again: the read model was too far behind, or days
+        have just moved.
 
-        It is awaited first, so that nothing is called breached that was satisfied a moment ago."""
+        The read model is awaited first, so that nothing is called breached that was satisfied a moment ago.
+        """
         if not await self._projector.wait_for(self._book.name, position, 5.0):
             return False
         if today != self._recomputed_on:
@@ -121,9 +122,9 @@ class Scheduler:
         return True
 
     async def _recompute(self) -> bool:
-        """§8.7: counts anew what was counted without the calendar of a year that is known by now, or by days
-        that were changed since, and tells whether a day has moved. One stream that cannot be read or written
-        holds up no other deadline."""
+        """Counts deadlines anew (§8.7): those counted without the calendar of a year that is known by now,
+        and those counted by days that were changed since; True if a day has moved. One stream that cannot be
+        read or written holds up no other deadline."""
         async with self._engine.connect() as connection:
             rows = (await connection.execute(self._countable())).mappings().all()
         moved = False
@@ -191,7 +192,7 @@ class Scheduler:
 
 
 def _differs(row: Any) -> bool:
-    """Whether a deadline would end on another day, or be more certain, by the calendar as it is known now."""
+    """True if a deadline would end on another day, or be more certain, by the calendar as it is known now."""
     return bool(row["provisional"]) or add_working_days(row["since"], row["working_days"]).date != row["due"]
 
 

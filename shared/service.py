@@ -1,7 +1,7 @@
-"""How a writing service is put together; each `main.py` says what is its own, and here it is assembled.
+"""The assembly of a writing service; each `main.py` says what is its own.
 
-One process may serve (`api`), work in the background (`worker`: relay, inboxes, projections, deadlines)
-or both. The order of stopping: no new requests, those in flight finish, workers stop, pools close.
+One process may serve (`api`), work in the background (`worker`: relay, inboxes, projections, deadlines) or
+both. The order of stopping: no new requests, those in flight finish, workers stop, pools close.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
 SUM_SECONDS = 60
 DEFECT_STATUS = 70
-"""How a process ends that a defect ended (EX_SOFTWARE of sysexits.h): a supervisor does not take it for one
-that was asked to stop."""
+"""The exit status of a process that a defect ended (EX_SOFTWARE of sysexits.h): a supervisor does not take it
+for one that was asked to stop."""
 BROKER_SECONDS = 30
 KEEP_ALIVE_SECONDS = 150
 """Longer than the front door keeps a connection: one that closes just as it is used again loses a request
@@ -96,7 +96,7 @@ class UnknownVersion(Exception):
 
 @dataclass(slots=True)
 class Parts:
-    """What a running service consists of; handed to what a service adds of its own."""
+    """The parts of a running service; handed to the code that adds a service's own."""
 
     settings: Settings
     law: Law
@@ -117,13 +117,13 @@ class Parts:
     inboxes: list[Inbox] = field(default_factory=list)
     workers: list[Work] = field(default_factory=list)
     always: list[Work] = field(default_factory=list)
-    """What every process does, whatever its roles."""
+    """Work that every process does, whatever its roles."""
     rooms: list[Parts] = field(default_factory=list)
     """Services that live within this one (intake's vault)."""
     halted: set[str] = field(default_factory=set)
-    """What of this process stands still until a person has looked."""
+    """Parts of this process that stand still until a person has looked."""
     teller: Callable[[str, str | None], None] | None = None
-    """Tells it in our place, where nobody reads our own metrics."""
+    """Tells of a halt in our place, where nobody reads our own metrics."""
 
     def halt(self, part: str, reason: str | None) -> None:
         """Tells that a part stands still, or that it gets on again, by `zm_halted` and `/readyz`."""
@@ -139,7 +139,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is special about one service: its commands, reactions and contract, and what it adds."""
+    """The declaration of one service: its commands, reactions and contract, and its own additions."""
 
     name: str
     title: str
@@ -155,14 +155,16 @@ class Service:
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
     on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}
     outgoing: Callable[[Parts], dict[str, Errand]] = lambda parts: {}
-    """How this service's effects on the outside are carried out, by kind."""
+    """The way in which each kind of this service's effects on the outside is carried out."""
     screen: Callable[[Parts], Screen] | None = None
     secret: Callable[[Settings], bytes] | None = None
-    """Under it ids of commands are made, where the store's own is not secret enough for what they bring."""
+    """The secret under which ids of commands are made, where the store's own is not secret enough for what
+    they bring."""
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     """Paths that take larger bodies than the rest, and how many bytes (attachments, batches)."""
     for_anyone: str = ""
-    """With this begin the paths that need no token, which may not crowd out the rest."""
+    """Path prefix of the routes that need no token. Together they may take at most half of the requests in
+    flight."""
     migrations: Sequence[tuple[str, str]] = ()
     """Further migration folders with the setting that names the owner's URL (intake's vault)."""
     readers: frozenset[str] | None = None

@@ -70,7 +70,7 @@ class Suite:
     digest: Digest
     aead: Callable[[bytes], Aead]
     mark: str
-    """What its key files bear in their names."""
+    """The mark in the names of its key files."""
 
     def new_key(self) -> bytes:
         """A fresh key of the suite's length."""

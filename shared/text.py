@@ -1,4 +1,4 @@
-"""What a text must be to be read: something of it is seen, and it is read in the order in which it stands."""
+"""Checks that a text can be read: something of it is seen, and it is read in the order in which it stands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 
 
 def is_seen(text: str) -> bool:
-    """Whether at least one character of it is visible."""
+    """True if at least one character of it is visible."""
     return any(_shows(char) for char in text)
 
 
@@ -47,4 +47,4 @@ def _if_seen(text: str) -> str:
 Seen = AfterValidator(seen)
 Straight = AfterValidator(straight)
 IfSeen = AfterValidator(_if_seen)
-"""Without a visible character a field that may be empty is empty."""
+"""Makes a field that may be empty empty, where it has no visible character."""

@@ -13,8 +13,8 @@ from typing import Any
 def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Folds published contents of one stream, in order. None when there are none.
 
-    `facts` holds the latest value of every published field; `history` one line per event; `open`
-    the deadlines that run; `recusals`, where somebody asked for one, the requests with their decisions.
+    `facts` holds the latest value of every published field; `history` one line per event; `open` the
+    deadlines that run; `recusals`, where somebody asked for one, the requests with their decisions.
     """
     view: dict[str, Any] | None = None
     for content in contents:
@@ -64,11 +64,12 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 def fold_occurred(
     stream: Sequence[Mapping[str, Any]], happened: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any] | None:
-    """Folds what had happened of a stream, in the order of occurrence (B51). None before its beginning.
+    """Folds the events of a stream that had happened, in the order of occurrence (B51). None before its
+    beginning.
 
     The version says how many of its events had happened. The state is the one to which its steps had led: a
-    step is done when it and every step before it have happened, so that what was recorded early and happened
-    late takes nothing back. `stream` holds all of its contents, in their own order.
+    step is done when it and every step before it have happened, so that an event that was recorded early and
+    happened late takes nothing back. `stream` holds all of its contents, in their own order.
     """
     happened = list(happened)
     there = {content["stream"]["version"] for content in happened}
@@ -84,7 +85,7 @@ def fold_occurred(
 
 REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})
 BESIDE = REQUESTS | {"AssignmentStarted", "AssignmentEnded", "RecusalDeclared", "DeadlineRecomputed"}
-"""Events about who works on a case and until when, not about what it is about."""
+"""Events that change who works on a case and until when, but not its content."""
 
 
 _TEXT = {"type": "string"}

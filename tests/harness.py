@@ -105,7 +105,7 @@ LEVELS = {
 
 
 def sub(who: str) -> str:
-    """The person behind a username, as tokens and events name him."""
+    """The person behind a username, as tokens and events name them."""
     return people()[who].sub
 
 
@@ -118,7 +118,7 @@ def place_of(stack: Stack, who: str | None, path: str, position: int) -> str:
 
 
 def end_of(stack: Stack, service: str) -> int:
-    """Where a service's log ends."""
+    """The end of a service's log."""
     with psycopg.connect(stack.database_url(f"zm_{service}", scheme="postgresql")) as connection:
         found = connection.execute(f"SELECT max(notification_id) FROM {service}_events".encode()).fetchone()
     return int(found[0]) if found else 0
@@ -199,7 +199,7 @@ class Entry:
     meta: dict[str, Any]
     recorded_at: datetime
     organ: str = ""
-    """Whose stream it is."""
+    """The organ of the stream."""
 
     @property
     def type(self) -> str:
@@ -292,7 +292,7 @@ class World:
             connection.close()
 
     def get(self, who: str | None, path: str, **params: Any) -> httpx.Response:
-        """As every client that is told `E_NOT_YET`, it asks again."""
+        """Reads, and asks again as every client does that is told `E_NOT_YET`."""
         return self.ask_again(who, path, params)
 
     def ask_again(
@@ -302,8 +302,8 @@ class World:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """The same with headers, or with what stands in the path already. A position is sealed for who asks,
-        as if they had been given it themselves."""
+        """Reads with headers, or with parameters that stand in the path already. A position is sealed for the
+        caller, as if they had been given it themselves."""
         for name in ("min_position", "after"):
             if params and isinstance(position := params.get(name), int):
                 params = {**params, name: place_of(self.stack, who, path, position)}
@@ -327,7 +327,7 @@ class World:
             params["cursor"] = page["next"]
 
     def queue(self, who: str, **params: Any) -> list[dict[str, Any]]:
-        """What somebody finds on his desk."""
+        """The queue on somebody's desk."""
         return self.paged(who, "/intake/v1/queue", **params)
 
     def give(
@@ -340,7 +340,8 @@ class World:
         if_match: int | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """A command on a case. A decision is based on the present version unless `if_match` says other."""
+        """Gives a command on a case. A decision is based on the present version unless `if_match` says
+        other."""
         if if_match is None and command in self._deciding(case.service):
             if_match = self.version(case)
         sent = dict(headers or {})
@@ -351,13 +352,13 @@ class World:
     def do(
         self, case: Case, command: str, who: str, body: Mapping[str, Any] | None = None, **more: Any
     ) -> dict[str, Any]:
-        """The same, and it is carried out."""
+        """Gives a command that is carried out; returns its answer."""
         return done(self.give(case, command, who, body, **more))
 
     def receive(
         self, who: str | None, body: Mapping[str, Any] | None = None, **headers: str
     ) -> httpx.Response:
-        """`ReceiveComplaint` of a letter at the person's own level."""
+        """Receives a letter at the person's own level (`ReceiveComplaint`)."""
         organ = people()[who].organ if who and who in people() else TOWN.code
         level = next((LEVELS[o] for o in LEVELS if o.code == organ), "TOWNSHIP")
         envelope = {"channel": "LETTER", "received_on": str(self.today), "competent_level": level}
@@ -372,7 +373,7 @@ class World:
         return view
 
     def assign(self, case: Case, *whom: str, by: str, role: str = "") -> None:
-        """Gives people the need to know, each in his first role unless another is named."""
+        """Gives people the need to know, each in their first role unless another is named."""
         for who in whom:
             self.do(case, "AssignToCase", by, {"person": sub(who), "role": role or people()[who].role[0]})
 
@@ -391,7 +392,7 @@ class World:
     # --- waiting ---
 
     def patiently(self, look: Callable[[], Any], what: str = "") -> Any:
-        """Services follow one another in their own time: looks until there is something to see."""
+        """Looks until there is something to see: services follow one another in their own time."""
         until = time.monotonic() + PATIENCE_SECONDS
         while not (found := look()):
             assert time.monotonic() < until, f"waited in vain: {what or look}"
@@ -424,7 +425,7 @@ class World:
     # --- the stores, for what no route tells ---
 
     def position(self, service: str) -> int:
-        """Where the service's log ends."""
+        """The end of the service's log."""
         query = f"SELECT max(notification_id) FROM {service}_events"
         found = self._database(service).execute(query).fetchone()
         return int(found[0]) if found and found[0] is not None else 0
@@ -457,7 +458,7 @@ class World:
         return int(found.v or 0) if found else 0
 
     def forget_questions(self) -> None:
-        """Takes back what the screen has counted of whom."""
+        """Takes back the screen's counts of everybody."""
         self._database("vault").execute("DELETE FROM questions")
 
     def refusals(self, service: str, after: int) -> list[dict[str, Any]]:
@@ -486,7 +487,7 @@ class World:
     def anonymously(
         self, path: str = "", headers: Mapping[str, str] | None = None, **body: Any
     ) -> httpx.Response:
-        """What somebody without an account sends: a report (`ANONYMOUS`), or something behind its code."""
+        """Sends something without an account: a report (`ANONYMOUS`), or something behind its code."""
         sent = {"proof-of-work": self.proof(), **(headers or {})}
         return self.client(None).post(f"/intake/v1/reports{path}", json=body, headers=sent)
 
@@ -496,7 +497,7 @@ class World:
 
 
 def _keys(service: str, opening: Mapping[str, Any]) -> list[str]:
-    """What an opened case can be found by."""
+    """The keys by which an opened case can be found."""
     match service:
         case "verification":
             return list(opening["complaint_ids"])
@@ -559,9 +560,9 @@ class Story:
     accused: list[dict[str, Any]] = field(default_factory=list)
     allegations: list[dict[str, Any]] = field(default_factory=lambda: [dict(ALLEGATION)])
     outcomes: dict[str, str] = field(default_factory=dict)
-    """Finding by the clerk's own numbering; UNFOUNDED unless said otherwise."""
+    """Findings by the clerk's own numbering; UNFOUNDED unless said otherwise."""
     subject: int = 0
-    """Whose clarification and plan this story follows."""
+    """The subject whose clarification and plan this story follows."""
     account: str = SUBJECT
     reporter: dict[str, str] | None = None
     _done: list[str] = field(default_factory=list)
@@ -572,8 +573,8 @@ class Story:
 
     @classmethod
     def of(cls, world: World, complaint: Case, organ: Organ, *done: str) -> Story:
-        """The story of a complaint that came by itself, from another organ or the platform; of its steps
-        those named are done, or are not this organ's to do."""
+        """The story of a complaint that came by itself, from another organ or the platform; its named steps
+        are done, or are not this organ's to do."""
         return cls(world, organ, _done=list(done), _cases={"complaint": complaint})
 
     # --- who and what ---
@@ -596,7 +597,7 @@ class Story:
 
     @property
     def cases(self) -> dict[str, Case]:
-        """Every object that the story has come to, by what it is."""
+        """Every object that the story has come to, by its kind."""
         return self._cases
 
     @property
@@ -642,7 +643,7 @@ class Story:
         return str(self.world.read(self._cases[of], leader)["state"])
 
     def forget(self, *steps: str) -> Story:
-        """These steps are to be gone again: what they led to no longer stands."""
+        """Takes steps back: their results no longer stand."""
         self._done = [step for step in self._done if step not in steps]
         return self
 
@@ -858,7 +859,7 @@ class Story:
         return {"account": sub(self.account), **({"holder": holder} if holder else {})}
 
     def heard(self) -> Story:
-        """The subject has said what is on his mind (R49)."""
+        """The subject has told their concerns (R49)."""
         self.invited()
         if self._once("heard"):
             self.world.do(self.clarification, "RecordSubjectVoice", self.account, {"voice": "希望说明情况。"})
@@ -895,14 +896,14 @@ class Story:
         return self
 
     def answered(self, decision: str = "AGREED", **more: Any) -> Story:
-        """The subject has answered from his own account."""
+        """The subject has answered from their own account."""
         self.asked()
         body = {"decision": decision, "text_hash": self.text_hash(), **more}
         self.world.do(self.clarification, "RecordConsent", self.account, body)
         return self
 
     def submitted(self, **plan: Any) -> Story:
-        """Under review, with whatever consent the plan needs."""
+        """Under review, with the consent that the plan needs."""
         if self._once("submitted"):
             self.planned(**plan)
             self.heard()
@@ -1058,7 +1059,7 @@ class Story:
         return {k: v for k, v in {**body, **more}.items() if v is not None}
 
     def visited(self) -> Story:
-        """Both targets are visited and the unit has said what it thinks."""
+        """Both targets are visited and the unit has given its opinion."""
         self.active()
         if self._once("visited"):
             officer = self.organ.revisit_officer
@@ -1073,7 +1074,7 @@ MEETING: dict[str, Any] = {"forms": ("WRITTEN", "MEETING"), "scope": "VILLAGE_OR
 
 
 def a_plan(**more: Any) -> dict[str, Any]:
-    """The written form alone, to the subject and the head of his unit, unless said otherwise."""
+    """The written form alone, to the subject and the head of their unit, unless said otherwise."""
     plan: dict[str, Any] = {
         "forms": ("WRITTEN",),
         "scope": "SUBJECT_AND_UNIT_HEAD",

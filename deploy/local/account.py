@@ -69,7 +69,7 @@ def account_for(folder: Path, program: Path) -> Account | None:
 
 
 def _owner(folder: Path) -> tuple[int, int]:
-    """Whoever owned the data before; else the first unprivileged account there is."""
+    """The owner of the data, if there was one before; else the first unprivileged account there is."""
     there = folder.stat()
     if there.st_uid != 0:
         return there.st_uid, there.st_gid
@@ -83,7 +83,7 @@ def _owner(folder: Path) -> tuple[int, int]:
 
 
 def _can_work(account: Account, folder: Path, program: Path) -> bool:
-    """Try it, because mode bits alone do not tell (ACLs, mounts, the bounding set)."""
+    """Tries it, because mode bits alone do not tell (ACLs, mounts, the bounding set)."""
     script = 'cd "$1" && test -w . && test -x "$2" && exec "$2" --version'
     probe = account.command(["/bin/sh", "-c", script, "probe", folder, program])
     return subprocess.run(probe, capture_output=True, cwd="/", check=False).returncode == 0

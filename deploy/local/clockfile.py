@@ -17,7 +17,7 @@ from pathlib import Path
 SIZE = 16
 VALID = 1
 START = datetime(2019, 3, 1, 0, 0, tzinfo=UTC)
-"""Before the first letter of the oldest scenario."""
+"""The start of the simulated clock: before the first letter of the oldest scenario."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -24,7 +24,7 @@ _TOO_SHORT = 5.0
 
 
 class _Asked(BaseException):
-    """Somebody asked us to stop. Not an Exception: nothing on the way may take it for an error."""
+    """A request to stop. Not an Exception: nothing on the way may take it for an error."""
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import asyncpg
 
 @dataclass(frozen=True)
 class Passwords:
-    """Of the two roles of a database."""
+    """Passwords of the two roles of a database."""
 
     owner: str
     service: str
@@ -69,7 +69,7 @@ async def ensure_reader(admin_url: str, name: str, role: str, password: str, tab
 
 
 async def close_defaults(admin_url: str) -> None:
-    """No role but the superuser has any business in `postgres` and the templates."""
+    """Closes `postgres` and the templates to every role but the superuser."""
     admin = await asyncpg.connect(admin_url)
     try:
         for name in ("postgres", "template1"):

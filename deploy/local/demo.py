@@ -245,7 +245,7 @@ class Demo:
 
 
 def _detail(event: dict[str, Any]) -> str:
-    """What a line of the timeline adds: the code of a refusal, a due date."""
+    """The addition to a line of the timeline: the code of a refusal, a due date."""
     told = event["event"] or {}
     if event["type"] == "CommandRefused":
         return f"✗ {told['command']}: {told['code']}"

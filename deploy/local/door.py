@@ -7,9 +7,10 @@ import ssl
 import httpx
 
 PATIENCE_SECONDS = 180
-"""An answer that takes so long does not come."""
+"""Seconds after which an answer is not waited for any more."""
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""There is none on loopback. Else every client would read all certificates of the world, for 30 ms."""
+"""A context without certificates: there is no TLS on loopback. Else every client would read all certificates
+of the world, for 30 ms."""
 
 
 def door(url: str, token: str = "") -> httpx.Client:

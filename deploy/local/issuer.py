@@ -36,13 +36,13 @@ ALGORITHM = "ES256"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the issuer is told by its environment."""
+    """The issuer's settings, by its environment."""
 
     issuer: str
     """The `iss` of its tokens and the address it is reached at through the front door."""
     keys: Path
     clock_file: Path | None
-    """None under the system clock."""
+    """Path of the clock's file; None under the system clock."""
 
     @classmethod
     def from_env(cls) -> "Settings":
@@ -174,7 +174,7 @@ def _same(given: str | None, expected: str | None) -> bool:
 
 
 def _refusal(error: str, status: int) -> JSONResponse:
-    """As RFC 6749 §5.2 has it."""
+    """An error in the form of RFC 6749 §5.2."""
     return JSONResponse({"error": error}, status, headers={"Cache-Control": "no-store"})
 
 

@@ -66,7 +66,7 @@ class Nats:
             self.child.end(signal.SIGTERM, patience=10)
 
     def healthy(self) -> bool:
-        """Whether all of JetStream works. Frozen by a full disk, it stays so until it is restarted."""
+        """True if all of JetStream works. Frozen by a full disk, it stays so until it is restarted."""
         return answers(f"http://127.0.0.1:{self.monitor_port}/healthz")
 
     def kill(self) -> None:

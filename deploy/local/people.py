@@ -15,7 +15,7 @@ _FILE = Path(__file__).with_name("people.json")
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a token speaks for."""
+    """The person or account that a token speaks for."""
 
     sub: str
     name: str
@@ -24,7 +24,7 @@ class Identity:
     dept: str | None
 
     def claims(self) -> dict[str, Any]:
-        """As claims; an organ or department that a person has not is left out."""
+        """The token's claims; an organ or department that a person has not is left out."""
         claims: dict[str, Any] = {"sub": self.sub, "name": self.name, "role": list(self.role)}
         if self.organ is not None:
             claims["organ"] = self.organ
@@ -35,13 +35,13 @@ class Identity:
 
 @cache
 def people() -> dict[str, Identity]:
-    """By username: `handler@DI-990102100`, a second of the role `handler@DI-990102100#2`."""
+    """People by username: `handler@DI-990102100`, a second of the role `handler@DI-990102100#2`."""
     return {entry["username"]: _identity(entry) for entry in _seeds()["people"]}
 
 
 @cache
 def clients() -> dict[str, Identity]:
-    """By client id."""
+    """Service accounts by client id."""
     return {entry["client_id"]: _identity(entry) for entry in _seeds()["clients"]}
 
 

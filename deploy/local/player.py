@@ -57,7 +57,7 @@ class Case:
 
 @dataclass
 class Happened:
-    """What a step did, for the telling."""
+    """The result of a step, for the telling."""
 
     step: dict[str, Any]
     at: datetime
@@ -76,7 +76,7 @@ class Expected:
     type: str
     day: str
     case: str = ""
-    """The name that a step gave the case; for cases that stand apart from the story that is replayed."""
+    """The name that a step gave the case, where it stands apart from the story that is replayed."""
 
 
 PLURALS = {
@@ -141,7 +141,7 @@ class Player:
     _count: int = 0
 
     def play(self, scenario: dict[str, Any]) -> None:
-        """All steps; raises Departure at the first answer that differs from the table."""
+        """Plays all steps; raises Departure at the first answer that differs from the table."""
         for step in expand(scenario):
             self._go_to(step.get("on"))
             self._step(step)
@@ -243,7 +243,7 @@ class Player:
         self.tell(Happened(step, self.now, "accepted", number=case.number, words=words))
 
     def _report(self, step: dict[str, Any]) -> None:
-        """Somebody reports without an account; the clerk finds the envelope in his list."""
+        """Reports without an account; the clerk finds the envelope in their list."""
         with door(self.stack.front_url) as nobody:
             asked = nobody.get("/intake/v1/reports/challenge").json()
             proof = f"{asked['challenge']}.{solve(asked['challenge'], asked['difficulty'])}"
@@ -292,7 +292,8 @@ class Player:
     # --- waiting and looking -----------------------------------------------------------------------
 
     def _await_case(self, step: dict[str, Any]) -> None:
-        """Another service opens cases on its own: wait until the list shows as many more as are named."""
+        """Waits until the list shows as many more cases as are named: another service opens them on its
+        own."""
         service, plural = step["await"].split(":")
         found = self.patiently(step, lambda: self._fresh(service, plural, step))
         for name, case in zip(step["save"].split(","), found, strict=True):

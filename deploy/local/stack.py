@@ -152,7 +152,7 @@ class Stack:
         return f"{scheme}://{role}:{password}@127.0.0.1:{self.postgres.port}/{name}"
 
     def _url_file(self, role: str) -> str:
-        """Where a service reads how it signs in: no password stands in its environment."""
+        """The file from which a service reads how it signs in: no password stands in its environment."""
         path = self.data.secrets / f"pg-{role}.url"
         secretfiles.write_private(path, self.database_url(role).encode())
         return str(path)
@@ -252,7 +252,7 @@ class Stack:
     # --- One by one, for fault tests ---------------------------------------------------------------
 
     def pids(self) -> dict[str, int]:
-        """Of every part that lives, by name."""
+        """Process ids of every part that lives, by name."""
         return {name: child.pid for name, child in self._all_children().items() if child.alive()}
 
     def kill(self, name: str, sig: int = signal.SIGKILL) -> None:
@@ -440,7 +440,7 @@ class Stack:
         self._ready("databases")
 
     async def _ensure_verifier(self, admin_url: str) -> None:
-        """Who may read the events of every store, for audit's guard."""
+        """Makes the role that may read the events of every store, for audit's guard."""
         password = secretfiles.password(self.data.secrets / f"pg-{VERIFIER}.password")
         for name in self._guarded():
             await databases.ensure_reader(admin_url, f"zm_{name}", VERIFIER, password, f"{name}_events")

@@ -1,15 +1,15 @@
-"""Who replayed what: rows that are only added, and the leaves of a tree of their own.
+"""The log of replays: rows that are only added, and the leaves of a tree of their own.
 
-audit publishes nothing, so its own records of replays (`ReplayPerformed` of §6.4) need no event
-log, stream or relay: a table is enough. Record i + 1 is leaf i of the log `access`, whose checkpoints are
-signed and leave the machine like those of the services' logs; so a record that was changed, removed or put
-between others is told, and so is an end that was cut off or a log that was written anew as a whole: for that
-one would need the key (`services.audit.guard`). Every replay is answered with its record's number and leaf, a
-receipt that shows when records at the end are missing. What was refused is recorded with its true code, which
-the caller of a 404 never learns.
+audit publishes nothing, so its own records of replays (`ReplayPerformed` of §6.4) need no event log, stream
+or relay: a table is enough. Record i + 1 is leaf i of the log `access`, whose checkpoints are signed and
+leave the machine like those of the services' logs; so a record that was changed, removed or put between
+others is told, and so is an end that was cut off or a log that was written anew as a whole: for that one
+would need the key (`services.audit.guard`). Every replay is answered with its record's number and leaf, a
+receipt that shows when records at the end are missing. A refusal is recorded with its true code, which the
+caller of a 404 never learns.
 
-A record is durable before its replay is answered. Those that wait together are written together, so that
-the price of a commit is shared.
+A record is durable before its replay is answered. Those that wait together are written together, so that the
+price of a commit is shared.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _ADD = """
     """
 
 ALERT = "bulk-reading"
-"""The action of a record that says who has read too much: `object` cases, at `as_of`."""
+"""The action of a record about somebody who has read too much: `object` cases, at `as_of`."""
 _ALERTS = f"""
     SELECT id AS record, who, role, organ, object::bigint AS objects, as_of AS at FROM access_log
     WHERE outcome = 'alert' AND action = '{ALERT}' AND starts_with(organ, $1) AND id < $2

@@ -87,7 +87,7 @@ LOOKED = answer(who=TEXT, role=TEXT, organ=TEXT, count=WHOLE, first=INSTANT, las
 
 
 def told_with(*more: Schema, **properties: Schema) -> Schema:
-    """What every answer about a case repeats, and what is its own."""
+    """The members that every answer about a case repeats, and those of this one."""
     asked = {
         "case": TEXT,
         "as_of": INSTANT,
@@ -213,7 +213,7 @@ class ReadingFace(Face):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One question about a case, and the streams that its answer is made of."""
+    """One question about a case, and the streams from which its answer is made."""
 
     found: Found
     streams: list[Stream]
@@ -222,7 +222,7 @@ class Replay:
     subject: str | None
 
     def told(self) -> dict[str, Any]:
-        """What was asked for, as every answer repeats it."""
+        """The parameters that were asked for, as every answer repeats them."""
         cases = [s for s in self.streams if s.is_case]
         return {
             "case": self.found.asked.number or str(self.found.asked.id),
@@ -308,7 +308,8 @@ class Replays:
         answer=DIFFERENCE,
     )
     async def difference(self, ask: Asked[Any]) -> Response:
-        """What happened between two instants (after the first, up to the second), and what it changed."""
+        """The events between two instants (after the first, up to the second), and the changes that they
+        made."""
         request, token = ask.request, ask.token
         begin, end = _instant(request, "from"), _instant(request, "to")
         if begin is None or (end is not None and end < begin):
@@ -439,7 +440,7 @@ class Replays:
         return "ok"
 
     def _of_cases(self, replay: Replay, rows: Sequence[Any]) -> list[Told]:
-        """The events of cases proper; what stands beside them has no state worth telling."""
+        """The events of cases proper; the streams beside them have no state worth telling."""
         cases = {stream.id for stream in replay.streams if stream.is_case}
         return [self.cases.told(row) for row in rows if row["stream"] in cases]
 
@@ -547,7 +548,7 @@ PLACE: query.Cursor[tuple[datetime, str, int]] = query.Cursor(tuple[datetime, qu
 
 
 class Supervision:
-    """What internal supervision is told by audit."""
+    """The alerts that audit has for internal supervision."""
 
     def __init__(self, access: AccessLog, cases: Cases, organs: OrganTree) -> None:
         self.access = access
@@ -566,10 +567,10 @@ class Supervision:
         tag="supervision",
     )
     async def alerts(self, ask: Asked[Any]) -> Response:
-        """What internal supervision must see, from all services (R27, A52): who tried to learn of a reporter,
-        to trace, to penalise; whose texts were refused; who was refused all too often. Of its organ and
-        below, the newest first, and none about themselves. Of people who belong to no organ a city's and
-        the province's supervision hears."""
+        """Incidents that internal supervision must see, from all services (R27, A52): attempts to learn of a
+        reporter, to trace, to penalise; refused texts; people who were refused all too often. They are those
+        of its organ and below, the newest first, and none about themselves. Incidents about people who belong
+        to no organ go to a city's and the province's supervision."""
         request, token = ask.request, self._of_an_organ(ask)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         behind = PLACE.read(request) or (datetime.max.replace(tzinfo=UTC), "", 0)
@@ -598,8 +599,8 @@ class Supervision:
         tag="supervision",
     )
     async def bulk_readings(self, ask: Asked[Any]) -> Response:
-        """Who within the organ and its descendants was shown more than twenty different cases within an hour,
-        by all services and by audit together (SEC-9), the newest alert first."""
+        """People within the organ and its descendants who were shown more than twenty different cases within
+        an hour, by all services and by audit together (SEC-9), the newest alert first."""
         request, token = ask.request, self._of_an_organ(ask)
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
         before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
@@ -608,12 +609,12 @@ class Supervision:
 
 
 async def _whole(session: Session, replay: Replay) -> list[Any]:
-    """What was known, or had happened, by the day asked for."""
+    """The events that were known, or had happened, by the day asked for."""
     return await session.rows(replay.streams, replay.as_of, replay.by, limit=WHOLE_MAX + 1)
 
 
 async def _streams(session: Session, replay: Replay) -> list[Any]:
-    """What states are made of: by occurred time that is whole streams (`timeline.states`)."""
+    """The events from which states are made: by occurred time those are whole streams (`timeline.states`)."""
     as_of = replay.as_of if replay.by == "recorded" else None
     return await session.rows(replay.streams, as_of, replay.by, limit=WHOLE_MAX + 1)
 

@@ -1,10 +1,10 @@
 """The evidence of a case as one document that can be checked without us (`shared.evidence.bundle`).
 
-For whom it is made decides what is in it. A superior organ gets the whole case, confidential events withheld
-or shown. A court and the cleared person are outside the organs: for them there is only the clarification of
-this one person, and of that only events which tell nothing of reports (SEC-1). What they are not shown is not
-withheld either, but left out: an entry has a topic and a time of recording in any case. That something lies
-between the events they have shows by the versions.
+Its audience decides what is in it. A superior organ gets the whole case, confidential events withheld or
+shown. A court and the cleared person are outside the organs: for them there is only the clarification of this
+one person, and of that only events which tell nothing of reports (SEC-1). The other events are not withheld
+from them either, but left out: an entry has a topic and a time of recording in any case. The versions show
+that something lies between the events they have.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ TOLD: dict[Audience, frozenset[str]] = {
     "court": frozenset(f"clarification.{name}" for name in _WITH_THE_SUBJECT | _BY_THE_ORGANS),
     "subject": frozenset(f"clarification.{name}" for name in _WITH_THE_SUBJECT),
 }
-"""What is told outside, by topic: what was agreed, decided and done. Nothing of what led there: those events
-count complaints and cases, or say that a report came again."""
+"""The events that are told outside, by topic: agreements, decisions and deeds. Nothing that led there is
+among them: those events count complaints and cases, or say that a report came again."""
 
 
 def told_to(audience: Audience, rows: Sequence[Any], streams: Sequence[Stream]) -> list[Any]:
@@ -72,11 +72,12 @@ def told_to(audience: Audience, rows: Sequence[Any], streams: Sequence[Stream]) 
 async def bundle_of(
     cases: Cases, trees: Trees, rows: Sequence[Any], withhold: Withhold
 ) -> tuple[Bundle, int]:
-    """Every event with its proof under fresh checkpoints, and how many could not be proved yet.
+    """Makes a bundle of every event with its proof under fresh checkpoints; returns also how many could not
+    be proved yet.
 
-    `withhold="L2"` shows only events without a confidential field; of the others the bundle proves that
-    they are there, and reveals nothing. An event is shown whole or not at all, since its digest covers
-    the whole; so one with a field that nobody here has classified is withheld in any case.
+    `withhold="L2"` shows only events without a confidential field; of the others the bundle proves that they
+    are there, and reveals nothing. An event is shown whole or not at all, since its digest covers the whole;
+    so one with a field that nobody here has classified is withheld in any case.
     """
     by_service: dict[str, list[Any]] = defaultdict(list)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Finding a case and reading its events: what the replays ask the database.
+"""Finds a case and reads its events: the database questions of the replays.
 
 A case is everything that one correlation holds, and what is linked with it as far as that was known on the
 day asked for. So an as-of answer stays the same for ever, whatever is joined to the case later.
@@ -28,7 +28,7 @@ _LOOKED = """
     UNION ALL
     SELECT who, role, organ, count, first, last FROM replayed WHERE about = s.stream
     """
-"""Who looked at a stream so far, from the running totals."""
+"""The readers of a stream so far, from the running totals."""
 # A replay of the very instant asked for does not count: under a clock that stands still there might be more
 # of them tomorrow, and the answer must not change.
 _LOOKED_UNTIL = f"""
@@ -214,8 +214,8 @@ class Cases:
     async def alerts(
         self, organ: str, person: str, behind: tuple[datetime, str, int], limit: int, *, of_nobody: bool
     ) -> list[dict[str, Any]]:
-        """Alerts of all services about people of an organ and its descendants, the newest first; `of_nobody`:
-        also about those who belong to no organ. None that is about `person`."""
+        """Alerts of all services about people of an organ and its descendants, the newest first. `of_nobody`
+        adds those about people who belong to no organ. None is about `person`."""
         async with self._readers.using() as driver:
             rows = await driver.fetch(_ALERTS, organ, of_nobody, person, *behind, limit)
         return [_alert(row, self.told(row).content["event"]) for row in rows]

@@ -1,9 +1,9 @@
-"""The guards of the evidence: what the worker looks at from time to time, and `main check` at once.
+"""The guards of the evidence: the worker's looks from time to time, and `main check` at once.
 
 A store is held against what audit received of it, row by row over its live table; audit's own ledger against
 its sealed contents and its tree; and the access log against its tree and every checkpoint that was signed
 over it. All of it goes page by page, so that it costs little memory and the worker's neighbours little time.
-What is not as it was is told by positions, never by content.
+Differences are told by positions, never by content.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from shared.store.types import StoreTampered
 
 PAGE = 500
 REST = 0.05
-"""Seconds between two pages: whoever asks audit something comes in between."""
+"""Seconds between two pages: questions to audit come in between."""
 MOST_NAMED = 20
 CONNECT_SECONDS = 5.0
 _LEDGER = """
@@ -61,7 +61,7 @@ _NOTES = "SELECT size, root, note FROM checkpoints WHERE service = $1 ORDER BY s
 
 
 class Guard:
-    """Looks whether everything is what it was. Each look gives what it is not, nothing where all is well."""
+    """Holds everything against its record. Each look returns the differences, none where all is well."""
 
     def __init__(
         self, engine: AsyncEngine, trees: Trees, sealer: Sealer, stores: Mapping[str, str], rest: float = REST
@@ -155,8 +155,8 @@ class Guard:
         return found[:MOST_NAMED]
 
     async def check_kept(self, file: Path) -> list[str]:
-        """What somebody outside has kept, a signed note or a message of `services.audit.outside`, against the
-        trees as they are. Raises ValueError for what is neither."""
+        """Holds a kept file, a signed note or a message of `services.audit.outside`, against the trees as
+        they are. Raises ValueError for a file that is neither."""
         found = []
         kept = await asyncio.to_thread(file.read_bytes)
         notes = {"": kept.decode()}
@@ -181,7 +181,8 @@ class Guard:
             return {row["size"]: row["root"] for row in await driver.fetch(_NOTES, log)}
 
     async def _signatures(self, log: str) -> list[str]:
-        """Checkpoints that somebody without the key put there or changed, and what no longer holds."""
+        """Faults of the signatures: checkpoints that somebody without the key put there or changed, and those
+        that no longer hold."""
         found = []
         async with using(self._engine) as driver:
             rows = await driver.fetch(_NOTES, log)
@@ -203,14 +204,14 @@ class Guard:
 
 
 def _differences(received: Sequence[Row], stored: Sequence[Row]) -> list[str]:
-    """What became of the rows of a page; a row that was moved to another page is altered there."""
+    """Differences between the rows of a page; a row that was moved to another page is altered there."""
     if received == stored:
         return []
     return [str(finding) for finding in compare(received, stored)]
 
 
 def _between(sizes: Sequence[int], first: int, last: int) -> Sequence[int]:
-    """Where in a page something was signed, before its end: there the root is compared."""
+    """Sizes within a page, before its end, at which something was signed: there the root is compared."""
     return sizes[bisect_right(sizes, first) : bisect_left(sizes, last)]
 
 

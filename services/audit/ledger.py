@@ -1,8 +1,8 @@
-"""Taking in: a run of one service's events becomes rows, links and leaves, in one transaction with the
+"""Takes events in: a run of one service's events becomes rows, links and leaves, in one transaction with the
 source's position.
 
 There is one writer at a time, by an advisory lock: an effect may be taken in beside its cause from another
-stream, and whichever comes second must see the first for the link between their cases to be made.
+stream, and the second of them must see the first for the link between their cases to be made.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Held(NamedTuple):
 
 
 class Ledger:
-    """The writing side of audit; what the inboxes need of a store."""
+    """The writing side of audit: the inboxes' store."""
 
     def __init__(self, engine: AsyncEngine, sealer: Sealer, clock: Clock) -> None:
         self._engine = engine
@@ -111,13 +111,13 @@ class Ledger:
         """Each log's tree as this process left it, where it holds all that was taken in."""
 
     async def tracked(self, source: str, /) -> Tracked:
-        """How far a source is dealt with; position 0 before the first."""
+        """The place up to which a source is dealt with; position 0 before the first."""
         async with using(self._engine) as driver:
             row = await driver.fetchrow(_PLACE, source)
         return Tracked(source, *row) if row is not None else Tracked(source, 0)
 
     async def held(self, source: str) -> list[Held]:
-        """What was taken in of a source's log, in its order."""
+        """The events that were taken in of a source's log, in its order."""
         async with using(self._engine) as driver:
             return [Held(*row) for row in await driver.fetch(_HELD, source)]
 

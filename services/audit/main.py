@@ -74,11 +74,11 @@ from shared.web.readgate import ReadGate
 
 log = structlog.get_logger(SERVICE)
 LOOK_SECONDS = 60.0
-"""Between two looks at the trees."""
+"""Seconds between two looks at the trees."""
 GUARD_SECONDS = 3600.0
-"""Between two looks at everything that is stored."""
+"""Seconds between two looks at everything that is stored."""
 AGAIN_SECONDS = 60.0
-"""After a look that could not be made."""
+"""Seconds after a look that could not be made."""
 WATCH_SECONDS = 2.0
 AWAY = (OSError, TimeoutError, StoreUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 TAKE_IN_REST = 0.1
@@ -89,7 +89,7 @@ TITLE_ZH = "审计"
 
 
 class AuditMetrics(BusMetrics):
-    """What the bus tells, and how far the trees have grown."""
+    """The bus's reports as metrics, and the sizes of the trees."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry, PUBLISHERS)
@@ -121,7 +121,7 @@ class AuditMetrics(BusMetrics):
 
 @dataclass(slots=True)
 class Parts:
-    """What a running audit consists of."""
+    """The parts of a running audit."""
 
     settings: Settings
     engine: AsyncEngine
@@ -216,7 +216,7 @@ class Parts:
             await asyncio.sleep(seconds if all(looked) else again)
 
     async def look_at(self, part: str) -> bool:
-        """One look at a service's store and ledger, or at the access log; False if it could not be made."""
+        """Looks once at a service's store and ledger, or at the access log; False if it could not be made."""
         try:
             found = await (self.guard.check_access() if part == ACCESS else self.guard.check_log(part))
         except AWAY as error:
@@ -230,7 +230,7 @@ class Parts:
         return True
 
     async def watch_for_ever(self, seconds: float = WATCH_SECONDS) -> None:
-        """Counts who read what, over all services (SEC-9)."""
+        """Counts readings by person, over all services (SEC-9)."""
         while True:
             try:
                 if raised := await self.watch.look():
@@ -352,8 +352,8 @@ def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _rebuild(settings: Settings, *, put_in_place: bool, despite_loss: bool = False) -> int:
-    """Exit status 0 if every root that was ever signed came out again. `despite_loss`: a person has decided
-    that a log which lost its end is the log from now on."""
+    """Rebuilds the ledger. Exit status 0 if every root that was ever signed came out again. `despite_loss`: a
+    person has decided that a log which lost its end is the log from now on."""
     parts = make_parts(settings, CollectorRegistry())
     owner = create_async_engine(settings.owner_database_url, poolclass=pool.NullPool)
     beside = engine_for(settings.database_url, search_path=f"{rebuild.SCHEMA},public")
@@ -472,7 +472,7 @@ async def _check(settings: Settings, kept: Sequence[Path]) -> int:
 
 
 async def _after_restore(settings: Settings) -> int:
-    """Holds what was taken in against the producers' logs, and changes nothing: what audit holds, it proves.
+    """Holds the ledger against the producers' logs, and changes nothing: audit proves what it holds.
 
     Exit status 1 where a log does not have it any more: a person must decide.
     """

@@ -1,9 +1,10 @@
-"""Checkpoints leave the machine (§6.4): once an hour, to every place that is named.
+"""Sends checkpoints away from the machine (§6.4): once an hour, to every place that is named.
 
-Whoever holds the store, audit and the key together could write all of them anew; against that helps only
-what somebody else has kept. The signed checkpoints of all logs go as one message to each place, such as the
-superior organ; they hold no personal data. A place outside the organs gets no more than the message's digest,
-every hour whether or not something was recorded: the size of a log steps when somebody reports (SEC-1).
+Somebody who holds the store, audit and the key together could write all of them anew; against that helps only
+a copy that somebody else has kept. The signed checkpoints of all logs go as one message to each place, such
+as the superior organ; they hold no personal data. A place outside the organs gets no more than the message's
+digest, every hour whether or not something was recorded: the size of a log steps when somebody reports
+(SEC-1).
 
     {"format": "zhengming-checkpoints/1", "origin": "...", "hour": "2026-03-01T08:00:00Z",
      "checkpoints": {"intake": "<signed note>", ...}}
@@ -39,7 +40,7 @@ _ADD = """
 
 
 class Outside:
-    """Asks for what is to be sent; `shared.outgoing` sends it."""
+    """Asks for messages to be sent; `shared.outgoing` sends them."""
 
     def __init__(self, engine: AsyncEngine, trees: Trees, clock: Clock, places: Sequence[str]) -> None:
         self._engine = engine
@@ -66,7 +67,8 @@ class Outside:
         return True
 
     async def _checkpoints(self) -> dict[str, str]:
-        """Of all logs but those that no longer hold what was signed: they are told by the worker's alarm."""
+        """The checkpoints of all logs but those that no longer hold their signed root: the worker's alarm
+        tells of these."""
         notes = {}
         for log in LOGS:
             try:

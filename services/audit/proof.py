@@ -32,7 +32,7 @@ from shared.evidence.note import VerifierKey
 from shared.suites import Digest
 
 ORIGIN = "zhengming"
-"""How a development installation names its logs."""
+"""The name of a development installation's logs."""
 _PAGE = 2000
 
 _SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM {nodes} WHERE service = $1 AND level = 0"
@@ -103,7 +103,7 @@ def leaf_of_published(published: Published) -> bytes:
 
 
 async def size_of(driver: Any, service: str) -> int:
-    """How many leaves the tree has."""
+    """Number of leaves that the tree has."""
     return int(await driver.fetchval(_SIZE.format(nodes=_nodes_of(service)), service))
 
 
@@ -131,7 +131,7 @@ async def root_of(driver: Any, service: str, size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """A tree as it stands: how many leaves, and its frontier."""
+    """A tree as it stands: its number of leaves, and its frontier."""
 
     size: int
     frontier: Sequence[bytes]
@@ -146,7 +146,7 @@ async def grown(driver: Any, log: str) -> Grown:
 
 
 async def extend(driver: Any, service: str) -> Grown:
-    """Appends the leaves of what the ledger has beyond the tree without a gap.
+    """Appends the leaves of the events that the ledger has beyond the tree without a gap.
 
     To be called under the ledger's lock, in the transaction that wrote the rows.
     """
@@ -175,11 +175,11 @@ class Signer:
         self._key = key
         self.origin = origin
         self.verifier_keys = [VerifierKey.of(f"{origin}/{log}", key) for log in LOGS]
-        """What an outsider needs to check the notes: one name a log, all of the same key."""
+        """The keys with which an outsider checks the notes: one name a log, all of the same key."""
 
     @classmethod
     def from_file(cls, path: Path, origin: str = ORIGIN) -> Signer:
-        """32 raw bytes of an Ed25519 private key."""
+        """A signer by 32 raw bytes of an Ed25519 private key."""
         return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()), origin)
 
     def sign(self, log: str, size: int, root: bytes, at: datetime | None) -> str:
@@ -199,11 +199,11 @@ class Trees:
 
     @property
     def origin(self) -> str:
-        """How this installation names its logs."""
+        """The name of this installation in its logs."""
         return self._signer.origin
 
     def verifier_keys(self) -> list[VerifierKey]:
-        """What the notes are checked with."""
+        """The keys with which the notes are checked."""
         return self._signer.verifier_keys
 
     async def checkpoint(self, log: str) -> str:
@@ -216,7 +216,7 @@ class Trees:
             return note
 
     async def check(self, log: str) -> int:
-        """The size of a log that still holds what was signed, and what was seen of it before; raises
+        """The size of a log that still holds its signed root and the end that was seen of it before; raises
         `HistoryChanged`."""
         async with using(self._engine) as driver:
             size, _ = await self._continued(driver, log)
@@ -278,7 +278,7 @@ class Trees:
         return merkle.consistency_proof(old, new, nodes)
 
     async def size(self, log: str) -> int:
-        """How many leaves of a log are proved."""
+        """Number of leaves of a log that are proved."""
         async with using(self._engine) as driver:
             return await size_of(driver, log)
 

@@ -1,8 +1,8 @@
 """An audit made anew from the producers' own logs, beside the one that serves.
 
-The new tables are filled in a schema of their own and must give every root that was ever signed. Only
-then, and only if asked, do they take the place of the old ones, which are kept under another schema. What
-nobody else has, the signed checkpoints and the access log, is not touched.
+The new tables are filled in a schema of their own and must give every root that was ever signed. Only then,
+and only if asked, do they take the place of the old ones, which are kept under another schema. The signed
+checkpoints and the access log, which nobody else has, are not touched.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TABLES = (*(table.name for table in DERIVED), "seen", "tracking", "parked")
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What came of it: how many events each service has, and the signed roots that were not met."""
+    """The result: the number of events of each service, and the signed roots that were not met."""
 
     sizes: dict[str, int]
     checked: int
@@ -40,7 +40,7 @@ class Rebuilt:
 
 
 async def prepare(owner: AsyncEngine) -> None:
-    """Makes the empty tables; what an earlier, unfinished rebuild left is dropped."""
+    """Makes the empty tables; drops those of an earlier, unfinished rebuild."""
 
     def run(connection: Connection) -> None:
         for statement in (
@@ -68,7 +68,7 @@ async def fill(ledger: Ledger, nats: Client, key: BusKey) -> None:
 
 
 async def compare(rebuilt: AsyncEngine, serving: AsyncEngine) -> Rebuilt:
-    """Whether the new trees have every root that was ever signed."""
+    """Compares the new trees with every root that was ever signed."""
     async with using(serving) as driver:
         signed = await driver.fetch(
             "SELECT DISTINCT service, size, root FROM public.checkpoints WHERE service = ANY($1::text[])",
@@ -87,7 +87,7 @@ async def compare(rebuilt: AsyncEngine, serving: AsyncEngine) -> Rebuilt:
 async def replace(owner: AsyncEngine, *, signed_anew: bool = False) -> str:
     """Puts the new tables in the place of the old ones; returns the schema in which these are kept.
 
-    `signed_anew`: with the old ledger goes what was signed of it, since the new one has not the same roots.
+    `signed_anew`: the checkpoints of the old ledger go with it, since the new one has not the same roots.
     """
     kept = f"before_{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
 

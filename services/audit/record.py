@@ -1,9 +1,9 @@
-"""One published event as audit keeps it: what stands in clear, what is sealed, what may be shown.
+"""One published event as audit keeps it: clear columns, sealed content, and the part that may be shown.
 
 Pure. The sealed text is the salt (after its length) and then the content, whose last member is the event;
 `event_at` tells where that begins. So a timeline is cut out of the sealed texts without parsing one, while
-the content is kept to the letter for the proof. The salt lies under the seal as well: a digest with its
-salt beside it could be guessed at.
+the content is kept to the letter for the proof. The salt lies under the seal as well: a digest with its salt
+beside it could be guessed at.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NotProved(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is written into the ledger of one event, but for the seal."""
+    """The row of one event in the ledger, but for the seal."""
 
     line: bytes
     plaintext: bytes
@@ -43,7 +43,7 @@ class Kept:
 
 
 def check(published: Published) -> None:
-    """Refuses what cannot be a leaf of its service's tree. Raises `NotProved`."""
+    """Refuses an event that cannot be a leaf of its service's tree. Raises `NotProved`."""
     if published.previous != published.position - 1:
         raise NotProved("positions of a log have no gaps")
     if not published.is_proved():
@@ -125,8 +125,8 @@ def shown_content(plaintext: bytes, topic: str) -> dict[str, Any]:
 
 
 def shown_event(event: Mapping[str, Any], topic: str) -> dict[str, Any]:
-    """Only the fields that are known here as L0 to L2. No event holds L3 or L4; should a newer publisher
-    send what nobody here has classified, it stays shut."""
+    """The fields that are known here as L0 to L2. No event holds L3 or L4; a field of a newer publisher that
+    nobody here has classified stays shut."""
     known = _known_fields(topic)
     return {name: value for name, value in event.items() if name in known}
 
@@ -149,7 +149,8 @@ def _fields_up_to(cls: type[Event] | None, highest: DataClass) -> frozenset[str]
 def not_as_sealed(row: Mapping[str, Any], plaintext: bytes) -> list[str]:
     """The clear columns of a row of the ledger that say something else than its sealed content.
 
-    Of `line` the members that are made today: what an older version of us wrote beside them is no fault.
+    `line` is compared by the members that are made today: one that an older version of us wrote beside them
+    is no fault.
     """
     _, content = salt_and_content(plaintext)
     stream, meta = content["stream"], content["meta"]
@@ -192,7 +193,7 @@ def about(published: Published) -> list[UUID]:
 
 
 def objects_of(kind: str, event: Mapping[str, Any]) -> list[UUID]:
-    """The same by the kind of its stream and its payload."""
+    """The same, by the kind of its stream and its payload."""
     if kind not in BESIDE:
         return []
     several = event.get("objects")
@@ -201,7 +202,7 @@ def objects_of(kind: str, event: Mapping[str, Any]) -> list[UUID]:
 
 
 def claims_of(published: Published) -> set[str]:
-    """What the event says it belongs to: its links and its cause."""
+    """The claims of an event about what it belongs to: its links and its cause."""
     meta = published.meta
     claims = {str(link) for link in meta.get("links", ())}
     if "causation_id" in meta:

@@ -1,8 +1,9 @@
 """audit's tables: facts that are only ever added, and a few small ones that move.
 
-What the queries need is L1 and stands in clear; the content of an event, and the salt of its digest, lie
-sealed in `ledger.sealed` (see `seal.py`). `streams`, `numbers`, `claims`, `links` and `subjects` follow from
-the ledger; they are written in the same transaction, and no more than the ledger can they be changed.
+The columns that the queries need are L1 and stand in clear; the content of an event, and the salt of its
+digest, lie sealed in `ledger.sealed` (`shared.store.sealing`). `streams`, `numbers`, `claims`, `links` and
+`subjects` follow from the ledger; they are written in the same transaction, and no more than the ledger can
+they be changed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from shared.settings import PUBLISHERS as PUBLISHERS
 from shared.store.schema import KernelTables
 
 ACCESS = "access"
-"""The log of who replayed what: audit's own, with a tree under the same key."""
+"""The log of replays: audit's own, with a tree under the same key."""
 LOGS = (*PUBLISHERS, ACCESS)
 SERVICE = AUDIT
 ROLE = f"zm_{SERVICE}"
@@ -59,7 +60,7 @@ def _bytes(name: str) -> Column[object]:
 
 
 def _place() -> tuple[Column[object], Column[object]]:
-    """Which event: the publishing service and the position in its log."""
+    """The place of an event: the publishing service and the position in its log."""
     return (
         Column("service", Text, primary_key=True),
         Column("position", BigInteger, primary_key=True, autoincrement=False),
@@ -97,9 +98,9 @@ LEDGER = Table(
     _bytes("sealed"),
 )
 """`line` is the L1 part of the timeline's entry, ready to be sent; `event_at` says where in the sealed
-content the event begins; `hidden` marks an event with a field that nobody here has classified;
-`confidential` one with an L2 field; `about` names the cases that a refusal, a reading or a reminder is of;
-`algorithm` is what both digests were made with."""
+content the event begins; `hidden` marks an event with a field that nobody here has classified; `confidential`
+one with an L2 field; `about` names the cases that a refusal, a reading or a reminder is of; `algorithm` is
+the one of both digests."""
 Index("ledger_stream_idx", LEDGER.c.stream, LEDGER.c.version)
 Index(
     "ledger_readings_idx",
@@ -144,8 +145,8 @@ CLAIMS = Table(
     _time("occurred_at"),
     _time("recorded_at"),
 )
-"""What an event says it belongs to (a stream, a number, an event that caused it). Services are taken in side
-by side, so the target may come later: then the link is made when it does."""
+"""The claims of events about what they belong to (a stream, a number, an event that caused it). Services are
+taken in side by side, so the target may come later: then the link is made when it does."""
 Index("claims_target_idx", CLAIMS.c.target)
 
 LINKS = Table(
@@ -157,7 +158,7 @@ LINKS = Table(
     _time("occurred_at"),
     _time("recorded_at"),
 )
-"""Which correlations an event joined, in both directions, and when that was known."""
+"""The correlations that an event joined, in both directions, and when that was known."""
 
 SUBJECTS = Table(
     "subjects",
@@ -169,7 +170,7 @@ SUBJECTS = Table(
     _time("occurred_at"),
     _time("recorded_at"),
 )
-"""Whom an event speaks of, by the register's reference (a random id, no name)."""
+"""The people of whom an event speaks, by the register's reference (a random id, no name)."""
 Index("subjects_stream_idx", SUBJECTS.c.stream)
 Index("subjects_correlation_idx", SUBJECTS.c.correlation_id, SUBJECTS.c.subject)
 
@@ -194,7 +195,7 @@ def _nodes(name: str) -> Table:
 
 NODES = _nodes("nodes")
 ACCESS_NODES = _nodes("access_nodes")
-"""The tree of the access log, apart from what a rebuild makes anew."""
+"""The tree of the access log, apart from the tables that a rebuild makes anew."""
 
 CHECKPOINTS = Table(
     "checkpoints",
@@ -229,7 +230,7 @@ Index("access_log_alerts_idx", ACCESS_LOG.c.id, postgresql_where=ACCESS_LOG.c.ou
 
 
 def _counts(name: str) -> Table:
-    """How often somebody looked at something: running totals of a log that also has every single time."""
+    """Counts of somebody's looks at something: running totals of a log that also has every single time."""
     return Table(
         name,
         METADATA,
@@ -257,19 +258,19 @@ TRACKING = Table(
     Column("event_id", Uuid),
     Column("epoch", Uuid),
 )
-"""How far each log is taken in: up to which event, and in which epoch of that log."""
+"""The place up to which each log is taken in: an event of that log, and its epoch."""
 WATCHED = Table(
     "watched",
     METADATA,
     Column("source", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
-"""How far each log, the access log too, was looked at for bulk reading."""
+"""The place up to which each log, the access log too, was looked at for bulk reading."""
 
 DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, NODES)
-"""What the producers' logs give again."""
+"""Tables that the producers' logs give again."""
 OWN = (CHECKPOINTS, ACCESS_LOG, ACCESS_NODES)
-"""What only audit has: its signatures, and who replayed what."""
+"""Tables that only audit has: its signatures, and the log of replays."""
 _PARKED = KernelTables(SERVICE).parked
 _EFFECTS = KernelTables(SERVICE).effects
 
@@ -284,7 +285,7 @@ def create(connection: Connection) -> None:
 
 
 def create_guards(connection: Connection) -> None:
-    """Creates what an audit from before lacks."""
+    """Creates the tables that an older audit lacks."""
     _create(connection, (ACCESS_LOG, ACCESS_NODES))
     for table in (WATCHED, _EFFECTS):
         _create_moving(connection, table)
@@ -293,7 +294,7 @@ def create_guards(connection: Connection) -> None:
 
 
 def create_ingest(connection: Connection) -> None:
-    """Creates what a rebuild fills; `create` was called in schema public before."""
+    """Creates the tables that a rebuild fills; `create` was called in schema public before."""
     _create(connection, DERIVED)
     for table in (TRACKING, SEEN, _PARKED):
         _create_moving(connection, table)
@@ -328,7 +329,7 @@ _FACTS = """
 
 
 def _guard(table: str) -> Iterator[str]:
-    """Adding and reading for the service; changing for nobody, whoever asks."""
+    """A trigger that lets the service add and read, and nobody change, whoever asks."""
     yield (
         f"CREATE TRIGGER {table}_only_adds BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION public.zm_audit_only_adds()"

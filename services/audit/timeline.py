@@ -1,7 +1,8 @@
-"""What is told of a case: which of its streams an auditor sees, its states on any day, and what changed.
+"""The auditor's view of a case: which of its streams they see, its states on any day, and the differences
+between two.
 
-Pure. The order of events is total: by recorded time what was known first comes first, by occurred time
-what happened first does; within one service's log equal times keep the log's order.
+Pure. The order of events is total: by recorded time the one that was known first comes first, by occurred
+time the one that happened first does; within one service's log equal times keep the log's order.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ORDER: dict[By, tuple[str, ...]] = {
 
 
 class Looked(NamedTuple):
-    """How often somebody looked at a stream; instants as RFC 3339 in UTC."""
+    """Counts of somebody's looks at a stream; instants as RFC 3339 in UTC."""
 
     who: str
     role: str
@@ -75,7 +76,7 @@ def in_order(events: Iterable[Told], by: By) -> list[Told]:
 
 
 def until(events: Iterable[Told], as_of: datetime | None, by: By) -> list[Told]:
-    """What was recorded, or had happened, up to an instant and at it; in order."""
+    """The events that were recorded, or had happened, up to an instant and at it; in order."""
     time = f"{by}_at"
     return in_order((e for e in events if as_of is None or getattr(e, time) <= as_of), by)
 
@@ -86,9 +87,9 @@ def until(events: Iterable[Told], as_of: datetime | None, by: By) -> list[Told]:
 def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: str | None) -> list[Stream]:
     """The streams within an organ's jurisdiction, of one subject where one is named.
 
-    Envelopes that were never opened there are shown to nobody. What stands beside a case (a refusal, a
-    reading, a reminder) is seen by whoever sees the case it is about. A case that speaks of other subjects
-    only is left out; one that speaks of nobody stays.
+    Envelopes that were never opened there are shown to nobody. A refusal, a reading or a reminder stands
+    beside a case, and is seen by everybody who sees the case it is about. A case that speaks of other
+    subjects only is left out; one that speaks of nobody stays.
     """
     by_id = {stream.id: stream for stream in streams}
 
@@ -102,7 +103,7 @@ def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: s
 
 
 def accesses(streams: Iterable[Stream]) -> list[dict[str, Any]]:
-    """Who looked at these streams: counts, with the names of those who did (§6.6)."""
+    """The readers of these streams: counts, with their names (§6.6)."""
     everyone: dict[tuple[str, str, str], list[Looked]] = {}
     for looked in (looked for stream in streams for looked in stream.looked):
         everyone.setdefault(looked[:3], []).append(looked)
@@ -166,7 +167,8 @@ def _by_stream(events: Iterable[Told]) -> dict[UUID, list[Mapping[str, Any]]]:
 def difference(
     before: Mapping[UUID, Mapping[str, Any]], after: Mapping[UUID, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What became of each stream between two states: only streams that changed, and only what changed."""
+    """The changes of each stream between two states: only streams that changed, and only their
+    differences."""
     changed = []
     for stream, now in after.items():
         then = before.get(stream, {})

@@ -54,8 +54,8 @@ WORDS: dict[Kind, tuple[str, str]] = {
 
 
 class Row(NamedTuple):
-    """What a leaf is made of, and the columns beside it by which a service looks events up: they stand
-    sealed in the state, and were published with it."""
+    """The members of a leaf, and the columns beside it by which a service looks events up: they stand sealed
+    in the state, and were published with it."""
 
     position: int
     stream: UUID
@@ -78,7 +78,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row that is not as it was received. `other`: where a moved row stood before."""
+    """One row that is not as it was received. `other`: the former place of a row that was moved."""
 
     kind: Kind
     position: int
@@ -95,7 +95,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A store beside what was received of it."""
+    """A store beside the events that were received of it."""
 
     service: str
     size: int
@@ -103,12 +103,12 @@ class Comparison:
     stored: int
     """Rows in the store."""
     root: bytes
-    """Of the events received, or the signed one."""
+    """The root of the events received, or the signed one."""
     recomputed: bytes
-    """Of the store's rows."""
+    """The root of the store's rows."""
     findings: Sequence[Finding] = field(default_factory=tuple)
     sound: bool = True
-    """Whether audit's ledger still fits its own tree; where it does not, it cannot say who is right."""
+    """False where audit's ledger does not fit its own tree, and so cannot say who is right."""
 
     @property
     def same(self) -> bool:
@@ -129,10 +129,10 @@ class Comparison:
 
 
 def compare(received: Iterable[Row], stored: Iterable[Row]) -> list[Finding]:
-    """Names what became of each row.
+    """Finds the fate of each row.
 
-    A row is found again by its place in its stream, or, where rows changed their states among each other,
-    by its state; so a shift of many rows is told as moves, and only what is really gone as deleted.
+    A row is found again by its place in its stream, or, where rows changed their states among each other, by
+    its state; so a shift of many rows is told as moves, and only rows that are really gone as deleted.
     """
     ledger = {row.position: row for row in received}
     store = {row.position: row for row in stored}
@@ -174,7 +174,7 @@ async def verify_store(
 ) -> Comparison:
     """Compares a live store with audit's ledger and tree.
 
-    The store is read first; then audit gets `patience` seconds to receive what is under way. What it
+    The store is read first; then audit gets `patience` seconds to receive events under way. An event that it
     still has not seen then was never published.
     """
     store = await _read(store_url, store_query(service))
@@ -193,7 +193,7 @@ async def verify_store(
 
 
 async def verify_checkpoint(service: str, store_url: str, checkpoint: Checkpoint) -> Comparison:
-    """Whether the first events of a store are those that a checkpoint was signed over."""
+    """Compares the first events of a store with the ones that a checkpoint was signed over."""
     store = await _read(store_url, store_query(service))
     first = [row for row in store if row.position <= checkpoint.size]
     return Comparison(service, checkpoint.size, len(first), checkpoint.root, _root(service, first))
@@ -225,12 +225,12 @@ async def _stream(url: str, query: str) -> AsyncIterator[Row]:
 
 
 def store_query(service: str, after: str = "-9223372036854775808", last: str = "9223372036854775807") -> str:
-    """Reads a service's rows as far as leaves and lookups go, between two positions."""
+    """The query for a service's rows as far as leaves and lookups go, between two positions."""
     return _STORE.format(service=_known(service), sm=SM.number, after=after, last=last)
 
 
 def row_of(row: Mapping[str, Any]) -> Row:
-    """A row of a store or of the ledger; of a state under SM4 the digest is made here."""
+    """A row of a store or of the ledger; the digest of a state under SM4 is made here."""
     found = Row(*(row[name] for name in Row._fields))
     state = row.get("sm_state")
     if state is None:

@@ -1,4 +1,4 @@
-"""Who reads too much (SEC-9): counted over all services and over audit's own replays, in one place.
+"""Watches for bulk reading (SEC-9): counted over all services and over audit's own replays, in one place.
 
 Every reading of a case leaves a record in the service that showed it, and audit has all of them on its
 ledger; its own replays stand in the access log. So more than twenty different cases within an hour are told
@@ -62,15 +62,16 @@ class Reading(NamedTuple):
 
 
 class Watch:
-    """Looks at what was read since it looked last."""
+    """Looks at the readings since it looked last."""
 
     def __init__(self, engine: AsyncEngine, access: AccessLog) -> None:
         self._engine = engine
         self._access = access
 
     async def look(self) -> int:
-        """How many alerts were raised. One worker looks at a time; what it has looked at, none looks at again
-        for itself, but a record that arrives late is counted with those around it."""
+        """Counts anew; returns the number of alerts that were raised. One worker looks at a time; a reading
+        that it has looked at, none looks at again for itself, but a record that arrives late is counted with
+        those around it."""
         async with using(self._engine) as driver, driver.transaction():
             if not await driver.fetchval(_TRY):
                 return 0
@@ -117,7 +118,7 @@ class Watch:
 
 
 def crossings(readings: Iterable[Reading]) -> list[tuple[Reading, int]]:
-    """The readings by which it became too many, with how many different cases it was; in order of time."""
+    """The readings by which it became too many, with the number of different cases; in order of time."""
     watch = BulkReadWatch()
     found = []
     for reading in readings:

@@ -1,6 +1,6 @@
-"""What may be asked of clarification, and by whom (§4.4, §5.2).
+"""The commands of clarification, and who may give them (§4.4, §5.2).
 
-Whoever drafts or implements never reviews or approves, in any round (SD1); reviewer and approver are two
+A person who drafts or implements never reviews or approves, in any round (SD1); reviewer and approver are two
 people (SD2). Those who draft are therefore checked against both duties as well.
 """
 
@@ -69,7 +69,7 @@ class AssessClarification(
 
     adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)]
     trigger: Trigger | None = None
-    """What makes clearing due (A73)."""
+    """The reason that makes clearing due (A73)."""
     reputation: FreeText
     integrity_file_checked: bool
     social_effect: FreeText
@@ -95,9 +95,9 @@ class ProposeClarification(
     duty="handler",
     differs_from=DECIDERS,
 ):
-    """Proposes which unfounded allegations to clear (提出澄清建议). Whoever verified clears (A67);
-    every substantiated allegation of the same case needs its disposition first, recorded in
-    verification (R9)."""
+    """Proposes which unfounded allegations to clear (提出澄清建议). The organ that verified clears (A67);
+    every substantiated allegation of the same case needs its disposition first, recorded in verification
+    (R9)."""
 
     items: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
 
@@ -113,7 +113,7 @@ class PlanClarification(
     venue: Venue = "NONE"
     recipients: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=50)]
     rationale: FreeText
-    """Why this scope: not less than the harm, not more than needed (A69)."""
+    """Reason for this scope: not less than the harm, not more than needed (A69)."""
     public_attendance: bool = False
     invited_groups: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
 
@@ -126,9 +126,9 @@ class InviteSubject(
     duty="inviter",
     differs_from=("handler", "author", *DECIDERS),
 ):
-    """Opens the clarification to the subject's own account; for a party organisation to the account of
-    its principal head, or of a delegate named in writing (R11). Whose account it is was checked by somebody
-    who neither drafts nor asks for the consent: the head of the handling department."""
+    """Opens the clarification to the subject's own account; for a party organisation to the account of its
+    principal head, or of a delegate named in writing (R11). Somebody who neither drafts nor asks for the
+    consent checked whose account it is: the head of the handling department."""
 
     account: Reference
     holder: ShortText | None = None
@@ -138,7 +138,7 @@ class InviteSubject(
 class RecordSubjectVoice(
     Command, on=Clarification, rule="R49", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS
 ):
-    """Records what the subject has on his mind (听取心声), from his own account or heard by the handler."""
+    """Records the subject's concerns (听取心声), from their own account or heard by the handler."""
 
     voice: FreeText
 
@@ -187,8 +187,8 @@ class RecordConsent(
     differs_from=(*DECIDERS, "inviter"),
     in_order=True,
 ):
-    """The subject's answer, from his invited account; or on a form that he signed, entered by the
-    handler. `text_hash` names the text that he read."""
+    """Records the subject's answer, from their invited account; or on a form that they signed, entered by the
+    handler. `text_hash` names the text that they read."""
 
     decision: ConsentDecision
     text_hash: Sha256
@@ -205,8 +205,8 @@ class LapseConsent(Command, on=Clarification, rule="R7", by=(SYSTEM,), need_to_k
 class WithdrawConsent(
     Command, on=Clarification, rule="R7", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS, in_order=True
 ):
-    """The subject takes his consent back, as long as the form has not been carried out; an approval
-    ends with it."""
+    """Takes the subject's consent back, as long as the form has not been carried out; an approval ends with
+    it."""
 
     reason: FreeText | None = None
     signed_form_hash: Sha256 | None = None
@@ -229,8 +229,8 @@ class ReviewClarification(
     differs_from=("handler", "author", "approver"),
     decides=True,
 ):
-    """Review by the head of the handling organ (审核). To endorse, he confirms that nothing else that is
-    open on the subject is prejudiced (R9)."""
+    """Records the review by the head of the handling organ (审核). To endorse, the head confirms that nothing
+    else that is open on the subject is prejudiced (R9)."""
 
     decision: Literal["ENDORSE", "RETURN"]
     opinion: FreeText
@@ -248,8 +248,8 @@ class ApproveClarification(
     differs_from=("reviewer", "handler", "author", "verification_handler", "concluder"),
     decides=True,
 ):
-    """Approval by the petition-report department of the approving organ (批准), bound to forms, scope and
-    text; nothing may be carried out before it."""
+    """Records the approval by the petition-report department of the approving organ (批准), bound to forms,
+    scope and text; nothing may be carried out before it."""
 
     decision: Literal["APPROVE", "REFUSE"]
     opinion: FreeText

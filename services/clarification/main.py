@@ -65,7 +65,7 @@ def outgoing(parts: Parts) -> dict[str, Errand]:
 
 def facts(parts: Parts) -> Facts:
     async def retaliation(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
-        """Whether retaliation around the subject is open, as far as this service has heard (A44)."""
+        """True if retaliation around the subject is open, as far as this service has heard (A44)."""
         assert isinstance(aggregate, Clarification)
         watch = await parts.repository.get(RetaliationWatch, watch_id(aggregate.subject.ref))
         return watch is not None and watch.open

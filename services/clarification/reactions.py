@@ -1,5 +1,5 @@
-"""What clarification does when verification concludes or disposes, and when intake tells of retaliation
-(§8.3, P3, P12, R9)."""
+"""Reactions of clarification to conclusions and dispositions of verification, and to intake's reports of
+retaliation (§8.3, P3, P12, R9)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from shared.reaction import Desk, Reactions
 
 
 async def take_up_unfounded(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
-    """One stream per subject and handling organ: whoever verified also clears (R25, A67)."""
+    """Takes up a conclusion (R25, A67): one stream per subject and handling organ, since the organ that
+    verified also clears."""
     id = desk.derived_id("clarification", event.subject.ref, event.handling_organ)
     clarification = await desk.get_or_new(Clarification, id)
     clarification.take_up(desk.context(event.handling_organ, rule="R25"), event)
@@ -22,7 +23,8 @@ async def take_up_unfounded(event: AllegationsVerifiedUnfounded, desk: Desk) -> 
 
 
 async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
-    """SD10: somebody stepped aside from a case whose conclusion clarification already has."""
+    """Takes over a recusal (SD10): somebody stepped aside from a case whose conclusion clarification already
+    has."""
     case = str(desk.published.stream_id)
     for subject_ref in event.subject_refs:
         id = desk.derived_id("clarification", subject_ref, desk.published.organ)
@@ -33,8 +35,8 @@ async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
 
 
 async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) -> None:
-    """R9: what is recorded after the conclusion. Earlier ones come with the conclusion itself, and who has
-    nothing to be cleared of has no stream here."""
+    """Notes a disposition that is recorded after the conclusion (R9). Earlier ones come with the conclusion
+    itself, and a subject with nothing to be cleared of has no stream here."""
     id = desk.derived_id("clarification", event.subject_ref, desk.published.organ)
     clarification = await desk.get(Clarification, id)
     if clarification is not None:
@@ -49,13 +51,14 @@ async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) 
 
 
 async def note_retaliation(event: RetaliationReported, desk: Desk) -> None:
-    """P12: known before there is anything to clear, or after; whoever clears."""
+    """Notes a report of retaliation (P12), before there is anything to clear or after, whichever organ
+    clears."""
     watch = await desk.get_or_new(RetaliationWatch, watch_id(event.subject_ref))
     watch.note_report(desk.context(rule="A44"), event.subject_ref, str(desk.published.stream_id))
 
 
 async def note_settlement(event: RetaliationSettled, desk: Desk) -> None:
-    """P12: this report holds nothing up any more."""
+    """Notes that a report of retaliation holds nothing up any more (P12)."""
     watch = await desk.get_or_new(RetaliationWatch, watch_id(event.subject_ref))
     watch.note_settlement(desk.context(rule="A44"), event.subject_ref, str(desk.published.stream_id))
 

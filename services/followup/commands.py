@@ -1,4 +1,4 @@
-"""What may be asked of followup, and by whom (§4.5, §5.2)."""
+"""The commands of followup, and who may give them (§4.5, §5.2)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT, UNIT_CONT
 
 
 class RecordSubjectWish(Command, on=RevisitPlan, rule="R34", by=(SUBJECT, REVISIT_OFFICER)):
-    """What the cleared person wishes (被澄清人意愿): from his own account, or noted by an officer who
-    holds the evidence. A complete refusal ends the plan; `phone_only` asks for no visit in person."""
+    """Records the wish of the cleared person (被澄清人意愿): from their own account, or noted by an officer
+    who holds the evidence. A complete refusal ends the plan; `phone_only` asks for no visit in person."""
 
     wish: Wish
     phone_only: bool = False
@@ -22,7 +22,7 @@ class RecordSubjectWish(Command, on=RevisitPlan, rule="R34", by=(SUBJECT, REVISI
 
 
 class RecordWorkNeed(Command, on=RevisitPlan, rule="R34", by=(REVISIT_OFFICER, DEPT_HEAD)):
-    """Whether the organ's work needs the unit to be visited too (工作需要)."""
+    """Records whether the organ's work needs the unit to be visited too (工作需要)."""
 
     needed: bool
     reason: FreeText
@@ -52,7 +52,7 @@ class DraftRevisitPlan(
     tasks: Annotated[tuple[TaskLine, ...], Field(min_length=1, max_length=50)]
 
     def text_hash(self) -> str:
-        """What the fact `plan_text_known` is looked up by."""
+        """The hash by which the fact `plan_text_known` is looked up."""
         return text_hash(self.situation, self.main_worry, self.goals, self.measures)
 
 
@@ -71,8 +71,8 @@ class ApproveRevisitPlan(
 class CompleteRevisit(Command, on=RevisitPlan, rule="R52", by=(REVISIT_OFFICER,), duty="revisit_officer"):
     """Records a visit that was made (回访): who went, what was learned, what was said.
 
-    Without `task_id` it is a further home visit beyond the plan (R48). The first contact with a person
-    needs `ideological_work` (R39); `subject_voice` is what the subject said, owed once before closing (R49).
+    Without `task_id` it is a further home visit beyond the plan (R48). The first contact with a person needs
+    `ideological_work` (R39); `subject_voice` holds the subject's own words, owed once before closing (R49).
     """
 
     task_id: Annotated[str, Field(pattern=r"^T[0-9]{1,2}$")] | None = None
@@ -90,14 +90,14 @@ class CompleteRevisit(Command, on=RevisitPlan, rule="R52", by=(REVISIT_OFFICER,)
 
 
 class RecordUnitFeedback(Command, on=RevisitPlan, rule="R34", by=(UNIT_CONTACT, REVISIT_OFFICER)):
-    """What the unit says about the effect of the clarification."""
+    """Records the unit's own word on the effect of the clarification."""
 
     feedback: FreeText
     evidence: Reference | None = None
 
 
 class RecordMeasure(Command, on=RevisitPlan, rule="R38", by=(REVISIT_OFFICER,), duty="revisit_officer"):
-    """A measure that was taken because the name is not yet cleared in people's minds."""
+    """Records a measure that was taken because the name is not yet cleared in people's minds."""
 
     kind: Measure
     text: FreeText
@@ -106,7 +106,7 @@ class RecordMeasure(Command, on=RevisitPlan, rule="R38", by=(REVISIT_OFFICER,), 
 class RecordSubjectRecognition(
     Command, on=RevisitPlan, rule="R48", by=(REVISIT_OFFICER,), duty="revisit_officer"
 ):
-    """A later honour of the cleared person (如“担当有为好干部”)."""
+    """Records a later honour of the cleared person (如“担当有为好干部”)."""
 
     title: ShortText
     conferred_by: ShortText

@@ -22,10 +22,10 @@ WAIT_SECONDS = 2.0
 
 
 def facts(parts: Parts, texts: PlanTexts) -> Facts:
-    """What followup's commands want looked up."""
+    """The lookups of followup's commands."""
 
     async def plan_text_known(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
-        """Whether another plan has this very text (R35); asked of a read model that has caught up."""
+        """True if another plan has this very text (R35); asked of a read model that has caught up."""
         assert isinstance(command, DraftRevisitPlan)
         if not await parts.projector.wait_for(texts.name, await parts.recorder.max_position(), WAIT_SECONDS):
             refuse("E_UNAVAILABLE", "R35")

@@ -1,4 +1,4 @@
-"""What followup does when another service's event arrives (§8.3, P4)."""
+"""Reactions of followup to another service's events (§8.3, P4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ async def open_plan(event: ClarificationCompleted, desk: Desk) -> None:
 
 
 async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
-    """SD10: somebody stepped aside from a clarification that has plans already, one per completed round."""
+    """Takes over a recusal (SD10): somebody stepped aside from a clarification that has plans already, one
+    per completed round."""
     clarification = desk.published.stream_id
     for round in range(1, event.round + 1):
         plan = await desk.get(RevisitPlan, desk.derived_id("revisit-plan", clarification, round))

@@ -12,7 +12,7 @@ from shared.store.types import RawEntry
 
 
 class PlanTexts:
-    """Which plan was the first with a given text."""
+    """The first plan with a given text, by the hash of the text."""
 
     name = "plantexts"
     version = 1

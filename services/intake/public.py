@@ -1,4 +1,4 @@
-"""The public face of intake: anybody may report, and read by his code what came of it (SEC-6, SEC-7, A35).
+"""The public face of intake: anybody may report, and read behind a code what came of it (SEC-6, SEC-7, A35).
 
 No token is read, no cookie set, no address or agent looked at. Codes travel in bodies, never in paths.
 """
@@ -228,7 +228,8 @@ class Reports:
         return json_response(self.flood.challenge())
 
     async def submit(self, request: Request) -> Response:
-        """Reports without an account. The query code is shown in this answer and never again."""
+        """Reports without an account. The query code is shown in this answer, and to nobody but its caller:
+        sent again under the same key, it is answered the same."""
         key = _unguessable(request) or str(random_id())
         await self._worked(request)
         command = await self._command(SubmitReport, request)

@@ -1,4 +1,4 @@
-"""What intake does when verification concludes (§8.3, P2)."""
+"""Reactions of intake to conclusions of verification (§8.3, P2)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None
 
 
 async def note_returned(event: ComplaintReturnedByHandler, desk: Desk) -> None:
-    """A19: the petition department has it again."""
+    """Notes that the petition department has it again (A19)."""
     for id in event.complaint_ids:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
@@ -47,7 +47,8 @@ async def note_returned(event: ComplaintReturnedByHandler, desk: Desk) -> None:
 
 
 async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> None:
-    """A26: the superior's own complaint learns what the lower organ reports on the one born of it."""
+    """Tells the superior's own complaint the result that the lower organ reports on the one born of it
+    (A26)."""
     for id in event.complaint_ids:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
@@ -59,7 +60,7 @@ async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> Non
 
 
 async def note_immaterial(event: NewEvidenceAssessedImmaterial, desk: Desk) -> None:
-    """A31: the new evidence changes nothing; the complaint stays as it is."""
+    """Notes that the new evidence changes nothing (A31); the complaint stays as it is."""
     complaint = await desk.get(Complaint, UUID(event.complaint_id))
     if complaint is not None:
         ctx = desk.context(complaint.organ, rule="A31")
@@ -67,8 +68,8 @@ async def note_immaterial(event: NewEvidenceAssessedImmaterial, desk: Desk) -> N
 
 
 async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
-    """§4.1: another result is to come for every complaint of the case, and for every organ that was told the
-    first (A26)."""
+    """Notes that the case was reopened (§4.1): another result is to come for every complaint of the case, and
+    for every organ that was told the first (A26)."""
     for id in event.complaint_ids:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
@@ -92,7 +93,7 @@ async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> No
 
 
 async def note_quarter(event: QuarterlyFeedbackSent, desk: Desk) -> None:
-    """A21: the petition department has been told what became of what it handed over."""
+    """Notes that the petition department has been told the results of its handovers (A21)."""
     received = await desk.get_or_new(ReceivedFeedback, received_id(event.organ, event.quarter))
     received.note(desk.context(event.organ, rule="A21"), event)
 

@@ -63,7 +63,7 @@ class AccusedBook:
 
     def _listed(self, entry: RawEntry, event: dict[str, Any], rows: RowSet) -> None:
         for person in event["accused"]:
-            # One row per organ that listed him: what a superior lists changes nothing below (A15).
+            # One row per organ that listed the accused: what a superior lists changes nothing below (A15).
             rows[self.accused].put(
                 {
                     "ref": person["ref"],

@@ -1,4 +1,4 @@
-"""What may be asked of verification, and by whom."""
+"""The commands of verification, and who may give them."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ Quarter = Annotated[str, StringConstraints(pattern=r"^(19[5-9]|20[0-9])[0-9]-Q[1
 class RequestReturn(
     Command, on=VerificationCase, rule="A19", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
-    """Asks to give a complaint back to the petition department: it has no substance, or is another
-    organ's. `consulted` says with whom it was talked over, and to what end."""
+    """Asks to give a complaint back to the petition department: it has no substance, or is another organ's.
+    `consulted` says with whom it was talked over, and to what end."""
 
     reason: ReturnReason
     consulted: FreeText
@@ -101,7 +101,7 @@ class RejectDisposition(
     differs_from=("handler",),
     decides=True,
 ):
-    """Rejects the proposed way, for another proposal; whoever would approve it decides."""
+    """Rejects the proposed way, for another proposal; the leader who would approve it decides."""
 
     reason: FreeText
 
@@ -109,7 +109,8 @@ class RejectDisposition(
 class ReviewHeld(
     Command, on=VerificationCase, rule="A65", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
-    """Looks again at what is held for later (暂存待查) and leaves it held; the next review is then owed."""
+    """Looks again at a case that is held for later (暂存待查) and leaves it held; the next review is then
+    owed."""
 
     result: FreeText
 
@@ -174,8 +175,8 @@ class HoldTalk(
     differs_from=("registrar",),
     leak="E_TRACE_FORBIDDEN",
 ):
-    """Records a talk (谈话) held by two people at least. At the first talk with an accused his duties are
-    read to him and his answer is kept (R56). Nobody may be asked who reported (R27)."""
+    """Records a talk (谈话) held by two people at least. At the first talk with an accused their duties are
+    read to them and the answer is kept (R56). Nobody may be asked who reported (R27)."""
 
     talked_with: TalkedWith
     accused_ref: Reference | None = None
@@ -191,7 +192,7 @@ class HoldTalk(
 class RecordAccusedStatement(
     Command, on=VerificationCase, rule="A36", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
-    """Records how the accused explains or defends himself."""
+    """Records the explanation or defence of the accused."""
 
     accused_ref: Reference
     statement: FreeText
@@ -206,7 +207,7 @@ class SplitAllegation(
     allegation_id: Reference
     parts: Annotated[tuple[AllegationPart, ...], Field(min_length=2, max_length=20)]
     approved_by: Reference
-    """Who approved the sanitised wording of the parts."""
+    """The person who approved the sanitised wording of the parts."""
 
 
 class FindAllegation(
@@ -231,7 +232,7 @@ class FindAllegation(
 class RecordSubstantiatedDisposition(
     Command, on=VerificationCase, rule="A64", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
-    """Records what follows from a substantiated allegation: one of the four forms of supervision
+    """Records the measure that follows from a substantiated allegation: one of the four forms of supervision
     (四种形态). Without it the case cannot be closed, nor its subject cleared of anything else (R9)."""
 
     allegation_id: Reference
@@ -267,7 +268,7 @@ class CountersignReport(
     differs_from=("handler", "registrar"),
     decides=True,
 ):
-    """Countersignature (会签) by the head of the handling department, who took no part in the
+    """Countersigns the report (会签) as the head of the handling department, who took no part in the
     verification. Without it the organ's head cannot conclude; a report written again needs it again."""
 
     opinion: FreeText
@@ -388,9 +389,9 @@ class SendQuarterlyFeedback(
     need_to_know=False,
     facts=("results",),
 ):
-    """Tells the petition department what was concluded in a quarter that is over (每季度反馈): way of
-    disposition, whether it was true, whether the reporter was told, what followed. Once per organ and
-    quarter; again only if more was entered since, else E_STATE. Owed within ten working days (DL-07)."""
+    """Tells the petition department the results of a quarter that is over (每季度反馈): way of disposition,
+    whether it was true, whether the reporter was told, and the measures. Once per organ and quarter; again
+    only if more was entered since, else E_STATE. Owed within ten working days (DL-07)."""
 
     quarter: Quarter
 

@@ -1,4 +1,4 @@
-"""Which events leave verification, and as what: all of `shared.contracts.verification`, unchanged."""
+"""The events that leave verification: all of `shared.contracts.verification`, unchanged."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ PATIENCE_SECONDS = 5.0
 
 def facts(parts: Parts) -> Facts:
     async def results(command: Command, aggregate: Aggregate, ctx: Context) -> list[VerificationCase]:
-        """What this organ concluded in the quarter and has not told yet: the cases on which DL-07 runs."""
+        """The cases that this organ concluded in the quarter and has not told yet: those on which DL-07
+        runs."""
         assert isinstance(command, SendQuarterlyFeedback)
         position = await parts.recorder.max_position()
         if not await parts.projector.wait_for(parts.book.name, position, PATIENCE_SECONDS):

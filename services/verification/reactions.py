@@ -1,4 +1,4 @@
-"""What verification does when another service's event arrives (§8.3)."""
+"""Reactions of verification to another service's events (§8.3)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def cases_of(desk: Desk) -> AsyncIterator[VerificationCase]:
 
 
 async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
-    """P1: a complaint handed to the handling department opens its verification case, once; handed over
-    again after a return, another one (A19)."""
+    """Opens the verification case of a complaint that was handed to the handling department (P1), once;
+    handed over again after a return, another one (A19)."""
     complaint = desk.published.stream_id
     case = await desk.get_or_new(VerificationCase, case_id(complaint, event.round))
     case.open(
@@ -55,33 +55,35 @@ async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
 
 
 async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
-    """SD10: somebody stepped aside from a complaint whose cases are already open."""
+    """Takes over a recusal (SD10): somebody stepped aside from a complaint whose cases are already open."""
     async for case in cases_of(desk):
         ctx = desk.context(case.organ, rule="SD10")
         case.take_over_recusals(ctx, [event.person], str(desk.published.stream_id), event.ground)
 
 
 async def note_feedback(event: ResultFeedbackGiven, desk: Desk) -> None:
-    """DL-02: the real-name reporter knows the result; the case no longer waits for that."""
+    """Notes that the real-name reporter knows the result (DL-02); the case no longer waits for that."""
     async for case in cases_of(desk):
         case.note_feedback(desk.context(case.organ, rule="A31"), str(desk.published.stream_id))
 
 
 async def note_waiver(event: StageWaived, desk: Desk) -> None:
-    """R46: who waived the reply, or could not be reached, is owed no feedback any more."""
+    """Notes a waiver (R46): a reporter who waived the reply, or could not be reached, is owed no feedback any
+    more."""
     if event.stage == "REPLY":
         async for case in cases_of(desk):
             case.note_feedback(desk.context(case.organ, rule="R46"), str(desk.published.stream_id))
 
 
 async def note_real_name(event: ReporterIdentityConfirmed, desk: Desk) -> None:
-    """A27: a name that was confirmed after the hand-over is answered like every other (DL-02)."""
+    """Notes a confirmed name (A27): one that was confirmed after the hand-over is answered like every other
+    (DL-02)."""
     async for case in cases_of(desk):
         case.note_real_name(desk.context(case.organ, rule="A27"))
 
 
 async def note_new_evidence(event: NewEvidenceReceived, desk: Desk) -> None:
-    """P8: evidence came after the complaint was handed over."""
+    """Notes evidence that came after the complaint was handed over (P8)."""
     async for case in cases_of(desk):
         case.note_new_evidence(
             desk.context(case.organ, rule="P8"),
@@ -93,7 +95,7 @@ async def note_new_evidence(event: NewEvidenceReceived, desk: Desk) -> None:
 
 
 async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk) -> None:
-    """R17: the clarification of a subject is assessed in each case that it came from."""
+    """Notes in each case that a subject's clarification came from that it is assessed (R17)."""
     for case_id in event.case_ids:
         case = await desk.get(VerificationCase, UUID(case_id))
         if case is not None:

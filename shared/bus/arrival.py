@@ -15,9 +15,10 @@ from shared.bus.names import EPOCH, EVENT_ID, FOLLOWS, POSITION, PREVIOUS
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came, where it belongs, what it must follow, and of which epoch of the log it is a copy.
+    """A message with its place: where it belongs, which event it must follow, and of which epoch of the log
+    it is a copy.
 
-    Of a message that was set aside the ids may be unknown; a line of the log follows the one before it.
+    The ids of a message that was set aside may be unknown; a line of the log follows the one before it.
     """
 
     position: int

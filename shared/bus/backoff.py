@@ -32,5 +32,5 @@ class Backoff:
         await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     def reset(self) -> None:
-        """After a success: the next pause is short again."""
+        """Makes the next pause short again, after a success."""
         self._next = self._first

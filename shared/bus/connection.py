@@ -27,7 +27,7 @@ _ending: WeakSet[Client] = WeakSet()
 
 
 class _Connection(Client):
-    """The client, whose next attempt comes also after a TLS handshake that failed.
+    """The client, made to try again also after a TLS handshake that failed.
 
     The library waits for the socket of such an attempt to close, which by then nobody would tell it: one bad
     handshake, and the process never reached the broker again (test_a_broker_that_asks_for_no_tls).

@@ -1,6 +1,6 @@
 """The form in which an event travels: a CloudEvent with its confidential fields sealed.
 
-`content` is the event in clear, what the evidence digest covers; it is published as it was stored. On the
+`content` is the event in clear, which the evidence digest covers; it is published as it was stored. On the
 wire only fields of class L0 and L1 stand in clear; all others and the digest's salt are sealed with the bus
 key. The seal is bound to all of the rest, so a message that was altered in any place does not open. Cipher
 and key id stand beside the seal, and the digests bear their algorithm in their names: a reader needs no
@@ -36,7 +36,7 @@ class BadEnvelope(Exception):
 
 
 class Malformed(BadEnvelope):
-    """Not the form of an event, or in the wrong place."""
+    """A message without the form of an event, or in the wrong place."""
 
 
 class UnknownKey(BadEnvelope):
@@ -72,7 +72,7 @@ class BusKey:
 
     @classmethod
     def from_files(cls, path: Path, suite: Suite = INTERNATIONAL) -> BusKey:
-        """With the keys of both suites, as the store's are (`keyrings`)."""
+        """A key ring with the keys of both suites, as the store's are (`keyrings`)."""
         return cls(*keyrings(path, "bus", suite))
 
     def seal(self, plaintext: bytes, bound: bytes) -> str:
@@ -93,7 +93,7 @@ class BusKey:
 
 
 def content(recorded: Recorded) -> dict[str, Any]:
-    """The published event in clear: what `content_digest` hashes."""
+    """The published event in clear: the input of `content_digest`."""
     stream, version = recorded.originator_id, recorded.originator_version
     return content_of(stream, version, recorded.event.topic, data_of(recorded))
 
@@ -220,7 +220,7 @@ class Published:
         return cls.model_validate(payload)
 
     def content(self) -> dict[str, Any]:
-        """Exactly the JSON value that `content_digest` was made of (its canonical form sorts the keys)."""
+        """Exactly the JSON value of which `content_digest` was made (its canonical form sorts the keys)."""
         return {
             "id": str(self.event_id),
             "type": self.type,
@@ -238,13 +238,14 @@ class Published:
         }
 
     def is_proved(self) -> bool:
-        """Whether the content is the one that its producer's evidence covers."""
+        """True if the content is the one that its producer's evidence covers."""
         return content_digest(self.salt, self.content(), self.algorithm) == self.content_digest
 
 
 @cache
 def _clear_fields(topic: str) -> frozenset[str]:
-    """The fields that travel in clear: those that are plainly L0 or L1. What nobody here knows is not."""
+    """The fields that travel in clear: those that are plainly L0 or L1. A field that nobody here knows does
+    not."""
     cls = event_class(topic)
     if cls is None:
         return frozenset()

@@ -1,18 +1,18 @@
-"""From another service's stream into the own store, each event exactly once and in order.
+"""Takes another service's stream into the own store, each event exactly once and in order.
 
-The position of the source lies in the own database and moves in the same transaction as the effect;
-the broker is told after the commit. So a message at or before the position is skipped, and one whose
-`Ev-Prev` is not the position has a hole before it, which is read from the producer's own log.
-Duplicates, disorder, redelivery and a broker that lost its middle are all the same to it.
+The position of the source lies in the own database and moves in the same transaction as the effect; the
+broker is told after the commit. So a message at or before the position is skipped, and one whose `Ev-Prev` is
+not the position has a hole before it, which is read from the producer's own log. Duplicates, disorder,
+redelivery and a broker that lost its middle are all the same to it.
 
-A position alone does not tell one log from another: after a restore other events stand at the same
-positions. So the position is kept with the id of its event and the epoch of the log; what is taken in next
-must name that event as the one before it. Each session, and whatever looks like a duplicate, is held against
-the producer's log: where that does not have the event there, nothing is taken in until a person has looked
-(`Diverged`; docs/adr/0026).
+A position alone does not tell one log from another: after a restore other events stand at the same positions.
+So the position is kept with the id of its event and the epoch of the log; the next event that is taken in
+must name that event as the one before it. Each session, and every message that looks like a duplicate, is
+held against the producer's log: where the log does not have the event there, nothing is taken in until a
+person has looked (`Diverged`; docs/adr/0026).
 
-An event that cannot be dealt with is parked, and the later ones of its case behind it; everything
-else flows on. Away is not broken: while the database or the broker is away, nothing is parked.
+An event that cannot be dealt with is parked, and the later ones of its case behind it; everything else flows
+on. Away is not broken: while the database or the broker is away, nothing is parked.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class Inbox:
         rest: float = 0.05,
     ) -> None:
         """`attempts` and `first_pause`: how often and after which growing pauses a failing event is tried.
-        `janitor`: how often it is looked whether something is parked behind nothing any more.
-        `rest`: seconds that it rests once it has caught up. Under a steady stream that makes the next run
-        longer, and each event cheaper; whoever comes after a while finds it waiting."""
+        `janitor`: how often it is looked whether something is parked behind nothing any more. `rest`: seconds
+        that it rests once it has caught up. Under a steady stream that makes the next run longer, and each
+        event cheaper; an event that comes after a pause finds it waiting."""
         if (handle is None) == (handle_batch is None):
             raise ValueError("an inbox has either a handler or a batch handler")
         self.halted: str | None = None
@@ -114,11 +114,12 @@ class Inbox:
         self._rest = rest
         self._blocked: set[str] = set()
         self._place = self._seen = Tracked(source, 0)
-        """What is behind us, and the last event looked at; those in between needed no effect."""
+        """The position that everything needed was done up to, and the last event looked at; those in between
+        needed no effect."""
         self._epoch: UUID | None = None
         """The epoch of the producer's log: as it last said, or as it was when we last took from it."""
         self._read_to_the_end = False
-        """Whether the producer's own log was read to its end in this session."""
+        """True once the producer's own log was read to its end in this session."""
         self._furthest = 0
         """The last position that the broker has brought."""
         self._tidied = 0.0
@@ -184,9 +185,10 @@ class Inbox:
         self._blocked = await self._parked.correlations(self._source)
 
     async def _catch_up(self) -> bool:
-        """Reads the producer's own log to its end, if it answers; whether that brought anything.
+        """Reads the producer's own log to its end, if it answers; True if that brought anything.
 
-        What the broker held back, or dropped before we saw it, leaves no hole behind which it would show.
+        An event that the broker held back, or dropped before we saw it, leaves no hole behind which it would
+        show.
         """
         before = self.position
         with suppress(LogUnavailable):
@@ -194,7 +196,7 @@ class Inbox:
         return self.position > before
 
     async def _read_log(self) -> None:
-        """Takes what follows from the producer's own log. Raises `LogUnavailable` or `Diverged`."""
+        """Takes the events that follow from the producer's own log. Raises `LogUnavailable` or `Diverged`."""
         more = True
         while more:
             page = await fetch_log(self._nc, self._source, self.position, _PAGE, within=2.0)
@@ -246,8 +248,8 @@ class Inbox:
             await self._catch_up()
 
     def _is_doubtful(self, taken: Sequence[tuple[Arrival, Msg]]) -> bool:
-        """Whether what looks like a duplicate may be a new event in the place of one that is lost. A message
-        that is what we took last vouches for those before it, since a stream is in the order of its log."""
+        """True if a seeming duplicate may be a new event in the place of one that is lost. A message that is
+        what we took last vouches for those before it, since a stream is in the order of its log."""
         again = [(arrival, _sequence(message)) for arrival, message in taken if self._is_behind(arrival)]
         last = (self._place.position, self._place.event_id)
         proved = max((at for arrival, at in again if (arrival.position, arrival.event_id) == last), default=0)
@@ -265,8 +267,8 @@ class Inbox:
             await self._read_log()
 
     async def _answer(self, taken: Sequence[tuple[Arrival, Msg]], strange: Sequence[Msg]) -> None:
-        """Tells the broker how far we are. What is not behind us comes again soon; until it is, nothing is
-        acknowledged, not even what is no event, since that would speak for it too."""
+        """Tells the broker how far we are. A message that is not behind us comes again soon; until it is,
+        nothing is acknowledged, not even what is no event, since that would speak for it too."""
         for arrival, message in taken:
             if arrival.position > self.position:
                 await message.nak(delay=1)
@@ -294,10 +296,10 @@ class Inbox:
         await self._apply(run)
 
     async def _fill(self, arrival: Arrival) -> None:
-        """Takes what lies before an arrival, and itself, from the producer's log.
+        """Takes the events before an arrival, and the arrival itself, from the producer's log.
 
-        Raises `LogUnavailable` or `Diverged`. Afterwards the message itself is a duplicate: what the
-        producer says of its log is the truth, and a header that was damaged does not matter.
+        Raises `LogUnavailable` or `Diverged`. Afterwards the message itself is a duplicate: the producer's
+        word about its log is the truth, and a header that was damaged does not matter.
         """
         self._observer.gap(self._source, self.position, arrival.position)
         log.warning("inbox.gap", inbox=self._name, after=self.position, before=arrival.position)
@@ -380,7 +382,7 @@ class Inbox:
         await self._try(attempt, arrival, published)
 
     async def _apply_batch(self, run: Sequence[_Opened]) -> None:
-        """All at once; if that fails, one by one, so that only the poisonous one is parked."""
+        """Handles all at once; if that fails, one by one, so that only the poisonous one is parked."""
         try:
             await self._attempt_batch(run)
             return
@@ -516,7 +518,7 @@ class Inbox:
     # --- parking ---------------------------------------------------------------------------------
 
     async def _is_blocked(self, published: Published) -> bool:
-        """Whether an earlier event of its case is parked; asks the store before it says so."""
+        """True if an earlier event of its case is parked; asks the store before it says so."""
         correlation = published.meta["correlation_id"]
         if correlation not in self._blocked:
             return False
@@ -554,14 +556,14 @@ class Inbox:
         )
 
     async def list_parked(self) -> list[Parked]:
-        """What is parked, in order."""
+        """The parked messages, in order."""
         return await self._parked.list(self._source)
 
     async def count_parked(self) -> int:
         return await self._parked.count(self._source)
 
     async def retry_parked(self, correlation: str | None = None) -> int:
-        """Tries what is parked again, each case in its order up to the first that fails once more.
+        """Tries parked messages again, each case in its order up to the first that fails once more.
 
         Returns how many are dealt with.
         """
@@ -614,7 +616,8 @@ class Inbox:
                     raise
 
     async def _release_orphans(self) -> None:
-        """Deals with what is parked behind nothing: parked while another worker drained its case."""
+        """Deals with messages that are parked behind nothing: parked while another worker drained their
+        case."""
         now = asyncio.get_running_loop().time()
         if not self._blocked or now < self._tidied + self._janitor:
             return
@@ -637,7 +640,7 @@ def _sequence(message: Msg) -> int:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether something we need is away for now, which is no fault of the event."""
+    """True if the error says that something we need is away for now, which is no fault of the event."""
     return isinstance(error, StoreUnavailable | nats.errors.Error | LogUnavailable) or away(error)
 
 

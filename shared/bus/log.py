@@ -1,4 +1,4 @@
-"""What the bus needs of an event store."""
+"""The event store as the bus sees it."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class Receiver(Protocol):
     async def append(self, append: Append, /) -> Appended: ...
 
     async def tracked(self, source: str, /) -> Tracked:
-        """How far a source is dealt with; position 0 before the first."""
+        """The place up to which a source is dealt with; position 0 before the first."""
         ...

@@ -1,8 +1,8 @@
-"""A service answers for its own log, so that whoever finds a hole in the stream can fill it.
+"""A service answers for its own log, so that a listener who finds a hole in the stream can fill it.
 
-Request on `zm.log.<service>`: {"after": position, "limit": n}. Answer: the messages that the relay
-would publish, one a line, as many as fit one NATS message; empty when there is nothing after. Its headers
-tell the epoch of the log, the id of the event at `after`, and whether there is more: whoever goes on from a
+Request on `zm.log.<service>`: {"after": position, "limit": n}. Answer: the messages that the relay would
+publish, one a line, as many as fit one NATS message; empty when there is nothing after. Its headers tell the
+epoch of the log, the id of the event at `after`, and whether there is more: a listener that goes on from a
 position learns whether it is the log that they know.
 """
 

@@ -1,4 +1,4 @@
-"""What things are called on the bus."""
+"""Names of streams, subjects and headers on the bus."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ def stream_name(service: str) -> str:
 
 
 def stream_subjects(service: str) -> str:
-    """All that a service publishes."""
+    """The subjects that a service publishes under."""
     return f"zm.{service}.>"
 
 
 def log_subject(service: str) -> str:
-    """Where a service answers for its log. Outside its stream's subjects, so requests are not stored."""
+    """The subject on which a service answers for its log. It is outside the stream's subjects, so requests
+    are not stored."""
     return f"zm.log.{service}"
 
 

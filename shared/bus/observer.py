@@ -1,4 +1,4 @@
-"""What the bus tells about itself: a service counts it, a test listens to it."""
+"""The bus's own reports: a service counts them, a test listens to them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ class Observer:
     """
 
     def published(self, service: str, count: int, position: int) -> None:
-        """The relay has so many more events of its store acknowledged by the broker, up to `position`."""
+        """The relay has `count` more events of its store acknowledged by the broker, up to `position`."""
 
     def resynced(self, service: str, position: int) -> None:
         """The relay has read from the stream where to go on."""
 
     def filled(self, service: str, share: float) -> None:
-        """The service's stream holds so large a share of what it may."""
+        """The service's stream holds this share of what it may."""
 
     def applied(self, source: str, count: int) -> None:
-        """The inbox has so many more events behind it."""
+        """The inbox has `count` more events behind it."""
 
     def duplicate(self, source: str) -> None:
         """An event came again and was skipped."""
 
     def gap(self, source: str, after: int, before: int) -> None:
-        """The stream lacks what lies between two positions; it is read from the producer's log."""
+        """The stream lacks the events between two positions; they are read from the producer's log."""
 
     def parked(self, source: str, position: int, reason: str) -> None:
         """An event was set aside."""
 
     def lag(self, source: str, pending: int) -> None:
-        """So many events wait in the source's stream."""
+        """Number of events in the source's stream that are not yet consumed."""
 
     def halted(self, part: str, reason: str | None) -> None:
         """A part stands still until a person has looked; None: it goes on."""

@@ -1,4 +1,4 @@
-"""Where messages wait that could not be dealt with, and behind them the later ones of the same case."""
+"""The place of messages that could not be dealt with, and behind them of the later ones of the same case."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ParkedStore(Protocol):
     """Reading what is parked. Rows come and go with `Append.parked` and `Append.unparked`."""
 
     async def list(self, source: str, correlation: str | None = None) -> list[Parked]:
-        """What is parked of a source, in order of position; of one case, where it is named."""
+        """The parked messages of a source, in order of position; those of one case, where it is named."""
         ...
 
     async def correlations(self, source: str) -> set[str]:
@@ -67,7 +67,7 @@ class PgParkedStore:
         self._engine = engine
 
     async def list(self, source: str, correlation: str | None = None) -> list[Parked]:
-        """What is parked of a source, in order of position; of one case, where it is named."""
+        """The parked messages of a source, in order of position; those of one case, where it is named."""
         query = select(_PARKED).where(_PARKED.c.source == source).order_by(_PARKED.c.position, _PARKED.c.id)
         if correlation is not None:
             query = query.where(_PARKED.c.correlation == correlation)
@@ -100,7 +100,7 @@ def pack(message: bytes, previous: int) -> dict[str, Any]:
 
 
 def reason_of(error: BaseException) -> str:
-    """What went wrong and where, but not the error's own text: that may quote the message.
+    """The kind and place of an error, but not its own text: that may quote the message.
 
     Refusals have a code, which is a word of the law and no personal data.
     """

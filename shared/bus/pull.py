@@ -66,7 +66,7 @@ class Puller:
             await self._subscription.unsubscribe()
 
     async def next(self, idle: float) -> list[Msg]:
-        """What has come; empty when nothing came for `idle` seconds. Raises `PullEnded`."""
+        """The messages that have come; empty when nothing came for `idle` seconds. Raises `PullEnded`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + idle
         while True:

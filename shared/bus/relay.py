@@ -1,12 +1,12 @@
-"""From the store to the stream: compare and append.
+"""Publishes the store to the stream: compares and appends.
 
-Every message says which stream sequence it must follow (`Nats-Expected-Last-Sequence`), and carries
-its position in the store. The stream's last message is therefore the only cursor there is: on start
-and after any error it is read, and publishing goes on behind it. Two relays at once cannot disturb
-each other, a lost acknowledgement costs one look, and a wiped broker is filled again by the same code.
+Every message says which stream sequence it must follow (`Nats-Expected-Last-Sequence`), and carries its
+position in the store. The stream's last message is therefore the only cursor there is: on start and after any
+error it is read, and publishing goes on behind it. Two relays at once cannot disturb each other, a lost
+acknowledgement costs one look, and a wiped broker is filled again by the same code.
 
-The stream is a cache: what is old, or does not fit, is dropped from it, and who has not seen it reads it in
-the log. Each message names the epoch of the log that it is a copy of.
+The stream is a cache: a message that is old, or does not fit, is dropped from it, and a listener that has not
+seen it reads it in the log. Each message names the epoch of the log that it is a copy of.
 
 No `Nats-Msg-Id`: the broker's memory of ids outlives a purge and would swallow the refill.
 """
@@ -59,7 +59,7 @@ MAX_AGE = 30 * 24 * 3600.0
 """Seconds after which a stream drops a message."""
 NEARLY_FULL = 0.7
 JUST_SAID = 0.25
-"""Seconds for which the store is taken to be the same: to be replaced takes it longer."""
+"""Seconds for which the store is taken to be the same: it takes longer to be replaced."""
 
 
 class Halt(Exception):
@@ -110,7 +110,7 @@ class Relay:
         self._stream = stream_name(service)
         self._sequence = 0
         self._proved = 0.0
-        """When the store last said that it has the event at `position`, or one before it."""
+        """The time at which the store last said that it has the event at `position`, or one before it."""
         self._last_id: str | None = None
         """The id of the event at `position`."""
         self._epoch = UUID(int=0)
@@ -156,7 +156,7 @@ class Relay:
             log.error("relay.halted" if reason else "relay.resumed", service=self._service, reason=reason)
 
     async def _resync(self) -> None:
-        """Reads from the stream where to go on, and whether it and the store tell one history."""
+        """Reads from the stream where to go on, and checks that it and the store tell one history."""
         self._epoch = await self._log.epoch()
         try:
             last = await self._js.get_last_msg(self._stream, stream_subjects(self._service))
@@ -192,7 +192,8 @@ class Relay:
         return position
 
     async def _must_have(self, position: int, event_id: str) -> None:
-        """The store has what was published last; it may have been replaced, also under a running relay."""
+        """Halts unless the store has the event that was published last; a store may be replaced also under a
+        running relay."""
         known = await self._log.find_event(position)
         if known is None or str(known) != event_id:
             raise Halt(

@@ -1,10 +1,10 @@
-"""What brings a service back to right after a restore: its own, or that of a service it listens to (ADR 26).
+"""Brings a service back to right after a restore: its own, or that of a service it listens to (ADR 26).
 
-The epoch of its log is renewed, so that no copy of a past that was lost passes for the log. Then what it took
-in is held against its sources' own logs. Where a source does not have the event at which this service stands,
-it goes back to the last event there that it ever acted on: none behind that has had an effect here, so
-nothing is done twice and nothing new is passed over. What it did because of events that are lost stays, since
-events are facts; a person is told of it and decides.
+The epoch of its log is renewed, so that no copy of a past that was lost passes for the log. Then the events
+that it took in are held against its sources' own logs. Where a source does not have the event at which this
+service stands, it goes back to the last event there that it ever acted on: none behind that has had an effect
+here, so nothing is done twice and nothing new is passed over. Effects of events that are lost stay, since
+events are facts; a person is told of them and decides.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A line for whoever ran the command, and whether it leaves something to decide."""
+    """A line for the person who ran the command, and whether it leaves something to decide."""
 
     text: str
     is_open: bool = False
@@ -56,7 +56,7 @@ class KnownLog:
 
 
 async def stands_in(nc: Client, place: Tracked) -> bool:
-    """Whether the source's log has the event of a place there; raises `LogUnavailable`."""
+    """True if the source's log has the event of a place there; raises `LogUnavailable`."""
     page = await fetch_log(nc, place.application_name, place.position, 1)
     return not place.position or (page.follows is not None and page.follows == place.event_id)
 
@@ -82,7 +82,7 @@ class Restoration:
         self._reactions = reactions
 
     async def run(self, sources: Sequence[str]) -> list[Told]:
-        """All of it; says what it found and did."""
+        """Does all of it; returns what it found and did."""
         told = [await self.renew_epoch()]
         for source in sources:
             try:

@@ -1,4 +1,5 @@
-"""What clarification publishes. The law of events stands in `shared.event`: additive changes only."""
+"""The events that clarification publishes. The law of events stands in `shared.event`: additive changes
+only."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class OtherFinding(Finding):
 
 
 class Disposition(Read):
-    """What was done about a substantiated allegation of the same case (R9), as verification told it."""
+    """A measure on a substantiated allegation of the same case (R9), as verification told it."""
 
     case_id: str
     allegation_id: str
@@ -73,7 +74,7 @@ COMMON = common_events(ClarificationEvent)
 
 
 class FromConclusions(ClarificationEvent):
-    """What clarification takes over from conclusions of verification about one subject."""
+    """Base of the events by which clarification takes over conclusions of verification about one subject."""
 
     service = "clarification"
 
@@ -94,7 +95,7 @@ class FromConclusions(ClarificationEvent):
 
 
 class ClarificationOpened(FromConclusions):
-    """A subject has unfounded allegations: whether to clear him must be assessed (P3, DL-14)."""
+    """A subject has unfounded allegations: it must be assessed whether to clear them (P3, DL-14)."""
 
     to = "ASSESSING"
     numbered = "CQ"
@@ -115,13 +116,14 @@ class ClarificationReopened(FromConclusions):
 
 
 class SubstantiatedDispositionNoted(ClarificationEvent):
-    """Verification has recorded what follows from a substantiated allegation of one of the cases (R9)."""
+    """Verification has recorded a measure that follows from a substantiated allegation of one of the cases
+    (R9)."""
 
     disposition: L2[Disposition]
 
 
 class ClarificationAssessed(ClarificationEvent):
-    """Whether the unfounded allegations call for a clarification (A51, A68, A73)."""
+    """The assessment whether the unfounded allegations call for a clarification (A51, A68, A73)."""
 
     to = "ASSESSED"
 
@@ -159,11 +161,13 @@ class ClarificationProposed(ClarificationEvent):
     left_out: L1[tuple[str, ...]] = ()
     """Unfounded allegations of the round that are not proposed; only where no harm was found."""
     dispositions: L2[tuple[Disposition, ...]] = ()
-    """What has followed from the substantiated allegations of the same cases: the proposal rests on it."""
+    """The measures that have followed from the substantiated allegations of the same cases: the proposal
+    rests on them."""
 
 
 class ClarificationPlanned(ClarificationEvent):
-    """In which forms, before whom and why (R5, A69). A new plan voids text, consent and approval."""
+    """The plan: in which forms, before whom and why (R5, A69). A new plan voids text, consent and
+    approval."""
 
     to = "PLANNED"
 
@@ -179,8 +183,8 @@ class ClarificationPlanned(ClarificationEvent):
 
 
 class SubjectInvited(ClarificationEvent):
-    """The account of the subject (for a party organisation: of its head or written delegate, R11);
-    only this account may see the draft and answer for him."""
+    """The account of the subject (for a party organisation: of its head or written delegate, R11); only this
+    account may see the draft and answer for the subject."""
 
     account: L2[str]
     holder: L2[str] = ""
@@ -280,7 +284,7 @@ class ClarificationConsentLapsed(ClarificationEvent):
 
 
 class ClarificationConsentWithdrawn(ClarificationEvent):
-    """The subject took his consent back (R7, R8)."""
+    """The subject took their consent back (R7, R8)."""
 
     to = "PLANNED"
 
@@ -296,7 +300,7 @@ class ClarificationConsentWithdrawn(ClarificationEvent):
 
 
 class ClarificationSubmitted(ClarificationEvent):
-    """Laid before the head of the handling organ."""
+    """The proposal was laid before the head of the handling organ."""
 
     to = "UNDER_REVIEW"
 
@@ -307,7 +311,7 @@ class ClarificationSubmitted(ClarificationEvent):
 
 
 class ClarificationReviewed(ClarificationEvent):
-    """Endorsed by the head of the handling organ (R3)."""
+    """The head of the handling organ endorsed it (R3)."""
 
     to = "UNDER_APPROVAL"
 
@@ -318,7 +322,7 @@ class ClarificationReviewed(ClarificationEvent):
 
 
 class ClarificationReturned(ClarificationEvent):
-    """Sent back by the head of the handling organ (R3)."""
+    """The head of the handling organ sent it back (R3)."""
 
     to = "PLANNED"
 
@@ -327,7 +331,7 @@ class ClarificationReturned(ClarificationEvent):
 
 
 class ClarificationApproved(ClarificationEvent):
-    """Approved by the petition department of the approving organ (R4, DL-16)."""
+    """The petition department of the approving organ approved it (R4, DL-16)."""
 
     to = "APPROVED"
 
@@ -341,12 +345,13 @@ class ClarificationApproved(ClarificationEvent):
     no_prejudice_confirmed: L1[bool]
 
     def timing(self) -> Timing:
-        """DL-16 may be set later: nobody can be late with what he may not do yet."""
+        """The timing of DL-16, which may be set later: nobody can be late with an act that they may not do
+        yet."""
         return Timing(begins=self.valid_from)
 
 
 class ClarificationRefused(ClarificationEvent):
-    """Not approved; the plan may be changed and submitted again (R4)."""
+    """The approval was refused; the plan may be changed and submitted again (R4)."""
 
     to = "PLANNED"
 
@@ -356,8 +361,8 @@ class ClarificationRefused(ClarificationEvent):
 
 
 class ClarificationApprovalVoided(ClarificationEvent):
-    """Forms, scope, recipients, text or consent changed after the approval, which is void (R4).
-    What was implemented under it is history; the next approval is implemented anew."""
+    """Forms, scope, recipients, text or consent changed after the approval, which is void (R4). A form
+    implemented under it is history; the next approval is implemented anew."""
 
     to = "PLANNED"
 
@@ -430,12 +435,12 @@ class ClarificationCompleted(ClarificationEvent):
     case_ids: L1[tuple[str, ...]]
     completed_on: L1[date]
     recused: L1[tuple[str, ...]] = ()
-    """Who stepped aside so far; he is recused from what follows too (SD10)."""
+    """People who stepped aside so far; they are recused from what follows too (SD10)."""
 
 
 class RetaliationReportNoted(ClarificationEvent):
-    """A report of retaliation around the subject is open: nothing of his clarification may be carried out
-    until it is settled (A44, P12). It tells nothing of the report."""
+    """A report of retaliation around the subject is open: nothing of the subject's clarification may be
+    carried out until it is settled (A44, P12). It tells nothing of the report."""
 
     subject_ref: L1[str]
     report: L1[str]

@@ -1,4 +1,4 @@
-"""Words that several publishers use: people, allegations, and the events every service has."""
+"""The words that several publishers use: people, allegations, and the events every service has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCOPES: tuple[Scope, ...] = (
     "PROVINCE_WIDE",
     "PUBLIC_MEDIA",
 )
-"""From narrow to wide (§8.1)."""
+"""Scopes from narrow to wide (§8.1)."""
 Outcome = Literal["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]
 AllegationKind = Literal[
     "POLITICAL_DISCIPLINE",
@@ -52,7 +52,7 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
 
 
 class Read(Value):
-    """A value inside an event: readers ignore what they do not know."""
+    """A value inside an event: readers ignore members that they do not know."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -93,7 +93,7 @@ class Allegation(Read):
 
 
 class Finding(Read):
-    """What verification found about one allegation."""
+    """Verification's finding about one allegation."""
 
     allegation_id: str
     outcome: Outcome
@@ -135,8 +135,8 @@ VaultKind = Literal[
     "TRANSFER",
     "PARCEL",
 ]
-"""What the vault holds: who reported, letters by their direction, files and their copies without metadata,
-what the platform sent, and what was sealed upward."""
+"""The kinds of things in the vault: identities of reporters, letters by their direction, files and their
+copies without metadata, originals from the platform, and parcels sealed upward."""
 
 
 class InVault(Value):
@@ -149,7 +149,8 @@ class InVault(Value):
 
 
 RecusalGround = Literal["ACCUSED_OR_RELATIVE", "INTEREST", "OTHER"]
-"""规则 48. Any tie to the reporter is OTHER: a ground that named it would tell who he is."""
+"""Grounds of recusal (规则 48). Any tie to the reporter is OTHER: a ground that named it would tell who the
+reporter is."""
 RecusalAskedBy = Literal["REPORTER", "ACCUSED", "STAFF"]
 
 
@@ -158,7 +159,8 @@ class RecusalRequested(Event):
 
     request: L1[str]
     person: L1[str] = ""
-    """Empty where who asks knows no account: then `role` and the reason say whom he means."""
+    """The account of the member of staff. Empty where the asker knows none: then `role` and the reason say
+    whom they mean."""
     role: L1[str]
     ground: L1[RecusalGround]
     reason: L2[str] = ""
@@ -179,15 +181,15 @@ class RecusalDecided(Event):
 
 
 class RecusalDeclared(Event):
-    """A person steps aside from this case, by himself or because it was decided (A48); later commands by
-    him are refused, here and in the services that follow (SD10)."""
+    """A person steps aside from this case, of their own accord or because it was decided (A48); later
+    commands by them are refused, here and in the services that follow (SD10)."""
 
     person: L1[str]
     ground: L2[str]
     origin: L1[str] = ""
-    """The case of another service in which he stepped aside; empty where it was this one."""
+    """The case of another service in which they stepped aside; empty where it was this one."""
     subject_refs: L1[tuple[str, ...]] = ()
-    """Whom a verification case is about: their clarifications follow from it."""
+    """The people whom a verification case is about: their clarifications follow from it."""
     round: L1[int] = 0
     """The round of a clarification: a plan follows from each."""
 
@@ -207,7 +209,7 @@ class RefusalsSummed(Event):
 
     actor: L1[str]
     since: L1[str]
-    """When the hour began (RFC 3339)."""
+    """The beginning of the hour (RFC 3339)."""
     count: L1[int]
     codes: L1[tuple[str, ...]]
 
@@ -259,7 +261,7 @@ class EffectReplayed(Event):
 
 
 class SecurityAlertRaised(Event):
-    """Something that internal supervision must see (R27)."""
+    """An incident that internal supervision must see (R27)."""
 
     code: L1[str]
     actor: L1[str]

@@ -1,4 +1,4 @@
-"""What followup publishes. The law of events stands in `shared.event`: additive changes only."""
+"""The events that followup publishes. The law of events stands in `shared.event`: additive changes only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Measure = Literal["EXTRA_REVISIT", "UNIT_TALK", "SUPPLEMENTARY_CLARIFICATION"]
 
 
 class PackageItem(Read):
-    """One line of the package (套餐, R37): so many contacts of one mode, so many days apart."""
+    """One line of the package (套餐, R37): a number of contacts of one mode, and the days between them."""
 
     mode: Mode
     count: int
@@ -64,13 +64,13 @@ class RevisitPlanOpened(FollowupEvent):
 
 
 class RevisitLedgerOpened(FollowupEvent):
-    """One person, one ledger (一人一档, R36): what follows in this stream is its content."""
+    """One person, one ledger (一人一档, R36): the events that follow in this stream are its content."""
 
     subject_ref: L1[str]
 
 
 class DefaultRevisitScheduled(FollowupEvent):
-    """Until a plan says otherwise, a visit is owed on this day of the default schedule and within its grace
+    """A visit is owed on this day of the default schedule and within its grace, until a plan says otherwise
     (DL-18): a plan that nobody drafts is late too. `deadline_key` is `D1`, `D2`, ..."""
 
     deadline_due: L1[date]
@@ -81,7 +81,7 @@ class DefaultRevisitScheduled(FollowupEvent):
 
 
 class DefaultRevisitEnded(FollowupEvent):
-    """That day no longer holds: an approved plan has its own days, or the subject wants no visit."""
+    """The scheduled day no longer holds: an approved plan has its own days, or the subject wants no visit."""
 
     deadline_key: L1[str]
 
@@ -90,7 +90,7 @@ class DefaultRevisitEnded(FollowupEvent):
 
 
 class SubjectWishRecorded(FollowupEvent):
-    """What the cleared person wishes (R34)."""
+    """The wish of the cleared person (R34)."""
 
     wish: L1[Wish]
     phone_only: L1[bool]
@@ -104,7 +104,7 @@ class RevisitDeclinedBySubject(FollowupEvent):
 
 
 class WorkNeedRecorded(FollowupEvent):
-    """Whether the organ's work needs the unit to be visited too (R34)."""
+    """A decision whether the organ's work needs the unit to be visited too (R34)."""
 
     needed: L1[bool]
     reason: L2[str]
@@ -189,11 +189,11 @@ class SubjectVoiceRecorded(FollowupEvent):
 
     voice: L2[str]
     at: L1[str]
-    """The task at which it was; further home visits are `X1`, `X2`, ..."""
+    """The task of the visit; further home visits are `X1`, `X2`, ..."""
 
 
 class UnitFeedbackRecorded(FollowupEvent):
-    """What the unit says about the effect of the clarification (R34)."""
+    """The unit's own word on the effect of the clarification (R34)."""
 
     feedback: L2[str]
     evidence: L1[str]
@@ -215,7 +215,7 @@ class SubjectRecognitionRecorded(FollowupEvent):
 
 
 class RevisitEffectEvaluated(FollowupEvent):
-    """Whether the visits reached the heart (R38)."""
+    """A judgement whether the visits reached the heart (R38)."""
 
     rumour_gone: L2[bool | None]
     work_state: L2[str]

@@ -1,4 +1,4 @@
-"""What intake publishes. The law of events stands in `shared.event`: additive changes only."""
+"""The events that intake publishes. The law of events stands in `shared.event`: additive changes only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Stage = Literal["ACCEPTANCE", "INVESTIGATION", "REPLY"]
 """The three meetings and three feedbacks (三见面三反馈, R46), in their order."""
 MeetingMode = Literal["IN_PERSON", "VIDEO", "PHONE_AT_REPORTER_REQUEST"]
 Means = Literal["IN_PERSON", "PHONE", "SMS", "APP", "LETTER", "EMAIL"]
-"""How the reporter was told; always to the contact that he gave (SEC-10)."""
+"""The means by which the reporter was told; always to the contact that they gave (SEC-10)."""
 VerifiedBy = Literal["PHONE", "INTERVIEW", "LETTER", "VIDEO"]
 PolicyPoint = Literal["HANDLING_POLICY", "CONFIDENTIALITY", "TRUTHFUL_REPORTING"]
 QuestionOutcome = Literal["ANSWERED", "DECLINED", "NOT_REACHED"]
@@ -77,9 +77,9 @@ class ComplaintReceived(IntakeEvent):
     """Another organ that the triage found competent; its five days begin (DL-05)."""
     urgent: L1[bool] = False
     joint: L2[bool] = False
-    """Several signed it; who and how many lies in the vault (SEC-1)."""
+    """True if several signed it; who and how many lies in the vault (SEC-1)."""
     received_by: L2[str] = ""
-    """Who spoke with the reporter, alone (A5)."""
+    """The member of staff who spoke with the reporter, alone (A5)."""
     oral_record: L2[bool] = False
     reporter_confirmed: L2[bool] = False
     origin: L1[str] = ""
@@ -88,12 +88,15 @@ class ComplaintReceived(IntakeEvent):
     parcel: L1[str] = ""
     """The sealed parcel of a lower organ in which it came (A14)."""
     designated: L1[bool] = False
-    """This organ handles it because a superior said so, whoever would be competent (A9, A22, §5.4)."""
+    """True if this organ handles it because a superior said so, whoever would be competent (A9, A22,
+    §5.4)."""
     in_vault: L2[tuple[InVault, ...]] = ()
-    """Who reported, the letter, and what came along from the complaint that this one was born of (B55)."""
+    """The things in the vault: the identity, the letter, and what came along from the complaint that this one
+    was born of (B55)."""
 
     def timing(self) -> Timing:
-        """收到之日: the clocks run from the receipt, also where it was entered later (规则 15, 26)."""
+        """The timing of 收到之日: the clocks run from the receipt, also where it was entered later (规则 15,
+        26)."""
         return Timing(begins=self.received_on)
 
 
@@ -123,7 +126,7 @@ class ComplaintRegistered(IntakeEvent):
 
 class ComplaintSealedUpward(IntakeEvent):
     """Sealed for a superior organ and taken out of every sight here (A14, A15). The content lies encrypted
-    for the addressee in a parcel; of it nothing stands in any event."""
+    for the addressee in a parcel; nothing of it stands in any event."""
 
     to = "SEALED_UPWARD"
 
@@ -136,12 +139,12 @@ class ComplaintSealedUpward(IntakeEvent):
     received_on: L2[date | None] = None
 
     def timing(self) -> Timing:
-        """A clock that should have run runs from the receipt."""
+        """The timing of a clock that should have run: it runs from the receipt."""
         return Timing(begins=self.received_on)
 
 
 class SealedParcelReceived(IntakeEvent):
-    """The addressee has taken the parcel in: it is his complaint from now on (scenario 1)."""
+    """The addressee has taken the parcel in: it is that organ's complaint from now on (scenario 1)."""
 
     received_on: L2[date]
 
@@ -165,7 +168,8 @@ class DuplicateFiled(IntakeEvent):
 
 
 class RepeatMarked(IntakeEvent):
-    """It repeats an earlier complaint and brings new evidence: it goes on like an initial one (A12)."""
+    """A complaint that repeats an earlier one and brings new evidence: it goes on like an initial one
+    (A12)."""
 
     of: L1[str]
     of_number: L1[str]
@@ -192,7 +196,7 @@ class ComplaintAccepted(IntakeEvent):
 
 
 class ComplaintNotAccepted(IntakeEvent):
-    """Not accepted, on one of exactly three grounds (A10)."""
+    """The complaint is not accepted, on one of exactly three grounds (A10)."""
 
     to = "NOT_ACCEPTED"
 
@@ -208,7 +212,7 @@ class ComplaintRedirected(IntakeEvent):
 
 
 class ReporterAdvised(IntakeEvent):
-    """Whoever came, called or wrote online was told which body decides (A11)."""
+    """A reporter who came, called or wrote online was told which body decides (A11)."""
 
     to = "CLOSED"
 
@@ -216,12 +220,13 @@ class ReporterAdvised(IntakeEvent):
 
 
 class ComplaintFiled(IntakeEvent):
-    """Filed: it names somebody and says nothing about him; substance added later revives it (A10)."""
+    """The complaint is filed: it names somebody and says nothing about them; substance added later revives it
+    (A10)."""
 
     to = "CLOSED"
 
     means: L2[Means | None] = None
-    """How a reporter with a confirmed name was told."""
+    """The means by which a reporter with a confirmed name was told."""
 
 
 class AppealForwarded(IntakeEvent):
@@ -241,13 +246,13 @@ class SuggestionForwarded(IntakeEvent):
 
 
 class ComplaintSplit(IntakeEvent):
-    """What another organ must handle became a complaint of its own there (A18)."""
+    """The part that another organ must handle became a complaint of its own there (A18)."""
 
     born: L1[str]
     to_organ: L1[str]
     accused: L2[tuple[Accused, ...]]
     allegations: L2[tuple[Allegation, ...]]
-    """Whom and what this complaint is about from now on."""
+    """The allegations and accused of this complaint from now on."""
     moved_accused: L2[tuple[Accused, ...]]
     moved_allegations: L2[tuple[Allegation, ...]]
 
@@ -293,7 +298,7 @@ class ComplaintTakenUp(IntakeEvent):
 
 
 class JurisdictionDisputed(IntakeEvent):
-    """This organ holds that another is competent; their common superior decides (A9)."""
+    """The organ holds that another is competent; their common superior decides (A9)."""
 
     with_organ: L1[str]
     decided_by: L1[str]
@@ -309,7 +314,7 @@ class JurisdictionAssigned(IntakeEvent):
 
 
 class AssignedResultReported(IntakeEvent):
-    """This organ has reported the result of an assigned complaint to its superior (A26, DL-06)."""
+    """The organ has reported the result of an assigned complaint to its superior (A26, DL-06)."""
 
     case_number: L1[str]
 
@@ -400,10 +405,10 @@ class ComplaintTransferredToHandler(IntakeEvent):
     accused: L2[tuple[Accused, ...]]
     allegations: L2[tuple[Allegation, ...]]
     registered_by: L1[tuple[str, ...]]
-    """Who registered it; the same person may not verify it (SD3)."""
+    """The people who registered it; none of them may verify it (SD3)."""
     real_name: L2[bool]
     recused: L1[tuple[str, ...]] = ()
-    """Who stepped aside so far; he is recused from what follows too (SD10)."""
+    """People who stepped aside so far; they are recused from what follows too (SD10)."""
     round: L1[int] = 1
     """2 and more: it was returned and is handed over again, to a new case (A19)."""
     assigned_by_superior: L1[bool] = False
@@ -471,7 +476,7 @@ class StageFeedbackGiven(IntakeEvent):
 
 
 class ReporterWaivedMeeting(IntakeEvent):
-    """The reporter himself does without one of the three meetings (R46)."""
+    """The reporter does without one of the three meetings (R46)."""
 
     stage: L1[Stage]
 
@@ -484,7 +489,7 @@ class StageWaived(IntakeEvent):
 
 
 class ResultFeedbackGiven(IntakeEvent):
-    """The real-name reporter has heard the result, what policy says, and his duty of secrecy (A31, A34)."""
+    """The real-name reporter has heard the result, what policy says, and the duty of secrecy (A31, A34)."""
 
     outcomes: L2[tuple[Finding, ...]]
     means: L2[Means]
@@ -494,21 +499,22 @@ class ResultFeedbackGiven(IntakeEvent):
 
 
 class ObjectionRecorded(IntakeEvent):
-    """What the reporter objects to, word for word in substance, and what was explained to him (A31)."""
+    """The reporter's objection, word for word in substance, and the explanation that was given (A31)."""
 
     objection: L2[str]
     explanation: L2[str]
 
 
 class ReporterAsked(IntakeEvent):
-    """The handler has a question for the reporter, which the petition department puts to him (SEC-5)."""
+    """The handler has a question for the reporter, which the petition department puts to them (SEC-5)."""
 
     question_id: L1[str]
     question: L2[str]
 
 
 class ReporterAnswerRelayed(IntakeEvent):
-    """What became of a question to the reporter; his answer without anything that tells who he is (SEC-5)."""
+    """The outcome of a question to the reporter; the answer without anything that tells who they are
+    (SEC-5)."""
 
     question_id: L1[str]
     outcome: L1[QuestionOutcome]
@@ -534,7 +540,7 @@ class NewEvidenceAnswerNoted(IntakeEvent):
 
 
 class ComplaintRevived(IntakeEvent):
-    """What was filed for lack of substance has got some (§4.1)."""
+    """A complaint that was filed for lack of substance has got some (§4.1)."""
 
     to = "REGISTERED"
 
@@ -568,7 +574,7 @@ class ComplaintClosed(IntakeEvent):
 
 
 class MessageFromReporterReceived(IntakeEvent):
-    """The reporter has written again behind his query code; the letter lies in the vault."""
+    """The reporter has written again behind the query code; the letter lies in the vault."""
 
     letter: L1[str]
     in_vault: L2[tuple[InVault, ...]] = ()
@@ -585,7 +591,7 @@ class AttachmentReceived(IntakeEvent):
 
 
 class MessageToReporterSent(IntakeEvent):
-    """The organ has written to the reporter; he reads it behind his query code."""
+    """The organ has written to the reporter, who reads it behind the query code."""
 
     letter: L1[str]
     in_vault: L2[tuple[InVault, ...]] = ()
@@ -598,12 +604,12 @@ class PlatformTransferReceived(IntakeEvent):
     """The petition platform sent this complaint (A8). Whether it came late is information only (DL-12)."""
 
     platform: L1[str]
-    """The platform's service account: who is told how it stands, and nobody else."""
+    """The platform's service account: it is told how the complaint stands, and nobody else is."""
     platform_no: L1[str]
     platform_received_on: L2[date]
     transferred_on: L2[date]
     platform_category: L1[Category]
-    """What the platform took it for; the clerk decides when he registers it."""
+    """The category that the platform took it for; the clerk decides when registering it."""
     late_from_platform: L2[bool]
 
 
@@ -628,16 +634,16 @@ class AccusedRegistered(IntakeEvent):
 
 
 class ComplaintLinkedToAccused(IntakeEvent):
-    """A complaint about this accused (R55): what the history over the years is made of."""
+    """A complaint about this accused (R55): the history over the years is made of these."""
 
     complaint: L1[str]
     allegation_kinds: L1[tuple[str, ...]]
     complaint_organ: L1[str] = ""
-    """Whose complaint it is: that organ's register knows this accused too."""
+    """The organ of the complaint: its register knows this accused too."""
 
 
 class AccusedConclusionNoted(IntakeEvent):
-    """What a verification concluded about this accused; a later repeat is a re-report (R55)."""
+    """The conclusion of a verification about this accused; a later repeat is a re-report (R55)."""
 
     case_number: L1[str]
     unfounded: L1[tuple[str, ...]]
@@ -660,7 +666,7 @@ class SupervisionOrderDrafted(IntakeEvent):
     methods: L1[tuple[SupervisionMethod, ...]]
     text: L2[str]
     recused: L1[tuple[str, ...]] = ()
-    """Who stepped aside from the complaint; he neither presses nor answers here (SD10)."""
+    """People who stepped aside from the complaint; they neither press nor answer here (SD10)."""
 
 
 class SupervisionOrderApproved(IntakeEvent):
@@ -712,8 +718,8 @@ RetaliationFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
 
 
 class RetaliationReported(IntakeEvent):
-    """Somebody is said to suffer for a report: the reporter, a relative, or who is taken for him (A44). Which
-    of them, and what happened, lies in the vault: this says nothing of who reported. Until
+    """Somebody is said to suffer for a report: the reporter, a relative, or a person taken for the reporter
+    (A44). The vault alone holds which of them, and what happened: this says nothing of who reported. Until
     `RetaliationSettled` no clarification of the subject is carried out (P12)."""
 
     to = "REPORTED"
@@ -745,8 +751,8 @@ MisconductFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
 
 
 class StaffMisconductReported(IntakeEvent):
-    """A member of the staff is reported (A33, A36). It goes to the organ above his and to internal
-    supervision; what is said of him lies in the vault."""
+    """A member of the staff is reported (A33, A36). It goes to the organ above theirs and to internal
+    supervision; what is said of them lies in the vault."""
 
     to = "REPORTED"
     numbered = "JG"
@@ -756,7 +762,7 @@ class StaffMisconductReported(IntakeEvent):
     """The superior organ, which handles it."""
     staff_organ: L1[str]
     staff: L2[str] = ""
-    """His account, where who reports him knows it."""
+    """The account of the member of staff, where the person who reports them knows it."""
     addressee: L1[str] = ""
     """The organ whose internal supervision watches over it besides that of the superior."""
     complaint: L1[str] = ""
@@ -778,7 +784,7 @@ class StaffMisconductSettled(IntakeEvent):
 
 
 class DuplicateDigest(IntakeEvent):
-    """What repeated complaints were filed in a month, told to the department that handles the originals
+    """The repeated complaints that were filed in a month, told to the department that handles the originals
     (规则 14). Numbers only (SEC-11); a later one of the same month tells what was entered later."""
 
     to = "SENT"
@@ -788,11 +794,12 @@ class DuplicateDigest(IntakeEvent):
     count: L1[int]
     duplicates: L1[tuple[str, ...]]
     originals: L1[tuple[str, ...]]
-    """The numbers of what they repeat, in the same order."""
+    """The numbers of the complaints that they repeat, in the same order."""
 
 
 class QuarterlyFeedbackReceived(IntakeEvent):
-    """What the handling department finished in a quarter, as the petition department was told it (A21)."""
+    """The results that the handling department finished in a quarter, as the petition department was told
+    them (A21)."""
 
     to = "RECEIVED"
 

@@ -1,4 +1,5 @@
-"""What verification publishes. The law of events stands in `shared.event`: additive changes only."""
+"""The events that verification publishes. The law of events stands in `shared.event`: additive changes
+only."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ STATE_AFTER: dict[Way, str] = {
     "CLOSED_NO_ACTION": "CLOSING",
     "REFERRED_TO_INVESTIGATION": "REFERRED",
 }
-"""Where an approved way leads (§4.2)."""
+"""The state to which an approved way leads (§4.2)."""
 
 
 class VerificationEvent(Event):
@@ -78,7 +79,7 @@ class VerificationCaseOpened(VerificationEvent):
     allegations: L2[tuple[Allegation, ...]]
     handling_dept: L1[str]
     registered_by: L1[tuple[str, ...]]
-    """Whoever registered the complaint may not verify it (SD3)."""
+    """The people who registered the complaint; none of them may verify it (SD3)."""
     real_name: L1[bool]
     assigned_by_superior: L1[bool] = False
     """The result is owed to the superior organ (A26)."""
@@ -163,13 +164,13 @@ class CaseHeld(VerificationEvent):
 
 
 class HeldReviewed(VerificationEvent):
-    """What was held was looked at again and stays held; the next review is owed (A65, DL-21)."""
+    """A held case was looked at again and stays held; the next review is owed (A65, DL-21)."""
 
     result: L2[str]
 
 
 class CaseResumed(VerificationEvent):
-    """What was held is taken up again, for another disposition (A65)."""
+    """A held case is taken up again, for another disposition (A65)."""
 
     to = "OPENED"
 
@@ -209,7 +210,7 @@ class TalkHeld(VerificationEvent):
     record_hash: L1[str]
     signature: L1[Signature]
     duties_acknowledged: L1[bool | None] = None
-    """What the accused answered when his duties were read to him (R56); None: not read in this talk."""
+    """The answer of the accused when their duties were read to them (R56); None: not read in this talk."""
 
     def timing(self) -> Timing:
         """DL-10 counts from the talk itself, also where its record was entered later."""
@@ -217,7 +218,7 @@ class TalkHeld(VerificationEvent):
 
 
 class AccusedStatementRecorded(VerificationEvent):
-    """The accused has explained or defended himself (A36)."""
+    """The accused has explained or defended themselves (A36)."""
 
     accused_ref: L1[str]
     statement: L2[str]
@@ -230,11 +231,11 @@ class AllegationSplit(VerificationEvent):
     allegation_id: L1[str]
     parts: L2[tuple[Allegation, ...]]
     approved_by: L1[str]
-    """Who approved the sanitised wording of the parts (SEC-2)."""
+    """The person who approved the sanitised wording of the parts (SEC-2)."""
 
 
 class AllegationFound(VerificationEvent):
-    """What was found about one atomic allegation; a later finding replaces an earlier one."""
+    """The finding about one atomic allegation; a later finding replaces an earlier one."""
 
     allegation_id: L1[str]
     outcome: L2[Outcome]
@@ -244,8 +245,8 @@ class AllegationFound(VerificationEvent):
 
 
 class SubstantiatedDispositionRecorded(VerificationEvent):
-    """What follows from a substantiated allegation: one of the four forms of supervision (R9, A64).
-    Clarification hears of it here, and from nobody's say-so."""
+    """The measure that follows from a substantiated allegation: one of the four forms of supervision (R9,
+    A64). Clarification hears of it here, and from nobody's say-so."""
 
     subject_ref: L1[str]
     allegation_id: L1[str]
@@ -267,7 +268,7 @@ class VerificationReportSubmitted(VerificationEvent):
 
 
 class VerificationReportCountersigned(VerificationEvent):
-    """The head of the handling department stands by the report of his people (R1)."""
+    """The head of the handling department stands by the report of its people (R1)."""
 
     opinion: L2[str]
 
@@ -280,7 +281,7 @@ class VerificationReportReturned(VerificationEvent):
     started_on: L1[date | None] = None
     """The day on which the team began to verify."""
     extended: L1[bool] = False
-    """Whether DL-11 had been extended."""
+    """True if DL-11 had been extended."""
 
     def timing(self) -> Timing:
         """DL-11 runs again, to its old last day: returning a report gives no further two months."""
@@ -328,7 +329,7 @@ class AllegationsVerifiedUnfounded(VerificationEvent):
     concluded_on: L1[date]
     adverse_effect_hint: L2[tuple[str, ...]] = ()
     recused: L1[tuple[str, ...]] = ()
-    """Who stepped aside so far; he is recused from what follows too (SD10)."""
+    """People who stepped aside so far; they are recused from what follows too (SD10)."""
 
 
 class AllegationsSubstantiated(VerificationEvent):
@@ -370,8 +371,8 @@ class CaseClosedWithoutVerification(VerificationEvent):
 
 
 class FalseAccusationAssessed(VerificationEvent):
-    """Whether the unfounded report is suspected to be a false accusation (R17). Screened out, it is an
-    unfounded report and nothing more: no intent was shown (R20)."""
+    """An assessment whether the unfounded report is suspected to be a false accusation (R17). Screened out,
+    it is an unfounded report and nothing more: no intent was shown (R20)."""
 
     result: L1[Literal["SCREEN_OUT", "FLAG"]]
     report_nature: L1[ReportNature]
@@ -393,7 +394,7 @@ class ResultFeedbackNoted(VerificationEvent):
 
 
 class RealNameNoted(VerificationEvent):
-    """The reporter's name was confirmed after the hand-over: the result is owed to him (A27, DL-02)."""
+    """The reporter's name was confirmed after the hand-over: the result is owed to them (A27, DL-02)."""
 
 
 class NewEvidenceNoted(VerificationEvent):
@@ -448,7 +449,7 @@ class QuarterResult(Read):
     reporter_told: Literal["TOLD", "OWED", "NOT_OWED"]
     """NOT_OWED: no confirmed real-name reporter (规则 27)."""
     disposition_refs: tuple[str, ...] = ()
-    """What was decided on substantiated allegations."""
+    """References of the decisions on substantiated allegations."""
     undisposed: int = 0
     """Substantiated allegations on which nothing was decided yet."""
 
@@ -461,11 +462,11 @@ class QuarterlyFeedbackSent(VerificationEvent):
 
     organ: L1[str]
     quarter: L1[str]
-    """As 2026-Q1."""
+    """The quarter, as 2026-Q1."""
     results: L2[tuple[QuarterResult, ...]]
 
 
 class QuarterlyFeedbackNoted(VerificationEvent):
-    """This case's result was told in the feedback of its quarter (DL-07)."""
+    """The case's result was told in the feedback of its quarter (DL-07)."""
 
     quarter: L1[str]

@@ -61,7 +61,7 @@ _T = TypeVar("_T")
 
 
 class MalformedBundle(ValueError):
-    """Not a bundle: there is nothing in it to verify."""
+    """A document that is no bundle: there is nothing in it to verify."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""One spelling per value: what two readers must agree on byte for byte has exactly one accepted form."""
+"""One spelling per value: a value that two readers must agree on byte for byte has exactly one accepted
+form."""
 
 import base64
 from typing import Any

@@ -1,8 +1,8 @@
-"""What of an event goes into the tree: a leaf is the RFC 8785 (JCS) form of one row's identity and digests.
+"""The leaf of an event in the tree: the RFC 8785 (JCS) form of one row's identity and digests.
 
 The leaf covers the *stored* bytes (their digest), which are encrypted, so erasing a vault key breaks no
-proof; and through a salted digest the event as *published*, in clear, so a bundle may show it and be
-checked to the letter, or withhold it and reveal nothing.
+proof; and through a salted digest the event as *published*, in clear, so a bundle may show it and be checked
+to the letter, or withhold it and reveal nothing.
 
 The names of the two members say what the digests were made with: `state_sha256` and `content_digest`, or
 `state_sm3` and `content_sm3` (docs/adr/0009). The tree over the leaves is SHA-256's in any case.
@@ -23,7 +23,7 @@ MEMBERS = {
     Digest.SHA_256: ("state_sha256", "content_digest"),
     Digest.SM3: ("state_sm3", "content_sm3"),
 }
-"""Under which names an event's digests stand in a leaf, a bundle and an envelope."""
+"""Names of an event's digests in a leaf, a bundle and an envelope."""
 
 
 def leaf_data(
@@ -64,7 +64,7 @@ def leaf_data(
 def content_digest(published: Mapping[str, Any], salt: bytes, algorithm: Digest = Digest.SHA_256) -> bytes:
     """The digest over the RFC 8785 form of {"event": published, "salt": hex}.
 
-    The salt is random and at least 16 bytes, else whoever can guess an event could confirm the guess.
+    The salt is random and at least 16 bytes, else anybody who can guess an event could confirm the guess.
     """
     if len(salt) < MIN_SALT_SIZE:
         raise ValueError(f"a salt has at least {MIN_SALT_SIZE} bytes")
@@ -72,7 +72,8 @@ def content_digest(published: Mapping[str, Any], salt: bytes, algorithm: Digest 
 
 
 def algorithm_of(members: Container[str]) -> Digest:
-    """By the names under which digests stand: those of one algorithm, whole. ValueError otherwise."""
+    """The digest algorithm, by the names under which digests stand: those of one algorithm, whole. ValueError
+    otherwise."""
     found = [algorithm for algorithm, names in MEMBERS.items() if any(name in members for name in names)]
     if len(found) != 1 or not all(name in members for name in MEMBERS[found[0]]):
         raise ValueError("digests of state and content, both by one algorithm, are needed")

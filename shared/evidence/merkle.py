@@ -141,7 +141,7 @@ def _consistency_spans(old: int, new: int) -> list[Span]:
 
 
 def _split(begin: int, end: int) -> int:
-    """Where a tree divides: after the largest power of two smaller than its size."""
+    """The place where a tree divides: after the largest power of two smaller than its size."""
     return begin + (1 << (end - begin - 1).bit_length() - 1)
 
 
@@ -161,7 +161,7 @@ def _hash_of(span: Span, nodes: Mapping[Node, bytes]) -> bytes:
 
 
 def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether the proof shows the leaf at this index of the tree with this root (RFC 9162 §2.1.3.2)."""
+    """True if the proof shows the leaf at this index of the tree with this root (RFC 9162 §2.1.3.2)."""
     if not 0 <= index < size or not _are_hashes(leaf_hash, root, *proof):
         return False
     fn, sn, computed = index, size - 1, leaf_hash
@@ -180,7 +180,7 @@ def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[by
 def verify_consistency(
     old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """Whether the proof shows the new tree to be the old one with leaves appended (RFC 9162 §2.1.4.2).
+    """True if the proof shows the new tree to be the old one with leaves appended (RFC 9162 §2.1.4.2).
 
     The RFC leaves out the trivial cases: the empty tree precedes every tree, and a tree precedes itself; both
     with an empty proof.
@@ -224,7 +224,7 @@ def _are_hashes(*candidates: bytes) -> bool:
 
 
 class NodeStore(Protocol):
-    """Where a log keeps its nodes. A node is put once and never changed."""
+    """A log's store of nodes. A node is put once and never changed."""
 
     def get(self, level: int, index: int) -> bytes:
         """The hash put there; KeyError if none was."""

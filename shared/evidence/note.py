@@ -21,7 +21,7 @@ _DASH = "\N{EM DASH}"
 
 
 class MalformedNote(ValueError):
-    """Not a signed note, or not of the kind expected."""
+    """A text that is no signed note, or not of the kind expected."""
 
 
 class UnverifiedNote(ValueError):
@@ -71,7 +71,7 @@ class VerifierKey:
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_KEY_ID_SIZE]
 
     def verifies(self, signature: bytes, text: str) -> bool:
-        """Whether this is the key's signature over the text."""
+        """True if this is the key's signature over the text."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
         except InvalidSignature:

@@ -1,7 +1,9 @@
-"""python -m shared.evidence.verify bundle.json --key KEYFILE [--newer FILE [--consistency PROOF ...]]
+"""Checks a bundle (`shared.evidence.bundle`) with nothing but public keys.
 
-Checks a bundle (`shared.evidence.bundle`) with nothing but public keys. KEYFILE holds C2SP signed-note
-verifier keys, "name+hexid+base64", one a line; empty lines and lines that begin with # are skipped.
+    python -m shared.evidence.verify bundle.json --key KEYFILE [--newer FILE [--consistency PROOF ...]]
+
+KEYFILE holds C2SP signed-note verifier keys, "name+hexid+base64", one a line; empty lines and lines that
+begin with # are skipped.
 
 It also names what is withheld, with its day, which versions of a stream are missing between those that are
 there, and how old the checkpoints are: what a log recorded since is not covered.
@@ -37,7 +39,7 @@ MOST_GAPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a verification found: checkpoints to trust, entries proven, and why others are not."""
+    """The result of a verification: checkpoints to trust, entries proven, and why others are not."""
 
     checkpoints: Mapping[str, Checkpoint]
     entries: Sequence[Entry]
@@ -53,7 +55,7 @@ class Report:
         return len(self.proven) - self.shown
 
     def missing(self) -> dict[tuple[str, str], list[int]]:
-        """By service and stream, the versions that are not here though a later one is proven."""
+        """The versions that are not here though a later one is proven, by service and stream."""
         highest: dict[tuple[str, str], int] = {}
         for entry in self.proven:
             stream = entry.service, entry.stream
@@ -104,7 +106,7 @@ def verify_bundle(document: bytes | str, verifier_keys: Sequence[VerifierKey]) -
 def verify_growth(
     old: Mapping[str, Checkpoint], new: Mapping[str, Checkpoint], proofs: Sequence[Growth]
 ) -> tuple[list[str], list[str]]:
-    """What is told of each log that both know, and why one does not continue the other."""
+    """A line for each log that both know, and the reasons why one does not continue the other."""
     told, failures = [], []
     for service in old.keys() & new.keys():
         before, after = old[service], new[service]
@@ -135,7 +137,8 @@ def verify_growth(
 
 
 def _gaps(versions: set[int], highest: int) -> list[int]:
-    """Those below the highest that are not there; of a stream that lacks absurdly many, the first ones."""
+    """The versions below the highest that are not there; of a stream that lacks absurdly many, the first
+    ones."""
     return list(islice((version for version in range(1, highest) if version not in versions), MOST_GAPS + 1))
 
 
@@ -208,7 +211,8 @@ def read_keys(path: Path) -> list[VerifierKey]:
 
 
 def read_newer(text: str, keys: Sequence[VerifierKey]) -> tuple[dict[str, Checkpoint], list[str]]:
-    """The checkpoints of a later bundle, or the one of a signed note, and what of it is not proven."""
+    """The checkpoints of a later bundle, or the one of a signed note, and the reasons why others are not
+    proven."""
     if text.lstrip().startswith("{"):
         report = verify_bundle(text, keys)
         return dict(report.checkpoints), list(report.failures)
@@ -230,8 +234,8 @@ def read_growth(text: str) -> Growth:
 
 
 def summary(report: Report, failures: Sequence[str], now: datetime) -> str:
-    """What a person is to know: what is proven, how old the word of the logs is, what is not shown and what
-    is not there."""
+    """A summary for a person: what is proven, how old the word of the logs is, what is not shown and what is
+    not there."""
     missing = report.missing()
     verdict = f"NOT PROVEN: {len(failures)} failures" if failures else "PROVEN"
     lines = [

@@ -50,7 +50,7 @@ class Colours:
                 return self.yellow_until + _ONE_DAY, date.max
 
     def told(self, due: date, provisional: bool) -> dict[str, object]:
-        """What a list says about a due day."""
+        """The words of a list about a due day."""
         left, assumed = working_days_left(self.today, due)
         return {
             "due": due,

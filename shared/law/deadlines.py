@@ -30,17 +30,17 @@ _Length = Annotated[StrictInt, Field(gt=0)] | StrictStr
 
 
 class Unit(StrEnum):
-    """What a length counts."""
+    """The unit of a length."""
 
     WORKING_DAYS = "WD"
     DAYS = "D"
     MONTHS = "M"
     QUARTER = "Q"
-    """So many working days after the end of the quarter."""
+    """Working days after the end of the quarter."""
 
 
 class Lengths(NamedTuple):
-    """How long a deadline runs, by the policy under which it began: that stays its own (B52)."""
+    """Lengths of a deadline by the policy under which it began: that stays its own (B52)."""
 
     length: int
     extension: int
@@ -81,15 +81,15 @@ class Deadline(BaseModel):
         return self
 
     def lengths(self, policy: Policy) -> Lengths:
-        """What a policy says of it."""
+        """The lengths that a policy gives it."""
         length = self.grace if self.length is None else self.length
         assert length is not None  # see _coherent
         extension = 0 if self.extension is None else _number(self.extension, policy)
         return Lengths(_number(length, policy), extension, policy.label)
 
     def due_from(self, first: date, lengths: Lengths, *, extended: bool = False) -> Due:
-        """The last day of what began on `first`: the day of its starting event, or the one that this carries
-        itself and then has its grace (DL-18).
+        """The last day of a deadline that began on `first`: the day of its starting event, or the day that
+        this carries itself and to which its grace is added (DL-18).
 
         An extension lengthens the period itself, so that clamping to a short month happens only once.
         """

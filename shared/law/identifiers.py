@@ -26,7 +26,7 @@ _ORGAN_DIVISION = re.compile(r"[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}")
 
 
 class NumberPrefix(StrEnum):
-    """What a human number numbers (§0.5)."""
+    """The kinds of human numbers, by their prefix (§0.5)."""
 
     COMPLAINT = "XF"
     VERIFICATION_CASE = "HC"
@@ -57,9 +57,9 @@ def is_resident_id(value: str) -> bool:
 
 
 def holds_personal_number(reference: str) -> bool:
-    """Is a mobile number or a resident id typed where a document or an account should be named (SEC-12)?
-    By itself between other signs, or set apart by signs with nothing else in the reference. What a machine
-    made at random holds none, though one in some thousand looks as if."""
+    """Is a mobile number or a resident id typed where a document or an account should be named (SEC-12)? It
+    counts by itself between other signs, or set apart by signs with nothing else in the reference. A value
+    that a machine made at random holds none, though one in some thousand looks as if."""
     runs = _RUNS.findall(_RANDOM.sub(" ", reference.upper()))
     if not any(char.isalpha() for char in reference.rstrip("Xx")):
         runs.append("".join(runs))

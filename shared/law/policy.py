@@ -42,7 +42,7 @@ class Policy:
 
     @property
     def label(self) -> str:
-        """What events cite: the version a person knows, and the digest that proves it."""
+        """The label that events cite: the version a person knows, and the digest that proves it."""
         return f"{self.version}+{self.digest[:12]}"
 
     def get(self, key: str) -> Value:

@@ -30,7 +30,7 @@ _years: set[int] = {day.year for day in _holidays}
 _said: set[date] = set()
 """The days that a file speaks for: every one that it names, and all of a year that it adds."""
 FIRST_DAY = date(min(_years), 1, 1)
-"""Before this day no calendar can be had, and none will be published."""
+"""The first day of any calendar: before it none can be had, and none will be published."""
 
 Kind = Literal["WORKDAY", "HOLIDAY"]
 _YEARS = TypeAdapter(dict[int, dict[date, Kind]])
@@ -38,10 +38,10 @@ _YEARS = TypeAdapter(dict[int, dict[date, Kind]])
 
 def load_years(path: str) -> None:
     """Takes over the years of a file: `{"2027": {"2027-01-01": "HOLIDAY", …}}`, by year every date that is
-    not what its day of the week says. The notice of a year may move days of the year before or after it. Of a
-    year that is known already it changes the days that it names, as the State Council did in 2019 and 2020;
-    what was counted by them is counted anew. Raises ValueError for a file of another form, and for one that
-    says two things of a day."""
+    not what its day of the week says. The notice of a year may move days of the year before or after it. In a
+    year that is known already the file changes the days that it names, as the State Council did in 2019 and
+    2020; deadlines that were counted by them are counted anew. Raises ValueError for a file of another form,
+    and for one that says two things of a day."""
     years = _YEARS.validate_json(Path(path).read_bytes())
     said: dict[date, Kind] = {}
     for year, days in years.items():
@@ -72,13 +72,13 @@ def said_from_file() -> tuple[date, date] | None:
 
 
 def may_have_moved(since: date, due: date) -> bool:
-    """Whether a file speaks for one of the days by which a period was counted. Without one nothing is counted
-    anew: another process that was given it may have done so."""
+    """True if a file speaks for one of the days by which a period was counted. Without a file nothing is
+    counted anew: another process that was given one may have done so."""
     return any(since < day <= due for day in _said)
 
 
 def last_known_day() -> date:
-    """Up to this day every year since the first has its calendar."""
+    """The last day up to which every year since the first has its calendar."""
     year = FIRST_DAY.year
     while year + 1 in _years:
         year += 1
@@ -90,8 +90,8 @@ Day = date  # `Due` has a field that is called like the type
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The last day of a period; provisional while a year it touches has no published calendar. One of working
-    days says how it was counted, so that it can be counted anew: so many after `since`."""
+    """The last day of a period; provisional while a year it touches has no published calendar. A period of
+    working days says how it was counted, so that it can be counted anew: `working_days` after `since`."""
 
     date: Day
     provisional: bool = False
@@ -118,8 +118,8 @@ def subtract_working_days(end: date, n: int) -> Due:
 
 
 def working_days_left(today: date, due: date) -> tuple[int, bool]:
-    """(working days after `today` up to and with `due`, is provisional): what a clerk still has. On the last
-    day itself 0; below 0 the working days that have passed since."""
+    """(working days after `today` up to and with `due`, is provisional): the time that a clerk still has. On
+    the last day itself 0; below 0 the working days that have passed since."""
     if due < today:
         late, provisional = working_days_left(due, today)
         return -late, provisional
@@ -180,7 +180,7 @@ def end_of_local_day(day: date) -> datetime:
 
 @lru_cache(maxsize=16_384)
 def _walk(start: date, n: int, step: timedelta) -> Due:
-    """Most commands of one day ask for the same few sums, hence the cache."""
+    """Walks day by day. Most commands of one day ask for the same few sums, hence the cache."""
     day, provisional, left = start, False, n
     while left:
         day += step

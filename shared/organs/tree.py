@@ -119,11 +119,11 @@ class OrganTree:
         raise KeyError(f"unknown division: {division}")
 
     def clarification_approving_organ(self, code: str) -> Organ:
-        """Whose petition-report department approves clarifications of this organ (C2, R4)."""
+        """The organ whose petition-report department approves clarifications of this organ (C2, R4)."""
         return self.ancestor_or_self(code, Level.COUNTY)
 
     def determination_approving_organ(self, code: str, managed_by_level: Level, province_flag: bool) -> Organ:
-        """Who approves a finding of false accusation: a city at least (C5, A38).
+        """The organ that approves a finding of false accusation: a city at least (C5, A38).
 
         `province_flag` is `province_approval_if_accused_province_managed`.
         """
@@ -135,7 +135,7 @@ class OrganTree:
         return self.get(code).level >= Level.COUNTY
 
     def tracing_approving_organ(self, code: str) -> Organ:
-        """Who approves tracing by this organ: a city at least (C1)."""
+        """The organ that approves tracing by this organ: a city at least (C1)."""
         return self.ancestor_or_self(code, Level.CITY)
 
     def competent(

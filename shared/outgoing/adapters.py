@@ -30,8 +30,8 @@ Sign = Callable[[str, bytes], dict[str, str]]
 
 
 class NotDelivered(Exception):
-    """A message did not arrive, as far as we know. `reason` is a code, never what was sent or answered;
-    `final`: trying again is no use; `after`: the receiver asks for a pause of so many seconds."""
+    """A message did not arrive, as far as we know. `reason` is a code, never a word of what was sent or
+    answered; `final`: trying again is no use; `after`: seconds of pause that the receiver asks for."""
 
     def __init__(self, reason: str, *, final: bool = False, after: float = 0) -> None:
         super().__init__(reason)
@@ -49,7 +49,7 @@ class Adapter(Protocol):
 class Files:
     """One file per message, written at once or not at all, named by a hash of its key.
 
-    `seal` encrypts what may lie in clear nowhere: a message to a reporter holds his contact.
+    `seal` encrypts what may lie in clear nowhere: a message to a reporter holds their contact.
     """
 
     def __init__(self, folder: Path, seal: Seal | None = None) -> None:
@@ -90,7 +90,7 @@ class Files:
 class HttpEndpoint:
     """POSTs JSON with `Idempotency-Key`. 2xx is done; 410 ends it; all else is tried again.
 
-    Nothing of the receiver's answer is read but its status: what it says belongs in no log.
+    Nothing of the receiver's answer is read but its status: the rest belongs in no log.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class HttpEndpoint:
 
 
 def seconds_of(pause: str, now: float) -> float:
-    """What a `Retry-After` asks for (RFC 9110 §10.2.3): so many seconds, or until a date; else 0."""
+    """Seconds that a `Retry-After` asks for (RFC 9110 §10.2.3), given as a number or as a date; else 0."""
     if pause.isascii() and pause.isdigit() and len(pause) < 7:
         return float(pause)
     try:

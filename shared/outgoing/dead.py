@@ -1,4 +1,5 @@
-"""What could not be delivered: a list for the staff of the province, and a way to try again."""
+"""The list of messages that could not be delivered, for the staff of the province, and a way to try them
+again."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ SHOWN = ("key", "kind", "attempts", "error", "created_at")
 
 
 class DeadLetters:
-    """The dead effects of one service. Never a payload: what was to be said to whom is nobody's reading."""
+    """The dead effects of one service, without their payloads: no reader may learn what was to be said to
+    whom."""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads

@@ -1,4 +1,4 @@
-"""Who reads too much (SEC-9): more than twenty different objects within an hour."""
+"""Watches for bulk reading (SEC-9): more than twenty different objects within an hour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class BulkReadWatch:
 
     def __init__(self) -> None:
         self._read: dict[str, OrderedDict[UUID, datetime]] = defaultdict(OrderedDict)
-        """What each person read and when, the oldest first."""
+        """The objects that each person read and when, the oldest first."""
 
     def saw(self, person: str, object: UUID, now: datetime) -> int:
         """Notes a reading; gives the number of objects when this one made it too many, else 0. Told again

@@ -9,8 +9,8 @@ PR_SET_DUMPABLE = 4
 
 
 def keep_to_itself() -> None:
-    """No core file is ever written, and no other process of the same user reads memory or environment of this
-    one or traces it. Root still may. Elsewhere than on Linux only the first holds."""
+    """Sees to it that no core file is ever written, and that no other process of the same user reads memory
+    or environment of this one or traces it. Root still may. Elsewhere than on Linux only the first holds."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if (prctl := getattr(ctypes.CDLL(None), "prctl", None)) is not None:
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

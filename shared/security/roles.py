@@ -39,15 +39,16 @@ STAFF = (
     INTERNAL_SUPERVISOR,
 )
 OF_AN_ORGAN = frozenset({*STAFF, AUDITOR, STATISTICS, PLATFORM})
-"""Who holds one of these holds it in an organ."""
+"""Roles that are held in an organ."""
 OUTSIDE = frozenset({REPORTER, SUBJECT, UNIT_CONTACT})
-"""Persons outside the organs: what they may see hangs on their account."""
+"""Persons outside the organs: their account decides what they may see."""
 ALL = OF_AN_ORGAN | OUTSIDE | {SYSTEM}
 PETITION = (PETITION_CLERK, PETITION_HEAD)
 """The petition department: receives, registers, answers."""
 LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD)
-"""Who may assign people to a case (§6.3)."""
+"""Roles that may assign people to a case (§6.3)."""
 NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})
-"""SD9: they read and watch; they never execute."""
+"""Roles that read and watch, and never execute a command on a case (SD9)."""
 HELD_ALONE = {CUSTODIAN: "SD8", PLATFORM: "SD12"}
-"""Who knows identities decides no case, and a service account is nobody (§5.3)."""
+"""Roles that exclude every other role: the custodian of identities decides no case, and a service account is
+not a person (§5.3)."""

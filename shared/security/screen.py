@@ -1,7 +1,7 @@
-"""Asking the vault whether a text would reveal who reported (SEC-12). Fails closed: no answer, no text.
+"""Asks the vault whether a text would reveal who reported (SEC-12). Fails closed: no answer, no text.
 
-The texts are those that somebody may have pasted an identity into, so question and answer travel sealed
-with the bus key, as confidential fields of events do; an answer fits its own question only (§6.1).
+Somebody may have pasted an identity into these texts, so question and answer travel sealed with the bus key,
+as confidential fields of events do; an answer fits its own question only (§6.1).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def sealed(key: BusKey, part: Part, id: str, body: dict[str, Any]) -> bytes:
 
 
 def opened(key: BusKey, part: Part, data: bytes) -> tuple[str, Any]:
-    """The id and the body. Raises `BadEnvelope` for what was not sealed for this part by one of us."""
+    """The id and the body. Raises `BadEnvelope` for a message that was not sealed for this part by one of
+    us."""
     try:
         told = orjson.loads(data)
         id, cipher, key_id, closed = (told[name] for name in ("id", "cipher", "key", "sealed"))
@@ -46,20 +47,20 @@ def _bound(part: Part, id: str) -> bytes:
 
 
 class Asker(NamedTuple):
-    """Who writes the texts: their person, and the organ that they act for."""
+    """The author of the texts: their person, and the organ that they act for."""
 
     person: str
     organ: str
 
 
 class Verdict(NamedTuple):
-    """What the screen says of texts, and whether internal supervision hears of it."""
+    """The screen's answer about texts, and whether internal supervision hears of it."""
 
     leak: bool
     alert: bool = False
     reason: str = ""
-    """Why they were refused without being held against anybody: `names` of too many people, or `clearance`,
-    after too many refusals."""
+    """The reason of a refusal that is held against nobody: `names` of too many people, or `clearance`, after
+    too many refusals."""
 
 
 class RemoteScreen:
@@ -72,8 +73,8 @@ class RemoteScreen:
     async def asked(
         self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict:
-        """The vault's verdict; refuses with E_SCREEN_UNAVAILABLE (503) when it does not answer. `accused` is
-        asked with by intake alone: whom other services know, intake has recorded."""
+        """The vault's verdict; refuses with E_SCREEN_UNAVAILABLE (503) when it does not answer. Only intake
+        gives `accused`: those whom other services know, intake has recorded."""
         id = os.urandom(16).hex()
         body = {**asker._asdict(), "complaint_refs": list(complaints), "texts": list(texts)}
         try:

@@ -21,7 +21,7 @@ VARIANTS = ("hk2t", "tw2t", "jp2t")
 SAME_SHAPE = dict(
     zip("髙戸靑淸鄕濵槗栁囯姸曺昻珎寳吿呑緖擧", "高户青清乡滨桥柳国妍曹昂珍宝告吞绪举", strict=True)
 )
-"""Of the variants of Unihan (kZVariant) those that stand in names and that OpenCC leaves alone."""
+"""Variants of Unihan (kZVariant) that stand in names and that OpenCC leaves alone."""
 GB_18030_2022 = {
     0xE816: 0x20087,
     0xE817: 0x20089,
@@ -72,7 +72,7 @@ def _converted(how: str, ideographs: Iterable[int]) -> dict[str, str]:
 
 
 def _is_everyday(char: str) -> bool:
-    """Whether it is in GB 2312: then it is a simplified character with a meaning of its own (么, 著, 予)."""
+    """True if it is in GB 2312: then it is a simplified character with a meaning of its own (么, 著, 予)."""
     try:
         char.encode("gb2312")
     except UnicodeEncodeError:
@@ -115,7 +115,7 @@ def simplified(text: str) -> str:
 
 
 def is_letter(char: str) -> bool:
-    """Whether it counts as a character of a word. A private-use code point that we cannot read is one of
+    """True if it counts as a character of a word. A private-use code point that we cannot read is one of
     somebody's name, and so is an ideograph that is newer than the library's tables."""
     if char.isalnum():
         return char not in DOT_LETTERS

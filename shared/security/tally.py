@@ -17,7 +17,7 @@ MOST = 300
 
 
 class Summed(NamedTuple):
-    """What was not written one by one."""
+    """Refusals that were not written one by one."""
 
     person: str
     role: str
@@ -46,7 +46,7 @@ class Tally:
         """Sums that are still to be written."""
 
     def takes(self, who: Actor, code: str, now: datetime, *, alert: bool = False) -> bool:
-        """Whether this refusal is to be written by itself; else it is counted here. Those that alert have a
+        """True if this refusal is to be written by itself; else it is counted here. Those that alert have a
         window of their own: nobody hides one behind many that do not."""
         key = who.person, alert
         window = self._of.get(key)

@@ -14,5 +14,5 @@ _CHANNEL = re.compile(
 
 
 def tells_channel(text: str) -> bool:
-    """Whether a text says that it goes back to a letter, a call, a visit, or to how many of them."""
+    """True if a text says that it goes back to a letter, a call, a visit, or to how many of them."""
     return _CHANNEL.search(normal(text)) is not None

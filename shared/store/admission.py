@@ -1,8 +1,8 @@
-"""The decision of group commit: which appends of a batch are admitted, and what is then to be written.
+"""The decision of group commit: admits appends of a batch, and says which rows are then to be written.
 
 Pure: it is given the facts that were read under the writer's lock and decides append by append, each by
-itself, so that one conflict never fails its neighbours. An admitted append changes the facts for those
-behind it. Positions, human numbers and versions therefore come without gaps.
+itself, so that one conflict never fails its neighbours. An admitted append changes the facts for those behind
+it. Positions, human numbers and versions therefore come without gaps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class EventRow(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """An event ready to be written: its row, and what is sealed in it where that is at hand."""
+    """An event ready to be written: its row, and its sealed content in clear where that is at hand."""
 
     row: EventRow
     number: str = ""
@@ -81,7 +81,7 @@ class KnownCommand:
 
 @dataclass(slots=True)
 class Facts:
-    """What the batch depends on, read under the lock; kept up to date while the batch is decided.
+    """The facts that the batch depends on, read under the lock; kept up to date while the batch is decided.
 
     `versions` holds the last version of every stream asked for, -1 where there is none.
     """
@@ -97,13 +97,13 @@ class Facts:
 
 @dataclass(slots=True)
 class Writes:
-    """What the admitted appends of a batch write, table by table."""
+    """The rows that the admitted appends of a batch write, table by table."""
 
     first_position: int
     recorded_at: datetime
     events: list[EventRow] = field(default_factory=list)
     entries: list[LogEntry] = field(default_factory=list)
-    """The same events as they will be read, where what is sealed in them is at hand."""
+    """The same events as they will be read, where their sealed content is at hand."""
     commands: list[tuple[CommandRecord, KnownCommand]] = field(default_factory=list)
     tracked: dict[str, Tracked] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

@@ -28,7 +28,8 @@ def canonical(value: Any) -> bytes:
 def content_digest(
     salt: bytes, published: dict[str, Any], algorithm: Digest = Digest.SHA_256, *, simple: bool = False
 ) -> bytes:
-    """What the proof covers of an event: its published content in clear, unguessable by its salt.
+    """The digest of an event's published content in clear, which the proof covers; its salt keeps the content
+    from being guessed.
 
     `simple` says that its class shows it to be plain (`Event.simple`): a look at every value costs as much as
     all the rest.
@@ -41,7 +42,7 @@ def content_digest(
 
 
 def _plain(value: Any) -> bool:
-    """Whether orjson's sorted form is the canonical one."""
+    """True if orjson's sorted form is the canonical one."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True

@@ -1,4 +1,4 @@
-"""The watch over an instance's clock: what it tells while nothing is written, and so nothing looks at it."""
+"""Watches an instance's clock also while nothing is written, and so nothing else looks at it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ClockWatch:
         registry: CollectorRegistry,
         halt: Callable[[str, str | None], None],
     ) -> None:
-        """`halt`: told why nothing is written, and when it is again."""
+        """`halt` is told why nothing is written, and when something is again."""
         self._clock = clock
         self._engine = engine
         self._recorder = recorder

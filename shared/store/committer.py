@@ -45,7 +45,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A COMMIT whose answer was lost: what it would mean if it happened, and how to find out."""
+    """A COMMIT whose answer was lost: the outcomes that it stands for if it happened, and the means to find
+    out."""
 
     outcomes: list[Outcome]
     last_position: int
@@ -55,7 +56,7 @@ class Doubt:
 
 @dataclass(slots=True)
 class Tally:
-    """What the committer did since it started, for metrics."""
+    """Counts of the committer since it started, for metrics."""
 
     batches: int = 0
     at_once: int = 0
@@ -82,7 +83,7 @@ class _Unanswered(Exception):
 
 @dataclass(slots=True)
 class Limits:
-    """How much waits and for how long."""
+    """Limits on the number of appends that wait, and for how long."""
 
     queue: int = 2000
     batch: int = 256
@@ -152,7 +153,7 @@ class Committer:
         self._connection = _Connection()
 
     async def submit(self, unit: Unit) -> Appended:
-        """Queues an append and waits for what becomes of it."""
+        """Queues an append and waits for its outcome."""
         if self._task is None or self._stopping:
             raise StoreUnavailable("the store is not running")
         if len(self._queue.items) >= self.limits.queue:
@@ -326,10 +327,10 @@ class Committer:
             raise StoreError(f"the transaction ended with {tag}")
 
     async def _happened(self, driver: Any, doubt: Doubt) -> bool:
-        """Whether a COMMIT in doubt took place. Under the lock the old transaction has ended either way.
+        """True if a COMMIT in doubt took place. Under the lock the old transaction has ended either way.
 
-        An event id at its position is the better witness: a standby that was promoted without our tail
-        may have given the transaction id to another.
+        An event id at its position is the better witness: a standby that was promoted without our tail may
+        have given the transaction id to another.
         """
         if doubt.event_id is not None:
             return await self._statements.event_at(driver, doubt.last_position) == doubt.event_id
@@ -371,7 +372,7 @@ def _answer(waiting: Waiting, outcome: Outcome) -> None:
 
 
 def _only_adds(unit: Unit) -> bool:
-    """Whether a unit writes nothing but events and its command, and depends on nothing but its streams."""
+    """True if a unit writes nothing but events and its command, and depends on nothing but its streams."""
     command = unit.command
     return bool(
         unit.places

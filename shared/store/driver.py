@@ -18,8 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 READ_SECONDS = 10.0
-"""How long a read waits for its answer, as long as a write does: a database that is frozen gives none, and
-answers nobody who asks it to stop."""
+"""Seconds that a read waits for its answer, as long as a write does: a database that is frozen gives none,
+and never answers a request to stop."""
 _AWAY = (
     "08",  # connection exception
     "25006",  # read only: this server is a standby now
@@ -55,7 +55,7 @@ def dsn_of(url: str) -> str:
 
 
 def away(error: BaseException) -> bool:
-    """Whether an error says that the database is away for now, rather than that it refuses what we ask."""
+    """True if an error says that the database is away for now, rather than that it refuses what we ask."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
     if isinstance(error, asyncpg.PostgresError):

@@ -211,7 +211,7 @@ class PollingSubscription(Subscription[ApplicationRecorder]):
 
 
 class _StoredUnit:
-    """Stored events as the committer takes them. What the library does not know is filled in."""
+    """Stored events as the committer takes them. Members that the library does not know are filled in."""
 
     series: Sequence[str]
     command: CommandRecord | None = None

@@ -1,4 +1,4 @@
-"""The daily inspection of read models: whether they are what the log says.
+"""The daily inspection of read models: compares them with the log.
 
 They belong to the service's own role, so nothing but the log proves them. A case that was taken out of a list
 is on nobody's desk, and its deadlines are told no more.
@@ -25,10 +25,10 @@ class Inspection:
     """Seconds after a start: what has just come up has other things to do."""
     EVERY = 24 * 3600.0
     AGAIN = 3600.0
-    """Where something differed, or could not be compared."""
+    """Seconds until the next look, where something differed or could not be compared."""
 
     def __init__(self, projector: Projector, halt: Callable[[str, str | None], None]) -> None:
-        """`halt`: told what differs, and that it does no more."""
+        """`halt` is told what differs, and when nothing does any more."""
         self._projector = projector
         self._halt = halt
 
@@ -40,8 +40,8 @@ class Inspection:
             await asyncio.sleep(self.EVERY if well else self.AGAIN)
 
     async def look(self) -> bool:
-        """Whether all of them could be compared and are as the log says. What older versions left goes, too,
-        where it could not go at the start."""
+        """True if all of them could be compared and are as the log says. Tables that older versions left go,
+        too, if they could not go at the start."""
         told = [await self._compare(name) for name in self._projector.names]
         try:
             await self._projector.drop_others()

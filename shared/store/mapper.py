@@ -1,9 +1,9 @@
 """Events to stored bytes and back, sealed for their place.
 
-The stored state is JSON: `event` (the payload), `event_version`, `meta` (without what is empty),
-`salt`, `event_id`, `kind`, `organ` and `state`. Old payloads are lifted to the class's version by its
-`upcast_v1_v2` when they are read; stored bytes never change. What is published and proved is the same
-values in another order (`content_of`), so a log is published as it is stored and no class is built for it.
+The stored state is JSON: `event` (the payload), `event_version`, `meta` (without empty members), `salt`,
+`event_id`, `kind`, `organ` and `state`. Old payloads are lifted to the class's version by its `upcast_v1_v2`
+when they are read; stored bytes never change. The published and proved content is the same values in another
+order (`content_of`), so a log is published as it is stored and no class is built for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class EventMapper(Mapper[UUID]):
         super().__init__(JSONTranscoder())
         self.sealer = sealer
         self.digest = sealer.suite.digest
-        """What the digests of new events are made with."""
+        """The algorithm of the digests of new events."""
 
     def to_stored_event(self, domain_event: Recorded) -> StoredEvent:  # type: ignore[override]
         """Seals an event for its place."""
@@ -66,8 +66,8 @@ class EventMapper(Mapper[UUID]):
         return data
 
     def open_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The same of a row whose clear columns are held against what lies sealed: others look events up by
-        them. Raises `StoreTampered` where they say something else."""
+        """The stored JSON of a row whose clear columns are held against its sealed content: others look
+        events up by them. Raises `StoreTampered` where they say something else."""
         stream, version = row["originator_id"], row["originator_version"]
         data = self.open(stream, version, row["topic"], row["state"])
         sealed = data["event_id"], data["meta"]["correlation_id"]
@@ -144,8 +144,8 @@ def data_of(recorded: Recorded) -> dict[str, Any]:
 
 
 def content_of(stream: UUID, version: int, topic: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The published content of what is stored, in clear: what `content_digest` covers. Keys are ASCII,
-    numbers are whole."""
+    """The published content of stored JSON, in clear: the input of `content_digest`. Keys are ASCII, numbers
+    are whole."""
     id, meta = str(stream), data["meta"]
     return {
         "id": data["event_id"],
@@ -170,7 +170,7 @@ def type_of(topic: str, version: int) -> str:
 
 
 def encode_meta(meta: Meta) -> dict[str, Any]:
-    """The circumstances as JSON values, without what is empty: a field added later must not change an old
+    """The circumstances as JSON values, without empty ones: a field added later must not change an old
     digest."""
     data: dict[str, Any] = {
         "occurred_at": meta.occurred_at.isoformat(),

@@ -1,6 +1,5 @@
-"""The mark of a store: what form its data have. A version that cannot read them says so at the start, in two
-languages, and serves nothing; else it would answer half of what it is asked, and nobody would know why.
-"""
+"""The mark of a store: the form of its data. A version that cannot read them says so at the start, in two
+languages, and serves nothing; else it would answer half of what it is asked, and nobody would know why."""
 
 from __future__ import annotations
 
@@ -26,8 +25,9 @@ from shared.store.driver import away, dsn_of
 from shared.store.reading import told_apart
 
 FORMAT = 1
-"""Raised by who changes what is stored so that this version cannot read it: an event without an upcast, what
-a seal is bound to, the layout of a data folder. A column that a migration adds needs no new number."""
+"""Number of the form. Raise it with a change of stored data that this version cannot read: an event without
+an upcast, a seal bound to something else, another layout of a data folder. A column that a migration adds
+needs no new number."""
 ROOT = Path(__file__).resolve().parents[2]
 MARK = Table(
     "store_mark",
@@ -77,8 +77,8 @@ def check_format(where: str, found: str | None) -> None:
 
 
 def take_over(connection: Connection, revisions: set[str], known: set[str]) -> None:
-    """What a migration begins with: refuses a database that is there already and not ours, or at a revision
-    that is not `known`; marks one that is new."""
+    """Begins a migration: refuses a database that is there already and not ours, or at a revision that is not
+    `known`; marks one that is new."""
     where = str(connection.engine.url.database)
     if revisions:
         marked = inspect(connection).has_table(MARK.name)
@@ -93,13 +93,13 @@ def take_over(connection: Connection, revisions: set[str], known: set[str]) -> N
 
 
 def note_revision(connection: Connection, revision: str) -> None:
-    """What a migration ends with."""
+    """Ends a migration: notes its revision."""
     connection.execute(update(MARK).values(revision=revision))
 
 
 async def check_store(url: str, folder: str) -> None:
-    """What a service begins with: its database is of this version's form, and at the newest revision of its
-    migrations folder. Raises `StoreUnavailable` where it cannot be asked."""
+    """Checks at the start of a service that its database is of this version's form, and at the newest
+    revision of its migrations folder. Raises `StoreUnavailable` where it cannot be asked."""
     where, known = str(make_url(url).database), _revisions(folder)
     with told_apart():
         try:

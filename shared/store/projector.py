@@ -57,8 +57,8 @@ OnHalt = Callable[[str, str | None], None]
 
 
 class Difference(NamedTuple):
-    """How many rows of a table are not what the log says, and some of the cases that they belong to: the
-    rows themselves may hold names."""
+    """Number of rows of a table that are not what the log says, and some of the cases that they belong to:
+    the rows themselves may hold names."""
 
     table: str
     missing: int
@@ -95,17 +95,17 @@ class Projector:
     HELD = 1_000_000
     """Rows that a rebuild holds in memory before it goes on in the database."""
     HELD_GENTLY = 50_000
-    """The same for a comparison, beside which others work."""
+    """Rows that a comparison holds: fewer, since others work beside it."""
     GENTLY = 3.0
-    """How long a comparison rests, by how long a page took."""
+    """The rest of a comparison, as a multiple of the time that a page took."""
     LONGEST_LAG = 60.0
     """Seconds for which a comparison waits for a read model that is behind."""
     BACKOFF = (0.1, 5.0)
     REST = 3.0
-    """How long a loop that has caught up rests, by how long its last batch took."""
+    """The rest of a loop that has caught up, as a multiple of the time that its last batch took."""
     LONGEST_REST = 0.25
     AFTER_OTHERS = 0.002
-    """Seconds by which a projection lets go first what else a commit has woken."""
+    """Seconds for which a projection waits until the other work that a commit has woken is under way."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Projector:
         self.failing: dict[str, str] = {}
         """The kind of the last error of each projection that does not get on."""
         self.halted: dict[str, str] = {}
-        """Those of them that a person has to look at: it is not that the database is away."""
+        """Failing projections that a person has to look at: it is not that the database is away."""
         self.on_halt: OnHalt = lambda name, error: None
         self._alone: set[str] = set()
         """The projections that have not come within a batch of the end since they went on by themselves."""
@@ -132,7 +132,7 @@ class Projector:
         self._positions: dict[str, int] = {}
         self._moved: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self._projections}
         self._asked = asyncio.Event()
-        """Somebody waits for a position."""
+        """Set when somebody waits for a position."""
         self._loop: asyncio.Task[None] | None = None
         self._filling = asyncio.Lock()
         """One at a time holds its rows in memory; side by side they would be no sooner done."""
@@ -141,7 +141,7 @@ class Projector:
 
     @property
     def names(self) -> list[str]:
-        """Its read models."""
+        """The names of the read models."""
         return list(self._projections)
 
     async def start(self, *, folding: bool = True) -> None:
@@ -182,12 +182,12 @@ class Projector:
 
     @property
     def prepared(self) -> bool:
-        """Whether every read model has its tables, so that it can be asked at all, or is known to stand
-        still (`halted`): what it would show is E_NOT_YET, and commands need not wait for it."""
+        """True once every read model has its tables, so that it can be asked at all, or is known to stand
+        still (`halted`): its reads then answer E_NOT_YET, and commands need not wait for it."""
         return self._positions.keys() | self.halted.keys() >= self._projections.keys()
 
     async def position(self, name: str) -> int:
-        """How far a projection has read, as its tables show it; -1 where it has none."""
+        """The position up to which a projection has read, as its tables show it; -1 where it has none."""
         projection = self._projections[name]
         async with self._engine.connect() as connection:
             position = await self._read_position(connection, projection)
@@ -251,8 +251,8 @@ class Projector:
                 log.warning("projections.apart", error=_kind(error))
 
     async def _catch_up(self, projection: Projection) -> None:
-        """One projection by itself, until all are near the end of the log: more than a batch behind, it would
-        hold up the others."""
+        """Folds one projection by itself, until all are near the end of the log: more than a batch behind, it
+        would hold up the others."""
         name = projection.name
         delay, longest = self.BACKOFF
         while True:
@@ -312,9 +312,9 @@ class Projector:
             )
 
     async def drop_others(self) -> None:
-        """Drops what no read model of this process has: other versions, those that were given up, what a
-        rebuild left. They hold names and allegations in clear (§6.5). A process that is itself the
-        older one drops nothing: it runs beside the new one, or for as long as that is taken back."""
+        """Drops tables that no read model of this process has: other versions, those that were given up, the
+        rest of a rebuild. They hold names and allegations in clear (§6.5). A process that is itself the older
+        one drops nothing: it runs beside the new one, or for as long as that is taken back."""
         positions, active = self._books.positions, self._books.active
         async with self._engine.begin() as connection:
             await connection.execute(_LOCK)
@@ -359,14 +359,14 @@ class Projector:
             await self._rest(min(self.REST * (monotonic() - began), self.LONGEST_REST))
 
     async def _rest(self, seconds: float) -> None:
-        """Until the time is over, or somebody waits for what has not been folded yet."""
+        """Rests until the time is over, or somebody waits for events that have not been folded yet."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._asked.wait()
 
     async def _fold(self, projections: Sequence[Projection]) -> bool:
-        """One batch in one transaction; whether there may be more. A connection on which it fails is given
-        up, and the transaction with it."""
+        """Folds one batch in one transaction; True if there may be more. A connection on which it fails is
+        given up, and the transaction with it."""
         self._asked.clear()
         async with borrowed(self._engine) as driver:
             await driver.execute(_BEGIN)
@@ -397,8 +397,8 @@ class Projector:
     async def rebuild(self, name: str) -> int:
         """Fills the next generation from the whole log, then switches; returns the position reached.
 
-        The one that serves goes on serving and reading. The switch is one transaction: whoever asks sees
-        the old tables or the new ones.
+        The version that serves goes on serving and reading. The switch is one transaction: a reader sees the
+        old tables or the new ones.
         """
         projection = self._projections[name]
         await self._prepare(projection)
@@ -407,7 +407,7 @@ class Projector:
 
     @contextlib.asynccontextmanager
     async def _exclusively(self, projection: Projection) -> AsyncIterator[AsyncConnection]:
-        """Nobody else rebuilds this version meanwhile: the next generation has one name.
+        """Keeps others from rebuilding this version meanwhile: the next generation has one name.
 
         Gives the connection whose session holds the lock; a lock that was lost shows when it is used.
         """
@@ -473,8 +473,8 @@ class Projector:
     async def _differences(
         self, projection: Projection, targets: dict[Table, Table], position: int
     ) -> list[Difference]:
-        """Of one instant: the tables that serve and their position are one snapshot, up to which the other
-        ones are brought in the same transaction."""
+        """The differences at one instant: the tables that serve and their position are one snapshot, up to
+        which the other ones are brought in the same transaction."""
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="REPEATABLE READ")
             async with connection.begin() as transaction:
@@ -596,9 +596,9 @@ class Projector:
 
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
-    """Without the cycle collector, which else walks the held rows again and again: half of the time.
+    """Switches off the cycle collector, which else walks the held rows again and again: half of the time.
 
-    What a rebuild makes is JSON, without cycles; reference counting frees it.
+    A rebuild makes JSON, without cycles; reference counting frees it.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -610,12 +610,13 @@ def _no_collector() -> Iterator[None]:
 
 
 def _kind(error: Exception) -> str:
-    """What an error is called below what SQLAlchemy or the store wraps it in."""
+    """The name of an error below the one that SQLAlchemy or the store wraps it in."""
     return type(getattr(error, "orig", None) or error).__name__
 
 
 def _let_go() -> None:
-    """Gives the system back what a rebuild held: the allocator keeps it for another that may never come."""
+    """Gives the system back the memory of a rebuild: the allocator keeps it for another that may never
+    come."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)

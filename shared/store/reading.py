@@ -1,10 +1,10 @@
 """SELECTs of the read models: written in SQLAlchemy, compiled once, run on the driver's own connection.
 
 To build and compile a statement for every request takes longer than PostgreSQL takes to answer it. So a read
-says what its statement is made of (the organ that asks, the filters that were given), the statement is kept
-under that, and only the values change. What the planner must know stands in the text, which is all that is
-not `given`: the organ, since one organ sees a handful of cases and another all of them, the states that are
-concealed, the length of a page.
+names the things that its statement is made of (the organ that asks, the filters that were given), the
+statement is kept under that, and only the values change. Everything that the planner must know stands in the
+text, which is all that is not `given`: the organ, since one organ sees a handful of cases and another all of
+them, the states that are concealed, the length of a page.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from shared.store.types import StoreUnavailable
 STATEMENTS = 1_000
 """Compiled statements that a service keeps: organs times the filters that people use."""
 PATIENCE_SECONDS = 5.0
-"""How long a read waits for a connection before it says that the database is away."""
+"""Seconds that a read waits for a connection before it says that the database is away."""
 _SETTINGS = f"SET enable_memoize = off; SET statement_timeout = '{READ_SECONDS:.0f}s'"
 """A page joins each of its rows by a key that comes once. PostgreSQL would remember them all the same, in a
 table as large as all rows that fit: that took longer than the page, and grew with the store. A statement that
@@ -52,7 +52,7 @@ class Statement:
         self._names: list[str] = getattr(compiled, "positiontup", None) or []
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
-        """The values in the order of the statement. What was not given is an error, not NULL."""
+        """The values in the order of the statement. A value that was not given is an error, not NULL."""
         return [values[name] for name in self._names]
 
 
@@ -89,8 +89,8 @@ def _made(make: Callable[..., Select[Any]], *of: Hashable) -> Statement:
 
 
 class Readers:
-    """Connections that stay out of the pool between reads: taking one from it and giving it back costs
-    as much as a query. As many as the pool holds; a broken one is replaced."""
+    """Connections that stay out of the pool between reads: taking one from it and giving it back costs as
+    much as a query. There are as many as the pool holds; a broken one is replaced."""
 
     def __init__(self, engine: AsyncEngine, most: int) -> None:
         self._engine = engine
@@ -147,7 +147,7 @@ async def _discard(connection: AsyncConnection) -> None:
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """A database that is away raises `StoreUnavailable`; a defect stays what it is."""
+    """Tells a database that is away (`StoreUnavailable`) from a defect, which stays what it is."""
     try:
         yield
     except (SQLAlchemyError, OSError, TimeoutError) as error:

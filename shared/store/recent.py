@@ -9,12 +9,12 @@ from uuid import UUID
 from shared.store.types import LogEntry
 
 BYTES_AT_HAND = 32 * 1024 * 1024
-"""As much of stored events is kept, at most."""
+"""Most bytes of stored events that are kept."""
 
 
 class Recent:
-    """One unbroken run of positions, written here or read. What others write between ours ends it, and a new
-    one begins."""
+    """One unbroken run of positions, written here or read. An event that another process writes between ours
+    ends it, and a new run begins."""
 
     def __init__(self, size: int = 3_000) -> None:
         """Holds `size` to twice as many entries, and fewer where they are large (`BYTES_AT_HAND`)."""
@@ -23,10 +23,11 @@ class Recent:
         self._bytes = 0
         self._run: list[LogEntry] = []
         self._since: list[float] = []
-        """When the database said that it has each of them; 0 for one that was read."""
+        """The times at which the database said that it has each of them; 0 for one that was read."""
 
     def add(self, committed: Sequence[LogEntry]) -> None:
-        """Takes up what one transaction has written. A reader may have seen it before its writer is told."""
+        """Takes up the events that one transaction has written. A reader may have seen one before its writer
+        is told."""
         if not committed:
             return
         kept = committed[0].position - self._run[0].position if self._run else 0
@@ -55,8 +56,8 @@ class Recent:
         self._extend(read, 0.0)
 
     def after(self, position: int, limit: int) -> tuple[list[LogEntry], float]:
-        """What follows a position, and since when the last of it is known to be committed; nothing where the
-        run does not hold the very next one."""
+        """The entries after a position, and since when the last of them is known to be committed; empty if
+        `position + 1` is not in the run."""
         start = position + 1 - self._run[0].position if self._run else -1
         if not 0 <= start < len(self._run):
             return [], 0.0
@@ -64,7 +65,7 @@ class Recent:
         return found, self._since[start + len(found) - 1]
 
     def forget(self) -> None:
-        """Knows nothing any more. What was asked of the database before this is of another time."""
+        """Forgets everything. The answers that the database gave before this are of another time."""
         self.times_forgotten += 1
         self._begin()
 

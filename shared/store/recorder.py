@@ -1,8 +1,8 @@
 """The recorder: a service's event store as its commands, inbox, relay and projections see it.
 
-Appending goes through the group commit of `committer`; what is particular to our events (sealing, human
-numbers, the content digest) is the `_Unit` here. Reading opens each state in its place; what one reader of
-the log has opened, or this process has written, is at hand for the next.
+Appending goes through the group commit of `committer`; the particulars of our events (sealing, human numbers,
+the content digest) are in `_Unit` here. Reading opens each state in its place; entries that one reader of the
+log has opened, or this process has written, are at hand for the next.
 """
 
 from __future__ import annotations
@@ -44,11 +44,13 @@ from shared.store.types import (
 
 LEGAL_TIME = ZoneInfo("Asia/Shanghai")
 MOST_BYTES = 600_000
-"""Of a stored event. Published, its sealed fields are a third longer, and the broker takes 1 MiB."""
+"""Most bytes of a stored event. Published, its sealed fields are a third longer, and the broker takes 1
+MiB."""
 JUST_SAID = 0.25
-"""Seconds for which the relay trusts a commit's own answer: by a failover right after it loses as much."""
+"""Seconds for which the relay trusts a commit's own answer: a failover in that time loses no more than
+that."""
 POLL = 0.1
-"""Seconds between looks for what other processes appended."""
+"""Seconds between looks for events that other processes appended."""
 
 
 class Recorder:
@@ -78,7 +80,7 @@ class Recorder:
 
     @property
     def tally(self) -> Tally:
-        """What the committer did, for metrics."""
+        """The committer's counts, for metrics."""
         return self._committer.tally
 
     async def start(self) -> None:
@@ -86,7 +88,7 @@ class Recorder:
         await self._committer.start()
 
     async def stop(self) -> None:
-        """Finishes what was accepted; takes nothing more."""
+        """Finishes the appends that were accepted; takes nothing more."""
         await self._committer.stop()
         if self._looking is not None:
             self._looking.cancel()
@@ -113,7 +115,7 @@ class Recorder:
         return await self._fetch(self._sql.stream_from, stream, first)
 
     def events_in(self, rows: list[Any]) -> list[Recorded]:
-        """The events of rows."""
+        """Opens the events of rows."""
         return [self._recorded(row) for row in rows]
 
     async def streams_of(self, correlation: UUID) -> list[UUID]:
@@ -121,7 +123,7 @@ class Recorder:
         return [row[0] for row in await self._fetch(self._sql.correlated, correlation)]
 
     async def existing(self, streams: Sequence[UUID]) -> set[UUID]:
-        """Of these streams, those that have begun."""
+        """Those of these streams that have begun."""
         return {row[0] for row in await self._fetch(self._sql.existing, list(streams))}
 
     async def streams_with(self, topic: str, after: int) -> list[UUID]:
@@ -155,8 +157,8 @@ class Recorder:
         ]
 
     async def _entries(self, after: int, limit: int, *, trusted: float = 0.0) -> list[LogEntry]:
-        """What is at hand after a position, while the database still says so: one that was replaced may have
-        lost the end of the log. What it said within `trusted` seconds is taken as said."""
+        """The entries at hand after a position, while the database still says so: one that was replaced may
+        have lost the end of the log. Its word is trusted for `trusted` seconds."""
         found, since = self._recent.after(after, limit)
         if found and monotonic() - since >= trusted:
             there = await self.find_event(found[-1].position)
@@ -192,7 +194,7 @@ class Recorder:
         return position
 
     async def last_recorded(self) -> datetime | None:
-        """When the last event of the log was recorded."""
+        """The time at which the last event of the log was recorded."""
         rows = await self._fetch(self._sql.last_recorded)
         return rows[0][0] if rows else None
 
@@ -202,7 +204,7 @@ class Recorder:
         return self._seen
 
     async def tracked(self, source: str) -> Tracked:
-        """How far a source was processed; position 0 when it never was."""
+        """The position up to which a source was processed; 0 when it never was."""
         rows = await self._fetch(self._sql.tracked, source)
         return Tracked(source, *rows[0]) if rows else Tracked(source, 0)
 
@@ -250,7 +252,7 @@ class Recorder:
             self._looking = asyncio.create_task(self._look(), name=f"{self.service}-look")
 
     async def _look(self) -> None:
-        """Looks for what other processes appended, as long as somebody waits for it."""
+        """Looks for events that other processes appended, as long as somebody waits for one."""
         while self._waiting:
             await asyncio.sleep(POLL)
             with contextlib.suppress(StoreUnavailable):  # whoever waits goes on waiting: it comes back
@@ -288,7 +290,7 @@ class Recorder:
 
 
 class _Queries:
-    """What the recorder reads, on the driver's connection: these are on the path of every request."""
+    """The recorder's reads, on the driver's connection: these are on the path of every request."""
 
     def __init__(self, tables: KernelTables) -> None:
         events, tracking = tables.events.name, tables.tracking.name

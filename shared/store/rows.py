@@ -39,7 +39,7 @@ class RowNotFetched(LookupError):
 
 
 class _Statements:
-    """What is said to the driver about one table: every parameter is a column of many rows."""
+    """The statements about one table: every parameter is a column of many rows."""
 
     def __init__(self, table: Table) -> None:
         quote = _DIALECT.identifier_preparer
@@ -68,7 +68,8 @@ class _Statements:
         self.width = len(keys)
 
     def _sent_as(self, column: Column[Any]) -> str:
-        """Arrays of different lengths do not stand in one array, so they travel as JSON, as JSON does."""
+        """The type under which a column's values are sent. Arrays of different lengths do not stand in one
+        array, so they travel as JSON, as JSON does."""
         return "text" if column.name in self.json | self.lists else _type_of(column)
 
     def _value_of(self, column: Column[Any], given: str) -> str:
@@ -80,7 +81,7 @@ class _Statements:
         return given
 
     def columns_of(self, rows: Sequence[Row]) -> list[list[Any]]:
-        """The values of rows, column by column; what a row leaves out is null."""
+        """The values of rows, column by column; a member that a row leaves out is null."""
         return [self._column(name, [row.get(name) for row in rows]) for name in self.names]
 
     def _column(self, name: str, values: list[Any]) -> list[Any]:
@@ -196,11 +197,12 @@ class TableRows:
         self.delete(key)
 
     def __len__(self) -> int:
-        """How many rows are held in memory, those known to be absent included."""
+        """Number of rows held in memory, those known to be absent included."""
         return len(self._rows)
 
     async def flush(self) -> None:
-        """Writes what changed: one statement for what is gone, one for what is new or different."""
+        """Writes the changes: one statement for rows that are gone, one for rows that are new or
+        different."""
         assert self._driver is not None
         changed = [(key, self._rows[key]) for key in self._changed]
         gone = [key for key, row in changed if row is None]
@@ -226,7 +228,7 @@ class TableRows:
         self._empty = False
 
     def bind(self, driver: asyncpg.Connection) -> None:
-        """Reads and writes through this connection from now on; what was held is stale."""
+        """Reads and writes through this connection from now on; rows held before are stale."""
         self._driver = driver
         if not self._empty:
             self._rows.clear()
@@ -260,11 +262,11 @@ class RowSet:
         return iter(self._tables.values())
 
     def __len__(self) -> int:
-        """How many rows are held in memory."""
+        """Number of rows held in memory."""
         return sum(len(rows) for rows in self._tables.values())
 
     async def flush(self) -> None:
-        """Writes what changed in every table."""
+        """Writes the changes of every table."""
         for rows in self._tables.values():
             await rows.flush()
 

@@ -28,9 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 VIEW_SCHEMA = "view"
-"""Where the read models serve."""
+"""The schema in which the read models serve."""
 NEXT_SCHEMA = "view_next"
-"""Where a rebuild fills the next generation, beside the one that serves."""
+"""The schema in which a rebuild fills the next generation, beside the one that serves."""
 
 _INDEX_NAME = "%(table_name)s_%(column_0_N_name)s_idx"
 
@@ -147,8 +147,9 @@ class KernelTables:
 
 
 def view_metadata(schema: str = VIEW_SCHEMA) -> MetaData:
-    """Where a read model declares its tables. An index is called by its table and columns, so by its version
-    too: an index of the same name that an older version left would keep the new one from its tables."""
+    """The metadata in which a read model declares its tables. An index is called by its table and columns, so
+    by its version too: an index of the same name that an older version left would keep the new one from its
+    tables."""
     return MetaData(schema=schema, naming_convention={"ix": _INDEX_NAME})
 
 
@@ -175,7 +176,7 @@ class ProjectionTables:
 
 
 def create_kernel(connection: Connection, service: str, service_role: str) -> None:
-    """Creates the kernel's tables and gives the service's user what it needs and no more.
+    """Creates the kernel's tables and gives the service's user exactly the rights that it needs.
 
     The tables of read models are not made here: they belong to the service, whose projector makes and
     replaces them; it only gets its two schemas.

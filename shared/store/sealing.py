@@ -112,7 +112,7 @@ class Sealer:
 
     @classmethod
     def from_files(cls, path: Path, service: str, suite: Suite = INTERNATIONAL) -> Sealer:
-        """With the keys of both suites (`keyrings`)."""
+        """A sealer with the keys of both suites (`keyrings`)."""
         return cls(*keyrings(path, service, suite))
 
     def seal(self, plaintext: bytes, stream: UUID, version: int, topic: str) -> bytes:

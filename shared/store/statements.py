@@ -123,7 +123,7 @@ class Statements:
         await driver.execute(self._begin)
 
     async def read_facts(self, driver: Any, units: Sequence[Unit]) -> tuple[Facts, str]:
-        """What a batch depends on, and the id of this transaction."""
+        """The facts that a batch depends on, and the id of this transaction."""
         streams = _unique(s for unit in units for s in _streams(unit))
         sources = _unique(u.tracking.application_name for u in units if u.tracking is not None)
         series = _unique(s for unit in units for s in unit.series if s)
@@ -142,7 +142,7 @@ class Statements:
         return facts, row["transaction"]
 
     async def write(self, driver: Any, writes: Writes) -> None:
-        """Writes what was admitted: one statement per table that is touched."""
+        """Writes the admitted rows: one statement per table that is touched."""
         at = writes.recorded_at
         if writes.events:
             await driver.execute(self._events, *_event_columns(writes), at)
@@ -189,7 +189,7 @@ class Statements:
         return found
 
     async def committed(self, driver: Any, transaction: str) -> bool:
-        """Whether PostgreSQL remembers that a transaction was committed."""
+        """True if PostgreSQL remembers that a transaction was committed."""
         return bool(await driver.fetchval(self._status, transaction) == "committed")
 
 

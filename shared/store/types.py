@@ -1,4 +1,4 @@
-"""What goes into the store and what comes out: the words that recorder, gate, inbox and relay share."""
+"""The words of the store that recorder, gate, inbox and relay share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.event import Recorded
 
 
 class StoreError(Exception):
-    """Something in the store's way; nothing was written."""
+    """A fault in the store's way; nothing was written."""
 
 
 class VersionConflict(StoreError):
@@ -52,7 +52,7 @@ class StoreUnavailable(StoreError):
 
 
 class ClockWrong(StoreUnavailable):
-    """The clock of this instance is too far ahead to write by: what it records could not be put right."""
+    """The clock of this instance is too far ahead to write by: its records could not be put right."""
 
 
 class StoreTampered(StoreError):
@@ -61,7 +61,7 @@ class StoreTampered(StoreError):
 
 @dataclass(frozen=True)
 class Tracked(Tracking):
-    """How far a source is dealt with: up to which event of its log, and in which epoch of that log."""
+    """The place up to which a source is dealt with: an event of its log, and the epoch of that log."""
 
     event_id: UUID | None = None
     epoch: UUID | None = None
@@ -73,7 +73,7 @@ class Tracked(Tracking):
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """The identity of a command: its id, the hash of its body, and what to answer when it comes again.
+    """The identity of a command: its id, the hash of its body, and its answer for when it comes again.
 
     The stored answer is {"id", "version", "position", "number"} and the extra of `answer`; nothing secret.
     """
@@ -86,7 +86,7 @@ class CommandRecord:
 
 @dataclass(slots=True)
 class Append:
-    """One all-or-nothing unit: events of one or several streams, with what must happen beside them."""
+    """One all-or-nothing unit: events of one or several streams, with the other rows that belong to them."""
 
     events: Sequence[Recorded] = ()
     command: CommandRecord | None = None
@@ -98,7 +98,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of an append. `repeated`: the command id was known, this is its first answer."""
+    """The result of an append. `repeated`: the command id was known, this is its first answer."""
 
     entries: tuple[LogEntry, ...]
     position: int

@@ -1,8 +1,8 @@
-"""Which refusals a piece of code can end in, read from the source.
+"""The refusals that a piece of code can end in, read from the source.
 
-A code counts for a function that names it, or that uses something (a function, a table) by a name under
-which a code is found. Names are not told apart by what they belong to, so the answer may hold too much,
-and is complete as long as codes are written out where they are used.
+A code counts for a function that names it, or that uses something (a function, a table) by a name under which
+a code is found. Names are not told apart by what they belong to, so the answer may hold too much, and is
+complete as long as codes are written out where they are used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ FACE = (
     "shared.web.language",
     "shared.outgoing.dead",
 )
-"""Not the gate: what it refuses with hangs on the command, and is known from its class."""
+"""The modules of routes that are searched. The gate is not among them: its refusals hang on the command, and
+are known from its class."""
 
 
 def codes_of(package: str, names: Iterable[str]) -> set[str]:
@@ -54,7 +55,8 @@ def codes_of(package: str, names: Iterable[str]) -> set[str]:
 
 @functools.cache
 def _uses(package: str) -> dict[str, tuple[set[str], set[str]]]:
-    """What stands under each name that is defined in the service or the kernel: codes, and names used."""
+    """The codes that stand under each name defined in the service or the kernel, and the names that it
+    uses."""
     uses: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     for path in (p for module in (package, *KERNEL, *FACE) for p in _files(module)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""Commands over HTTP: what a request says of one is read, the gate is asked, and its answer is put in form.
+"""Commands over HTTP: reads a request's command, asks the gate, and puts its answer in form.
 
 Conditional headers follow RFC 9110; `Idempotency-Key` its IETF draft.
 """
@@ -25,7 +25,8 @@ Headers = Mapping[bytes, bytes]
 
 
 class Face:
-    """Who asks, the gate, and how far somebody's own deeds have moved the log: for hand-written routes."""
+    """The caller, the gate, and the place to which somebody's own deeds have moved the log: for hand-written
+    routes."""
 
     def __init__(self, gatekeeper: gates.Gatekeeper, verifier: TokenVerifier, places: Places) -> None:
         self.gatekeeper = gatekeeper
@@ -37,7 +38,7 @@ class Face:
         return await self.verifier.verify(request.headers.get("authorization"))
 
     async def caller(self, command: type[Command], headers: Headers) -> Token | None:
-        """Who gives a command; nobody where it takes no token. Refuses with E_UNAUTHENTICATED."""
+        """The caller of a command; None where it takes no token. Refuses with E_UNAUTHENTICATED."""
         if command.gate.anyone:
             return None
         given = headers.get(b"authorization")
@@ -83,13 +84,13 @@ class Called(NamedTuple):
 
     command: type[Command]
     route: Any
-    """As FastAPI documents it."""
+    """The route as FastAPI documents it."""
     target: str | None
     """The id in the path, as it was written."""
 
 
 class Answer(NamedTuple):
-    """What is sent back."""
+    """The answer that is sent back."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -97,10 +98,10 @@ class Answer(NamedTuple):
 
 
 class CommandRoutes:
-    """Answers what is posted to the route of a command; everything else goes on to FastAPI.
+    """Answers requests that are posted to the route of a command; everything else goes on to FastAPI.
 
-    A command takes nothing that FastAPI could resolve, and the layers before an endpoint of FastAPI cost
-    as much as the gate: so FastAPI has these routes only for the document and to refuse other methods.
+    A command takes nothing that FastAPI could resolve, and the layers before an endpoint of FastAPI cost as
+    much as the gate: so FastAPI has these routes only for the document and to refuse other methods.
     """
 
     def __init__(self, app: ASGIApp, *, face: Face, routes: Mapping[str, tuple[type[Command], Any]]) -> None:
@@ -136,7 +137,7 @@ class CommandRoutes:
     async def carry_out(
         self, called: Called, token: Token | None, body: bytes, headers: Headers, trace: bytes
     ) -> Answer:
-        """Gives a command to the gate, and says what came of it."""
+        """Gives a command to the gate, and renders its answer."""
         command, _, target = called
         id = None if target is None else object_id(target)
         answer = (await self.face.run(parse(command, body), token, id, headers, trace)).answer

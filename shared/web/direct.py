@@ -38,7 +38,7 @@ class Direct:
         return self._routes.find(path)
 
     async def answer(self, called: Called, headers: dict[bytes, bytes], body: bytes) -> Answer:
-        """Carries out a command within the limits of the envelope and counts it. What goes wrong is answered,
+        """Carries out a command within the limits of the envelope and counts it. A failure is answered,
         too."""
         envelope, started = self.envelope, perf_counter()
         trace = trace_of(headers.get(b"traceparent"))
@@ -66,7 +66,7 @@ class Direct:
 
 
 class _Nobody:
-    """Stands for the event of a cycle whose body nobody waits for."""
+    """A stand-in for the event of a cycle whose body nobody waits for."""
 
     def set(self) -> None: ...
 

@@ -58,7 +58,8 @@ class Endpoints:
 
     @cached_property
     def _tables(self) -> dict[tuple[str, int], list[Table]]:
-        """By method and number of parts; the fewer parameters a route has, the sooner it is tried."""
+        """The tables by method and number of parts; the fewer parameters a route has, the sooner it is
+        tried."""
         tables: dict[tuple[str, int], dict[tuple[int, ...], Table]] = {}
         for route in taking_a_request(self._documented):
             parts = route.path.split("/")

@@ -1,4 +1,4 @@
-"""What the bus tells, as Prometheus metrics; labels name services, never cases or people."""
+"""The bus's reports as Prometheus metrics; labels name services, never cases or people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.bus.observer import Observer
 
 
 class BusMetrics(Observer):
-    """Counts what relay and inboxes report."""
+    """Counts the reports of relay and inboxes."""
 
     def __init__(self, registry: CollectorRegistry, sources: Iterable[str] = ()) -> None:
         """`sources`: the services listened to. Their series stand at 0 from the start, so that a rate is

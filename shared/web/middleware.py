@@ -1,4 +1,5 @@
-"""What wraps every request: size and number limits, trace, metrics and one log line without people in it."""
+"""The layers around every request: limits of size and number, trace and metrics. No request is logged but one
+that failed or was cut off, by its route template and place: no path, body, address or person."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ from shared.web.problems import problem, refusal_problem, schema_problem
 
 TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Characters that no path of ours holds. Whoever reads one after us may read it otherwise: the end of a line
-is the end of a path for one pattern, and not for another."""
+"""Characters that no path of ours holds. A router behind us may read one otherwise: the end of a line is the
+end of a path for one pattern, and not for another."""
 BODY_SECONDS = 30.0
 LARGER_BODY_SECONDS = 120.0
 ANYBODYS_BODY_SECONDS = 10.0
@@ -37,10 +38,10 @@ ANYBODYS_BODY_SECONDS = 10.0
 ANYBODYS_BODY = 128 * 1024
 """Bytes of a body that needs no token: it is waited for in memory, and holds no place meanwhile."""
 WAITING = 4
-"""So many times as many bodies are waited for as there are places."""
+"""Bodies that are waited for, as a multiple of the places."""
 SHARE = 8
-"""Of places, and of bodies that are waited for, one path that needs no token gets the eighth part: who fills
-one shuts no other."""
+"""The divisor of places, and of bodies that are waited for: one path that needs no token gets the eighth
+part, so filling one shuts no other."""
 CARRIED = "carried"
 DEFECT = 500
 UNMATCHED = "unmatched"
@@ -67,7 +68,7 @@ class BodyTooSlow(Exception):
 
 
 class Overloaded(Exception):
-    """As many requests as may be are under way."""
+    """The limit of requests under way is reached."""
 
 
 def problem_of(error: Exception, language: str, route: str) -> Response:
@@ -124,8 +125,8 @@ class HttpMetrics:
 
 
 class Envelope:
-    """One pure ASGI layer. Overload is answered by 503 with Retry-After before any work is done;
-    what goes wrong unforeseen is logged by type and answered by a problem document."""
+    """One pure ASGI layer. Overload is answered by 503 with Retry-After before any work is done; an
+    unforeseen failure is logged by type and answered by a problem document."""
 
     def __init__(
         self,
@@ -139,9 +140,10 @@ class Envelope:
         routes: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         """`larger`: the paths whose bodies may be larger than `max_body` bytes, and how large. `for_anyone`:
-        with this begin the paths that need no token; together they take half of the places at most, and each
-        a share. A place is taken when the body is there: who sends drop by drop keeps nobody out. `routes`:
-        the paths that there are, asked for at the first request; all others have one share together."""
+        prefix of the paths that need no token; together they take half of the places at most, and each a
+        share. A place is taken when the body is there: a client that sends drop by drop keeps nobody out.
+        `routes`: the paths that there are, asked for at the first request; all others have one share
+        together."""
         self.app = app
         self._routes = routes
         self.for_anyone = for_anyone
@@ -156,7 +158,7 @@ class Envelope:
         self.in_flight = 0
 
     def is_special(self, path: str) -> bool:
-        """Whether a path has limits of its own."""
+        """True if a path has limits of its own."""
         return path in self.larger or (bool(self.for_anyone) and path.startswith(self.for_anyone))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -279,9 +281,9 @@ class Envelope:
 
 
 class Carrier:
-    """The one layer of ours within FastAPI: carries what goes wrong in a route to the envelope, which stands
-    before it. FastAPI's own last resort would answer in other words, and have the server log a message that
-    may quote somebody's data."""
+    """The one layer of ours within FastAPI: carries a failure in a route to the envelope, which stands before
+    it. FastAPI's own last resort would answer in other words, and have the server log a message that may
+    quote somebody's data."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,7 +1,7 @@
 """Places in a log as callers hold them: sealed, and good for the one person who was given them.
 
-How far a log has got tells that something happened, and in intake that somebody reported (SEC-1, B53). So
-no answer holds a position, and nobody can wait for one that they were not given.
+The length of a log tells that something happened, and in intake that somebody reported (SEC-1, B53). So no
+answer holds a position, and nobody can wait for one that they were not given.
 """
 
 from __future__ import annotations

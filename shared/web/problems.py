@@ -69,7 +69,7 @@ def schema_problem(errors: Sequence[Any], accept_language: str = "") -> Response
 
 
 def within(field: str, invalid: ValidationError) -> list[dict[str, str]]:
-    """The same for an object that came sealed in a field."""
+    """The faults of an object that came sealed in a field, named below that field."""
     errors = invalid.errors(include_url=False, include_input=False, include_context=False)
     return [{**told, "field": f"{field}.{told['field']}".removesuffix(".body")} for told in _fields(errors)]
 
@@ -79,15 +79,15 @@ def _fields(errors: Sequence[Any]) -> list[dict[str, str]]:
 
 
 def _place(error: Any) -> str:
-    """Where it is. A member that is not known has the caller's own name, which may be anybody's: then what
-    it stands in is named."""
+    """The path of the field at fault. An unknown member is named by its parent's path: its own name came from
+    the caller and could contain anything."""
     known = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
     return ".".join(str(part) for part in known) or "body"
 
 
 def prefers_english(accept_language: str) -> bool:
-    """Whether English is asked for before Chinese (RFC 9110 §12.5.4); Chinese is the default. What is no
-    language range is passed over."""
+    """True if English is asked for before Chinese (RFC 9110 §12.5.4); Chinese is the default. A part that is
+    no language range is passed over."""
     ranges = [RANGE.fullmatch(part) for part in accept_language.lower().split(",")]
     asked = [(r[1], float(r[2] or 1), -place) for place, r in enumerate(ranges) if r is not None]
     rest = max(((weight, place) for tag, weight, place in asked if tag == "*"), default=(0.0, 0))

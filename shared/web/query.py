@@ -1,4 +1,4 @@
-"""Parameters of a query string: what has not the form is refused (422), and never reaches the database."""
+"""Parameters of a query string: a value without the form is refused (422), and never reaches the database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "from": {"type": "string", "format": "date"},
     "to": {"type": "string", "format": "date"},
 }
-"""What parameters of these names must be, on whatever route."""
+"""The forms of parameters of these names, on whatever route."""
 
 
 def code(request: Request, name: str) -> str | None:
@@ -54,7 +54,8 @@ def code(request: Request, name: str) -> str | None:
 
 
 def organ(request: Request, name: str = "organ") -> str | None:
-    """The code of an organ; the answer is narrowed to it and those below, within what one may see anyway."""
+    """The code of an organ; the answer is narrowed to it and those below, within what the caller may see
+    anyway."""
     return _matching(request, name, ORGAN)
 
 
@@ -88,16 +89,17 @@ def day(request: Request, name: str) -> date | None:
 
 
 class Cursor(Generic[T]):
-    """A place in an ordered list: the keys of the last row shown, opaque to whoever turns the page.
+    """A place in an ordered list: the keys of the last row shown, opaque to the client that turns the page.
 
     The next page begins behind those keys, wherever the row itself has moved to meanwhile: nothing that
-    stayed in its place is shown twice or left out."""
+    stayed in its place is shown twice or left out.
+    """
 
     def __init__(self, keys: Any) -> None:
         self._keys: TypeAdapter[T] = TypeAdapter(keys)
 
     def read(self, request: Request) -> T | None:
-        """The keys behind which the page begins; what we never gave out is refused."""
+        """The keys behind which the page begins; a cursor that we never gave out is refused."""
         value = request.query_params.get("cursor")
         if value is None:
             return None

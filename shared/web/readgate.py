@@ -255,7 +255,7 @@ class CaseReadGate(ReadGate):
             await self.deny(ask, "E_TRACE_FORBIDDEN", "R27")
 
     async def _tell_on(self, ask: Asked[Any], refusal: Refusal) -> None:
-        """Whoever tries what was sealed past them is told nothing; internal supervision is (drill A). The
+        """Whoever tries what was sealed past them is told nothing; internal supervision is (A15). The
         same of an attempt to learn who reported."""
         if ask.read.traces:
             await self._record_attempt(ask, refusal.code, refusal.rule)

@@ -1,9 +1,9 @@
 """Cases as they were last read, at hand for the next reading.
 
-To open and fold a stream takes longer than to ask whether anything has been added to it. So what was folded
-is kept, of a bounded number of cases, and asked about anew at each reading: the last event must be there as
-it was, to the byte, and none behind it. A database that was replaced and lost the end of its log, or a state
-that somebody altered, is seen as it is. What stands here is for reading only: a command folds its own.
+To open and fold a stream takes longer than to ask whether anything has been added to it. So folded cases are
+kept, of a bounded number, and asked about anew at each reading: the last event must be there as it was, to
+the byte, and none behind it. A database that was replaced and lost the end of its log, or a state that
+somebody altered, is seen as it is. These copies are for reading only: a command folds its own.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def instant(value: str | None, field: str) -> datetime | None:
 
 
 def occurred_at(value: str | None) -> datetime | None:
-    """When something happened, within the years that a calendar can tell working days of."""
+    """The instant at which something happened, within the years that a calendar can tell working days of."""
     happened = instant(value, "Occurred-At")
     if happened is not None and not 1900 <= happened.year < 3000:
         refuse("E_SCHEMA", "§0.5", field="Occurred-At", reason="year out of range")
@@ -112,7 +112,7 @@ def legal_basis(value: str | None) -> tuple[dict[str, str], ...]:
 
 
 def object_id(value: str) -> UUID:
-    """The id in a path; what is no id is simply not found."""
+    """The id in a path; a text that is no id is simply not found."""
     try:
         return UUID(value)
     except ValueError:

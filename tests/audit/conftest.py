@@ -65,7 +65,7 @@ class Audit:
     client: httpx.AsyncClient
 
     async def take_in(self, *producers: Producer, run: int = 3) -> None:
-        """What the inboxes do: each log in runs."""
+        """Takes each log in by runs, as the inboxes do."""
         for producer in producers:
             done = (await self.parts.ledger.tracked(producer.service)).position
             events = producer.published(done)

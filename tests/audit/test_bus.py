@@ -202,7 +202,7 @@ async def test_a_producer_with_another_history_does_not_replace_the_old(
 async def test_sec3_audit_takes_nothing_in_the_place_of_what_a_producer_lost(
     listening: Audit, world: World, settings: Settings, broker: Nats, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It holds the lost events and proves them: it says which they are, and goes on only when told to."""
+    """Audit holds the lost events and proves them: it names them, and goes on only when told to."""
     await until(lambda: all_taken_in(listening, world))
     await listening.parts.trees.checkpoint("intake")
     assert await _after_restore(settings) == 0

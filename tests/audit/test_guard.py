@@ -1,4 +1,4 @@
-"""Who guards the evidence: everything that is stored is looked at, and what is not as it was is told."""
+"""The guards of the evidence: everything that is stored is looked at, and every difference is told."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.servers import Database, migrated_database
 
 
 async def do(database: Database, *statements: str) -> None:
-    """What somebody with all rights over audit's database may do."""
+    """Acts as somebody with all rights over audit's database."""
     connection = await asyncpg.connect(database.plain_admin_url)
     try:
         for table in ("access_log", "access_nodes", "checkpoints", "ledger", "nodes"):
@@ -47,7 +47,7 @@ async def metric(audit: Audit, name: str) -> float | None:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the little there is goes over several."""
+    """Makes pages so small that the few rows there are go over several."""
     monkeypatch.setattr("services.audit.guard.PAGE", 4)
 
 
@@ -187,7 +187,7 @@ async def test_a_ledger_of_every_kind_of_event_is_as_it_was_sealed(told: Audit, 
 
 
 async def test_a_store_that_is_away_is_looked_at_again(audit: Audit, store: Store) -> None:
-    """It is no finding, and no look either: the time of the last one stays."""
+    """Being away is no finding, and no look either: the time of the last one stays."""
     audit.parts.guard._stores = {"intake": store.url.replace(store.database.name, "nowhere")}
     assert not await audit.parts.look_at("intake")
     assert await metric(audit, 'zm_audit_checked_timestamp_seconds{part="intake"}') == 0
@@ -218,7 +218,7 @@ async def test_a_store_that_is_away_is_looked_at_again(audit: Audit, store: Stor
 async def test_audits_own_ledger_is_held_against_its_seals(
     audit: Audit, store: Store, database: Database, statement: str, found: str
 ) -> None:
-    """What stands beside a sealed content in clear decides who sees it, and is no truer for that."""
+    """A clear column beside sealed content decides who sees it, and is no truer for that."""
     assert await audit.parts.guard.check_log("intake") == []
     await do(database, statement)
     assert any(found in told for told in await audit.parts.guard.check_log("intake"))
@@ -298,7 +298,8 @@ async def test_64_a_running_audit_does_all_this_by_itself(settings: Settings, st
 
 
 def test_production_keeps_its_evidence_guarded(tmp_path: Path) -> None:
-    """It starts with two places outside, all stores to look at, and a name for its logs; else not at all."""
+    """Audit starts with two places outside, all stores to look at, and a name for its logs; else not at
+    all."""
     (tmp_path / "bus.key").write_bytes(secrets.token_bytes(32))
     (tmp_path / "bus.key").chmod(0o600)
     stores = {

@@ -50,8 +50,8 @@ def clock(told: Audit, monkeypatch: pytest.MonkeyPatch) -> FixedClock:
 async def test_sec1_what_is_shown_of_a_log_moves_once_an_hour(
     told: Audit, world: World, clock: FixedClock
 ) -> None:
-    """However often somebody asks, and whoever has a bundle made in between: shown is the last checkpoint of
-    an hour that is over, to any token of the staff."""
+    """The last checkpoint of an hour that is over is shown to any token of the staff, however often somebody
+    asks, and whoever has a bundle made in between."""
 
     async def shown() -> str:
         answer = await told.get("/v1/logs/intake/checkpoint", role="handler")
@@ -114,7 +114,7 @@ async def test_a_log_is_named_after_its_installation(settings: Settings) -> None
 
 @pytest.mark.parametrize("role", ["subject_mobile", "unit_contact", "platform_integration"])
 async def test_sec1_nobody_from_outside_watches_a_log_grow(told: Audit, role: str) -> None:
-    """Its size steps when somebody reports."""
+    """The size of the log steps when somebody reports."""
     for path in ("checkpoint", "checkpoints"):
         answer = await told.get(f"/v1/logs/intake/{path}", role=role)
         assert (answer.status_code, answer.json()["rule"]) == (403, "SEC-1")
@@ -238,7 +238,7 @@ async def test_a_bundle_stays_within_jurisdiction(told: Audit) -> None:
 
 
 def a_clarification(begin: datetime, case: UUID) -> Producer:
-    """What clarification recorded about one subject, and beside it: a report of retaliation is open."""
+    """Clarification's record about one subject, and beside it: a report of retaliation is open."""
     log, stream, watch = Producer("clarification"), uuid4(), uuid4()
     person = accused("s-2", "李虚白")
     of_both = {"round": 1, "text_hash": "t" * 64}
@@ -346,7 +346,7 @@ async def test_sec1_the_list_of_audiences_is_closed(
 
 @pytest.mark.parametrize("audience", ["court", "subject"])
 def test_sec1_no_event_for_outside_has_a_field_about_reports(audience: Audience) -> None:
-    """Whoever adds one to such an event learns it here: an event is shown whole or not at all."""
+    """An author who adds a field to such an event learns it here: an event is shown whole or not at all."""
     about_reports = {
         "complaint",
         "case_id",

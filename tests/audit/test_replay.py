@@ -88,7 +88,7 @@ async def test_order_of_taking_in_does_not_matter(audit: Audit, world: World, to
 
 
 async def test_66_as_of_by_recorded_time_is_a_prefix(told: Audit) -> None:
-    """What was linked later is not there, and the number given an hour later is not shown."""
+    """A later link is not there, and the number given an hour later is not shown."""
     whole = await timeline(told)
     for moment in (MORNING, MORNING + timedelta(hours=3), MORNING + timedelta(days=30)):
         part = await timeline(told, as_of=moment.isoformat())
@@ -102,7 +102,7 @@ async def test_66_as_of_by_recorded_time_is_a_prefix(told: Audit) -> None:
 
 
 async def test_r54_66_as_of_answers_stay_the_same(audit: Audit, world: World) -> None:
-    """What is recorded and linked afterwards changes no earlier day."""
+    """Events that are recorded and linked afterwards change no earlier day."""
     moment = (MORNING + timedelta(days=30)).isoformat()
     published = world.intake.published()
     await audit.parts.ledger.take_in(published[:8])
@@ -134,7 +134,7 @@ async def test_pages_make_the_whole(told: Audit, by: str, limit: str) -> None:
 
 
 async def test_one_subject_at_a_time(told: Audit) -> None:
-    """What concerns only another is left out; the duplicate, which names nobody yet, is not."""
+    """A stream that concerns only another is left out; the duplicate, which names nobody yet, is not."""
     body = await timeline(told, subject="s-1")
     assert "AllegationsVerifiedUnfounded" not in types(body)
     assert "AllegationsListed" in types(body)
@@ -201,7 +201,7 @@ async def test_superiors_see_what_is_below_them(told: Audit, organ: str) -> None
 
 @pytest.mark.parametrize("role", ["petition_clerk", "organ_head", "statistics_viewer", "reporter_mobile"])
 async def test_66_only_auditors_replay(told: Audit, role: str) -> None:
-    """Whatever the case; so nothing can be learnt about it."""
+    """The case makes no difference; so nothing can be learnt about it."""
     for case in (FIRST, "/v1/cases/XF-990102100-2022-999999"):
         answer = await told.get(f"{case}/timeline", role=role)
         assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN_ROLE")
@@ -287,7 +287,8 @@ async def test_many_processes_write_one_log(told: Audit) -> None:
     ],
 )
 async def test_bad_questions_are_told_so(told: Audit, path: str, params: dict[str, str]) -> None:
-    """To who may ask, and to nobody else. Of a day before the case there is nothing to prove, ever."""
+    """A caller who may ask is told, and nobody else. Of a day before the case there is nothing to prove,
+    ever."""
     answer = await told.get(f"{FIRST}/{path}", **params)
     assert (answer.status_code, answer.json()["code"]) == (422, "E_SCHEMA")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -324,8 +325,8 @@ async def test_the_openapi_document_names_every_parameter(audit: Audit) -> None:
 
 
 async def test_b51_by_occurrence_a_case_stands_where_its_steps_had_led(audit: Audit, world: World) -> None:
-    """What was entered late and leads nowhere carries no later state back to its day, and a note that
-    happened last takes the case back to no earlier one."""
+    """An event that was entered late and leads nowhere carries no later state back to its day, and a note
+    that happened last takes the case back to no earlier one."""
     log, id, hour = world.intake, uuid4(), timedelta(hours=1)
     start = MORNING + timedelta(days=200)
 

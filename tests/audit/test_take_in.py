@@ -52,14 +52,14 @@ async def root(audit: Audit, service: str) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize("run", [1, 3, 100])
 async def test_roots_equal_the_reference(audit: Audit, world: World, run: int) -> None:
-    """Whatever the runs, the tree is the one over the producer's log."""
+    """The tree is the one over the producer's log, whatever the runs."""
     await audit.take_in(*world.producers, run=run)
     for producer in world.producers:
         assert await root(audit, producer.service) == (len(producer.entries), reference_root(producer))
 
 
 async def test_the_tree_goes_on_after_another_worker(audit: Audit, world: World) -> None:
-    """What one worker remembers of the tree is not believed where another took something in meanwhile."""
+    """One worker's memory of the tree is not believed where another took something in meanwhile."""
     events, parts = world.intake.published(), audit.parts
     other = Ledger(parts.engine, parts.ledger._sealer, parts.ledger._clock)
     for n, event in enumerate(events):
@@ -88,7 +88,7 @@ async def test_two_workers_take_in_each_event_once(audit: Audit, world: World) -
 
 
 async def test_a_hole_is_no_fault_of_the_event(audit: Audit, world: World) -> None:
-    """What comes too early is neither taken nor parked."""
+    """An event that comes too early is neither taken nor parked."""
     with pytest.raises(StoreUnavailable):
         await audit.parts.ledger.take_in(world.intake.published()[1:])
     assert (await audit.parts.ledger.tracked("intake")).position == 0

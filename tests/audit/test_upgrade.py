@@ -25,7 +25,7 @@ BEFORE = """
 
 
 async def test_an_older_audit_gets_its_guards(told: Audit, world: World, database: Database) -> None:
-    """What it holds is kept, the chained access log beside the tree that begins."""
+    """The older audit's rows are kept, the chained access log beside the tree that begins."""
     connection = await asyncpg.connect(database.owner_url.replace("+asyncpg", ""))
     try:
         await connection.execute(BEFORE)

@@ -97,7 +97,7 @@ class Store:
         return entries
 
     async def break_by(self, *statements: str) -> None:
-        """What somebody with all rights over the database may do."""
+        """Acts as somebody with all rights over the database."""
         connection = await asyncpg.connect(self.database.plain_admin_url)
         try:
             await connection.execute("ALTER TABLE intake_events DISABLE TRIGGER ALL")
@@ -227,7 +227,7 @@ async def test_what_was_done_is_found(
 
 
 async def test_a_changed_ledger_convicts_nobody(store: Store, database: Database) -> None:
-    """When audit's own ledger no longer fits its tree, that is said as well."""
+    """A ledger of audit that no longer fits its tree is told as well."""
     connection = await asyncpg.connect(database.plain_admin_url)
     try:
         await connection.execute("ALTER TABLE ledger DISABLE TRIGGER ALL")

@@ -1,4 +1,4 @@
-"""Who reads too much is counted over all services, processes and audit's own replays (SEC-9)."""
+"""Bulk reading is counted over all services, processes and audit's own replays (SEC-9)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_sec9_what_was_read_in_several_services_counts_together(told: Audi
 
 
 async def test_sec9_an_hour_is_an_hour_and_one_answer_may_show_many(told: Audit, world: World) -> None:
-    """Who reads slowly is no bulk reader; one search that shows twenty-one cases is one."""
+    """A slow reader is no bulk reader; one search that shows twenty-one cases makes one."""
     for n, case in enumerate(fresh(40)):
         read(world.intake, "p-diligent", LATER + n * 3 * MINUTE, case)
     read(world.intake, "p-searching", LATER, *fresh(21))

@@ -1,11 +1,11 @@
-"""What a command costs with 1,000,000 events in the store, against 10,000; and under SM against the default.
+"""The cost of a command with 1,000,000 events in the store, against 10,000; and under SM against the default.
 
 The events are not made by commands, which would take hours: they are the life of a complaint as its aggregate
 records it, again and again, sealed and digested by the service's own mapper and written with COPY, each with
 the row of its command, and the counter of the numbers that they bear. So tables and indexes are what the
 commands would have left; before anything is measured, a sample of the large store is loaded as the service
-loads it and held against its digests, and the service's read models have followed the log to its end. The
-bus is left out: nobody would wait until a million events were published.
+loads it and held against its digests, and the service's read models have followed the log to its end. The bus
+is left out: nobody would wait until a million events were published.
 
 Measured are a new complaint, which reads nothing but the end of the log, and a decision on one of a thousand
 cases from all over the store, which loads its stream first.
@@ -133,7 +133,7 @@ async def migrated(stack: Stack, name: str, events: int, service: str = "intake"
 
 
 def mapper_of(stack: Stack, suite: Suite) -> EventMapper:
-    """What intake seals its events with."""
+    """The mapper with which intake seals its events."""
     return EventMapper(Sealer.from_files(stack.data.keys / "store-intake.key", "intake", suite))
 
 
@@ -294,7 +294,7 @@ async def ratios(stack: Stack) -> list[Ratio]:
 def _cost(
     name: str, rates: dict[str, list[float]], kind: str, ours: str, reference: str, at_most: float | None
 ) -> Ratio:
-    """What one command costs, by what it costs in the reference; round by round, on the same machine."""
+    """The cost of one command, by its cost in the reference; round by round, on the same machine."""
     mine, theirs = rates[f"{kind} {ours}"], rates[f"{kind} {reference}"]
     value = median(b / a for a, b in zip(mine, theirs, strict=True))
     shown = [f"{median(found):,.0f}/s" for found in (mine, theirs)]

@@ -1,4 +1,4 @@
-"""What a hop costs: from an event's commit in one service to its effect's commit in the next.
+"""The cost of a hop: from an event's commit in one service to its effect's commit in the next.
 
 intake stands in this process as the kernel assembles it, with gate, relay, projections and scheduler, but
 without HTTP; verification stands in another (`hop_receiver`), so that each commit is seen where it happens.
@@ -53,7 +53,7 @@ class Receiver:
         self._process = process
 
     async def heard(self, what: str) -> float:
-        """When the next commit was; anything but `what` is an error."""
+        """The time of the next commit; anything but `what` is an error."""
         assert self._process.stdout is not None
         async with asyncio.timeout(30):
             said, when = (await self._process.stdout.readline()).decode().split()

@@ -68,7 +68,7 @@ def life() -> list[Recorded]:
 
 
 def log_of(count: int) -> Iterator[Recorded]:
-    """So many events: ever new complaints with the same life."""
+    """A log of `count` events: ever new complaints with the same life."""
     events = life()
     position, numbers = 0, count_up(1)
     while position < count:

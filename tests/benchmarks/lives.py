@@ -56,7 +56,7 @@ STEPS = ("receive", "register", "list", "assign", "accept", "transfer", "search"
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """What one run gave."""
+    """The result of one run."""
 
     records: int
     rate: float
@@ -178,7 +178,7 @@ class Play:
 
 
 def _with_children(pid: int) -> float:
-    """What a server and its processes have computed, those that ended meanwhile included."""
+    """The processor time of a server and its processes, those that ended meanwhile included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     total = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():

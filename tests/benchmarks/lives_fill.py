@@ -78,20 +78,20 @@ SUBJECTS = ["service", "position", "subject", "stream", "correlation_id", "occur
 CLAIMS = ["service", "position", "target", "correlation_id", "occurred_at", "recorded_at"]
 ROWS = [column.name for column in LEDGER.columns]
 RECORDED_AGO = timedelta(days=30)
-"""How long before now the first event was recorded; each is a millisecond after the one before."""
+"""Age of the first event; each is recorded a millisecond after the one before."""
 SURNAMES, GIVEN = "王李张刘陈杨黄林赵周吴徐孙马朱胡郭何高罗", "安江然正帆宁溪柏凯明远清平和宇晨松岩川竹"
 SALT = bytes(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What one complaint has for itself: ids, numbers, its accused."""
+    """The values that one complaint has for itself: ids, numbers, its accused."""
 
     n: int
     stream: UUID
     case: UUID
     events: tuple[UUID, ...]
-    """Of each of its events, the case's opening last."""
+    """Ids of its events, the case's opening last."""
     commands: tuple[UUID, ...]
 
     @classmethod
@@ -198,7 +198,7 @@ def own_event(event: Recorded, own: Own, n: int) -> Recorded:
 
 
 def opened_case(handed: Recorded, own: Own, now: datetime) -> Recorded:
-    """What verification records when the complaint is handed over, as its reaction does."""
+    """The record of verification when the complaint is handed over, as its reaction makes it."""
     event: Any = handed.event
     case = VerificationCase(own.case)
     ctx = Context(
@@ -228,7 +228,7 @@ def opened_case(handed: Recorded, own: Own, now: datetime) -> Recorded:
 
 
 def proved_text(recorded: Recorded) -> bytes:
-    """What the content digest is made of."""
+    """The bytes of which the content digest is made."""
     return canonical({"salt": recorded.salt.hex(), "event": content(recorded)})
 
 
@@ -265,7 +265,7 @@ class Life:
     """The events of a life as patterns, and which words in them are a complaint's own."""
 
     PLACE = (987_654_321, datetime(2001, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC))
-    """Of every pattern, until it has a place of its own."""
+    """Place of every pattern, until it has one of its own."""
 
     def __init__(self, now: datetime) -> None:
         """The cases were opened `now`: no deadline of theirs is near."""
@@ -281,7 +281,7 @@ class Life:
         ]
 
     def words(self, own: Own) -> list[bytes]:
-        """What is a complaint's own as it stands in the texts, always in the same order."""
+        """A complaint's own values as they stand in the texts, always in the same order."""
         ids = map(str, (own.stream, own.case, *own.events, *own.commands))
         told = (own.claim, own.number, own.case_number(self.year), *own.accused.values())
         return [word.encode() for word in (*ids, *told)]
@@ -302,7 +302,7 @@ class Pages:
         self._began = began
 
     def rows(self, first: int, count: int) -> dict[tuple[str, str], tuple[list[str], list[Any]]]:
-        """Of complaints from the n-th on: columns and records by database and table."""
+        """Rows of complaints from the n-th on: columns and records by database and table."""
         tables: dict[tuple[str, str], tuple[list[str], list[Any]]] = {}
         for service in ("intake", "verification"):
             tables[service, f"{service}_events"] = (EVENTS, [])

@@ -20,7 +20,7 @@ _LENGTH = b"content-length: "
 
 @dataclass(slots=True)
 class Tally:
-    """What came back."""
+    """Counts of the answers."""
 
     answers: int = 0
     refused: list[bytes] = field(default_factory=list)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """What we measured of ourselves by what we measured of the reference."""
+    """Our own measure by the reference's."""
 
     name: str
     value: float

@@ -1,11 +1,11 @@
-"""What reads cost, beside a bare SELECT of the same rows as JSON (`reference_reads`), at 10,000 events and at
-300,000.
+"""The cost of reads, beside a bare SELECT of the same rows as JSON (`reference_reads`), at 10,000 events and
+at 300,000.
 
 The stores are filled as `growth` fills them; audit's ledger takes the same events in, run by run. One
 complaint in a few is about another accused, so that a search with few matches stands beside one that matches
-nearly everything: what is paid for is a page, never the matches. `case` reads a thousand cases again and
-again, as people do with those that they work on; `case_first` ever others. The bus is left out: of the
-record that every reading leaves (SEC-9), sealing, commit and the projections are measured, the relay is not.
+nearly everything: a page is paid for, never the matches. `case` reads a thousand cases again and again, as
+people do with those that they work on; `case_first` ever others. The bus is left out: of the record that
+every reading leaves (SEC-9), sealing, commit and the projections are measured, the relay is not.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ BARS = {
     "search_accused": 0.3,
     "search_few": None,
 }
-"""How many of the reference's reads each is to reach."""
+"""Number of the reference's reads that each is to reach."""
 FLAT = 1.2
 _TABLES = """
     CREATE TABLE plain_events (
@@ -88,7 +88,7 @@ _INDEXES = """
 
 
 def two_accused(count: int) -> Iterator[Recorded]:
-    """So many events, in which few complaints, from all over the log, are about somebody else."""
+    """A log of `count` events, in which few complaints, from all over the log, are about somebody else."""
     apart = max(1, count // len(life()) // MATCHES)
     lives = 0
     for recorded in log_of(count):
@@ -316,7 +316,7 @@ def _ratio(name: str, ours: list[float], theirs: list[float], at_least: float | 
 
 
 def _cost(name: str, many: list[float], few: list[float]) -> Ratio:
-    """What a search with very many matches costs, by what one with few does."""
+    """The cost of a search with very many matches, by that of one with few."""
     value = median(b / a for a, b in zip(many, few, strict=True))
     shown = [f"{median(found):,.0f}/s" for found in (many, few)]
     return Ratio(name, value, shown[0], shown[1], at_most=FLAT)

@@ -1,4 +1,4 @@
-"""What a rebuild costs: the casebook from 300,000 sealed events, beside read, JSON-decode and COPY."""
+"""The cost of a rebuild: the casebook from 300,000 sealed events, beside read, JSON-decode and COPY."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where it is measured: the embedded stack in a folder of its own, and the references beside it."""
+"""The place of measuring: the embedded stack in a folder of its own, and the references beside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def server(stack: Stack, module: str, env: Mapping[str, str]) -> AsyncIter
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has computed so far."""
+    """The processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""What a write costs: POST a complaint with everything on, beside three references: a bare INSERT, the same
+"""The cost of a write: POST a complaint with everything on, beside three references: a bare INSERT, the same
 endpoint as a team writes it by hand (`usual`), and the stock library.
 
 The service is measured as one process that accepts and works in the background (it publishes, projects and
@@ -46,7 +46,7 @@ async def quiet(pid: int, limit: float = 60.0) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked, and the processes that have something to do when it is."""
+    """A request, and the processes that have something to do for it."""
 
     port: int
     pids: tuple[int, ...]

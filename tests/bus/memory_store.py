@@ -25,7 +25,7 @@ from shared.store.types import (
 )
 
 EPOCH = uuid4()
-"""Of every log in memory, until a test gives one another."""
+"""Epoch of every log in memory, until a test gives one another."""
 
 
 class MemoryStore:

@@ -28,7 +28,7 @@ class Producer:
         await self.nc.jetstream().add_stream(name="ZM_ALPHA", subjects=["zm.alpha.>"])
 
     async def happen(self, count: int, correlation: UUID | None = None) -> None:
-        """So many more events in the log; they are not published yet."""
+        """Adds `count` events to the log; they are not published yet."""
         start = len(self.store.entries)
         await self.store.put(happened(n, correlation=correlation) for n in range(start, start + count))
 

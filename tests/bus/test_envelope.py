@@ -1,4 +1,4 @@
-"""What travels, what of it is readable, and that nothing of it can be changed."""
+"""The envelope of an event: its readable part, and that nothing of it can be changed."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ async def test_whitespace_and_key_order_do_not_matter() -> None:
 
 
 async def test_both_suites_travel_side_by_side() -> None:
-    """Who seals with SM4 is read by who seals with AES, and the other way round."""
+    """A service that seals with SM4 is read by one that seals with AES, and the other way round."""
     rings = [Keyring("bus", {"1": os.urandom(suite.key_bytes)}, "1", suite) for suite in SUITES]
     entry = await entry_of(happened(5, **FULL_META), SM)
     for keys in (BusKey(*rings), BusKey(*rings[::-1])):
@@ -203,7 +203,8 @@ class TestReadersAreTolerant:
 
 
 async def test_an_old_event_is_published_as_it_was_proved() -> None:
-    """Its class has since grown an optional field and a version; what was stored says so, and is proved."""
+    """The class of the event has since grown an optional field and a version; the stored bytes say so, and
+    are proved."""
 
     class Growing(AlphaEvent):
         n: L1[int]

@@ -55,7 +55,7 @@ class Consumer:
         return Append(events=[noted(published)])
 
     async def effects(self) -> list[int]:
-        """What was noted, in the order of noting."""
+        """The notes, in the order of noting."""
         return [e.data["event"]["n"] for e in await self.store.recorder.read(0, 10_000)]
 
     async def noted(self, expected: Sequence[int]) -> None:
@@ -313,7 +313,8 @@ async def test_sec3_what_looks_like_a_duplicate_is_held_against_the_log(
 async def test_sec3_a_message_of_a_lost_past_is_not_taken_for_the_next_event(
     producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
 ) -> None:
-    """It follows exactly what was taken last. Only its epoch says that it is a copy of another log."""
+    """The message follows exactly the one taken last. Only its epoch says that it is a copy of another
+    log."""
     await producer.happen(3)
     await producer.publish(range(3))
     task = run((await inbox_of(quick)).run())
@@ -722,7 +723,8 @@ async def test_a_bulk_consumer_gets_runs_and_parks_only_the_poison(
 async def test_what_comes_while_it_rests_is_one_run_with_one_answer(
     producer: Producer, quick: Consumer, inbox_of: MakeInbox, connection: Connect, run: Run
 ) -> None:
-    """Whoever has caught up lets the next events gather; the broker is answered for all of them at once."""
+    """An inbox that has caught up lets the next events gather; the broker is answered for all of them at
+    once."""
     sizes: list[int] = []
 
     async def handle_batch(batch: Sequence[Published], unparked: Sequence[int]) -> None:

@@ -132,8 +132,8 @@ async def test_it_ends_though_the_client_swallows_the_cancellation(
 async def test_what_a_crash_took_from_the_broker_is_sent_again(
     broker: Nats, connection: Connect, run: Run
 ) -> None:
-    """Its disk is older than what it acknowledged. The relay looks because the connection is new, though
-    nothing more happens and its next look is far off."""
+    """The broker's disk is older than its acknowledgements. The relay looks because the connection is new,
+    though nothing more happens and its next look is far off."""
     nc, log = await connection("alpha"), MemoryStore()
     await put(log, 10)
     run(relay(nc, log, recheck=3600.0).run())
@@ -296,7 +296,7 @@ async def test_it_halts_when_the_store_lost_a_tail(connection: Connect, run: Run
 
 
 async def test_sec3_a_store_replaced_under_a_running_relay_is_seen(connection: Connect, run: Run) -> None:
-    """It goes on from the position that was published last, which is another event's now."""
+    """The log goes on from the position that was published last, which is another event's now."""
     nc, log = await connection("alpha"), MemoryStore()
     await put(log, 5)
     publisher = relay(nc, log, recheck=3600.0)
@@ -324,7 +324,7 @@ async def test_it_halts_on_a_stranger_in_its_stream(connection: Connect, run: Ru
 async def test_sec5_a_full_stream_drops_its_oldest_and_the_relay_goes_on(
     connection: Connect, run: Run
 ) -> None:
-    """It said that it was full, and no event of this service reached anybody any more."""
+    """A full broker said so, and no event of this service reached anybody any more."""
     nc, log, heard = await connection("alpha"), MemoryStore(), Heard()
     await put(log, 5)
     run(relay(nc, log, heard, max_bytes=20_000).run())
@@ -383,7 +383,7 @@ async def test_more_replicas_than_the_cluster_holds_are_told(
 
 
 async def test_sec5_a_stream_that_grew_old_begins_with_the_last_event(connection: Connect, run: Run) -> None:
-    """Where nothing happened for a month nothing is in it. The whole log would come back as news."""
+    """A stream in which nothing happened for a month is empty. The whole log would come back as news."""
     nc, log, heard = await connection("alpha"), MemoryStore(), Heard()
     await put(log, 10)
     run(relay(nc, log, heard, max_age=1.0).run())

@@ -1,4 +1,4 @@
-"""What the bus takes for granted of a store; the fake of the other tests keeps it as the real one does."""
+"""The contract of a store with the bus; the fake of the other tests keeps it as the real one does."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ class BreakableStack(Stack):
         return env
 
     def kill_and_start(self, *names: str) -> None:
-        """kill -9 for all of them before the first is started again."""
+        """Sends kill -9 to all of them before the first is started again."""
         for name in names:
             self.kill(name)
         for name in names:
             self.start_service(name)
 
     def arm(self, failpoints: Mapping[str, str]) -> None:
-        """kill -9, and a new life that ends at a failpoint."""
+        """Sends kill -9; the new life ends at a failpoint."""
         self._failpoints = dict(failpoints)
         for name in failpoints:
             self.kill(name)

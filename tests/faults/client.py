@@ -17,8 +17,8 @@ from deploy.local.stack import Stack
 from tests.faults.ledger import Acknowledged, Ledger, Refused, Sent
 
 PATIENCE_SECONDS = 600.0
-"""How long anything is waited for before the run is called dead. A command waits as long as the service that
-is to answer it is kept away, and what is done meanwhile takes minutes on a busy machine."""
+"""Seconds that anything is waited for before the run is called dead. A command waits as long as the service
+that is to answer it is kept away, and the work meanwhile takes minutes on a busy machine."""
 TIMEOUT_SECONDS = 3.0
 """Shorter than a service's own patience: repeats overtake first attempts that are still under way."""
 DOUBLE_SHARE = 0.03
@@ -76,7 +76,7 @@ class Client:
         return self.ledger.refuse(sent, first.status_code, told["code"], str(told["details"]))
 
     async def read(self, path: str, who: str) -> dict[str, Any] | None:
-        """What a member of staff reads; None where nothing is to be seen."""
+        """The case as a member of staff reads it; None where nothing is to be seen."""
         answer = await self._repeat("GET", path, None, self._headers(who))
         return answer.json() if answer.is_success else None
 

@@ -42,5 +42,5 @@ def observatory(stack: BreakableStack) -> Observatory:
 
 @pytest.fixture(scope="module")
 def ledger() -> Ledger:
-    """What the client of this module was told."""
+    """The answers that the client of this module was given."""
     return Ledger()

@@ -25,10 +25,10 @@ CONSENT_WINDOW = timedelta(days=5)
 """At least so long is a request for consent open: five working days."""
 
 LAPSED = ("E_STATE", "E_CONSENT_REFUSED")
-"""What an answer to a lapsed request meets: with its lapse noted, and before that."""
+"""Codes that an answer to a lapsed request meets: with its lapse noted, and before that."""
 
 Exists = Callable[[str, UUID], Awaitable[bool]]
-"""Whether a service's store has a stream: what a reaction brought about."""
+"""Tells whether a service's store has a stream: the result of a reaction."""
 
 EVENTS = {
     "ReceiveComplaint": ["ComplaintReceived", "AssignmentStarted"],
@@ -49,7 +49,7 @@ EVENTS = {
     "AssessClarification": ["ClarificationAssessed"],
     "DecideNotRequired": ["ClarificationNotRequired"],
 }
-"""What a command must have brought about in its own case, each once and nothing besides."""
+"""Effects that a command must have had in its own case, each once and nothing besides."""
 
 
 class Stopped(Exception):

@@ -1,4 +1,4 @@
-"""What the client was told: the one witness that no fault can reach."""
+"""The answers that the client was given: the one witness that no fault can reach."""
 
 from __future__ import annotations
 

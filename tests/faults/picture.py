@@ -1,4 +1,4 @@
-"""What stores, read models and streams hold at one moment, read past all services."""
+"""The content of stores, read models and streams at one moment, read past all services."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SOURCES = {
     "followup": FOLLOWUP_SOURCES,
     "audit": PUBLISHERS,
 }
-"""Who listens to whom."""
+"""The services that each service listens to."""
 CASES, DEADLINES = (f"view.{table}_v{CaseBook.version}" for table in ("cases", "deadlines"))
 
 
@@ -121,7 +121,7 @@ def secret_of(stack: Stack, service: str) -> bytes:
 
 @dataclass(slots=True)
 class AuditPicture:
-    """What audit has taken in: its ledger and how many leaves the trees have."""
+    """Audit's ledger, and the number of leaves of its trees."""
 
     ledger: dict[str, list[tuple[int, UUID, UUID, int]]]
     """Service -> (position, event id, stream, version) in order."""
@@ -169,7 +169,7 @@ class Observatory:
         )
 
     async def lags(self, today: date) -> dict[str, int]:
-        """Who is behind what, by how much; empty when the house has come to rest."""
+        """The parts that are behind, and by how much; empty when the house has come to rest."""
         behind: dict[str, int] = {}
         heads = {}
         for name in PUBLISHERS:
@@ -213,7 +213,7 @@ class Observatory:
         return behind
 
     async def tracked(self, service: str) -> dict[str, int]:
-        """How far a service has taken its sources in."""
+        """The places up to which a service has taken its sources in."""
         connection = await self.connect(service)
         query = (
             "SELECT source, position FROM tracking"
@@ -288,10 +288,11 @@ class Observatory:
 
 
 async def _waiting(js: JetStreamContext, stream: str, consumer: str) -> int:
-    """What a consumer has not been given yet; one that is missing still has to come back.
+    """Number of messages that a consumer has not been given yet; one that is missing still has to come back.
 
-    Not what it has not acknowledged: that of a process that was killed comes again only after the ack wait,
-    long after its successor has it from the log."""
+    Unacknowledged ones do not count: those of a process that was killed come again only after the ack wait,
+    long after its successor has them from the log.
+    """
     try:
         return (await js.consumer_info(stream, consumer)).num_pending or 0
     except NotFoundError:

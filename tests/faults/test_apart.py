@@ -33,8 +33,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 async def test_one_accepts_and_the_other_publishes_and_fills_the_lists(stack: Stack) -> None:
-    """What the first has accepted stands in no list before there is a worker; then in all of them, and those
-    who ask the first for a list wait for their own complaint."""
+    """A complaint that the first has accepted stands in no list before there is a worker; then in all of
+    them, and callers who ask the first for a list wait for their own complaint."""
 
     async def published() -> int:
         nc = await nats.connect(stack.nats.url, nkeys_seed=str(stack.nats.seed_file("admin")))

@@ -1,4 +1,4 @@
-"""What a stream may hold that no relay wrote: holes, repeats, disorder, forgeries, and an event on which a
+"""Faults of a stream that no relay wrote: holes, repeats, disorder, forgeries, and an event on which a
 reaction fails. A stack of its own, because each test damages a stream until the broker is wiped."""
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ async def test_late_and_repeated_messages(
 async def test_a_message_that_does_not_open(
     stack: BreakableStack, ledger: Ledger, traffic: Traffic, account: Callable[[], Awaitable[None]]
 ) -> None:
-    """It stands in the place of a true event whose producer is away: set aside with its case, the others go
-    on. Tried again when the producer is back, the true event has its effect, once."""
+    """A forgery stands in the place of a true event whose producer is away: set aside with its case, the
+    others go on. Tried again when the producer is back, the true event has its effect, once."""
     spoilt: list[LogEntry] = []
 
     async def spoil_one(forger: Forger, old: list[LogEntry], new: list[LogEntry]) -> None:

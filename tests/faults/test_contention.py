@@ -21,7 +21,7 @@ from tests.faults.verify import Violation, verify_all, violations
 
 CLERK, HEAD = f"petition_clerk@DI-{ORGAN}", f"petition_head@DI-{ORGAN}"
 LOST = {(409, "E_CONFLICT_VERSION"), (412, "E_STALE_VERSION"), (409, "E_STATE")}
-"""How a command may lose a race."""
+"""Answers by which a command may lose a race."""
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ SPOILT = {
     "an event that audit misses": (_lose_audited, "I5"),
     "a message set aside": (_parked, "I5"),
 }
-"""What is done to a picture, and the invariant that must notice."""
+"""Changes of a picture, and the invariant that must notice each."""
 
 
 @pytest.mark.parametrize("loss", SPOILT)

@@ -169,7 +169,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def halted(stack: BreakableStack, service: str, part: str) -> bool:
-    """Whether a service tells that a part of it stands still."""
+    """True if a service tells that a part of it stands still."""
     return f'zm_halted{{part="{part}"}} 1.0' in await metrics_of(stack, service)
 
 
@@ -178,7 +178,7 @@ async def goes_on(stack: BreakableStack, service: str, part: str) -> bool:
 
 
 async def relay_lag(stack: BreakableStack, service: str) -> float:
-    """How many of its events a service says that its stream lacks."""
+    """Number of its events that a service says its stream lacks."""
     lines = (await metrics_of(stack, service)).splitlines()
     (lag,) = (line.partition(" ")[2] for line in lines if line.startswith("zm_relay_lag "))
     return float(lag)

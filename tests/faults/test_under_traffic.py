@@ -31,7 +31,7 @@ short form: fewer commands, and the services die together but not one by one."""
 IN_ALL = int(os.environ.get("ZM_FAULT_COMMANDS", "50"))
 """Acknowledged commands of each test."""
 BEFORE = IN_ALL // 5
-"""Of these, before the fault."""
+"""Commands before the fault."""
 FORGOTTEN = 60
 """Events of intake that the broker had given out and then forgets."""
 LEAST = 5000 if LONG else 15 * IN_ALL

@@ -70,7 +70,7 @@ async def verify_all(
 
 
 def violations(picture: Picture, ledger: Ledger, damaged: frozenset[str]) -> Iterator[str]:
-    """What does not hold in a picture of a house at rest."""
+    """The invariants that do not hold in a picture of a house at rest."""
     yield from ledger.contradictions
     for name, service in picture.services.items():
         yield from _commands(name, service, ledger)
@@ -267,7 +267,7 @@ def _numbers(name: str, service: ServicePicture) -> Iterator[str]:
 
 
 def _deadlines(picture: Picture, today: Any) -> Iterator[str]:
-    """What is due was told, once; what is not due was not."""
+    """Faults of deadlines: each that is due was told, once, and no other was."""
     for name, service in picture.services.items():
         told = Counter(
             (e.event["stream"], e.event["deadline"], e.event["due"], e.name)

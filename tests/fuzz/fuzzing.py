@@ -1,7 +1,7 @@
-"""What is asked, by whom, on which cases, and what every answer must be.
+"""The fuzzer's requests, their callers and cases, and the rules of every answer.
 
-Requests are generated from the published documents; half of them are on real cases in many states, given
-by people who may do so, so that more than the doors of the services is tried.
+Requests are generated from the published documents; half of them are on real cases in many states, given by
+people who may do so, so that more than the doors of the services is tried.
 """
 
 from __future__ import annotations
@@ -50,11 +50,12 @@ Operation = APIOperation[Any, Any, Any, Any]
 Asked = schemathesis.Case[Operation]
 """A request that was generated."""
 EXAMPLES = int(os.environ.get("ZM_FUZZ_EXAMPLES", "8"))
-"""Of every operation. Unless told otherwise the same ones every time."""
+"""Examples of every operation. Unless told otherwise the same ones every time."""
 VAULT = "vault"
 SERVICES = (*WRITING, AUDIT, VAULT)
 REJECTED = ("401", "403", "404", "409", "412", "413", "422", "428", "429", "503")
-"""What is no acceptance: who asks, and for what, is often looked at before the form."""
+"""Statuses of a request that is not accepted: the caller, and the object, are often checked before the
+form."""
 OF_THE_MESSAGE = frozenset({"connection", "content-length", "expect", "host", "te", "trailer"}) | {
     "transfer-encoding",
     "upgrade",
@@ -178,7 +179,8 @@ REPORTER = {"name": "郑虚测", "phone": "13972064819", "may_be_contacted": Tru
 
 @dataclass(frozen=True)
 class Opening:
-    """What opens a case for certain: who gives it with which values, and whose people act on it."""
+    """The command that opens a case for certain: its giver, its values, and the people who act on the
+    case."""
 
     who: str
     body: Callable[[Fuzz], dict[str, Any]]
@@ -248,7 +250,7 @@ class Opened(Case):
 
 @dataclass
 class Fuzz:
-    """A running stack with cases in many states, two of them of a reporter who gave his name."""
+    """A running stack with cases in many states, two of them of a reporter who gave a name."""
 
     world: World
     named: Story = field(init=False)
@@ -307,7 +309,7 @@ class Fuzz:
             self.let_in(case, who)
 
     def of_this_version(self, asked: Asked, case: Case) -> None:
-        """Where a version is asked for, the present one: one that was made up is refused before all else."""
+        """Sets the present version where one is asked for: a made-up one is refused before all else."""
         if "If-Match" in asked.headers:
             asked.headers = CaseInsensitiveDict(
                 {**asked.headers, "If-Match": f'"{self.world.version(case)}"'}

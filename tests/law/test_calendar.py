@@ -46,7 +46,7 @@ class Unpublished(Stack):
 
 @dataclass
 class Turn:
-    """What was seen before and after the services learned the year's calendar."""
+    """The answers before and after the services learned the year's calendar."""
 
     world: World
     real_name: Story
@@ -126,7 +126,7 @@ def test_87_it_is_counted_anew_once_the_calendar_is_there(turn: Turn) -> None:
 
 
 def test_87_r7_the_subject_keeps_the_day_that_was_his(turn: Turn) -> None:
-    """Counted without the holiday his window would have closed yesterday (DL-15)."""
+    """The window, counted without the holiday, would have closed yesterday (DL-15)."""
     assert running(turn.world, turn.asked.clarification, "DL-15")["due"] == "2027-01-05"
     signed = {"occurred-at": "2026-12-30T10:00:00+08:00"}  # before the day was counted anew
     body = {"decision": "AGREED", "text_hash": turn.asked.text_hash()}
@@ -143,7 +143,7 @@ def test_87_dl13_a_transfer_may_go_back_on_its_last_day(turn: Turn) -> None:
 
 
 def test_87_a_breach_that_was_none_is_told_anew(turn: Turn) -> None:
-    """It was said to be over on the day that is its last. When that has passed, it is."""
+    """The deadline was said to be over on the day that is its last. When that has passed, it is."""
     world, case = turn.world, turn.sealable
     row = running(world, case, "DL-03")
     assert (row["due"], row["breached"]) == ("2027-01-05", False)
@@ -160,7 +160,8 @@ def test_87_a_day_before_any_calendar_is_refused(turn: Turn) -> None:
 
 
 def test_87_what_was_counted_anew_is_replayed_and_proved(turn: Turn) -> None:
-    """Its events are as provable as all others, and audit tells the new day as the service does."""
+    """A recomputation's events are as provable as all others, and audit tells the new day as the service
+    does."""
     world = turn.world
     at = f"/audit/v1/cases/{turn.asked.complaint.id}"
 

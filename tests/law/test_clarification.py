@@ -167,7 +167,8 @@ def test_r9_clarification_learns_the_disposition_from_verification(world: World)
 
 
 def test_r9_an_earlier_round_is_not_forgotten(world: World) -> None:
-    """What was found true in case 1 stands in the way when one of its items is proposed in round 2."""
+    """An allegation that was found true in case 1 stands in the way when one of its items is proposed in
+    round 2."""
     first = world.story(**MIXED).assessed(**NO_HARM)
     clear, true = first.allegation_ids
     body = {"reason": "NO_ADVERSE_EFFECT", "opinion": "未造成不良影响。"}
@@ -207,7 +208,8 @@ def test_a68_with_harm_no_unfounded_allegation_is_left_out(world: World) -> None
 
 
 def test_a67_only_the_verifying_organ_clears(world: World, assessed: Story) -> None:
-    """A superior's handler is not let into the case; were he, the organ would not be the one to clear."""
+    """A superior's handler is not let into the case; even inside it, that organ would not be the one to
+    clear."""
     body = {"person": sub(COUNTY.handler), "role": "handler"}
     hidden(world.give(assessed.clarification, "AssignToCase", COUNTY.handling_dept_head, body))
     world.assign(assessed.clarification, COUNTY.handler, by=TOWN.handling_dept_head, role="handler")
@@ -748,7 +750,8 @@ def test_r4_c2_the_county_approves_for_the_township(world: World) -> None:
 def test_r4_c2_a_higher_organ_does_not_approve_in_the_countys_place(
     world: World, reviewed: Story, organ: Any
 ) -> None:
-    """It names nobody to the case; and whom the township lets in does not become the approver."""
+    """The organ above names nobody to the case; and a person whom the township lets in does not become the
+    approver."""
     who = organ.clarification_approver
     body = {"person": sub(who), "role": "clarification_approver"}
     hidden(world.give(reviewed.clarification, "AssignToCase", organ.petition_head, body))
@@ -809,8 +812,8 @@ def test_r4_a_change_after_the_approval_voids_it(world: World, change: str) -> N
 
 
 def test_sd1_who_drafted_or_implements_never_decides(world: World) -> None:
-    """One person may hold several roles; what counts is what he did in this case. The handler's own
-    duties are those that a decision must differ from."""
+    """One person may hold several roles; only their deeds in this case count. The handler's own duties are
+    those that a decision must differ from."""
     story = world.story(COUNTY).reviewed()
     history = world.read(story.clarification, COUNTY.handler)["history"]
     drafted = {h["by"]["actor"] for h in history if h["command"] in ("PlanClarification", "RenderText")}

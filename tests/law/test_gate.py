@@ -261,7 +261,8 @@ def test_a48_who_steps_aside_is_out_at_once_and_for_good(world: World) -> None:
 
 
 def test_a48_the_approving_organs_approver_steps_aside_too(world: World) -> None:
-    """Regression: only the owning organ's people could, so a county's approver could not recuse himself."""
+    """Regression: only the owning organ's people could, so a county's approver could not recuse
+    themselves."""
     story = world.story().reviewed()
     approver = COUNTY.clarification_approver
     world.do(story.clarification, "DeclareRecusal", approver, {"ground": "与当事人有利害关系。"})
@@ -269,7 +270,7 @@ def test_a48_the_approving_organs_approver_steps_aside_too(world: World) -> None
 
 
 def test_sd10_recusal_in_a_leading_role(world: World) -> None:
-    """A leader needs no assignment for opening a case to others; recused he may not even do that."""
+    """A leader needs no assignment for opening a case to others; recused they may not even do that."""
     story = world.story().verifying()
     world.do(story.case, "DeclareRecusal", CHIEF, {"ground": "与当事人有利害关系。"})
     body = {"person": sub(TOWN.handler_second), "role": "handler"}
@@ -277,7 +278,8 @@ def test_sd10_recusal_in_a_leading_role(world: World) -> None:
 
 
 def recused_there(world: World, case: Case, who: str) -> None:
-    """Who stepped aside before may neither be assigned nor act; the recusal arrives in its own time."""
+    """A person who stepped aside before may neither be assigned nor act; the recusal arrives in its own
+    time."""
 
     def told() -> bool:
         log = world.log(case.service, 0, "RecusalDeclared")
@@ -502,7 +504,7 @@ def test_idempotency_another_date_or_legal_basis_is_another_request(world: World
 
 
 def test_an_attempt_under_a_used_key_leaves_its_record(world: World, verifying: Story) -> None:
-    """Nobody tries what is not his behind a key that was used, unseen."""
+    """Nobody tries a case that is not theirs behind a key that was used, unseen."""
     mine, other = key(), world.story().verifying()
     body = verifying.evidence("E32")
     done(raw(world, verifying.case, "RecordEvidence", HANDLER, body, idempotency_key=mine))
@@ -533,7 +535,7 @@ def test_idempotency_a_key_is_one_command_on_one_case(world: World, verifying: S
 
 
 def test_idempotency_a_key_belongs_to_who_used_it(world: World) -> None:
-    """Nobody fetches another's answer by his key."""
+    """Nobody fetches another's answer by their key."""
     mine = key()
     first = done(world.receive(CLERK, idempotency_key=mine))
     second = done(world.receive(TOWN.petition_head, idempotency_key=mine))
@@ -577,7 +579,7 @@ def test_idempotency_a_lost_answer_is_success_and_no_conflict(world: World) -> N
 
 
 def test_idempotency_a_refusal_is_not_remembered(world: World) -> None:
-    """What was refused may be asked again, when it has become possible."""
+    """A refused command may be given again, when it has become possible."""
     story, mine = world.story().invited(), key()
     refused(
         raw(world, story.clarification, "SubmitForReview", HANDLER, idempotency_key=mine), "E_VOICE_MISSING"
@@ -625,7 +627,8 @@ def test_05_a_paper_letter_happened_earlier(world: World) -> None:
 
 
 def test_05_a_decision_is_not_dated_back(world: World, submitted: Story) -> None:
-    """What decides, or must follow a decision, cannot lie before what the case already holds."""
+    """A command that decides, or must follow a decision, cannot lie before an event that the case already
+    holds."""
     version = world.read(submitted.clarification, HANDLER)["version"]
     earlier = (world.now - timedelta(days=1)).isoformat()
     answer = raw(

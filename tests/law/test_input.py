@@ -47,7 +47,7 @@ def stories(world: World) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_happens(world: World) -> Iterator[None]:
-    """Whatever is sent: no domain event, and no defect in any log."""
+    """Checks that a request has no domain event, and no defect in any log."""
     before = {s: world.position(s) for s in SERVICES}
     logs = {s: world.stack.data.log(s).read_text() for s in (*SERVICES, "audit")}
     yield
@@ -299,7 +299,8 @@ def test_ids_that_are_none(world: World, id: str) -> None:
 
 @pytest.mark.parametrize("code", ["%0a", "%0d", "%00", "%1f", "%7f", "%c2%85", "%e2%80%a8"])
 def test_sec1_metrics_do_not_stand_behind_a_control_character(world: World, code: str) -> None:
-    """Their steps tell when somebody reports: whoever keeps the path inside must have kept all of it."""
+    """The steps of metrics tell when somebody reports: a filter that keeps the path inside must have kept all
+    of it."""
     for service in (*SERVICES, "audit"):
         for base in (f"{world.stack.front_url}/{service}", world.stack.direct_url(service)):
             for path in (f"/metrics{code}", f"/{code}metrics", f"/livez{code}"):
@@ -413,7 +414,7 @@ def test_expectations_that_nobody_meets(world: World) -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/complaints", "/intake/metrics", "/intake/nowhere"])
 def test_paths_that_lead_nowhere(world: World, path: str) -> None:
-    """Whoever notices it, the front door or a service, says so in the same words (RFC 9457)."""
+    """The front door and the services answer in the same words (RFC 9457), whichever of them notices it."""
     answer = world.client(None).get(path)
     bad(answer, 404)
     assert answer.content == world.client(None).get("/intake/v1/none").content
@@ -423,7 +424,7 @@ def test_paths_that_lead_nowhere(world: World, path: str) -> None:
     "id", ["{id}", "%7Bid%7D", "nobody", "00000000-0000-4000-8000-000000000000", "a%23b"]
 )
 def test_ids_of_nothing(world: World, id: str) -> None:
-    """Whatever stands in its place, and whichever way the command comes in: nothing is found there."""
+    """Nothing is found under such an id, whichever way the command comes in."""
     at = f"{RECEIVE}/{id}/register-complaint"
     bad(post(world, b'{"category": "ACCUSATION"}', at), 404)
 

@@ -260,8 +260,8 @@ def test_r55_candidates_are_found_in_any_characters(world: World) -> None:
 
 @pytest.mark.parametrize("unit", ["云瓶镇虚构橘园合作社", "虚构橘园合作社", "云瓶镇虚构橘园合作社财务科"])
 def test_b48_a_colleague_of_the_accused_is_not_stuck(world: World, unit: str) -> None:
-    """Who gives the accused's own unit, a shorter form of it or a department in it: the allegations are
-    listed, the complaint goes on, and no refusal tells that it was a colleague."""
+    """A reporter gives the accused's own unit, a shorter form of it or a department in it: the allegations
+    are listed, the complaint goes on, and no refusal tells that the reporter was a colleague."""
     colleague = {**REPORTER, "unit": unit, "address": "云瓶镇虚构橘园合作社宿舍"}
     story = world.story(reporter=colleague, accused=[person(unit="云瓶镇虚构橘园合作社")]).registered()
     words = "反映其挪用云瓶镇虚构橘园合作社的货款。"
@@ -522,7 +522,7 @@ def test_c6_appeals_and_suggestions_are_not_accepted_as_accusations(world: World
 
 
 def test_54_the_competent_level_follows_management_and_not_the_place(world: World) -> None:
-    """A cadre whom the township manages is not the county's, though he works in the county."""
+    """A cadre whom the township manages is not the county's, though they work in the county."""
     accused = person(managed_by_level="TOWNSHIP")
     story = world.story(COUNTY, accused=[accused]).listed()
     head = COUNTY.petition_head

@@ -50,7 +50,7 @@ def reported(world: World, **more: Any) -> tuple[str, Case]:
 
 
 def behind(world: World, code: str, what: str = "status", **more: Any) -> httpx.Response:
-    """What the public routes answer behind a code: `messages` gives WriteToOrgan."""
+    """The answer of the public routes behind a code: `messages` gives WriteToOrgan."""
     headers = {"proof-of-work": world.proof()} if what == "messages" else {}
     return world.client(None).post(f"/intake/v1/reports/{what}", json={"code": code, **more}, headers=headers)
 
@@ -97,7 +97,8 @@ def test_r30_a34_a81_the_notice_is_read_before(world: World) -> None:
 
 
 def test_a4_where_and_when_an_organ_is_reached_is_public(world: World) -> None:
-    """Of county level and above: address, telephone, site and the next days on which its head receives."""
+    """Organs of county level and above: address, telephone, site and the next days on which the head
+    receives."""
     told = world.get(None, f"/intake/v1/organs/{COUNTY.code}/contact").json()
     assert (told["organ"], told["telephone"]) == (COUNTY.code, "12388")
     assert told["address"]
@@ -472,7 +473,7 @@ def protected(world: World, who: str) -> set[str]:
 
 
 def test_a16_the_code_leads_to_the_organ_that_goes_on_with_it(world: World) -> None:
-    """What is written, sent, asked behind the code after it was handed on is read there, and answered."""
+    """A letter, file or request behind the code after the hand-over is read there, and answered."""
     code, case = reported(world, managed_by_level="COUNTY")
     done(behind(world, code, "messages", text="补充一。"))
     born = handed_on(world, case)
@@ -545,7 +546,7 @@ def sealed_report(world: World) -> tuple[str, Case]:
 
 
 def files_held(world: World, case: Case) -> int:
-    """How many files of a complaint lie in the vault, originals and copies."""
+    """Number of files of a complaint in the vault, originals and copies."""
     query = "SELECT count(*) FROM blobs WHERE complaint = %s"
     [row] = world._database("vault").execute(query, [case.id]).fetchall()
     return int(row[0])
@@ -586,7 +587,7 @@ def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> Non
 
 @pytest.mark.parametrize("path", ["intake", "intake/vault", "verification", "audit", "INTAKE"])
 def test_sec1_metrics_are_not_told_outside(world: World, path: str) -> None:
-    """Their steps tell the second in which somebody reports."""
+    """The steps of metrics tell the second in which somebody reports."""
     assert world.get(None, "/intake/readyz").status_code == 200
     for end in ("metrics", "metrics/", "./metrics", "%6detrics"):
         assert world.get(None, f"/{path}/{end}").status_code in (404, 405), end
@@ -609,7 +610,7 @@ def test_a11_who_wrote_online_reads_which_body_decides(world: World) -> None:
 
 
 def test_a18_the_mailbox_shows_what_the_organ_of_a_part_wrote(world: World) -> None:
-    """The reporter reads it behind his one code; his own words stay with the organ that he wrote to."""
+    """The reporter reads it behind one code; their own words stay with the organ that they wrote to."""
     clerk, head = COUNTY.petition_clerk, COUNTY.petition_head
     code, case = reported(world, unit_division="990102", managed_by_level="COUNTY")
     world.assign(case, clerk, head, by=head)
@@ -632,7 +633,8 @@ def test_a18_the_mailbox_shows_what_the_organ_of_a_part_wrote(world: World) -> N
 
 
 def test_r46_the_reporter_waives_a_meeting_himself(world: World) -> None:
-    """Behind his code, once his name was confirmed; who reported without one is owed no meeting."""
+    """A reporter may do so behind the code, once their name was confirmed; one without a name is owed no
+    meeting."""
     code, case = reported(world, reporter={"name": "郑虚免", "phone": "13900004329"})
     world.assign(case, CLERK, HEAD, by=HEAD)
     world.do(case, "RegisterComplaint", CLERK)

@@ -70,7 +70,7 @@ def feedback(story: Story, **more: Any) -> dict[str, Any]:
 
 
 def test_a31_he_is_told_about_his_own_allegations_and_their_parts(world: World) -> None:
-    """A part that verification split off is his too (§4.2); any other is somebody else's."""
+    """A part that verification split off is the reporter's too (§4.2); any other is somebody else's."""
     story = concluded(world)
     own = story.allegation_ids[0]
 
@@ -137,7 +137,7 @@ def test_a30_the_notice_is_given_once(world: World) -> None:
 
 
 def test_sec10_a_notice_leaves_as_a_neutral_message(world: World) -> None:
-    """What is said in person sends nothing; the row of the other names a complaint and a template alone."""
+    """A notice in person sends nothing; the row of the other names a complaint and a template alone."""
     said, sent = confirmed(world).accepted(), confirmed(world).accepted()
     world.do(said.complaint, "NotifyAcceptance", CLERK, {"means": "IN_PERSON"})
     world.do(sent.complaint, "NotifyAcceptance", CLERK, {"means": "SMS"})
@@ -146,13 +146,13 @@ def test_sec10_a_notice_leaves_as_a_neutral_message(world: World) -> None:
 
 
 def messages(world: World, story: Story) -> list[dict[str, Any]]:
-    """What was written down to be sent to a complaint's reporter."""
+    """The messages that were written down to be sent to a complaint's reporter."""
     query = "SELECT payload FROM effects WHERE kind = 'reporter-message' AND payload->>'complaint' = %s"
     return [row.payload for row in world._database("intake").execute(query, [story.complaint.id]).fetchall()]
 
 
 def test_41_whose_report_lacks_substance_is_told_and_invited_to_add_some(world: World) -> None:
-    """A reporter with a confirmed name; to whoever did not give his nothing is sent."""
+    """A reporter with a confirmed name is told; one who gave none is sent nothing."""
     named, unnamed = confirmed(world), world.story().listed()
     for story in (named, unnamed):
         world.assign(story.complaint, HEAD, by=HEAD)
@@ -323,7 +323,7 @@ def test_a31_an_objection_that_was_told_is_recorded_before_the_end(world: World)
 
 
 def test_sec5_the_handler_asks_and_the_clerk_relays(world: World) -> None:
-    """Who is asked, and how he is reached, the handler does not learn; the answer tells it neither."""
+    """The handler does not learn who is asked, or how they are reached; the answer tells it neither."""
     story = confirmed(world)
     story.opened()
     world.assign(story.complaint, HANDLER, by=HEAD)
@@ -368,7 +368,7 @@ def test_sec5_who_left_no_way_to_be_reached_is_not_asked(world: World) -> None:
 
 
 def test_sec5_the_handler_meets_without_learning_a_contact(world: World) -> None:
-    """Nothing that he is answered holds a part of the identity."""
+    """No answer to the handler holds a part of the identity."""
     story = concluded(world)
     met(world, story, "ACCEPTANCE")
     answer = world.give(story.complaint, "RecordStageMeeting", HANDLER, meeting("INVESTIGATION", HANDLER))
@@ -384,7 +384,7 @@ def test_sec12_what_was_heard_is_screened(world: World) -> None:
 
 
 def test_sec12_no_reference_is_somebodys_number(world: World) -> None:
-    """Where a document or an account is named, nobody pastes a telephone or an identity number; nothing of it
+    """Nobody pastes a telephone or an identity number where a document or an account is named; nothing of it
     is repeated in the answer."""
     story = confirmed(world)
     evidence = {"from_reporter": True, "description": "新账页。"}

@@ -281,7 +281,7 @@ def test_r16_who_reported_is_no_input_of_any_decision() -> None:
 
 
 def test_r16_an_unfounded_report_costs_the_reporter_nothing(world: World) -> None:
-    """Who reported something that was found untrue is received, accepted and handed over like anybody."""
+    """A reporter whose earlier report was found untrue is received, accepted and handed over like anybody."""
     first = world.story(reporter=REPORTER).concluded()
     world.patiently(lambda: first.state("complaint") == "RESULT_AVAILABLE")
     again = world.story(reporter=REPORTER).opened()

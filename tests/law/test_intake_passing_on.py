@@ -618,7 +618,7 @@ def test_a19_the_petition_department_decides_anew(world: World, returned: Story)
 
 
 def test_r55_the_accused_stands_in_both_registers(world: World) -> None:
-    """The lower organ may match him again; of the superior's complaints it learns nothing."""
+    """The lower organ may match the accused again; of the superior's complaints it learns nothing."""
     story, born = transferred(world)
     again = world.story(TOWN, accused=[{"match": story.ref()}]).listed()
     assert again.ref() == story.ref()

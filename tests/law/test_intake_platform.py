@@ -216,7 +216,7 @@ def test_a16_the_original_goes_along_with_what_is_handed_down(world: World) -> N
 
 
 def test_a18_the_original_stays_behind_when_a_part_is_split_off(world: World) -> None:
-    """Its words tell of the other parts too."""
+    """The original's words tell of the other parts too."""
     case = sent(world, target_organ=COUNTY.code)
     clerk, head = COUNTY.petition_clerk, COUNTY.petition_head
     world.assign(case, clerk, head, by=head)
@@ -561,8 +561,8 @@ def test_a80_what_another_service_changes_is_told_too(world: World, platform: Re
 
 
 def test_85_statuses_are_in_order_by_their_number(world: World, platform: Receiver) -> None:
-    """It happened days before it was told, so the newest `occurred_at` is the oldest status. The number is
-    the complaint's own: no length of a log is in it (B53)."""
+    """The change happened days before it was told, so the newest `occurred_at` is the oldest status. The
+    number is the complaint's own: no length of a log is in it (B53)."""
     start, no, original = world.position("intake"), number(), world.story().listed()
     story = story_of(world, sent(world, platform_no=no))
     story.accused = [{"match": original.ref()}]
@@ -656,7 +656,7 @@ def test_85_calls_are_signed_where_a_secret_was_agreed_on(world: World, configur
 
 
 def feed(world: World, after: int | str) -> tuple[list[dict[str, Any]], str]:
-    """What stands behind a place, and the place behind that."""
+    """The items behind a place, and the place behind those."""
     position = world.position("intake")
     answer = world.get(PLATFORM, "/intake/v1/status-feed", after=after, min_position=position).json()
     return answer["items"], answer["next"]

@@ -1,4 +1,4 @@
-"""What clerks work from: the queue, the running deadlines, search by accused and content."""
+"""The clerks' desk: the queue, the running deadlines, search by accused and content."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_sec11_the_queue_holds_numbers_only(world: World) -> None:
 
 
 def test_a_page_follows_the_other_while_items_change(world: World) -> None:
-    """What stays in its place is shown once, though others leave the queue between two pages."""
+    """An item that stays in its place is shown once, though others leave the queue between two pages."""
     stories = [world.story().registered() for _ in range(5)]
     wanted = {s.complaint.id for s in stories[1:]}
     seen: list[str] = []
@@ -252,7 +252,7 @@ def search(world: World, who: str = CLERK, **params: Any) -> list[dict[str, Any]
 
 
 def readings(world: World, after: int, story: Story) -> list[tuple[str, str]]:
-    """Who read what of a complaint, as the records tell it."""
+    """The readings of a complaint, with their readers, as the records tell them."""
     entries = [*world.log("intake", after, "CaseRead"), *world.log("intake", after, "CasesRead")]
     return [
         (e.event["who"], e.event["fields"])

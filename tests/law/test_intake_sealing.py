@@ -169,7 +169,7 @@ def test_a14_nothing_more_is_done_with_what_is_sealed(world: World) -> None:
 
 
 def test_a14_sec5_its_reporter_is_no_longer_read_here(world: World) -> None:
-    """He went up with it: whoever served him until then asks in vain, on record."""
+    """The reporter went up with it: a clerk who served them until then asks in vain, on record."""
     case = envelope(world, reporter=REPORTER)
     read = f"{case.path}/reporter?fields=NAME,PHONE"
     purpose = {"purpose": "verify-identity"}
@@ -237,7 +237,8 @@ def test_a14_what_is_the_own_organs_is_not_sealed(world: World) -> None:
 
 
 def test_a14_note_b_one_accused_of_a_superior_takes_the_whole_with_him(world: World) -> None:
-    """It is seen when the accused are listed; nothing was entered then, so the whole can still be sealed."""
+    """The clerk sees it when the accused are listed; nothing was entered then, so the whole can still be
+    sealed."""
     accused = [person(OTHER_TOWN), person(OTHER_TOWN, managed_by_level="COUNTY")]
     story = world.story(
         OTHER_TOWN, accused=accused, allegations=[allegation("a1"), allegation("a2", 1)]
@@ -296,7 +297,7 @@ def test_54_what_belongs_above_the_province_leaves_the_system(world: World) -> N
 def test_a14_54_what_is_reported_online_above_the_province_is_registered_by_nobody(
     world: World, more: dict[str, Any]
 ) -> None:
-    """It is received to be sent on, and the province's head, who may be meant, does not see it."""
+    """The complaint is received to be sent on, and the province's head, who may be meant, does not see it."""
     before = world.position("intake")
     done(world.anonymously(**{**ANONYMOUS, "managed_by_level": "PROVINCE", "unit_division": "99", **more}))
     [event] = world.log("intake", before, "ComplaintReceived")
@@ -341,7 +342,8 @@ def test_a14_a_parcel_is_taken_in_once_and_by_its_addressee(world: World) -> Non
 
 
 def test_c7_what_came_up_sealed_enters_no_platform(world: World) -> None:
-    """It carries no platform number, and a sealed one that the platform sent is not told back."""
+    """A complaint that came up sealed carries no platform number, and a sealed one that the platform sent is
+    not told back."""
     parcel = parcel_of(world, sealed(world))
     body = {"source": "SUBORDINATE_ESCALATED", "parcel": parcel, "platform_no": "PP-1"}
     refused(world.receive(SUPERIOR, body), "E_PLATFORM_ENTRY_FORBIDDEN", "C7")
@@ -492,7 +494,7 @@ def test_a15_a_head_who_was_told_before_is_told_no_more(world: World) -> None:
 
 
 def test_a15_also_where_the_level_is_the_organs_own(world: World) -> None:
-    """Passing the head over needs no higher level: that it is about him is enough."""
+    """Passing the head over needs no higher level: it is enough that the complaint is about the head."""
     clerk = OTHER_COUNTY.petition_clerk
     case = Case("intake", done(world.receive(clerk))["id"])
     refused(world.give(case, "SealAndEscalate", clerk, sealing(OTHER_COUNTY, CITY)), "E_STATE", "A14")

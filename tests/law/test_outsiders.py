@@ -32,7 +32,7 @@ def gets(world: World, service: str) -> dict[str, Any]:
 
 
 def everything(world: World, known: dict[str, str]) -> dict[tuple[str, str], tuple[int, str]]:
-    """What every outside role is answered on every GET, places and trace left out."""
+    """Every answer that every outside role is given on every GET, places and trace left out."""
     told = {}
     for service in ("intake", "verification", "clarification", "followup", "audit"):
         for path in gets(world, service).keys() - {"/intake/v1/reports/challenge"}:  # another one each time
@@ -96,7 +96,7 @@ def test_b53_no_answer_to_a_command_holds_a_position(world: World) -> None:
 
 
 def test_b53_no_document_names_a_position() -> None:
-    """Of the services that people outside speak to: no member of an answer of that name, at any depth."""
+    """No answer of a service that people outside speak to has a member of that name, at any depth."""
     from deploy.documents import WRITING, openapi, vault_openapi
 
     for document in (*(openapi(service) for service in WRITING), vault_openapi()):

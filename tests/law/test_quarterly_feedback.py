@@ -35,7 +35,7 @@ def send(world: World, quarter: str, who: str = TOWN.handling_dept_head, **heade
 
 
 def heard(world: World, organ: Organ, quarter: str, times: int) -> dict[str, dict[str, Any]]:
-    """What the petition department reads of the quarter, by case, once it has been told so often."""
+    """The quarter as the petition department reads it, by case, once it has been told `times` times."""
 
     def told() -> dict[str, Any] | None:
         answer = world.get(organ.petition_head, HEARD, quarter=quarter)
@@ -47,7 +47,7 @@ def heard(world: World, organ: Organ, quarter: str, times: int) -> dict[str, dic
 
 
 def owed(world: World, story: Story) -> str | None:
-    """When the feedback on a case is due."""
+    """The day on which the feedback on a case is due."""
     due: str | None = world.read(story.case, story.organ.handling_dept_head)["deadlines"].get("DL-07")
     return due
 
@@ -62,7 +62,8 @@ class Quarter:
     proved: Story
     elsewhere: Story
     waiting: Story
-    """Its report is countersigned; its conclusion was decided in the quarter and is entered after it."""
+    """A story whose report is countersigned; its conclusion was decided in the quarter and is entered after
+    it."""
 
 
 @pytest.fixture(scope="module")

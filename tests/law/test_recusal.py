@@ -42,7 +42,7 @@ def decision(request: str, person: str = HANDLER, *, granted: bool = True) -> di
 
 
 def decide(world: World, case: Case, who: str, body: dict[str, Any]) -> httpx.Response:
-    """On the version that he reads."""
+    """Decides on the version that the decider reads."""
     etag = world.get(who, case.path).headers.get("etag", '"1"')
     return world.give(case, "DecideRecusal", who, body, if_match=etag)
 
@@ -109,7 +109,7 @@ def test_a48_nobody_decides_on_himself_or_on_somebody_else_than_was_meant(world:
 
 
 def test_a48_on_the_head_of_an_organ_the_superior_decides(world: World) -> None:
-    """Also where who asks took him for somebody else. The superior's leader comes for this alone."""
+    """Also where the asker took the head for somebody else. The superior's leader comes for this alone."""
     story = world.story().verifying()
     case, superior = story.case, COUNTY.organ_head
     body = {"person": sub(superior), "role": "organ_head"}
@@ -144,8 +144,8 @@ def test_a48_on_the_head_of_the_province_another_of_its_leaders_decides(world: W
 
 
 def test_a48_whoever_may_be_the_head_is_not_decided_on_by_his_deputy(world: World) -> None:
-    """Named as a handler, and never seen here: nobody can tell that he is the head. The superior may decide,
-    and so does the head on somebody else whom the case does not know."""
+    """Named as a handler, and never seen here: nobody can tell that they are the head. The superior may
+    decide, and so does the head on somebody else whom the case does not know."""
     case, superior = world.story().accepted().complaint, COUNTY.organ_head
     world.assign(case, DEPUTY, by=HEAD)
     request = asked(world, case, HEAD, LEADER)
@@ -217,7 +217,8 @@ def test_sd10_a_decided_recusal_travels_to_what_follows(world: World) -> None:
 
 
 def test_a36_the_accused_asks_from_his_own_account(world: World) -> None:
-    """Nobody else's clarification is his to know of; he need not know an account to be understood."""
+    """Nobody else's clarification is the accused's to know of; they need not know an account to be
+    understood."""
     story = world.story().invited()
     body = {**ASKED, "on_behalf_of": "REPORTER"}
     hidden(world.give(story.clarification, "RequestRecusal", OTHER_SUBJECT, body))
@@ -237,7 +238,8 @@ def test_a48_only_who_knows_of_the_case_asks(world: World, verifying: Story) -> 
 
 
 def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
-    """His words lie in the vault; they are told to who decides, and not to whom they are about."""
+    """The reporter's words lie in the vault; they are told to the leaders who decide, and not to the person
+    they are about."""
     post = world.anonymously
     before = world.position("intake")
     code = done(post(**ANONYMOUS))["query_code"]
@@ -281,7 +283,8 @@ def test_a48_who_may_be_meant_does_not_decide_whom_it_meant(world: World) -> Non
 
 
 def test_a48_no_cursor_tells_a_leader_what_is_about_himself(world: World) -> None:
-    """A page that is short, or whose cursor leads past what is not shown, would count it for him."""
+    """A page that is short, or whose cursor leads past an item that is not shown, would count it for the
+    leader."""
     for whom, role in ((TOWN.revisit_officer, "revisit_officer"), (DEPUTY, "deputy_leader")):
         asked(world, world.story().verifying().case, CHIEF, whom, role=role)
     params: dict[str, Any] = {"limit": 1, "min_position": world.position("verification")}

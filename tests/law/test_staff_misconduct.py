@@ -131,7 +131,7 @@ def test_a36_the_accused_reports_from_his_own_account(world: World) -> None:
 
 
 def test_a33_a_reporter_does_behind_his_query_code(world: World) -> None:
-    """Past the organ that handles his complaint: nothing of it hangs on that complaint."""
+    """Past the organ that handles the complaint: nothing of the report hangs on that complaint."""
     post = world.anonymously
     before = world.position("intake")
     code = done(post(**ANONYMOUS))["query_code"]
@@ -169,7 +169,8 @@ def test_a33_audit_shows_nothing_of_it(world: World) -> None:
 
 
 def test_a33_no_cursor_tells_the_named_one_that_there_is_something(world: World) -> None:
-    """A page that is short, or whose cursor leads past what is not shown, would count it for him."""
+    """A page that is short, or whose cursor leads past an item that is not shown, would count it for the
+    named person."""
     for staff in (DECIDER, WATCHER, WATCHER, DECIDER):
         done(report(world, staff=sub(staff)))
     for who in (WATCHER, CITY.internal_supervisor):

@@ -1,4 +1,5 @@
-"""Who learns something of a reporter, and who does not (SEC-4, SEC-5, SEC-8, R27, R28; §6.5)."""
+"""The people who learn something of a reporter, and those who do not (SEC-4, SEC-5, SEC-8, R27, R28;
+§6.5)."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ def served(world: World) -> Story:
 
 
 def claimed(world: World, result: str = "CONFIRMED", **more: Any) -> Story:
-    """A reporter who gave his name; verified to be who he says, unless said otherwise."""
+    """A reporter who gave a name; the verification confirms it, unless said otherwise."""
     story = world.story(reporter=REPORTER | more).registered()
     if result:
         verified = {"verified_by": "PHONE", "result": result}

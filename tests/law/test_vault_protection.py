@@ -118,7 +118,7 @@ def test_48_a49_a_refusal_is_reviewed_above(world: World, served: Story) -> None
 def test_48_who_reviewed_a_refusal_does_not_learn_how_the_reporter_is_protected(
     world: World, served: Story
 ) -> None:
-    """He came for the review alone, and so did whom he brought along."""
+    """The reviewer came for the review alone, and so did the people whom they brought along."""
     id = requested(world, served)
     reviewer, helper = COUNTY.petition_head, COUNTY.petition_clerk
     done(give(world, id, "DeclineProtection", HEAD, reason="未见威胁。"))
@@ -233,7 +233,7 @@ def test_a49_nothing_of_it_is_published_or_lies_in_clear(world: World, served: S
 
 
 def test_a33_a_reporter_asks_behind_his_query_code(world: World) -> None:
-    """Without a name or an account; the petition head takes it up from his list."""
+    """Without a name or an account; the petition head takes it up from their list."""
     post = world.anonymously
     code = done(post(**ANONYMOUS))["query_code"]
     start = world.position("vault")

@@ -42,7 +42,7 @@ def reward(world: World, story: Story, who: str = HEAD, **more: Any) -> httpx.Re
 
 
 def test_a32_a_reward_has_a_code_and_no_name(world: World, proved: Story) -> None:
-    """What finance gets names neither reporter nor complaint; to whom it goes is read on record."""
+    """Finance's view names neither reporter nor complaint; the payee is read on record."""
     before = world.position("intake")
     id = str(done(reward(world, proved))["id"])
     order = world.get(HEAD, f"{BASE}/{id}/payment-order").json()

@@ -364,7 +364,7 @@ def test_r1_the_head_of_the_department_countersigns(world: World) -> None:
 
 
 def test_r1_who_took_part_does_not_countersign(world: World) -> None:
-    """The head of the department took evidence himself."""
+    """The head of the department took evidence in person."""
     story = world.story().verifying()
     evidence = story.evidence(collectors=[sub(HANDLER), sub(CHIEF)])
     world.do(story.case, "RecordEvidence", HANDLER, evidence)
@@ -405,7 +405,7 @@ def test_r1_only_the_organs_head_concludes(world: World, reported: Story, who: s
 
 
 def test_sd3_whoever_gathered_facts_does_not_conclude(world: World) -> None:
-    """The organ's head took evidence himself: now another organ's head would have to conclude."""
+    """The organ's head took evidence in person: now another organ's head would have to conclude."""
     story = world.story().verifying()
     evidence = story.evidence(collectors=[sub(HANDLER), sub(TOWN.organ_head)])
     world.do(story.case, "RecordEvidence", HANDLER, evidence)
@@ -416,7 +416,7 @@ def test_sd3_whoever_gathered_facts_does_not_conclude(world: World) -> None:
 
 
 def test_sd3_whoever_proposed_does_not_approve_the_disposition(world: World) -> None:
-    """The team member of an organ's head is his own handler."""
+    """The team member of an organ's head is that head's own handler."""
     story = world.story().disposed()
     team = {"team": [sub(HANDLER), sub(TOWN.organ_head)], "plan_hash": sha("plan")}
     world.do(story.case, "StartVerification", HANDLER, team)

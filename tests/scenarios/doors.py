@@ -95,13 +95,13 @@ def always_others() -> Iterator[Identity]:
 
 
 def says(who: Identity) -> str:
-    """His own words, with everything in them that gives him away."""
+    """The reporter's own words, with everything in them that gives them away."""
     return f"我是{who['name']}，住{who['address']}，电话{who['phone']}，证号{who['resident_id']}，亲眼所见。"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What somebody was told."""
+    """An answer that somebody was given."""
 
     who: str
     method: str
@@ -282,7 +282,7 @@ class Doors:
         world.do(case, "RegisterComplaint", CLERK)
 
     def anonymous(self) -> None:
-        """Without a name; he gives himself away in his words and in a file."""
+        """Reports without a name; the words and a file give the reporter away."""
         world, who = self.world, next(self.reporters)
         code, case = self._report(text=says(who))
         self._note("complaint", "anonymous", case.id)
@@ -323,7 +323,7 @@ class Doors:
         )
 
     def sealed_upward(self) -> None:
-        """What is a superior's goes up shut, with its reporter, and is taken in there."""
+        """A superior's complaint goes up shut, with its reporter, and is taken in there."""
         world, who, clerk = self.world, next(self.reporters), OTHER_TOWN.petition_clerk
         case = Case(
             "intake", done(world.receive(clerk, {"competent_level": "COUNTY", "reporter": who}))["id"]

@@ -1,6 +1,6 @@
-"""Whatever a running stack has written outside the vault, and how a word may be spelt there.
+"""Everything that a running stack has written outside the vault, and the spellings of a word there.
 
-The sources overlap: what is compressed or sealed in one is plain in another.
+The sources overlap: a text that is compressed or sealed in one is plain in another.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.harness import files_of
 PUBLISHERS = ("intake", "verification", "clarification", "followup")
 VAULT = "zm_vault"
 Found = tuple[str, bytes]
-"""Where, and what is written there."""
+"""The place, and the bytes written there."""
 
 
 class Message(NamedTuple):
@@ -82,7 +82,8 @@ class Search:
         self._wanted = {spelling: (word, how) for word in words for how, spelling in spellings(word).items()}
 
     def through(self, sources: Iterable[Found]) -> tuple[list[tuple[str, str, str]], int]:
-        """Where which word stands and how it is spelt; and in how many places it was looked for."""
+        """The words that were found, with their places and spellings; and the number of places that were
+        looked at."""
         hits, looked = [], 0
         for where, content in sources:
             looked += 1
@@ -146,7 +147,7 @@ def opened_log(stack: Stack, service: str, connection: psycopg.Connection[Any]) 
 
 
 def opened(stack: Stack) -> Iterator[Found]:
-    """What is sealed at rest: the logs of the services and audit's ledger, opened with their own keys."""
+    """The sealed content at rest: the logs of the services and audit's ledger, opened with their own keys."""
     for service in PUBLISHERS:
         with psycopg.connect(_admin_url(stack, f"zm_{service}")) as connection:
             yield from opened_log(stack, service, connection)
@@ -206,13 +207,13 @@ def files(stack: Stack) -> Iterator[Found]:
 
 
 def logs(stack: Stack) -> Iterator[Found]:
-    """What all parts have written to their logs."""
+    """The logs of all parts."""
     for path in sorted(stack.data.logs.iterdir()):
         yield path.name, path.read_bytes()
 
 
 def metrics(stack: Stack) -> Iterator[Found]:
-    """What the services and the broker tell a watcher."""
+    """The metrics that the services and the broker tell a watcher."""
     places = {f"metrics of {name}": f"{stack.direct_url(name)}/metrics" for name in SERVICES}
     monitor = f"http://127.0.0.1:{stack.nats.monitor_port}"
     for what in ("varz", "connz?subs=1", "subsz?subs=1", "jsz?accounts=1&streams=1&consumers=1&config=1"):

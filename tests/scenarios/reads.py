@@ -69,18 +69,19 @@ RANDOM = re.compile(
 
 @dataclass(frozen=True)
 class Read:
-    """What is asked of one route, and who is told something of a reporter there, because the law says so."""
+    """The requests to one route, and the people who are told something of a reporter there, because the law
+    says so."""
 
     of: str = ""
-    """What its id names: a kind of object that the walk has met."""
+    """The kind of object that its id names, among those that the walk has met."""
     asked: tuple[str, ...] = ("",)
     """Queries."""
     only: tuple[str, ...] = ()
-    """Of those, the ones that matter here; all of them where nothing is said."""
+    """The objects that matter here, among those; all of them where nothing is said."""
     told: Mapping[str, str] = field(default_factory=dict)
-    """Reader: of which objects, by name, something of the reporter is told to him."""
+    """By reader: the objects, by name, of which something of the reporter is told to them."""
     rule: str = ""
-    """By which rule."""
+    """The rule that says so."""
     random: tuple[str, ...] = ()
     """Members that are made at random."""
 
@@ -235,7 +236,8 @@ Asked = tuple[str, str, str]
 
 
 def survey(doors: Doors) -> dict[Asked, str]:
-    """What everybody was answered everywhere: status, version and body, ids replaced by their names.
+    """Every answer that everybody was given everywhere: status, version and body, ids replaced by their
+    names.
 
     Several ask for the same at once: each refusal is made durable before it is answered, and those that wait
     together are made so together.
@@ -268,7 +270,7 @@ def _asked(
 
 
 def _places(route: Route, read: Read, doors: Doors) -> Iterator[tuple[str, str]]:
-    """What is asked of a route: for people, and as a URL."""
+    """The requests to a route: for people, and as a URL."""
     kinds = read.of.split()
     objects: list[dict[str, str]] = [{}]
     holes = re.findall(r"{(\w+)}", route.path)
@@ -294,7 +296,7 @@ def _neutral(text: str, names: Mapping[str, str], random: tuple[str, ...]) -> st
         return text
 
     def member(name: str, value: Any) -> Any:
-        """Of what is sealed the length is left."""
+        """A member of an answer; of a sealed one only the length is left."""
         return len(value) if name == "sealed" else plain(value)
 
     def plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Who reported makes no difference to anything that anybody outside the vault can see (R27, SEC-3, SEC-4).
+"""The reporter makes no difference to anything that anybody outside the vault can see (R27, SEC-3, SEC-4).
 
-Two worlds play the same steps and differ only in the real-name reporter's identity. Afterwards the
-identity is looked for, letter by letter, in everything that the stack has written.
+Two worlds play the same steps and differ only in the real-name reporter's identity. Afterwards the identity
+is looked for, letter by letter, in everything that the stack has written.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
 
 
 def caught_up(stack: Stack) -> bool:
-    """Whether audit has taken in every service's log to its end; each is followed in its own time."""
+    """True if audit has taken in every service's log to its end; each is followed in its own time."""
 
     def asked(database: str, query: str) -> dict[str, int]:
         with psycopg.connect(stack.database_url(database, scheme="postgresql")) as connection:

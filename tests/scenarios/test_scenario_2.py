@@ -127,7 +127,8 @@ def test_the_accuser_is_never_determined(played: Player) -> None:
 
 @pytest.mark.parametrize("day", ["2022-03-09T00:00:00+08:00", "2022-03-19T00:00:00+08:00"])
 def test_answers_given_on_a_day_equal_the_later_replay(played: Player, day: str) -> None:
-    """What the services answered by that day is what audit replays for it, and what they answer as of it."""
+    """The services' answers by that day are those that audit replays for it, and those that they give as of
+    it."""
     timeline(played)
     number = played.cases["clearing"].number
     replayed = {s["id"]: s for s in audit(played, f"/cases/{number}/state", as_of=day)["streams"]}
@@ -158,7 +159,8 @@ def test_the_difference_of_two_days(played: Player) -> None:
 
 
 async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
-    """What a service's daily inspection finds, its own read models and those of the rooms within it."""
+    """The findings of a service's daily inspection, over its own read models and those of the rooms within
+    it."""
     own = importlib.import_module(f"services.{service}.main").service()
     _, parts = build(own, Settings.from_env(service, stack.environment(service)))
     found = {}

@@ -43,6 +43,6 @@ def test_the_file_has_the_days_and_refusals_of_its_table(number: int) -> None:
 
 @pytest.mark.parametrize("number", [1, 4, 5])
 def test_every_row_happens_and_is_proved(number: int) -> None:
-    """What `make demo SCENARIO=` does: it ends with 1 at the first answer that departs from the table."""
+    """Runs `make demo SCENARIO=`: it ends with 1 at the first answer that departs from the table."""
     told = io.StringIO()
     assert main([str(number)], out=lambda: Console(file=told, width=200)) == 0, told.getvalue()[-3000:]

@@ -1,4 +1,4 @@
-"""Nothing outside the vault learns who reported, whichever way his name came in.
+"""Nothing outside the vault learns who reported, whichever way their name came in.
 
 Two worlds go through the same doors (`doors`). In one the same person stands behind every report, in the
 other always another, with names, addresses and words of other lengths. Then everybody asks every GET of
@@ -66,7 +66,8 @@ from tests.scenarios.reads import EXCEPTIONS, READERS, READS, Asked, routes, sur
 pytestmark = pytest.mark.external
 
 ACCUSED = "冯虚门"
-"""Confidential, and so sealed wherever it lies; but no reporter: what finds him would find a reporter."""
+"""Confidential, and so sealed wherever it lies; but no reporter: a search that finds it would find a
+reporter."""
 SOURCES: dict[str, tuple[Callable[[Stack], Iterator[Found]], int]] = {
     "dumps": (everywhere.dumps, 6),
     "rows": (everywhere.rows, 500),
@@ -76,7 +77,7 @@ SOURCES: dict[str, tuple[Callable[[Stack], Iterator[Found]], int]] = {
     "logs": (everywhere.logs, 9),
     "metrics": (everywhere.metrics, 9),
 }
-"""Where is looked, and in how many places at least."""
+"""The places that are looked at, and how many of each there are at least."""
 ANSWERED = re.compile(
     r"/reports/mailbox|/reporter\?|/letters|/recusal-letters|/attachments/|/transferred-content|/identity"
     r"|/account|/contents|/sealed-parcels/"
@@ -211,7 +212,7 @@ def test_sec5_a_name_is_read_by_who_serves_him_or_was_approved(worlds: Worlds) -
 
 
 def test_sec6_the_copies_of_files_are_the_same_whoever_took_them(worlds: Worlds) -> None:
-    """Of picture and document the copies are equal to the letter, though the metadata were not."""
+    """The copies of picture and document are equal to the letter, though the metadata were not."""
     for kind in ("jpeg", "pdf"):
         asked = ("intake ReadAttachment", "clerk", f"online/{kind}?")
         assert worlds.one[asked].startswith("200 ")
@@ -254,7 +255,7 @@ def test_sec3_a_canary_is_found_nowhere_outside_the_vault(stack: Stack, search: 
 
 
 def test_sec3_no_answer_tells_it_but_those_that_the_law_has(worlds: Worlds, search: Search) -> None:
-    """Of everything that anybody was ever answered, body and headers; of a refusal, never."""
+    """No answer that anybody was ever given, body or headers, tells it; nor does any refusal."""
     kept = worlds.first.world.answers
     hits, _ = search.through(_as_sources(kept))
     telling = {int(where) for where, _, _ in hits}
@@ -269,7 +270,7 @@ def _as_sources(answers: list[Answer]) -> Iterator[Found]:
 
 
 ADDRESS = "127.0.0.77"
-"""Where a reporter's telephone stands."""
+"""The address of a reporter's telephone."""
 
 
 def break_off(stack: Stack, path: str, phase: str) -> None:
@@ -452,7 +453,7 @@ def test_what_is_confidential_is_found_where_it_is_opened_and_only_there(stack: 
 @pytest.mark.parametrize("how", spellings(CANARY["address"]))
 @pytest.mark.parametrize("before", ["", "a", "ab", "据"])
 def test_every_spelling_is_found(search: Search, how: str, before: str) -> None:
-    """However it was encoded, and whatever stood before and behind it."""
+    """The word is found however it was encoded, and whatever stood before and behind it."""
     spelt = b"{%s}" % spellings(CANARY["address"])[how]
     if how.startswith("base64"):
         whole = before.encode() + CANARY["address"].encode() + "，等".encode()
@@ -463,7 +464,7 @@ def test_every_spelling_is_found(search: Search, how: str, before: str) -> None:
 
 
 def test_what_is_an_identitys_is_searched_for(search: Search) -> None:
-    """Name, unit, address, phone, e-mail and number of the person and of whom he signed with."""
+    """Name, unit, address, phone, e-mail and number of the person and of the co-signer."""
     assert len(values_of(CANARY)) == 9
     assert sum(len(spellings(value)) for value in values_of(CANARY)) > 200
     assert search.through([("one", "虚构的别人，13900000000".encode())]) == ([], 1)

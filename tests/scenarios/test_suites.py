@@ -39,7 +39,7 @@ def asked(stack: Stack, database: str, query: str) -> list[Any]:
 
 
 def sealed_with(stack: Stack, store: str) -> Counter[int]:
-    """How many sealed records of a store bear which suite's number: the second byte of each
+    """Number of sealed records of a store that bear each suite's number: the second byte of each
     (shared/store/sealing.py), of audit those on its ledger."""
     table, column = ("ledger", "sealed") if store == "audit" else (f"{store}_events", "state")
     rows = asked(stack, f"zm_{store}", f"SELECT get_byte({column}, 1) FROM {table}")
@@ -47,7 +47,7 @@ def sealed_with(stack: Stack, store: str) -> Counter[int]:
 
 
 def digested_with(stack: Stack) -> dict[tuple[str, str], int]:
-    """What audit's ledger says of the leaves: the algorithm, by service."""
+    """The algorithm of the leaves in audit's ledger, by service."""
     query = "SELECT service, algorithm, count(*) FROM ledger GROUP BY service, algorithm"
     return {(service, algorithm): n for service, algorithm, n in asked(stack, "zm_audit", query)}
 
@@ -73,7 +73,7 @@ def demo(stack: Stack, told: io.StringIO) -> Demo:
 
 
 def verified(bundle: dict[str, Any], keys: str, folder: Path) -> int:
-    """What the offline verifier says: 0 for proved."""
+    """The exit status of the offline verifier: 0 for proved."""
     (folder / "keys").write_text(keys, "utf-8")
     (folder / "bundle.json").write_text(json.dumps(bundle), "utf-8")
     return verify_bundle([str(folder / "bundle.json"), "--key", str(folder / "keys")])

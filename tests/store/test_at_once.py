@@ -1,4 +1,4 @@
-"""Where this process has written last, a batch is one statement: everybody gets what the long way gives."""
+"""A batch of a process that has written last is one statement: everybody gets what the long way gives."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ async def test_it_refuses_when_somebody_else_has_written(
 
 
 async def test_it_waits_for_who_is_writing(recorder: Recorder, fresh: Database) -> None:
-    """Whoever holds the lock has not committed yet, so the end of the log still looks as it did. What he took
-    meanwhile is his."""
+    """A process that holds the lock has not committed yet, so the end of the log still looks as it did. The
+    position that it took meanwhile stays its own."""
     await known_end(recorder)
     other, observer = await admin(fresh), await admin(fresh)
     transaction = other.transaction()
@@ -142,7 +142,7 @@ async def test_each_of_a_batch_has_its_own_answer(recorder: Recorder) -> None:
 async def test_a_lost_answer_is_found_out(
     server: Postgres, fresh: Database, make_recorder: MakeRecorder, cut: Literal["before", "after"]
 ) -> None:
-    """Whether the statement took place or not, its caller learns of one success."""
+    """The caller learns of one success, whether the statement took place or not."""
     async with cutting_proxy(server.port) as proxy:
         url = make_url(fresh.service_url).set(port=proxy.port).render_as_string(hide_password=False)
         recorder = await make_recorder(fresh, url=url)

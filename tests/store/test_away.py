@@ -58,7 +58,7 @@ async def engine(fresh: Database) -> AsyncIterator[AsyncEngine]:
 
 
 async def status_of(way: Way, engine: AsyncEngine) -> int:
-    """What a caller of a route is answered that asks in this way."""
+    """The status that a caller of a route is answered who asks in this way."""
     try:
         await way(engine)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What the store keeps when the database, the line or the process dies in the middle."""
+"""The store keeps its promises when the database, the line or the process dies in the middle."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def proxied(
 async def test_an_unanswered_commit_is_found_out(
     proxied: tuple[CuttingProxy, Recorder], cut: Cut, with_command: bool
 ) -> None:
-    """Whether it happened or not, the caller learns of one success, never of a conflict with himself."""
+    """The caller learns of one success, never of a conflict with themselves, whether it happened or not."""
     proxy, recorder = proxied
     streams = [uuid4() for _ in range(5)]
     proxy.armed = cut
@@ -259,8 +259,9 @@ async def test_a_refused_append_tells_nothing_of_its_data(recorder: Recorder) ->
 async def test_a_frozen_database_answers_no_reader_and_holds_none(
     make_recorder: MakeRecorder, database: Database, server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the question and says nothing more. Who reads a case, a list, or the log is told that it is
-    away, on a connection that was there and on a new one; afterwards all are answered again."""
+    """A frozen database takes the question and says nothing more. A reader of a case, a list, or the log is
+    told that it is away, on a connection that was there and on a new one; afterwards all are answered
+    again."""
     for module in (reading, recorder):
         monkeypatch.setattr(module, "READ_SECONDS", 0.3)
     async with cutting_proxy(server.start().port) as proxy:

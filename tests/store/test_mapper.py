@@ -111,7 +111,8 @@ def test_canonical_json_escapes_as_javascript_does() -> None:
 
 
 def test_what_a_class_shows_to_be_simple_is_canonical_at_once() -> None:
-    """Its values need no look; a class of other values is known, and a number that is too large is found."""
+    """A simple class's values need no look; a class of other values is known, and a number that is too large
+    is found."""
     assert PageAdded.simple
     assert DossierRenamed.simple
 

@@ -121,7 +121,7 @@ async def test_a_store_of_another_version_is_refused_in_both_languages(
 
 
 async def dump(database: Database) -> list[tuple[str, str]]:
-    """What tables there are, and at which revision."""
+    """The tables that there are, and their revision."""
     connection = await asyncpg.connect(database.plain_admin_url)
     tables = await connection.fetch("SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2")
     revisions = await connection.fetch("SELECT 'revision', version_num FROM alembic_version")
@@ -130,7 +130,7 @@ async def dump(database: Database) -> list[tuple[str, str]]:
 
 
 async def test_a_service_serves_no_store_that_was_not_migrated(server: Postgres, tmp_path: Path) -> None:
-    """Its process says so and ends, with a status that a supervisor takes for a failure."""
+    """The process says so and ends, with a status that a supervisor takes for a failure."""
 
     async def nothing(_: Database) -> None:
         return

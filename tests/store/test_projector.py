@@ -219,7 +219,7 @@ async def test_the_next_version_is_filled_in_bulk_beside_the_old_one(
 
 
 async def tables(database: Database) -> set[str]:
-    """What stands in the two schemas of the read models, but for the bookkeeping."""
+    """The tables in the two schemas of the read models, but for the bookkeeping."""
     connection = await admin(database)
     found = await connection.fetch(
         "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('view', 'view_next')"
@@ -277,7 +277,8 @@ async def test_a_read_model_whose_tables_are_taken_away_is_not_there_until_it_is
 async def test_a_version_that_is_taken_back_serves_and_drops_nothing_newer(
     recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
 ) -> None:
-    """It finds its own tables gone, fills them again and leaves alone what runs beside it."""
+    """The older process finds its own tables gone, fills them again and leaves alone those that run beside
+    it."""
     new = make_projector(recorder, Dossiers(2))
     await new.start()
     last = await history(recorder, 20)
@@ -401,7 +402,7 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
     make_projector: Callable[..., Projector],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They go on apart while one fails, and in one transaction again as soon as all have caught up."""
+    """The others go on apart while one fails, and in one transaction again as soon as all have caught up."""
     dossiers, numbers = Dossiers(), Numbers()
     projector = make_projector(recorder, dossiers, numbers)
     projector.BACKOFF = (0.01, 0.05)
@@ -454,8 +455,9 @@ async def test_one_that_fails_stops_no_other_and_comes_back(
 async def test_what_was_changed_in_a_read_model_is_told(
     recorder: Recorder, fresh: Database, make_projector: Callable[..., Projector]
 ) -> None:
-    """It belongs to the service's own role. A case that was taken out of a list, one that was changed and one
-    that was made up are found by the log alone, while events come in; and are gone after a rebuild."""
+    """A read model belongs to the service's own role. A case that was taken out of a list, one that was
+    changed and one that was made up are found by the log alone, while events come in; and are gone after a
+    rebuild."""
     projection = Dossiers()
     projector = make_projector(recorder, projection, Numbers())
     projector.BULK, projector.BATCH, projector.HELD_GENTLY, projector.GENTLY = 50, 20, 100, 0.1
@@ -491,7 +493,8 @@ async def test_what_was_changed_in_a_read_model_is_told(
 async def test_a_read_model_that_cannot_be_compared_is_told(
     recorder: Recorder, make_projector: Callable[..., Projector]
 ) -> None:
-    """Its comparison fails as its fold does; those of the others are made, and the inspection goes on."""
+    """The failing one's comparison fails as its fold does; those of the others are made, and the inspection
+    goes on."""
     numbers = Numbers()
     projector = make_projector(recorder, numbers, Dossiers())
     projector.GENTLY = 0.1
@@ -538,7 +541,7 @@ async def test_one_that_cannot_make_its_tables_stops_no_other(
 async def test_a_row_that_was_not_fetched_is_an_error(
     fresh: Database, make_projector: Callable[..., Projector], recorder: Recorder
 ) -> None:
-    """It would be taken for absent; in a rebuild absence is certain."""
+    """The row would be taken for absent; in a rebuild absence is certain."""
     projection = Dossiers()
     await make_projector(recorder, projection).prepare()
     engine = engine_of(fresh)

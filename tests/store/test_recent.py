@@ -1,4 +1,4 @@
-"""What this process has written or read is at hand, and is the same as what the database holds."""
+"""Events that this process has written or read are at hand, and are the same as those of the database."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_it_forgets_the_oldest() -> None:
 
 
 def test_what_was_read_beyond_the_end_begins_a_new_run() -> None:
-    """Whoever reads far behind takes nothing away from those at the end of the log."""
+    """A reader far behind takes nothing away from those at the end of the log."""
     recent = Recent()
     recent.follow(entries(1, 2))
     recent.add(entries(3))

@@ -1,4 +1,4 @@
-"""What the recorder promises: gapless, atomic, once per command, in its place, ever later."""
+"""The recorder's promises: gapless, atomic, once per command, in its place, ever later."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ async def test_a_repeated_command_gets_its_first_answer(recorder: Recorder) -> N
 
 
 async def test_a_command_that_records_nothing_is_remembered(recorder: Recorder) -> None:
-    """Its answer tells the version that the stream has."""
+    """The answer tells the version that the stream has."""
     stream = uuid4()
     await recorder.append(Append(events=[opened(stream), paged(stream, 2)]))
     appended = await recorder.append(Append(command=command(stream)))
@@ -298,7 +298,7 @@ async def test_recording_time_never_falls(recorder: Recorder, clock: StepClock) 
 
 
 async def test_as_of_is_a_prefix_by_recorded_time(recorder: Recorder, clock: StepClock) -> None:
-    """What was known at an instant, whatever the events say of when they happened."""
+    """The events known at an instant, whatever they say of when they happened."""
     stream = uuid4()
     for version in range(1, 4):
         early = NOON - timedelta(days=30 * version)
@@ -399,7 +399,7 @@ async def test_a_clock_that_jumps_ahead_spoils_no_log(fresh: Database, make_reco
 
 
 async def test_an_instance_that_is_ahead_moves_nobody(fresh: Database, make_recorder: MakeRecorder) -> None:
-    """It was started half an hour ahead: another one's events are recorded when they happen."""
+    """The instance was started half an hour ahead: another one's events are recorded when they happen."""
     ahead = await make_recorder(fresh, clock=Computer(timedelta(minutes=30)).clock)
     right = await make_recorder(fresh, clock=Computer().clock)
     with pytest.raises(ClockWrong, match="ahead of the database's"):

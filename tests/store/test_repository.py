@@ -43,7 +43,8 @@ class Other(Aggregate):
 
 
 async def test_an_aggregate_is_saved_and_loaded(recorder: Recorder, clock: StepClock) -> None:
-    """Its number is filled in at once; it is loaded as it is or as it was; another kind is not found."""
+    """The number is filled in at once; the aggregate is loaded as it is or as it was; another kind is not
+    found."""
     repository = Repository(recorder)
     dossier = Dossier(uuid4())
     dossier.take(opened(dossier.id))

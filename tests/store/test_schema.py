@@ -67,7 +67,7 @@ async def test_nobody_changes_an_event(filled: Database, who: str, change: str) 
     ],
 )
 async def test_the_service_may_do_no_more_than_it_needs(filled: Database, statement: str) -> None:
-    """What it may not do is refused by its rights alone."""
+    """Anything more is refused by the service's rights alone."""
     connection = await connect(filled.service_url)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute(statement)

@@ -91,7 +91,7 @@ def test_another_service_or_key_is_detected(ring: Keyring) -> None:
 
 @pytest.mark.parametrize("ring", RINGS)
 def test_rotation_seals_new_records_only(ring: Keyring) -> None:
-    """What the old key sealed still opens; the new one seals."""
+    """Records of the old key still open; the new one seals."""
     old = Sealer(ring).seal(b"state", *PLACE)
     rotated = Sealer(Keyring("intake", ring.keys, "k2", ring.suite))
     assert rotated.open(old, *PLACE) == b"state"

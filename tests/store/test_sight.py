@@ -1,4 +1,5 @@
-"""What stands in a list, and whose content a search shows: the query says what the gate and the case say."""
+"""The content of a list, and the cases whose content a search shows: the query says what the gate and the
+case say."""
 
 from __future__ import annotations
 
@@ -185,7 +186,7 @@ def tokens(of: Sequence[str] = LOOKING) -> list[Token]:
 
 
 def sees(gatekeeper: Gatekeeper, token: Token, row: Row) -> bool:
-    """What the gate says of somebody who is not assigned: a list knows no exceptions for who is."""
+    """The gate's answer for somebody who is not assigned: a list knows no exceptions for those who are."""
     case = row.case()
     case.assigned = {}
     try:

@@ -1,4 +1,4 @@
-"""What unit tests of more than one room need."""
+"""Fixtures for unit tests of more than one room."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.unit.kit import every_refusal_asked_for
 
 @pytest.fixture
 def unpublished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Where a year's calendar may be put down; afterwards nobody knows of it."""
+    """A folder in which a year's calendar may be put down; afterwards nobody knows of it."""
     for name in ("_years", "_holidays", "_adjusted_workdays", "_said"):
         monkeypatch.setattr(working_days, name, set(getattr(working_days, name)))
     yield tmp_path / "calendar.json"

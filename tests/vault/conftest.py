@@ -33,7 +33,7 @@ path "transit/keys/+/config" {
   allowed_parameters = { "deletion_allowed" = [] }
 }
 """
-"""What the vault's token may do: wrap (the first wrapping makes the key), unwrap, and end a key."""
+"""The rights of the vault's token: wrap (the first wrapping makes the key), unwrap, and end a key."""
 
 
 @dataclass(frozen=True)

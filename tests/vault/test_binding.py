@@ -218,7 +218,7 @@ async def test_b55_what_is_missing_or_exchanged_is_told_and_not_shown(room: Room
 @pytest.mark.parametrize("garbage", [False, True])
 @pytest.mark.parametrize("table", ["identities", "letters", "blobs", "transfers", "parcels"])
 async def test_b55_what_does_not_open_any_more_is_told(room: Room, table: str, garbage: bool) -> None:
-    """Its wrapped key was exchanged: the digest in the event does not cover that, since keys move."""
+    """The wrapped key was exchanged: the digest in the event does not cover that, since keys move."""
     a, b = room.named
     instead = "'x'" if garbage else "y.wrapped_key"
     again = f"UPDATE {table} AS x SET wrapped_key = {instead} FROM {table} AS y WHERE x.complaint = :a"
@@ -230,7 +230,8 @@ async def test_b55_what_does_not_open_any_more_is_told(room: Room, table: str, g
 
 
 async def test_b55_the_key_of_what_the_vault_itself_tells_is_missed(room: Room) -> None:
-    """Who gave no name has no identity that an event names; the key of their protection lies there too."""
+    """A reporter who gave no name has no identity that an event names; the key of their protection lies there
+    too."""
     anonymous = uuid4()
     stream = uuid4()
     sealed = await room.vault.seal(anonymous, stream, b"threat")
@@ -264,7 +265,8 @@ async def test_b55_a_code_opens_the_complaint_that_it_was_made_for(room: Room) -
 
 
 async def test_b55_the_slow_hash_itself_is_bound(room: Room) -> None:
-    """Who had the pepper too could forge the row's digest; the hash of the code still fits one complaint."""
+    """Somebody who had the pepper too could forge the row's digest; the hash of the code still fits one
+    complaint."""
     a, b = room.named
     async with room.owner.connect() as connection:
         row = (await connection.execute(text("SELECT * FROM codes WHERE complaint = :a"), {"a": a})).one()
@@ -359,7 +361,7 @@ async def test_s65_one_key_that_is_away_holds_up_no_other(room: Room) -> None:
 
 
 async def test_s65_the_vaults_user_moves_keys_and_nothing_else(room: Room) -> None:
-    """Of what was deposited the service may change where its key lies, and when it came."""
+    """The service may change where a deposit's key lies, and when it came, and nothing else of it."""
     a, _ = room.named
     for change in ("complaint = :a", "sealed = ''", "reporter_ref = :a"):
         with pytest.raises(Exception, match="permission denied"):

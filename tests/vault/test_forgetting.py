@@ -134,7 +134,7 @@ def test_s65_only_the_custodian_forgets(world: World, filed: dict[str, Story]) -
 
 
 def test_s65_while_protection_is_open_nobody_is_forgotten(world: World, filed: dict[str, Any]) -> None:
-    """And the custodian is not told why; afterwards he is."""
+    """The custodian is not told why; afterwards the reporter is forgotten."""
     details = refused(forget(world, filed["protected"]), "E_STATE", "§6.5")
     assert details == {"state": "HELD"}
     base = f"{PROTECTION}/{filed['request']}"
@@ -164,7 +164,8 @@ def settled(world: World, plural: str, id: str, command: str, finding: str) -> N
 
 
 def test_s65_a44_while_he_suffers_nobody_is_forgotten(world: World, filed: dict[str, Any]) -> None:
-    """The account of it lies under the keys of his complaint, and is needed until the matter is settled."""
+    """The account of it lies under the keys of the reporter's complaint, and is needed until the matter is
+    settled."""
     story = filed["harmed"]
     body = {"complaint": story.complaint.id, "subject": filed["original"].ref(), "account": "虚述。"}
     id = done(world.client(CLERK).post("/intake/v1/retaliation-reports", json=body))["id"]
@@ -201,7 +202,7 @@ def test_s65_a92_a_destroyed_key_stays_destroyed_after_a_restore(
 
 
 def test_s65_a_report_sent_again_brings_nobody_back(world: World, filed: dict[str, Story]) -> None:
-    """Its first answer is given again; the vault stays empty, and the code opens nothing."""
+    """The first answer is given again; the vault stays empty, and the code opens nothing."""
     story = filed["online"]
     code = done(world.anonymously(headers=AGAIN, **ONLINE))["query_code"]
     assert world.client(None).post("/intake/v1/reports/status", json={"code": code}).status_code == 200

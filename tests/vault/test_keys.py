@@ -95,7 +95,7 @@ async def test_s65_of_a_key_that_was_ended_in_a_file_nothing_is_left(tmp_path: P
 
 
 async def test_s65_a_month_has_a_key_and_a_day_after_it_takes_no_more(tmp_path: Path) -> None:
-    """What moves on gets a name of its own, so that no ended name is used again."""
+    """A data key that moves on gets a key of another name, so that no ended name is used again."""
     now = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
     periods = Periods(FileKeys(secrets.token_bytes(32), tmp_path), b"secret", lambda: now)
     (name, wrapped), (organs, _) = [await periods.wrap(of, KEY, "x") for of in (IDENTITY, organ_key("DI-99"))]

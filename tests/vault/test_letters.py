@@ -40,7 +40,7 @@ def blobs(engines: Engines, keys: Periods) -> Blobs:
 
 @pytest.mark.parametrize("halves", [("there", "right"), ("there", "wrong"), ("nowhere", "right")])
 async def test_sec7_every_try_costs_one_slow_hash(letters: Letters, halves: tuple[str, str]) -> None:
-    """Whether there is such a code or not; only both halves together open anything."""
+    """One hash is spent whether there is such a code or not; only both halves together open anything."""
     complaint, slow = uuid4(), Counting()
     there, right = f"there-{complaint}", f"right-{complaint}"
     await letters.keep_code(complaint, (there, right), slow)

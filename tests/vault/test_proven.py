@@ -110,7 +110,8 @@ def test_b55_codes_that_were_exchanged_open_nothing(world: World, vault: psycopg
 
 
 def test_b55_an_account_does_not_become_a_letter(world: World) -> None:
-    """What was to go past the organ stays unread there, also where its row says otherwise (A33)."""
+    """An account that was to go past the organ stays unread there, also where its row says otherwise
+    (A33)."""
     code, case = given(world)
     start = world.position("intake")
     done(world.anonymously("/staff-misconduct", code=code, text="承办人有问题。"))

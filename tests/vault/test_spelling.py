@@ -121,7 +121,7 @@ def test_sec12_another_number_passes(number: str, word: str) -> None:
     ],
 )
 def test_sec12_pieces_and_other_spellings(text: str) -> None:
-    """Also of those who signed with him."""
+    """Also of the co-signers."""
     assert reveals(text, [REPORTER])
 
 
@@ -239,7 +239,7 @@ def test_sec12_what_stands_beside_a_name_is_no_token(name: str) -> None:
     ],
 )
 def test_sec12_a_name_with_an_interpunct(text: str, found: bool) -> None:
-    """Its parts are given names: too many are called so, but not all of them report."""
+    """The parts of the name are given names: too many are called so, but not all of them report."""
     assert reveals(text, [ReporterBlock(name="买买提·虚一")]) is found
 
 
@@ -247,7 +247,7 @@ def test_sec12_a_name_with_an_interpunct(text: str, found: bool) -> None:
     st.lists(st.sampled_from(["钱虚九", "孙虚三", "男", "（化名）", "会计", "139"]), max_size=3), st.data()
 )
 def test_sec12_any_order_of_names_and_remarks(others: list[str], data: st.DataObject) -> None:
-    """Whatever stands before and behind it in the field, and whatever parts them."""
+    """The name is found whatever stands before and behind it in the field, and whatever parts them."""
     parts = data.draw(st.permutations([*others, "罗虚一"]))
     field = data.draw(st.sampled_from(["、", " ", "，", "/", "；", " 、 ", "（"])).join(parts)
     assert reveals("罗虚一反映", [ReporterBlock(name=field)])
@@ -428,7 +428,7 @@ def test_sec12_a_rare_character_is_found_in_every_code_point(name: str, text: st
 
 @pytest.mark.parametrize("other", ["罗虚\uf0ab", "罗虚", "\uf0aa"])
 def test_sec12_an_unknown_character_is_no_other_one(other: str) -> None:
-    """It is compared, though nobody can read it."""
+    """The character is compared, though nobody can read it."""
     assert not reveals(f"{other}反映", [ReporterBlock(name="罗虚\uf0aa")])
 
 
@@ -529,7 +529,7 @@ def test_b48_a_name_that_is_a_word_is_found_where_it_is_somebody(name: str, text
     ],
 )
 def test_b48_who_gives_no_name_is_nobody(name: str) -> None:
-    """What is typed in place of a name stands in every other text."""
+    """A word that is typed in place of a name stands in every other text."""
     ordinary = (
         "有一名村民多次到场，某女士和热心市民、知情人士说明情况，一位老党员和部分村民代表反映属实，不愿透露姓名的村民、"
         "几名学生家长、广大群众、热心网友、一个普通党员、某某、5名职工、匿名群众、老百姓、好心人、全体业主反映"

@@ -1,4 +1,5 @@
-"""What nothing was written for is erased when it is old: by the log, and not by one that has lost its end."""
+"""Deposits that nothing was written for are erased when they are old: by the log, and not by one that has
+lost its end."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ class Room:
                 await connection.execute(text(older), {"c": list(complaints)})
 
     async def holds(self, complaint: UUID) -> dict[str, int]:
-        """How many rows of a complaint there are in each table."""
+        """Number of rows of a complaint in each table."""
         async with self.owner.connect() as connection:
 
             async def count(table: str) -> int:

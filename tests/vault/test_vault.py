@@ -79,7 +79,7 @@ async def test_an_identity_moved_to_another_complaint_does_not_open(
 async def test_the_vaults_user_cannot_change_what_was_deposited(
     vault: Vault, engines: tuple[AsyncEngine, AsyncEngine]
 ) -> None:
-    """It may add and erase; it may not rewrite."""
+    """The vault's user may add and erase; it may not rewrite."""
     await vault.deposit(uuid4(), REPORTER)
     with pytest.raises(DBAPIError):
         async with engines[0].begin() as connection:
@@ -87,7 +87,7 @@ async def test_the_vaults_user_cannot_change_what_was_deposited(
 
 
 async def test_sec12_the_screen_looks_only_at_the_complaints_concerned(vault: Vault) -> None:
-    """It is no oracle over all reporters."""
+    """The screen is no oracle over all reporters."""
     complaint = uuid4()
     await vault.deposit(complaint, REPORTER)
     screen = VaultScreen(vault)
@@ -201,7 +201,7 @@ async def test_b54_names_that_the_case_knows_and_a_handful_of_others_pass(vault:
 
 
 async def test_sec12_six_positives_of_a_day_close_a_case_for_everybody(vault: Vault) -> None:
-    """Whichever person asked through whichever complaint of the same accused, until the next day."""
+    """The person who asked, and the complaint of the same accused, make no difference, until the next day."""
     day = [date(2026, 3, 2)]
     screen, (first, second) = await about_one_accused(vault, day, 2)
     for n in range(6):
@@ -221,7 +221,7 @@ async def test_a_vault_that_is_away_is_said_to_be_away(keys: Periods) -> None:
 async def test_with_its_keys_in_transit_the_vault_fails_closed(
     engines: tuple[AsyncEngine, AsyncEngine], bao: Bao
 ) -> None:
-    """What was deposited with the key service opens with it; without it neither deposit nor answer."""
+    """A deposit with the key service opens with it; without it there is neither deposit nor answer."""
     keys = TransitKeys(bao.url, bao.token_file)
     vault, complaint = Vault(engines[0], Periods(keys, b"secret")), uuid4()
     named = [await vault.deposit(complaint, REPORTER)]

@@ -1,4 +1,4 @@
-"""What may be asked of intake, and by whom (§4.1, §5.2)."""
+"""The commands of intake, and who may give them (§4.1, §5.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be asked about the reporter's name, his meetings, his answers, and the end of a complaint."""
+"""Commands about the reporter's name, meetings and answers, and the end of a complaint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOTH = (*PETITION, *HANDLERS)
 
 
 class VerifyReporterIdentity(Command, on=Complaint, rule="A27", by=PETITION):
-    """Records whether the reporter is who he says he is (实名核实), by phone or in a talk."""
+    """Records whether the reporter is the person whom they name (实名核实), by phone or in a talk."""
 
     verified_by: VerifiedBy
     result: Literal["CONFIRMED", "NOT_CONFIRMED", "UNREACHABLE"]
@@ -35,7 +35,7 @@ class VerifyReporterIdentity(Command, on=Complaint, rule="A27", by=PETITION):
 
 
 class NotifyAcceptance(Command, on=Complaint, rule="A30", by=PETITION, duty="notifier"):
-    """Tells a real-name reporter that his complaint was accepted (告知受理情况), within 15 working days."""
+    """Tells a real-name reporter that their complaint was accepted (告知受理情况), within 15 working days."""
 
     means: Means
 
@@ -68,15 +68,16 @@ class RecordContactAttempt(Command, on=Complaint, rule="R46", by=BOTH):
 
 
 class WaiveStage(Command, on=Complaint, rule="R46", by=BOTH):
-    """A stage is not owed: the reporter waives it, or three attempts on three working days were in vain."""
+    """Waives a stage that is not owed: the reporter does without it, or three attempts on three working days
+    were in vain."""
 
     stage: Stage
     ground: WaiverGround
 
 
 class RecordResultFeedback(Command, on=Complaint, rule="A31", by=HANDLERS, duty="answerer"):
-    """Tells a real-name reporter the result (反馈结果), explains policy, and reminds him of secrecy. Who
-    worked on it does (§5.2); the petition department reads that it was done."""
+    """Tells a real-name reporter the result (反馈结果), explains policy, and reminds them of secrecy. A
+    handler who worked on it does this (§5.2); the petition department reads that it was done."""
 
     outcomes: Annotated[tuple[OutcomeTold, ...], Field(min_length=1, max_length=100)]
     means: Means
@@ -86,20 +87,20 @@ class RecordResultFeedback(Command, on=Complaint, rule="A31", by=HANDLERS, duty=
 
 
 class RecordObjection(Command, on=Complaint, rule="A31", by=BOTH):
-    """Records an objection of the reporter as he put it, and what was explained to him."""
+    """Records an objection in the reporter's own terms, and the explanation that was given."""
 
     objection: FreeText
     explanation: FreeText
 
 
 class AskReporter(Command, on=Complaint, rule="SEC-5", by=HANDLERS):
-    """Asks the reporter something (询问举报人); the petition department puts it to him."""
+    """Asks the reporter something (询问举报人); the petition department puts the question to them."""
 
     question: FreeText
 
 
 class RelayAnswer(Command, on=Complaint, rule="SEC-5", by=PETITION):
-    """Passes on what the reporter answered, without a word that tells who he is."""
+    """Passes on the reporter's answer, without a word that tells who they are."""
 
     question_id: Code
     outcome: QuestionOutcome
@@ -116,7 +117,7 @@ class SubmitNewEvidence(Command, on=Complaint, rule="A31", by=PETITION):
 
 
 class WithdrawReport(Command, on=Complaint, rule="§4.1", by=PETITION):
-    """Records that the reporter withdraws his report. It stops nothing."""
+    """Records that the reporter withdraws the report. It stops nothing."""
 
     means: Means
 

@@ -1,4 +1,4 @@
-"""What may be asked once a complaint is registered: is it ours, and does it go on (A10, A11, A18, C6)."""
+"""Commands on a registered complaint: is it ours, and does it go on (A10, A11, A18, C6)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class RedirectOut(Command, on=Complaint, rule="A11", by=PETITION):
 
 
 class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION, facts=("advice",)):
-    """Tells whoever came, called or wrote online which body decides. Who wrote online reads it behind his
-    code; who came or called was told in person, and that is noted."""
+    """Tells a reporter who came, called or wrote online which body decides. One who wrote online reads it
+    behind the query code; one who came or called was told in person, and that is noted."""
 
     body: ShortText
 
@@ -50,7 +50,8 @@ class FileNotAccepted(Command, on=Complaint, rule="A10", by=PETITION):
     """Files a complaint without substance; evidence added later revives it."""
 
     means: Means | None = None
-    """How a reporter with a confirmed name was told and invited to add substance; to nobody else."""
+    """The means by which a reporter with a confirmed name was told and invited to add substance; nobody else
+    is."""
 
 
 class ForwardComplaint(Command, on=Complaint, rule="C6", by=PETITION):

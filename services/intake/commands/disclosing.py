@@ -1,4 +1,4 @@
-"""What may be asked about a reporter's identity: its disclosure, and its end (SEC-5, §6.5)."""
+"""Commands about a reporter's identity: its disclosure, and its end (SEC-5, §6.5)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class DecideIdentityDisclosure(
     differs_from=("requester",),
     decides=True,
 ):
-    """Decision of the organ's head on a disclosure; he reads the purpose first, so he is assigned to it."""
+    """Records the decision of the organ's head on a disclosure. The head reads the purpose first, and so is
+    assigned to it."""
 
     decision: Literal["APPROVE", "DENY"]
     opinion: FreeText
@@ -62,9 +63,9 @@ class DestroyIdentityKey(
     facts=("forgettable",),
 ):
     """Forgets a reporter for ever, by destroying the key of the complaint, once retention has ended. The
-    record of it comes first; the vault destroys what the record says, and backups of it open nothing once the
-    key of the month has ended (docs/operating.md). The custodian is that of the
-    complaint's organ, or of the county above it."""
+    record of it comes first; the vault destroys the keys that the record names, and backups of it open
+    nothing once the key of the month has ended (docs/operating.md). The custodian is that of the complaint's
+    organ, or of the county above it."""
 
     complaint: UUID
 

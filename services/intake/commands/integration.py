@@ -1,4 +1,4 @@
-"""What the petition platform asks of intake, and how what it sent is sent back (§8.5, A8, DL-13)."""
+"""Commands about transfers from the petition platform, and their return (§8.5, A8, DL-13)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ class ReceivePlatformTransfer(
     need_to_know=False,
     facts=("transfer",),
 ):
-    """Receives what the provincial petition platform transfers (转送), for the organ that it names."""
+    """Receives a complaint that the provincial petition platform transfers (转送), for the organ that it
+    names."""
 
     platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$")]
     received_on: Day
-    """When the platform received it."""
+    """The day on which the platform received it."""
     transferred_on: Day
     channel: Channel
     category: Category

@@ -1,5 +1,5 @@
-"""What may be asked about retaliation and about misconduct of staff (A33, A44): reported to the superior
-organ, settled there. SD9: internal supervision watches and never decides."""
+"""Commands about retaliation and about misconduct of staff (A33, A44): reported to the superior organ,
+settled there. SD9: internal supervision watches and never decides."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class RecordRetaliationReport(
     facts=("retaliated",),
 ):
     """Records that somebody suffers for a report (打击报复): the reporter, a relative, or a person who is
-    merely taken for him. It goes to the superior organ and to internal supervision; until it is settled
-    there, no clarification of the accused is carried out."""
+    merely taken for the reporter. It goes to the superior organ and to internal supervision; until it is
+    settled there, no clarification of the accused is carried out."""
 
     complaint: UUID
-    """By the petition department that serves its reporter."""
+    """The complaint, given by the petition department that serves its reporter."""
     subject: Reference
-    """The accused, as the complaint lists him."""
+    """The accused, as the complaint lists them."""
     account: L3[Personal]
-    """Who is harmed, by whom, at whose instigation, and how. To the vault, and nowhere else."""
+    """The account: who is harmed, by whom, at whose instigation, and how. To the vault, and nowhere else."""
 
 
 class SettleRetaliation(
@@ -48,8 +48,8 @@ class SettleRetaliation(
     differs_from=("reporter",),
     decides=True,
 ):
-    """Settles a report of retaliation (办结): what was found, and what was done about it. Decided by a leader
-    of the superior organ; from now on the accused may be cleared of what he is cleared of."""
+    """Settles a report of retaliation (办结): the finding, and the measures. Decided by a leader of the
+    superior organ; from now on the clarification of the accused may go on."""
 
     finding: RetaliationFinding
     measures: FreeText
@@ -66,15 +66,16 @@ class ReportStaffMisconduct(
     duty="reporter",
     facts=("account",),
 ):
-    """Reports a member of the staff (检举工作人员): by staff, or by the accused from his own account. It goes
-    to the organ above his and to internal supervision; he himself sees nothing of it."""
+    """Reports a member of the staff (检举工作人员): by staff, or by the accused from their own account. It
+    goes to the organ above the reported person's and to internal supervision; the reported person sees
+    nothing of it."""
 
     staff_organ: OrganCode
-    """The organ that he belongs to."""
+    """The organ of the member of staff."""
     staff: Reference | None = None
-    """His account, where it is known."""
+    """The account of the member of staff, where it is known."""
     account: L3[Personal]
-    """Who, what, when. To the vault, and nowhere else."""
+    """The account: who, what, when. To the vault, and nowhere else."""
 
 
 class TellOfStaffMisconduct(
@@ -102,8 +103,8 @@ class SettleStaffMisconduct(
     differs_from=("reporter",),
     decides=True,
 ):
-    """Settles a report on a member of the staff: what was found, and what was done. Decided by a leader of
-    the superior organ."""
+    """Settles a report on a member of the staff: the finding, and the measures. Decided by a leader of the
+    superior organ."""
 
     finding: MisconductFinding
     measures: FreeText

@@ -1,4 +1,4 @@
-"""What may be asked of a complaint that goes on: to a department here, or to another organ."""
+"""Commands on a complaint that goes on: to a department here, or to another organ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION_HEAD
 
 
 def common_superior(complaint: Any, law: Law) -> str:
-    """Who decides on a dispute; while there is none, nobody else is answered (A9)."""
+    """The organ that decides on a dispute; while there is none, nobody else is answered (A9)."""
     decided_by: str = complaint.decided_by or complaint.organ
     return decided_by
 
@@ -54,7 +54,7 @@ class TransferLateral(Command, on=Complaint, rule="A17", by=(PETITION_HEAD,), du
 class TakeUp(
     Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), organ=None, need_to_know=False, decides=True
 ):
-    """A superior organ takes a complaint over from a lower one (提级办理). It is received there in the same
+    """Takes a complaint over from a lower organ (提级办理). It is received at the superior organ in the same
     moment; accused and allegations go with it."""
 
     reason: FreeText
@@ -76,7 +76,7 @@ class AssignJurisdiction(
     need_to_know=False,
     decides=True,
 ):
-    """The common superior of the two organs decides which of them handles the complaint (指定管辖)."""
+    """Decides as the common superior of the two organs which of them handles the complaint (指定管辖)."""
 
     to_organ: OrganCode
     reason: FreeText

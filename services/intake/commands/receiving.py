@@ -1,4 +1,4 @@
-"""What may be asked while a complaint is received (§4.1)."""
+"""Commands while a complaint is received (§4.1)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from shared.text import Seen
 class ReceiveComplaint(
     Command, on=Complaint, creates=True, rule="A3", by=PETITION, duty="registrar", facts=("vault", "joint")
 ):
-    """Receives a complaint through any channel (接收). Only the envelope is kept here; the reporter
-    block, if there is one, goes to the identity vault and never into an event. What a lower organ sealed
+    """Receives a complaint through any channel (接收). Only the envelope is kept here; the reporter block, if
+    there is one, goes to the identity vault and never into an event. A complaint that a lower organ sealed
     for this one is received with its `parcel`: another complaint, under another reference."""
 
     channel: Channel
@@ -40,9 +40,9 @@ class ReceiveComplaint(
     urgent: bool = False
     """A threat to safety or to evidence: it is worked on first."""
     joint: bool = False
-    """Several signed it (联名); the names go to the vault."""
+    """True if several signed it (联名); the names go to the vault."""
     reception: Reception | None = None
-    """How a visit or a call was received."""
+    """The way in which a visit or a call was received."""
     reporter: L3[ReporterBlock | None] = None
     parcel: UUID | None = None
 
@@ -51,7 +51,7 @@ class ReceiveComplaint(
 
 
 class CorrectTriage(Command, on=Complaint, rule="A14", by=PETITION):
-    """Corrects what the triage found, before anything follows from it: whose complaint it is."""
+    """Corrects the findings of the triage, before anything follows from them: whose complaint it is."""
 
     competent_level: LevelName
     competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
@@ -66,29 +66,29 @@ class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="re
 
 class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar", facts=("sealed",)):
     """Seals a complaint that belongs to a superior organ, or is about this organ's own head, and sends it up
-    (密封径送). The content is encrypted for the addressee; here nobody sees anything of it any more but who
-    opened it, and the organ's head unless he is passed over (A15)."""
+    (密封径送). The content is encrypted for the addressee; here nobody sees anything of it any more but the
+    person who opened it, and the organ's head unless passed over (A15)."""
 
     to: OrganCode
     content: L4[Annotated[str, StringConstraints(min_length=1, max_length=100_000), Seen]]
     bypass_organ_head: bool = False
     organ_head: Reference | None = None
-    """The head to whom it is brought directly; nobody where he is passed over."""
+    """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
-    """What a second look found, where the triage had been wrong."""
+    """The level that a second look found, where the triage had been wrong."""
 
 
 class EscalateOutside(
     Command, on=Complaint, rule="§5.4", by=PETITION, level=Level.PROVINCE, duty="registrar"
 ):
-    """Seals what belongs above the province, or is about its own head or staff, and notes that it left the
-    system by a sealed way of its own (径送). Nothing of the content is kept or told here."""
+    """Seals a complaint that belongs above the province, or is about its own head or staff, and notes that it
+    left the system by a sealed way of its own (径送). Nothing of the content is kept or told here."""
 
     bypass_organ_head: bool = False
     organ_head: Reference | None = None
-    """The head to whom it is brought directly; nobody where he is passed over."""
+    """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
-    """What a second look found, where the triage had been wrong."""
+    """The level that a second look found, where the triage had been wrong."""
 
 
 class ListAllegations(
@@ -100,7 +100,7 @@ class ListAllegations(
     accused: Annotated[tuple[AccusedEntry, ...], Field(min_length=1, max_length=20)]
     allegations: Annotated[tuple[AllegationEntry, ...], Field(min_length=1, max_length=100)]
     approved_by: Reference
-    """Who approved the sanitised wording."""
+    """The person who approved the sanitised wording."""
 
 
 class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)):
@@ -117,7 +117,7 @@ class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar
 
     of: UUID
     new_evidence: ShortText
-    """What is new, in sanitised words."""
+    """The new evidence, in sanitised words."""
 
 
 RECEIVING: list[type[Command]] = [

@@ -1,4 +1,4 @@
-"""What a reporter may ask without an account, and what the clerk may write to him."""
+"""Commands of a reporter without an account, and the clerk's letters to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.security.roles import PETITION
 from shared.text import Seen, Straight
 
 Letter = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), Seen]
-"""What somebody writes in his own words: to the vault and nowhere else, since its style gives him away."""
+"""The author's own words: to the vault and nowhere else, since their style gives the author away."""
 
 
 class SubmitReport(
@@ -30,11 +30,11 @@ class SubmitReport(
     acknowledged_notice_version: NoticeVersion
     """The notice that was read before (R30)."""
     unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
-    """Where the accused works: division code of GB/T 2260."""
+    """The place of work of the accused: division code of GB/T 2260."""
     managed_by_level: LevelName
     is_discipline_staff: bool = False
-    """Whether he belongs to an organ of discipline inspection himself, its head included: then the organ
-    above is told, and his own is not (A15, A75)."""
+    """True if the accused belongs to an organ of discipline inspection, its head included: then the organ
+    above is told, and the accused's own is not (A15, A75)."""
     text: L3[Letter]
     reporter: L3[ReporterBlock | None] = None
 
@@ -51,7 +51,7 @@ class AskForRecusal(Command, on=Complaint, rule="A33", anyone=True, organ=None, 
     role: Role
     ground: RecusalGround
     text: L3[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Seen]]
-    """Whom, and why."""
+    """The person to stay away, and the reason."""
 
 
 class WaiveMeeting(Command, on=Complaint, rule="R46", anyone=True, organ=None):
@@ -69,11 +69,12 @@ class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None
 
 
 class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("letter",)):
-    """Writes to the reporter of an online complaint; he reads it behind his query code."""
+    """Writes to the reporter of an online complaint, who reads it behind the query code."""
 
     text: L3[Annotated[str, StringConstraints(min_length=1, max_length=4000), Seen, Straight]]
 
 
 FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AskForRecusal, WaiveMeeting, AddAttachment]
-"""Without a route of their own: the public routes give them, once the code has opened the complaint."""
+"""Commands without a route of their own: the public routes give them, once the code has opened the
+complaint."""
 REPORTING: list[type[Command]] = [WriteToReporter]

@@ -1,4 +1,4 @@
-"""What may be asked of a supervision order (§4.7, A24-A26)."""
+"""Commands on a supervision order (§4.7, A24-A26)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CaseNumber = Annotated[str, StringConstraints(pattern=r"^(HC-[0-9]{2,9}-[0-9]{4}
 
 
 def target_organ(order: Any, law: Law) -> str:
-    """The organ that the order is addressed to answers it (§5.4)."""
+    """The organ that the order is addressed to, which answers it (§5.4)."""
     return str(order.target)
 
 
@@ -53,7 +53,7 @@ class ApproveSupervisionOrder(
     differs_from=("drafter",),
     decides=True,
 ):
-    """Approval by the deputy leader in charge (分管领导批准) of the organ that supervises."""
+    """Approves an order, as the deputy leader in charge (分管领导批准) of the organ that supervises."""
 
 
 class IssueSupervisionOrder(Command, on=SupervisionOrder, rule="A24", by=PETITION, duty="issuer"):

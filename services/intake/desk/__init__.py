@@ -1,1 +1,1 @@
-"""What clerks work from: the queue, search by accused and content, the monthly digest of duplicates."""
+"""The clerks' desk: the queue, search by accused and content, the monthly digest of duplicates."""

@@ -1,8 +1,7 @@
-"""What clerks work from, as tables: the queue, the searchable content of complaints, filed duplicates, what
-was handed over.
+"""The clerks' desk as tables: the queue, the searchable content of complaints, filed duplicates, handovers.
 
-Made from the log alone. `content` is L2: its routes show it to who needs to know and to nobody else, and
-every showing leaves a record (SEC-9). Nothing here comes from a reporter, so nothing can be found by one
+Made from the log alone. `content` is L2: its routes show it to people who need to know and to nobody else,
+and every showing leaves a record (SEC-9). Nothing here comes from a reporter, so nothing can be found by one
 (SEC-4).
 """
 
@@ -36,8 +35,8 @@ from shared.store.schema import view_metadata
 from shared.store.types import RawEntry
 
 READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
-"""Whose desk it is. Priority, channel and day of receipt tell of the reporter: nobody else works by them
-(B53)."""
+"""Roles whose desk it is. Priority, channel and day of receipt tell of the reporter: nobody else works by
+them (B53)."""
 RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
 """A29: by priority, then by age."""
 DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED", "RETURNED"})
@@ -50,17 +49,18 @@ HANDED_DOWN = {
     "AssignedResultReturned": False,
     "AssignedCaseReopened": False,
 }
-"""What was handed down waits below, until a result is reported that the superior accepts or returns (A26)."""
+"""Events that hand a complaint down: it waits below, until a result is reported that the superior accepts or
+returns (A26)."""
 
 WAKES = frozenset({"MessageFromReporterReceived", "AttachmentReceived", "ResultReturnedBySuperior"})
-"""What puts even a finished complaint on the desk again, until somebody has done something about it."""
+"""Events that put even a finished complaint on the desk again, until somebody has done something about it."""
 
 QUESTIONS = {"ReporterAsked": 1, "ReporterAnswerRelayed": -1}
-"""What the handler wants to know of the reporter waits for the clerk who serves him (SEC-5)."""
+"""Events about questions to the reporter: each waits for the clerk who serves that reporter (SEC-5)."""
 
 
 CONTENT = ("AllegationsListed", "ComplaintSplit")
-"""What changes the content of a complaint."""
+"""Events that change the content of a complaint."""
 
 
 def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
@@ -73,7 +73,7 @@ def rank_after(name: str, event: dict[str, Any], rank: int) -> int:
 
 
 def to_do_after(name: str, state: str, to_do: bool) -> bool:
-    """Whether it stands in the queue after an event."""
+    """True if it stands in the queue after an event."""
     if name in WAKES:
         return state not in ("SEALED_UPWARD", "SENT_OUT", "RETURNED")
     if state == "SENT_DOWN":
@@ -121,7 +121,7 @@ class DeskBook:
             Index(None, "keys", postgresql_using="gin"),
             Index(None, "text_grams", postgresql_using="gin"),
         )
-        """What a complaint is found by, and what is shown of it to who may read it, as JSON ready to be
+        """The terms by which a complaint is found, and the content that its readers see, as JSON ready to be
         sent."""
         self.terms = Table(
             f"terms_v{self.version}",
@@ -138,8 +138,8 @@ class DeskBook:
             Column("received_on", Date, primary_key=True),
             Column("stream", Uuid, primary_key=True),
         )
-        """Under each of them its complaints, in the order in which they are shown: a page is read from the
-        end, however many there are."""
+        """The complaints of each of them, in the order in which they are shown: a page is read from the end,
+        however many there are."""
         self.duplicates = Table(
             f"duplicates_v{self.version}",
             metadata,
@@ -265,7 +265,7 @@ def _day_of(entry: RawEntry) -> date:
 
 
 def searchable(listed: dict[str, Any]) -> dict[str, Any]:
-    """What a list of allegations can be found by: its accused and its sanitised words."""
+    """The terms by which a list of allegations can be found: its accused and its sanitised words."""
     people, allegations = listed["accused"], listed["allegations"]
     texts = [normal(a["text"]) for a in allegations]
     named = {normal(p[n]) for p in people for n in ("name", "unit", "position") if p.get(n)}
@@ -278,14 +278,14 @@ def searchable(listed: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(listed: dict[str, Any]) -> dict[str, bytes]:
-    """What a hit tells of its content."""
+    """The content that a hit shows."""
     people = [{n: p.get(n, "") for n in ("ref", "name", "unit", "position")} for p in listed["accused"]]
     allegations = [{n: a[n] for n in ("kind", "text")} for a in listed["allegations"]]
     return {"accused": orjson.dumps(people), "allegations": orjson.dumps(allegations)}
 
 
 def accused_keys(people: Iterable[dict[str, Any]]) -> list[str]:
-    """By what two complaints are about the same: the register's reference, the name, the unit."""
+    """Keys by which two complaints are about the same: the register's reference, the name, the unit."""
     return sorted(
         {
             k

@@ -38,14 +38,14 @@ PLACE: query.Cursor[tuple[str, UUID, int]] = query.Cursor(tuple[query.Key, UUID,
 
 
 class DigestSender:
-    """Tells what was filed in the months that are over, once on every legal day."""
+    """Tells the duplicates that were filed in the months that are over, once on every legal day."""
 
     def __init__(self, parts: Parts, desk: DeskBook) -> None:
         self.parts = parts
         self.desk = desk
 
     async def run(self) -> None:
-        """Until it is cancelled; what is away is tried again."""
+        """Runs until it is cancelled; a part that is away is tried again."""
         looked: date | None = None
         while True:
             try:
@@ -58,9 +58,10 @@ class DigestSender:
             await asyncio.sleep(TICK_SECONDS)
 
     async def send(self, today: date) -> bool:
-        """False where the read model was too far behind to look.
+        """Sends the digests that are due; False where the read model was too far behind to look.
 
-        A duplicate whose original no department has yet waits for the day on which one has it."""
+        A duplicate whose original no department has yet waits for the day on which one has it.
+        """
         position = await self.parts.recorder.max_position()
         if not await self.parts.projector.wait_for(self.desk.name, position, PATIENCE_SECONDS):
             return False
@@ -102,7 +103,7 @@ class DigestSender:
 
 
 class DigestRoutes:
-    """`GET /v1/duplicate-digests`: what departments were told, by numbers (SEC-11)."""
+    """`GET /v1/duplicate-digests`: the digests that departments were sent, by numbers (SEC-11)."""
 
     def __init__(self, parts: Parts, desk: DeskBook) -> None:
         self.parts = parts

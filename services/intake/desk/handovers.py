@@ -1,4 +1,4 @@
-"""`GET /v1/handovers`: what case management is told of (通报案管, A12), by numbers (SEC-11)."""
+"""`GET /v1/handovers`: the handovers that case management is told of (通报案管, A12), by numbers (SEC-11)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class HandoverRoutes:
         answer=lambda self: page(row_of(*self.desk.handovers.c, self.parts.book.cases.c.organ)),
     )
     async def handovers(self, ask: Asked[Complaint]) -> Response:
-        """Every complaint that was handed to a handling department within jurisdiction, the latest first:
-        for case managers, who watch over what becomes of it, and the petition department that handed it
-        over. `round` counts from 1; more than once, it had been returned in between (A19)."""
+        """Every complaint that was handed to a handling department within jurisdiction, the latest first: for
+        case managers, who follow it from there, and the petition department that handed it over. `round`
+        counts from 1; more than once, it had been returned in between (A19)."""
         reads, organ = self.parts.reads, query.organ(ask.request)
         values: dict[str, Any] = {"behind": reads.behind(ask)}
         if (dept := query.code(ask.request, "handling_dept")) is not None:

@@ -1,4 +1,4 @@
-"""The reads of internal supervision (干部监督), and of those who handle what was reported past an organ."""
+"""The reads of internal supervision (干部监督), and of people who handle a report that went past an organ."""
 
 from __future__ import annotations
 

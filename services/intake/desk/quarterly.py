@@ -1,5 +1,5 @@
-"""`GET /v1/quarterly-feedback`: what the handling department finished in a quarter, for the petition
-department that handed it over (A21)."""
+"""`GET /v1/quarterly-feedback`: the cases that the handling department finished in a quarter, for the
+petition department that handed them over (A21)."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class QuarterlyRoutes:
         answer=answer(organ=TEXT, quarter=TEXT, feedbacks={"type": "integer"}, items=array(RESULT)),
     )
     async def feedback(self, ask: Asked[ReceivedFeedback]) -> Response:
-        """The results of a quarter by case: way, verdict, whether the reporter was told, what followed. For
-        the petition department and the case managers; on record (SEC-9)."""
+        """The results of a quarter by case: way, verdict, whether the reporter was told, and the measures.
+        For the petition department and the case managers; on record (SEC-9)."""
         (organ, quarter), received = self._asked(ask), ask.case
         told = [result.model_dump(mode="json") for result in received.results]
         return json_response(

@@ -1,13 +1,14 @@
-"""Search by accused and by sanitised content, and what may repeat an earlier complaint (A12, R55, SEC-4).
+"""Search by accused and by sanitised content, and for earlier complaints that one may repeat (A12, R55,
+SEC-4).
 
 A hit shows number, state and organ. Its content is shown to the petition department of the organ that owns
-it, which keeps the register and looks for duplicates in it (A12), and to who is assigned to the case (§6.3);
-whatever was found by its content leaves a record, shown or not (SEC-9). Nothing is ever found by who
-reported: no table here holds it, and whoever asks is reported as well (R27).
+it, which keeps the register and looks for duplicates in it (A12), and to people who are assigned to the case
+(§6.3); a hit that was found by its content leaves a record, shown or not (SEC-9). Nothing is ever found by
+who reported: no table here holds it, and an attempt is reported as well (R27).
 
 A search costs its page, not its matches: an accused is looked up among the names, units and positions that
-there are, and of each the latest complaints are read. Who may see a hit's content is decided by the query,
-and by the case itself where the read model is behind it.
+there are, and of each the latest complaints are read. The query decides who may see a hit's content, and the
+case itself does where the read model is behind it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ from shared.web.values import json_response
 HITS, HITS_MAX = 20, 50
 LIKELY, LIKELY_MAX, CANDIDATES = 10, 50, 500
 ALIKE = 0.5
-"""How alike two texts must be where only the unit is the same; a unit alone has many complaints."""
+"""Least likeness of two texts where only the unit is the same; a unit alone has many complaints."""
 PLACE: query.Cursor[tuple[date, UUID]] = query.Cursor(tuple[date, UUID])
 
 
@@ -64,7 +65,7 @@ TEXT: Schema = {"type": "string"}
 
 
 class Reader(NamedTuple):
-    """What of a token decides on whether a hit's content is shown, besides the person."""
+    """The part of a token, besides the person, that decides on whether a hit's content is shown."""
 
     organ: str
     petition: bool
@@ -133,7 +134,7 @@ class SearchRoutes:
 
     @staticmethod
     def _values(request: Request) -> tuple[dict[str, Any], bool]:
-        """What is looked for, by name, and whether by content."""
+        """The search terms, by name, and whether one is content."""
         values: dict[str, Any] = {}
         for name in ("accused", "text"):
             if (wanted := _words(request, name)) is not None:
@@ -228,8 +229,9 @@ class SearchRoutes:
         ),
     )
     async def likely_duplicates(self, ask: Asked[Complaint]) -> Response:
-        """What this complaint may repeat, within jurisdiction, the most alike first: a suggestion for the
-        clerk, who compares and decides (A12). Numbers only; the comparison is of accused and content."""
+        """The complaints that this one may repeat, within jurisdiction, the most alike first: a suggestion
+        for the clerk, who compares and decides (A12). Numbers only; the comparison is of accused and
+        content."""
         complaint, limit = ask.case, self.parts.reads.limit(ask, LIKELY, LIKELY_MAX)
         own = set(accused_keys([a.model_dump() for a in complaint.accused]))
         words = set(grams(*(normal(a.text) for a in complaint.allegations)))
@@ -273,8 +275,8 @@ class SearchRoutes:
         )
 
     async def _shown(self, token: Token, row: dict[str, Any]) -> dict[str, Any]:
-        """A hit, with its content for who may read it. Where the read model is behind the case, the case
-        itself says who that is: somebody may have stepped aside just now."""
+        """A hit, with its content for its readers. Where the read model is behind the case, the case itself
+        says who they are: somebody may have stepped aside just now."""
         hit = {name: row[name] for name in ("id", "number", "received_on", "state", "organ")}
         readable, content = row["readable"], {name: row[name] or b"[]" for name in ("accused", "allegations")}
         if not row["current"]:
@@ -286,7 +288,7 @@ class SearchRoutes:
 
 
 def content_of(complaint: Complaint) -> dict[str, bytes]:
-    """What a hit tells of its content, from the case itself."""
+    """The content that a hit shows, from the case itself."""
     people, allegations = complaint.accused, complaint.allegations
     return shown(
         {"accused": [p.model_dump() for p in people], "allegations": [a.model_dump() for a in allegations]}
@@ -304,7 +306,8 @@ def _words(request: Request, name: str) -> str | None:
 
 
 def _may_read(token: Token, complaint: Complaint) -> bool:
-    """Who sees a hit's content: not who stepped aside; who is assigned, audits, or keeps the register."""
+    """True for readers of a hit's content: people who are assigned, audit, or keep the register, and have not
+    stepped aside."""
     if token.person in complaint.recused:
         return False
     keeps_register = token.organ == complaint.organ and bool(token.roles & frozenset(roles.PETITION))

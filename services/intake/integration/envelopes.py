@@ -1,8 +1,9 @@
-"""What the platform encrypts for us: JWE in compact form, ECDH-ES+A256KW with A256GCM on P-256.
+"""Opens JWEs from the platform: compact form, ECDH-ES+A256KW with A256GCM on P-256.
 
 Our public keys are published; the private ones lie in `integration.jwks` (RFC 7517) of the keys folder. The
-first is the one to encrypt for; the others still open what was encrypted for them before they were replaced.
-The file is read whenever it has changed, and key by key: one that cannot be used spoils none of the others.
+first is the one to encrypt for; the others still open blobs that were encrypted for them before they were
+replaced. The file is read whenever it has changed, and key by key: one that cannot be used spoils none of the
+others.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ log = structlog.get_logger("integration")
 KEYS_FILE = "integration.jwks"
 ALGORITHM, ENCRYPTION, CURVE = "ECDH-ES+A256KW", "A256GCM", "P-256"
 HEADER = frozenset({"alg", "enc", "kid", "epk", "cty", "typ", "apu", "apv"})
-"""Nothing else may stand in a header: compression, for instance, would be a way to blow up."""
+"""Members that a header may have, and no others: compression, for instance, would be a way to blow up."""
 
 
 class NotForUs(Exception):
@@ -29,7 +30,7 @@ class NotForUs(Exception):
 
 
 class Envelopes:
-    """Opens what was encrypted for one of our keys."""
+    """Opens blobs that were encrypted for one of our keys."""
 
     def __init__(self, keys_file: Path) -> None:
         """Raises for a file that is no key set: that is told at the start."""
@@ -45,8 +46,8 @@ class Envelopes:
         return {"keys": [{**k.as_dict(private=False), **uses} for k in self._keys().values()]}
 
     def _keys(self) -> dict[str, ECKey]:
-        """The keys by their ids, in the order of the file; while it is away or no key set, those that it held
-        before."""
+        """The keys by their ids, in the order of the file; while it is away or no key set, the keys of its
+        last good state."""
         try:
             self._look()
         except FileNotFoundError:
@@ -65,7 +66,8 @@ class Envelopes:
             self._kept = {str(key.kid): key for key in map(_usable, members) if key is not None}
 
     def check(self, blob: str) -> ECKey:
-        """Raises NotForUs for what is plainly wrong: form, algorithms, or an unknown key."""
+        """The key that a blob names. Raises NotForUs for plain faults: form, algorithms, or an unknown
+        key."""
         parts = blob.split(".")
         try:
             if len(parts) != 5 or not all(parts):
@@ -83,7 +85,7 @@ class Envelopes:
         return key
 
     def open(self, blob: str) -> bytes:
-        """What was encrypted. Raises NotForUs."""
+        """The content that was encrypted. Raises NotForUs."""
         key = self.check(blob)
         try:
             opened = jwe.decrypt_compact(blob, key, algorithms=[ALGORITHM, ENCRYPTION]).plaintext

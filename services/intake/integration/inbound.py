@@ -80,7 +80,7 @@ Deposit = Callable[[Command, Aggregate, Context], Awaitable[Deposited]]
 def depositing(
     vault: Vault, transfers: Transfers, envelopes: Envelopes, exists: Callable[[UUID], Awaitable[bool]]
 ) -> Deposit:
-    """What a transfer brings goes into the vault before the event is written that refers to it. Only the
+    """Puts the content of a transfer into the vault before the event is written that refers to it. Only the
     reporter block is opened, to be deposited as every other; the original stays as it came."""
 
     async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> Deposited:
@@ -121,7 +121,7 @@ class Batch(BaseModel):
 
 
 class PlatformRoutes:
-    """What the platform calls, and what the clerk reads of what it sent."""
+    """The platform's calls, and the clerk's read of what it sent."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class PlatformRoutes:
         self._describe(app)
 
     def _describe(self, app: FastAPI) -> None:
-        """What the OpenAPI document says of these routes."""
+        """Describes these routes in the OpenAPI document."""
         text = {"type": "string"}
         taken = answer(platform_no=text, status=a_list(["RECEIVED"]))
         describe(
@@ -255,7 +255,7 @@ class PlatformRoutes:
         return command, appended
 
     async def _signed(self, request: Request) -> tuple[Token, bytes]:
-        """The caller and what he sent, signed where a secret was agreed on (§8.5)."""
+        """The caller and the body of the call, signed where a secret was agreed on (§8.5)."""
         token = await self._platform(request)
         body = await request.body()
         try:
@@ -284,8 +284,8 @@ class PlatformRoutes:
         tag="integration",
     )
     async def status_feed(self, ask: Asked[Complaint]) -> Response:
-        """Coarse states, by cursor, of what the platform itself sent (client credentials, A80). A line moves
-        to the end when its status changes."""
+        """Coarse states, by cursor, of the complaints that the platform itself sent (client credentials,
+        A80). A line moves to the end when its status changes."""
         token, places = ask.token, self.parts.face.places
         after = places.open(token.person, ask.request.query_params.get("after"), "after", 0)
         limit = self.parts.reads.limit(ask, FEED_PAGE, FEED_PAGE)

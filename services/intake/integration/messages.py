@@ -24,7 +24,7 @@ from shared.store.types import Append
 
 MESSAGE_KIND = "reporter-message"
 NEWS = "您反映的事项有新的进展，请登录查询。"
-"""What fits every message: it names nobody and nothing."""
+"""Text that fits every message: it names nobody and nothing."""
 TEXTS: Mapping[str, str] = {
     "RECEIVED": "您反映的事项已收到。",
     "NOT_ACCEPTED": "您反映的事项已有答复，可登录查询并补充具体情况。",
@@ -33,7 +33,7 @@ TEXTS: Mapping[str, str] = {
 }
 
 WAYS: Mapping[str, str] = {"SMS": "phone", "APP": "phone", "EMAIL": "email", "LETTER": "address"}
-"""The contact that each means needs; where he gave another one only, that is used."""
+"""The contact that each means needs; where the reporter gave another one only, that is used."""
 
 
 class ReporterMessages:
@@ -45,7 +45,7 @@ class ReporterMessages:
         self._texts = texts
 
     async def prepare(self, effect: Effect) -> Effect:
-        """The message with its contact. What carries it learns no id of ours: its key is a digest."""
+        """The message with its contact. Its carrier learns no id of ours: its key is a digest."""
         complaint = UUID(effect.payload["complaint"])
         named = await self._note(complaint)
         try:
@@ -57,14 +57,14 @@ class ReporterMessages:
         if not contact:
             raise NotDelivered("NO_CONTACT", final=True)
         if (way := WAYS[effect.payload["means"]]) in contact:
-            # What carries it learns no more of him than it needs.
+            # The carrier learns no more of the reporter than it needs.
             contact = {way: contact[way]}
         text = self._texts.get(effect.payload["template"], NEWS)
         key = sha256(effect.key.encode()).hexdigest()
         return Effect(key, effect.kind, {"to": contact, "text": text})
 
     async def _note(self, id: UUID) -> Iterable[InVault]:
-        """Durable before the vault is asked; returns what is asked for."""
+        """Writes the record, durable before the vault is asked; returns the things that are asked for."""
         complaint = await self._parts.repository.get(Complaint, id)
         if complaint is None:
             raise NotDelivered("NO_COMPLAINT", final=True)

@@ -1,4 +1,4 @@
-"""What we know of each petition platform: where to call it back, and the secrets that both sides sign with.
+"""Petition platforms as we know them: addresses to call back, and secrets that both sides sign with.
 
 `platforms.json` in the keys folder, by service account:
 
@@ -6,7 +6,7 @@
                              "inbound_secrets": []}}
 
 It is read whenever it has changed, so that a secret can be replaced without a restart; and platform by
-platform, so that what is wrong with one is the matter of no other.
+platform, so that a fault of one is the matter of no other.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Platform(BaseModel):
 
 
 class Misconfigured(Exception):
-    """What `platforms.json` says, of a platform or at all, cannot be used as it stands."""
+    """The entry of a platform in `platforms.json`, or the whole file, cannot be used as it stands."""
 
 
 class Platforms:
@@ -61,10 +61,10 @@ class Platforms:
         self._strict = strict
         self._read: tuple[int, int] | None = None
         self._platforms: dict[str, Platform | None] = {}
-        """None: what is said of it cannot be used."""
+        """The platforms by service account; None for an entry that cannot be used."""
 
     def of(self, account: str) -> Platform:
-        """What is configured for a service account; raises Misconfigured."""
+        """The configuration of a service account; raises Misconfigured."""
         try:
             at = self._file.stat()
         except FileNotFoundError:
@@ -97,7 +97,8 @@ class Platforms:
         return platform
 
     def inbound_secrets(self, account: str) -> tuple[str, ...]:
-        """What its calls are signed with; raises NotSigned where they must be and nothing was agreed on."""
+        """The secrets that its calls are signed with; raises NotSigned where they must be and nothing was
+        agreed on."""
         secrets = self.of(account).inbound_secrets
         if self._strict and not secrets:
             raise NotSigned("no secret was agreed on")
@@ -105,10 +106,11 @@ class Platforms:
 
 
 class Callbacks:
-    """Tells a platform the status of what it sent: signed, at its own address, contract fields only (A80)."""
+    """Tells a platform the status of its complaints: signed, at its own address, contract fields only
+    (A80)."""
 
     def __init__(self, platforms: Platforms, otherwise: Adapter | None, trust: Trust = SYSTEM) -> None:
-        """`otherwise`: where the messages go that no address is known for (files, in development)."""
+        """`otherwise`: the adapter for messages that no address is known for (files, in development)."""
         self._platforms = platforms
         self._otherwise = otherwise
         self._trust = trust

@@ -1,5 +1,5 @@
-"""How complaints of the petition platform stand, for those that rather pull: a line moves when its coarse
-status changes, and not at every event."""
+"""The states of the petition platform's complaints, for platforms that rather pull: a line moves when its
+coarse status changes, and not at every event."""
 
 from __future__ import annotations
 

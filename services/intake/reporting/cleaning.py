@@ -1,4 +1,4 @@
-"""Which files are taken, and their copies without metadata (SEC-6).
+"""Recognises files that are taken, and makes their copies without metadata (SEC-6).
 
 The type is told by the first bytes, never by a name or a header. Pictures and PDFs are painted anew
 (painting.py); plain text has no metadata and is copied as it is, in UTF-8 (plain.py). Where no copy can be
@@ -50,7 +50,8 @@ def _in_sandbox() -> list[str]:
 
 
 def sandbox_lacks() -> list[str]:
-    """What this machine's kernel refuses to a painter's sandbox; without seccomp no painter runs."""
+    """The means of a painter's sandbox that this machine's kernel refuses; without seccomp no painter
+    runs."""
     try:
         told = subprocess.run(  # noqa: S603 - our own program
             _in_sandbox(), stdout=subprocess.PIPE, env={}, timeout=MOST_SECONDS, check=True
@@ -63,7 +64,7 @@ def sandbox_lacks() -> list[str]:
 
 
 def tell_of_sandbox(halted: Callable[[str, str | None], None]) -> None:
-    """Says, as the service starts, what its painters' sandbox lacks."""
+    """Reports, as the service starts, the means that its painters' sandbox lacks."""
     lacking = sandbox_lacks()
     if lacking:
         log.warning("painter_sandbox_lacks", lacking=lacking)
@@ -79,7 +80,7 @@ def cleaned(content: bytes, kind: str) -> bytes | None:
 
 
 def _painted(content: bytes, kind: str) -> bytes | None:
-    """What a painter makes of it: a program of its own, because a hostile file can crash the libraries that
+    """Has a painter make the copy: a program of its own, because a hostile file can crash the libraries that
     read it, hang them, make them take all memory, or take them over. Then only that program is lost, which
     knows no key and no setting of this service, and whose sandbox keeps it from everything else. PDFium bears
     one thread in a process, and there it has no second."""

@@ -1,4 +1,5 @@
-"""Query codes (查询码): a hundred random bits, shown once, easy to copy by hand (SEC-7)."""
+"""Query codes (查询码): a hundred bits that nobody can guess, shown in the answer to the report and nowhere
+else, easy to copy by hand (SEC-7)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""No 0 and O, no 1 and I."""
+"""The code's letters: no 0 and O, no 1 and I."""
 LENGTH = 20
 FORM = re.compile(rf"^[{ALPHABET}]{{{LENGTH}}}$")
 
@@ -22,13 +23,13 @@ def make(secret: bytes, idempotency_key: str) -> str:
 
 
 def shown(code: str) -> str:
-    """In groups of four, for a person to copy."""
+    """The code in groups of four, for a person to copy."""
     return "-".join(code[i : i + 4] for i in range(0, LENGTH, 4))
 
 
 def halves(typed: str) -> tuple[str, str] | None:
-    """The two halves of a typed code, in whatever width and whatever was between the letters; None if it
-    cannot be one."""
+    """The two halves of a typed code, in any width and with anything between the letters; None if it cannot
+    be one."""
     code = "".join(c for c in unicodedata.normalize("NFKC", typed) if c.isalnum()).upper()
     if not FORM.match(code):
         return None

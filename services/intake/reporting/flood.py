@@ -27,16 +27,17 @@ BUSY = 50
 """Submissions within ten seconds from which the work doubles, and doubles again."""
 
 LAGGING = 2
-"""So much easier than what is asked for by now a proof may be: it was begun a moment ago."""
+"""Bits by which a proof may be easier than the present difficulty, which may have risen since its challenge
+was issued."""
 
 
 def zero_bits(digest: bytes) -> int:
-    """How many bits of a digest are zero from its beginning."""
+    """Number of bits of a digest that are zero from its beginning."""
     return len(digest) * 8 - int.from_bytes(digest, "big").bit_length()
 
 
 def solve(challenge: str, difficulty: int) -> int:
-    """Finds the number; what an app of a reporter does."""
+    """Finds the number, as an app of a reporter does."""
     number = 0
     while zero_bits(hashlib.sha256(f"{challenge}.{number}".encode()).digest()) < difficulty:
         number += 1

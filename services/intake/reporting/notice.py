@@ -1,11 +1,11 @@
-"""What is read and acknowledged before a report (R30, A33, A34, A81)."""
+"""The notice that is read and acknowledged before a report (R30, A33, A34, A81)."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
 NoticeVersion = Literal["1", "2"]
-"""Every notice that was ever in force: who was offline may have read the one before."""
+"""Every notice that was ever in force: a reporter who was offline may have read the one before."""
 IN_FORCE: Final[NoticeVersion] = "2"
 NOTICE: dict[str, str | list[str]] = {
     "version": IN_FORCE,

@@ -1,9 +1,9 @@
-"""Paints a file anew: the copy is what one sees of it, and nothing else (SEC-6).
+"""Paints a file anew: the copy is the visible part of it, and nothing else (SEC-6).
 
 A program of its own, which runs in a sandbox (sandbox.py): the file comes in, the copy goes out; where
 nothing goes out, there is none. A picture becomes its pixels, upright as its viewers show it. A PDF becomes
-pictures of its pages, because metadata can stand in every object of one: what is only left out where it is
-known stays where it is not.
+pictures of its pages, because metadata can stand in every object of one: leaving it out where it is known
+would keep it where it is not.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ LONGEST = 65_000
 """Pixels of a side; a JPEG cannot have many more."""
 DPI = 150
 QUALITIES = (80, 60, 40)
-"""Of a page's JPEG; the first that leaves the other pages their share."""
+"""Qualities of a page's JPEG; the first is taken that leaves the other pages their share."""
 GREY = 8
-"""So far the colours of a pixel may differ that is still grey; scanners and JPEG are no more exact."""
+"""Largest difference of the colours of a pixel that is still grey; scanners and JPEG are no more exact."""
 
 EAST_ASIAN = (128, 129, 134, 136)
 """Character sets as PDFium numbers them: Japanese, Korean, simplified and traditional Chinese."""
@@ -82,7 +82,8 @@ def _pixels(picture: Image.Image) -> int:
 
 
 def _mode(picture: Image.Image, kind: str) -> str:
-    """Grey stays grey, and what shows through in a PNG does so; all else becomes the three colours."""
+    """The mode of the copy: grey stays grey, and a transparent part of a PNG stays so; all else becomes the
+    three colours."""
     if kind == "PNG" and picture.has_transparency_data:
         return "RGBA"
     return "L" if picture.mode in ("1", "L") else "RGB"
@@ -103,13 +104,13 @@ def _half(picture: Image.Image) -> Image.Image:
 
 
 def _turn_upright(picture: Image.Image) -> None:
-    """As its viewers show it, who read in its metadata how the camera was held."""
+    """Turns a picture upright as its viewers show it, who read in its metadata how the camera was held."""
     with contextlib.suppress(Exception):  # damaged metadata make the library raise whatever it likes
         ImageOps.exif_transpose(picture, in_place=True)
 
 
 def _empty_what_is_hidden(picture: Image.Image) -> None:
-    """Under full transparency lies what somebody took out of the picture."""
+    """Empties pixels under full transparency: they may hold a part that somebody took out of the picture."""
     hidden = picture.getchannel("A").point([255] + [0] * 255)
     picture.paste((0, 0, 0, 0), (0, 0), hidden)
 
@@ -150,7 +151,7 @@ def _document(content: bytes) -> bytes | None:
 
 
 def _seen(page: Any) -> Image.Image:
-    """The page as one sees it: with what is filled in, marked and stamped, without the notes behind that."""
+    """The page as one sees it: with fields, marks and stamps, without the notes behind them."""
     width, height = page.get_size()
     scale = min(DPI / 72, math.sqrt(MOST_PAGE / (width * height)), LONGEST / max(width, height))
     # In this order of bytes Pillow uses the renderer's memory, and need not copy it.
@@ -161,8 +162,8 @@ def _seen(page: Any) -> Image.Image:
 
 
 def _uses_fonts(page: Any) -> bool:
-    """Whether it shows letters whose forms the file does not bring; a scanner lays what it has read invisibly
-    over its picture. What is filled in or marked may do so always."""
+    """True if it shows letters whose forms the file does not bring; a scanner lays the text that it has read
+    invisibly over its picture. Fields and marks may do so always."""
     if raw.FPDFPage_GetAnnotCount(page) > 0:
         return True
     return any(
@@ -173,8 +174,8 @@ def _uses_fonts(page: Any) -> bool:
 
 
 class Fonts(pypdfium2.PdfSysfontBase):  # type: ignore[misc] # it has no types
-    """The fonts of this machine. Without one for Chinese, what a file writes in a font that it does not bring
-    would come out as nothing, and nobody would see that something was written there: this notes it."""
+    """The fonts of this machine. Without one for Chinese, text in a font that a file does not bring would
+    come out as nothing, and nobody would see that something was written there: this notes it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +236,7 @@ class Album:
 
 
 def prepare() -> None:
-    """Paints a little of each kind, so that the libraries have loaded what they load late: afterwards, in the
+    """Paints a little of each kind, so that the libraries have loaded their late parts: afterwards, in the
     sandbox, they may be able to open nothing."""
     Image.MAX_IMAGE_PIXELS = None  # the bounds above are ours
     picture, camera = Image.new("RGB", (8, 8)), Image.Exif()

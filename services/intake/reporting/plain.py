@@ -1,8 +1,8 @@
-"""Which bytes are text, and which text is plain: it has no metadata, so the copy may be the same to the
-letter (SEC-6).
+"""Recognises bytes that are text, and text that is plain: it has no metadata, so the copy may be the same to
+the letter (SEC-6).
 
 Markup, mail and address cards are text as well, and tell in it who wrote, sent or received it. They are known
-by how they begin, as their own readers know them.
+by their beginnings, as their own readers know them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import re
 
 MARKS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-"""What no text in another encoding than UTF-8 may hold: nearly any bytes are some text in GB 18030."""
+"""Characters that no text in another encoding than UTF-8 may hold: nearly any bytes are some text in GB
+18030."""
 THREE_BYTES = "\u0800"
-"""From here UTF-8 takes three bytes, as for every Chinese character. GB 18030 hardly ever looks like that."""
+"""The first character that takes three bytes in UTF-8, as every Chinese one does. GB 18030 hardly ever looks
+like that."""
 BEGINNINGS = ("{\\rtf", "%!ps", "%pdf-", "%fdf-", "begin:v", "<!", "<?")
 """RTF, PostScript, PDF, vCard and iCalendar, markup; in lower case."""
 BEFORE = re.compile(r"\A[\s\ufeff]+")
@@ -31,7 +33,7 @@ FIELDS = re.compile(
     |(resent|content|list|arc|dkim|received|authentication|return|disposition|thread|x)-[!-9;-~]+""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""The fields that a mail is known by: every one has Date and From, and what carries it adds its own."""
+"""The fields that a mail is known by: every one has Date and From, and its carrier adds its own."""
 
 MOST_HEADER = 100_000
 """Characters that are looked through for a header."""
@@ -58,13 +60,14 @@ def text_of(content: bytes, *, whole: bool = True) -> str | None:
 
 
 def is_plain(text: str) -> bool:
-    """Whether it is of no kind that carries metadata."""
+    """True if it is of no kind that carries metadata."""
     text = _begun(text)
     return not (text[:16].lower().startswith(BEGINNINGS) or _is_element(text) or _is_mail(text))
 
 
 def _begun(text: str) -> str:
-    """From where it begins: byte order marks and whitespace do not hide a beginning from its reader."""
+    """The text from its true beginning: byte order marks and whitespace do not hide a beginning from its
+    reader."""
     return BEFORE.sub("", text)
 
 
@@ -73,7 +76,7 @@ def _is_element(text: str) -> bool:
 
 
 def _is_mail(text: str) -> bool:
-    """Whether a header of mail stands before the first line that is none."""
+    """True if a header of mail stands before the first line that is none."""
     if MAILBOX.match(text):
         return True
     for line in text[:MOST_HEADER].splitlines():

@@ -31,7 +31,8 @@ from pathlib import Path
 from types import ModuleType
 
 MOST_MEMORY = 768 * 1024**2
-"""Of address space. The greatest picture and its half take a third; PDF and JPEG unpack more than is seen."""
+"""Most address space of the worker. The greatest picture and its half take a third; PDF and JPEG unpack more
+than is seen."""
 MOST_WORK = 60
 """Seconds of computing."""
 FONTS = (
@@ -58,7 +59,8 @@ CAPABILITIES_V3 = 0x20080522
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 READ_FILE, READ_DIR = 1 << 2, 1 << 3
 RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""How many rights over files each version of Landlock knows; a newer one no fewer than the last here."""
+"""Number of rights over files that each version of Landlock knows; a newer one knows no fewer than the last
+here."""
 NETWORK_FROM, SCOPES_FROM = 4, 6
 
 CALLS: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {
@@ -107,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def shut() -> list[str]:
-    """Shuts itself in, for good; returns what this kernel refuses."""
+    """Shuts itself in, for good; returns the means that this kernel refuses."""
     refused = []
     _bound()
     _prctl(PR_SET_DUMPABLE, 0)
@@ -134,7 +136,7 @@ def _loaded(path: str) -> ModuleType:
 
 
 def _bound() -> None:
-    """How much it may take. It writes no file, not even its memory when it dies, and starts no other."""
+    """Bounds its resources. It writes no file, not even its memory when it dies, and starts no other."""
     for limit, most in (
         (resource.RLIMIT_AS, MOST_MEMORY),
         (resource.RLIMIT_CPU, MOST_WORK),
@@ -150,7 +152,8 @@ def _prctl(option: int, value: int, more: object = 0) -> bool:
 
 
 def _libraries() -> list[str]:
-    """Where Python keeps its modules: by its own settings, not by paths that somebody may have added."""
+    """The folders in which Python keeps its modules: by its own settings, not by paths that somebody may have
+    added."""
     paths = sysconfig.get_paths()
     return sorted({paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 

@@ -1,6 +1,7 @@
 """A file as it arrives: on disk, under a key that is in memory only, until all of it is there.
 
-Who sends slowly holds neither a turn nor a connection of the vault's database that others wait for (SEC-6).
+A caller that sends slowly holds neither a turn nor a connection of the vault's database that others wait for
+(SEC-6).
 """
 
 from __future__ import annotations

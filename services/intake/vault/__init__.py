@@ -1,7 +1,8 @@
 """The identity vault (身份信息库): the only store of reporter identity (L3).
 
-It has its own database, user and keys. It deposits, answers the narrow screen (leak: true or false), gives
-named fields to whoever may read them, on record, sweeps what has no complaint, and proves what it holds.
+It has its own database, user and keys. It deposits; answers the narrow screen, which tells whether a text
+would reveal a reporter and never whom; shows named fields of an identity, letters, files and its own cases to
+people who may read them, on record; sweeps deposits that have no complaint; and proves what it holds.
 """
 
 import os

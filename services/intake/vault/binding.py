@@ -1,6 +1,6 @@
-"""Binds a row of the vault to what gives it meaning, and tells its digest to the event that names it (B55).
+"""Binds a row of the vault to its meaning, and tells its digest to the event that names it (B55).
 
-Each row is sealed under its own key for its own place: kind, id, complaint and whatever else it says. The
+Each row is sealed under its own key for its own place: kind, id, complaint and the rest of its columns. The
 digest covers that place and the ciphertext. Fresh key and nonce salt it, so it tells nothing of the content,
 two copies of one letter have two digests, and no key is needed to check one.
 """
@@ -22,7 +22,7 @@ Alarm = Callable[[UUID, str], Awaitable[None]]
 
 
 INCOMPLETE = ("E_RECORD_INCOMPLETE",)
-"""What whoever reads from the vault may be answered."""
+"""Codes that every reading from the vault may be answered with."""
 
 
 async def in_the_log(complaint: UUID, id: str) -> None:
@@ -31,7 +31,7 @@ async def in_the_log(complaint: UUID, id: str) -> None:
 
 
 def place(kind: VaultKind, id: UUID | str, complaint: UUID, *more: UUID | str | None) -> bytes:
-    """Where something lies and what it is there: bound into its seal. No part holds a line's end."""
+    """The place of something and its kind there: bound into its seal. No part holds a line's end."""
     return "\n".join((kind, str(id), str(complaint), *(str(part or "") for part in more))).encode()
 
 
@@ -41,12 +41,12 @@ def digest(place: bytes, sealed: bytes) -> str:
 
 
 def of_chunks(chunks: Iterable[bytes]) -> bytes:
-    """What stands for a ciphertext in several pieces, by the SHA-256 of each."""
+    """The digest of a ciphertext in several pieces, by the SHA-256 of each."""
     return sha256(b"".join(chunks)).digest()
 
 
 def only(named: Iterable[InVault], *kinds: VaultKind) -> list[InVault]:
-    """Of what events name, that of these kinds."""
+    """The things of these kinds, among those that events name."""
     return [thing for thing in named if thing.kind in kinds]
 
 
@@ -56,17 +56,17 @@ async def never(complaint: UUID) -> bool:
 
 
 class Guard:
-    """Says what follows when a thing that events name is missing or is another."""
+    """Decides what follows when a thing that events name is missing or is another."""
 
     def __init__(
         self, forgotten: Callable[[UUID], Awaitable[bool]] = never, alarm: Alarm = in_the_log
     ) -> None:
         self.forgotten = forgotten
-        """Whether the record says that the keys of a complaint were destroyed (§6.5)."""
+        """Tells whether the record says that the keys of a complaint were destroyed (§6.5)."""
         self.alarm = alarm
 
     async def misses(self, complaint: UUID, id: str) -> None:
-        """Refuses to show a record that is not what its events say, and tells of it; but for a complaint that
+        """Refuses to show a record that differs from its events, and tells of it; but for a complaint that
         was forgotten, of which nothing is left."""
         if not await self.forgotten(complaint):
             await self.alarm(complaint, id)

@@ -1,8 +1,8 @@
 """Attachments: the original sealed chunk by chunk under its own key, and beside it a copy without metadata.
 
-Chunks follow the STREAM construction: the nonce holds the chunk's number and whether it is the last, so
-none can be left out, moved or cut off. Each is sealed for its file: what it is, whose, of which original and
-of which type. What was not uploaded to its end was never stored.
+Chunks follow the STREAM construction: the nonce holds the chunk's number and whether it is the last, so none
+can be left out, moved or cut off. Each is sealed for its file: its kind, its complaint, its original and its
+type. A file that was not uploaded to its end was never stored.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ Kind = Literal["ORIGINAL", "COPY"]
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What is known of a stored file without opening it; a copy names its original."""
+    """The columns of a stored file that are known without opening it; a copy names its original."""
 
     id: UUID
     complaint: UUID
@@ -93,7 +93,7 @@ class Blob:
 
     @property
     def in_vault(self) -> InVault:
-        """As an event names it."""
+        """The file as an event names it."""
         told = digest(self.place + b"\n%d" % self.size, self.body)
         return InVault(kind=self.kind, id=str(self.id), digest=told)
 
@@ -121,7 +121,7 @@ class Blobs:
         self._engine = engine
         self._guard = guard or Guard()
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
+        """Holds every answer back until a restored vault has forgotten again (§6.5)."""
         self._keys = keys
 
     async def put(
@@ -132,7 +132,7 @@ class Blobs:
         original: UUID | None = None,
         id: UUID | None = None,
     ) -> Blob:
-        """Seals a file as it comes. Whatever ends the stream early leaves nothing behind."""
+        """Seals a file as it comes. A stream that ends early leaves nothing behind."""
         blob = Blob(id or uuid4(), complaint, original, media_type, 0, b"")
         key, size, told = AESGCM.generate_key(256), 0, list[bytes]()
         try:
@@ -200,7 +200,7 @@ class Blobs:
             raise StoreUnavailable("the identity vault is away") from error
 
     async def count(self, complaint: UUID) -> int:
-        """How many files came for a complaint, named by an event or not."""
+        """Number of files that came for a complaint, named by an event or not."""
         query = select(func.count()).where(blobs.c.complaint == complaint, blobs.c.original.is_(None))
         try:
             async with self._engine.connect() as connection:
@@ -215,7 +215,7 @@ class Blobs:
 
     async def of(self, complaint: UUID, named: Sequence[InVault]) -> list[Blob]:
         """The files that events of a complaint name, originals and copies: each is there and the one it was,
-        or it refuses (E_RECORD_INCOMPLETE, B55). Of the content that is looked at when it is opened."""
+        or it refuses (E_RECORD_INCOMPLETE, B55). The content is checked when it is opened."""
         await self._ready()
         files = only(named, "ORIGINAL", "COPY")
         query = select(blobs).where(blobs.c.id.in_([UUID(thing.id) for thing in files]))
@@ -238,7 +238,7 @@ class Blobs:
             raise StoreUnavailable("the identity vault is away") from error
 
     async def open(self, blob: Blob) -> bytes:
-        """A file's content. Refuses when anything of it was altered or is missing (B55)."""
+        """A file's content. Refuses when any part of it was altered or is missing (B55)."""
         await self._ready()
         content = await self._opened(blob)
         if content is None:

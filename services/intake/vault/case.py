@@ -1,4 +1,4 @@
-"""What the vault's own cases have in common: the petition department's, and nobody else's."""
+"""The common ground of the vault's own cases: they are the petition department's, and nobody else's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class VaultCase(Case):
         return {self.organ}
 
     def _may_assign(self, ctx: Context, role: str) -> None:
-        """The petition department's head assigns his own people. To everybody else there is nothing here."""
+        """Lets the petition department's head assign people of that department. For everybody else there is
+        nothing here."""
         by_head = ctx.actor.role == PETITION_HEAD and ctx.actor.organ in self.assigners(ctx.law)
         if not by_head or role not in PETITION:
             refuse("E_NEED_TO_KNOW")

@@ -1,4 +1,4 @@
-"""Holds the vault against the events that name what it must hold, without opening anything (B55)."""
+"""Holds the vault against the events that name its contents, without opening anything (B55)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMING: tuple[tuple[str, type[Complaint | Overseen]], ...] = (
     ("intake.RetaliationReported", RetaliationReport),
     ("intake.StaffMisconductReported", StaffMisconductReport),
 )
-"""What names things in the vault, by the event that it begins with."""
+"""Kinds of cases that name things in the vault, by the event that each begins with."""
 OWN: tuple[tuple[str, type[VaultCase]], ...] = (
     ("vault.ProtectionRequested", ProtectionRequest),
     ("vault.RewardRecorded", Reward),
@@ -40,7 +40,7 @@ PAGE = 200
 
 
 class Missing(NamedTuple):
-    """What is not there, or is another: by the complaint that it lies under, and its id."""
+    """A thing that is not there, or is another: by the complaint that it lies under, and its id."""
 
     complaint: UUID
     id: str
@@ -67,7 +67,7 @@ class VaultCheck:
         self._destroyed = destroyed
 
     async def __call__(self) -> list[Missing]:
-        """All that is missing or exchanged, but for what was forgotten (§6.5)."""
+        """Finds everything that is missing or exchanged, but for forgotten complaints (§6.5)."""
         found = await self._exchanged_codes() + await self._lost_keys()
         for topic, kind in NAMING:
             streams = await self._repository.recorder.streams_with(topic, 0)
@@ -93,7 +93,7 @@ class VaultCheck:
         ]
 
     async def _stored(self, complaints: Sequence[UUID]) -> set[tuple[UUID, InVault]]:
-        """What lies under these complaints, as events would name it."""
+        """The things that lie under these complaints, as events would name them."""
         there: set[tuple[UUID, InVault]] = set()
         for table, named in WRAPPED.items():
             for row in await self._rows(select(table).where(table.c.complaint.in_(complaints))):
@@ -106,7 +106,7 @@ class VaultCheck:
         return {each for each in there if each[1].id not in broken}
 
     async def _bodies(self, files: Sequence[UUID]) -> dict[UUID, bytes]:
-        """The digests of what the chunks are now; the database hashes them where they lie."""
+        """The digests of the chunks as they are now; the database hashes them where they lie."""
         query = (
             select(chunks.c.blob, func.sha256(chunks.c.sealed).label("digest"))
             .where(chunks.c.blob.in_(files))
@@ -129,7 +129,7 @@ class VaultCheck:
 
     async def _lost_keys(self) -> list[Missing]:
         """Contents of protection and rewards whose key is not there: where nobody gave a name, no event names
-        what holds it."""
+        the row that holds it."""
         found: list[Missing] = []
         for topic, kind in OWN:
             streams = await self._cases.recorder.streams_with(topic, 0)
@@ -152,6 +152,6 @@ class VaultCheck:
 
 
 def told(missing: Iterable[Missing]) -> str:
-    """For an alarm that a person reads: how many, and under how many complaints."""
+    """A text for an alarm that a person reads: the number of things, and of complaints."""
     under = [each.complaint for each in missing]
     return f"{len(under)} things of {len(set(under))} complaints are missing or exchanged"

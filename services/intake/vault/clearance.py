@@ -1,4 +1,5 @@
-"""The way out of B54: whose texts wait after too many refusals, the petition department lets write again."""
+"""The way out of B54: a person whose texts wait after too many refusals is let write again by the petition
+department."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from shared.web.values import json_response
 
 
 class Clearance(BaseModel):
-    """Whose texts are looked at again."""
+    """The person whose texts are looked at again."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,10 +53,10 @@ class ClearanceRoutes:
         )
 
     async def clear(self, request: Request) -> Response:
-        """Lets a person's texts be looked at again whose texts wait since three of them were refused within
-        thirty days (B54): by a petition clerk or head of the organ that they write for or of one above, who
-        has seen what they were about to write, and not by themselves. On record, and told to internal
-        supervision."""
+        """Lets a person's texts be looked at again that wait since three of them were refused within thirty
+        days (B54). Only a petition clerk or head of the organ that they write for, or of one above, may do
+        so, after having seen what they were about to write, and not for themselves. On record, and told to
+        internal supervision."""
         token = await self.parts.face.token(request)
         if not token.roles & set(roles.PETITION):
             refuse("E_FORBIDDEN_ROLE", "B54")

@@ -1,4 +1,5 @@
-"""The vault's only door for other services: NATS request/reply on `zm.vault.screen`, yes or no, sealed."""
+"""The vault's only door for other services: NATS request/reply on `zm.vault.screen`, sealed. The answer is a
+verdict: whether a text would reveal a reporter, and never whom."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ ANSWER_SECONDS = WAIT_SECONDS - 0.5
 
 
 class Question(BaseModel):
-    """Who is about to store which texts, and the complaints concerned."""
+    """A question: the author of the texts that are about to be stored, the texts, and the complaints
+    concerned."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,8 +41,8 @@ class Question(BaseModel):
 
 
 async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
-    """Answers questions until the connection is drained. An error is answered as such, never as `no`; what
-    was not asked under the bus key is not answered at all."""
+    """Answers questions until the connection is drained. An error is answered as such, never as `no`; a
+    question that was not asked under the bus key is not answered at all."""
 
     async def answer(msg: Msg) -> None:
         try:

@@ -1,7 +1,7 @@
-"""What happens inside the vault: protection and rewards. Stored there and never published (L3).
+"""Events inside the vault: protection and rewards. Stored there and never published (L3).
 
-States, numbers and codes stand in clear; whatever is personal is sealed under the complaint's own key,
-and ends with that key.
+States, numbers and codes stand in clear within them; everything personal is sealed under the complaint's own
+key, and ends with that key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMON = common_events(VaultEvent)
 
 
 class ProtectionRequested(VaultEvent):
-    """A reporter, his relatives or a supposed reporter asks for protection (规则 49)."""
+    """A reporter, a relative of theirs or a supposed reporter asks for protection (规则 49)."""
 
     to = "REQUESTED"
     numbered = "BH"
@@ -94,7 +94,7 @@ class RewardRecorded(VaultEvent):
     amount_fen: L1[int]
     decision_ref: L1[str]
     sealed: L2[str]
-    """To whom and for what, under the complaint's key."""
+    """The payee and the contribution, under the complaint's key."""
 
 
 class RewardPaid(VaultEvent):

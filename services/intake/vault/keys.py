@@ -1,9 +1,9 @@
-"""Key-encryption keys behind a port: what wraps the key of one complaint, of one parcel, of one file.
+"""Key-encryption keys behind a port: they wrap the key of one complaint, of one parcel, of one file.
 
-A name chooses the key: `identity` for reporters, `organ/<code>` for what only that organ may open (A14). Each
-month has a key of its own under that name, which is ended once nothing living lies under it (`Periods`, ADR
-0027). In development a key is a file; in production it never leaves a key service, the Transit engine of
-HashiCorp Vault or OpenBao (ADR 0008).
+A name chooses the key: `identity` for reporters, `organ/<code>` for content that only that organ may open
+(A14). Each month has a key of its own under that name, which is ended once nothing living lies under it
+(`Periods`, ADR 0027). In development a key is a file; in production it never leaves a key service, the
+Transit engine of HashiCorp Vault or OpenBao (ADR 0008).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from shared.store.types import StoreUnavailable
 
 IDENTITY = "identity"
 APART = "apart"
-"""The key of what lies outside the database (messages as files, in development)."""
+"""The key of messages outside the database (as files, in development)."""
 KEY_NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
 PERIOD = re.compile(r"[/-](\d{4}-\d{2})(?:-[0-9a-f]{8})?$")
 ENDED = ".ended"
@@ -88,7 +88,7 @@ class FileKeys:
         return HKDF(SHA256(), KEY_BYTES, own, info).derive(self._secret)
 
     def _make(self, path: Path) -> None:
-        """Whole or not at all, and once: who comes second finds the first one's."""
+        """Makes a key file whole or not at all, and once: a second process finds the first one's."""
         if path.with_suffix(ENDED).exists():
             raise FileNotFoundError(path)
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -146,11 +146,12 @@ def _utc() -> datetime:
 
 
 class Periods:
-    """The keys of months: `identity/2026-11`. What is wrapped now is wrapped by this month's; what moves from
-    a month that is over goes to a key of a new name, so no ended name is ever used again.
+    """The keys of months: `identity/2026-11`. A fresh data key is wrapped by this month's; one that moves
+    from a month that is over goes to a key of a new name, so no ended name is ever used again.
 
-    Behind a wrapped key stands a keyed digest, which binds it to the digest of what it opens: that a wrapped
-    key was exchanged is seen without the key service."""
+    A keyed digest stands behind a wrapped key, and binds it to the digest of the thing that it opens: an
+    exchanged wrapped key is seen without the key service.
+    """
 
     def __init__(self, keys: KeyWrapper, secret: bytes, now: Callable[[], datetime] = _utc) -> None:
         self._keys = keys
@@ -158,18 +159,19 @@ class Periods:
         self.now = now
 
     async def wrap(self, of: str, key: bytes, opens: str) -> tuple[str, bytes]:
-        """The name of the key that wrapped it, and the wrapped key. `opens`: the digest of what it is for."""
+        """The name of the key that wrapped it, and the wrapped key. `opens`: the digest of the thing that it
+        is for."""
         name = _in_month(of, self.now())
         return name, self._bound(name, await self._keys.wrap(name, key), opens)
 
     async def unwrap(self, name: str, wrapped: bytes, opens: str) -> bytes | None:
-        """The data key; None where it is not the wrapped key of what has this digest."""
+        """The data key; None where it is not the wrapped key of the thing that has this digest."""
         if not self.fits(name, wrapped, opens):
             return None
         return await self._keys.unwrap(name, wrapped[:-TAG_BYTES])
 
     def fits(self, name: str, wrapped: bytes, opens: str) -> bool:
-        """Whether it is the wrapped key of what has this digest."""
+        """True if it is the wrapped key of the thing that has this digest."""
         return hmac.compare_digest(self._bound(name, wrapped[:-TAG_BYTES], opens), wrapped)
 
     async def wrap_again(self, name: str, wrapped: bytes, successor: str, opens: str) -> bytes:
@@ -187,7 +189,8 @@ class Periods:
         await self._keys.end(name)
 
     def is_over(self, name: str) -> bool:
-        """Whether nothing is wrapped under this name any more. A day is left for who began in that month."""
+        """True once nothing is wrapped under this name any more. A day is left for requests that began in
+        that month."""
         found = PERIOD.search(name)
         return found is not None and found[1] < f"{self.now() - A_DAY:%Y-%m}"
 
@@ -206,8 +209,8 @@ def _in_month(of: str, now: datetime) -> str:
 class TransitKeys:
     """Key-encryption keys that live in a Transit engine; only data keys travel there and back.
 
-    The token is read from its file for every request, so that an agent may renew it. Whatever goes
-    wrong there is `KeysUnavailable`: nothing is sealed with another key instead.
+    The token is read from its file for every request, so that an agent may renew it. Any failure there is
+    `KeysUnavailable`: nothing is sealed with another key instead.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
-"""What anonymous reporters write, and what is written to them: sealed in the vault under a key for each
-letter. Their query codes lie here too, as slow hashes only (SEC-6, SEC-7)."""
+"""Letters of online reporters and to them: sealed in the vault under a key for each letter. Their query codes
+lie here too: a keyed digest of the first half, a slow hash of the second, and nothing that opens either
+(SEC-6, SEC-7)."""
 
 from __future__ import annotations
 
@@ -66,7 +67,7 @@ Direction = Literal["REPORT", "FROM_REPORTER", "TO_REPORTER", "RECUSAL", "ACCOUN
 """Words about a recusal, and accounts of retaliation or misconduct, are for those who decide on them, and
 stand in no mailbox."""
 CODE = "query-code"
-"""What an alarm calls a code that was exchanged; it has no id."""
+"""The name that an alarm gives to a code that was exchanged; it has no id."""
 PAD = 1024
 """A sealed letter's length tells no more than its number of kilobytes."""
 SCRYPT = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}
@@ -84,7 +85,7 @@ class Letter:
 
 
 class Trail(NamedTuple):
-    """A complaint, and what its events name."""
+    """A complaint, and the things that its events name."""
 
     complaint: UUID
     named: Sequence[InVault]
@@ -96,8 +97,8 @@ def _of_the_copy(complaint: UUID, letter: Letter) -> UUID:
 
 
 class SlowHash:
-    """scrypt in a thread, few at a time: a flood of guesses cannot fill the memory. More than `waiting` do
-    not even wait (E_OVERLOADED)."""
+    """scrypt in a thread, few at a time: a flood of guesses cannot fill the memory. Beyond `waiting` a caller
+    does not even wait (E_OVERLOADED)."""
 
     def __init__(self, at_once: int = 2, waiting: int | None = None) -> None:
         self._turn = asyncio.Semaphore(at_once)
@@ -116,7 +117,7 @@ class SlowHash:
 
 
 class Letters:
-    """Letters of a complaint, and the code that opens them to whoever wrote the first one."""
+    """Letters of a complaint, and the code that opens them to the author of the first one."""
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class Letters:
         self._engine = engine
         self._guard = guard or Guard()
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
+        """Holds every answer back until a restored vault has forgotten again (§6.5)."""
         self._keys = keys
         self._pepper = pepper
 
@@ -163,8 +164,8 @@ class Letters:
             raise StoreUnavailable("the identity vault is away") from error
 
     async def copy(self, origin: UUID, complaint: UUID, named: Sequence[InVault]) -> list[InVault]:
-        """What a reporter wrote goes along to the complaint born of theirs: under fresh keys. Copied again,
-        the first copies stand."""
+        """Copies a reporter's letters to the complaint born of theirs, under fresh keys. Copied again, the
+        first copies stand."""
         return [
             await self.put(complaint, letter.direction, letter.text, _of_the_copy(complaint, letter))
             for letter in await self.of(origin, only(named, "REPORT", "FROM_REPORTER"))
@@ -172,7 +173,8 @@ class Letters:
 
     async def of(self, complaint: UUID, named: Sequence[InVault]) -> list[Letter]:
         """The letters that events of a complaint name, oldest first: each is there and the one it was, or it
-        refuses (E_RECORD_INCOMPLETE, B55). What no event names was refused, and written to nobody."""
+        refuses (E_RECORD_INCOMPLETE, B55). A letter that no event names was refused, and written to
+        nobody."""
         await self._ready()
         query = select(letters).where(letters.c.id.in_([UUID(thing.id) for thing in named]))
         try:
@@ -201,8 +203,8 @@ class Letters:
         return Letter(row.id, row.direction, words, row.written_at)
 
     async def to_and_fro(self, trail: Sequence[Trail], parts: Sequence[Trail] = ()) -> list[Letter]:
-        """What was written between a reporter and the organs that their complaint went through, oldest first,
-        and what the organs wrote that have a part of it; what went along with it stands there once."""
+        """The letters between a reporter and the organs that their complaint went through, oldest first, and
+        those of the organs that have a part of it; a letter that went along with it stands there once."""
         found = [
             letter
             for part in parts
@@ -218,7 +220,8 @@ class Letters:
     # --- query codes ---
 
     def selector(self, code_half: str) -> bytes:
-        """By this a code is found: a keyed digest of its first half, worthless without the key."""
+        """The key by which a code is found: a keyed digest of its first half, worthless without the
+        secret."""
         return hmac.digest(self._pepper, b"query-code " + code_half.encode(), "sha256")
 
     async def keep_code(self, complaint: UUID, halves: tuple[str, str], slow: SlowHash) -> None:
@@ -260,7 +263,7 @@ class Letters:
         return id if row is not None and found else None
 
     def is_bound(self, row: Row[Any]) -> bool:
-        """Whether a stored code is the one that was kept for its complaint."""
+        """True if a stored code is the one that was kept for its complaint."""
         bound = self._bound(row.selector, row.complaint, row.salt, row.slow_hash)
         return hmac.compare_digest(bound, row.bound)
 

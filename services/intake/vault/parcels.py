@@ -1,4 +1,4 @@
-"""What a lower organ sealed for a superior (径送): encrypted for the addressee alone (A14, A15, L4).
+"""Parcels that a lower organ sealed for a superior (径送): encrypted for the addressee alone (A14, A15, L4).
 
 The parcel is here before the event that names it is written. A parcel that no event names, because the
 process died in between, is swept; until then it is listed to nobody.
@@ -74,7 +74,7 @@ class Parcels:
         self._guard = guard or Guard()
         self._keys = keys
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
+        """Holds every answer back until a restored vault has forgotten again (§6.5)."""
 
     async def seal(self, complaint: UUID, addressee: str, content: str) -> InVault:
         """Encrypts the content under a fresh key, which only the addressee's key opens."""
@@ -101,7 +101,7 @@ class Parcels:
         return InVault(kind="PARCEL", id=str(id), digest=told)
 
     async def addressed_to(self, organ: str) -> list[Parcel]:
-        """The labels of what was sealed for this organ, newest first."""
+        """The labels of the parcels that were sealed for this organ, newest first."""
         query = select(*LABEL).where(parcels.c.addressee == organ).order_by(parcels.c.deposited_at.desc())
         return [Parcel._make(row) for row in await self._rows(query)]
 
@@ -111,8 +111,8 @@ class Parcels:
         return Parcel._make(rows[0]) if rows else None
 
     async def open(self, complaint: UUID, named: InVault) -> str:
-        """The content, for the addressee: who asks was checked before. Refuses where it is not the parcel
-        that its event names (E_RECORD_INCOMPLETE, B55)."""
+        """The content, for the addressee, who was checked before. Refuses where it is not the parcel that its
+        event names (E_RECORD_INCOMPLETE, B55)."""
         rows = await self._rows(select(parcels).where(parcels.c.id == UUID(named.id)))
         content = await self._opened(rows[0]) if rows and named_parcel(rows[0]) == named else None
         if content is None:

@@ -1,8 +1,8 @@
-"""How often the screen was asked, and how often it said yes: by person over thirty days, by complaint over
-one (SEC-12, B54).
+"""Counts of questions to the screen and of its positive answers: by person over thirty days, by complaint
+over one (SEC-12, B54).
 
-A `yes` tells something about who reported. So one person gets a few of them, over all cases, services and
-processes together; they are counted here, before the next question is answered.
+A positive answer tells something about who reported. So one person gets a few of them, over all cases,
+services and processes together; they are counted here, before the next question is answered.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Questions:
     async def weigh(
         self, asker: Asker, complaints: Iterable[UUID], today: date, look: Callable[[], Awaitable[bool]]
     ) -> Verdict:
-        """What `look` finds, while there are answers left. One person's questions come one after the other:
-        asked at once, none of them would know of the others. Raises `StoreUnavailable`."""
+        """The answer of `look`, while there are answers left. One person's questions come one after the
+        other: asked at once, none of them would know of the others. Raises `StoreUnavailable`."""
         person, about = _of(asker.person), [f"complaint {id}" for id in complaints]
         try:
             async with self._places, self._engine.begin() as connection:

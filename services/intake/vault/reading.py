@@ -1,7 +1,7 @@
 """The vault's answers to people: named fields, for a purpose, on record (SEC-4, SEC-5, R27).
 
-Whoever asks without being entitled to is refused, on record, and internal supervision hears of it; to a
-role that has no business here the answer is the same whether or not there is anything.
+A caller who is not entitled is refused, on record, and internal supervision hears of it; to a role that has
+no business here the answer is the same whether or not there is anything.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class VaultRoutes:
         answer=TOLD,
     )
     async def reporter(self, ask: Asked[Complaint]) -> Response:
-        """Named fields of the reporter whom a petition clerk serves: `?fields=NAME,PHONE`, with a
-        `Purpose` header. For the clerks assigned to the complaint and for nobody else (§6.1)."""
+        """Named fields of the reporter whom a petition clerk serves: `?fields=NAME,PHONE`, with a `Purpose`
+        header. For the clerks assigned to the complaint and for nobody else (§6.1)."""
         wanted = _fields(ask.query("fields"), frozenset(FIELDS))
         purpose = purpose_of(ask.request, required=True)
         await self._note(ask, ask.case, ",".join(wanted), purpose)
@@ -112,8 +112,8 @@ class VaultRoutes:
         answer=answer(same={"enum": ["YES", "NO", "UNKNOWN"]}),
     )
     async def same_reporter(self, ask: Asked[Complaint]) -> Response:
-        """Whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`). For a
-        clerk assigned to both (SEC-4)."""
+        """Tells whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`).
+        For a clerk assigned to both (SEC-4)."""
         other = await ask.gate.another(ask, Complaint, object_id(ask.query("as")))
         purpose = purpose_of(ask.request, required=True)
         await self._note(ask, ask.case, f"SAME_REPORTER:{other.id}", purpose)
@@ -239,7 +239,7 @@ class VaultRoutes:
         await ask.gate.deny(ask, "E_TRACE_NO_ORDER", "SEC-8")
 
     async def _reporter(self, complaint: Complaint) -> ReporterBlock | None:
-        """Only who the complaint names: nobody else reported it, whatever lies under its id."""
+        """The reporter whom the complaint names: nobody else reported it, whatever lies under its id."""
         return await self.vault.reporter(complaint.id, complaint.in_vault.values())
 
     @staticmethod
@@ -252,7 +252,8 @@ class VaultRoutes:
 
 
 def same(first: ReporterBlock | None, second: ReporterBlock | None) -> str:
-    """By resident id where both gave one, else by name with phone; a shared phone alone is a family's."""
+    """Compares by resident id where both gave one, else by name with phone; a shared phone alone is a
+    family's."""
     if first is None or second is None:
         return "UNKNOWN"
     if first.resident_id and second.resident_id:

@@ -1,8 +1,8 @@
 """Ends the keys under which something was forgotten (§6.5, ADR 0027).
 
-Whenever a row is erased, the database notes the name of the key that wrapped its data key. After the month of
-that key is over, the living rows move to a fresh key, and the old one is ended: then no backup of the vault
-opens what was forgotten. As long as backups are kept that must open the living, it waits.
+For every row that is erased, the database notes the name of the key that wrapped its data key. After the
+month of that key is over, the living rows move to a fresh key, and the old one is ended: then no backup of
+the vault opens a forgotten row. As long as backups are kept that must open the living, it waits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ spent_keys = Table(
 )
 """Keys under which something was erased; a trigger of each table adds them."""
 LOCK = 20271128
-"""Who holds this advisory lock of the vault's database renews its keys."""
+"""The advisory lock of the vault's database that a process holds while it renews keys."""
 WRAPPED: dict[Table, Callable[[Row[Any]], InVault]] = {
     identities: named_identity,
     letters: named_letter,
@@ -41,7 +41,7 @@ WRAPPED: dict[Table, Callable[[Row[Any]], InVault]] = {
     transfers: named_transfer,
     parcels: named_parcel,
 }
-"""What is sealed under a data key of its own, and how events name it."""
+"""Tables sealed under a data key of their own, and how events name their rows."""
 PAGE = 200
 
 
@@ -49,13 +49,13 @@ class Renewal:
     """Moves the living, then ends the key."""
 
     def __init__(self, engine: AsyncEngine, keys: Periods, kept: timedelta) -> None:
-        """`kept`: how old a backup of the vault may be that must still open the living."""
+        """`kept`: the age of a backup of the vault that must still open the living."""
         self._engine = engine
         self._keys = keys
         self._kept = kept
 
     async def __call__(self) -> int:
-        """Renews what is over; returns how many keys were ended."""
+        """Renews keys whose time is over; returns how many were ended."""
         ended = 0
         async with self._engine.connect() as guard:
             # One at a time: another process that had moved the rows would make us end the key at once.
@@ -82,14 +82,14 @@ class Renewal:
         return 0
 
     async def _wraps(self, name: str) -> bool:
-        """Whether any row lies under this key."""
+        """True if any row lies under this key."""
         for table in WRAPPED:
             if await self._rows(select(table).where(table.c.wrapped_by == name).limit(1)):
                 return True
         return False
 
     async def _move(self, name: str) -> None:
-        """Wraps again what this key wraps."""
+        """Wraps again the data keys that this key wraps."""
         successor = self._keys.successor(name)
         for table, named in WRAPPED.items():
             query = select(table).where(table.c.wrapped_by == name).limit(PAGE)

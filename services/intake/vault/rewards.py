@@ -23,7 +23,7 @@ PROVED = frozenset({"ALL_SUBSTANTIATED", "MIXED"})
 
 @dataclass(frozen=True, slots=True)
 class Merits:
-    """What a reward rests on."""
+    """The grounds of a reward."""
 
     correlation: UUID
     identity_status: str
@@ -32,7 +32,7 @@ class Merits:
 
 
 class Reward(VaultCase):
-    """One reward: a code, an amount and a decision; to whom stands sealed."""
+    """One reward: a code, an amount and a decision; the payee stands sealed."""
 
     kind = "Reward"
     plural: ClassVar[str] = "rewards"
@@ -44,7 +44,7 @@ class Reward(VaultCase):
         self.decision_ref = ""
 
     def record_reward(self, ctx: Context, complaint: UUID, amount_fen: int, decision_ref: str) -> None:
-        """A32: a reporter of a verified name, whose report was found true."""
+        """Records a reward (A32): to a reporter of a verified name, whose report was found true."""
         merits: Merits = ctx.facts["merits"]
         if merits.identity_status != "CONFIRMED":
             refuse("E_STATE", "A32", identity_status=merits.identity_status)
@@ -90,11 +90,11 @@ class RecordReward(
     amount_fen: Annotated[int, Field(ge=1, le=100_000_000)]
     decision_ref: Reference
     payee: L3[Personal]
-    """To whom, for what contribution, and how it is handed over."""
+    """The payee, the contribution, and the way in which it is handed over."""
 
 
 class ConfirmRewardPaid(Command, on=Reward, rule="SEC-14", by=PETITION, differs_from=("rewarder",)):
-    """Confirms that the reporter has received it; not by who recorded it."""
+    """Confirms that the reporter has received it; not by the person who recorded it."""
 
     receipt_ref: Reference
 

@@ -51,8 +51,8 @@ TEXT = {"type": "string"}
 
 
 class NoTexts:
-    """Nothing in the vault's commands is stored in clear, so there is nothing to screen; what would be is
-    refused."""
+    """A screen with nothing to do: nothing in the vault's commands is stored in clear. A text that would be
+    is refused."""
 
     async def asked(
         self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
@@ -61,7 +61,7 @@ class NoTexts:
 
 
 class VaultRoom:
-    """Its store, its gate and its routes."""
+    """The vault's store, its gate and its routes."""
 
     def __init__(self, vault: Vault, complaints: Repository, settings: Settings) -> None:
         self._vault = vault
@@ -93,7 +93,7 @@ class VaultRoom:
         app.router.lifespan_context = together
 
     async def open_for(self, complaint: Complaint) -> bool:
-        """Whether a complaint has a request for protection that has not ended."""
+        """True if a complaint has a request for protection that has not ended."""
         assert complaint.correlation_id is not None
         for id in await self.parts.recorder.streams_of(complaint.correlation_id):
             request = await self.parts.repository.get(ProtectionRequest, id)
@@ -123,7 +123,7 @@ class VaultRoom:
             return above or complaint.organ, complaint.correlation_id
 
         async def merits(command: Command, aggregate: Aggregate, ctx: Context) -> Merits:
-            """What came of the complaint, and a code for the reward that nothing can be told from."""
+            """The merits of the complaint, and a code for the reward that nothing can be told from."""
             complaint = await reporters_complaint(command, ctx)
             assert complaint.correlation_id is not None
             return Merits(
@@ -224,7 +224,7 @@ class PaymentRoutes:
 
 
 class Doorway:
-    """Leads what is asked under `/vault/v1/` to the vault's own application, as if that were the root."""
+    """Leads requests under `/vault/v1/` to the vault's own application, as if that were the root."""
 
     def __init__(self, app: ASGIApp, *, room: ASGIApp) -> None:
         self.app = app

@@ -1,8 +1,8 @@
 """The vault's own events as leaves of a tree, whose root intake's record keeps (B55).
 
-What happens in the vault is published to nobody: even that something happened, and when, would tell. So
-audit's trees hold none of it. Instead the root of all the vault's events is recorded each night as an event
-of intake, with whose log audit takes it in and signs it; and each night the vault's log is held against every
+Nothing that happens in the vault is published: even that something happened, and when, would tell. So audit's
+trees hold none of it. Instead the root of all the vault's events is recorded each night as an event of
+intake, with whose log audit takes it in and signs it; and each night the vault's log is held against every
 root that was recorded. A leaf has the form of the published logs' leaves: with an event, its salt and a path
 to the root, one event can be shown to somebody and checked like theirs.
 """
@@ -28,33 +28,33 @@ PAGE = 500
 
 
 class Log(Protocol):
-    """What is read of the vault's log."""
+    """The part of the vault's log that is read."""
 
     async def read(self, after: int, limit: int) -> list[LogEntry]: ...
 
 
 class Record(Protocol):
-    """What is read of intake's log."""
+    """The part of intake's log that is read."""
 
     async def streams_with(self, topic: str, after: int) -> list[UUID]: ...
     async def load(self, stream: UUID) -> list[Recorded]: ...
 
 
 def root_id(day: date) -> UUID:
-    """The stream of a night's root: there is one a day, whoever comes first."""
+    """The stream of a night's root: there is one a day, by the first process that comes."""
     return derived_id("vault-root", day.isoformat())
 
 
 class Roots:
-    """Recomputes what was recorded."""
+    """Recomputes the recorded roots."""
 
     def __init__(self, log: Log, record: Record) -> None:
         self._log = log
         self._record = record
 
     async def now(self) -> tuple[VaultRootRecorded, str]:
-        """The vault's tree as it is now, and what is wrong with it: the size of the first recorded root that
-        it does not have, in words for an alarm; empty where it has them all."""
+        """The vault's tree as it is now, and its fault: the size of the first recorded root that it does not
+        have, in words for an alarm; empty where it has them all."""
         recorded = await self._recorded()
         size, frontier, wrong, after = 0, list[bytes](), "", 0
         while entries := await self._log.read(after, PAGE):

@@ -1,7 +1,7 @@
 """The narrow screen (SEC-12, SEC-16): would this text reveal who reported, or guess at it?
 
-It answers yes or no and stores nothing. What tells who somebody is stands in `tokens`, in which
-spellings in `spelling`.
+It answers with a verdict, stores no text, and counts its questions (`questions`). The signs that tell who
+somebody is stand in `tokens`, their spellings in `spelling`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ WHO_IT_IS = (
     "|姓(?!名(?![是为叫系]))|名叫|叫|住(?!址|所|处|宅|房))"
 )
 HANDFUL = 6
-"""More people than that, whom the case does not know, are named to try out who reported (B54)."""
+"""Most people whom the case does not know in an honest text: more are named to try out who reported (B54)."""
 OF_TWO = 1 / 3
 """A word of two characters counts for less: most that begin with a surname are no names (方案, 项目)."""
 LONG = 4000
-"""So many characters of one command are read at once."""
+"""Most characters of one command that are read at once."""
 GUESSES = tuple(
     re.compile(p)
     for p in (
@@ -64,7 +64,7 @@ SOMEBODY = (
     "(?:们|等人?|一家|家里人?|内部|自己|亲自|亲笔|偷偷|暗中|背后|故意|恶意|实名|匿名|联名|带头|指使|授意|去|来|所"
     "|[向到给].{1,8}){0,2}"
 )
-"""Somebody in particular: kin, neighbours, colleagues, a trade, an office."""
+"""Words for somebody in particular: kin, neighbours, colleagues, a trade, an office."""
 RUMOUR = "(?:据说|听说|据传|传言|传说|都说|有人说)"
 HEDGE = "(?:可能|应该|估计|疑似|八成|多半|十有八九|大概|也许|或许|恐怕|准|肯定|想必|看来|看样子)"
 REPORTED = (
@@ -98,7 +98,7 @@ CLAUSE_END = re.compile(r"[，：,:()（）\n]")
 
 
 def guesses(text: str) -> bool:
-    """Whether the text speculates, within one sentence, about who reported."""
+    """True if the text speculates, within one sentence, about who reported."""
     for sentence in SENTENCE_END.split(text):
         clauses = [normal(clause) for clause in CLAUSE_END.split(sentence)]
         whole = "".join(clauses)
@@ -108,17 +108,17 @@ def guesses(text: str) -> bool:
 
 
 def too_many_people(words: Collection[str]) -> bool:
-    """Whether so many words that may be names are more than an honest text has of strangers."""
+    """True if so many words that may be names are more than an honest text has of strangers."""
     return sum(OF_TWO if len(word) == 2 else 1 for word in words) > HANDFUL
 
 
 def guesses_in(texts: Sequence[str]) -> bool:
-    """Whether one of them does."""
+    """True if one of them does."""
     return any(guesses(text) for text in texts)
 
 
 async def _looked(look: Callable[..., bool], texts: Sequence[str], *more: Any) -> bool:
-    """What `look` finds; at long texts it looks in a thread, so that nobody waits for the loop."""
+    """The answer of `look`; at long texts it looks in a thread, so that nobody waits for the loop."""
     if sum(map(len, texts)) > LONG:
         return await asyncio.to_thread(look, texts, *more)
     return look(texts, *more)
@@ -142,7 +142,7 @@ async def _only_these(complaints: frozenset[UUID], accused: Sequence[Accused]) -
 
 
 def places_of(accused: Iterable[Accused]) -> tuple[str, ...]:
-    """Where they work: a reporter from there has no token in it (B48)."""
+    """The places of work of the accused: a reporter from there has no token in them (B48)."""
     return tuple(sorted({place for person in accused for place in person.places}))
 
 
@@ -160,12 +160,13 @@ class VaultScreen:
     async def asked(
         self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict:
-        """Whether any of the texts would reveal, or guesses at, a reporter of these complaints. All texts of
-        one command are looked at as one: a name or number may be spread over its fields. `accused` are those
-        whom these texts are about and who are not recorded yet.
+        """Judges whether any of the texts would reveal, or guesses at, a reporter of these complaints. All
+        texts of one command are looked at as one: a name or number may be spread over its fields. `accused`
+        are the people whom these texts are about and who are not recorded yet.
 
-        It is no oracle (B54): a list of names is refused whoever they are, and after a few positives nothing
-        that the asker writes is looked at any more."""
+        It is no oracle (B54): a list of names is refused whoever they are, and after a few positives no text
+        of the asker is looked at any more.
+        """
         if await _looked(guesses_in, texts):
             return Verdict(leak=True)
         if not complaints:

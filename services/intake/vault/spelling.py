@@ -1,8 +1,8 @@
-"""In how many ways a word or a number can be written (SEC-12).
+"""The ways in which a word or a number can be written (SEC-12).
 
 Texts and tokens are brought to normal forms in which spelling hides nothing, beginning with the one of
-`shared.security.spelling`; numbers are also found in pieces and with their middle hidden. What is looked
-for stands in `tokens`.
+`shared.security.spelling`; numbers are also found in pieces and with their middle hidden. `tokens` says what
+is looked for.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Literal
 from shared.security.spelling import closed, digit, is_letter, latin_digits, normal, simplified
 
 TAIL = 6
-"""So many last digits of a number are as good as the whole."""
+"""Last digits of a number that are as good as the whole."""
 PIECE = {"phone": 7, "resident_id": 9}
-"""So many digits in a row from anywhere in it. A resident id begins with a division and holds a birthday."""
+"""Digits in a row, from anywhere in it, that tell a number. A resident id begins with a division and holds a
+birthday."""
 Kind = Literal["phone", "resident_id"]
 LAST = r"([0-9]{3}[0-9x]{1,3})"
 TOLD_AFTER = re.compile(

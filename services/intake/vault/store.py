@@ -40,11 +40,11 @@ STANDS = (identities.c.reporter_ref, identities.c.complaint, identities.c.sealed
 AWAY = (DBAPIError, PoolTimeout, OSError)
 SETTLE_PAGE = 5000
 KEY = "key"
-"""What an alarm calls the key of a complaint that holds the contents of its cases."""
+"""The name that an alarm gives to the key of a complaint that holds the contents of its cases."""
 NOBODY = ReporterBlock()
-"""What lies with the key of a complaint whose reporter is unknown."""
+"""The block that lies with the key of a complaint whose reporter is unknown."""
 Destroyed = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
-"""Of these complaints, those whose key the record says was destroyed."""
+"""Tells which of these complaints' keys the record says were destroyed."""
 
 
 class KeyDestroyed(Exception):
@@ -57,7 +57,7 @@ async def nothing(complaints: Sequence[UUID]) -> set[UUID]:
 
 
 async def at_once() -> None:
-    """Of something beside the vault that needs not wait for it."""
+    """A `ready` that never waits, for a part beside the vault."""
 
 
 class Vault:
@@ -77,12 +77,13 @@ class Vault:
         self._destroyed = destroyed
         self.guard = Guard(self.forgotten, alarm)
         self._columns: tuple[Column[UUID], ...] = (identities.c.complaint, *further)
-        """Where a complaint's secrets lie: `further` names columns of other tables with keys of their own."""
+        """Columns under which a complaint's secrets lie: `further` names those of other tables with keys of
+        their own."""
         self._settled = False
         self._settling = asyncio.Lock()
 
     async def settle(self) -> int:
-        """Holds what is here against the record of destroyed keys, and destroys again what a restored
+        """Holds the vault against the record of destroyed keys, and destroys again those that a restored
         database has brought back. Nothing is answered before that was done once (§6.5)."""
         erased = 0
         for column in self._columns:
@@ -113,7 +114,8 @@ class Vault:
         return erased
 
     async def ready(self) -> None:
-        """Waits until the vault was held against the record once; whoever answers from it asks this first."""
+        """Waits until the vault was held against the record once; every answer from it waits for this
+        first."""
         if not self._settled:
             async with self._settling:
                 if not self._settled:
@@ -161,8 +163,8 @@ class Vault:
             return named_identity(kept.one())
 
     async def copy(self, origin: UUID, complaint: UUID, named: Iterable[InVault]) -> InVault | None:
-        """The reporter of a complaint goes along to the one born of it: under a fresh key and a fresh
-        reference (SEC-3). None where nobody is known."""
+        """Copies the reporter of a complaint to the one born of it, under a fresh key and a fresh reference
+        (SEC-3). None where nobody is known."""
         known = await self.reporter(origin, named)
         return None if known is None else await self.deposit(complaint, known)
 
@@ -177,7 +179,7 @@ class Vault:
             return (await connection.execute(query)).all()
 
     async def forgotten(self, complaint: UUID) -> bool:
-        """Whether the record says that the key of this complaint was destroyed (§6.5)."""
+        """True if the record says that the key of this complaint was destroyed (§6.5)."""
         return bool(await self._destroyed([complaint]))
 
     async def reporter(self, complaint: UUID, named: Iterable[InVault]) -> ReporterBlock | None:
@@ -194,7 +196,7 @@ class Vault:
         return None
 
     async def holds(self, complaints: Sequence[UUID]) -> set[UUID]:
-        """For which of these complaints there is a key."""
+        """The complaints, of these, for which there is a key."""
         found: set[UUID] = set()
         async with self._connected() as connection:
             for column in self._columns:
@@ -203,8 +205,8 @@ class Vault:
         return found
 
     async def seal(self, complaint: UUID, context: UUID, body: bytes) -> str:
-        """Seals something under the complaint's own key, bound to where it will stand. A complaint without
-        an identity gets its key with the first thing that needs one."""
+        """Seals something under the complaint's own key, bound to the place where it will stand. A complaint
+        without an identity gets its key with the first thing that needs one."""
         key = await self._key(complaint)
         if key is None and await self.forgotten(complaint):
             raise KeyDestroyed(str(complaint))
@@ -219,7 +221,7 @@ class Vault:
         return b64encode(sealed).decode()
 
     async def unseal(self, complaint: UUID, context: UUID, sealed: str) -> bytes | None:
-        """What was sealed; None where the key was destroyed."""
+        """The sealed content; None where the key was destroyed."""
         key = await self._key(complaint)
         raw = b64decode(sealed)
         try:
@@ -238,14 +240,14 @@ class Vault:
         return None
 
     async def seal_apart(self, body: bytes) -> bytes:
-        """Seals what lies outside the database (a message as a file) under a key of its own."""
+        """Seals a thing outside the database (a message as a file) under a key of its own."""
         key, nonce = AESGCM.generate_key(256), os.urandom(12)
         wrapped_by, wrapped = await self._keys.wrap(APART, key, APART)
         parts = [wrapped_by.encode(), wrapped, nonce + AESGCM(key).encrypt(nonce, body, b"apart")]
         return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
     async def open_apart(self, sealed: bytes) -> bytes:
-        """What `seal_apart` sealed."""
+        """Opens a thing that `seal_apart` sealed."""
         parts = []
         while sealed:
             end = 4 + int.from_bytes(sealed[:4], "big")
@@ -280,5 +282,5 @@ def named_identity(row: Row[Any]) -> InVault:
 
 
 def _padded(body: bytes) -> bytes:
-    """The length of what is sealed must not tell a short name from a long one."""
+    """Pads a body: the length of the ciphertext must not tell a short name from a long one."""
     return body + b"\0" * (-len(body) % 512)

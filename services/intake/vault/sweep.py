@@ -1,5 +1,5 @@
-"""What was put into the vault for something that was never written (it was refused, or the process died in
-between) is erased after a while. Nothing is erased on the word of a log that has lost its end."""
+"""Erases, after a while, deposits in the vault for something that was never written (it was refused, or the
+process died in between). Nothing is erased on the word of a log that has lost its end."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ DEPOSITED: tuple[tuple[Column[Any], Column[Any]], ...] = (
     (transfers.c.complaint, transfers.c.received_at),
     (blobs.c.complaint, blobs.c.stored_at),
 )
-"""What lies under a complaint's id, and when it came."""
+"""Columns of things that lie under a complaint's id, and of the time when each came."""
 
 
 class Record(Protocol):
-    """What is asked of intake's log."""
+    """The part of intake's log that is asked."""
 
     async def existing(self, streams: Sequence[UUID]) -> set[UUID]: ...
     async def find_event(self, position: int) -> UUID | None: ...
@@ -48,8 +48,8 @@ class Record(Protocol):
 
 
 class LogLost(Exception):
-    """Intake's log is not the one that the vault has seen, or has lost its end: whatever it does not name may
-    have been written all the same."""
+    """Intake's log is not the one that the vault has seen, or has lost its end: a complaint that it does not
+    name may have been written all the same."""
 
 
 class Sweep:
@@ -58,15 +58,15 @@ class Sweep:
     def __init__(
         self, engine: AsyncEngine, record: Record, named: Callable[[Parcel], Awaitable[bool]]
     ) -> None:
-        """`named`: whether a complaint names this parcel."""
+        """`named`: tells whether a complaint names this parcel."""
         self._engine = engine
         self._record = record
         self._named = named
         self._swept = BEGINNING
-        """Up to when everything was looked at. After a start that is everything."""
+        """The instant up to which everything was looked at. After a start that is everything."""
 
     async def __call__(self) -> int:
-        """Erases what is old and belongs to nothing; returns of how many. Raises LogLost."""
+        """Erases deposits that are old and belong to nothing; returns of how many. Raises LogLost."""
         await self._check_log()
         if not await self._record.max_position():
             return 0  # an empty log has said nothing of anything
@@ -118,7 +118,7 @@ class Sweep:
     async def _erase(
         self, complaint: Column[Any], at: Column[Any], orphans: set[UUID], until: datetime
     ) -> None:
-        """Whatever was deposited again in the meantime is young, and stays."""
+        """Erases a deposit, unless it was made again in the meantime: then it is young, and stays."""
         gone = delete(complaint.table).where(complaint.in_(orphans), at <= until)
         async with self._engine.begin() as connection:
             if complaint.table is blobs:

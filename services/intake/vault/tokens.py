@@ -1,7 +1,7 @@
-"""What of a reporter tells who he is: names, numbers, units, doors and mailboxes (SEC-12).
+"""The signs of a reporter in a text: names, numbers, units, doors and mailboxes (SEC-12).
 
-What too many people share (a village, a birthday, a surname) is no token: refusing it would betray more
-than it hides. The spellings of a token stand in `spelling`.
+A sign that too many people share (a village, a birthday, a surname) is no token: refusing it would betray
+more than it hides. The spellings of a token stand in `spelling`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CALLED = (
     f"|(?:等人|本人|自己|亲笔|当面)?[曾也又还已就都所]{{0,2}}{TELLS}"
     "|的(?:来信|来电|信件|举报|检举|控告|投诉)|向.{1,8}(?:反映|举报|检举|控告))"
 )
-"""After a given name alone these words make a person of it: titles, and verbs of reporting."""
+"""Words that, behind a given name alone, make a person of it: titles, and verbs of reporting."""
 MADE_BY = ("(?:据|由|系|是|经|听)", "(?:所为|透露|讲述|口述|告知|陈述|执笔|投递|寄出|寄来)")
 """Words on both sides of a given name; behind it alone they would say too little."""
 HAN = "\u3400-\u9fff\ue000-\uf8ff\U00020000-\U0003ffff\U000f0000-\U0010ffff"
@@ -41,7 +41,7 @@ SIGNS = re.compile(rf"(?:[^\w{HAN}]|_)+")
 INTERPUNCT = re.compile(r"\s*[·•‧・⋅∙●◦∘⸱⸳᛫\ua78f\u1427\u119e\u0307]\s*")
 """A dot that stands in names and nowhere else."""
 LOOSE = re.compile(r"[\s.。'’‘\-‐‑–—]+")
-"""What is typed in its place, and between two people as well."""
+"""Signs that are typed in its place, and between two people as well."""
 COMPOUND_SURNAMES = re.compile("欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|南宫")
 SURNAMES = frozenset(
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧肖程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎闫"
@@ -85,7 +85,7 @@ NOBODY = re.compile(
     f"(?=.*(?:{TITLES}))(?>{TITLES}|[一二两三四五六七八九十几数多0-9]*[名位个群户]|[某本该各众老]|全体|部分|广大|普通|热心|爱心"
     "|好心|善良|正直|正义|良心|有|不愿|透露|具名|的|之|们)++"
 )
-"""一名村民, 某女士, 热心市民: what is typed where no name is to be given."""
+"""Words that are typed where no name is to be given: 一名村民, 某女士, 热心市民."""
 _BUT_NAMES = "文化 高中 高级 常住 常委 武警 文员 管理 安全 江西 江苏 安徽 云南"
 BUT_NAMES = frozenset(_BUT_NAMES.split())
 """Remarks that begin with a surname: alone in the field they may be somebody's name."""
@@ -96,7 +96,7 @@ _NO_PLACES = """
     街道 乡镇 村委 村委会 居委会 不便
 """
 NO_PLACES = frozenset(_NO_PLACES.split())
-"""What everybody types for a unit or an address, and everybody writes."""
+"""Words that everybody types for a unit or an address, and everybody writes."""
 PLACE_OR_UNIT = re.compile("[省市县区乡镇村族局科处室厅厂]$")
 TRADE = re.compile("[部组队院校店站所员师工生长任记计者人主户民头]$")
 HIDDEN = re.compile(f"(?:.|{COMPOUND_SURNAMES.pattern})某某?")
@@ -109,10 +109,10 @@ NUMBERED = re.compile(f"第?[0-9]+[{HAN}]{{0,2}}")
 
 
 def reveals(text: str, reporters: Iterable[ReporterBlock], places: Sequence[str] = ()) -> bool:
-    """Whether a text holds what tells one of these reporters.
+    """True if a text holds a sign of one of these reporters.
 
-    `places` are the accused's own unit and the like: a reporter from there has no token in them, or
-    the screen would betray that he is a colleague.
+    `places` are the accused's own unit and the like: a reporter from there has no token in them, or the
+    screen would betray that they are a colleague.
     """
     # A shorter one stands for a place not given ("-", "无") and is a part of everything.
     known = [place for place in map(normal, places) if len(place) >= 2]
@@ -150,7 +150,7 @@ def _telephones(typed: str) -> set[str]:
 
 
 class Names(NamedTuple):
-    """What a name field says, in the characters in which it was typed."""
+    """The people in a name field, in the characters in which it was typed."""
 
     whole: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
@@ -246,9 +246,9 @@ def _is_name(word: str) -> bool:
 
 
 def people_named(text: str) -> frozenset[str]:
-    """Whatever in a text may be somebody: words that stand as names do, in a list, run on as one or in a
-    sentence; names in Latin letters; numbers as long as a telephone's. By surnames alone, since it
-    may be anybody."""
+    """Everything in a text that may be somebody: words that stand as names do, in a list, run on as one or in
+    a sentence; names in Latin letters; numbers as long as a telephone's. By surnames alone, since it may be
+    anybody."""
     plain = simplified(unicodedata.normalize("NFKC", text))
     found: set[str] = set(LONG_NUMBER.findall(plain)) | set(LATIN_NAME.findall(plain))
     for part in re.split(rf"[^{HAN}]+", plain):
@@ -284,8 +284,8 @@ def _tells_whole(text: Text, typed: str) -> bool:
 
 
 def _is_somebody(text: Text, word: str) -> bool:
-    """Whether a word of the language is meant as a name: by what stands beside it, alone in its line, or
-    in a list of names."""
+    """True if a word of the language is meant as a name: by the words beside it, alone in its line, or in a
+    list of names."""
     if word in text.lines:
         return True
     if any(re.search(as_somebody(word, TITLES, CALLED, MADE_BY), form) for form in (text.plain, text.veiled)):
@@ -371,8 +371,8 @@ def _umlauts(syllable: str) -> list[str]:
 
 
 def _elsewhere(value: str, places: Sequence[str], shortest: int) -> list[str]:
-    """A unit or an address; of one that holds a place of the accused's, that place with what else is told.
-    What else is told is no token by itself: to refuse 财务科 would say that a colleague reported."""
+    """A unit or an address; of one that holds a place of the accused's, that place with the rest that is
+    told. The rest is no token by itself: to refuse 财务科 would say that a colleague reported."""
     token = normal(value)
     nowhere = token in NO_PLACES or NOBODY.fullmatch(token)
     if len(token) < 2 or nowhere or any(token in place for place in places):

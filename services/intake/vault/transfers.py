@@ -1,5 +1,5 @@
-"""What the petition platform sent: encrypted for us by the platform, sealed once more so that it ends with
-the keys of its complaint, opened when it is read."""
+"""Originals from the petition platform: encrypted for us by the platform, sealed once more so that they end
+with the keys of their complaint, opened when they are read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Transfers:
         self._keys = keys
         self._guard = guard or Guard()
         self._ready = ready
-        """Nothing is answered from a restored vault before it has forgotten again (§6.5)."""
+        """Holds every answer back until a restored vault has forgotten again (§6.5)."""
 
     async def keep(self, complaint: UUID, blob: str) -> InVault:
         """Keeps it before the event is written that refers to it. Kept again, the first stands."""
@@ -79,13 +79,13 @@ class Transfers:
             raise StoreUnavailable("the identity vault is away") from error
 
     async def copy(self, origin: UUID, complaint: UUID, named: InVault) -> InVault | None:
-        """The original goes along to the complaint born of this one; None where there is none any more."""
+        """Copies the original to the complaint born of this one; None where there is none any more."""
         blob = await self.sealed(origin, named)
         return None if blob is None else await self.keep(complaint, blob)
 
     async def sealed(self, complaint: UUID, named: InVault) -> str | None:
-        """What an event names, as the platform sealed it; None where it was forgotten. Refuses where another
-        lies in its place, or nothing does (E_RECORD_INCOMPLETE, B55)."""
+        """The original that an event names, as the platform sealed it; None where it was forgotten. Refuses
+        where another lies in its place, or nothing does (E_RECORD_INCOMPLETE, B55)."""
         await self._ready()
         query = select(transfers).where(
             transfers.c.complaint == complaint, transfers.c.digest == _digest_in(named.id)

@@ -1,4 +1,4 @@
-"""Words that are names as well, and what makes a person of such a name (SEC-12, SEC-16, B48).
+"""Words that are names as well, and the signs that make a person of such a name (SEC-12, SEC-16, B48).
 
 高峰 reports, and 用电高峰 is in every second text about electricity. To refuse the word would lock the case
 and tell that 高峰 reported; so it counts only where it is somebody.
@@ -80,7 +80,7 @@ TRADES = (
     "|会计|出纳|司机|秘书|门卫|保安|医生|护士|邻居|妻子|丈夫|儿子|女儿|父亲|母亲|爱人|哥哥|弟弟|姐姐|妹妹|同事|同学|战友|朋友|亲戚"
     "|侄子|外甥|女婿|儿媳|岳父|岳母|舅舅|叔叔|姑姑|姨妈|对象|老乡|房东|租客|店主"
 )
-"""What somebody is to the organ or to the accused."""
+"""Words for somebody's part towards the organ or the accused."""
 REPORTS = "(?:举报|检举|控告|检举控告|反映|投诉|信访|写信|寄信|来信|来电|来访|告状|告发|揭发)"
 SHOWN_AS = "(?:署名|签名|签字|落款|姓名|名字|名叫|名为|叫做?|唤作|化名|真名|本名|原名|又名)"
 ASKED = "(?:向|与|同|跟|和|对|给|找|经)"

@@ -38,7 +38,7 @@ def test_nothing_done_nothing_found() -> None:
 
 @given(st.permutations(range(SIZE)))
 def test_every_moved_row_is_told_with_its_origin(order: list[int]) -> None:
-    """Whatever the order they were put in, nothing counts as gone or new."""
+    """Nothing counts as gone or new, whatever the order they were put in."""
     stored = [RECEIVED[origin]._replace(position=n) for n, origin in enumerate(order, 1)]
     found = {(f.kind, f.position, f.other) for f in compare(RECEIVED, stored)}
     assert found == {("moved", n, origin + 1) for n, origin in enumerate(order, 1) if n != origin + 1}
@@ -65,7 +65,7 @@ def test_a_row_put_in_is_told() -> None:
 
 
 def test_a_copy_of_a_row_is_told_as_put_in() -> None:
-    """Its original stands where it stood."""
+    """The original stands where it stood."""
     copy = RECEIVED[2]._replace(position=SIZE + 1, version=7)
     (found,) = compare(RECEIVED, [*RECEIVED, copy])
     assert (found.kind, found.position) == ("added", SIZE + 1)

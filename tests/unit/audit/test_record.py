@@ -1,4 +1,4 @@
-"""What audit keeps of an event: to the letter for the proof, in the producer's order, classified."""
+"""Audit's record of an event: to the letter for the proof, in the producer's order, classified."""
 
 from __future__ import annotations
 

@@ -87,7 +87,8 @@ def test_an_organ_sees_its_own_and_what_is_below() -> None:
 
 
 def test_what_stands_beside_a_case_is_seen_with_it() -> None:
-    """A refusal of a foreign organ's clerk belongs to the case that he touched, not to his organ."""
+    """A refusal of a foreign organ's clerk belongs to the case that the clerk touched, not to the clerk's
+    organ."""
     streams = [stream(1), stream(2, kind="AuditRecord", organ=OTHER, about=1)]
     assert seen(streams, COUNTY) == [1, 2]
     assert seen(streams, OTHER) == []
@@ -163,7 +164,7 @@ histories = st.lists(st.tuples(hours, hours), max_size=12).map(
 
 @given(histories, hours, hours, st.sampled_from(["recorded", "occurred"]))
 def test_an_earlier_day_is_a_prefix_of_a_later(history: list[Told], one: int, two: int, by: By) -> None:
-    """Whatever the history: what was known then is known now, in the same order."""
+    """The events known then are known now, in the same order, whatever the history."""
     early, late = sorted((NOON + timedelta(hours=one), NOON + timedelta(hours=two)))
     then, now = until(history, early, by), until(history, late, by)
     assert now[: len(then)] == then

@@ -129,8 +129,8 @@ def test_r53_a_later_finding_waits_and_opens_the_next_round(scene: Clarifying) -
 
 
 def test_dl14_runs_for_findings_that_wait(scene: Clarifying) -> None:
-    """It counts from their conclusion and not from the end of the round that they wait for; the first one
-    counts for all, and the next assessment ends it."""
+    """The clock counts from their conclusion and not from the end of the round that they wait for; the first
+    one counts for all, and the next assessment ends it."""
 
     def clocks(event: str) -> list[tuple[str, str]]:
         recorded = [r for r in scene.history if r.type == event][-1]

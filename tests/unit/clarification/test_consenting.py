@@ -34,7 +34,7 @@ def test_r8_invite_subject(scene: Clarifying) -> None:
 
 @pytest.mark.parametrize("account", [HANDLER.person, HEAD.person])
 def test_r7_staff_cannot_be_the_subject(scene: Clarifying, account: str) -> None:
-    """Nobody who works on the case lends the subject his account."""
+    """Nobody who works on the case lends the subject their account."""
     scene.proposed()
     scene.when(c.InviteSubject(account=account), by=INVITER).refused("E_CONSENT_AUTHORITY")
 
@@ -54,7 +54,7 @@ def test_r11_a_party_organisation_answers_through_its_head_or_delegate(org_scene
 
 
 def test_r49_record_subject_voice(scene: Clarifying) -> None:
-    """From his own account, or heard by the handler, who thereby handles."""
+    """From the subject's own account, or heard by the handler, who thereby handles."""
     scene.drafted()
     scene.hear().then("SubjectVoiceRecorded")
     assert scene.last("SubjectVoiceRecorded").by_subject
@@ -342,7 +342,7 @@ def test_r8_without_consent_there_is_nothing_to_withdraw(scene: Clarifying) -> N
 
 
 def test_sec1_the_subjects_page(scene: Clarifying) -> None:
-    """He sees text, audience, rights and consent; no complaint, channel, case or opinion."""
+    """The subject sees text, audience, rights and consent; no complaint, channel, case or opinion."""
     scene.asked()
     page = scene.aggregate.for_subject()
     assert scene.aggregate.text is not None
@@ -381,7 +381,7 @@ def test_r7_another_account_cannot_answer_what_the_first_was_asked(scene: Clarif
 
 
 def test_r7_who_invites_neither_asks_nor_answers(scene: Clarifying) -> None:
-    """Whose account it is was checked by somebody who does not draft."""
+    """Somebody who does not draft has checked whose account it is."""
     scene.proposed()
     scene.plan()
     scene.when(c.InviteSubject(account=SUBJECT.person), by=HANDLER).refused("E_FORBIDDEN_ROLE")
@@ -394,7 +394,8 @@ def test_r7_who_invites_neither_asks_nor_answers(scene: Clarifying) -> None:
 
 
 def test_c3_an_answer_after_the_window_comes_too_late(scene: Clarifying) -> None:
-    """Whether or not the lapse was already noted; on the last day it still counts (DL-15)."""
+    """A late answer is refused, whether or not the lapse was already noted; on the last day it still counts
+    (DL-15)."""
     scene.asked()
     scene.at("2022-03-15")
     scene.answer().refused("E_CONSENT_REFUSED")
@@ -427,7 +428,7 @@ def test_87_a_published_year_that_is_amended_moves_what_runs(scene: Clarifying, 
 
 
 def test_87_r7_a_calendar_takes_no_day_from_the_subject(scene: Clarifying, unpublished: Path) -> None:
-    """A weekend that has to be worked would end his window sooner than he was told; it does not."""
+    """A weekend that has to be worked would end the window sooner than the subject was told; it does not."""
     scene.at("2026-12-31")
     scene.drafted(MEETING_PLAN)
     scene.ask()

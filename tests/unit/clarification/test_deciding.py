@@ -87,7 +87,7 @@ def test_r3_review_needs_the_consent(scene: Clarifying) -> None:
 
 
 def test_r9_no_prejudice_is_confirmed_twice(scene: Clarifying) -> None:
-    """By the reviewer and by the approver, each for himself."""
+    """By the reviewer and by the approver, each on their own account."""
     scene.submitted()
     scene.review(no_prejudice_confirmed=False).refused("E_DISCIPLINE_LOOSENING")
     scene.review()

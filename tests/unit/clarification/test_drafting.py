@@ -172,7 +172,7 @@ def test_r10_the_note_is_short() -> None:
 
 
 def test_r10_the_note_goes_to_the_vaults_screen() -> None:
-    """SEC-12: who reported is the vault's question; every free text is marked for it."""
+    """Every free text is marked for the screen: the reporter's identity is the vault's question (SEC-12)."""
     assert c.RenderText(procedural_note="说明").texts() == ["说明"]
     spoken = c.ImplementForm(evidence=meeting(script="各位"))
     assert "各位" in spoken.texts()

@@ -125,7 +125,7 @@ class ClarificationMachine(RuleBasedStateMachine):
         decision=st.sampled_from(["AGREED", "AGREED", "REFUSED"]),
     )
     def go_on(self, steps: int, plan: dict[str, Any], harm: bool, decision: str) -> None:
-        """What a diligent organ would do now."""
+        """Does what a diligent organ would do now."""
         for _ in range(steps):
             self.next_step(plan, harm, decision)
 
@@ -201,7 +201,7 @@ class ClarificationMachine(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(PEOPLE), steps=st.integers(5, 12))
     def busybody(self, person: str, steps: int) -> None:
-        """One person tries to take every step himself, in whatever role it needs (SD1, SD2)."""
+        """One person tries to take every step alone, in whatever role it needs (SD1, SD2)."""
         s = self.scene
         handler = Actor(person, roles.HANDLER, TOWN)
         approver = Actor(person, roles.CLARIFICATION_APPROVER, COUNTY)
@@ -354,7 +354,7 @@ class ClarificationMachine(RuleBasedStateMachine):
         self.checked = len(history)
 
     def teardown(self) -> None:
-        """What was recorded did not change afterwards: replayed once more, it leads to the same state."""
+        """The record did not change afterwards: replayed once more, it leads to the same state."""
         again = fold(Clarification(UUID(int=4)), self.scene.history)
         assert known(again) == known(self.scene.aggregate)
 

@@ -1,4 +1,5 @@
-"""What the events looked like when they were frozen, and whether they still load what was stored then (R54).
+"""The events as they were when they were frozen, and the check that they still load what was stored then
+(R54).
 
 Frozen are each event's fields (as JSON schema), their data classes, the state it leads to and its version.
 Allowed are an added optional field, a wider type (`None`, another word of a closed list) and a new event.
@@ -64,7 +65,7 @@ def path_of(service: str) -> Path:
 
 
 def frozen(service: str) -> Json:
-    """What was frozen; nothing before the first release."""
+    """The frozen schemas of a service; none before the first release."""
     path = path_of(service)
     content: Json = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return content
@@ -75,7 +76,7 @@ def as_text(content: Json) -> str:
 
 
 def breaks(old: Json, new: Json) -> list[str]:
-    """In what the new events can no longer read, or read differently, what the old ones wrote."""
+    """The points at which the new events can no longer read, or read differently, what the old ones wrote."""
     found = []
     for name, was in old.items():
         if name not in new:
@@ -105,7 +106,7 @@ def _upcast_breaks(version: int, now: Json) -> Iterator[str]:
 
 
 def _schema_breaks(path: str, was: Json, now: Json) -> Iterator[str]:
-    """Whether each thing that the old schema admits is still read as the same thing."""
+    """Checks that each thing that the old schema admits is still read as the same thing."""
     for old in _alternatives(was):
         fits = [list(_single_breaks(path, old, new)) for new in _alternatives(now)]
         if all(fits):

@@ -1,4 +1,4 @@
-"""What the generated OpenAPI documents say of commands and routes, whoever wrote them."""
+"""The generated OpenAPI documents describe commands and routes fully, whoever wrote them."""
 
 from __future__ import annotations
 

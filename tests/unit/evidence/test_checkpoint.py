@@ -112,7 +112,7 @@ def test_no_character_of_a_checkpoint_can_change(data: st.DataObject) -> None:
 
 @given(st.text() | st.text(alphabet=f"a \n{DASH}+=0"))
 def test_no_text_crashes_the_reader(text: str) -> None:
-    """Whatever is given as a note, the answer is one of the two refusals."""
+    """The answer is one of the two refusals, whatever is given as a note."""
     with pytest.raises((MalformedNote, UnverifiedNote)):
         parse_and_verify(text, VERIFIER)
 
@@ -164,7 +164,7 @@ def test_too_many_signatures_are_refused() -> None:
 
 @given(st.binary(max_size=40), st.integers(0, 2**63 - 1))
 def test_encodings_come_back(data: bytes, number: int) -> None:
-    """What is written is read back the same."""
+    """A written value is read back the same."""
     assert from_base64(to_base64(data)) == data
     assert from_hex(data.hex()) == data
     assert from_decimal(str(number)) == number

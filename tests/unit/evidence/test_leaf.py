@@ -33,7 +33,7 @@ def test_a_leaf_to_the_letter() -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_a_leaf_is_in_the_canonical_form(service: str, stream: str, topic: str) -> None:
-    """Whatever the texts: what RFC 8785's reference writes of the same leaf."""
+    """RFC 8785's reference writes the same leaf, whatever the texts."""
     leaf = leaf_data(service, 17, stream, 3, topic, AT, b"\x01" * 32, b"\x02" * 32)
     assert leaf == canonical_json(json.loads(leaf))
 

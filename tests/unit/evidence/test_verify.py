@@ -172,7 +172,7 @@ def test_a_log_that_was_exchanged_is_told(grown: Grown, capsys: pytest.CaptureFi
 
 
 def test_a_newer_bundle_serves_as_well(grown: Grown, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its checkpoints are taken once it is proven itself."""
+    """The checkpoints of a newer bundle are taken once it is proven itself."""
     (grown.folder / "newer").write_text(BUNDLE, "utf-8")
     assert grown.verify("--newer", "newer") == 0
     (grown.folder / "newer").write_text(
@@ -218,7 +218,7 @@ def test_every_event_of_a_log_can_be_proven(service: str) -> None:
 
 
 def test_the_command_runs_on_its_own(tmp_path: Path) -> None:
-    """python -m shared.evidence.verify works in a process of its own, even where output is ASCII only."""
+    """The module works as a command in a process of its own, even where output is ASCII only."""
     (tmp_path / "bundle.json").write_text(BUNDLE, "utf-8")
     (tmp_path / "key").write_text("\n".join(map(str, examples.VERIFIERS)), "utf-8")
     command = [sys.executable, "-m", "shared.evidence.verify", str(tmp_path / "bundle.json"), "--key"]
@@ -262,7 +262,7 @@ def test_the_command_runs_on_its_own(tmp_path: Path) -> None:
 def test_an_altered_entry_is_refuted(
     run: Run, capsys: pytest.CaptureFixture[str], member: str, value: Any
 ) -> None:
-    """Whatever of a row is altered, its inclusion proof fails."""
+    """Any altered member of a row makes its inclusion proof fail."""
     assert run(altered(lambda bundle: bundle["entries"][0].update({member: value}))) == 1
     out = capsys.readouterr().out
     assert out.startswith("FAILED entry 0 (")

@@ -1,4 +1,4 @@
-"""Named examples of scenario 2: the cleared secretary, his clarification, his plan and his visits."""
+"""Named examples of scenario 2: the cleared secretary's clarification, plan and visits."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def names(recorded: list[Event]) -> list[str]:
 
 
 class Published:
-    """What a reaction reads of the published event."""
+    """The part of the published event that a reaction reads."""
 
     event_id = uuid4()
     stream_id = CLARIFICATION
@@ -106,7 +106,7 @@ def test_hf_number_is_given_by_the_committer(scene: Revisiting) -> None:
 
 
 def test_r34_subject_records_his_wish_himself(scene: Revisiting) -> None:
-    """R34: from his own account no evidence is asked."""
+    """The subject's own account asks for no evidence (R34)."""
     recorded = scene.opened().when(RecordSubjectWish(wish="WELCOME"), by=SUBJECT_ACCOUNT).events
     assert recorded == [events.SubjectWishRecorded(wish="WELCOME", phone_only=False, evidence="")]
     assert RecordSubjectWish.gate.by == (SUBJECT, REVISIT_OFFICER)
@@ -339,7 +339,7 @@ def test_r35_approver_is_not_the_drafter() -> None:
 def test_e_state_each_step_in_its_state(
     scene: Revisiting, told: str, name: str, body: dict[str, Any]
 ) -> None:
-    """§4.5: whoever comes too early or too late is refused by state, last of all guards."""
+    """A step that comes too early or too late is refused by state, last of all guards (§4.5)."""
     getattr(scene, told)()
     by = HEAD if name == "ApproveRevisitPlan" else ""
     scene.when(give(name, **body), by=by).refused("E_STATE")
@@ -352,6 +352,6 @@ def test_sd7_plan_does_not_send_the_verifier_alone(scene: Revisiting) -> None:
 
 
 def test_a48_recused_officer_is_not_sent(scene: Revisiting) -> None:
-    """A48, SD10: who stepped aside does not visit."""
+    """An officer who stepped aside does not visit (A48, SD10)."""
     scene.opened().when(give("DeclareRecusal", ground="亲属关系"), by=COLLEAGUE)
     scene.when(DraftRevisitPlan(**draft())).refused("E_RECUSAL")

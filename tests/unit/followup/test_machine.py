@@ -89,7 +89,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(ANYTHING)), data=st.data())
     def ask_anything(self, name: str, data: st.DataObject) -> None:
-        """Whatever comes to mind, in any state."""
+        """Asks for anything, in any state."""
         self.ask(name, **data.draw(st.sampled_from(ANYTHING[name])))
 
     @rule(body=st.sampled_from(PLANS), refuses_unit=st.booleans())
@@ -97,7 +97,7 @@ class PlanMachine(RuleBasedStateMachine):
         self.next_step(body, refuses_unit)
 
     def next_step(self, body: dict[str, Any], refuses_unit: bool = False) -> None:
-        """What a diligent officer would do next."""
+        """Does what a diligent officer would do next."""
         plan = self.scene.aggregate
         if plan.state == "DRAFTING" and refuses_unit and plan.wish is None:
             self.ask("RecordSubjectWish", by=SUBJECT_ACCOUNT, wish="REFUSED_UNIT")

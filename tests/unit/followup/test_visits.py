@@ -52,7 +52,7 @@ def test_r52_visit_meets_its_own_deadline_only(scene: Revisiting) -> None:
     ["work_performance", "thinking", "difficulties", "attitude_to_supervision", "effect", "record_hash"],
 )
 def test_r52_record_has_all_its_parts(field: str) -> None:
-    """R52: what a visit must learn is required by form."""
+    """The form requires everything that a visit must learn (R52)."""
     with pytest.raises(ValidationError):
         CompleteRevisit(**{k: v for k, v in visit().items() if k != field})
 
@@ -83,7 +83,7 @@ def test_sd7_one_officer_did_not_verify(scene: Revisiting) -> None:
 
 
 def test_a48_recused_colleague_does_not_visit(scene: Revisiting) -> None:
-    """A48: also when he stepped aside after the plan was made."""
+    """Also if they stepped aside after the plan was made (A48)."""
     scene.active().when(give("DeclareRecusal", ground="亲属关系"), by=COLLEAGUE)
     scene.when(CompleteRevisit(**visit())).refused("E_RECUSAL")
 

@@ -57,7 +57,7 @@ def near(colour: Any, expected: tuple[int, ...]) -> bool:
 
 
 def exif(orientation: int = 1) -> Image.Exif:
-    """What a camera writes: who, where, and how it was held."""
+    """A camera's metadata: who, where, and how it was held."""
     tags = Image.Exif()
     tags[0x0112] = orientation
     tags[0x010E], tags[0x013B], tags[0x9286] = "4711", CANARY, CANARY.encode()
@@ -425,7 +425,7 @@ def test_sec6_a_document_keeps_nothing_else() -> None:
 
 
 def test_sec6_documents_that_look_the_same_have_the_same_copy() -> None:
-    """Whoever wrote and marked them, and whenever it is copied."""
+    """The copies are the same, whoever wrote and marked them, and whenever they are copied."""
     assert copied(chatty("甲"), PDF) == copied(chatty("乙乙乙乙"), PDF)
 
 
@@ -713,7 +713,7 @@ def test_sec6_text_that_tells_who_wrote_it_has_no_copy(content: str) -> None:
 
 @pytest.mark.parametrize("end", [b"\0", b"\xff\xfe", "末".encode()[:2], b"\xed\xa0\x80"])
 def test_sec6_text_is_text_to_its_end(end: bytes) -> None:
-    """Its beginning alone would be taken for text."""
+    """The beginning of the file alone would be taken for text."""
     begun = "时间地点见附。".encode() * 400
     assert media_type(begun[:512]) == TEXT
     assert cleaned(begun, TEXT) == begun

@@ -1,4 +1,4 @@
-"""What is configured for petition platforms, and envelopes that are encrypted for us."""
+"""The configuration of petition platforms, and envelopes that are encrypted for us."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_told_without_its_secrets(tmp_path: Path, known: 
     ],
 )
 def test_85_what_is_wrong_with_one_platform_is_the_matter_of_no_other(tmp_path: Path, said: Any) -> None:
-    """It is logged by its account, without what was said; the others are served."""
+    """The fault is logged by its account, without what was said; the others are served."""
     write(tmp_path / "p.json", {"s-bad": said, "s-p": {"inbound_secrets": [SECRET]}})
     platforms = Platforms(tmp_path / "p.json", strict=True)
     with capture_logs() as logged:
@@ -210,7 +210,7 @@ def test_a_key_is_put_in_and_taken_out_without_a_restart(tmp_path: Path) -> None
 
 
 def test_one_key_that_cannot_be_used_spoils_no_other(tmp_path: Path) -> None:
-    """Of another kind, damaged, or without what opens; its value is in no log."""
+    """A key of another kind, damaged, or without its private part is left out; its value is in no log."""
     good = json.loads(new_keys())["keys"][0]
     public = {name: value for name, value in json.loads(new_keys())["keys"][0].items() if name != "d"}
     other = ECKey.generate_key("P-384", auto_kid=True).as_dict(private=True)

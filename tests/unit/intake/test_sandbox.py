@@ -175,7 +175,7 @@ KERNELS = {
 
 @dataclass(frozen=True)
 class Prey:
-    """What hostile code is after."""
+    """The prey of hostile code."""
 
     source: str
     folder: Path

@@ -108,7 +108,7 @@ def test_sec16_a_guess_about_the_reporter_is_found(text: str) -> None:
     ],
 )
 def test_sec16_what_the_law_lets_be_said_passes(text: str) -> None:
-    """R47: that reports were received and answered, and what was found, may be said."""
+    """A text may say that reports were received and answered, and what was found (R47)."""
     assert not guesses(text)
 
 
@@ -157,13 +157,13 @@ ORDINARY = [
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_sec16_the_language_of_the_office_passes(text: str) -> None:
-    """Who is accused, how a report came, what is owed to who reported: no guess."""
+    """The accused, the way in which a report came, and what is owed to its reporter: no guess."""
     assert not guesses(text)
 
 
 @given(st.lists(st.sampled_from(ORDINARY), min_size=2, max_size=6), st.sampled_from(["。", "；", "。\n"]))
 def test_sec16_sentences_do_not_become_a_guess_together(texts: list[str], end: str) -> None:
-    """What one sentence supposes and the next one reports are two things."""
+    """A sentence that supposes and the next one that reports are two things."""
     assert not guesses(end.join(texts))
 
 
@@ -202,7 +202,7 @@ def test_sec12_what_is_more_than_the_accuseds_unit_is_a_token(text: str, found: 
 
 
 def test_sec12_a_room_in_the_accuseds_house_is_no_token() -> None:
-    """What is left of an address must say something: a room or a group does not, a door and a room do."""
+    """The rest of an address must say something: a room or a group does not, a door and a room do."""
     housed = ReporterBlock(address="云瓶镇虚构村三组")
     assert not reveals("三组组长到会", [housed], ["云瓶镇虚构村"])
     assert not reveals("在教育局宿舍402室谈话", [ReporterBlock(address="教育局宿舍402室")], ["教育局宿舍"])

@@ -1,4 +1,4 @@
-"""SEC-9: who reads too much within an hour is noticed once."""
+"""A person who reads too much within an hour is noticed once (SEC-9)."""
 
 from __future__ import annotations
 

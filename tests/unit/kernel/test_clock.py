@@ -59,7 +59,7 @@ def test_a_jump_ahead_is_not_followed_until_it_is_put_right() -> None:
 
 
 def test_a_clock_that_goes_back_is_followed_and_may_return() -> None:
-    """What is recorded never goes back with it; putting it right is no jump."""
+    """The record never goes back with the clock; putting it right is no jump."""
     machine = Machine()
     machine.wall -= timedelta(hours=2)
     assert machine.clock.now() == NOON - timedelta(hours=2)
@@ -71,7 +71,7 @@ def test_a_clock_that_goes_back_is_followed_and_may_return() -> None:
 
 
 def test_a_clock_that_is_not_watched_is_followed() -> None:
-    """Who only notes when something was looked at has nothing to spoil."""
+    """A process that only notes when something was looked at has nothing to spoil."""
     machine = Machine()
     machine.clock = SystemClock(wall=lambda: machine.wall, steady=lambda: machine.steady)
     machine.wall += timedelta(days=365)
@@ -90,7 +90,7 @@ def test_a_service_watches_its_clock(seconds: str) -> None:
 
 
 async def test_an_instance_ahead_of_the_database_writes_nothing() -> None:
-    """It was started with a wrong clock, so its steady one tells nothing."""
+    """The instance was started with a wrong clock, so its steady one tells nothing."""
     machine = Machine()
     await machine.compared(NOON - 30 * MINUTE)
     assert machine.clock.wrong() == "the clock is 1800 s ahead of the database's"

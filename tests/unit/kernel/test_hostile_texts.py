@@ -153,7 +153,7 @@ HOSTILE = (
 )
 N = 2000
 MOST = 9
-"""So many times the cost; between four, for a linear reader, and sixteen."""
+"""Most times the cost; between four, for a linear reader, and sixteen."""
 TICK = 1e-4
 """Seconds: less is not measured."""
 
@@ -193,7 +193,7 @@ READERS: tuple[Callable[[str], Any], ...] = (
     holds_personal_number,
     without,
 )
-"""Whatever in the product looks into a text that somebody sent."""
+"""Everything in the product that looks into a text that somebody sent."""
 
 
 def cost(read: Callable[[str], Any], text: str) -> float:
@@ -230,7 +230,8 @@ def test_sec6_no_attachment_costs_the_square_of_its_length() -> None:
 
 
 def test_a_name_field_is_read_in_no_time_that_doubles_with_each_word() -> None:
-    """It is too short for a square to matter, and long enough for what tries every way of parting it."""
+    """The field is too short for a square to matter, and long enough for a reader that tries every way of
+    parting it."""
     for hostile in (*HOSTILE, "群众", "老百姓", "热心", "一名", "某", "不愿透露", "罗虚一和", "罗 虚 "):
         text = (hostile * 60)[:59]
         check_linear(_as_reporter, text[:14] + "罗", text + "罗")
@@ -243,8 +244,8 @@ def _as_reporter(field: str) -> None:
 
 @pytest.mark.parametrize("command", EVERY, ids=lambda c: c.__name__)
 def test_every_text_field_takes_its_largest_hostile_value(command: type[Command]) -> None:
-    """It is accepted or refused for its form: bounded, never a defect, never quadratic. What is accepted
-    and screened goes through every reader of texts."""
+    """The value is accepted or refused for its form: bounded, never a defect, never quadratic. A value that
+    is accepted and screened goes through every reader of texts."""
     for path, kind, longest, screened in leaves(command):
         form = TypeAdapter(kind)
         take = partial(_taken, form)

@@ -105,7 +105,7 @@ def test_production_refuses_development_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", ["Production", "prod", " production", "dev", ""])
 def test_a_mistyped_profile_is_none(tmp_path: Path, profile: str) -> None:
-    """It became development, with all that development may do."""
+    """A mistyped profile became development, with all that development may do."""
     with pytest.raises(SystemExit, match="ZM_PROFILE"):
         settings(tmp_path, ZM_PROFILE=profile)
 
@@ -147,7 +147,7 @@ def test_a_process_takes_one_role_or_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", ["keys", "seed", "vault seed", "token"])
 def test_production_refuses_secrets_that_everybody_may_read(tmp_path: Path, where: str) -> None:
-    """Of the keys folder, the seeds of the broker, the token of the key service."""
+    """The keys folder, the seeds of the broker, the token of the key service."""
     keys, beside = tmp_path / "keys", tmp_path / "secret"
     keys.mkdir()
     secret = keys / "bus.key" if where == "keys" else beside

@@ -66,7 +66,7 @@ def test_no_text_of_the_case_turns_its_direction(turn: str) -> None:
 
 @pytest.mark.parametrize("blank", UNSEEN[:-1])
 def test_a27_an_invisible_name_claims_nothing(blank: str) -> None:
-    """What may be left out is left out where nothing of it is seen."""
+    """An optional field is left out where nothing of it is seen."""
     block = ReporterBlock(name=blank, unit=blank, phone="139 0000 1234")
     assert (block.name, block.unit, block.claims_real_name) == ("", "", False)
 

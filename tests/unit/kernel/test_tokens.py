@@ -279,7 +279,8 @@ async def test_a_key_that_the_issuer_took_out_opens_nothing_within_minutes(
 async def test_an_issuer_that_is_away_is_missed_after_a_quarter_of_an_hour(
     asking: TokenVerifier, issuer: Published, key: ECKey
 ) -> None:
-    """Till then its keys serve on; then nobody can be judged, which is no fault of his token."""
+    """Till then the issuer's keys serve on; then nobody can be judged, which is no fault of the caller's
+    token."""
     await asking.verify(signed(key, claims(sub="p-1")))
     issuer.away = True
     issuer.now += 890
@@ -322,7 +323,7 @@ async def test_an_answer_that_is_no_key_set_changes_nothing(
 async def test_one_bad_member_spoils_no_key_set(
     asking: TokenVerifier, issuer: Published, key: ECKey, member: Any
 ) -> None:
-    """RFC 7517 §5: what is not understood is left out."""
+    """A member that is not understood is left out (RFC 7517 §5)."""
     issuer.published = {"keys": [member, key.as_dict(private=False), member]}
     assert (await asking.verify(signed(key, claims()))).person == "p-1"
 

@@ -93,7 +93,7 @@ def test_87_a_published_year_is_amended(unpublished: Path) -> None:
 
 
 def test_87_a_notice_moves_days_of_the_year_before(unpublished: Path) -> None:
-    """That for 2019 made 29 December 2018 a working day; so have five others since."""
+    """The notice for 2019 made 29 December 2018 a working day; so have five others since."""
     days = {"2026-12-26": "WORKDAY", "2027-01-01": "HOLIDAY", "2028-01-03": "HOLIDAY"}
     unpublished.write_text(json.dumps({"2027": days}))
     load_years(str(unpublished))
@@ -234,7 +234,7 @@ def test_the_end_of_a_day_is_its_first_instant_over(day: date) -> None:
     ],
 )
 def test_working_days_left(today: str, due: str, left: int) -> None:
-    """How many working days a clerk still has, and how many have passed since."""
+    """Number of working days that a clerk still has, and of those that have passed since."""
     assert working_days_left(date.fromisoformat(today), date.fromisoformat(due)) == (left, False)
 
 

@@ -56,7 +56,7 @@ class User:
         await self.nc.close()
 
     async def refused(self, subject: str, payload: bytes = b"{}") -> bool:
-        """Whether a request on `subject` is a permissions violation."""
+        """True if a request on `subject` is a permissions violation."""
         with pytest.raises((NatsTimeout, nats.errors.NoRespondersError)):
             await self.nc.request(subject, payload, timeout=0.3)
         await settled(self.nc)  # the broker's complaint is in, however slow the machine

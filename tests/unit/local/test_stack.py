@@ -39,7 +39,7 @@ def state(stack: Stack, service: str) -> dict[str, Any]:
 
 
 def gone(pids: list[int], seconds: float = 120) -> bool:
-    """Whether all of them have ended (a zombie, waiting for whoever adopted it, has)."""
+    """True if all of them have ended (a zombie, waiting for its adopter, has)."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not any(_lives(pid) for pid in pids):

@@ -1,4 +1,4 @@
-"""What verification does on other services' events; hearing twice changes nothing (P1, R17)."""
+"""Verification's reactions to other services' events; hearing twice changes nothing (P1, R17)."""
 
 from __future__ import annotations
 

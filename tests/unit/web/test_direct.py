@@ -168,7 +168,7 @@ class Server:
                     await self._moved.wait()
 
     def counted(self) -> dict[tuple[str, ...], float]:
-        """How many requests of each kind were counted."""
+        """Number of requests of each kind that were counted."""
         return {
             tuple(sample.labels.values()): sample.value
             for metric in self.registry.collect()
@@ -257,7 +257,7 @@ DIRECT: dict[str, Sent] = {
     "headers in two pieces": [asking()[:60], asking()[60:]],
     "of two headers the last": [asking(COMMAND, BODY, "Idempotency-Key: refused-01")],
 }
-"""What goes the direct way."""
+"""Requests that go the direct way."""
 THROUGH_ASGI: dict[str, Sent] = {
     "a body in two pieces": [asking()[:-HALF], asking()[-HALF:]],
     "chunked, in pieces": [asking(COMMAND, PIECES[0], CHUNKED, length=False), PIECES[1], END],
@@ -282,7 +282,7 @@ THROUGH_ASGI: dict[str, Sent] = {
     "absolute": [asking("http://toy" + COMMAND)],
     "no request": [b"what is this\r\n\r\n"],
 }
-"""What only looks like it."""
+"""Requests that only look like those."""
 
 
 class Client:
@@ -313,7 +313,7 @@ class Client:
         return re.sub(rb"date: [^\r]+", b"date: now", head) + body
 
     async def is_closed(self) -> bool:
-        """Whether nothing follows; waits for it."""
+        """True if nothing follows; waits for it."""
         async with asyncio.timeout(PATIENCE):
             return await self._reader.read() == b""
 
@@ -360,7 +360,7 @@ async def test_both_ways_answer_alike(name: str) -> None:
 
 
 async def test_a_connection_is_used_again_in_every_order() -> None:
-    """What stays of one request does not reach the next, whichever way they go."""
+    """The rest of one request does not reach the next, whichever way they go."""
     kept = [sent for name, sent in (DIRECT | THROUGH_ASGI).items() if name in KEPT]
     requests = [*kept, *reversed(kept), *kept]
     async with both() as (ours, theirs):
@@ -397,7 +397,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 
 async def test_no_more_are_under_way_than_may_be() -> None:
-    """Whichever way each of them came."""
+    """The limit holds whichever way each of them came."""
     told = {}
     async with both() as servers:
         for server in servers:
@@ -463,7 +463,7 @@ async def test_a_stop_waits_for_what_is_under_way() -> None:
 
 
 async def test_a_caller_who_has_gone_is_not_answered() -> None:
-    """Their command is carried out, counted, and nothing stays under way."""
+    """A caller's command is carried out, counted, and nothing stays under way."""
     async with both() as servers:
         for server in servers:
             client = await Client.of(server)

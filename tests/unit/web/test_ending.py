@@ -1,4 +1,4 @@
-"""How a process ends, and what it leaves in its log."""
+"""The end of a process, and the lines that it leaves in its log."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_start_that_fails_is_told_by_what_it_failed_of(tmp_path: Path) -> None
 
 
 def test_of_a_chain_of_errors_the_last_is_told() -> None:
-    """Its kind alone, however many lines its message has."""
+    """The last error's kind alone is told, however many lines its message has."""
     try:
         try:
             raise LookupError(SECRET)

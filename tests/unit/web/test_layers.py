@@ -172,7 +172,7 @@ async def test_every_failure_is_a_problem_of_ours(
 async def test_a_database_that_is_away_is_no_defect_of_any_route(
     client: httpx.AsyncClient, way: Callable[..., Any]
 ) -> None:
-    """However the route asks for it: 503, come back; and a warning that quotes nothing."""
+    """The answer is 503, come back, however the route asks for it; and a warning that quotes nothing."""
     with capture_logs() as logged:
         answer = await client.post(f"/{way.__name__}")
     assert (answer.status_code, answer.json()["code"]) == (503, "E_UNAVAILABLE")

@@ -1,4 +1,5 @@
-"""What wraps every request: nobody holds a place for long, and nobody's crowd fills all of them (SEC-6)."""
+"""The layers around every request: nobody holds a place for long, and nobody's crowd fills all of them
+(SEC-6)."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ async def drops(pause: float, count: int = 3) -> AsyncIterator[bytes]:
 async def test_sec6_a_body_that_comes_drop_by_drop_is_given_up(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However small each pause is: the whole body must have come in time. What comes in time is taken."""
+    """The whole body must have come in time, however small each pause is. A body that comes in time is
+    taken."""
     monkeypatch.setattr(middleware, "BODY_SECONDS", 1.0)
     monkeypatch.setattr(middleware, "ANYBODYS_BODY_SECONDS", 1.0)
     for path in ("/v1/reports", "/v1/complaints"):

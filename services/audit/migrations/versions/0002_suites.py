@@ -1,4 +1,4 @@
-"""The ledger says what an event's digests were made with."""
+"""Adds to the ledger the algorithm of an event's digests."""
 
 from alembic import op
 from sqlalchemy import inspect

@@ -1,4 +1,4 @@
-"""What may be asked of a request for protection (A49). Every text is class L3 and goes sealed."""
+"""The commands on a request for protection (A49). Every text is class L3 and goes sealed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from shared.security.roles import PETITION, PETITION_HEAD
 
 
 def above(request: Any, law: Law) -> str:
-    """Who reviews a refusal."""
+    """The organ that reviews a refusal."""
     return reviewing_organ(request.organ, law)
 
 
 class RequestProtection(
     Command, on=ProtectionRequest, creates=True, rule="A49", by=PETITION, facts=("served", "sealed")
 ):
-    """Asks for protection (保护申请) for the reporter whom the clerk serves, his relatives, or somebody
-    who is taken for him. Answered within one working day (DL-20)."""
+    """Asks for protection (保护申请) for the reporter whom the clerk serves, a relative of the reporter, or
+    somebody who is taken for the reporter. Answered within one working day (DL-20)."""
 
     complaint: UUID
     threat: L3[Personal]
-    """Who is threatened, by whom, how, and what is asked for."""
+    """The threat: who is threatened, by whom, how, and the measures asked for."""
 
 
 class AskForProtection(
@@ -95,7 +95,7 @@ class ReviewDeclinedProtection(
     decides=True,
     facts=("sealed",),
 ):
-    """Review of a refusal by the superior petition department: upheld, or to be granted after all."""
+    """Reviews a refusal, as the superior petition department: upheld, or to be granted after all."""
 
     upheld: bool
     opinion: L3[Personal]

@@ -27,8 +27,8 @@ def reviewing_organ(organ: str, law: Law) -> str:
 
 
 class ProtectionRequest(VaultCase):
-    """L3 throughout: only the petition department that serves the reporter knows of it, and the
-    superior's where it reviews a refusal."""
+    """A request that is L3 throughout: only the petition department that serves the reporter knows of it, and
+    the superior's where it reviews a refusal."""
 
     kind = "ProtectionRequest"
     plural: ClassVar[str] = "protection-requests"
@@ -37,10 +37,11 @@ class ProtectionRequest(VaultCase):
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.from_above: set[str] = set()
-        """Whom the reviewing organ assigned."""
+        """People whom the reviewing organ assigned."""
 
     def request_protection(self, ctx: Context, complaint: UUID) -> None:
-        """A49. The fact `served` refused already where the actor does not serve this complaint's reporter."""
+        """Opens a request by the clerk (A49). The fact `served` refused already where the actor does not
+        serve this complaint's reporter."""
         self.correlation_id = ctx.facts["served"]
         self.record(
             ctx,
@@ -48,7 +49,7 @@ class ProtectionRequest(VaultCase):
         )
 
     def ask_for_protection(self, ctx: Context, complaint: UUID) -> None:
-        """A33: by the reporter himself, behind his query code."""
+        """Opens a request by the reporter, behind the query code (A33)."""
         self.organ, self.correlation_id = ctx.facts["opened"]
         self.record(
             ctx,
@@ -73,8 +74,8 @@ class ProtectionRequest(VaultCase):
 
     @allowed_in("DECLINED")
     def review_declined_protection(self, ctx: Context, upheld: bool) -> None:
-        """Reviewed above, by somebody else than who declined. Whoever came from above for it leaves again:
-        how the reporter is protected is not told to him."""
+        """Reviews a refusal above, by somebody else than the person who declined. A reviewer who came from
+        above for it leaves again: they are not told how the reporter is protected."""
         reviewed = ProtectionDeclineUpheld if upheld else ProtectionDeclineOverturned
         self.record(ctx, reviewed(sealed=ctx.facts["sealed"]))
         ended = self.own("AssignmentEnded")
@@ -92,6 +93,7 @@ class ProtectionRequest(VaultCase):
         self.record(ctx, ProtectionEnded(sealed=ctx.facts["sealed"]))
 
     def assigners(self, law: Law) -> set[str]:
-        """The reviewing organ's head steps in himself once there is a refusal to review."""
+        """The organs whose petition head may assign: also the reviewing organ's, once there is a refusal to
+        review."""
         reviewing = {reviewing_organ(self.organ, law)} if self.state == "DECLINED" else set()
         return super().assigners(law) | reviewing

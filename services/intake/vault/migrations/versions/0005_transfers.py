@@ -1,4 +1,4 @@
-"""What the petition platform sent, sealed as it came. Added and erased, never changed."""
+"""Originals from the petition platform, sealed as they came. Added and erased, never changed."""
 
 from alembic import op
 

@@ -1,4 +1,5 @@
-"""When a file was stored: what was copied for a complaint that was never written is swept by its age."""
+"""The time at which a file was stored: copies for a complaint that was never written are swept by their
+age."""
 
 from alembic import op
 

@@ -1,5 +1,5 @@
-"""What was deposited is looked at once, when it is old: found by its time, which a repeated deposit renews;
-and only while intake's log is the one that the vault has seen."""
+"""Deposits are looked at once, when they are old: found by their time, which a repeated deposit renews; and
+only while intake's log is the one that the vault has seen."""
 
 from alembic import op
 

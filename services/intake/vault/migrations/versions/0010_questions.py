@@ -1,4 +1,4 @@
-"""How often the screen was asked, and by whom (B54)."""
+"""Counts of questions to the screen, and of their askers (B54)."""
 
 from alembic import op
 
