@@ -100,5 +100,5 @@ def test_what_follows_an_opened_case_is_documented_too(
             elif response.status_code == 200 and case.path_parameters.get("id") in opened:
                 acted.add(operation_id(case))
 
-    run_state_machine_as_test(Following, settings=bounded(2 * EXAMPLES, stateful_step_count=6))
+    run_state_machine_as_test(Following, settings=bounded(4 * EXAMPLES, stateful_step_count=6))
     assert acted, f"of {len(opened)} opened cases none was ever acted on"
