@@ -193,7 +193,7 @@ def test_a_case_has_the_facts_of_its_kind() -> None:
 
 def test_fields_are_described_by_their_docstrings() -> None:
     body = documented("intake")["components"]["schemas"]["RequestRecusal"]["properties"]
-    assert body["person"]["description"].startswith("Their account")
+    assert body["person"]["description"].startswith("The account of the member of staff")
 
 
 def test_the_platform_is_told_what_it_will_be_called_with() -> None:
