@@ -12,6 +12,9 @@ from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 READ_BODY = "2m"
 """Time limit of a large body: a caller that sends more slowly than a large file needs on a slow line holds a
 place that others wait for."""
+BUFFERED = "1MiB"
+"""This much of a body is here before the service hears of it: a caller who sends drop by drop, with a token or
+without, holds none of its places (SEC-6)."""
 KEEP_ALIVE = "2m"
 """Time limit of an idle connection to a service: shorter than the service's own, which would close it in
 use."""
@@ -97,6 +100,7 @@ def _route(name: str, upstream: int) -> str:
 \t\treverse_proxy 127.0.0.1:{upstream} {{
 {not_added}
 \t\t\theader_up X-Forwarded-Prefix /{name}
+\t\t\trequest_buffers {BUFFERED}
 \t\t\ttransport http {{
 \t\t\t\tkeepalive {KEEP_ALIVE}
 \t\t\t}}

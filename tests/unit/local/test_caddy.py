@@ -1,6 +1,7 @@
 """The front door strips the prefix and whatever would tell who is calling, and logs no request."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -24,6 +25,10 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         """Silence."""
 
@@ -37,6 +42,22 @@ def door(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     yield f"http://127.0.0.1:{port}", log
     child.end()
     upstream.shutdown()
+
+
+def test_sec6_a_body_that_comes_drop_by_drop_holds_no_place(door: tuple[str, Path]) -> None:
+    """The service, which here takes one request at a time, hears of one when its body is there."""
+    host, port = door[0].removeprefix("http://").split(":")
+    slow = [socket.create_connection((host, int(port))) for _ in range(20)]
+    for waiting in slow:
+        waiting.sendall(
+            b"POST /intake/v1/x HTTP/1.1\r\nhost: %s\r\ncontent-length: 9\r\n\r\nhalf" % host.encode()
+        )
+    quick = httpx.post(f"{door[0]}/intake/v1/quick", content=b"whole", timeout=30)
+    assert quick.json()["path"] == "/v1/quick"
+    for waiting in slow:
+        waiting.sendall(b"-done")
+        assert waiting.recv(15).startswith(b"HTTP/1.1 200")
+        waiting.close()
 
 
 def test_the_door(door: tuple[str, Path]) -> None:
