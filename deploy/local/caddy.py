@@ -13,8 +13,8 @@ READ_BODY = "2m"
 """Time limit of a large body: a caller that sends more slowly than a large file needs on a slow line holds a
 place that others wait for."""
 BUFFERED = "1MiB"
-"""This much of a body is here before the service hears of it: a caller who sends drop by drop, with a token or
-without, holds none of its places (SEC-6)."""
+"""This much of a body is here before the service hears of it: a caller who sends drop by drop, with a token
+or without, holds none of its places (SEC-6)."""
 KEEP_ALIVE = "2m"
 """Time limit of an idle connection to a service: shorter than the service's own, which would close it in
 use."""
