@@ -21,6 +21,7 @@ import pytest
 from deploy.local.postgres import binaries
 from deploy.local.process import ROOT
 from shared.reaction import derived_id
+from tests.faults import LONG
 from tests.faults.breakable import BreakableStack
 from tests.faults.client import PATIENCE_SECONDS, Client
 from tests.faults.journeys import Journey, Road
@@ -29,7 +30,7 @@ from tests.faults.picture import SOURCES, Observatory
 from tests.faults.traffic import Streams, tokens
 from tests.faults.verify import rest, verify_all
 
-BROKER = pytest.mark.parametrize("wiped", [False, True], ids=["broker kept", "broker wiped"])
+KEPT, WIPED = pytest.param(False, id="broker kept"), pytest.param(True, id="broker wiped")
 OLDER = ("zm_intake", "zm_vault")
 HandOver = Callable[..., Awaitable[list[str]]]
 
@@ -55,7 +56,7 @@ async def hand_over(stack: BreakableStack, ledger: Ledger) -> AsyncIterator[Hand
     streams.close()
 
 
-@BROKER
+@pytest.mark.parametrize("wiped", [WIPED, *([KEPT] if LONG else [])])
 async def test_sec3_all_databases_restored_at_one_instant(
     stack: BreakableStack,
     ledger: Ledger,
@@ -91,7 +92,7 @@ async def test_sec3_all_databases_restored_at_one_instant(
     assert (compared.returncode, compared.stdout.count("the store is what was recorded")) == (0, 4), compared
 
 
-@BROKER
+@pytest.mark.parametrize("wiped", [KEPT, *([WIPED] if LONG else [])])
 async def test_sec3_a_service_older_than_those_who_listen_to_it(
     stack: BreakableStack, observatory: Observatory, hand_over: HandOver, wiped: bool
 ) -> None:

@@ -16,6 +16,7 @@ from functools import partial
 import pytest
 
 from deploy.local.stack import SERVICES
+from tests.faults import LONG
 from tests.faults.breakable import BreakableStack
 from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.ledger import Ledger
@@ -25,11 +26,8 @@ from tests.faults.verify import verify_all
 
 pytestmark = pytest.mark.external
 
-LONG = "ZM_FAULT_COMMANDS" in os.environ
-"""`make faults` asks for 260 commands a test, so that a run holds the 5,000 of the plan. `make test` has the
-short form: fewer commands, and the services die together but not one by one."""
 IN_ALL = int(os.environ.get("ZM_FAULT_COMMANDS", "50"))
-"""Acknowledged commands of each test."""
+"""Acknowledged commands of each test; 260 in `make faults`, so that a run holds the 5,000 of the plan."""
 BEFORE = IN_ALL // 5
 """Commands before the fault."""
 FORGOTTEN = 60
