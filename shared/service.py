@@ -170,7 +170,7 @@ class Service:
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases at all; None: every member of an organ."""
     readers_of_files: Mapping[str, Reader] = field(default_factory=dict)
-    """What reads the files that only this service is told of, by setting."""
+    """The readers of the files that are settings of this service alone, by setting."""
     within: str = ""
     """The service in whose process and package this one lives (intake's vault)."""
 
@@ -180,7 +180,7 @@ class Service:
 
     @property
     def commands_on(self) -> dict[type[Aggregate], list[type[Command]]]:
-        """What people, and not the system, may do to a case that is there, by its kind."""
+        """The commands that people, and not the system, may give on a case that is there, by its kind."""
         given = [c for c in posted(self.commands) if not c.creates and not c.gate.anyone]
         return {kind: [c for c in given if c.on is kind] for kind in self.kinds}
 
@@ -410,7 +410,7 @@ def _works(service: Service, parts: Parts) -> list[Work]:
 
 
 def inbox_of(service: Service, parts: Parts, source: str, nats: Client, observer: Observer) -> Inbox:
-    """What takes in one of the services that this one listens to."""
+    """The inbox for the events of one of the services that this one listens to."""
     return Inbox(
         service.name,
         source,
@@ -442,7 +442,8 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         return Append(events=events, effects=desk.effects) if events else None
 
     async def follow_while_handling(published: Published) -> Append | None:
-        """What fails is told as of its trace; what comes after is of none."""
+        """Handles one event under its trace, so that its failures are logged with it; later lines have
+        none."""
         append = await handle(published)
         follow("")
         return append

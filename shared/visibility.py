@@ -1,9 +1,10 @@
-"""Who may see a case (§5.4, §6.3): the rule over a case in memory, and the same over its row in a list.
+"""Decides who may see a case (§5.4, §6.3): one rule over a case in memory, and the same over its row in a
+list.
 
-`check` is asked of one case by whoever commands or reads it; `listed` is asked of all rows at once by lists,
+`check` is asked of one case when it is commanded or read; `listed` is asked of all rows at once by lists,
 searches and counts, and `is_listed` says of one case what `listed` says of its row. A case stands in a list
 only where `check` would let its reader know of it without being assigned; a property test holds the two to
-each other (tests/store/test_sight.py). What a kind conceals, it declares itself (`Aggregate.unopened`,
+each other (tests/store/test_sight.py). A kind declares itself what it conceals (`Aggregate.unopened`,
 `sealed`, `kept_within`, `reviewed_above`).
 """
 
@@ -23,11 +24,11 @@ from shared.security import roles
 from shared.store.reading import given
 
 PERSON = given("person", Text())
-"""Who asks, in the statements of lists."""
+"""The person who asks, in the statements of lists."""
 
 
 class Sight(NamedTuple):
-    """What of a token decides on which cases stand in a list, besides the person."""
+    """The part of a token, besides the person, that decides which cases stand in a list."""
 
     organ: str
     petition: bool
@@ -87,7 +88,7 @@ def _is_concealed(token: Token, case: Aggregate) -> bool:
 
 
 def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
-    """Whether a case stands in the lists of a member of an organ: `listed` of one case."""
+    """True if the case stands in the lists of a member of an organ: `listed` of one case."""
     if token.person in case.kept_from or not _within(token, case, organs):
         return False
     own = token.organ == case.organ

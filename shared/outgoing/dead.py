@@ -123,7 +123,7 @@ async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, 
 
 
 DEAD = "SELECT key, kind, attempts, error, created_at FROM effects WHERE state = 'dead' ORDER BY key"
-"""What was given up; never its payload."""
+"""Selects the messages that were given up; never their payload."""
 REPLAY = """
     UPDATE effects SET state = 'pending', attempts = 0, next_at = NULL
     WHERE key = $1 AND state = 'dead'

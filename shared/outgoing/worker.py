@@ -32,7 +32,7 @@ WATCH_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """How one kind is carried out. `prepare` makes what is sent from what is stored, at the moment of
+    """Carries out one kind of message. `prepare` makes the message from the stored effect, at the moment of
     sending; `on_done` says which events follow from a delivery, if any, and `on_dead` which from giving up,
     with the reason."""
 

@@ -36,7 +36,7 @@ Ready = Callable[[], Awaitable[dict[str, bool]]]
 Halted = Callable[[], Iterable[str]]
 """The parts that stand still until somebody has looked."""
 OPERATIONS = frozenset({"/livez", "/readyz", "/metrics"})
-"""What probes and monitors ask."""
+"""The paths that probes and monitors ask."""
 Layer = TypeVar("Layer", bound=ASGIApp)
 LIFESPAN = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -200,7 +200,7 @@ def _add_operations(
 
 
 def _methods_of(request: Request) -> list[str]:
-    """What may be asked of a path (RFC 9110 §10.2.1): FastAPI names the methods of its first route alone."""
+    """The methods that a path allows (RFC 9110 §10.2.1): FastAPI names those of its first route alone."""
     routes = [
         r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(request.scope["path"])
     ]
@@ -208,7 +208,7 @@ def _methods_of(request: Request) -> list[str]:
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    """What FastAPI finds wrong by itself. What an endpoint raises is told by the envelope."""
+    """Answers the errors that FastAPI finds by itself. The envelope answers those that an endpoint raises."""
 
     async def on_invalid(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestValidationError)

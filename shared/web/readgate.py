@@ -199,7 +199,7 @@ class CaseReadGate(ReadGate):
             self._check_not_sealed(read, ask.case)
 
     def check_case(self, ask: Asked[Any], case: Aggregate) -> None:
-        """Whether the reader may know of a case, by its kind and by the declaration of the read."""
+        """Refuses unless the reader may know of a case, by its kind and by the declaration of the read."""
         read, token = ask.read, ask.token
         if read.also is None or not read.also(token, case):
             self.gatekeeper.check_visible(token, case)
@@ -255,8 +255,8 @@ class CaseReadGate(ReadGate):
             await self.deny(ask, "E_TRACE_FORBIDDEN", "R27")
 
     async def _tell_on(self, ask: Asked[Any], refusal: Refusal) -> None:
-        """Whoever tries what was sealed past them is told nothing; internal supervision is (A15). The
-        same of an attempt to learn who reported."""
+        """Tells internal supervision of an attempt to read something sealed past the caller (A15), or to
+        learn who reported. The caller learns nothing of it."""
         if ask.read.traces:
             await self._record_attempt(ask, refusal.code, refusal.rule)
         elif ask.about is not None and refusal.code in HIDING:
@@ -374,7 +374,7 @@ def reads_of(app: FastAPI) -> list[Read]:
 
 
 def purpose_of(request: Request, *, required: bool = False) -> str:
-    """Why something is read: a short code, since prose might hold what belongs in no log (SEC-9)."""
+    """The purpose of a reading: a short code, since prose might hold words that belong in no log (SEC-9)."""
     value = request.headers.get("purpose", "")
     if not PURPOSE.fullmatch(value) or (required and not value) or holds_personal_number(value):
         refuse("E_SCHEMA", "SEC-9", field="Purpose")
@@ -395,7 +395,7 @@ def _parameters(read: Read) -> list[Parameter]:
 
 
 def _codes(read: Read) -> set[str]:
-    """What the gate itself can refuse it with."""
+    """The codes with which the gate itself can refuse the read."""
     codes = set()
     if read.models:
         codes.add("E_NOT_YET")
