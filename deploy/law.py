@@ -38,7 +38,7 @@ def anchor(id: str) -> str:
 
 
 class Pages:
-    """What stands in docs/law, by anchor."""
+    """The pages of docs/law, by anchor."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -105,7 +105,7 @@ def _leads(path: Path, name: str, root: Path, there: Collection[str]) -> bool:
 
 
 def _begins(path: Path) -> bool:
-    """Whether there is such a file, or one whose name begins so (`tests/faults/verify`)."""
+    """True if there is such a file, or one whose name begins so (`tests/faults/verify`)."""
     return path.exists() or any(path.parent.glob(f"{path.name}*"))
 
 

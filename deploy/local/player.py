@@ -38,7 +38,7 @@ class Onlooker(Protocol):
         """Somebody is about to give a command on a case."""
 
     def after(self, step: dict[str, Any], answer: httpx.Response) -> None:
-        """What they were answered."""
+        """Notes the answer that they were given."""
 
 
 class Departure(Exception):

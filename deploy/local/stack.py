@@ -322,7 +322,7 @@ class Stack:
         return {name: self.command(name, "after-restore") for name in self.services}
 
     def command(self, service: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """What an operator has a service do: `zhengming SERVICE WORDS`, in its environment."""
+        """Runs an operator's command on a service: `zhengming SERVICE WORDS`, in its environment."""
         return subprocess.run(
             [sys.executable, "-m", "ops", service, *words],
             env=self.environment(service) | env,

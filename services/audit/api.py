@@ -581,7 +581,7 @@ class Supervision:
         return json_response({"items": rows, "next": last})
 
     def _of_an_organ(self, ask: Asked[Any]) -> Token:
-        """Whose supervision it is: of an organ that there is."""
+        """The caller's token, as internal supervision of an organ that there is."""
         if ask.token.organ not in self.organs:
             refuse("E_FORBIDDEN_ROLE", ask.read.rule, allowed=[roles.INTERNAL_SUPERVISOR])
         return ask.token

@@ -42,7 +42,7 @@ class Ledger:
         return [id for id in self.owed if id not in self.done | self.declined]
 
     def missing(self, targets: tuple[Target, ...]) -> list[str]:
-        """What stands in the way of closing, by name."""
+        """The things that stand in the way of closing, by name."""
         missing = self.open
         if "UNIT" in targets and not self.unit_feedback:
             missing.append("unit_feedback")

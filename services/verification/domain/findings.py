@@ -1,4 +1,4 @@
-"""What was found about the allegations of a case, and what it adds up to (R1, R9, R25)."""
+"""The findings about the allegations of a case, and what they add up to (R1, R9, R25)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.contracts.verification import AllegationFound, Verdict
 from shared.event import Value
 
 FoundOutcome = Outcome | Literal["PARTIALLY_SUBSTANTIATED"]
-"""What may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""
+"""The outcomes that may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""
 
 
 class AllegationPart(Value):

@@ -1,4 +1,4 @@
-"""What was found of each allegation, and the report on it (A61, A63, A64, R21)."""
+"""Records what was found of each allegation, and the report on it (A61, A63, A64, R21)."""
 
 from __future__ import annotations
 
