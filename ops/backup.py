@@ -24,7 +24,7 @@ from shared.store.driver import dsn_of
 
 
 class NotDone(SystemExit):
-    """What was asked for cannot be done; nothing was changed."""
+    """Raised when a request cannot be carried out; nothing was changed."""
 
 
 def take(url: str, target: Path, programs: Path | None = None) -> None:

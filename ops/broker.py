@@ -85,6 +85,6 @@ def new_seed() -> bytes:
 
 
 def public_key(seed: bytes) -> str:
-    """What the broker knows of it."""
+    """The public half of the key, which is all that the broker knows of it."""
     public: bytes = nkeys.from_seed(bytearray(seed)).public_key
     return public.decode()

@@ -51,7 +51,7 @@ READ: dict[str, Any] = {
     "codes": tuple(INCOMPLETE),
     "tag": "reports",
 }
-"""Who reads files: assigned petition staff of the organ that owns the complaint."""
+"""The roles that read files: assigned petition staff of the organ that owns the complaint."""
 
 
 class Attachments:

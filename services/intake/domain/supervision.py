@@ -116,7 +116,8 @@ class SupervisionOrder(Case):
 
     @allowed_in("RESPONDED", "RETURNED")
     def close_supervision(self, ctx: Context, result: str) -> None:
-        """After an answer; after a returned one too, where the superior has seen to it himself (A25)."""
+        """After an answer; after a returned one too, if the superior has seen to the matter directly
+        (A25)."""
         self.record(ctx, SupervisionOrderClosed(result=result))
 
     def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:

@@ -49,7 +49,7 @@ _OF = TypeAdapter(ReporterBlock).json_schema(
     mode="serialization", ref_template="#/components/schemas/{model}"
 )
 TOLD: dict[str, Any] = {"type": "object", "properties": _OF["properties"], "$defs": _OF.get("$defs", {})}
-"""Of a reporter the fields that were asked for."""
+"""The fields of a reporter that were asked for."""
 TRACING = "/v1/complaints/{id}/tracing-artefacts"
 SERVED: dict[str, Any] = {
     "rule": "§6.1",
