@@ -27,7 +27,7 @@ Time = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Reception(BaseModel):
-    """The day on which a leader receives visitors (负责人定期接访): once a month, on the nth given weekday."""
+    """The day on which a leader receives visitors (负责人定期接访): once a month, on an nth weekday."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -176,7 +176,7 @@ async def disorderly(forger: Forger, old: list[LogEntry], new: list[LogEntry]) -
 
 
 async def operator(stack: BreakableStack, service: str, *words: str) -> CompletedProcess[str]:
-    """What an operator does after a message was set aside."""
+    """Runs an operator's command after a message was set aside."""
     return await asyncio.to_thread(stack.command, service, *words)
 
 

@@ -88,7 +88,7 @@ def bounded(examples: int = EXAMPLES, **more: Any) -> settings:
 
 
 HELD = {"Occurred-At": "date-time", "Legal-Basis": "legal-basis"}
-"""What headers hold that are plain strings to generators of clients (ADR 30)."""
+"""The formats of headers that are plain strings to generators of clients (ADR 30)."""
 
 
 @cache

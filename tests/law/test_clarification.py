@@ -588,7 +588,7 @@ def test_r7_limits_and_decision_fit_together(world: World) -> None:
 
 
 def messages(world: World, case: Case) -> list[tuple[str, str]]:
-    """What was written down to be sent to a case's subject, and what became of it."""
+    """The messages that were written down for a case's subject, and the state of each."""
     query = "SELECT payload, state FROM effects WHERE kind = 'subject-message' AND payload->>'case' = %s"
     found = world._database(case.service).execute(f"{query} ORDER BY seq", [case.id]).fetchall()
     return [(row.payload["template"], row.state) for row in found]

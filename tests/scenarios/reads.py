@@ -99,7 +99,7 @@ KINDS = {
     "ProtectionRequest": "protection",
     "Reward": "reward",
 }
-"""What the walk calls the kinds that reads are of."""
+"""The walk's names for the kinds that reads are of."""
 EXCEPTIONS: Mapping[str, Read] = {
     "intake FindAccused": Read(asked=tuple(f"name={w}" for w in ("冯虚门", "蒋虚阶", *values_of(CANARY)))),
     "intake ReadAttachment": Read(
@@ -183,7 +183,7 @@ EXCEPTIONS: Mapping[str, Read] = {
 
 
 def by_form(read: Declared) -> Read:
-    """What is asked of a read by what it says of itself: of its kind everything that the walk has met, of a
+    """The questions to a read, by its own declaration: of its kind everything that the walk has met, of a
     list as much as it shows, of the past too, and of a text that it needs every word of an identity."""
     of = "" if read.of is None or "{" not in read.path else KINDS[read.of.kind]
     texts = [p["name"] for p in read.parameters if p["in"] == "query" and p["required"]]

@@ -123,7 +123,7 @@ def search() -> Search:
 
 
 def test_every_exception_is_of_a_read_that_there_is() -> None:
-    """What is asked follows from the declarations; a read that is gone leaves nothing behind here."""
+    """The questions follow from the declarations; a read that is gone leaves nothing behind here."""
     assert set(EXCEPTIONS) <= {route.name for route in routes()}
 
 

@@ -42,7 +42,7 @@ class House:
 
 
 def line() -> Any:
-    """What a line of the log would hold."""
+    """The trace that a line of the log would hold."""
     return tell_trace(None, "info", {"event": "something"}).get("trace_id")
 
 

@@ -35,7 +35,7 @@ class Assigned(ComplaintPhase):
 
     @allowed_in("SENT_DOWN")
     def accept_result(self, ctx: Context, opinion: str) -> None:
-        """A26. If this organ had the matter assigned itself, it reports upward by that (`tell_origin`)."""
+        """A26. An organ that had the matter assigned itself reports upward by that (`tell_origin`)."""
         self._check_reported()
         self.record(ctx, AssignedResultAccepted(opinion=opinion))
         self.note_result_sent_up(ctx, self.assigned_case)
