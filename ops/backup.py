@@ -2,7 +2,7 @@
 and puts it back.
 
 It runs PostgreSQL's own programs (`pg_basebackup`, `pg_verifybackup`), which must be of the server's version.
-What comes after putting it back is `zhengming SERVICE after-restore`, and `zhengming audit verify-store`.
+After putting it back run `zhengming SERVICE after-restore` and `zhengming audit verify-store`.
 """
 
 from __future__ import annotations

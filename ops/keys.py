@@ -80,8 +80,8 @@ def _integration_keys() -> bytes:
 
 
 def add(path: Path) -> str:
-    """Puts a new key beside those of a file; its id. Of `integration.jwks` the new one is used at once: it is
-    the one that is published to be encrypted for."""
+    """Puts a new key beside those of a file; returns its id. In `integration.jwks` the new one is used at
+    once: it is the one that is published to be encrypted for."""
     if path.suffix == ".jwks":
         old, new = json.loads(path.read_bytes())["keys"], json.loads(_integration_keys())["keys"]
         replace(path, json.dumps({"keys": [*new, *old]}).encode())

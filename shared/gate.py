@@ -384,14 +384,14 @@ class Gatekeeper:
     async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:
         """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.
 
-        A person from outside learns nothing from the answer: their words are held against guesses only,
-        never against the vault. What everybody else can learn from it, the vault counts and bounds (B54).
+        A person from outside learns nothing from the answer: their words are held against guesses only, never
+        against the vault. The vault counts and bounds what everybody else can learn from it (B54).
         """
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
             return
         complaints = list(aggregate.rests_on)
-        # Who is accused by this very command is recorded nowhere yet (B48).
+        # The people accused by this very command are recorded nowhere yet (B48).
         accused = aggregate.listed_now
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
@@ -497,8 +497,8 @@ class Gatekeeper:
         )
 
     async def sum_refusals(self, *, ending: bool = False) -> None:
-        """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. What
-        could not be written is kept. Raises `StoreUnavailable`."""
+        """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. Sums
+        that could not be written are kept. Raises `StoreUnavailable`."""
         self.tally.end(None if ending else self.clock.now())
         async with self._summing:
             await self._write_sums()

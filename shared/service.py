@@ -434,7 +434,7 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         if reaction is None:
             return None
         if event is None:
-            # Of a version that this service does not know yet: parked and retried, never passed over.
+            # A version that this service does not know yet: parked and retried, never passed over.
             raise UnknownVersion(f"{published.topic}.v{published.version}")
         desk = Desk(published, parts.repository, parts.law, parts.clock.now(), reaction.__name__)
         await reaction(event, desk)

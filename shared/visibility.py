@@ -105,11 +105,11 @@ def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
 def listed(
     cases: Table, book: CaseBook, kinds: Sequence[type[Aggregate]], organs: OrganTree, sight: Sight
 ) -> ColumnElement[bool]:
-    """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
-    the prefix of the division code, and what a superior sent to this very organ. Envelopes that nobody
-    has registered stand only in those of the petition department that they came to, and what was
-    sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33). What
-    is kept within its organ stands above only while it is reviewed there (A49). The statement is given
+    """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by the
+    prefix of the division code, and the cases that a superior sent to this very organ. Envelopes that nobody
+    has registered stand only in those of the petition department that they came to, and complaints sealed
+    upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33). A
+    case kept within its organ stands above only while it is reviewed there (A49). The statement is given
     `person`."""
     within = or_(func.starts_with(cases.c.organ, sight.organ), cases.c.addressee == sight.organ)
     return and_(within, *(not_(hidden) for hidden in _hidden(cases, book, kinds, organs, sight)))

@@ -317,8 +317,8 @@ class Stack:
                 self.start_service(name, wait=False)
 
     def after_restore(self) -> dict[str, subprocess.CompletedProcess[str]]:
-        """Brings every service back to right after databases were restored; all must be running. What each
-        says, and whether it leaves something to a person (status 1)."""
+        """Brings every service back to right after databases were restored; all must be running. Returns the
+        words of each, and whether it leaves something to a person (status 1)."""
         return {name: self.command(name, "after-restore") for name in self.services}
 
     def command(self, service: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

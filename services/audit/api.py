@@ -192,8 +192,8 @@ REPLAY: dict[str, Any] = {
     "headers": ("Access-Record",),
     "tag": "replay",
 }
-"""A replay is an auditor's, of a county or above. Who may know of the case, `Replays` says when it has found
-it, and puts on record whatever came of it."""
+"""A replay is an auditor's, of a county or above. `Replays` decides who may know of the case when it has
+found it, and puts the outcome on record in any case."""
 PROOF: dict[str, Any] = {"rule": "§6.6", "by": (roles.AUDITOR,), "level": Level.COUNTY, "tag": "proof"}
 OF_ORGANS: dict[str, Any] = {
     "rule": "SEC-1",

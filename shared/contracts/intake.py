@@ -601,7 +601,7 @@ class MessageToReporterSent(IntakeEvent):
 
 
 class PlatformTransferReceived(IntakeEvent):
-    """The petition platform sent this complaint (A8). Whether it came late is information only (DL-12)."""
+    """The petition platform sent this complaint (A8). A late arrival is information only (DL-12)."""
 
     platform: L1[str]
     """The platform's service account: it is told how the complaint stands, and nobody else is."""

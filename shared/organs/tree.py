@@ -148,10 +148,10 @@ class OrganTree:
     ) -> Competence:
         """The organ competent for an accused: by cadre management first, by place second (§5.4, A75).
 
-        Discipline staff and party organisations go one level above their own organ or organisation, yet
-        never below the level that manages them. `own_level_of_org` is that own level; for discipline staff
-        it defaults to the organ of their unit's division. Where no organ of the level exists, as under
-        龙港市 330383 with no townships, the one above does its work.
+        Discipline staff and party organisations go one level above their own organ or organisation, yet never
+        below the level that manages them. `own_level_of_org` is that own level; for discipline staff it
+        defaults to the organ of their unit's division. If no organ of the level exists, as under 龙港市
+        330383 with no townships, the one above does its work.
         """
         here = self.covering(unit_division)
         level = managed_by_level

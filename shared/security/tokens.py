@@ -159,7 +159,7 @@ class TokenVerifier:
             if self._keys is None or monotonic() - self._got > self._issuer.trusted_seconds:
                 refuse("E_UNAVAILABLE")
         elif age > self._issuer.refresh_seconds and self._fetching is None:
-            # Whoever comes while it is asked for waits for nothing.
+            # Callers who come while it is asked for do not wait.
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_PATIENCE):
                     await self._refresh()

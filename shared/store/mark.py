@@ -88,7 +88,7 @@ def take_over(connection: Connection, revisions: set[str], known: set[str]) -> N
     else:
         MARK.create(connection)
         connection.execute(insert(MARK).values(format=FORMAT, revision=""))
-        # Whoever may look into this schema at all: the service. It is no secret.
+        # For everyone who may look into this schema at all: the service. It is no secret.
         connection.execute(text(f"GRANT SELECT ON {MARK.name} TO PUBLIC"))
 
 

@@ -219,16 +219,16 @@ def command_path(command: type[Command]) -> str:
 
 
 def operation_ids(commands: Iterable[type[Command]]) -> dict[type[Command], str]:
-    """The operation id of every command: its name. What several kinds of case have (`AssignToCase`) is told
-    apart by the kind, since an operation id names one operation."""
+    """The operation id of every command: its name. A command that several kinds of case have (`AssignToCase`)
+    is told apart by the kind, since an operation id names one operation."""
     commands = list(commands)
     names = Counter(c.__name__ for c in commands)
     return {c: c.__name__ + ("" if names[c.__name__] == 1 else c.on.kind) for c in commands}
 
 
 def posted(commands: Iterable[type[Command]]) -> list[type[Command]]:
-    """The commands that have a route. What only the system may do has none: it acts by itself (the
-    scheduler), and never by a token."""
+    """The commands that have a route. A command that only the system may give has none: it acts by itself
+    (the scheduler), and never by a token."""
     return [c for c in commands if c.gate.by != (SYSTEM,)]
 
 
@@ -335,7 +335,7 @@ def _route(operation: dict[str, Any], where: str, found: set[str]) -> None:
 
 
 def _problems(codes: Iterable[str]) -> dict[str, Any]:
-    """The problem responses of some codes, by status. Whatever lies behind a 404 is E_NOT_FOUND."""
+    """The problem responses of some codes, by status. Every 404 is E_NOT_FOUND, whatever lies behind it."""
     by_status = defaultdict(set)
     for code in codes:
         status = CATALOGUE[code].status

@@ -249,8 +249,8 @@ class CaseReadGate(ReadGate):
     # --- What is told on ---
 
     async def _not_by_reporter(self, ask: Asked[Any]) -> None:
-        """R27, SEC-4: nothing is found by who reported. Whoever tries is recorded like a refused command,
-        and internal supervision hears of it."""
+        """R27, SEC-4: nothing is found by who reported. An attempt is recorded like a refused command, and
+        internal supervision hears of it."""
         if any(ABOUT_REPORTERS.search(name) for name in ask.request.query_params):
             await self.deny(ask, "E_TRACE_FORBIDDEN", "R27")
 
@@ -268,8 +268,8 @@ class CaseReadGate(ReadGate):
         refuse(code, rule)
 
     async def _record_attempt(self, ask: Asked[Any], code: str, rule: str) -> None:
-        """As a refused command is recorded, with an alert (R27, A52). Of a case that was sealed past its
-        organ the addressee's supervision hears, and not the organ's own (A15)."""
+        """Records the attempt like a refused command, with an alert (R27, A52). If the case was sealed past
+        its organ, the addressee's supervision hears of it, and not the organ's own (A15)."""
         about = ask.about
         if about is None and ask.read.of is not None and ask.read.found is None and ask.target is not None:
             kept = await self._shelf(ask.read.of).get(ask.target)

@@ -242,10 +242,10 @@ class CaseReads:
         headers=("ETag",),
     )
     async def read_case(self, ask: Asked[Case]) -> Response:
-        """A case as its events tell it, now or as it was recorded at `as_of` (R54). Of the present, `may`
+        """A case as its events tell it, now or as it was recorded at `as_of` (R54). For the present, `may`
         says which commands the reader could give `now`, and why those of their roles that they could not are
-        `not_now`. What a command says itself, and what lies in other cases or in the vault, is judged when it
-        is given."""
+        `not_now`. The content of a command, of other cases and of the vault is judged when the command is
+        given."""
         as_of = instant(ask.request.query_params.get("as_of"), "as_of")
         view, version = ask.view, ask.case.version
         if as_of is not None:

@@ -148,8 +148,8 @@ Write = Callable[[Forger, list[LogEntry], list[LogEntry]], Awaitable[None]]
 
 
 async def refill(stack: BreakableStack, write: Write) -> None:
-    """Kills intake, gives the house an empty broker, and writes intake's stream in intake's stead. What
-    verification has not received yet is `new`. Intake stays away."""
+    """Kills intake, gives the house an empty broker, and writes intake's stream in intake's stead. `new` are
+    the events that verification has not received yet. Intake stays away."""
     observatory = Observatory(stack)
     await asyncio.to_thread(stack.kill, "intake")
     received = (await observatory.tracked("verification")).get("intake", 0)

@@ -595,8 +595,8 @@ def messages(world: World, case: Case) -> list[tuple[str, str]]:
 
 
 def test_b35_the_subject_is_told_in_words_that_tell_nothing(world: World) -> None:
-    """Consent asked, the end of the window near, approved, a visit planned. Whoever looks over a shoulder
-    learns neither what it is about nor from whom it comes."""
+    """Consent asked, the end of the window near, approved, a visit planned. A person who looks over the
+    subject's shoulder learns neither what the message is about nor from whom it comes."""
     story = world.story().asked()
     due = working_days_after(world.today, 5)
     world.morning_of(due)

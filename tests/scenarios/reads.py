@@ -1,8 +1,8 @@
-"""Every GET of intake and of its vault, asked by everybody about everything: who was answered what.
+"""Every GET of intake and of its vault, asked by everybody about everything: and the answers they get.
 
-What is asked follows from the declarations of the reads themselves (`shared.web.read`): a new one is asked
-by everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
-Who is, because the law says so, stands in `EXCEPTIONS`, and so does what else is asked than a form tells.
+The questions follow from the declarations of the reads themselves (`shared.web.read`): a new one is asked by
+everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
+`EXCEPTIONS` holds those who are told because the law says so, and the questions that no form tells.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_every_exception_is_of_a_read_that_there_is() -> None:
 
 
 def test_every_get_answers_somebody(worlds: Worlds) -> None:
-    """A survey of refusals alone would prove nothing. Of tracing there is nothing to read yet (SEC-8)."""
+    """A survey of refusals alone would prove nothing. Nothing can be read of tracing yet (SEC-8)."""
     answering = {route for (route, _, _), answer in worlds.one.items() if answer.startswith("200 ")}
     assert set(READS) - answering == {"intake ReadTracingArtefacts"}
 

@@ -79,7 +79,7 @@ class Scene(Generic[A]):
     # --- when
 
     def when(self, command: Command, by: str | Actor = "", role: str = "") -> Self:
-        """Gives a command. Where nobody is named, somebody gives it who may."""
+        """Gives a command. If nobody is named, somebody gives it who may."""
         actor = self._actor(type(command), by, role)
         gate = type(command).gate
         ctx = self.context(actor, type(command).__name__, gate.rule, gate.duty)

@@ -214,7 +214,7 @@ class DeskBook:
         if name == "AllegationsListed":
             self._listed(entry.stream, row["received_on"], event, rows)
         elif name == "ComplaintSplit":
-            # What was split off stays findable here too: it leads to where it came from (A18).
+            # A part that was split off stays findable here too: it leads to the complaint it came from (A18).
             rows[self.content][entry.stream].update(shown(event))
         elif name == "ComplaintTransferredToHandler":
             names = ("number", "handling_dept")

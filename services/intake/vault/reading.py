@@ -63,7 +63,7 @@ SERVED: dict[str, Any] = {
     "codes": tuple(INCOMPLETE),
     "tag": "vault",
 }
-"""A complaint of the clerk's own organ that they are assigned to as a clerk. What was sealed upward is no
+"""A complaint of the clerk's own organ that they are assigned to as a clerk. A complaint sealed upward is no
 longer theirs to serve: its reporter went with it (A14)."""
 
 

@@ -115,7 +115,8 @@ class VaultRoom:
 
         async def opened(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, UUID | None]:
             """The organ that protects its reporter, and the correlation of the complaint that the code has
-            opened. Where it was sealed upward that is the organ above: nobody here may learn of it (A14)."""
+            opened. If the complaint was sealed upward, that is the organ above: nobody here may learn of it
+            (A14)."""
             assert isinstance(command, AskForProtection)
             complaint = await self._complaints.get(Complaint, command.complaint)
             assert complaint is not None

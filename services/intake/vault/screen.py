@@ -26,7 +26,7 @@ REPORTER = (
     "|写信者|举报者|检举者|控告者|反映者|写举报信的人)"
 )
 UNNAMED = "匿名|实名|[多少]数|[0-9一二两三四五六七八九十多数]+人"
-# What the law itself says of reporters is no guess: that they are unnamed, their duties, their safety.
+# The law's own words on reporters are no guess: that they are unnamed, their duties, their safety.
 WHO_IT_IS = (
     f"(?:就?[是系为](?!{UNNAMED}|否(?!就?[是系为](?!{UNNAMED}))|通过|以(?![前往])|依法|统|了|何|什|此)"
     "|可能(?!会?(?:遭|受|面临|被))|(?:应该|应当)(?=就?是|系|为|来自|住|姓)|估计|疑似|或许|大概|极可能"

@@ -30,5 +30,5 @@ def asks_who_reported(text: str) -> bool:
 def _asks(sentence: str) -> bool:
     found = _QUESTION.search(sentence)
     forbidden = _FORBIDDING.search(sentence)
-    # What forbids the first question forbids those behind it.
+    # A word that forbids the first question forbids those behind it.
     return found is not None and (forbidden is None or forbidden.end() > found.start())

@@ -197,8 +197,8 @@ class Consenting(ClarificationPhase):
 
     @allowed_in("CONSENT_PENDING")
     def lapse_consent(self, ctx: Context) -> None:
-        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal. Where
-        the subject was not told that they are asked there is no window, and no silence (B35)."""
+        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal. If
+        the subject was not told that they are asked, there is no window, and no silence (B35)."""
         asked = self._asked(ctx)
         assert self.consent is not None
         due = self.consent.due

@@ -139,9 +139,9 @@ class Answering(ComplaintPhase):
     def submit_new_evidence(
         self, ctx: Context, from_reporter: bool, description: str, document_ref: str
     ) -> None:
-        """A31: from the reporter or anybody; verification decides what it changes. What was filed for lack
-        of substance, or as a duplicate without any, is revived by it (A12). On what was assigned it goes down
-        to who handles it; what was transferred is another organ's."""
+        """A31: from the reporter or anybody; verification decides what it changes. It revives a complaint
+        that was filed for lack of substance, or as a duplicate without any (A12). For an assigned complaint
+        it goes down to those who handle it; a transferred one is another organ's."""
         if self.state == "SENT_DOWN" and not self.assigned_down:
             refuse("E_STATE", "A31", state=self.state, competent=self.sent_to)
         filed = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"
@@ -199,7 +199,7 @@ class Answering(ComplaintPhase):
     def _check_answered(self) -> None:
         if skipped := [s for s in STAGES if s not in self.stages_done]:
             refuse("E_MEETING_SKIPPED", "R46", missing=skipped)
-        # Who waived the first or last meeting, or could not be reached, is not told either (DL-01, DL-02).
+        # A reporter who waived the first or last meeting, or was out of reach, is not told (DL-01, DL-02).
         done = {
             "NotifyAcceptance": self.notified or "ACCEPTANCE" in self.waived,
             "RecordResultFeedback": self.feedback_given or "REPLY" in self.waived,

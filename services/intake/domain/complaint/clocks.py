@@ -25,9 +25,9 @@ class Clocks(ComplaintPhase):
     """Answers the deadline catalogue for a complaint."""
 
     def meets(self, deadline: str, event: Event) -> bool:
-        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). What was sealed is
-        escalated when it is delivered (DL-03); of what leaves the system nobody here hears of that. Whose it
-        is decides which clock runs (A14, A17, A30)."""
+        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). A sealed complaint
+        is escalated when it is delivered (DL-03); nobody here hears of the delivery of one that leaves the
+        system. The organ whose it is decides which clock runs (A14, A17, A30)."""
         if isinstance(event, StageWaived):
             return STAGE_OF.get(deadline) == event.stage
         if isinstance(event, TriageCorrected):
@@ -41,7 +41,7 @@ class Clocks(ComplaintPhase):
         names only, and by the organ that the triage found competent."""
         found = _whose(self.organ, self.competent_level, self.other_competent)
         if isinstance(event, ComplaintSealedUpward):
-            # Where the triage had said so, it has run since the receipt (DL-03).
+            # If the triage had said so, it has run since the receipt (DL-03).
             late = event.parcel and found != ABOVE
             return frozenset({ABOVE} if late else ())
         holds = {"initial"}

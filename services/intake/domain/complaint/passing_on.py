@@ -191,8 +191,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def dispute_jurisdiction(self, ctx: Context, with_organ: str, reason: str) -> None:
-        """A9: two organs each hold the other competent; their common superior decides. Who was told by a
-        superior is competent by that."""
+        """A9: two organs each hold the other competent; their common superior decides. An organ that was told
+        by a superior is competent by that."""
         self.check_result_not_owed()
         superior = _common_superior(ctx.law.organs, self.organ, with_organ)
         if superior is None:

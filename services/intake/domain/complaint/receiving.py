@@ -173,7 +173,7 @@ class Receiving(ComplaintPhase):
             if known is None:
                 refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
             return known
-        # What is listed again names other people, who must not get the references of the first (R11).
+        # A new list names other people, who must not get the references of the first (R11).
         again = (self.version,) if self.relisting and self.allegations else ()
         return entry.as_accused(f"acc-{derived_id('accused', self.id, index, *again).hex}")
 

@@ -41,7 +41,7 @@ class Reporting(ComplaintPhase):
         except (KeyError, ValueError):
             refuse("E_SCHEMA", "§5.4", field="unit_division")
         organ = competence.organ
-        # What is above the province is received there to be sent on, and registered by nobody (A14).
+        # A report above the province is received there to be sent on, and registered by nobody (A14).
         level = Level.CENTRAL if competence.leaves_system else organ.level
         deposited: Deposited = ctx.facts["vault"]
         letter: InVault = ctx.facts["letter"]
