@@ -411,7 +411,7 @@ class Gatekeeper:
     def _command_id(self, request: Request) -> UUID:
         if request.idempotency_key is None:
             return random_id()
-        # Bound to who asked, and without an account to what is acted on: nobody fetches another's answer.
+        # Bound to the caller, and without an account to the case acted on: nobody fetches another's answer.
         who = request.token.person if request.token else f"anonymous {request.object_id}"
         return keyed_id(self.secret, "command", who, request.idempotency_key)
 

@@ -147,7 +147,7 @@ class Player:
             self._step(step)
 
     def close(self) -> None:
-        """Ends the connections; whoever acts again signs in again."""
+        """Ends the connections; people who act again sign in again."""
         for client in self._clients.values():
             client.close()
         self._clients.clear()

@@ -128,7 +128,7 @@ class AccessLog:
             waiting = [done for _, done in batch]
             try:
                 receipts = await self._write([access for access, _ in batch])
-            except Exception as error:  # whoever waits must hear of it
+            except Exception as error:  # those who wait must hear of it
                 for done in waiting:
                     if not done.done():
                         done.set_exception(error)

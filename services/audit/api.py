@@ -253,7 +253,7 @@ class Replays:
         """Every event of the case across all services, in order, as it was known or had happened on a day.
 
         Confidential fields are shown to the auditor, the reporter's identity is in no event. Readings are
-        counted by who read, on the first page. `cursor` continues where a page ended.
+        counted by reader, on the first page. `cursor` continues where a page ended.
         """
         request, token = ask.request, ask.token
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)

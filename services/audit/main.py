@@ -508,7 +508,7 @@ async def _compare(parts: Parts, source: str) -> list[Told]:
 
 
 def _check_store(settings: Settings) -> None:
-    """Ends the start where the database is not this version's; one that is away is asked by whoever reads."""
+    """Ends the start where the database is not this version's; one that is away is asked at each reading."""
     try:
         asyncio.run(check_store(settings.database_url, f"services/{SERVICE}/migrations"))
     except StoreUnavailable as error:

@@ -92,7 +92,7 @@ class ContactRoutes:
     )
     async def contact(self, ask: Asked[Complaint]) -> Response:
         """Address, telephone, site and the next days of reception of an organ of county level or above (A4).
-        Nothing is kept of who asked (SEC-6)."""
+        No record is kept of the caller (SEC-6)."""
         organs, code = self.parts.law.organs, ask.request.path_params["organ"]
         if code not in organs or organs.get(code).level < Level.COUNTY:
             refuse("E_NOT_FOUND", "A4")

@@ -257,8 +257,8 @@ class Reports:
         return await self._behind(AskForRecusal, Biased, request)
 
     async def waive(self, request: Request) -> Response:
-        """Does without one of the three meetings (`stage`: ACCEPTANCE, INVESTIGATION, REPLY), by whoever
-        reported by a name that was confirmed (R46)."""
+        """Does without one of the three meetings (`stage`: ACCEPTANCE, INVESTIGATION, REPLY), for a reporter
+        whose name was confirmed (R46)."""
         return await self._behind(WaiveMeeting, Waived, request)
 
     async def _worked(self, request: Request) -> None:

@@ -64,7 +64,7 @@ class LogServer:
             log_subject(self._service), queue=self._service, cb=self._answer
         )
         with suppress(nats.errors.Error):  # gone again: it subscribes by itself when it is back
-            await settled(self._nc)  # whoever is told that we answer may ask at once
+            await settled(self._nc)  # a listener who is told that we answer may ask at once
 
     async def stop(self) -> None:
         """Answers what was asked, then no more."""

@@ -114,7 +114,7 @@ class DeadLetters:
 
 
 async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, key: str, kind: str) -> None:
-    """The record of who had a message sent again (A80); durable before the message is tried."""
+    """Records who had a message sent again (A80); durable before the message is tried."""
     now = clock.now()
     record = AuditRecord(uuid4(), recorder.service)
     ctx = Context(actor=actor, now=now, occurred_at=now, law=law, command="ReplayDeadEffect", rule="A80")

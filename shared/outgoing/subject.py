@@ -1,8 +1,8 @@
 """Messages to the subject of a case: neutral words to their account, and what follows from them (B35).
 
-Whoever looks over a shoulder at a telephone learns that there is something to look at, and nothing of what.
-The gateway behind `ZM_OUTGOING_SUBJECT_MESSAGE` knows the devices of an account; we hold neither number nor
-address of a subject.
+A person who looks over the subject's shoulder at a telephone learns that there is something to look at, and
+not what it is about. The gateway behind `ZM_OUTGOING_SUBJECT_MESSAGE` knows the devices of an account; we
+hold neither number nor address of a subject.
 """
 
 from __future__ import annotations

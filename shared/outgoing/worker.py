@@ -170,7 +170,7 @@ class Outgoing:
         dead = failure.final or self._pace.exhausted(attempt)
         on_dead = self._errands[effect.kind].on_dead
         if dead and on_dead is not None:
-            # Before it is given up: whoever must hear of it hears of it.
+            # Before it is given up, those who must hear of it do.
             await self._record(partial(on_dead, effect, failure.reason), "dead effect", effect)
         pause = max(self._pace.pause(attempt) * random.uniform(0.5, 1), failure.after)  # noqa: S311
         async with borrowed(self._engine) as driver:

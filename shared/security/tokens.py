@@ -45,7 +45,7 @@ REASONS = (CERTIFICATE, "timeout", "connection", "status", DOCUMENT)
 """The reasons for which keys cannot be had: nobody whom we trust vouches for the issuer, or it answers
 nothing, or it answers no keys."""
 NOBODY = frozenset({"anonymous", SYSTEM})
-"""Names that the record has for who comes without a token."""
+"""Names that the record has for callers without a token."""
 
 
 class TokenMetrics:

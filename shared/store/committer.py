@@ -256,7 +256,7 @@ class Committer:
         driver = self._connection.driver
         if head is None or driver is None or driver.is_closed() or not all(map(_only_adds, units)):
             return None
-        # What it is built on is taken for granted here and asked in the statement.
+        # Its premises are taken for granted here and asked in the statement.
         versions: dict[UUID, int] = {}
         for unit in units:
             for stream, version in unit.places:

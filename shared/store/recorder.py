@@ -255,7 +255,7 @@ class Recorder:
         """Looks for events that other processes appended, as long as somebody waits for one."""
         while self._waiting:
             await asyncio.sleep(POLL)
-            with contextlib.suppress(StoreUnavailable):  # whoever waits goes on waiting: it comes back
+            with contextlib.suppress(StoreUnavailable):  # those who wait go on waiting: it comes back
                 await self.max_position()
 
     def _committed(self, position: int, entries: Sequence[LogEntry]) -> None:

@@ -1,9 +1,9 @@
 """The gate of reads: every read passes here, once, in one order.
 
-Token - is it asked by who reported (R27) - the case: exclusion, jurisdiction, concealment, need to know (404,
-the same bytes as where there is nothing; whoever tries what was sealed past them is told of to internal
-supervision) - role - organ and level - sealed upward - the form of what is asked - the read models - the
-record of the reading (SEC-9). The first failure answers. Where no assignment decides who may know of a thing
+Token - is a case looked for by its reporter (R27) - the case: exclusion, jurisdiction, concealment, need to
+know (404, the same bytes as where there is nothing; internal supervision hears of an attempt on a case sealed
+past the caller) - role - organ and level - sealed upward - the form of the question - the read models - the
+record of the reading (SEC-9). The first failure answers. If no assignment decides who may know of a thing
 (lists, registers, the vault), the role is asked before anything is looked up.
 """
 

@@ -124,7 +124,7 @@ class SearchRoutes:
         return [desk.stream, desk.number, desk.received_on, cases.state, cases.organ]
 
     def _hit(self) -> Schema:
-        """A hit, as the document tells it: its content stands there for who may read it."""
+        """A hit, as the document tells it: its content stands there for those who may read it."""
         hit = row_of(*self._columns())
         hit["properties"] |= {
             "accused": array(answer(ref=TEXT, name=TEXT, unit=TEXT, position=TEXT)),

@@ -31,7 +31,7 @@ MaybeStatus = Annotated[
 
 
 class OutcomeTold(Value):
-    """The part of the outcome that the reporter is told about one of their allegations."""
+    """The outcome of one of the reporter's allegations, as they are told it."""
 
     allegation_id: Reference
     outcome: Outcome

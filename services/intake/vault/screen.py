@@ -108,7 +108,7 @@ def guesses(text: str) -> bool:
 
 
 def too_many_people(words: Collection[str]) -> bool:
-    """True if so many words that may be names are more than an honest text has of strangers."""
+    """True if there are more words that may be names than an honest text has of strangers."""
     return sum(OF_TWO if len(word) == 2 else 1 for word in words) > HANDFUL
 
 

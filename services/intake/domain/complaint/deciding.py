@@ -70,7 +70,7 @@ class Deciding(ComplaintPhase):
 
     @allowed_in("NOT_ACCEPTED")
     def redirect_out(self, ctx: Context, to_body: str) -> None:
-        """A11: a letter is sent on; whoever spoke or wrote online is advised instead."""
+        """A11: a letter is sent on; a reporter who spoke or wrote online is advised instead."""
         self._check_led_elsewhere(letter=True)
         self.record(ctx, ComplaintRedirected(to_body=to_body))
 

@@ -17,7 +17,7 @@ OUTSIDE = "OUTSIDE"
 
 
 class Sealing(ComplaintPhase):
-    """Sealed for the organ above, or for whoever is outside this system."""
+    """Sealed for the organ above, or for an addressee outside this system."""
 
     @allowed_in("RECEIVED", "REGISTERED")
     def seal_and_escalate(
