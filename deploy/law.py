@@ -54,7 +54,7 @@ class Pages:
                     self.empty.append(id)
 
     def link(self, id: str) -> str:
-        """From docs/ to the paragraph of a rule."""
+        """The link from docs/ to the paragraph of a rule."""
         file = next(iter(self.at.get(anchor(id), ())), "")
         return f"[{id}](law/{file}#{anchor(id)})" if file else id
 

@@ -39,7 +39,8 @@ def permissions_of(user: str, services: Sequence[str]) -> Permissions:
 
 
 def _of_service(service: str, services: Iterable[str]) -> Permissions:
-    """To publish its own events, make its own stream, and read all streams as itself."""
+    """The permissions of a service: to publish its own events, make its own stream, and read all streams as
+    itself."""
     own = stream_name(service)
     publish = [
         stream_subjects(service),

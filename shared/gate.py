@@ -120,7 +120,8 @@ class Gatekeeper:
     repository: Repository
     screen: Screen
     secret: bytes
-    """Under it ids and digests are made, so that nobody can try which request one belongs to."""
+    """The secret under which ids and digests are made, so that nobody can try which request one belongs
+    to."""
     commands: Mapping[type[Aggregate], Sequence[type[Command]]] = field(default_factory=dict)
     """The commands that people may give on a case of each kind."""
     _foretold: WeakKeyDictionary[Aggregate, dict[tuple[Any, ...], list[Foretold]]] = field(

@@ -86,8 +86,8 @@ DEFECT_STATUS = 70
 for one that was asked to stop."""
 BROKER_SECONDS = 30
 KEEP_ALIVE_SECONDS = 150
-"""Longer than the front door keeps a connection: one that closes just as it is used again loses a request
-that nobody may repeat."""
+"""Seconds for which a connection is kept: longer than the front door keeps one, since one that closes just as
+it is used again loses a request that nobody may repeat."""
 
 
 class UnknownVersion(Exception):
@@ -143,7 +143,7 @@ class Service:
 
     name: str
     title: str
-    """In ASCII: generators call their packages after it."""
+    """The service's title, in ASCII: generators call their packages after it."""
     title_zh: str
     commands: Sequence[type[Command]]
     reactions: Reactions = field(default_factory=dict)

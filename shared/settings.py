@@ -40,7 +40,7 @@ PRODUCTION, DEVELOPMENT = "production", "development"
 REFUSE, IGNORE = "refuse", "ignore"
 ROLES = ("api", "worker")
 LEAST_DIFFICULTY = 12
-"""Less work before a report holds up no flood."""
+"""The least difficulty: less work before a report holds up no flood."""
 BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL", *BY_FILE})
 """Variables that other places read."""
 DRIVER = "postgresql+asyncpg"
@@ -49,7 +49,7 @@ DATABASE_OPTIONS = frozenset({"ssl", "host", "port", "target_session_attrs"})
 DATABASE_TRUST = ("PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY")
 """The driver's own variables for the authority of databases and our certificate."""
 MOST_REPLICAS = 5
-"""More copies of a stream JetStream does not keep."""
+"""The greatest number of copies that JetStream keeps of a stream."""
 CHECKPOINT = "checkpoint-"
 """Prefix of the kinds of message that are places for audit's checkpoints."""
 
@@ -485,7 +485,7 @@ def _fault_of(reader: Reader, file: str | Path) -> str:
 
 
 def _said(error: OSError | ValueError) -> str:
-    """In one line, without what it quotes."""
+    """Tells the error in one line, without the words that it quotes."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if isinstance(error, ValidationError):

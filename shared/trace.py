@@ -14,7 +14,7 @@ _followed: ContextVar[str] = ContextVar("trace", default="")
 
 
 def follow(trace_id: str) -> None:
-    """From now on this task works for a trace; "" for none."""
+    """Makes this task work for a trace from now on; "" for none."""
     _followed.set(trace_id)
 
 

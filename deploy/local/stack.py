@@ -366,7 +366,7 @@ class Stack:
     # --- How it is done ----------------------------------------------------------------------------
 
     def _take_ports(self) -> None:
-        """Before anything is started: the ports that somebody chose must be free."""
+        """Takes the ports that somebody chose, before anything is started: they must be free."""
         wanted = self._wanted
         for port in filter(None, (wanted.postgres, wanted.nats, wanted.nats_monitor, wanted.issuer)):
             check_port(port)

@@ -241,8 +241,8 @@ class Lookups:
         return await self.letters.put(aggregate.id, "TO_REPORTER", words, derived_id("letter", ctx.attempt))
 
     async def retaliated(self, command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
-        """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
-        account is in the vault before the event that refers to it is written."""
+        """Seals the account of retaliation by those who serve the reporter; for everybody else there is no
+        such complaint. The account is in the vault before the event that refers to it is written."""
         assert isinstance(command, RecordRetaliationReport)
         complaint = await self.repository.get(Complaint, command.complaint)
         if complaint is None or complaint.organ != ctx.actor.organ:
@@ -335,8 +335,8 @@ class Lookups:
         return await self._link(aggregate, ctx)
 
     async def pass_on(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """At the organ that goes on with it, the complaint is born in the same transaction: it cannot
-        be lost on the way (A16, A17, A18, A22)."""
+        """Writes the complaint that is born at the organ that goes on with it, in the same transaction: it
+        cannot be lost on the way (A16, A17, A18, A22)."""
         assert isinstance(aggregate, Complaint)
         event = aggregate.pending_events[-1].event
         if isinstance(event, JurisdictionAssigned):

@@ -322,7 +322,7 @@ class Intake:
                 log.info("vault_keys_ended", count=ended)
 
         async def check_nightly() -> None:
-            """At the start, and each day anew."""
+            """Checks at the start, and each day anew."""
             checked: date | None = None
             while True:
                 try:

@@ -90,7 +90,7 @@ class OrganTree:
         return organ
 
     def is_ancestor_or_self(self, a: str, b: str) -> bool:
-        """Is `a` above `b`, or the same? An unknown organ stands nowhere, so access fails shut."""
+        """True if `a` is above `b`, or the same. An unknown organ stands nowhere, so access fails shut."""
         if a not in self._organs:
             return False
         at: str | None = b
@@ -131,7 +131,7 @@ class OrganTree:
         return self.ancestor_or_self(code, Level.PROVINCE if by_province else Level.CITY)
 
     def tracing_executor_ok(self, code: str) -> bool:
-        """May this organ carry out tracing: a county at least (C1)?"""
+        """True if this organ may carry out tracing: a county at least (C1)."""
         return self.get(code).level >= Level.COUNTY
 
     def tracing_approving_organ(self, code: str) -> Organ:

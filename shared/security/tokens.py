@@ -30,7 +30,7 @@ from shared.security.trust import CERTIFICATE, Issuer, away_for
 log = structlog.get_logger("tokens")
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 SCHEME = b"bearer "
-"""In any case of letters (RFC 9110 §11.1)."""
+"""The scheme, in any case of letters (RFC 9110 §11.1)."""
 REMEMBERED_SECONDS = 60
 LEEWAY_SECONDS = 5
 JWKS_PAUSE_SECONDS = 2.0

@@ -38,7 +38,8 @@ MARK = Table(
 
 
 class CannotTakeOver(SystemExit):
-    """These data are another version's; the process ends before it has changed or served anything."""
+    """Raised when the data are another version's; the process ends before it has changed or served
+    anything."""
 
     def __init__(self, where: str, found: str) -> None:
         super().__init__(

@@ -123,7 +123,7 @@ class Recorder:
         return [row[0] for row in await self._fetch(self._sql.correlated, correlation)]
 
     async def existing(self, streams: Sequence[UUID]) -> set[UUID]:
-        """Those of these streams that have begun."""
+        """Finds those of these streams that have begun."""
         return {row[0] for row in await self._fetch(self._sql.existing, list(streams))}
 
     async def streams_with(self, topic: str, after: int) -> list[UUID]:

@@ -58,8 +58,8 @@ class Application(FastAPI):
         return added
 
     def answer_operations_only(self) -> None:
-        """From now on whatever is not for probes and monitors is not here: a process that only works in the
-        background has no API (ADR 13)."""
+        """Answers only probes and monitors from now on; all other paths are not here: a process that only
+        works in the background has no API (ADR 13)."""
         self.direct = None
         self.put_before(OperationsOnly)
 
@@ -139,8 +139,8 @@ def make_app(
 
 
 def _settled(lifespan: LIFESPAN) -> LIFESPAN:
-    """After the start the collector leaves alone what lives as long as the process (classes, law, routes):
-    walking it again and again was a quarter of the time of a busy process."""
+    """Has the collector, after the start, leave alone the objects that live as long as the process (classes,
+    law, routes): walking them again and again was a quarter of the time of a busy process."""
 
     @asynccontextmanager
     async def settled(app: FastAPI) -> AsyncIterator[None]:

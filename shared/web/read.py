@@ -57,7 +57,7 @@ class Read:
     by: frozenset[str] = frozenset()
     """The roles that it is for. Empty: every member of an organ who may see the case, or lists at all."""
     own_organ: bool = False
-    """For the organ that owns the case only."""
+    """True if the read is for the organ that owns the case only."""
     assigned_as: frozenset[str] | None = None
     """The reader, an auditor too, is assigned to the case in one of these roles; empty: in any."""
     level: Level | None = None

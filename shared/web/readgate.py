@@ -382,7 +382,7 @@ def purpose_of(request: Request, *, required: bool = False) -> str:
 
 
 def _parameters(read: Read) -> list[Parameter]:
-    """Those that are declared, and those that follow from what is."""
+    """The parameters that are declared, and those that follow from the declaration."""
     found = {(p["in"], p["name"]): p for p in read.parameters}
     if read.of is not None and "{id}" in read.path and ("path", "id") not in found:
         what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", read.of.kind).lower()

@@ -44,7 +44,7 @@ RIGHTS = Wording(
 
 
 class Audience(Value):
-    """Before whom the clarification is to take place."""
+    """The people before whom the clarification is to take place."""
 
     forms: tuple[Form, ...]
     scope: Scope

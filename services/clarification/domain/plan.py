@@ -46,7 +46,7 @@ def ordered(forms: Iterable[Form]) -> tuple[Form, ...]:
 
 
 def large(forms: Iterable[Form]) -> frozenset[Form]:
-    """Those of the forms that need consent by themselves."""
+    """The forms among these that need consent by themselves."""
     return LARGE_FORMS & set(forms)
 
 

@@ -21,7 +21,7 @@ class Ledger:
     unit_feedback: int = 0
     grade: Grade | None = None
     measure_taken: bool = False
-    """Since the last evaluation: a measure, or a further home visit."""
+    """True if there was a measure, or a further home visit, since the last evaluation."""
 
     def add_revisit(self, revisit: RevisitCompleted) -> None:
         self.revisits += 1

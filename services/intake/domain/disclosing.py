@@ -63,8 +63,8 @@ class IdentityDisclosure(Case):
     def request_identity_disclosure(
         self, ctx: Context, complaint: UUID, purpose: str, fields: tuple[IdentityField, ...], until: date
     ) -> None:
-        """SEC-5, R27: for those who work on this complaint, about a reporter who agreed; nobody else can ask
-        for anything."""
+        """SEC-5, R27: asked by those who work on this complaint, about a reporter who agreed; nobody else can
+        ask for anything."""
         asked: Asked = ctx.facts["asked"]
         case = asked.complaint
         if case is None or case.organ != ctx.actor.organ:
@@ -134,7 +134,7 @@ class IdentityKey(Aggregate):
     service = "intake"
 
     def destroy_identity_key(self, ctx: Context, complaint: UUID) -> None:
-        """§6.5: after the years of retention, never while protection is open."""
+        """§6.5: destroys the key after the years of retention, never while protection is open."""
         found: Forgettable = ctx.facts["forgettable"]
         case = found.complaint
         if case is None or ctx.actor.organ != custodian_organ(case.organ, ctx.law.organs):

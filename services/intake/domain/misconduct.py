@@ -27,11 +27,11 @@ class StaffMisconductReport(Overseen):
     plural: ClassVar[str] = "staff-misconduct-reports"
 
     def report_staff_misconduct(self, ctx: Context, staff_organ: str, staff: str | None) -> None:
-        """A33, A36: by staff, and by the accused from their own account."""
+        """A33, A36: reported by staff, and by the accused from their own account."""
         self._report(ctx, staff_organ, staff or "")
 
     def tell_of_staff_misconduct(self, ctx: Context, complaint: UUID) -> None:
-        """A33: by a reporter behind their query code, about the organ that handles their complaint."""
+        """A33: told by a reporter behind their query code, about the organ that handles their complaint."""
         self._report(ctx, ctx.facts["handled_by"], "", str(complaint))
 
     def _report(self, ctx: Context, staff_organ: str, staff: str, complaint: str = "") -> None:

@@ -71,7 +71,8 @@ class AccusedEntry(Value):
 
     @model_validator(mode="after")
     def complete(self) -> AccusedEntry:
-        """Without a match, R11 wants name, unit, place and the level that manages the cadre."""
+        """Refuses an entry without a match that lacks what R11 wants: name, unit, place and the level that
+        manages the cadre."""
         if self.match is None and None in (self.name, self.unit, self.unit_division, self.managed_by_level):
             raise ValueError(
                 "name, unit, unit_division and managed_by_level are required without match (R11)"

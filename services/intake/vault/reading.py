@@ -227,7 +227,8 @@ class VaultRoutes:
         await self._no_order(ask)
 
     async def deposit(self, request: Request) -> Response:
-        """As nothing can be read without an approved order, nothing can be brought (SEC-8, R28)."""
+        """Refuses: nothing can be read without an approved order, and so nothing can be brought (SEC-8,
+        R28)."""
         token = await self.parts.face.token(request)
         target = object_id(request.path_params["id"])
         declared = Read(name="DepositTracingArtefact", path=TRACING, rule="SEC-8", traces=True)

@@ -33,11 +33,12 @@ WHO_IT_IS = (
     "|姓(?!名(?![是为叫系]))|名叫|叫|住(?!址|所|处|宅|房))"
 )
 HANDFUL = 6
-"""Most people whom the case does not know in an honest text: more are named to try out who reported (B54)."""
+"""The greatest number of people in an honest text whom the case does not know: more are named to try out who
+reported (B54)."""
 OF_TWO = 1 / 3
 """A word of two characters counts for less: most that begin with a surname are no names (方案, 项目)."""
 LONG = 4000
-"""Most characters of one command that are read at once."""
+"""The greatest number of characters of one command that are read at once."""
 GUESSES = tuple(
     re.compile(p)
     for p in (

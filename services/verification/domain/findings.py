@@ -55,7 +55,7 @@ class Findings:
         self.allegations = {a.id: a for a in (*rows[:at], *parts, *rows[at + 1 :])}
 
     def outcome(self, allegation_id: str) -> Outcome | None:
-        """None as long as nothing was found."""
+        """The outcome; None as long as nothing was found."""
         found = self.found.get(allegation_id)
         return found.outcome if found else None
 

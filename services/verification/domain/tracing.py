@@ -1,4 +1,4 @@
-"""Does a text ask who reported? A guard for talk notes beside the vault's screen (R27).
+"""Tells whether a text asks who reported: a guard for talk notes beside the vault's screen (R27).
 
 The vault knows names and guesses; this knows the question itself. Neither replaces the human review.
 """

@@ -36,7 +36,8 @@ class ClarificationPhase(ClarificationState):
         return plan
 
     def _tell_subject(self, ctx: Context, template: str) -> None:
-        """By a message to their account, if they have one: else somebody goes there (B35)."""
+        """Tells the subject by a message to their account, if they have one: else somebody goes there
+        (B35)."""
         if self.subject_account:
             ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, template))
 

@@ -78,9 +78,10 @@ class ClarificationState(Case):
         self.history: list[Item] = []
         self.waiting: list[UnfoundedFindingsJoined] = []
         self.other_findings: dict[str, dict[str, OtherFinding]] = {}
-        """By case and allegation, in every round: what else was found about the subject (R9)."""
+        """The other findings about the subject, by case and allegation, in every round (R9)."""
         self.dispositions: dict[str, dict[str, Disposition]] = {}
-        """By case and allegation, in every round: what has followed from what was found true (R9)."""
+        """The dispositions that have followed from true findings, by case and allegation, in every round
+        (R9)."""
         self._begin_round()
 
     @property
@@ -105,7 +106,7 @@ class ClarificationState(Case):
         question (R8)."""
         self.approval: Approval | None = None
         self.implemented: dict[Form, date] = {}
-        """Under the approval in force: each form with the day on which it was carried out."""
+        """The forms under the approval in force, each with the day on which it was carried out."""
         self.carried_out: set[Form] = set()
         self.in_platform = False
         self.in_file = False

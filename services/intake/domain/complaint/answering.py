@@ -139,9 +139,9 @@ class Answering(ComplaintPhase):
     def submit_new_evidence(
         self, ctx: Context, from_reporter: bool, description: str, document_ref: str
     ) -> None:
-        """A31: from the reporter or anybody; verification decides what it changes. It revives a complaint
-        that was filed for lack of substance, or as a duplicate without any (A12). For an assigned complaint
-        it goes down to those who handle it; a transferred one is another organ's."""
+        """A31: takes in evidence from the reporter or anybody; verification decides what it changes. It
+        revives a complaint that was filed for lack of substance, or as a duplicate without any (A12). For an
+        assigned complaint it goes down to those who handle it; a transferred one is another organ's."""
         if self.state == "SENT_DOWN" and not self.assigned_down:
             refuse("E_STATE", "A31", state=self.state, competent=self.sent_to)
         filed = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"

@@ -1,4 +1,4 @@
-"""Is it ours, and does it go on (A1, A10, A11, A18, C6, §5.4)."""
+"""Decides whether a complaint is this organ's, and whether it goes on (A1, A10, A11, A18, C6, §5.4)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Deciding(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def accept_complaint(self, ctx: Context, handling_dept: str) -> None:
-        """Only what this organ is competent for by management authority and place (§5.4), or what a superior
-        told it to handle (A9, A22)."""
+        """Accepts only a complaint for which this organ is competent by management authority and place
+        (§5.4), or which a superior told it to handle (A9, A22)."""
         self._check_acceptable(ctx)
         self.record(ctx, ComplaintAccepted(handling_dept=handling_dept))
 

@@ -106,7 +106,7 @@ class Meeting(ComplaintPhase):
 
     @allowed_in(*HERE)
     def waive_meeting(self, ctx: Context, stage: Stage) -> None:
-        """R46: by the reporter, behind their query code."""
+        """R46: the reporter does without a meeting, behind their query code."""
         self.check_not_sealed()
         self._check_stage(ctx, stage, himself=True)
         self.record(ctx, ReporterWaivedMeeting(stage=stage))

@@ -80,7 +80,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def assign_down(self, ctx: Context, to_organ: str, ground: AssignmentGround, letter_ref: str) -> None:
-        """A22: by letter and with the deputy leader's approval; the result is owed in three months."""
+        """A22: assigns by letter and with the deputy leader's approval; the result is owed in three
+        months."""
         self._check_leaves()
         if not self._is_below(ctx, to_organ):
             refuse("E_NOT_COMPETENT", "A22", field="to_organ", reason="not below")

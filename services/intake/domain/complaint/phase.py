@@ -16,7 +16,7 @@ from shared.refusal import refuse
 STAGES: tuple[Stage, ...] = get_args(Stage)
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
-"""By these means a message leaves the house; the others are a person's word."""
+"""The means by which a message leaves the house; the others are a person's word."""
 
 
 class ComplaintPhase(ComplaintState):

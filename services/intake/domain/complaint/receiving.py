@@ -31,7 +31,7 @@ from shared.security.wording import tells_channel
 
 
 class Receiving(ComplaintPhase):
-    """From the envelope to the listed allegations, or to the file of duplicates."""
+    """Takes a complaint from the envelope to the listed allegations, or to the file of duplicates."""
 
     def receive_complaint(
         self,

@@ -13,11 +13,11 @@ from shared.refusal import refuse
 from shared.security.roles import ORGAN_HEAD
 
 OUTSIDE = "OUTSIDE"
-"""In place of an organ: above the province, where this system ends (§5.4)."""
+"""Stands in place of an organ: above the province, where this system ends (§5.4)."""
 
 
 class Sealing(ComplaintPhase):
-    """Sealed for the organ above, or for an addressee outside this system."""
+    """Seals a complaint for the organ above, or for an addressee outside this system."""
 
     @allowed_in("RECEIVED", "REGISTERED")
     def seal_and_escalate(

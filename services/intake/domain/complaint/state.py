@@ -149,7 +149,7 @@ class ComplaintState(Case):
         self.questions: dict[str, bool] = {}
         """The questions to the reporter, and whether an answer to each was relayed."""
         self.evidence: dict[str, set[str]] = {}
-        """By piece of new evidence: the cases that have answered it."""
+        """The cases that have answered each piece of new evidence."""
         self.platform = ""
         self.platform_no = ""
         self.object_until: date | None = None
@@ -318,7 +318,7 @@ class ComplaintState(Case):
             self._owe_another_result(meta)
 
     def _owe_another_result(self, meta: Meta) -> None:
-        """To the organ that assigned it, in a period of its own (DL-06)."""
+        """Owes another result to the organ that assigned it, in a period of its own (DL-06)."""
         self.owed_from = local_date(meta.occurred_at)
         self.result_sent_up = self.extended = False
 

@@ -1,4 +1,4 @@
-"""After the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, R9, R17, R20)."""
+"""Follows the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, R9, R17, R20)."""
 
 from __future__ import annotations
 
