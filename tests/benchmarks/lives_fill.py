@@ -492,5 +492,5 @@ def _uuid4(random: bytes) -> UUID:
 
 
 def _jsonb(text: bytes) -> bytes:
-    """As COPY takes it: its version first."""
+    """Writes the text as COPY takes it: its version first."""
     return b"\x01" + text

@@ -293,7 +293,7 @@ class Fuzz:
         return {} if who is None else {"authorization": self.world.client(who).headers["authorization"]}
 
     def aim(self, asked: Asked, case: Case, who: str | None) -> None:
-        """At a case that there is, in its present version, by somebody who works on it."""
+        """Aims the request at a case that there is, in its present version, by somebody who works on it."""
         assert asked.meta is not None
         if asked.meta.components[ParameterLocation.PATH].mode.is_negative:
             return  # what is wrong about it must stay wrong

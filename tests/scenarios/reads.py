@@ -61,7 +61,7 @@ READERS: Mapping[str, str | None] = {
     "nobody": None,
 }
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-"""There is nothing of this id."""
+"""An id that nothing has."""
 RANDOM = re.compile(
     r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|\b[0-9a-f]{8}(?=-[ab]\d\b)"
 )
@@ -79,7 +79,7 @@ class Read:
     only: tuple[str, ...] = ()
     """The objects that matter here, among those; all of them where nothing is said."""
     told: Mapping[str, str] = field(default_factory=dict)
-    """By reader: the objects, by name, of which something of the reporter is told to them."""
+    """The objects, by reader and name, of which something of the reporter is told to them."""
     rule: str = ""
     """The rule that says so."""
     random: tuple[str, ...] = ()
