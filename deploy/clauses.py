@@ -45,7 +45,7 @@ class Clause:
 
     @property
     def wrong(self) -> str:
-        """How the list and the code differ about it; empty where they do not."""
+        """The way in which the list and the code differ about it; empty if they do not."""
         if self.built and self.later:
             return f"{self.name} is there, and docs/clauses.toml says later: {self.later}"
         if not self.built and not self.later:
@@ -83,7 +83,7 @@ def clauses(processes: Mapping[str, str], listed: str | None = None) -> list[Cla
 
 
 def found(processes: Mapping[str, str]) -> There:
-    """What there is in the code."""
+    """The names that the code has."""
     commands = {command.__name__ for service in WRITING for command in commands_of(service)}
     events = {event.__name__ for service in (*WRITING, "vault") for event in event_classes(service)}
     code = [p for p in files("shared", "services") if p.name != "refusals.py" and "contracts" not in p.parts]

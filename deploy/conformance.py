@@ -1,10 +1,10 @@
-"""Which rule is carried out where, and which test holds it to that: docs/conformance.md, and its check.
+"""Tells where each rule is carried out and which test holds it to that: docs/conformance.md, and its check.
 
-The rules are those of docs/rules.toml, in the words of docs/law. What carries a rule out is read from the
-code: a command whose gate, class or method names the rule, and every other file of shared/ and services/
-that does. Its tests are those that begin with it: `test_r7_dl15_...` is a test of R7 and DL-15,
-`test_54_...` of §5.4. What the law names (docs/clauses.toml) is counted by its names, and a rule is built
-when all that it names is there.
+The rules are those of docs/rules.toml, in the words of docs/law. The carriers of a rule are read from the
+code: a command whose gate, class or method names the rule, and every other file of shared/ and services/ that
+does. Its tests are those that begin with it: `test_r7_dl15_...` is a test of R7 and DL-15, `test_54_...` of
+§5.4. The things that the law names (docs/clauses.toml) are counted by their names, and a rule is built when
+all that it names is there.
 
 `python -m deploy.conformance` writes the table; `--check` fails when a rule that should be carried out
 has no code or no test, when something that the law names is neither there nor to come later, when a test
@@ -58,7 +58,7 @@ class Rule:
 
     @property
     def lacking(self) -> list[str]:
-        """What the rule names and nobody has built."""
+        """The names that the rule has and nobody has built."""
         return [clause.name for clause in self.clauses if not clause.built and clause.name != self.id]
 
     @property

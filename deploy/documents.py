@@ -187,8 +187,8 @@ def _inlined(value: Any, definitions: dict[str, Any]) -> Any:
 
 
 def examples() -> dict[str, Any]:
-    """A body of every command that a scenario gives: the fullest one. What its player reads from a running
-    case is made up here; each is held against its command's class."""
+    """A body of every command that a scenario gives: the fullest one. The values that its player reads from a
+    running case are made up here; each is held against its command's class."""
     commands = {f"{c.on.service}:{c.__name__}": c for s in WRITING for c in service_of(s).commands}
     found: dict[str, Any] = {}
     for number in sorted(int(p.stem.split("-")[1]) for p in SCENARIOS.glob("scenario-*.json")):

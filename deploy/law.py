@@ -38,7 +38,7 @@ def anchor(id: str) -> str:
 
 
 class Pages:
-    """What stands in docs/law, by anchor."""
+    """The pages of docs/law, by anchor."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -54,7 +54,7 @@ class Pages:
                     self.empty.append(id)
 
     def link(self, id: str) -> str:
-        """From docs/ to the paragraph of a rule."""
+        """The link from docs/ to the paragraph of a rule."""
         file = next(iter(self.at.get(anchor(id), ())), "")
         return f"[{id}](law/{file}#{anchor(id)})" if file else id
 
@@ -105,7 +105,7 @@ def _leads(path: Path, name: str, root: Path, there: Collection[str]) -> bool:
 
 
 def _begins(path: Path) -> bool:
-    """Whether there is such a file, or one whose name begins so (`tests/faults/verify`)."""
+    """True if there is such a file, or one whose name begins so (`tests/faults/verify`)."""
     return path.exists() or any(path.parent.glob(f"{path.name}*"))
 
 

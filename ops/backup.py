@@ -2,7 +2,7 @@
 and puts it back.
 
 It runs PostgreSQL's own programs (`pg_basebackup`, `pg_verifybackup`), which must be of the server's version.
-What comes after putting it back is `zhengming SERVICE after-restore`, and `zhengming audit verify-store`.
+After putting it back run `zhengming SERVICE after-restore` and `zhengming audit verify-store`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.store.driver import dsn_of
 
 
 class NotDone(SystemExit):
-    """What was asked for cannot be done; nothing was changed."""
+    """Raised when a request cannot be carried out; nothing was changed."""
 
 
 def take(url: str, target: Path, programs: Path | None = None) -> None:

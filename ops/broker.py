@@ -39,7 +39,8 @@ def permissions_of(user: str, services: Sequence[str]) -> Permissions:
 
 
 def _of_service(service: str, services: Iterable[str]) -> Permissions:
-    """To publish its own events, make its own stream, and read all streams as itself."""
+    """The permissions of a service: to publish its own events, make its own stream, and read all streams as
+    itself."""
     own = stream_name(service)
     publish = [
         stream_subjects(service),
@@ -85,6 +86,6 @@ def new_seed() -> bytes:
 
 
 def public_key(seed: bytes) -> str:
-    """What the broker knows of it."""
+    """The public half of the key, which is all that the broker knows of it."""
     public: bytes = nkeys.from_seed(bytearray(seed)).public_key
     return public.decode()

@@ -24,11 +24,11 @@ from shared.suites import INTERNATIONAL, SM, SUITES, Suite
 SERVICES = (*PUBLISHERS, AUDIT)
 SEED = "nats-{user}.nk"
 RINGS = ("store-", "bus.")
-"""With this begin the names of files that may hold several keys."""
+"""Prefixes of the names of files that may hold several keys."""
 
 
 class NotDone(SystemExit):
-    """What was asked for cannot be done; nothing was changed."""
+    """Raised when a request cannot be carried out; nothing was changed."""
 
 
 def make(folder: Path, services: Sequence[str]) -> list[str]:
@@ -56,7 +56,7 @@ def _made(folder: Path, files: Iterable[tuple[str, Callable[[], bytes]]]) -> lis
 
 
 def _key_files(services: Iterable[str]) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Of both suites, so that any service may be told the other one."""
+    """The key files of both suites, so that any service may be told the other one."""
     for service in services:
         stores = (service, VAULT) if service == "intake" else (service,)
         for suite in SUITES:
@@ -80,8 +80,8 @@ def _integration_keys() -> bytes:
 
 
 def add(path: Path) -> str:
-    """Puts a new key beside those of a file; its id. Of `integration.jwks` the new one is used at once: it is
-    the one that is published to be encrypted for."""
+    """Puts a new key beside those of a file; returns its id. In `integration.jwks` the new one is used at
+    once: it is the one that is published to be encrypted for."""
     if path.suffix == ".jwks":
         old, new = json.loads(path.read_bytes())["keys"], json.loads(_integration_keys())["keys"]
         replace(path, json.dumps({"keys": [*new, *old]}).encode())
@@ -130,7 +130,7 @@ def _suite_of(path: Path) -> Suite:
 
 
 def listed(folder: Path) -> Iterator[str]:
-    """What lies there, a line each, without a secret: ids of keys, and public halves."""
+    """Lists the keys in the folder, a line each, without a secret: ids of keys, and public halves."""
     for path in sorted(folder.iterdir()):
         if path.suffix == ".jwks":
             ids = [str(key.get("kid")) for key in json.loads(path.read_bytes())["keys"]]

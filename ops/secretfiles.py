@@ -20,7 +20,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """The same for a file that is there: whoever could read it still can, and nobody else."""
+    """The same for a file that is there: those who could read it still can, and nobody else."""
     _write(path, content, path.stat())
 
 

@@ -340,8 +340,8 @@ class Aggregate:
             lengths = _lengths_of(before) if before and same else deadline.lengths(ctx.law.policy)
             due = deadline.due_from(first, lengths, extended=longer)
             if due.provisional and first < FIRST_DAY and ctx.causation_id is None:
-                # Such a year will never have its calendar: a day of it is exact, or nobody is told one. What
-                # follows from events that are there is not held up by it.
+                # Such a year will never have its calendar: a day of it is exact, or nobody is told one.
+                # An event that follows from events that are there is not held up by it.
                 refuse("E_CALENDAR_UNAVAILABLE", "§8.7", due=due.date.isoformat())
             started.append(_deadline_set(ctx, deadline, id, first, due, lengths))
         return tuple(started)

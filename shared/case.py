@@ -132,7 +132,7 @@ class Case(Aggregate):
             refuse("E_STATE", "A48", request=request)
         if asked.person not in ("", person):
             refuse("E_SCHEMA", "A48", field="person")
-        # Where nobody is named it may be anybody who acts in that role, whomever the decider takes it for.
+        # If the request names no person, it may mean the decider: anybody in that role may not decide it.
         unnamed = not asked.person and ctx.actor.organ == self.organ and ctx.actor.role == asked.role
         if ctx.actor.person == person or unnamed:
             refuse("E_RECUSAL", "A48")

@@ -74,8 +74,8 @@ class _DecideRecusal(Command):
 
 
 def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
-    """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal.
-    Where nothing may be stored in clear nobody can give reasons, so recusal cannot be asked for
+    """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal. If
+    nothing may be stored in clear, nobody can give reasons, so recusal cannot be asked for
     (`recusal_asked`)."""
     leaders = (*LEADERS, *approvers)
 

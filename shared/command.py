@@ -149,7 +149,7 @@ class Command(BaseModel):
     unsaid: ClassVar[dict[str, Any]]
     """The fields of the method, of which nothing is known (`rehearse`)."""
     optional: ClassVar[bool]
-    """Whether the method may be told nothing in one of its fields."""
+    """True if the method may get nothing for one of its fields."""
     screened: ClassVar[tuple[str, ...]]
     vaulted: ClassVar[frozenset[str]]
     """Fields of class L3 and L4: they go to the vault and never to an aggregate."""

@@ -51,7 +51,7 @@ HIDING = frozenset({"E_JURISDICTION", "E_NEED_TO_KNOW"})
 
 
 class Store(Protocol):
-    """What the gate needs of the event store."""
+    """The part of the event store that the gate needs."""
 
     async def append(self, append: Append) -> Appended: ...
     async def find_command(self, id: UUID) -> tuple[bytes, dict[str, Any]] | None: ...
@@ -72,7 +72,7 @@ class Screen(Protocol):
 
 
 Facts = dict[str, Callable[[Command, Aggregate, Context], Awaitable[Any]]]
-"""What a command wants looked up before it is decided, by name."""
+"""The lookups that a command wants before it is decided, by name."""
 Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
 """Other streams that a command writes in the same transaction."""
 
@@ -94,7 +94,7 @@ class Request:
 
 
 class Foretold(NamedTuple):
-    """What would become of one command of somebody's roles; `dated` if that hangs on the clock."""
+    """The outcome of one command that a person's roles may give; `dated` if it hangs on the clock."""
 
     command: str
     code: str
@@ -120,9 +120,10 @@ class Gatekeeper:
     repository: Repository
     screen: Screen
     secret: bytes
-    """Under it ids and digests are made, so that nobody can try which request one belongs to."""
+    """The secret under which ids and digests are made, so that nobody can try which request one belongs
+    to."""
     commands: Mapping[type[Aggregate], Sequence[type[Command]]] = field(default_factory=dict)
-    """What may be done to a case of each kind, by people."""
+    """The commands that people may give on a case of each kind."""
     _foretold: WeakKeyDictionary[Aggregate, dict[tuple[Any, ...], list[Foretold]]] = field(
         default_factory=WeakKeyDictionary
     )
@@ -263,15 +264,15 @@ class Gatekeeper:
         return role
 
     def may(self, token: Token, aggregate: Aggregate) -> May:
-        """What somebody who reads this case could do to it now, of what their roles are for: the gate's own
-        checks, and nothing is recorded, looked up or asked of the vault.
+        """Tells which of the commands of their roles the reader of this case could give now. It runs the
+        gate's own checks; nothing is recorded, looked up or asked of the vault.
 
         Without a body it can say: organ and level, role, recusal, separation of duties, the state, what no
         command may do to the case as it stands (`check_open`), and what the method guards before it looks
         into a field or into what was looked up. So a command that stands under `now` may still be refused for
         what it says, for what lies in other cases or in the vault; one that stands under `not_now` is refused
-        whatever it says. Where the state does not allow it, E_STATE is told, though the gate asks for it last
-        and may find another reason before.
+        whatever it says. If the state does not allow a command, the answer is E_STATE, though the gate asks
+        for it last and may find another reason before.
         """
         of_case = self._foretold.setdefault(aggregate, {})
         reader = aggregate.version, token.person, token.roles, token.organ
@@ -290,8 +291,8 @@ class Gatekeeper:
         return May(now, not_now)
 
     def _foretell(self, token: Token, aggregate: Aggregate) -> list[Foretold]:
-        """What becomes of each command of somebody's roles, by this version of the case. A command whose
-        method looks at the clock is to be asked anew each time; all else holds until the case moves."""
+        """Finds the outcome of each command of the person's roles on this version of the case. A command
+        whose method looks at the clock must be asked anew each time; all else holds until the case moves."""
         told: list[Foretold] = []
         held, asked = _held(token), aggregate.rehearsing()
         for command in self.commands.get(type(aggregate), ()):
@@ -333,12 +334,12 @@ class Gatekeeper:
         return "", ""
 
     def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
-        """Who may know of it at all (`shared.visibility`). Refuses as 404."""
+        """Refuses as 404 if the person may not know of the case at all (`shared.visibility`)."""
         visibility.check(token, aggregate, self.law.organs, self.readers, assigned=assigned)
 
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
-        """Whoever tries to open what was sealed past him is told nothing; the addressee's internal
-        supervision is (A15)."""
+        """Raises an alert to the addressee's internal supervision when someone tries to open a case that was
+        sealed past them (A15). The caller learns nothing of it."""
         actor = _actor_of(token)
         watched = aggregate.watched_by and refusal.code in HIDING
         if watched and self.tally.takes(actor, refusal.code, self.clock.now(), alert=True):
@@ -384,14 +385,14 @@ class Gatekeeper:
     async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:
         """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.
 
-        A person from outside learns nothing from the answer: their words are held against guesses only,
-        never against the vault. What everybody else can learn from it, the vault counts and bounds (B54).
+        A person from outside learns nothing from the answer: their words are held against guesses only, never
+        against the vault. The vault counts and bounds what everybody else can learn from it (B54).
         """
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
             return
         complaints = list(aggregate.rests_on)
-        # Who is accused by this very command is recorded nowhere yet (B48).
+        # The people accused by this very command are recorded nowhere yet (B48).
         accused = aggregate.listed_now
         if actor.role in OUTSIDE_ORGANS:
             complaints = []
@@ -411,14 +412,15 @@ class Gatekeeper:
     def _command_id(self, request: Request) -> UUID:
         if request.idempotency_key is None:
             return random_id()
-        # Bound to who asked, and without an account to what is acted on: nobody fetches another's answer.
+        # Bound to the caller, and without an account to the case acted on: nobody fetches another's answer.
         who = request.token.person if request.token else f"anonymous {request.object_id}"
         return keyed_id(self.secret, "command", who, request.idempotency_key)
 
     def _request_hash(self, request: Request) -> bytes:
-        """What the request means: the command, when it happened, what it is founded on; not the condition on
-        which it was sent. A body may hold an identity, and people choose keys in order: without the secret,
-        whoever has the store could try who fits."""
+        """Digests the meaning of the request: the command, when it happened, and the material it is founded
+        on; not the condition on which it was sent. The digest is keyed, since a body may hold an identity and
+        people choose keys in order: without the secret, anyone who has the store could try which identity
+        fits."""
         if request.idempotency_key is None:
             return b""
         body = request.content or request.command.__pydantic_serializer__.to_json(request.command)
@@ -482,7 +484,7 @@ class Gatekeeper:
     def _on_record(
         self, actor: Actor, command: str, rule: str, correlation: UUID, trace_id: str = ""
     ) -> Context:
-        """Of a record that belongs to no case, and happened now."""
+        """The context of a record that belongs to no case and happened now."""
         now = self.clock.now()
         return Context(
             actor=actor,
@@ -496,8 +498,8 @@ class Gatekeeper:
         )
 
     async def sum_refusals(self, *, ending: bool = False) -> None:
-        """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. What
-        could not be written is kept. Raises `StoreUnavailable`."""
+        """Writes the sums of the hours that are over, `ending` of all, and tells internal supervision. Sums
+        that could not be written are kept. Raises `StoreUnavailable`."""
         self.tally.end(None if ending else self.clock.now())
         async with self._summing:
             await self._write_sums()
@@ -529,12 +531,12 @@ def _held(token: Token) -> frozenset[str]:
 
 
 def _actor_of(token: Token) -> Actor:
-    """Who was refused, in the first of their roles."""
+    """The person who was refused, in the first of their roles."""
     return Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ)
 
 
 def _hour(instant: datetime) -> datetime:
-    """When somebody without an account acted, as it is told outside the vault (B53)."""
+    """The hour in which a person without an account acted, as it is told outside the vault (B53)."""
     return instant.replace(minute=0, second=0, microsecond=0)
 
 

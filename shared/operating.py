@@ -25,7 +25,7 @@ Note = Callable[[str, str], Awaitable[None]]
 
 
 def parser_of(service: str, title: str) -> tuple[argparse.ArgumentParser, Subcommands]:
-    """What every service understands; each may add its own."""
+    """The subcommands that every service understands; each may add its own."""
     parser = argparse.ArgumentParser(prog=f"zhengming {service}", description=title)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="answer until the process is asked to stop")

@@ -80,7 +80,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("breached", Boolean, nullable=False),
         Column("met", Boolean, nullable=False),
     )
-    # What the scheduler looks for several times a second, among all deadlines that ever ran.
+    # The scheduler looks for these several times a second, among all deadlines that ever ran.
     Index(
         None,
         *(deadlines.c.due, deadlines.c.stream, deadlines.c.deadline),

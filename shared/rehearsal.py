@@ -1,5 +1,5 @@
-"""What stands for a command's fields while its method is only asked (`Aggregate.rehearsing`): the method goes
-as far as its guards tell without them, and stops where it looks into one, or at its first event."""
+"""Stands for a command's fields while its method is only asked (`Aggregate.rehearsing`): the method goes as
+far as its guards tell without them, and stops where it looks into one, or at its first event."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Rehearsed(Exception):
 
 
 class NotSaid(Exception):
-    """It has looked into what nobody has said or looked up yet."""
+    """Raised when the method looks into a field that nobody has said or looked up yet."""
 
 
 class Dated(Exception):
-    """It has looked at the clock: what it tells holds for this moment only."""
+    """Raised when the method looks at the clock: its answer holds for this moment only."""
 
 
 def _raising(error: type[Exception]) -> Any:

@@ -34,7 +34,8 @@ log = structlog.get_logger("scheduler")
 TICK_SECONDS = 0.2
 OnBreach = dict[str, Callable[[UUID, Context], Awaitable[None]]]
 OnReminder = dict[str, Callable[[UUID], Awaitable[Sequence[Effect]]]]
-"""By deadline: what is sent to somebody outside when the end comes near, with the reminder or not at all."""
+"""The messages, by deadline, that are sent to somebody outside when the end comes near, with the reminder or
+not at all."""
 
 
 class Reminder(Aggregate):

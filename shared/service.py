@@ -86,8 +86,8 @@ DEFECT_STATUS = 70
 for one that was asked to stop."""
 BROKER_SECONDS = 30
 KEEP_ALIVE_SECONDS = 150
-"""Longer than the front door keeps a connection: one that closes just as it is used again loses a request
-that nobody may repeat."""
+"""Seconds for which a connection is kept: longer than the front door keeps one, since one that closes just as
+it is used again loses a request that nobody may repeat."""
 
 
 class UnknownVersion(Exception):
@@ -143,7 +143,7 @@ class Service:
 
     name: str
     title: str
-    """In ASCII: generators call their packages after it."""
+    """The service's title, in ASCII: generators call their packages after it."""
     title_zh: str
     commands: Sequence[type[Command]]
     reactions: Reactions = field(default_factory=dict)
@@ -170,7 +170,7 @@ class Service:
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases at all; None: every member of an organ."""
     readers_of_files: Mapping[str, Reader] = field(default_factory=dict)
-    """What reads the files that only this service is told of, by setting."""
+    """The readers of the files that are settings of this service alone, by setting."""
     within: str = ""
     """The service in whose process and package this one lives (intake's vault)."""
 
@@ -180,7 +180,7 @@ class Service:
 
     @property
     def commands_on(self) -> dict[type[Aggregate], list[type[Command]]]:
-        """What people, and not the system, may do to a case that is there, by its kind."""
+        """The commands that people, and not the system, may give on a case that is there, by its kind."""
         given = [c for c in posted(self.commands) if not c.creates and not c.gate.anyone]
         return {kind: [c for c in given if c.on is kind] for kind in self.kinds}
 
@@ -410,7 +410,7 @@ def _works(service: Service, parts: Parts) -> list[Work]:
 
 
 def inbox_of(service: Service, parts: Parts, source: str, nats: Client, observer: Observer) -> Inbox:
-    """What takes in one of the services that this one listens to."""
+    """The inbox for the events of one of the services that this one listens to."""
     return Inbox(
         service.name,
         source,
@@ -434,7 +434,7 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         if reaction is None:
             return None
         if event is None:
-            # Of a version that this service does not know yet: parked and retried, never passed over.
+            # A version that this service does not know yet: parked and retried, never passed over.
             raise UnknownVersion(f"{published.topic}.v{published.version}")
         desk = Desk(published, parts.repository, parts.law, parts.clock.now(), reaction.__name__)
         await reaction(event, desk)
@@ -442,7 +442,8 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         return Append(events=events, effects=desk.effects) if events else None
 
     async def follow_while_handling(published: Published) -> Append | None:
-        """What fails is told as of its trace; what comes after is of none."""
+        """Handles one event under its trace, so that its failures are logged with it; later lines have
+        none."""
         append = await handle(published)
         follow("")
         return append

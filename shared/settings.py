@@ -1,8 +1,8 @@
-"""What a process is told from outside, by environment variables named ZM_*.
+"""The settings of a process, from environment variables named ZM_*.
 
-What has a closed list of values is held to it, so that nothing mistyped becomes something else unnoticed.
-A production start is refused over everything that is for development, plain, or missing. All that is wrong is
-said at once, a line for each, and never with a value: it may be a password (ADR 33).
+A setting with a closed list of values is held to it, so that nothing mistyped becomes something else
+unnoticed. A production start is refused over everything that is for development, plain, or missing. All that
+is wrong is said at once, a line for each, and never with a value: it may be a password (ADR 33).
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ PRODUCTION, DEVELOPMENT = "production", "development"
 REFUSE, IGNORE = "refuse", "ignore"
 ROLES = ("api", "worker")
 LEAST_DIFFICULTY = 12
-"""Less work before a report holds up no flood."""
+"""The least difficulty: less work before a report holds up no flood."""
 BESIDE = frozenset({"ZM_FAILPOINT", "ZM_VAULT_OWNER_DATABASE_URL", *BY_FILE})
 """Variables that other places read."""
 DRIVER = "postgresql+asyncpg"
 DATABASE_OPTIONS = frozenset({"ssl", "host", "port", "target_session_attrs"})
-"""What may stand behind the `?` of a database's URL; anything else the driver would not know."""
+"""The words that may stand behind the `?` of a database's URL; the driver would not know any other."""
 DATABASE_TRUST = ("PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY")
 """The driver's own variables for the authority of databases and our certificate."""
 MOST_REPLICAS = 5
-"""More copies of a stream JetStream does not keep."""
+"""The greatest number of copies that JetStream keeps of a stream."""
 CHECKPOINT = "checkpoint-"
-"""With this begin the kinds of message that are places for audit's checkpoints."""
+"""Prefix of the kinds of message that are places for audit's checkpoints."""
 
 
 KINDS = frozenset({"reporter-message", SUBJECT_MESSAGE})
@@ -93,35 +93,37 @@ class Settings:
     transit_mount: str
     transit_ca_file: str
     outgoing: dict[str, str]
-    """Where messages of a kind go: a URL, or `files`; from ZM_OUTGOING_<KIND>."""
+    """The destination of each kind of message: a URL, or `files`; from ZM_OUTGOING_<KIND>."""
     outgoing_dir: Path
-    """Where `files` are written."""
+    """The directory into which `files` are written."""
     outgoing_trust: Trust
     stores: dict[str, str]
     """The services' stores, which audit holds against its evidence; from ZM_STORE_URL_<SERVICE>."""
     log_origin: str
-    """How this installation names its logs (C2SP tlog-checkpoint: no other has the same)."""
+    """The name of this installation in its logs (C2SP tlog-checkpoint: no other has the same)."""
     vault_dir: Path
     """The vault's own folder: what lies here is encrypted under its keys, and in no dump of the service."""
     vault_backups_kept: timedelta
-    """How old a backup of the vault may be that must still open who was not forgotten (ADR 0027)."""
+    """The greatest age of a backup of the vault that must still open the identities that were not forgotten
+    (ADR 0027)."""
     suite: Suite
     contacts_file: str
-    """Where and when organs can be reached (A4); the packaged example if empty."""
+    """The file that says where and when organs can be reached (A4); the packaged example if empty."""
     calendar_file: str
     """Years of the civil-service calendar beyond the packaged ones (§8.7); none if empty."""
     clock_file: str
     clock_jump_seconds: int
-    """How far the computer's clock may be ahead of where it should be; beyond it nothing is written."""
+    """Seconds by which the computer's clock may be ahead of the time it should show; beyond it nothing is
+    written."""
     api: bool
     worker: bool
     pool_size: int
     max_body_bytes: int
     max_in_flight: int
     stream_max_bytes: int
-    """How much the service's stream holds; what does not fit is dropped, the oldest first."""
+    """Bytes that the service's stream holds; beyond them events are dropped, the oldest first."""
     stream_replicas: int
-    """On how many servers of the broker's cluster the service's stream lies."""
+    """Number of servers of the broker's cluster on which the service's stream lies."""
     report_difficulty: int
     """Zero bits that a proof of work before an anonymous submission must show (SEC-6)."""
 
@@ -240,7 +242,7 @@ class Settings:
                 yield f"{name}: {fault}"
 
     def _urls(self) -> Iterator[tuple[str, str]]:
-        """Where others are reached by HTTP."""
+        """The addresses of others that are reached by HTTP."""
         yield "ZM_JWKS_URL", self.issuer.jwks_url
         yield "ZM_TRANSIT_URL", self.transit_url
         for kind, way in self.outgoing.items():
@@ -250,7 +252,7 @@ class Settings:
             yield "ZM_ISSUER", self.issuer.name
 
     def _missing(self) -> Iterator[str]:
-        """What a process that serves was not told. Without a database there is none in development either."""
+        """The settings that a serving process lacks. It needs a database in development too."""
         for name, value in self._needed():
             if not value and (self.production or name.endswith("DATABASE_URL")):
                 yield f"{name}: not set"
@@ -258,7 +260,7 @@ class Settings:
             yield from self._guards_missing()
 
     def _unusable(self, told: Told, readers: Mapping[str, Reader]) -> Iterator[str]:
-        """What of the files that were named cannot be used."""
+        """The faults of the files that were named and cannot be used."""
         yield from self.nats_trust.faults("ZM_NATS")
         yield from self.issuer.trust.faults("ZM_TOKEN")
         yield from self.outgoing_trust.faults("ZM_OUTGOING")
@@ -311,7 +313,7 @@ class Settings:
             yield "ZM_CONTACTS_FILE", self.contacts_file
 
     def _unsafe(self, told: Told) -> Iterator[str]:
-        """What a production start refuses of what it was told (ADR 0024)."""
+        """The settings that a production start refuses (ADR 0024)."""
         for name in told.unknown():
             yield f"{name}: there is no such setting"
         for kind in sorted(kind for kind in self.outgoing.keys() - KINDS if not kind.startswith(CHECKPOINT)):
@@ -361,7 +363,7 @@ class Settings:
         yield from (file for file in (*map(Path, filter(None, named)), *in_folder) if file.is_file())
 
     def _guards_missing(self) -> list[str]:
-        """What an audit lacks without which its evidence would have nobody to guard it."""
+        """The settings of an audit without which nobody would guard its evidence."""
         problems = []
         if not self.log_origin:
             problems.append("ZM_LOG_ORIGIN: every installation names its logs after itself")
@@ -381,7 +383,8 @@ class Settings:
         return named if named or self.production else [f"{CHECKPOINT}superior", f"{CHECKPOINT}timestamp"]
 
     def way_out(self, kind: str) -> str:
-        """Where messages of a kind go. "": nobody has said so in production, and they wait until he does."""
+        """The destination of a kind of message. "" if production names none: such messages wait until it
+        does."""
         return self.outgoing.get(kind, "" if self.production else "files")
 
     def key(self, name: str) -> bytes:
@@ -482,7 +485,7 @@ def _fault_of(reader: Reader, file: str | Path) -> str:
 
 
 def _said(error: OSError | ValueError) -> str:
-    """In one line, without what it quotes."""
+    """Tells the error in one line, without the words that it quotes."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if isinstance(error, ValidationError):
@@ -514,7 +517,7 @@ def _database_fault(url: str) -> str:
 
 
 def _private(url: str) -> bool:
-    """Whether nobody on the way to a database can listen or stand in for it."""
+    """True if nobody on the way to a database can listen or stand in for it."""
     place = _split(url)
     if place is None:
         return False

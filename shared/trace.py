@@ -1,5 +1,5 @@
-"""Which request a line of the log belongs to: the id of its trace (W3C Trace Context), from the call through
-the event that followed to what the next service does about it.
+"""Names the request to which a line of the log belongs, by the id of its trace (W3C Trace Context): from the
+call, through the event that followed, to the next service's reaction to it.
 
 It is an id and nothing else: it names no person, and no line holds a body.
 """
@@ -14,7 +14,7 @@ _followed: ContextVar[str] = ContextVar("trace", default="")
 
 
 def follow(trace_id: str) -> None:
-    """From now on this task works for a trace; "" for none."""
+    """Makes this task work for a trace from now on; "" for none."""
     _followed.set(trace_id)
 
 

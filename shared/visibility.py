@@ -1,9 +1,10 @@
-"""Who may see a case (§5.4, §6.3): the rule over a case in memory, and the same over its row in a list.
+"""Decides who may see a case (§5.4, §6.3): one rule over a case in memory, and the same over its row in a
+list.
 
-`check` is asked of one case by whoever commands or reads it; `listed` is asked of all rows at once by lists,
+`check` is asked of one case when it is commanded or read; `listed` is asked of all rows at once by lists,
 searches and counts, and `is_listed` says of one case what `listed` says of its row. A case stands in a list
 only where `check` would let its reader know of it without being assigned; a property test holds the two to
-each other (tests/store/test_sight.py). What a kind conceals, it declares itself (`Aggregate.unopened`,
+each other (tests/store/test_sight.py). A kind declares itself what it conceals (`Aggregate.unopened`,
 `sealed`, `kept_within`, `reviewed_above`).
 """
 
@@ -23,11 +24,11 @@ from shared.security import roles
 from shared.store.reading import given
 
 PERSON = given("person", Text())
-"""Who asks, in the statements of lists."""
+"""The person who asks, in the statements of lists."""
 
 
 class Sight(NamedTuple):
-    """What of a token decides on which cases stand in a list, besides the person."""
+    """The part of a token, besides the person, that decides which cases stand in a list."""
 
     organ: str
     petition: bool
@@ -87,7 +88,7 @@ def _is_concealed(token: Token, case: Aggregate) -> bool:
 
 
 def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
-    """Whether a case stands in the lists of a member of an organ: `listed` of one case."""
+    """True if the case stands in the lists of a member of an organ: `listed` of one case."""
     if token.person in case.kept_from or not _within(token, case, organs):
         return False
     own = token.organ == case.organ
@@ -104,11 +105,11 @@ def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
 def listed(
     cases: Table, book: CaseBook, kinds: Sequence[type[Aggregate]], organs: OrganTree, sight: Sight
 ) -> ColumnElement[bool]:
-    """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by
-    the prefix of the division code, and what a superior sent to this very organ. Envelopes that nobody
-    has registered stand only in those of the petition department that they came to, and what was
-    sealed upward in none (§4.1 note a, A14, A15). Whom a report is about finds nothing of it (A33). What
-    is kept within its organ stands above only while it is reviewed there (A49). The statement is given
+    """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by the
+    prefix of the division code, and the cases that a superior sent to this very organ. Envelopes that nobody
+    has registered stand only in those of the petition department that they came to, and complaints sealed
+    upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33). A
+    case kept within its organ stands above only while it is reviewed there (A49). The statement is given
     `person`."""
     within = or_(func.starts_with(cases.c.organ, sight.organ), cases.c.addressee == sight.organ)
     return and_(within, *(not_(hidden) for hidden in _hidden(cases, book, kinds, organs, sight)))

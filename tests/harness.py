@@ -903,7 +903,7 @@ class Story:
         return self
 
     def submitted(self, **plan: Any) -> Story:
-        """Under review, with the consent that the plan needs."""
+        """Leads to the review, with the consent that the plan needs."""
         if self._once("submitted"):
             self.planned(**plan)
             self.heard()
@@ -1059,7 +1059,7 @@ class Story:
         return {k: v for k, v in {**body, **more}.items() if v is not None}
 
     def visited(self) -> Story:
-        """Both targets are visited and the unit has given its opinion."""
+        """Visits both targets; the unit has given its opinion."""
         self.active()
         if self._once("visited"):
             officer = self.organ.revisit_officer

@@ -34,7 +34,8 @@ def caddyfile(port: int, upstreams: Mapping[str, int]) -> str:
     have to be quoted as Caddy reads it: Caddy runs in its own folder.
 
     Nothing of HTTP is logged: the text of an error may name both ends of a connection, and no filter of
-    fields reaches into a text (SEC-6). What failed, the services' metrics count."""
+    fields reaches into a text (SEC-6). The services' metrics count the failures.
+    """
     routes = "\n".join(_route(name, upstream) for name, upstream in upstreams.items())
     names = " ".join(f"/{name}/" for name in upstreams)
     return f"""{{

@@ -129,7 +129,7 @@ class Demo:
                 for e in events
                 if e["service"] == service
             )
-            # What stands apart (a sealed envelope) is no part of this story for whoever replays it.
+            # A case that stands apart (a sealed envelope) is no part of this story for those who replay it.
             apart = self.scenario["replay"].get("apart", ())
             told_of = (p for p in self.player.expected if p.service == service and p.case not in apart)
             for promise in told_of:

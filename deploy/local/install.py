@@ -15,7 +15,7 @@ ABOUT = {
     "requirements-local.lock": "0.3 GB, a minute or two",
     "requirements-dev.lock": "0.9 GB, two or three minutes",
 }
-"""What each takes the first time, on a machine with two cores (README)."""
+"""The time that each takes at first, on a machine with two cores (README)."""
 
 
 def install(lock: Path) -> int:

@@ -38,7 +38,7 @@ class Onlooker(Protocol):
         """Somebody is about to give a command on a case."""
 
     def after(self, step: dict[str, Any], answer: httpx.Response) -> None:
-        """What they were answered."""
+        """Notes the answer that they were given."""
 
 
 class Departure(Exception):
@@ -147,7 +147,7 @@ class Player:
             self._step(step)
 
     def close(self) -> None:
-        """Ends the connections; whoever acts again signs in again."""
+        """Ends the connections; people who act again sign in again."""
         for client in self._clients.values():
             client.close()
         self._clients.clear()

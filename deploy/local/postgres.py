@@ -20,7 +20,7 @@ from ops import secretfiles
 
 StopMode = Literal["smart", "fast", "immediate"]
 
-# What goes to the log must hold no personal data: a failing statement is not repeated, and `terse` leaves
+# The log must hold no personal data: a failing statement is not repeated, and `terse` leaves
 # out the DETAIL line, which quotes the offending row.
 _SETTINGS = """\
 listen_addresses = '127.0.0.1'

@@ -317,12 +317,12 @@ class Stack:
                 self.start_service(name, wait=False)
 
     def after_restore(self) -> dict[str, subprocess.CompletedProcess[str]]:
-        """Brings every service back to right after databases were restored; all must be running. What each
-        says, and whether it leaves something to a person (status 1)."""
+        """Brings every service back to right after databases were restored; all must be running. Returns the
+        words of each, and whether it leaves something to a person (status 1)."""
         return {name: self.command(name, "after-restore") for name in self.services}
 
     def command(self, service: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """What an operator has a service do: `zhengming SERVICE WORDS`, in its environment."""
+        """Runs an operator's command on a service: `zhengming SERVICE WORDS`, in its environment."""
         return subprocess.run(
             [sys.executable, "-m", "ops", service, *words],
             env=self.environment(service) | env,
@@ -366,7 +366,7 @@ class Stack:
     # --- How it is done ----------------------------------------------------------------------------
 
     def _take_ports(self) -> None:
-        """Before anything is started: the ports that somebody chose must be free."""
+        """Takes the ports that somebody chose, before anything is started: they must be free."""
         wanted = self._wanted
         for port in filter(None, (wanted.postgres, wanted.nats, wanted.nats_monitor, wanted.issuer)):
             check_port(port)

@@ -128,7 +128,7 @@ class AccessLog:
             waiting = [done for _, done in batch]
             try:
                 receipts = await self._write([access for access, _ in batch])
-            except Exception as error:  # whoever waits must hear of it
+            except Exception as error:  # those who wait must hear of it
                 for done in waiting:
                     if not done.done():
                         done.set_exception(error)
@@ -138,8 +138,8 @@ class AccessLog:
                     done.set_result(receipt)
 
     async def _write(self, batch: list[Access]) -> list[str]:
-        """Appends the records to the last one that is known. Where another process was faster, its record
-        has the id that ours asks for: then ours come after that one."""
+        """Appends the records to the last one that is known. If another process was faster, its record has
+        the id that ours asks for: then ours come after that one."""
         async with using(self._engine) as driver:
             for _ in range(_MOST_RACES):
                 # Forgotten until it is known to be true again.

@@ -192,8 +192,8 @@ REPLAY: dict[str, Any] = {
     "headers": ("Access-Record",),
     "tag": "replay",
 }
-"""A replay is an auditor's, of a county or above. Who may know of the case, `Replays` says when it has found
-it, and puts on record whatever came of it."""
+"""A replay is an auditor's, of a county or above. `Replays` decides who may know of the case when it has
+found it, and puts the outcome on record in any case."""
 PROOF: dict[str, Any] = {"rule": "§6.6", "by": (roles.AUDITOR,), "level": Level.COUNTY, "tag": "proof"}
 OF_ORGANS: dict[str, Any] = {
     "rule": "SEC-1",
@@ -253,7 +253,7 @@ class Replays:
         """Every event of the case across all services, in order, as it was known or had happened on a day.
 
         Confidential fields are shown to the auditor, the reporter's identity is in no event. Readings are
-        counted by who read, on the first page. `cursor` continues where a page ended.
+        counted by reader, on the first page. `cursor` continues where a page ended.
         """
         request, token = ask.request, ask.token
         limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
@@ -581,7 +581,7 @@ class Supervision:
         return json_response({"items": rows, "next": last})
 
     def _of_an_organ(self, ask: Asked[Any]) -> Token:
-        """Whose supervision it is: of an organ that there is."""
+        """The caller's token, as internal supervision of an organ that there is."""
         if ask.token.organ not in self.organs:
             refuse("E_FORBIDDEN_ROLE", ask.read.rule, allowed=[roles.INTERNAL_SUPERVISOR])
         return ask.token

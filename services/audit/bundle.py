@@ -2,9 +2,9 @@
 
 Its audience decides what is in it. A superior organ gets the whole case, confidential events withheld or
 shown. A court and the cleared person are outside the organs: for them there is only the clarification of this
-one person, and of that only events which tell nothing of reports (SEC-1). The other events are not withheld
-from them either, but left out: an entry has a topic and a time of recording in any case. The versions show
-that something lies between the events they have.
+one person, and only those of its events which tell nothing of reports (SEC-1). The other events are not
+withheld from them either, but left out: an entry has a topic and a time of recording in any case. The
+versions show that something lies between the events they have.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ _LOOKED_UNTIL = f"""
 
 
 def _is_concealed(declared: Sequence[Concealed]) -> str:
-    """As SQL, whether a stream is concealed, by what its service has declared with its events. The words are
-    names of classes."""
+    """The condition, as SQL, under which a stream is concealed, by the declarations of its service beside its
+    events. The words are names of classes."""
     always = ", ".join(f"'{c.kind}'" for c in declared if c.until is None)
     found = [f"s.kind IN ({always})"]
     for kind, until, sealed_by in declared:

@@ -179,7 +179,7 @@ class Ledger:
         await driver.execute(_TRACK, source, *place)
 
     async def _grow(self, driver: Any, source: str, events: Sequence[Published]) -> proof.Grown:
-        """The tree with this run's leaves. Where it ended with the run before, nothing need be read: a tree
+        """The tree with this run's leaves. If it ended with the run before, nothing need be read: a tree
         never reaches past the position, which the lock keeps where this process left it."""
         tree = self._trees.get(source)
         if tree is None or tree.size != events[0].previous:

@@ -209,8 +209,8 @@ class Parts:
             self.metrics.error(part, error)
 
     async def guard_for_ever(self, seconds: float = GUARD_SECONDS, again: float = AGAIN_SECONDS) -> None:
-        """Looks from time to time whether what is stored is what was recorded. What is not is told until it
-        is put right; a look that could not be made is made again."""
+        """Looks from time to time whether the store still holds what was recorded. A difference is told until
+        it is put right; a look that could not be made is made again."""
         while True:
             looked = [await self.look_at(name) for name in LOGS]
             await asyncio.sleep(seconds if all(looked) else again)
@@ -508,7 +508,7 @@ async def _compare(parts: Parts, source: str) -> list[Told]:
 
 
 def _check_store(settings: Settings) -> None:
-    """Ends the start where the database is not this version's; one that is away is asked by whoever reads."""
+    """Ends the start where the database is not this version's; one that is away is asked at each reading."""
     try:
         asyncio.run(check_store(settings.database_url, f"services/{SERVICE}/migrations"))
     except StoreUnavailable as error:

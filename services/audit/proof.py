@@ -6,7 +6,8 @@ from the producers' logs has every earlier root again. A tree grows only over an
 is parked, the tree waits before it.
 
 A checkpoint is signed once an hour, and for every bundle; shown to the staff is the last one of an hour that
-is over. So whoever asks as often as they like learns no more than how much was recorded in each hour (SEC-1).
+is over. So a caller who asks as often as they like learns no more than how much was recorded in each hour
+(SEC-1).
 """
 
 from __future__ import annotations

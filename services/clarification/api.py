@@ -1,4 +1,4 @@
-"""What is special about clarification's HTTP face: the subject reads what concerns them, and only that."""
+"""Adds to clarification's HTTP face that the subject reads the facts that concern them, and only those."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ def reminders(parts: Parts) -> OnReminder:
 
 
 def outgoing(parts: Parts) -> dict[str, Errand]:
-    """What leaves clarification: messages to the subject. The arrival of a request opens its window (B35)."""
+    """The messages that leave clarification, all to the subject. The arrival of a request opens its window
+    (B35)."""
 
     def arrived(clarification: Clarification, ctx: Context, effect: Effect) -> None:
         if effect.payload["template"] == "CONSENT_ASKED":

@@ -1,4 +1,4 @@
-"""What is special about intake's HTTP face: the register of accused."""
+"""Adds to intake's HTTP face the register of accused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class IntakeRoutes:
         return json_response({"items": rows})
 
     def _told(self) -> list[Column[Any]]:
-        """What is shown of an entry."""
+        """The columns of an entry that are shown."""
         return [column for column in self.accused.accused.c if column.name != "called"]
 
     def _called(self, organ: str) -> Select[Any]:
@@ -119,7 +119,7 @@ class IntakeRoutes:
         return json_response({"ref": ref, "complaints": rows, "conclusions": own})
 
     def _history(self) -> list[Column[Any]]:
-        """What is told of each complaint about one accused."""
+        """The columns that are told of each complaint about one accused."""
         cases, outcomes = self.parts.book.cases.c, self.accused.outcomes.c
         told = (outcomes.received_on, outcomes.repeat_kind, outcomes.verdict)
         return [cases.stream, cases.number, cases.state, cases.organ, *told]
@@ -142,7 +142,8 @@ class IntakeRoutes:
         answer=answer(items=array(LABEL)),
     )
     async def sealed_parcels(self, ask: Asked[Complaint]) -> Response:
-        """What lower organs sealed for this one (A14), for its petition department: envelopes only."""
+        """The parcels that lower organs sealed for this one (A14), for its petition department: envelopes
+        only."""
         items = []
         for parcel in await self.parcels.addressed_to(ask.token.organ):
             complaint = await self.parts.repository.get(Complaint, parcel.complaint)

@@ -35,7 +35,8 @@ UPLOADS = "/v1/reports/attachments"
 LARGER_BODIES = {UPLOADS: MOST_BYTES + 1024}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain")
 ROUGHLY = 64 * 1024
-"""To so many bytes a size is rounded up outside the vault: by the very number a file would be known (B53)."""
+"""Number of bytes to whose multiples a size is rounded up outside the vault: by the exact size a file would
+be known (B53)."""
 AT_ONCE = 4
 """Files at one time that have come whole and are sealed and copied; each holds a connection of the vault's
 database."""
@@ -51,7 +52,7 @@ READ: dict[str, Any] = {
     "codes": tuple(INCOMPLETE),
     "tag": "reports",
 }
-"""Who reads files: assigned petition staff of the organ that owns the complaint."""
+"""The roles that read files: assigned petition staff of the organ that owns the complaint."""
 
 
 class Attachments:

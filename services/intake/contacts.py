@@ -1,4 +1,4 @@
-"""Where an organ can be reached, and when its head receives visitors: public (A4)."""
+"""Tells where an organ can be reached, and when its head receives visitors: public (A4)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from shared.web.read import Asked, read
 from shared.web.values import json_response
 
 EVERY_OTHER = "*"
-"""What holds for organs that have no entry of their own."""
+"""The entry for organs that have none of their own."""
 DAYS_AHEAD = 3
 Time = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Reception(BaseModel):
-    """When a leader receives visitors (负责人定期接访): once a month, in the so-manieth week on a weekday."""
+    """The day on which a leader receives visitors (负责人定期接访): once a month, on an nth weekday."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class Reception(BaseModel):
 
 
 class Contact(BaseModel):
-    """How an organ can be reached."""
+    """The ways in which an organ can be reached."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -92,7 +92,7 @@ class ContactRoutes:
     )
     async def contact(self, ask: Asked[Complaint]) -> Response:
         """Address, telephone, site and the next days of reception of an organ of county level or above (A4).
-        Nothing is kept of who asked (SEC-6)."""
+        No record is kept of the caller (SEC-6)."""
         organs, code = self.parts.law.organs, ask.request.path_params["organ"]
         if code not in organs or organs.get(code).level < Level.COUNTY:
             refuse("E_NOT_FOUND", "A4")

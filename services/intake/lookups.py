@@ -1,7 +1,7 @@
-"""What intake's commands want looked up before they are decided, and what is written beside them.
+"""The lookups that intake's commands want before they are decided, and the writings beside them.
 
-Whatever goes into the vault (identities, letters, parcels) is there before the event that refers to it is
-written; what nothing refers to in the end is swept.
+Everything that goes into the vault (identities, letters, parcels) is there before the event that refers to it
+is written; things to which nothing refers in the end are swept.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ OVERSEEN: tuple[tuple[type[Overseen], str], ...] = (
     (RetaliationReport, "intake.RetaliationReported"),
     (StaffMisconductReport, "intake.StaffMisconductReported"),
 )
-"""What may have come with a complaint, and the event that it began with."""
+"""The reports that may have come with a complaint, and the event that each began with."""
 
 
 class Lookups:
@@ -110,10 +110,10 @@ class Lookups:
         self.transfers = transfers
         self.transfer = transfer
         self.held = held
-        """Whether something still needs the reporter of a complaint."""
+        """Answers whether something still needs the reporter of a complaint."""
 
     def facts(self) -> Facts:
-        """What is asked before a command is decided."""
+        """The lookups that are made before a command is decided."""
         return {
             "asked": self.asked,
             "supervised": self.supervised,
@@ -133,7 +133,7 @@ class Lookups:
         }
 
     def beside(self) -> dict[str, Beside]:
-        """What is written in the transaction of a command, beside its own case."""
+        """The writings in the transaction of a command, beside its own case."""
         return {
             "ReceiveComplaint": self.take_in,
             "ListAllegations": self.enter_register,
@@ -153,15 +153,15 @@ class Lookups:
         return complaint if complaint is not None and complaint.parcel == str(parcel) else None
 
     async def _sealed_with(self, parcel: UUID, organ: str) -> Complaint:
-        """What a lower organ sealed for this one."""
+        """The complaint that a lower organ sealed for this one."""
         complaint = await self.sealed_complaint(parcel, organ)
         if complaint is None:
             refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
         return complaint
 
     async def deposit(self, command: Command, aggregate: Aggregate, ctx: Context) -> Deposited:
-        """The identity is in the vault before the event that refers to it is written. With a parcel come the
-        reporter, his words and files, and the platform's original."""
+        """Puts the identity into the vault before the event that refers to it is written. With a parcel come
+        the reporter, their words and files, and the platform's original."""
         assert isinstance(command, ReceiveComplaint | SubmitReport)
         if isinstance(command, ReceiveComplaint) and command.parcel is not None:
             if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
@@ -197,7 +197,7 @@ class Lookups:
         return Deposited(reporter, status, original, tuple(things))
 
     async def joint(self, command: Command, aggregate: Aggregate, ctx: Context) -> bool:
-        """Whether others report with him: that is told, and nothing more (SEC-1)."""
+        """True if others report with the reporter: that is told, and nothing more (SEC-1)."""
         assert isinstance(command, ReceiveComplaint)
         if command.parcel is not None:
             return (await self._sealed_with(command.parcel, ctx.actor.organ)).joint
@@ -225,12 +225,14 @@ class Lookups:
         return await self.letters.put(aggregate.id, direction, command.text, id)
 
     async def _check_remembered(self, complaint: UUID) -> None:
-        """What is put under a destroyed key's name would be erased with it."""
+        """Refuses if the reporter was forgotten: anything put under a destroyed key's name would be erased
+        with it."""
         if await self.vault.forgotten(complaint):
             refuse("E_STATE", "§6.5", reason="its reporter was forgotten")
 
     async def advice(self, command: Command, aggregate: Aggregate, ctx: Context) -> InVault | None:
-        """Who wrote online is told by a letter; only what an event names is shown to him (A11)."""
+        """Writes a letter to a reporter who wrote online: they are shown only letters that an event names
+        (A11)."""
         assert isinstance(command, AdviseReporter)
         assert isinstance(aggregate, Complaint)
         if not aggregate.channel.startswith("ONLINE") or await self.vault.forgotten(aggregate.id):
@@ -239,8 +241,8 @@ class Lookups:
         return await self.letters.put(aggregate.id, "TO_REPORTER", words, derived_id("letter", ctx.attempt))
 
     async def retaliated(self, command: Command, aggregate: Aggregate, ctx: Context) -> Retaliated:
-        """Only who serves the reporter tells of it; for everybody else there is no such complaint. The
-        account is in the vault before the event that refers to it is written."""
+        """Seals the account of retaliation by those who serve the reporter; for everybody else there is no
+        such complaint. The account is in the vault before the event that refers to it is written."""
         assert isinstance(command, RecordRetaliationReport)
         complaint = await self.repository.get(Complaint, command.complaint)
         if complaint is None or complaint.organ != ctx.actor.organ:
@@ -261,7 +263,8 @@ class Lookups:
         return complaint.organ
 
     async def account(self, command: Command, aggregate: Aggregate, ctx: Context) -> InVault:
-        """What is said of a member of the staff: with the complaint that it came with, or by itself."""
+        """Seals the words about a member of the staff: with the complaint that they came with, or by
+        themselves."""
         assert isinstance(command, ReportStaffMisconduct | TellOfStaffMisconduct)
         key = getattr(command, "complaint", aggregate.id)
         await self._check_remembered(key)
@@ -298,7 +301,7 @@ class Lookups:
         return Asked(complaint, reporter is not None and reporter.may_be_contacted)
 
     async def forgettable(self, command: Command, aggregate: Aggregate, ctx: Context) -> Forgettable:
-        """Whether anything still needs the reporter of a complaint."""
+        """Finds out whether anything still needs the reporter of a complaint."""
         assert isinstance(command, DestroyIdentityKey)
         complaint = await self.repository.get(Complaint, command.complaint)
         held = complaint is not None and await self._still_needed(complaint)
@@ -332,8 +335,8 @@ class Lookups:
         return await self._link(aggregate, ctx)
 
     async def pass_on(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """At the organ that goes on with it, the complaint is born in the same transaction: it cannot
-        be lost on the way (A16, A17, A18, A22)."""
+        """Writes the complaint that is born at the organ that goes on with it, in the same transaction: it
+        cannot be lost on the way (A16, A17, A18, A22)."""
         assert isinstance(aggregate, Complaint)
         event = aggregate.pending_events[-1].event
         if isinstance(event, JurisdictionAssigned):
@@ -354,8 +357,8 @@ class Lookups:
     async def _tell_who_waits(
         self, complaint: Complaint, event: PassedOn, ctx: Context
     ) -> tuple[list[Complaint], Complaint | None]:
-        """§5.4, A26: of what is taken over no result comes to the organs that assigned it below the one that
-        takes; whoever waits above that one gets it from there."""
+        """§5.4, A26: tells the organs that wait for the result of a complaint that is taken over. Those below
+        the organ that takes it get no result; an organ that waits above it gets the result from there."""
         if not isinstance(event, ComplaintTakenUp):
             return [], None
         below, told = complaint, []
@@ -386,7 +389,8 @@ class Lookups:
         return await self.repository.get(Complaint, UUID(complaint.origin)) if complaint.origin else None
 
     async def tell_origin(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """A26: whoever assigned the matter to this organ learns the result that it accepted from below."""
+        """A26: tells the organ that assigned the matter to this one the result that it accepted from
+        below."""
         assert isinstance(aggregate, Complaint)
         superior = await self._origin_of(aggregate)
         if superior is None or aggregate.source != "SUPERIOR_ASSIGNED":
@@ -396,8 +400,8 @@ class Lookups:
         return [superior]
 
     async def tell_born(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """What comes for a complaint that a lower organ has is written there too: a result that was returned,
-        where it was reported (A26); evidence, down to who handles it (A31)."""
+        """Writes down at the lower organ, too, the things that come for a complaint that it has: a returned
+        result, where it was reported (A26); evidence, down to the organ that handles it (A31)."""
         assert isinstance(command, ReturnResult | SubmitNewEvidence)
         assert isinstance(aggregate, Complaint)
         told, written = replace(ctx, duty=""), list[Complaint]()
@@ -413,7 +417,7 @@ class Lookups:
         return written
 
     async def tell_superior(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """That it takes longer is told to whoever assigned it (A23)."""
+        """Tells the organ that assigned the complaint that it takes longer (A23)."""
         assert isinstance(command, RequestExtension)
         assert isinstance(aggregate, Complaint)
         superior = await self._origin_of(aggregate)

@@ -90,12 +90,12 @@ ALERT = COMMON["SecurityAlertRaised"]
 FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
-"""What else of a reporter ends with the keys of his complaint."""
+"""The other things of a reporter that end with the keys of their complaint."""
 IDENTITY_KEY_DESTROYED = "intake.IdentityKeyDestroyed"
 
 
 class Intake:
-    """What intake adds to the kernel's assembly: the vault, the register, its own reads."""
+    """Adds to the kernel's assembly the parts that are intake's: the vault, the register, its own reads."""
 
     def __init__(self) -> None:
         self.accused = AccusedBook()
@@ -152,7 +152,8 @@ class Intake:
         return platforms
 
     def outgoing(self, parts: Parts) -> dict[str, Errand]:
-        """What leaves intake: statuses to the platform, and messages to reporters where there is a way."""
+        """The messages that leave intake: statuses to the platform, and messages to reporters where there is
+        a way."""
         settings, vault = parts.settings, self.vault_of(parts)
         files = None if settings.production else Files(settings.outgoing_dir / STATUS_KIND)
         errands = {STATUS_KIND: Errand(Callbacks(self.platforms_of(parts), files, settings.outgoing_trust))}
@@ -321,7 +322,7 @@ class Intake:
                 log.info("vault_keys_ended", count=ended)
 
         async def check_nightly() -> None:
-            """At the start, and each day anew."""
+            """Checks at the start, and each day anew."""
             checked: date | None = None
             while True:
                 try:
@@ -392,7 +393,7 @@ async def note_once(parts: Parts, stream: UUID, event: Event, about: UUID | None
 
 
 def exists_in(parts: Parts) -> Callable[[UUID], Awaitable[bool]]:
-    """Whether a complaint was ever written."""
+    """Answers whether a complaint was ever written."""
 
     async def exists(complaint: UUID) -> bool:
         return bool(await parts.recorder.load(complaint, up_to_version=1))

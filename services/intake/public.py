@@ -86,8 +86,8 @@ RANDOM_UUID = re.compile(
     r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-4[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$", re.ASCII
 )
 GUESSES_WAITING = 32
-"""So many codes wait to be hashed; beyond it, who asks is asked to come back. Codes of new reports have
-their own turn."""
+"""Number of codes that may wait to be hashed; beyond it, callers are asked to come back. Codes of new reports
+have their own turn."""
 Protect = Callable[[UUID, str, str | None], Awaitable[None]]
 """Opens a request for protection in the vault. Its number is not for the reporter: numbers of one organ
 follow each other, and tell how many others asked (B53)."""
@@ -124,7 +124,7 @@ class Reports:
         self._describe(app)
 
     def _describe(self, app: FastAPI) -> None:
-        """What the OpenAPI document says of these routes."""
+        """Describes these routes for the OpenAPI document."""
         text = {"type": "string"}
         status = {"enum": sorted({*STATUS.values()})}
         proof = in_header("Proof-Of-Work", "The challenge with what solves it.")
@@ -212,7 +212,7 @@ class Reports:
         tag="reports",
     )
     async def notice(self, ask: Asked[Complaint]) -> Response:
-        """What is read before a report (R30): truthfulness, rights, duties, protection."""
+        """The notice that is read before a report (R30): truthfulness, rights, duties, protection."""
         return json_response(NOTICE)
 
     @read(
@@ -252,13 +252,13 @@ class Reports:
         return await self._behind(WriteToOrgan, Written, request)
 
     async def ask_recusal(self, request: Request) -> Response:
-        """Asks that somebody of the organ stay away from the matter (A33, A48): `role` in which he acts,
+        """Asks that somebody of the organ stay away from the matter (A33, A48): `role` in which they act,
         `ground` (ACCUSED_OR_RELATIVE, INTEREST, OTHER), and in words whom and why."""
         return await self._behind(AskForRecusal, Biased, request)
 
     async def waive(self, request: Request) -> Response:
-        """Does without one of the three meetings (`stage`: ACCEPTANCE, INVESTIGATION, REPLY), by whoever
-        reported by a name that was confirmed (R46)."""
+        """Does without one of the three meetings (`stage`: ACCEPTANCE, INVESTIGATION, REPLY), for a reporter
+        whose name was confirmed (R46)."""
         return await self._behind(WaiveMeeting, Waived, request)
 
     async def _worked(self, request: Request) -> None:
@@ -266,7 +266,8 @@ class Reports:
         await self.flood.check(request.headers.get("proof-of-work", ""))
 
     async def _turn(self, request: Request) -> SlowHash:
-        """Where a code waits to be hashed: who has worked does not stand behind those who guess."""
+        """The queue in which a code waits to be hashed: callers who have worked do not stand behind those who
+        guess."""
         if "proof-of-work" not in request.headers:
             return self.guessing
         await self._worked(request)
@@ -286,7 +287,8 @@ class Reports:
         return json_response({"status": coarse(trail[0])}, 201)
 
     async def ask_protection(self, request: Request) -> Response:
-        """Asks for protection (A33, A49): for himself, for his relatives, for who is taken for him."""
+        """Asks for protection (A33, A49): for the reporter, for relatives, for people taken for the
+        reporter."""
         await self._worked(request)
         body = await self._body(Threatened, request)
         trail = await self.opened(body.code)
@@ -321,9 +323,10 @@ class Reports:
         return json_response({"status": coarse(trail[0]), "letters": told})
 
     async def opened(self, code: str, slow: SlowHash | None = None) -> list[Complaint]:
-        """The complaint that a code opens, and those that were born of it as it went from organ to organ,
-        in this order. One slow hash is spent on whatever has the form of a code, then 404 or not; what has
-        not is no guess and costs nothing. `slow`: whose turn it takes; who has worked for it has his own."""
+        """The complaint that a code opens, and those that were born of it as it went from organ to organ, in
+        this order. One slow hash is spent on any text that has the form of a code, then 404 or not; any other
+        is no guess and costs nothing. `slow`: the queue whose turn it takes; callers who have worked for it
+        have their own."""
         halves = codes.halves(code)
         if halves is None:
             refuse("E_NOT_FOUND")
@@ -348,7 +351,8 @@ class Reports:
         return born
 
     async def _parts_of(self, trail: list[Complaint]) -> list[Complaint]:
-        """What was split off on the way, and what was born of that: organs that may write too (A18)."""
+        """The complaints that were split off on the way, and those that were born of them: organs that may
+        write too (A18)."""
         found: list[Complaint] = []
         waiting = [id for complaint in trail for id in complaint.parts]
         while waiting:
@@ -391,5 +395,5 @@ def living(trail: list[Complaint]) -> Complaint:
 
 
 def coarse(complaint: Complaint) -> str:
-    """What the reporter may know of the state."""
+    """The part of the state that the reporter may know."""
     return "NOT_ACCEPTED" if complaint.rejected_for else STATUS[complaint.state]

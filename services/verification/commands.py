@@ -297,8 +297,8 @@ class ConcludeVerification(
     differs_from=("handler", "countersigner"),
     decides=True,
 ):
-    """Approves the report and concludes the case, with the three distinctions examined; "none applies" is
-    an answer, with its reasoning. What was found is told for each subject apart (R25)."""
+    """Approves the report and concludes the case, with the three distinctions examined; "none applies" is an
+    answer, with its reasoning. The findings are told for each subject apart (R25)."""
 
     three_distinctions: Annotated[tuple[ThreeDistinction, ...], Field(max_length=3)]
     opinion: FreeText

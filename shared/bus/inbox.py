@@ -52,8 +52,8 @@ Handle = Callable[[Published], Awaitable[Append | None]]
 
 HandleBatch = Callable[[Sequence[Published], Sequence[int]], Awaitable[None]]
 """Writes the effects of a run of events itself, in one transaction with the source's new position
-(`AlreadyTracked` where another was faster). Where the second argument names parked rows, these events
-come from there: it deletes the rows and leaves the position alone."""
+(`AlreadyTracked` if another was faster). If the second argument names parked rows, these events come from
+there: it deletes the rows and leaves the position alone."""
 
 _Opened = tuple[Arrival, Published]
 _MOST_CONFLICTS = 20

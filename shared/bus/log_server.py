@@ -3,7 +3,7 @@
 Request on `zm.log.<service>`: {"after": position, "limit": n}. Answer: the messages that the relay would
 publish, one a line, as many as fit one NATS message; empty when there is nothing after. Its headers tell the
 epoch of the log, the id of the event at `after`, and whether there is more: a listener that goes on from a
-position learns whether it is the log that they know.
+position learns whether it is the log that it knows.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class LogServer:
             log_subject(self._service), queue=self._service, cb=self._answer
         )
         with suppress(nats.errors.Error):  # gone again: it subscribes by itself when it is back
-            await settled(self._nc)  # whoever is told that we answer may ask at once
+            await settled(self._nc)  # a listener who is told that we answer may ask at once
 
     async def stop(self) -> None:
         """Answers what was asked, then no more."""

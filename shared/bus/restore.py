@@ -1,7 +1,7 @@
 """Brings a service back to right after a restore: its own, or that of a service it listens to (ADR 26).
 
 The epoch of its log is renewed, so that no copy of a past that was lost passes for the log. Then the events
-that it took in are held against its sources' own logs. Where a source does not have the event at which this
+that it took in are held against its sources' own logs. If a source does not have the event at which this
 service stands, it goes back to the last event there that it ever acted on: none behind that has had an effect
 here, so nothing is done twice and nothing new is passed over. Effects of events that are lost stay, since
 events are facts; a person is told of them and decides.

@@ -171,8 +171,8 @@ class RecusalRequested(Event):
 
 
 class RecusalDecided(Event):
-    """The organ has decided on a request for recusal; on the head of an organ its superior has (A48). Where
-    it is granted, `RecusalDeclared` follows and carries it on (SD10)."""
+    """The organ has decided on a request for recusal; on the head of an organ its superior has (A48). If it
+    is granted, `RecusalDeclared` follows and carries it on (SD10)."""
 
     request: L1[str]
     person: L1[str]

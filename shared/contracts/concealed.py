@@ -1,5 +1,5 @@
-"""What services conceal of their own cases, as far as whoever reads their events must keep to it (§4.1 note
-a, A14, A33, A44): declared beside the events, so that nobody else names the classes of another service."""
+"""Declares the cases that a service conceals, as far as the readers of its events must conceal them too (§4.1
+note a, A14, A33, A44). It stands beside the events, so that no service names the classes of another."""
 
 from __future__ import annotations
 

@@ -601,7 +601,7 @@ class MessageToReporterSent(IntakeEvent):
 
 
 class PlatformTransferReceived(IntakeEvent):
-    """The petition platform sent this complaint (A8). Whether it came late is information only (DL-12)."""
+    """The petition platform sent this complaint (A8). A late arrival is information only (DL-12)."""
 
     platform: L1[str]
     """The platform's service account: it is told how the complaint stands, and nobody else is."""
@@ -719,7 +719,7 @@ RetaliationFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
 
 class RetaliationReported(IntakeEvent):
     """Somebody is said to suffer for a report: the reporter, a relative, or a person taken for the reporter
-    (A44). The vault alone holds which of them, and what happened: this says nothing of who reported. Until
+    (A44). The vault alone holds which of them, and what happened: this does not tell who reported. Until
     `RetaliationSettled` no clarification of the subject is carried out (P12)."""
 
     to = "REPORTED"

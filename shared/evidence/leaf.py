@@ -55,7 +55,7 @@ def leaf_data(
         content: content_digest.hex(),
     }
     try:
-        # Of nothing but texts under ASCII names this is the RFC 8785 form, at a twentieth of the price.
+        # For texts alone, under ASCII names, this is the RFC 8785 form, at a twentieth of the price.
         return orjson.dumps(leaf, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         raise ValueError("a text of the leaf has no UTF-8 form") from error

@@ -60,7 +60,7 @@ class Deadline(BaseModel):
     when: tuple[str, ...] = ()
     """Conditions that must all hold; the aggregate that emits the starting event knows whether they do."""
     length: _Length | None
-    """None where the starting event carries its own day (DL-18)."""
+    """The length of the period; None where the starting event carries its own day (DL-18)."""
     unit: Unit
     grace: _Length | None = None
     """Added to a carried day, in the same unit."""

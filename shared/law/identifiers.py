@@ -46,7 +46,7 @@ def resident_id_check(first17: str) -> str:
 
 
 def is_resident_id(value: str) -> bool:
-    """Is it a well-formed 18-character resident id: shape, birth date, check character (GB 11643)?"""
+    """True of a well-formed 18-character resident id: shape, birth date, check character (GB 11643)."""
     if not _RESIDENT_ID.fullmatch(value):
         return False
     try:
@@ -57,9 +57,9 @@ def is_resident_id(value: str) -> bool:
 
 
 def holds_personal_number(reference: str) -> bool:
-    """Is a mobile number or a resident id typed where a document or an account should be named (SEC-12)? It
-    counts by itself between other signs, or set apart by signs with nothing else in the reference. A value
-    that a machine made at random holds none, though one in some thousand looks as if."""
+    """True if a mobile number or a resident id is typed where a document or an account should be named
+    (SEC-12). It counts by itself between other signs, or set apart by signs with nothing else in the
+    reference. A value that a machine made at random holds none, though one in some thousand looks as if."""
     runs = _RUNS.findall(_RANDOM.sub(" ", reference.upper()))
     if not any(char.isalpha() for char in reference.rstrip("Xx")):
         runs.append("".join(runs))
@@ -74,7 +74,7 @@ def credit_code_check(first17: str) -> str:
 
 
 def is_credit_code(value: str) -> bool:
-    """Is it a well-formed unified social credit code (GB 32100-2015)? No position need be numeric."""
+    """True of a well-formed unified social credit code (GB 32100-2015). No position need be numeric."""
     return bool(_CREDIT_CODE.fullmatch(value)) and credit_code_check(value[:17]) == value[17]
 
 

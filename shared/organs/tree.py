@@ -90,7 +90,7 @@ class OrganTree:
         return organ
 
     def is_ancestor_or_self(self, a: str, b: str) -> bool:
-        """Is `a` above `b`, or the same? An unknown organ stands nowhere, so access fails shut."""
+        """True if `a` is above `b`, or the same. An unknown organ stands nowhere, so access fails shut."""
         if a not in self._organs:
             return False
         at: str | None = b
@@ -131,7 +131,7 @@ class OrganTree:
         return self.ancestor_or_self(code, Level.PROVINCE if by_province else Level.CITY)
 
     def tracing_executor_ok(self, code: str) -> bool:
-        """May this organ carry out tracing: a county at least (C1)?"""
+        """True if this organ may carry out tracing: a county at least (C1)."""
         return self.get(code).level >= Level.COUNTY
 
     def tracing_approving_organ(self, code: str) -> Organ:
@@ -148,10 +148,10 @@ class OrganTree:
     ) -> Competence:
         """The organ competent for an accused: by cadre management first, by place second (§5.4, A75).
 
-        Discipline staff and party organisations go one level above their own organ or organisation, yet
-        never below the level that manages them. `own_level_of_org` is that own level; for discipline staff
-        it defaults to the organ of their unit's division. Where no organ of the level exists, as under
-        龙港市 330383 with no townships, the one above does its work.
+        Discipline staff and party organisations go one level above their own organ or organisation, yet never
+        below the level that manages them. `own_level_of_org` is that own level; for discipline staff it
+        defaults to the organ of their unit's division. If no organ of the level exists, as under 龙港市
+        330383 with no townships, the one above does its work.
         """
         here = self.covering(unit_division)
         level = managed_by_level

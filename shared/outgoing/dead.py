@@ -114,7 +114,7 @@ class DeadLetters:
 
 
 async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, key: str, kind: str) -> None:
-    """The record of who had a message sent again (A80); durable before the message is tried."""
+    """Records who had a message sent again (A80); durable before the message is tried."""
     now = clock.now()
     record = AuditRecord(uuid4(), recorder.service)
     ctx = Context(actor=actor, now=now, occurred_at=now, law=law, command="ReplayDeadEffect", rule="A80")
@@ -123,7 +123,7 @@ async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, 
 
 
 DEAD = "SELECT key, kind, attempts, error, created_at FROM effects WHERE state = 'dead' ORDER BY key"
-"""What was given up; never its payload."""
+"""Selects the messages that were given up; never their payload."""
 REPLAY = """
     UPDATE effects SET state = 'pending', attempts = 0, next_at = NULL
     WHERE key = $1 AND state = 'dead'

@@ -1,8 +1,8 @@
 """Messages to the subject of a case: neutral words to their account, and what follows from them (B35).
 
-Whoever looks over a shoulder at a telephone learns that there is something to look at, and nothing of what.
-The gateway behind `ZM_OUTGOING_SUBJECT_MESSAGE` knows the devices of an account; we hold neither number nor
-address of a subject.
+A person who looks over the subject's shoulder at a telephone learns that there is something to look at, and
+not what it is about. The gateway behind `ZM_OUTGOING_SUBJECT_MESSAGE` knows the devices of an account; we
+hold neither number nor address of a subject.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def subject_errands(
     kind: type[Any],
     on_done: Callable[[Any, Context, Effect], None] = lambda case, ctx, effect: None,
 ) -> dict[str, Errand]:
-    """How messages about cases of a kind are carried out. `on_done` has the case note that one arrived."""
+    """The errands that carry out messages about cases of a kind. `on_done` has the case note that one
+    arrived."""
     settings = parts.settings
     folder = settings.outgoing_dir / SUBJECT_MESSAGE
     way = adapter_for(settings.way_out(SUBJECT_MESSAGE), folder, settings.outgoing_trust)
@@ -48,7 +49,7 @@ def subject_errands(
         return await parts.repository.get(kind, UUID(effect.payload["case"]))
 
     async def prepare(effect: Effect) -> Effect:
-        """What carries it learns no id of ours but the account: its key is a digest."""
+        """Prepares the message. Its carrier learns no id of ours but the account: the key is a digest."""
         case = await case_of(effect)
         if case is None or not case.subject_account:
             raise NotDelivered("NO_ACCOUNT", final=True)
@@ -63,7 +64,8 @@ def subject_errands(
         return Append(events=case.collect_events())
 
     async def dead(effect: Effect, reason: str) -> Append | None:
-        """Whoever handles the case sees it in its history; whoever watches over messages, in their list."""
+        """Records that the message was given up, in the history of the case for its handlers and in the list
+        of messages for those who watch over them."""
         case = await case_of(effect)
         if case is None:
             return None

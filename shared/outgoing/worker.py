@@ -32,7 +32,7 @@ WATCH_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """How one kind is carried out. `prepare` makes what is sent from what is stored, at the moment of
+    """Carries out one kind of message. `prepare` makes the message from the stored effect, at the moment of
     sending; `on_done` says which events follow from a delivery, if any, and `on_dead` which from giving up,
     with the reason."""
 
@@ -170,7 +170,7 @@ class Outgoing:
         dead = failure.final or self._pace.exhausted(attempt)
         on_dead = self._errands[effect.kind].on_dead
         if dead and on_dead is not None:
-            # Before it is given up: whoever must hear of it hears of it.
+            # Before it is given up, those who must hear of it do.
             await self._record(partial(on_dead, effect, failure.reason), "dead effect", effect)
         pause = max(self._pace.pause(attempt) * random.uniform(0.5, 1), failure.after)  # noqa: S311
         async with borrowed(self._engine) as driver:

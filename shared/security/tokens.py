@@ -30,25 +30,26 @@ from shared.security.trust import CERTIFICATE, Issuer, away_for
 log = structlog.get_logger("tokens")
 ALGORITHMS = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 SCHEME = b"bearer "
-"""In any case of letters (RFC 9110 §11.1)."""
+"""The scheme, in any case of letters (RFC 9110 §11.1)."""
 REMEMBERED_SECONDS = 60
 LEEWAY_SECONDS = 5
 JWKS_PAUSE_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 DISCOVERY = "/.well-known/openid-configuration"
 REFRESH_PATIENCE = 1.0
-"""So long a request waits for a newer set, as long as the one there is may be used."""
+"""Seconds that a request waits for a newer key set, as long as the present one may be used."""
 PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}")
-"""What a person can be named by in a command, too."""
+"""The form of a person's name, in tokens and in commands."""
 DOCUMENT = "document"
 REASONS = (CERTIFICATE, "timeout", "connection", "status", DOCUMENT)
-"""Why keys cannot be had: nobody whom we trust vouches for the issuer, or it answers nothing, or no keys."""
+"""The reasons for which keys cannot be had: nobody whom we trust vouches for the issuer, or it answers
+nothing, or it answers no keys."""
 NOBODY = frozenset({"anonymous", SYSTEM})
-"""Names that the record has for who comes without a token."""
+"""Names that the record has for callers without a token."""
 
 
 class TokenMetrics:
-    """How the issuer answers, and how many tokens were worth nothing; of nobody in particular."""
+    """Counts how the issuer answers, and how many tokens were worth nothing; no count is about one person."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.away = Gauge("zm_issuer_away", "Whether the issuer's keys could not be had", registry=registry)
@@ -81,11 +82,11 @@ class TokenVerifier:
         self._metrics = metrics or TokenMetrics(CollectorRegistry())
         self._keys: KeySet | None = None
         self._got = 0.0
-        """When the keys came."""
+        """The time at which the keys came."""
         self._fetched = 0.0
-        """When they were last asked for."""
+        """The time at which they were last asked for."""
         self._away = False
-        """Whether they did not come then."""
+        """True if they did not come then."""
         self._fetching: asyncio.Task[None] | None = None
         self._remembered: dict[bytes, tuple[float, Token]] = {}
 
@@ -158,7 +159,7 @@ class TokenVerifier:
             if self._keys is None or monotonic() - self._got > self._issuer.trusted_seconds:
                 refuse("E_UNAVAILABLE")
         elif age > self._issuer.refresh_seconds and self._fetching is None:
-            # Whoever comes while it is asked for waits for nothing.
+            # Callers who come while it is asked for do not wait.
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_PATIENCE):
                     await self._refresh()
@@ -197,8 +198,8 @@ class TokenVerifier:
         return members
 
     async def _discovered(self, client: httpx.AsyncClient) -> str:
-        """Where the keys are, by the issuer's own document (OpenID Connect Discovery §4). It must be that of
-        the issuer, and lead nowhere less safe."""
+        """Finds the address of the keys in the issuer's own document (OpenID Connect Discovery §4). The
+        document must name that issuer, and lead nowhere less safe."""
         name = self._issuer.name
         told = await _json(client, name.rstrip("/") + DISCOVERY)
         url = told.get("jwks_uri")

@@ -1,4 +1,4 @@
-"""Whom a process believes over TLS, and by what it is believed itself; and the issuer of its tokens."""
+"""The certificates that a process trusts over TLS, its own certificate, and the issuer of its tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Trust:
         return context
 
     def faults(self, prefix: str) -> Iterator[str]:
-        """What is wrong with the files, by the names of their settings."""
+        """The faults of the files, by the names of their settings."""
         if self.key_file and not self.cert_file:
             yield f"{prefix}_KEY_FILE: there is no {prefix}_CERT_FILE that it belongs to"
         for name, part in (("CA", Trust(self.ca_file)), ("CERT", Trust("", self.cert_file, self.key_file))):
@@ -43,7 +43,7 @@ class Trust:
 
 
 def away_for(error: BaseException) -> str:
-    """Why somebody could not be reached, as a code: `certificate`, `timeout` or `connection`."""
+    """The reason why a peer could not be reached, as a code: `certificate`, `timeout` or `connection`."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, ssl.SSLError):
@@ -61,21 +61,22 @@ def _no_password() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Who signs access tokens, where its keys are, and how it writes what we need to know of a person."""
+    """The signer of access tokens: where its keys are, and how it writes the facts about a person that we
+    need."""
 
     name: str
     """The `iss` of its tokens; its discovery document lies under it."""
     jwks_url: str = ""
-    """Where its keys are; empty: where its discovery document says."""
+    """The address of its keys; if empty, its discovery document says it."""
     audience: str = AUDIENCE
     person: str = "sub"
     roles: str = "role"
     organ: str = "organ"
     """Claims by name, or by the names that lead to them (`realm_access.roles`)."""
     ignores_other_roles: bool = False
-    """Whether its roles may be others than ours, which then are nothing to us."""
+    """True if tokens may hold roles that are not ours; they then mean nothing to us."""
     refresh_seconds: float = 60
     """A key set that is older is asked for anew: a key that the issuer took out is trusted no longer."""
     trusted_seconds: float = 900
-    """So long it is used while the issuer is away, and then nobody is let in by it."""
+    """Seconds for which the keys are used while the issuer is away; after that nobody is let in by them."""
     trust: Trust = field(default_factory=Trust)

@@ -8,7 +8,7 @@ from shared.security.spelling import normal
 
 _CHANNEL = re.compile(
     "(?:匿名|实名|署名|联名|电话|网络|网上|微信|当面|书面|多次|反复)(?:的)?(?:举报|检举|控告|信访)"
-    # Of a number the last character is enough; to look for its beginning would cost the square of its length.
+    # The last character of a number is enough; to look for its beginning would cost the square of its length.
     "|匿名信|举报信|检举信|控告信|来信|来电|来访|信件|信封|[0-9一二三四五六七八九十百两数多][封次件](?:举报|检举|反映|信)"
 )
 

@@ -1,7 +1,7 @@
 """Group commit: appends that wait together are decided together and written in one transaction.
 
 One task drains a bounded queue into batches. A batch holds the store's advisory lock for one transaction:
-read the facts, decide in memory (`admission`), write one statement per table, commit, answer. Where the facts
+read the facts, decide in memory (`admission`), write one statement per table, commit, answer. If the facts
 are known already, since this process has written last, all of it is one statement. Nothing is answered before
 it is durable. When the answer to a COMMIT is lost, the next attempt first finds out, under the same lock,
 whether it happened. The task outlives every loss of the database.
@@ -181,7 +181,7 @@ class Committer:
                 queue.filled.clear()
                 await queue.filled.wait()
                 continue
-            # Whoever was just answered and asks again at once shall be in this batch.
+            # A caller who was just answered and asks again at once shall be in this batch.
             await asyncio.sleep(0)
             batch: list[Waiting] = []
             while queue.items and len(batch) < self.limits.batch:
@@ -256,7 +256,7 @@ class Committer:
         driver = self._connection.driver
         if head is None or driver is None or driver.is_closed() or not all(map(_only_adds, units)):
             return None
-        # What it is built on is taken for granted here and asked in the statement.
+        # Its premises are taken for granted here and asked in the statement.
         versions: dict[UUID, int] = {}
         for unit in units:
             for stream, version in unit.places:

@@ -38,7 +38,8 @@ MARK = Table(
 
 
 class CannotTakeOver(SystemExit):
-    """These data are another version's; the process ends before it has changed or served anything."""
+    """Raised when the data are another version's; the process ends before it has changed or served
+    anything."""
 
     def __init__(self, where: str, found: str) -> None:
         super().__init__(
@@ -88,7 +89,7 @@ def take_over(connection: Connection, revisions: set[str], known: set[str]) -> N
     else:
         MARK.create(connection)
         connection.execute(insert(MARK).values(format=FORMAT, revision=""))
-        # Whoever may look into this schema at all: the service. It is no secret.
+        # For everyone who may look into this schema at all: the service. It is no secret.
         connection.execute(text(f"GRANT SELECT ON {MARK.name} TO PUBLIC"))
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from shared.store.mark import ROOT, note_revision, take_over
 
 _ONE_AT_A_TIME = select(func.pg_advisory_xact_lock(func.hashtext("zm.migrate")))
-"""Whoever comes second waits until the first has committed, and then finds nothing left to do."""
+"""Lets one migration run at a time. The second waits until the first has committed, and then finds nothing
+left to do."""
 
 
 def migrate(folder: str, url: str) -> None:

@@ -145,8 +145,8 @@ class Projector:
         return list(self._projections)
 
     async def start(self, *, folding: bool = True) -> None:
-        """Starts the loop; the database need not be there yet. Where another process folds, this one only
-        sees to it that there are tables to read."""
+        """Starts the loop; the database need not be there yet. If another process folds, this one only sees
+        to it that there are tables to read."""
         self._folding = folding
         if self._projections:
             work = self._run() if folding else self._only_prepare()
@@ -247,7 +247,7 @@ class Projector:
                 while True:
                     await self._step(everyone)
             except Exception as error:
-                # Whose it was shows when each goes on by itself.
+                # The culprit shows when each goes on by itself.
                 log.warning("projections.apart", error=_kind(error))
 
     async def _catch_up(self, projection: Projection) -> None:
@@ -347,7 +347,7 @@ class Projector:
             for projection in projections:
                 self._report(projection.name, head - self._position_of(projection))
             return
-        # Whoever waits for the answer to a command, and the relay, come first: this keeps the loop busy.
+        # Callers who wait for the answer to a command, and the relay, come first: this keeps the loop busy.
         await asyncio.sleep(self.AFTER_OTHERS)
         began = monotonic()
         full = await self._fold(projections)

@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.store.types import LogEntry
 
 BYTES_AT_HAND = 32 * 1024 * 1024
-"""Most bytes of stored events that are kept."""
+"""Limit of the bytes of stored events that are kept."""
 
 
 class Recent:

@@ -123,7 +123,7 @@ class Recorder:
         return [row[0] for row in await self._fetch(self._sql.correlated, correlation)]
 
     async def existing(self, streams: Sequence[UUID]) -> set[UUID]:
-        """Those of these streams that have begun."""
+        """Finds those of these streams that have begun."""
         return {row[0] for row in await self._fetch(self._sql.existing, list(streams))}
 
     async def streams_with(self, topic: str, after: int) -> list[UUID]:
@@ -255,7 +255,7 @@ class Recorder:
         """Looks for events that other processes appended, as long as somebody waits for one."""
         while self._waiting:
             await asyncio.sleep(POLL)
-            with contextlib.suppress(StoreUnavailable):  # whoever waits goes on waiting: it comes back
+            with contextlib.suppress(StoreUnavailable):  # those who wait go on waiting: it comes back
                 await self.max_position()
 
     def _committed(self, position: int, entries: Sequence[LogEntry]) -> None:

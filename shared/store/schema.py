@@ -75,7 +75,7 @@ class KernelTables:
             metadata,
             Column("application_name", Text, primary_key=True),
             Column("notification_id", BigInteger, nullable=False),
-            # Which event stood there, and in which epoch of the source's log: a position alone cannot tell
+            # The event that stood there, and in which epoch of the source's log: a position alone cannot tell
             # a log that was restored from the one that was read.
             Column("event_id", Uuid),
             Column("epoch", Uuid),

@@ -52,7 +52,7 @@ class Keyring:
     def from_file(cls, path: Path | str, service: str | None = None, suite: Suite = INTERNATIONAL) -> Keyring:
         """Reads one key's raw bytes (key id "1"), or JSON {"active": id, "keys": {id: base64}}.
 
-        Where no service is named, the file's stem names it (`intake.key`).
+        If no service is named, the file's stem names it (`intake.key`).
         """
         path = Path(path)
         service = service or path.stem

@@ -36,7 +36,7 @@ Ready = Callable[[], Awaitable[dict[str, bool]]]
 Halted = Callable[[], Iterable[str]]
 """The parts that stand still until somebody has looked."""
 OPERATIONS = frozenset({"/livez", "/readyz", "/metrics"})
-"""What probes and monitors ask."""
+"""The paths that probes and monitors ask."""
 Layer = TypeVar("Layer", bound=ASGIApp)
 LIFESPAN = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -58,8 +58,8 @@ class Application(FastAPI):
         return added
 
     def answer_operations_only(self) -> None:
-        """From now on whatever is not for probes and monitors is not here: a process that only works in the
-        background has no API (ADR 13)."""
+        """Answers only probes and monitors from now on; all other paths are not here: a process that only
+        works in the background has no API (ADR 13)."""
         self.direct = None
         self.put_before(OperationsOnly)
 
@@ -139,8 +139,8 @@ def make_app(
 
 
 def _settled(lifespan: LIFESPAN) -> LIFESPAN:
-    """After the start the collector leaves alone what lives as long as the process (classes, law, routes):
-    walking it again and again was a quarter of the time of a busy process."""
+    """Has the collector, after the start, leave alone the objects that live as long as the process (classes,
+    law, routes): walking them again and again was a quarter of the time of a busy process."""
 
     @asynccontextmanager
     async def settled(app: FastAPI) -> AsyncIterator[None]:
@@ -200,7 +200,7 @@ def _add_operations(
 
 
 def _methods_of(request: Request) -> list[str]:
-    """What may be asked of a path (RFC 9110 §10.2.1): FastAPI names the methods of its first route alone."""
+    """The methods that a path allows (RFC 9110 §10.2.1): FastAPI names those of its first route alone."""
     routes = [
         r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(request.scope["path"])
     ]
@@ -208,7 +208,7 @@ def _methods_of(request: Request) -> list[str]:
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    """What FastAPI finds wrong by itself. What an endpoint raises is told by the envelope."""
+    """Answers the errors that FastAPI finds by itself. The envelope answers those that an endpoint raises."""
 
     async def on_invalid(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestValidationError)

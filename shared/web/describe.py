@@ -1,4 +1,4 @@
-"""What hand-written routes say of themselves for the OpenAPI document (`shared.web.openapi`)."""
+"""Describes hand-written routes for the OpenAPI document (`shared.web.openapi`)."""
 
 from __future__ import annotations
 

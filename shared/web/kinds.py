@@ -1,4 +1,4 @@
-"""What an API document says of a kind of case: its states, its events, and what its facts are.
+"""Describes a kind of case for an API document: its states, its events and its facts.
 
 A kind's events are those that its code names (`shared.web.codes` finds refusals in the same way), so a list
 may hold too much, and is complete as long as events are recorded by their names.
@@ -23,7 +23,8 @@ from shared.web.naming import named
 
 _TEXT: Schema = {"type": "string"}
 MAY = answer(now=array(_TEXT), not_now=array(answer(command=_TEXT, code=named("RefusalCode"), rule=_TEXT)))
-"""What the reader of a case may do to it now, and what of their roles' commands they may not, and why."""
+"""The commands that the reader of a case may give now, and those of their roles that they may not, with the
+reason."""
 NAME = re.compile(r"\b[A-Z][A-Za-z]+\b")
 
 

@@ -1,8 +1,8 @@
-"""What the words of the API mean: closed lists, refusals, organs and divisions, for whoever builds on it.
+"""Explains the words of the API to those who build on it: closed lists, refusals, organs and divisions.
 
-Anybody may read them: they stand in published law and in the documents of the API, and tell of no case. Who
-works in an organ is not among them: services know people by their tokens and by single assignments only, and
-whom an organ employs is for its identity provider to tell.
+Anybody may read them: they stand in published law and in the documents of the API, and tell of no case. The
+staff of an organ are not among them: services know people by their tokens and by single assignments only, and
+only the identity provider of an organ knows whom it employs.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff
 
 
 class BodyTooLarge(Exception):
-    """More bytes arrived than a body may have."""
+    """Raised when more bytes arrive than a body may have."""
 
     def __init__(self, most: int) -> None:
         self.most = most

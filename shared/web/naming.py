@@ -25,7 +25,7 @@ CODES = "RefusalCode"
 MAPS = ("properties", "patternProperties")
 LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 SINGLE = ("items", "additionalProperties", "not")
-"""Where schemas stand within a schema."""
+"""The keywords under which one schema stands within another."""
 
 
 def named(name: str) -> Schema:
@@ -88,8 +88,8 @@ def name_parts(made: dict[str, Any], lists: Mapping[str, tuple[str, ...]]) -> No
 
 
 def _tell_default(schema: Schema) -> None:
-    """What a field means that is left out, in words: to openapi-typescript one with a default is always
-    there, also in a body that somebody has still to write."""
+    """Says in words what a field means if it is left out. openapi-typescript takes a field with a default to
+    be always there, also in a body that somebody has still to write."""
     default = schema.pop("default", None)
     if default not in (None, "", [], {}):
         words = f"Left out: `{json.dumps(default, ensure_ascii=False)}`."

@@ -66,7 +66,7 @@ TAGS = {
     "vocabulary": "What the words of the API mean: closed lists, refusals, organs, divisions; open to all.",
     "vault": "What the vault tells of a reporter, with a purpose and on record.",
 }
-"""What the tags of hand-written routes gather; a kind of case says it by its docstring."""
+"""The descriptions of the tags that gather hand-written routes; a kind of case has its docstring."""
 HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {
         "description": 'The version of the case, as `If-Match` takes it: `"7"`.',
@@ -213,28 +213,28 @@ COMMAND_HEADERS = (
 
 
 def command_path(command: type[Command]) -> str:
-    """Where a command is posted to."""
+    """The path to which a command is posted."""
     base = f"/v1/{command.on.plural}"
     return base if command.creates else f"{base}/{{id}}/{snake(command.__name__).replace('_', '-')}"
 
 
 def operation_ids(commands: Iterable[type[Command]]) -> dict[type[Command], str]:
-    """The operation id of every command: its name. What several kinds of case have (`AssignToCase`) is told
-    apart by the kind, since an operation id names one operation."""
+    """The operation id of every command: its name. A command that several kinds of case have (`AssignToCase`)
+    is told apart by the kind, since an operation id names one operation."""
     commands = list(commands)
     names = Counter(c.__name__ for c in commands)
     return {c: c.__name__ + ("" if names[c.__name__] == 1 else c.on.kind) for c in commands}
 
 
 def posted(commands: Iterable[type[Command]]) -> list[type[Command]]:
-    """The commands that have a route. What only the system may do has none: it acts by itself (the
-    scheduler), and never by a token."""
+    """The commands that have a route. A command that only the system may give has none: it acts by itself
+    (the scheduler), and never by a token."""
     return [c for c in commands if c.gate.by != (SYSTEM,)]
 
 
 def _sources(command: type[Command]) -> list[str]:
-    """Where refusals of a command can come from: its method, and what it wants looked up or written
-    beside, which the service's `main` holds."""
+    """The names of the methods from which a command's refusals can come: its own, and those lookups and
+    writings beside it that the service's `main` holds."""
     return [command.method, "facts", "beside"] if command.gate.facts else [command.method, "beside"]
 
 
@@ -290,7 +290,7 @@ def _command(
 
 
 def _links(opening: type[Command], commands: Sequence[type[Command]]) -> dict[str, Any]:
-    """What can follow once a case is opened: reading it, and every command on it."""
+    """The calls that can follow once a case is opened: reading it, and every command on it."""
     id = {"path.id": "$response.body#/id"}
     links: dict[str, Any] = {}
     if issubclass(opening.on, Case):
@@ -311,7 +311,7 @@ def _describe(command: type[Command]) -> str:
 
 
 def _route(operation: dict[str, Any], where: str, found: set[str]) -> None:
-    """What every hand-written route has, unless it says otherwise."""
+    """Adds the members that every hand-written route has, unless it says otherwise."""
     codes = {*ANY_REQUEST, *found, *operation.pop("x-codes", ())}
     if operation.setdefault("security", [{"bearer": []}]):
         codes |= {"E_UNAUTHENTICATED", *READ}
@@ -335,7 +335,7 @@ def _route(operation: dict[str, Any], where: str, found: set[str]) -> None:
 
 
 def _problems(codes: Iterable[str]) -> dict[str, Any]:
-    """The problem responses of some codes, by status. Whatever lies behind a 404 is E_NOT_FOUND."""
+    """The problem responses of some codes, by status. Every 404 is E_NOT_FOUND, whatever lies behind it."""
     by_status = defaultdict(set)
     for code in codes:
         status = CATALOGUE[code].status

@@ -1,4 +1,4 @@
-"""What a browser finds at a service: a landing page, and its API drawn by Swagger UI.
+"""Serves pages to browsers: a landing page, and the service's API drawn by Swagger UI.
 
 All that a page needs comes from the service itself, by addresses relative to the page: it works without a
 network, and behind a front door whatever its prefix. No script from elsewhere runs on the origin to which
@@ -22,7 +22,7 @@ ASSETS = "fastapi_standalone_docs"
 FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 START_FILE = "start.js"
 PAGES = ("/", "/docs", *(f"/docs/{file}" for file in (START_FILE, *FILES)), "/openapi.json")
-"""What anybody may open."""
+"""The paths that anybody may open."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -36,52 +36,52 @@ A = TypeVar("A", bound=Aggregate)
 M = TypeVar("M", bound=Callable[..., Awaitable[Response]])
 Method = Callable[["Asked[Any]"], Awaitable[Response]]
 NOBODY = Token("", frozenset(), "", 0.0)
-"""Who asks where no token is read."""
+"""The token of a caller where none is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What a read asks of its caller, and what it tells."""
+    """Declares what a read asks of its caller and what it tells."""
 
     name: str
     """The operation id."""
     path: str
     rule: str
-    """Under which it is open to those who may read, and refused to others."""
+    """The rule under which the read is open to those who may read, and refused to others."""
     of: type[Aggregate] | None = None
     """The kind whose case the path names by `{id}`. None: a list, a search, a count."""
     found: Callable[[Any, Asked[Any]], Awaitable[Aggregate | None]] | None = None
     """Finds what the path names where that is no case by its id, and decides who may know of it."""
     also: Callable[[Token, Any], bool] | None = None
-    """Who may see a case of `of` without jurisdiction or assignment (internal supervision)."""
+    """Those who may see a case of `of` without jurisdiction or assignment (internal supervision)."""
     by: frozenset[str] = frozenset()
     """The roles that it is for. Empty: every member of an organ who may see the case, or lists at all."""
     own_organ: bool = False
-    """For the organ that owns the case only."""
+    """True if the read is for the organ that owns the case only."""
     assigned_as: frozenset[str] | None = None
     """The reader, an auditor too, is assigned to the case in one of these roles; empty: in any."""
     level: Level | None = None
     """The lowest level of organ that may ask."""
     sealed: bool = False
-    """Whether it shows what was sealed upward (A14), to those who are still assigned."""
+    """True if the read shows, to those still assigned, content that was sealed upward (A14)."""
     outsiders: bool = False
-    """Whether it is open to persons outside the organs too."""
+    """True if the read is open to persons outside the organs too."""
     anyone: bool = False
     """No token is read."""
     traces: bool = False
-    """Whoever asks without being entitled to tries to learn who reported: refused alike whether or not there
-    is anything, on record, and internal supervision hears of it (R27)."""
+    """True if an unentitled caller would learn from it who reported. They are refused alike whether or not
+    there is anything, the attempt is on record, and internal supervision hears of it (R27)."""
     notes: str = ""
-    """Under which word the reading is on record (SEC-9); empty: it is not."""
+    """The word under which the reading is on record (SEC-9); it is not if empty."""
     looks_first: bool = False
     """The method must look before it can say whether there is anything to tell, and notes it then itself."""
     purpose: bool = False
-    """Whether a `Purpose` must be named."""
+    """True if a `Purpose` must be named."""
     models: tuple[str, ...] = ()
     """The read models that the answer is made of; they are to hold what the caller has done."""
     parameters: tuple[Parameter, ...] = ()
     answer: type[BaseModel] | Schema | Callable[[Any], Schema] | None = None
-    """What is told; where it depends on tables, made by a function of the object that reads."""
+    """The form of the answer; if it depends on tables, a function of the object that reads makes it."""
     media_type: str | tuple[str, ...] = "application/json"
     headers: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
@@ -90,8 +90,8 @@ class Read:
 
     @property
     def role_first(self) -> bool:
-        """Whether the role is asked before anything is looked up: where no assignment decides who may know
-        of a thing, the refusal would tell that it is there."""
+        """True if the role is asked before anything is looked up: where no assignment decides who may know of
+        a thing, a later refusal would tell that it is there."""
         return self.of is None or self.found is not None or self.traces
 
     @property
@@ -117,7 +117,7 @@ class Asked(Generic[A]):
 
     @property
     def case(self) -> A:
-        """What is read; there is one where the declaration says `of`."""
+        """The case that is read; there is one if the declaration says `of`."""
         assert self.about is not None, self.read.name
         return self.about
 

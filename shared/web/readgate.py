@@ -1,9 +1,9 @@
 """The gate of reads: every read passes here, once, in one order.
 
-Token - is it asked by who reported (R27) - the case: exclusion, jurisdiction, concealment, need to know (404,
-the same bytes as where there is nothing; whoever tries what was sealed past them is told of to internal
-supervision) - role - organ and level - sealed upward - the form of what is asked - the read models - the
-record of the reading (SEC-9). The first failure answers. Where no assignment decides who may know of a thing
+Token - is a case looked for by its reporter (R27) - the case: exclusion, jurisdiction, concealment, need to
+know (404, the same bytes as where there is nothing; internal supervision hears of an attempt on a case sealed
+past the caller) - role - organ and level - sealed upward - the form of the question - the read models - the
+record of the reading (SEC-9). The first failure answers. If no assignment decides who may know of a thing
 (lists, registers, the vault), the role is asked before anything is looked up.
 """
 
@@ -199,7 +199,7 @@ class CaseReadGate(ReadGate):
             self._check_not_sealed(read, ask.case)
 
     def check_case(self, ask: Asked[Any], case: Aggregate) -> None:
-        """Whether the reader may know of a case, by its kind and by the declaration of the read."""
+        """Refuses unless the reader may know of a case, by its kind and by the declaration of the read."""
         read, token = ask.read, ask.token
         if read.also is None or not read.also(token, case):
             self.gatekeeper.check_visible(token, case)
@@ -249,14 +249,14 @@ class CaseReadGate(ReadGate):
     # --- What is told on ---
 
     async def _not_by_reporter(self, ask: Asked[Any]) -> None:
-        """R27, SEC-4: nothing is found by who reported. Whoever tries is recorded like a refused command,
-        and internal supervision hears of it."""
+        """R27, SEC-4: nothing is found by who reported. An attempt is recorded like a refused command, and
+        internal supervision hears of it."""
         if any(ABOUT_REPORTERS.search(name) for name in ask.request.query_params):
             await self.deny(ask, "E_TRACE_FORBIDDEN", "R27")
 
     async def _tell_on(self, ask: Asked[Any], refusal: Refusal) -> None:
-        """Whoever tries what was sealed past them is told nothing; internal supervision is (A15). The
-        same of an attempt to learn who reported."""
+        """Tells internal supervision of an attempt to read something sealed past the caller (A15), or to
+        learn who reported. The caller learns nothing of it."""
         if ask.read.traces:
             await self._record_attempt(ask, refusal.code, refusal.rule)
         elif ask.about is not None and refusal.code in HIDING:
@@ -268,8 +268,8 @@ class CaseReadGate(ReadGate):
         refuse(code, rule)
 
     async def _record_attempt(self, ask: Asked[Any], code: str, rule: str) -> None:
-        """As a refused command is recorded, with an alert (R27, A52). Of a case that was sealed past its
-        organ the addressee's supervision hears, and not the organ's own (A15)."""
+        """Records the attempt like a refused command, with an alert (R27, A52). If the case was sealed past
+        its organ, the addressee's supervision hears of it, and not the organ's own (A15)."""
         about = ask.about
         if about is None and ask.read.of is not None and ask.read.found is None and ask.target is not None:
             kept = await self._shelf(ask.read.of).get(ask.target)
@@ -374,7 +374,7 @@ def reads_of(app: FastAPI) -> list[Read]:
 
 
 def purpose_of(request: Request, *, required: bool = False) -> str:
-    """Why something is read: a short code, since prose might hold what belongs in no log (SEC-9)."""
+    """The purpose of a reading: a short code, since prose might hold words that belong in no log (SEC-9)."""
     value = request.headers.get("purpose", "")
     if not PURPOSE.fullmatch(value) or (required and not value) or holds_personal_number(value):
         refuse("E_SCHEMA", "SEC-9", field="Purpose")
@@ -382,7 +382,7 @@ def purpose_of(request: Request, *, required: bool = False) -> str:
 
 
 def _parameters(read: Read) -> list[Parameter]:
-    """Those that are declared, and those that follow from what is."""
+    """The parameters that are declared, and those that follow from the declaration."""
     found = {(p["in"], p["name"]): p for p in read.parameters}
     if read.of is not None and "{id}" in read.path and ("path", "id") not in found:
         what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", read.of.kind).lower()
@@ -395,7 +395,7 @@ def _parameters(read: Read) -> list[Parameter]:
 
 
 def _codes(read: Read) -> set[str]:
-    """What the gate itself can refuse it with."""
+    """The codes with which the gate itself can refuse the read."""
     codes = set()
     if read.models:
         codes.add("E_NOT_YET")

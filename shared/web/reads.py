@@ -57,7 +57,7 @@ COLOURED: dict[str, dict[str, Any]] = {
     "colour": {"type": "string", "enum": list(COLOURS)},
     "provisional": {"type": "boolean"},
 }
-"""How urgent a due day is, as the lists tell it."""
+"""The urgency of a due day, as the lists tell it."""
 LIMIT = whole("limit", "Items on a page.", minimum=1, maximum=PAGE_MAX, default=PAGE)
 PAGING = (LIMIT, CURSOR)
 BEFORE = given("before", BigInteger())
@@ -68,7 +68,8 @@ CASES = (CaseBook.name,)
 
 
 class Reads:
-    """What the reads of one service share: its gate, the lists of cases and how a page of one is told."""
+    """The things that the reads of one service share: its gate, the lists of cases, and the form of a
+    page."""
 
     def __init__(
         self,
@@ -188,7 +189,7 @@ class Reads:
         return running
 
     def colours(self) -> Colours:
-        """How urgent a due day is on today's legal date."""
+        """The urgency of due days on today's legal date."""
         return Colours.on(local_date(self.clock.now()), self.gatekeeper.law.policy)
 
     def visible(self, cases: Table, sight: Sight) -> ColumnElement[bool]:
@@ -197,7 +198,7 @@ class Reads:
 
     @staticmethod
     def limit(ask: Asked[Any], default: int = PAGE, maximum: int = PAGE_MAX) -> int:
-        """How long a page is."""
+        """The length of a page."""
         return page_number(ask.request.query_params.get("limit"), "limit", default, maximum, minimum=1)
 
     def behind(self, ask: Asked[Any]) -> int:
@@ -241,10 +242,10 @@ class CaseReads:
         headers=("ETag",),
     )
     async def read_case(self, ask: Asked[Case]) -> Response:
-        """A case as its events tell it, now or as it was recorded at `as_of` (R54). Of the present, `may`
+        """A case as its events tell it, now or as it was recorded at `as_of` (R54). For the present, `may`
         says which commands the reader could give `now`, and why those of their roles that they could not are
-        `not_now`. What a command says itself, and what lies in other cases or in the vault, is judged when it
-        is given."""
+        `not_now`. The content of a command, of other cases and of the vault is judged when the command is
+        given."""
         as_of = instant(ask.request.query_params.get("as_of"), "as_of")
         view, version = ask.view, ask.case.version
         if as_of is not None:

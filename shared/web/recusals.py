@@ -48,8 +48,8 @@ class RecusalRequests:
     )
     async def waiting(self, ask: Asked[Case]) -> Response:
         """Requests for recusal that wait, the newest first: for a leader those that they decide on and that
-        are not about them; for internal supervision those of its organ and below. Whom they name and why
-        stands in the case."""
+        are not about them; for internal supervision those of its organ and below. The case tells whom they
+        name, and why."""
         watching = INTERNAL_SUPERVISOR in ask.token.roles
         limit, before = self.reads.limit(ask), self.reads.behind(ask)
         of, items = (Sight.of(ask.token), limit), list[dict[str, Any]]()
@@ -62,7 +62,7 @@ class RecusalRequests:
             if len(rows) < limit:
                 break
             before = rows[-1]["position"]
-        # What is not shown tells nothing, by its place in the order neither.
+        # A request that is not shown tells nothing, by its place in the order neither.
         return self.reads.page(ask, items[:limit], limit)
 
     def _asked(self, sight: Sight, limit: int) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""From the producers' logs over a real broker into the ledger, and made anew from them."""
+"""Takes events from the producers' logs over a real broker into the ledger, and makes it anew from them."""
 
 from __future__ import annotations
 

@@ -298,7 +298,8 @@ async def test_sec1_outside_the_organs_a_bundle_tells_of_no_report(
     topics: list[str],
 ) -> None:
     """Neither day, channel nor number of reports, nor that one came again or that retaliation is reported:
-    not even that such an event is withheld. What is there is proven; that something is not, is told."""
+    not even that such an event is withheld. Everything that is there is proven, and the reader is told if
+    something is not there."""
     await told.take_in(a_clarification(world.verification.entries[-1].recorded_at, world.first))
     body = await bundle(told, audience=audience, subject="s-2")
     assert [entry["topic"] for entry in body["entries"]] == [f"clarification.{topic}" for topic in topics]

@@ -287,8 +287,8 @@ async def test_many_processes_write_one_log(told: Audit) -> None:
     ],
 )
 async def test_bad_questions_are_told_so(told: Audit, path: str, params: dict[str, str]) -> None:
-    """A caller who may ask is told, and nobody else. Of a day before the case there is nothing to prove,
-    ever."""
+    """A caller who may ask is told, and nobody else. Before the first day of the case there is nothing to
+    prove, ever."""
     answer = await told.get(f"{FIRST}/{path}", **params)
     assert (answer.status_code, answer.json()["code"]) == (422, "E_SCHEMA")
     assert answer.headers["content-type"] == "application/problem+json"

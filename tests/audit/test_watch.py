@@ -151,7 +151,8 @@ def alarmed(producer: Producer, who: str, at: datetime, organ: str, code: str = 
 async def test_b47_r27_a52_alerts_of_all_services_reach_internal_supervision(
     told: Audit, world: World
 ) -> None:
-    """Of its organ and below, the newest first, page by page; none about whoever asks."""
+    """Internal supervision reads the alerts of its organ and below, the newest first, page by page; none
+    about the reader."""
     alarmed(world.intake, "p-one", LATER, TOWNSHIP)
     alarmed(world.verification, "p-two", LATER + MINUTE, COUNTY, "E_TEXT_IDENTITY_LEAK")
     alarmed(world.intake, "p-elsewhere", LATER + 2 * MINUTE, OTHER_COUNTY)

@@ -74,7 +74,7 @@ class Store:
     url: str
     owner_url: str
     cases: list[UUID]
-    """From all over the log."""
+    """Cases from all over the log."""
 
 
 async def filled(
@@ -138,7 +138,7 @@ def mapper_of(stack: Stack, suite: Suite) -> EventMapper:
 
 
 def _jsonb(text: bytes) -> bytes:
-    """As COPY takes it: its version first."""
+    """Writes the text as COPY takes it: its version first."""
     return b"\x01" + text
 
 
@@ -196,7 +196,7 @@ async def accepting(stack: Stack, store: Store, **env: str) -> AsyncIterator[Tar
 
 
 async def caught_up(store: Store) -> None:
-    """Until every read model has seen what the store was filled with."""
+    """Waits until every read model has seen the events that the store was filled with."""
     connection = await asyncpg.connect(plain(store.url))
     try:
         async with asyncio.timeout(900):

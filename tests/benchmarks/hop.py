@@ -41,7 +41,7 @@ WARM = 10
 AT_ONCE = 16
 """Cases made ready together, so that none waits for the database until it is given up."""
 PAUSE = 0.05
-"""Between two hops, so that each finds everybody idle: it is the latency of a single event."""
+"""Seconds between two hops, so that each finds everybody idle: it is the latency of a single event."""
 PAYLOAD = b"x" * 2_400
 """About what an event is on the wire."""
 

@@ -140,8 +140,8 @@ class Play:
         return orjson.loads(said)
 
     async def _caught_up(self) -> None:
-        """Waits until every event is published, taken in by whoever listens, shown by the read models and
-        kept by audit. What is taken in may start more, so all are looked at until nothing moves."""
+        """Waits until every event is published, taken in by its listeners, shown by the read models and kept
+        by audit. An event that is taken in may start more, so all are looked at until nothing moves."""
         seen: dict[str, int] | None = None
         async with asyncio.timeout(1800):
             while (now := await self._ends()) is None or now != seen:

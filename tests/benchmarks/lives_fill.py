@@ -1,9 +1,9 @@
 """Stores as so many complaints leave them, for whole lives to be played on.
 
-Of each complaint there are: the six events of its life at intake (`life`), about an accused of its own, each
-with the row of its command; the event that opened its case at verification; and audit's ledger, with streams,
-numbers, subjects and claims, and its tree, of these seven. The read models are made by the services
-themselves when they start.
+Each complaint has: the six events of its life at intake (`life`), about an accused of its own, each with the
+row of its command; the event that opened its case at verification; and audit's ledger, with streams, numbers,
+subjects and claims, and its tree, of these seven. The read models are made by the services themselves when
+they start.
 
 Left out are the register's streams of the accused, the records of who read and searched, and the broker's
 copies but for the last event of each log, from which its relay goes on: a stream is a cache of its log.
@@ -492,5 +492,5 @@ def _uuid4(random: bytes) -> UUID:
 
 
 def _jsonb(text: bytes) -> bytes:
-    """As COPY takes it: its version first."""
+    """Writes the text as COPY takes it: its version first."""
     return b"\x01" + text

@@ -203,7 +203,8 @@ async def _copy_rows(intake: Store, reference: asyncpg.Connection, listed: dict[
 
 
 async def _analysed(store: Store) -> None:
-    """As autovacuum leaves the tables behind a log that has come to its end. Each role may do its own."""
+    """Analyses the tables, as autovacuum leaves them behind a log that has come to its end. Each role may do
+    its own."""
     for url in (store.owner_url, store.url):
         connection = await asyncpg.connect(plain(url))
         try:

@@ -93,7 +93,7 @@ async def _copy(dsn: str) -> None:
 
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
-    """As in the projector's rebuild, so that the reference does not lose by it."""
+    """Stops the collector as the projector's rebuild does, so that the reference does not lose by it."""
     gc.disable()
     try:
         yield

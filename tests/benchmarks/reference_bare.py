@@ -18,7 +18,8 @@ POOL: Any = None
 
 
 class Plain(asyncpg.Connection):  # type: ignore[misc] # it has no types
-    """Not reset when it goes back to the pool: a round trip less per request than asyncpg's default."""
+    """A connection that is not reset when it goes back to the pool: a round trip less per request than
+    asyncpg's default."""
 
     def get_reset_query(self) -> str:
         return ""

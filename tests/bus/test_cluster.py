@@ -26,7 +26,7 @@ class Member(Nats):
 
     name: str
     routes: dict[str, int]
-    """Where each of them listens for the others."""
+    """The port at which each server listens for the others."""
 
     def _config(self) -> dict[str, Any]:
         others = [f"nats://127.0.0.1:{port}" for name, port in self.routes.items() if name != self.name]

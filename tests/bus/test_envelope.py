@@ -36,7 +36,7 @@ KEY = BusKey.single(os.urandom(32))
 
 
 async def entry_of(event: Recorded, suite: Suite = INTERNATIONAL) -> LogEntry:
-    """As it is stored; under a suite, as far as its digests show it."""
+    """The entry of an event as it is stored; under a suite, as far as its digests show it."""
     store = MemoryStore()
     await store.append(Append(events=[event]))
     entry = store.entries[0]

@@ -269,8 +269,8 @@ async def test_a_message_from_no_relay_is_passed_over(
 async def test_sec3_new_events_in_the_place_of_lost_ones_are_no_duplicates(
     producer: Producer, consumer: Consumer, inbox_of: MakeInbox, connection: Connect, run: Run
 ) -> None:
-    """The producer's store was restored to an earlier moment, and the broker is empty: as documented. What
-    happens there now was taken for what had happened before, and passed over without a word."""
+    """The producer's store was restored to an earlier moment, and the broker is empty: as documented. New
+    events there were taken for the old ones, and passed over without a word."""
     await producer.server.start()
     await producer.happen(28)
     inbox = await inbox_of(consumer)
@@ -363,8 +363,8 @@ async def test_sec3_another_epoch_of_the_same_log_is_gone_on_with(
 async def test_sec3_only_what_follows_the_event_that_was_taken_last_is_taken_next(
     producer: Producer, quick: Consumer, inbox_of: MakeInbox, run: Run
 ) -> None:
-    """The positions go on, and the producer is away and cannot be asked. What looks like a duplicate is
-    passed over and remembered; when the producer is back it is told that one of the two lost its history."""
+    """The positions go on, and the producer is away and cannot be asked. A seeming duplicate is passed over
+    and remembered; when the producer is back it is told that one of the two lost its history."""
     await producer.happen(4)
     await producer.publish(range(4))
     inbox = await inbox_of(quick)

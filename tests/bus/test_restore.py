@@ -128,7 +128,7 @@ async def test_sec3_another_log_is_not_taken_in(alpha: Producer, beta: Beta, run
 
 
 async def test_sec3_what_was_set_aside_counts_as_taken(alpha: Producer, beta: Beta, run: Run) -> None:
-    """A message that was set aside waits for a person; taken in again it would wait twice. Where its event is
+    """A message that was set aside waits for a person; taken in again it would wait twice. If its event is
     lost, that is said."""
     await alpha.happen(3)
     await alpha.store.put([recorded(Happened(n=3, name="poison")), happened(4)])

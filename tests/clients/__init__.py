@@ -40,7 +40,7 @@ def operations_of(service: str) -> list[str]:
 
 
 def run(*command: str | Path, cwd: Path, told: str = "") -> str:
-    """What a tool prints; `told` stands on its standard input. Raises Failed."""
+    """Runs a tool and returns its output; `told` stands on its standard input. Raises Failed."""
     done = subprocess.run(
         command, cwd=cwd, input=told, capture_output=True, text=True, timeout=MINUTES, check=False
     )

@@ -23,7 +23,7 @@ CITED = [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What openapi-python-client makes."""
+    """The client that openapi-python-client makes."""
     folder = tmp_path_factory.mktemp("python-clients")
     clients.openapi_python_client(folder)
     return folder
@@ -31,7 +31,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What openapi-typescript and hey-api make, compiled."""
+    """The clients that openapi-typescript and hey-api make, compiled."""
     folder = tmp_path_factory.mktemp("javascript-clients")
     clients.javascript(folder)
     return folder

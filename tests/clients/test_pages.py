@@ -1,4 +1,4 @@
-"""Whatever address a person is shown can be opened, and needs nothing from any other host."""
+"""Every address that a person is shown can be opened, and needs nothing from any other host."""
 
 from __future__ import annotations
 

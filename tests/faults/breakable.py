@@ -23,7 +23,7 @@ class BreakableStack(Stack):
         self._failpoints: dict[str, str] = {}
 
     def environment(self, service: str) -> dict[str, str]:
-        """As every stack's, with the failpoint of the service."""
+        """The environment of every stack, with the failpoint of the service."""
         env = super().environment(service)
         if service in self._failpoints:
             env["ZM_FAILPOINT"] = self._failpoints[service]

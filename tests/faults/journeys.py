@@ -22,7 +22,7 @@ ORGAN = "990102100"
 OTHER_ORGAN = "990101001"
 UPPER_ORGAN = "990102"
 CONSENT_WINDOW = timedelta(days=5)
-"""At least so long is a request for consent open: five working days."""
+"""The least time for which a request for consent is open: five working days."""
 
 LAPSED = ("E_STATE", "E_CONSENT_REFUSED")
 """Codes that an answer to a lapsed request meets: with its lapse noted, and before that."""

@@ -95,7 +95,7 @@ class ServicePicture:
     """One writing service."""
 
     secret: bytes
-    """Under it the ids of commands are made."""
+    """The secret under which the ids of commands are made."""
     events: list[Stored]
     commands: dict[UUID, Command]
     tracked: dict[str, int]

@@ -148,8 +148,8 @@ Write = Callable[[Forger, list[LogEntry], list[LogEntry]], Awaitable[None]]
 
 
 async def refill(stack: BreakableStack, write: Write) -> None:
-    """Kills intake, gives the house an empty broker, and writes intake's stream in intake's stead. What
-    verification has not received yet is `new`. Intake stays away."""
+    """Kills intake, gives the house an empty broker, and writes intake's stream in intake's stead. `new` are
+    the events that verification has not received yet. Intake stays away."""
     observatory = Observatory(stack)
     await asyncio.to_thread(stack.kill, "intake")
     received = (await observatory.tracked("verification")).get("intake", 0)
@@ -176,7 +176,7 @@ async def disorderly(forger: Forger, old: list[LogEntry], new: list[LogEntry]) -
 
 
 async def operator(stack: BreakableStack, service: str, *words: str) -> CompletedProcess[str]:
-    """What an operator does after a message was set aside."""
+    """Runs an operator's command after a message was set aside."""
     return await asyncio.to_thread(stack.command, service, *words)
 
 

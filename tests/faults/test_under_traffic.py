@@ -160,7 +160,7 @@ async def postgres_crashed(stack: BreakableStack) -> None:
 
 
 async def postgres_away_for_long(stack: BreakableStack) -> None:
-    """Longer than a service waits for it: its clients hear 503 meanwhile."""
+    """Stops PostgreSQL for longer than a service waits for it: its clients hear 503 meanwhile."""
     await asyncio.to_thread(stack.stop_postgres, "immediate")
     await asyncio.sleep(7)
     await asyncio.to_thread(stack.start_postgres)

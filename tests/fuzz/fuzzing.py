@@ -61,7 +61,7 @@ OF_THE_MESSAGE = frozenset({"connection", "content-length", "expect", "host", "t
     "upgrade",
 }
 """Headers that an HTTP server answers for, before any service is asked (RFC 9110): the documents do not speak
-of them. What the front door says to them is tried in tests/law/test_input.py."""
+of them. The answers of the front door to them are tried in tests/law/test_input.py."""
 ALLOWED_503 = ("E_NOT_YET", "E_CALENDAR_UNAVAILABLE")
 """The only 503 of a healthy service: a read that asks for a position which has not come about, and a day of a
 year before there was a calendar (§8.7)."""
@@ -88,7 +88,7 @@ def bounded(examples: int = EXAMPLES, **more: Any) -> settings:
 
 
 HELD = {"Occurred-At": "date-time", "Legal-Basis": "legal-basis"}
-"""What headers hold that are plain strings to generators of clients (ADR 30)."""
+"""The formats of headers that are plain strings to generators of clients (ADR 30)."""
 
 
 @cache
@@ -100,7 +100,7 @@ def schema_of(service: str) -> BaseSchema:
         if parameter["name"] in HELD:
             parameter["schema"] = {"type": "string", "format": HELD[parameter["name"]]}
     schema = schemathesis.openapi.from_dict(document)
-    # What follows what is said by our links. Guessed from names, nothing would be left to begin with.
+    # Our links say which call follows which. Guessed from names, nothing would be left to begin with.
     schema.config.phases.stateful.inference.algorithms = []
     schema.config.checks.negative_data_rejection.expected_statuses = [*REJECTED]
     schema.config.generation.update(
@@ -293,7 +293,7 @@ class Fuzz:
         return {} if who is None else {"authorization": self.world.client(who).headers["authorization"]}
 
     def aim(self, asked: Asked, case: Case, who: str | None) -> None:
-        """At a case that there is, in its present version, by somebody who works on it."""
+        """Aims the request at a case that there is, in its present version, by somebody who works on it."""
         assert asked.meta is not None
         if asked.meta.components[ParameterLocation.PATH].mode.is_negative:
             return  # what is wrong about it must stay wrong

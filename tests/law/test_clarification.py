@@ -588,15 +588,15 @@ def test_r7_limits_and_decision_fit_together(world: World) -> None:
 
 
 def messages(world: World, case: Case) -> list[tuple[str, str]]:
-    """What was written down to be sent to a case's subject, and what became of it."""
+    """The messages that were written down for a case's subject, and the state of each."""
     query = "SELECT payload, state FROM effects WHERE kind = 'subject-message' AND payload->>'case' = %s"
     found = world._database(case.service).execute(f"{query} ORDER BY seq", [case.id]).fetchall()
     return [(row.payload["template"], row.state) for row in found]
 
 
 def test_b35_the_subject_is_told_in_words_that_tell_nothing(world: World) -> None:
-    """Consent asked, the end of the window near, approved, a visit planned. Whoever looks over a shoulder
-    learns neither what it is about nor from whom it comes."""
+    """Consent asked, the end of the window near, approved, a visit planned. A person who looks over the
+    subject's shoulder learns neither what the message is about nor from whom it comes."""
     story = world.story().asked()
     due = working_days_after(world.today, 5)
     world.morning_of(due)

@@ -88,7 +88,8 @@ def test_dl03_a_complaint_of_a_higher_organ_goes_up_in_five_working_days(world: 
 
 
 def test_b12_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -> None:
-    """No superior need learn of what was never his: each clock runs from the receipt, and one at a time."""
+    """No superior need learn of a complaint that was never theirs: each clock runs from the receipt, and one
+    at a time."""
     day = world.today
     story = world.story(reporter={"name": "虚某正", "phone": "13900008223"}).received(
         competent_level="COUNTY"

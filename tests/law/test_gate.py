@@ -450,8 +450,8 @@ def key() -> str:
 
 
 def test_no_id_confirms_a_guess_of_key_and_body(world: World) -> None:
-    """Whoever knows who sent it, under which key, and what may have stood in it, cannot try which case it
-    became: ids are made under a secret of the vault."""
+    """Ids are made under a secret of the vault. Even a person who knows the sender, the key and the likely
+    body cannot try which case they became."""
     guessed, who = "letter-2026-000017", sub(CLERK)
     body = {"reporter": {"name": "郑虚六", "phone": "13900004321"}, "channel": "LETTER"}
     id = done(world.receive(CLERK, body, idempotency_key=guessed))["id"]

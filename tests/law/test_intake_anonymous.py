@@ -357,8 +357,8 @@ def test_sec6_a_type_is_told_by_its_bytes(world: World) -> None:
 
 
 def test_b26_sec6_a_file_that_is_sent_again_is_kept_once(world: World) -> None:
-    """Under one key; other content under it is another request, and so is the same content without one. What
-    is not kept leaves nothing in the vault."""
+    """Under one key; other content under it is another request, and so is the same content without one. A
+    request that is not kept leaves nothing in the vault."""
     (code, case), (other, elsewhere) = reported(world), reported(world)
     for one in (case, elsewhere):
         world.assign(one, CLERK, by=HEAD)

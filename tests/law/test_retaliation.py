@@ -71,7 +71,8 @@ def accused(world: World) -> Story:
 
 
 def test_b50_a44_while_a_report_is_open_nothing_is_carried_out(world: World) -> None:
-    """Two reports, one after the other settled: only then. Whatever was found, he is cleared of the rest."""
+    """Two reports, one after the other settled: only then. Whatever was found, the accused is cleared of the
+    rest."""
     story = world.story().approved()
     first, second = reported(world, story), reported(world, story)
     known(world, second, "RetaliationReportNoted")

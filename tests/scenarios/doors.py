@@ -162,7 +162,8 @@ class Doors:
     # --- the doors ---
 
     def by_letter(self) -> None:
-        """By name: verified, told, met, disclosed, protected, rewarded, and pasted where it must not be."""
+        """Reports by name: verified, told, met, disclosed, protected, rewarded, and pasted where it must not
+        be."""
         world, who = self.world, next(self.reporters)
         story = world.story(
             accused=[person(name="冯虚门")], outcomes={"a1": "SUBSTANTIATED"}, reporter=who
@@ -255,7 +256,7 @@ class Doors:
             done(world.client(HEAD).post(f"{base}/{command}", json=body, headers={"if-match": etag}))
 
     def online(self) -> None:
-        """Without an account, but by name: letters, files, protection, recusal behind a code."""
+        """Reports without an account, but by name: letters, files, protection, recusal behind a code."""
         world, who = self.world, next(self.reporters)
         code, case = self._report(reporter=who, text=says(who))
         self._note("complaint", "online", case.id)
@@ -407,7 +408,7 @@ class Doors:
     # --- afterwards ---
 
     def settle(self) -> None:
-        """Until nothing moves any more: reactions, reminders and messages have come about."""
+        """Waits until nothing moves any more: reactions, reminders and messages have come about."""
         world, still = self.world, 0
         before: dict[str, int] = {}
         for _ in range(600):

@@ -1,8 +1,8 @@
-"""Every GET of intake and of its vault, asked by everybody about everything: who was answered what.
+"""Every GET of intake and of its vault, asked by everybody about everything: and the answers they get.
 
-What is asked follows from the declarations of the reads themselves (`shared.web.read`): a new one is asked
-by everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
-Who is, because the law says so, stands in `EXCEPTIONS`, and so does what else is asked than a form tells.
+The questions follow from the declarations of the reads themselves (`shared.web.read`): a new one is asked by
+everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
+`EXCEPTIONS` holds those who are told because the law says so, and the questions that no form tells.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ READERS: Mapping[str, str | None] = {
     "nobody": None,
 }
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-"""There is nothing of this id."""
+"""An id that nothing has."""
 RANDOM = re.compile(
     r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|\b[0-9a-f]{8}(?=-[ab]\d\b)"
 )
@@ -79,7 +79,7 @@ class Read:
     only: tuple[str, ...] = ()
     """The objects that matter here, among those; all of them where nothing is said."""
     told: Mapping[str, str] = field(default_factory=dict)
-    """By reader: the objects, by name, of which something of the reporter is told to them."""
+    """The objects, by reader and name, of which something of the reporter is told to them."""
     rule: str = ""
     """The rule that says so."""
     random: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ KINDS = {
     "ProtectionRequest": "protection",
     "Reward": "reward",
 }
-"""What the walk calls the kinds that reads are of."""
+"""The walk's names for the kinds that reads are of."""
 EXCEPTIONS: Mapping[str, Read] = {
     "intake FindAccused": Read(asked=tuple(f"name={w}" for w in ("冯虚门", "蒋虚阶", *values_of(CANARY)))),
     "intake ReadAttachment": Read(
@@ -183,7 +183,7 @@ EXCEPTIONS: Mapping[str, Read] = {
 
 
 def by_form(read: Declared) -> Read:
-    """What is asked of a read by what it says of itself: of its kind everything that the walk has met, of a
+    """The questions to a read, by its own declaration: of its kind everything that the walk has met, of a
     list as much as it shows, of the past too, and of a text that it needs every word of an identity."""
     of = "" if read.of is None or "{" not in read.path else KINDS[read.of.kind]
     texts = [p["name"] for p in read.parameters if p["in"] == "query" and p["required"]]

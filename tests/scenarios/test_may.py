@@ -1,8 +1,8 @@
-"""What a case tells its reader that they may do is what the gate then lets them do.
+"""A case tells its reader that they may give exactly the commands that the gate then lets them give.
 
-Every scenario is played; before each command its giver reads the case, and what `may` said is held against
-the answer: a command that was carried out stood under `now`; one that was refused did not, unless it was
-refused for what it said.
+Every scenario is played; before each command its giver reads the case, and the answer is held against `may`:
+a command that was carried out stood under `now`; one that was refused did not, unless it was refused for its
+content.
 """
 
 from __future__ import annotations

@@ -172,8 +172,9 @@ async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
 
 
 async def test_every_read_model_is_what_the_log_says(played: Player) -> None:
-    """Of all services and of the vault. A case that is taken out of its list, and the clock that is thereby
-    told no more, are found, and are back once the read models are made anew beside the running service."""
+    """Compares the read models of all services and of the vault with the log. A case that is taken out of its
+    list, and the clock that is thereby told no more, are found, and are back once the read models are made
+    anew beside the running service."""
     stack = played.stack
     for service in ("intake", "verification", "clarification", "followup"):
         found = await compared(stack, service)

@@ -123,12 +123,12 @@ def search() -> Search:
 
 
 def test_every_exception_is_of_a_read_that_there_is() -> None:
-    """What is asked follows from the declarations; a read that is gone leaves nothing behind here."""
+    """The questions follow from the declarations; a read that is gone leaves nothing behind here."""
     assert set(EXCEPTIONS) <= {route.name for route in routes()}
 
 
 def test_every_get_answers_somebody(worlds: Worlds) -> None:
-    """A survey of refusals alone would prove nothing. Of tracing there is nothing to read yet (SEC-8)."""
+    """A survey of refusals alone would prove nothing. Nothing can be read of tracing yet (SEC-8)."""
     answering = {route for (route, _, _), answer in worlds.one.items() if answer.startswith("200 ")}
     assert set(READS) - answering == {"intake ReadTracingArtefacts"}
 

@@ -1,7 +1,7 @@
 """A whole case under SM4 and SM3, and one whose records begin under the international suite and end under
 SM: replayed and proved as any other (docs/adr/0009).
 
-Scenario 1 is played through all five services. Which suite was at work is read from the records
+Scenario 1 is played through all five services. The suite that was at work is read from the records
 themselves: sealed states, messages on the bus, digests on audit's ledger.
 """
 

@@ -46,7 +46,7 @@ async def taken(flood: Flood, proof: str) -> str:
 
 
 async def test_sec6_a_proof_is_spent_once_over_all_processes(two: list[Flood]) -> None:
-    """It was once per process. Also where both get it in the same moment."""
+    """One proof counts once, also if two processes get it in the same moment; it was once per process."""
     for _ in range(5):
         once = proof(two[0])
         answers = await asyncio.gather(*(taken(each, once) for each in (*two, *two)))

@@ -53,7 +53,7 @@ async def test_the_owner_makes_the_tables_and_a_second_time_changes_nothing(
 
 
 async def test_of_three_at_once_one_migrates_and_the_others_wait(server: Postgres, tmp_path: Path) -> None:
-    """As when three instances start on an empty database."""
+    """Three instances may start at the same time on an empty database."""
     admin_url, made = server.start().admin_url, f"m_{uuid4().hex[:12]}"
     await ensure_database(admin_url, made, "zm_followup_owner", "zm_followup", PASSWORDS)
     url = f"postgresql+asyncpg://zm_followup_owner:{PASSWORDS.owner}@127.0.0.1:{server.port}/{made}"

@@ -200,9 +200,9 @@ EVERYBODY = (*LOOKING, roles.HANDLER, roles.ORGAN_HEAD, roles.INTERNAL_SUPERVISO
 
 
 async def test_54_the_rule_over_rows_is_the_rule_over_cases(desk: Desk) -> None:
-    """Of every kind, in every state in which it conceals something, for everybody: the statement of a list
-    finds the rows whose cases the predicate shows. What it shows, the gate lets be known of: no list holds
-    more than a case by its id would tell."""
+    """The statement of a list finds the rows whose cases the predicate shows: of every kind, in every state
+    in which it conceals something, for everybody. The gate lets its reader know of every case that the
+    predicate shows: no list holds more than a case by its id would tell."""
     organs, cases = desk.gatekeeper.law.organs, desk.book.cases
     assert {row.kind for row in EVERY} == set(KINDS)
     found = 0

@@ -47,7 +47,7 @@ class Scene(Generic[A]):
         self.lookups: dict[str, Any] = {}
         self.history: list[Recorded] = []
         self.recorded: list[Recorded] = []
-        """What the last `when` recorded."""
+        """The events that the last `when` recorded."""
         self._refusal: Refusal | None = None
 
     # --- given
@@ -71,14 +71,15 @@ class Scene(Generic[A]):
         return self
 
     def knowing(self, **lookups: Any) -> Self:
-        """What the gate looks up from now on, by the name under which a command asks for it."""
+        """Sets the answers of the gate's lookups from now on, by the name under which a command asks for
+        each."""
         self.lookups |= lookups
         return self
 
     # --- when
 
     def when(self, command: Command, by: str | Actor = "", role: str = "") -> Self:
-        """Gives a command. Where nobody is named, somebody gives it who may."""
+        """Gives a command. If nobody is named, somebody gives it who may."""
         actor = self._actor(type(command), by, role)
         gate = type(command).gate
         ctx = self.context(actor, type(command).__name__, gate.rule, gate.duty)
@@ -112,7 +113,7 @@ class Scene(Generic[A]):
 
     @property
     def events(self) -> list[Event]:
-        """What the last `when` recorded; fails where it was refused."""
+        """The events that the last `when` recorded; fails if it was refused."""
         self._expect_no_refusal()
         return [r.event for r in self.recorded]
 
@@ -143,7 +144,7 @@ class Scene(Generic[A]):
         return refusal
 
     def was_refused(self) -> bool:
-        """Whether the last `when` was refused, whatever for: for histories by chance."""
+        """True if the last `when` was refused, for any reason: for histories by chance."""
         if self._refusal is None:
             return False
         self.refused(self._refusal.code)
@@ -238,12 +239,12 @@ class Row:
     past: Changes = field(default_factory=dict)
     without: tuple[type[Event], ...] = ()
     then: tuple[Event, ...] = ()
-    """What has happened besides, and changed no state."""
+    """Events that have happened besides, and changed no state."""
     by: str | Actor = ""
     role: str = ""
     lookups: Mapping[str, Any] = field(default_factory=dict)
     first: Mapping[str, str] = field(default_factory=dict)
-    """Where a rule answers before the state is asked: the code, by state."""
+    """The code, by state, for states in which a rule answers before the state is asked."""
 
     @property
     def name(self) -> str:
@@ -276,8 +277,8 @@ def every_refusal_asked_for() -> Iterator[None]:
 
 
 def check_actor(command: type[Command], aggregate: Aggregate, actor: Actor, law: Law = LAW) -> None:
-    """What the gate asks of who acts: organ, role, recusal and separation of duties, in this order. Whether a
-    case may be seen at all is tested where the gate is."""
+    """Does the gate's checks of the actor: organ, role, recusal and separation of duties, in this order. The
+    tests of the gate hold it to who may see a case at all."""
     gate = command.gate
     if gate.anyone:
         return

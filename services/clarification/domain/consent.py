@@ -27,7 +27,7 @@ class Consent:
     asked_in: int
     """The version of the case in which it was asked."""
     due: date | None = None
-    """None while the subject has not been told: no window runs (B35)."""
+    """The last day of the window; None while the subject has not been told: no window runs (B35)."""
     state: ConsentState = "PENDING"
     limits: Limits = field(default_factory=Limits)
     outdated: bool = False

@@ -1,6 +1,6 @@
-"""What the subject may see of his own clarification (R8): the draft, its audience, his rights and the
-state of his consent. No reporter data, no channel, no date or number of reports, nothing of the
-opinions of those who decide (SEC-1)."""
+"""The subject's view of their own clarification (R8): the draft, its audience, the subject's rights and the
+state of their consent. No reporter data, no channel, no date or number of reports, nothing of the opinions of
+those who decide (SEC-1)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RIGHTS = Wording(
 
 
 class Audience(Value):
-    """Before whom the clarification is to take place."""
+    """The people before whom the clarification is to take place."""
 
     forms: tuple[Form, ...]
     scope: Scope
@@ -56,7 +56,7 @@ class Audience(Value):
 
 
 class ConsentView(Value):
-    """What was asked of him, until when, and what he answered."""
+    """The question put to the subject, its last day, and the subject's answer."""
 
     needed: bool
     state: ConsentState | Literal["NOT_ASKED"]
@@ -87,7 +87,7 @@ class DraftView(Value):
     consent: ConsentView
     heard: bool
     may: tuple[str, ...]
-    """The commands that are open to him now."""
+    """The commands that are open to the subject now."""
 
 
 def for_subject(clarification: ClarificationState) -> DraftView:

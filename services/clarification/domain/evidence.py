@@ -48,7 +48,7 @@ class WrittenEvidence(Value):
 
 
 class FaceToFaceEvidence(Value):
-    """Told to the subject by two members of staff; he signs, or his refusal to sign is noted."""
+    """Told to the subject by two members of staff; the subject signs, or their refusal to sign is noted."""
 
     form: Literal["FACE_TO_FACE"]
     place: ShortText

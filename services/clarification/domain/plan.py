@@ -1,5 +1,5 @@
-"""What a plan of clarification must be: its forms, how far they reach, and when they need consent
-(R5, R7, R47, A69, A70, C4)."""
+"""Holds a plan of clarification to its rules: its forms, how far they reach, and when they need consent (R5,
+R7, R47, A69, A70, C4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.refusal import refuse
 
 FORMS: tuple[Form, ...] = get_args(Form)
 LARGE_FORMS: frozenset[Form] = frozenset({"MEETING", "CIRCULAR"})
-"""Forms that reach more than the subject and the head of his unit (R7)."""
+"""Forms that reach more than the subject and the head of the subject's unit (R7)."""
 VENUE_FORMS: dict[Venue, frozenset[Form]] = {
     "UNIT_MEETING": frozenset({"MEETING"}),
     "VILLAGE_MEETING": frozenset({"MEETING"}),
@@ -31,7 +31,7 @@ VENUE_REACH: dict[Venue, Scope] = {
     "UNIT_CIRCULAR": "UNIT_PARTY_COMMITTEE",
     "PUBLIC_MEDIA": "PUBLIC_MEDIA",
 }
-"""How far a venue reaches at least: a plan may not ask for consent to less than what happens."""
+"""The least reach of a venue: a plan may not ask for consent to less than what happens."""
 
 
 def width(scope: Scope) -> int:
@@ -46,7 +46,7 @@ def ordered(forms: Iterable[Form]) -> tuple[Form, ...]:
 
 
 def large(forms: Iterable[Form]) -> frozenset[Form]:
-    """Those of the forms that need consent by themselves."""
+    """The forms among these that need consent by themselves."""
     return LARGE_FORMS & set(forms)
 
 
@@ -75,7 +75,8 @@ def _reach(forms: Sequence[Form], venue: Venue, public_attendance: bool) -> Scop
 
 
 def needs_consent(plan: ClarificationPlanned) -> bool:
-    """Large forms and public venues, and any scope beyond the subject and the head of his unit (R7, C3)."""
+    """True of large forms and public venues, and of any scope beyond the subject and the head of the
+    subject's unit (R7, C3)."""
     return bool(large(plan.forms)) or plan.venue != "NONE" or width(plan.scope) > 0
 
 

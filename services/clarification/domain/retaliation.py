@@ -1,4 +1,4 @@
-"""What clarification knows of retaliation (A44, P12): that some is open, and of nobody who or whom."""
+"""Knows of retaliation only that a report is open, never who is involved (A44, P12)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RetaliationWatch(Aggregate):
 
     @property
     def open(self) -> bool:
-        """Whether one is not settled yet."""
+        """True if a report is not settled yet."""
         return bool(self.reports - self.settled)
 
     def note_report(self, ctx: Context, subject_ref: str, report: str) -> None:

@@ -21,7 +21,7 @@ class Ledger:
     unit_feedback: int = 0
     grade: Grade | None = None
     measure_taken: bool = False
-    """Since the last evaluation: a measure, or a further home visit."""
+    """True if there was a measure, or a further home visit, since the last evaluation."""
 
     def add_revisit(self, revisit: RevisitCompleted) -> None:
         self.revisits += 1
@@ -42,7 +42,7 @@ class Ledger:
         return [id for id in self.owed if id not in self.done | self.declined]
 
     def missing(self, targets: tuple[Target, ...]) -> list[str]:
-        """What stands in the way of closing, by name."""
+        """The things that stand in the way of closing, by name."""
         missing = self.open
         if "UNIT" in targets and not self.unit_feedback:
             missing.append("unit_feedback")

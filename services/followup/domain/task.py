@@ -1,4 +1,4 @@
-"""What a plan is made of: lines as they are asked for, and the tasks that they become (R35, R37)."""
+"""The parts of a plan: lines as they are asked for, and the tasks that they become (R35, R37)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ModeName = Annotated[str, StringConstraints(min_length=1, max_length=40), Field(
 
 
 class PackageLine(Value):
-    """So many contacts of one mode, so many days apart."""
+    """A number of contacts of one mode, a number of days apart."""
 
     mode: ModeName
     count: Annotated[int, Field(ge=1, le=50)]

@@ -38,7 +38,7 @@ READERS = frozenset({*roles.PETITION, roles.CASE_MANAGER})
 """Roles whose desk it is. Priority, channel and day of receipt tell of the reporter: nobody else works by
 them (B53)."""
 RANKS = {"URGENT": 0, "REAL_NAME": 1, "NORMAL": 2}
-"""A29: by priority, then by age."""
+"""A29: the ranks of the queue, by priority, then by age."""
 DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED", "RETURNED"})
 """States in which this organ's petition department has nothing more to do by itself (§4.1)."""
 
@@ -214,7 +214,7 @@ class DeskBook:
         if name == "AllegationsListed":
             self._listed(entry.stream, row["received_on"], event, rows)
         elif name == "ComplaintSplit":
-            # What was split off stays findable here too: it leads to where it came from (A18).
+            # A part that was split off stays findable here too: it leads to the complaint it came from (A18).
             rows[self.content][entry.stream].update(shown(event))
         elif name == "ComplaintTransferredToHandler":
             names = ("number", "handling_dept")

@@ -18,7 +18,7 @@ TEXT = {"type": "string"}
 
 
 class LetterRoutes:
-    """What lies in the vault as letters."""
+    """The routes to the letters that lie in the vault."""
 
     def __init__(self, parts: Parts, letters: Letters) -> None:
         self.parts = parts
@@ -57,9 +57,9 @@ class LetterRoutes:
         tag="reports",
     )
     async def read_recusals(self, ask: Asked[Complaint]) -> Response:
-        """What a reporter wrote about somebody's recusal: for the leaders who decide on it and are assigned,
-        recorded (SEC-9); none that may be about the reader. The case tells under `recusals` which letter
-        belongs to which request."""
+        """The words of a reporter about somebody's recusal: for the leaders who decide on it and are
+        assigned, recorded (SEC-9); none that may be about the reader. The case tells under `recusals` which
+        letter belongs to which request."""
         token = ask.token
         own = ask.case.recusal_letters_for(self.parts.law, token.person, token.roles, token.organ)
         if not own:

@@ -22,7 +22,7 @@ KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)
 
 
 class OversightRoutes:
-    """What internal supervision watches over."""
+    """The routes to the reports that internal supervision watches over."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -64,7 +64,8 @@ def _watches(token: Token, report: Overseen) -> bool:
 
 
 class AccountRoutes:
-    """What was reported of one kind, in the words that it was told in; they lie in the vault."""
+    """The routes to the accounts of one kind of report, in the words of those who reported; they lie in the
+    vault."""
 
     def __init__(self, kind: type[Overseen], letters: Letters) -> None:
         self.kind = kind
@@ -83,9 +84,9 @@ class AccountRoutes:
         codes=tuple(INCOMPLETE),
     )
     async def read_account(self, ask: Asked[Overseen]) -> Response:
-        """What was reported, in the words it was told in: for who is assigned at the superior organ (an
-        auditor reads no accounts, §5.1) and for its internal supervision, with a purpose (`Purpose` header),
-        on record (SEC-9)."""
+        """The report, in the words in which it was told: for those assigned at the superior organ (an auditor
+        reads no accounts, §5.1) and for its internal supervision, with a purpose (`Purpose` header), on
+        record (SEC-9)."""
         report = ask.case
         told = [letter.text for letter in await self.letters.of(report.letter_key, report.in_vault)]
         return json_response({"number": report.number, "account": told[0] if told else None})

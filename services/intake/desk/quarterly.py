@@ -27,7 +27,7 @@ class QuarterlyRoutes:
         self.parts = parts
 
     async def _of_quarter(self, ask: Asked[ReceivedFeedback]) -> ReceivedFeedback | None:
-        """What the caller's organ, or one below it, was told of a quarter."""
+        """The feedback on a quarter that the caller's organ, or one below it, received."""
         organ, quarter = self._asked(ask)
         if not organ.startswith(ask.token.organ):
             return None
@@ -35,7 +35,7 @@ class QuarterlyRoutes:
 
     @staticmethod
     def _asked(ask: Asked[ReceivedFeedback]) -> tuple[str, str]:
-        """Of which organ, and of which quarter."""
+        """The organ and the quarter that are asked for."""
         quarter = ask.query("quarter")
         try:
             quarter_end(quarter)

@@ -124,7 +124,7 @@ class SearchRoutes:
         return [desk.stream, desk.number, desk.received_on, cases.state, cases.organ]
 
     def _hit(self) -> Schema:
-        """A hit, as the document tells it: its content stands there for who may read it."""
+        """A hit, as the document tells it: its content stands there for those who may read it."""
         hit = row_of(*self._columns())
         hit["properties"] |= {
             "accused": array(answer(ref=TEXT, name=TEXT, unit=TEXT, position=TEXT)),
@@ -153,7 +153,8 @@ class SearchRoutes:
         return values, by_content
 
     def _found(self, reader: Reader, values: frozenset[str], limit: int) -> Select[Any]:
-        """The latest hits. Of an accused, each name, unit or position that fits gives its own latest."""
+        """The latest hits. In a search by accused, each name, unit or position that fits gives its own
+        latest."""
         hits = self._hits(reader, values).limit(limit)
         if "accused" not in values:
             return hits
@@ -275,8 +276,8 @@ class SearchRoutes:
         )
 
     async def _shown(self, token: Token, row: dict[str, Any]) -> dict[str, Any]:
-        """A hit, with its content for its readers. Where the read model is behind the case, the case itself
-        says who they are: somebody may have stepped aside just now."""
+        """A hit, with its content for its readers. If the read model is behind the case, the case itself says
+        who they are: somebody may have stepped aside just now."""
         hit = {name: row[name] for name in ("id", "number", "received_on", "state", "organ")}
         readable, content = row["readable"], {name: row[name] or b"[]" for name in ("accused", "allegations")}
         if not row["current"]:

@@ -1,4 +1,4 @@
-"""What a department is told of repeated complaints (重复检举控告定期通报, A12)."""
+"""Tells departments of repeated complaints (重复检举控告定期通报, A12)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.event import Meta
 
 
 class Digest(Aggregate):
-    """What one department of one organ was told about one month. Its id follows from these three, so two
+    """The digest of one month for one department of one organ. Its id follows from these three, so two
     workers, or one after a crash, tell it once."""
 
     kind = "DuplicateDigest"

@@ -1,4 +1,4 @@
-"""Who may learn how to reach a reporter (SEC-5), and when a reporter is forgotten (§6.5, A92)."""
+"""Decides who may learn how to reach a reporter (SEC-5), and when a reporter is forgotten (§6.5, A92)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FINAL = frozenset({"CLOSED", "DUPLICATE_FILED", "SENT_OUT", "SENT_DOWN", "SEALED
 
 
 def is_over(complaint: Complaint) -> bool:
-    """Whether nothing more is to come here; of what was assigned to a lower organ the result is (A23)."""
+    """True if nothing more is to come here; for a complaint assigned to a lower organ its result is (A23)."""
     waits = complaint.state == "SENT_DOWN" and complaint.assigned_down
     return complaint.state in FINAL and not waits
 
@@ -63,8 +63,8 @@ class IdentityDisclosure(Case):
     def request_identity_disclosure(
         self, ctx: Context, complaint: UUID, purpose: str, fields: tuple[IdentityField, ...], until: date
     ) -> None:
-        """SEC-5, R27: by whoever works on this complaint, for a reporter who agreed; for everybody else
-        there is nothing to ask for."""
+        """SEC-5, R27: asked by those who work on this complaint, about a reporter who agreed; nobody else can
+        ask for anything."""
         asked: Asked = ctx.facts["asked"]
         case = asked.complaint
         if case is None or case.organ != ctx.actor.organ:
@@ -102,18 +102,19 @@ class IdentityDisclosure(Case):
         self.record(ctx, approved)
 
     def open_on(self, today: date) -> bool:
-        """Whether its fields may be read today."""
+        """True if its fields may be read today."""
         return self.state == "APPROVED" and self.until is not None and today <= self.until
 
 
 def custodian_organ(organ: str, organs: OrganTree) -> str:
-    """Whose custodian operates the vault for an organ: custodians sit at the county and above (§5.1)."""
+    """The organ whose custodian operates the vault for an organ: custodians sit at the county and above
+    (§5.1)."""
     return organs.clarification_approving_organ(organ).code
 
 
 @dataclass(frozen=True, slots=True)
 class Forgettable:
-    """What decides whether a reporter may be forgotten."""
+    """The facts that decide whether a reporter may be forgotten."""
 
     complaint: Complaint | None
     years: int
@@ -133,7 +134,7 @@ class IdentityKey(Aggregate):
     service = "intake"
 
     def destroy_identity_key(self, ctx: Context, complaint: UUID) -> None:
-        """§6.5: after the years of retention, never while protection is open."""
+        """§6.5: destroys the key after the years of retention, never while protection is open."""
         found: Forgettable = ctx.facts["forgettable"]
         case = found.complaint
         if case is None or ctx.actor.organ != custodian_organ(case.organ, ctx.law.organs):

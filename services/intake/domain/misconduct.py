@@ -15,23 +15,23 @@ from shared.refusal import refuse
 
 
 class StaffMisconductReport(Overseen):
-    """A report on a member of staff. The organ above his owns it. To him there is nothing here, in whatever
-    role he comes (`kept_from`).
+    """A report on a member of staff. The organ above theirs owns it. To the person reported there is nothing
+    here, in whatever role they come (`kept_from`).
 
-    Internal supervision of the organ above watches over it; that of his own only where he was named by his
-    account: otherwise it might be the very person whom the words describe. It stands on a correlation of its
-    own, so that no case in which he works leads here.
+    Internal supervision of the organ above watches over it; that of the person's own organ only if the report
+    names them by their account: otherwise it might be the very person whom the words describe. The report
+    stands on a correlation of its own, so that no case in which the person works leads here.
     """
 
     kind = "StaffMisconductReport"
     plural: ClassVar[str] = "staff-misconduct-reports"
 
     def report_staff_misconduct(self, ctx: Context, staff_organ: str, staff: str | None) -> None:
-        """A33, A36: by staff, and by the accused from his own account."""
+        """A33, A36: reported by staff, and by the accused from their own account."""
         self._report(ctx, staff_organ, staff or "")
 
     def tell_of_staff_misconduct(self, ctx: Context, complaint: UUID) -> None:
-        """A33: by a reporter behind his query code, about the organ that handles his complaint."""
+        """A33: told by a reporter behind their query code, about the organ that handles their complaint."""
         self._report(ctx, ctx.facts["handled_by"], "", str(complaint))
 
     def _report(self, ctx: Context, staff_organ: str, staff: str, complaint: str = "") -> None:

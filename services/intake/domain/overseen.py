@@ -1,4 +1,4 @@
-"""What goes past the organ that it concerns: to its superior's petition department and to internal
+"""The reports that go past the organ that they concern: to its superior's petition department and to internal
 supervision (retaliation A44, misconduct of staff A33)."""
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ def superior_of(organ: str, law: Law) -> str:
 
 
 class Overseen(Case):
-    """A report owned by the superior organ. Nobody below sees it; above, its petition department and whom
-    that assigns (`unopened` in every state), and internal supervision by a route of its own.
+    """A report owned by the superior organ. Nobody below sees it. Above, it is seen by its petition
+    department and those whom that assigns (`unopened` in every state), and by internal supervision by a route
+    of its own.
 
-    Of who was harmed and what he said nothing stands here: that lies in the vault as a letter.
+    Nothing stands here of the person who was harmed and of their words: that lies in the vault as a letter.
     """
 
     service = "intake"
@@ -45,11 +46,11 @@ class Overseen(Case):
 
     @property
     def letter_key(self) -> UUID:
-        """Under what the letter lies in the vault: it ends with the keys of the complaint."""
+        """The key under which the letter lies in the vault: it ends with the keys of the complaint."""
         return UUID(self.complaint) if self.complaint else self.id
 
     def watched_in(self, organ: str, person: str) -> bool:
-        """Whether this organ's internal supervision, by this person, watches over it."""
+        """True if this organ's internal supervision, by this person, watches over it."""
         return organ in {self.organ, *self.addressees} and person not in self.kept_from
 
     def _take_in(self, event: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the petition department was told of a quarter (每季度反馈, A21)."""
+"""The feedback on a quarter that the petition department received (每季度反馈, A21)."""
 
 from __future__ import annotations
 

@@ -13,12 +13,13 @@ from shared.reaction import derived_id
 
 
 def register_id(accused_ref: str) -> UUID:
-    """The stream of an accused follows from his reference."""
+    """The stream of an accused, which follows from their reference."""
     return derived_id("accused-register", accused_ref)
 
 
 class RegisterEntry(Aggregate):
-    """What intake knows about one accused over the years: complaints and conclusions, no verdict."""
+    """Everything that intake knows about one accused over the years: complaints and conclusions, no
+    verdict."""
 
     kind = "RegisterEntry"
     plural = "accused"
@@ -33,13 +34,14 @@ class RegisterEntry(Aggregate):
 
     @property
     def organs(self) -> set[str]:
-        """Whose register this accused stands in: who entered him, and whom a complaint was passed on to."""
+        """The organs in whose register this accused stands: the one that entered them, and those to which a
+        complaint was passed on."""
         return {self.organ, *self.complaint_organs}
 
     def link_complaint(
         self, ctx: Context, accused: Accused, complaint: UUID, kinds: Sequence[str], organ: str
     ) -> None:
-        """Registers the accused at his first complaint, and adds this one to his history."""
+        """Registers the accused at the first complaint about them, and adds this one to their history."""
         if self.accused is None:
             self.record(ctx, AccusedRegistered(accused=accused))
         if str(complaint) not in self.complaints:

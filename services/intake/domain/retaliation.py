@@ -25,11 +25,13 @@ class Retaliated:
 
 
 class RetaliationReport(Overseen):
-    """One report of retaliation by (or for) one accused. It counts for the reporter, his relatives and who is
-    merely taken for him alike, and says of nobody which he is: so nothing follows from it about who reported.
+    """One report of retaliation by (or for) one accused. The rule is the same for the reporter, their
+    relatives and people merely taken for the reporter, and the report says of nobody which of these they are:
+    so nothing follows from it about who reported.
 
     From the report until it is settled no clarification of that accused is carried out
-    (E_RETALIATION_OPEN)."""
+    (E_RETALIATION_OPEN).
+    """
 
     kind = "RetaliationReport"
     plural: ClassVar[str] = "retaliation-reports"
@@ -58,5 +60,6 @@ class RetaliationReport(Overseen):
 
     @allowed_in(REPORTED)
     def settle_retaliation(self, ctx: Context, finding: RetaliationFinding, measures: str) -> None:
-        """Whatever was found, it no longer holds up the clarification: that is about other facts (R9)."""
+        """Settles the report. Any finding ends the delay of the clarification: that is about other facts
+        (R9)."""
         self.record(ctx, RetaliationSettled(subject_ref=self.subject_ref, finding=finding, measures=measures))

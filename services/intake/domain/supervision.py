@@ -107,7 +107,7 @@ class SupervisionOrder(Case):
 
     @allowed_in("ISSUED", "RETURNED")
     def respond_supervision(self, ctx: Context, response: str, documents: Sequence[str]) -> None:
-        """By the organ below; again after a return."""
+        """Answers the organ above; again after a return."""
         self.record(ctx, SupervisionOrderResponded(response=response, documents=tuple(documents)))
 
     @allowed_in("RESPONDED")
@@ -116,7 +116,8 @@ class SupervisionOrder(Case):
 
     @allowed_in("RESPONDED", "RETURNED")
     def close_supervision(self, ctx: Context, result: str) -> None:
-        """After an answer; after a returned one too, where the superior has seen to it himself (A25)."""
+        """Closes the order after an answer; after a returned one too, if the superior has seen to the matter
+        directly (A25)."""
         self.record(ctx, SupervisionOrderClosed(result=result))
 
     def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:

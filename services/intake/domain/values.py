@@ -1,4 +1,4 @@
-"""What commands of intake are made of."""
+"""The values of which commands of intake are made."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ MaybeStatus = Annotated[
 
 
 class OutcomeTold(Value):
-    """What the reporter is told about one of his allegations."""
+    """The outcome of one of the reporter's allegations, as they are told it."""
 
     allegation_id: Reference
     outcome: Outcome
 
 
 class Reception(Value):
-    """How a visit or a call was received: by a named person and with nobody else present (A5); a group
-    through its representatives (A6); what was said, written down and confirmed (A7)."""
+    """The way in which a visit or a call was received: by a named person and with nobody else present (A5); a
+    group through its representatives (A6); with the words written down and confirmed (A7)."""
 
     received_by: Reference
     others_present: bool
@@ -71,7 +71,8 @@ class AccusedEntry(Value):
 
     @model_validator(mode="after")
     def complete(self) -> AccusedEntry:
-        """Without a match, R11 wants name, unit, place and the level that manages the cadre."""
+        """Refuses an entry without a match that lacks what R11 wants: name, unit, place and the level that
+        manages the cadre."""
         if self.match is None and None in (self.name, self.unit, self.unit_division, self.managed_by_level):
             raise ValueError(
                 "name, unit, unit_division and managed_by_level are required without match (R11)"
@@ -146,8 +147,8 @@ class CoSigner(Value):
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """What went into the vault before the event of a receipt is written: who reported, what came along, and
-    the name of what the petition platform sent."""
+    """The things that went into the vault before the event of a receipt is written: the reporter, the things
+    that came along, and the name of the petition platform's original."""
 
     reporter: InVault | None = None
     identity_status: IdentityStatus = "UNCLAIMED"
@@ -164,7 +165,7 @@ class Deposited:
 
 
 class ReporterBlock(Value):
-    """Who reports and how to reach him: goes to the vault and nowhere else (L3)."""
+    """The reporter and how to reach them: goes to the vault and nowhere else (L3)."""
 
     name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
     unit: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
@@ -176,7 +177,7 @@ class ReporterBlock(Value):
     resident_id: ResidentId = ""
     co_signers: Annotated[tuple[CoSigner, ...], Field(max_length=200)] = ()
     may_be_contacted: bool = False
-    """He agrees that the handler himself may learn how to reach him (SEC-5)."""
+    """The reporter agrees that the handler, too, may learn how to reach them (SEC-5)."""
 
     @property
     def claims_real_name(self) -> bool:

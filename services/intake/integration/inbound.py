@@ -61,7 +61,7 @@ BATCH_BYTES = 16 << 20
 AT_ONCE = 8
 FEED_PAGE = 500
 SHOWN = ("platform_no", "status", "change", "occurred_at")
-"""What the platform is told of a complaint."""
+"""The facts of a complaint that the platform is told."""
 SIGNATURE = [
     in_header("webhook-id", "Standard Webhooks; needed where a secret was agreed on."),
     in_header("webhook-timestamp", "When it was signed, in seconds."),

@@ -1,8 +1,8 @@
 """Recognises files that are taken, and makes their copies without metadata (SEC-6).
 
 The type is told by the first bytes, never by a name or a header. Pictures and PDFs are painted anew
-(painting.py); plain text has no metadata and is copied as it is, in UTF-8 (plain.py). Where no copy can be
-made, staff are told so and see none.
+(painting.py); plain text has no metadata and is copied as it is, in UTF-8 (plain.py). If no copy can be made,
+staff are told so and see none.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Defence against floods that asks nobody who he is: a little work before each submission (SEC-6).
+"""Defends against floods without asking callers who they are: a little work before each submission (SEC-6).
 
-A challenge is a signed instant; whoever finds a number that makes the digest begin with enough zero bits
+A challenge is a signed instant; a caller who finds a number that makes the digest begin with enough zero bits
 has spent the time that the difficulty asks for. Spent challenges are remembered until they expire, by all
 processes of intake together and in no backup; under load of its process the difficulty rises.
 """
@@ -48,13 +48,13 @@ class Spent(Protocol):
     """The challenges that were spent."""
 
     async def spend(self, challenge: str, expires: float, now: float) -> bool:
-        """Whether nobody has spent it before."""
+        """True if nobody has spent it before."""
         ...
 
 
 class SpentProofs:
-    """They lie in intake's database, by digest: two processes do not take one proof twice. The table is
-    unlogged: no backup and no copy of the database holds when somebody reported, and after a crash of the
+    """The spent proofs, by digest, in intake's database: two processes do not take one proof twice. The table
+    is unlogged: no backup and no copy of the database holds when somebody reported, and after a crash of the
     server a proof of the last ten minutes may be spent again."""
 
     def __init__(self, engine: AsyncEngine) -> None:

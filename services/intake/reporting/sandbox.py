@@ -31,8 +31,8 @@ from pathlib import Path
 from types import ModuleType
 
 MOST_MEMORY = 768 * 1024**2
-"""Most address space of the worker. The greatest picture and its half take a third; PDF and JPEG unpack more
-than is seen."""
+"""Limit of the worker's address space. The greatest picture and its half take a third; PDF and JPEG unpack
+more than is seen."""
 MOST_WORK = 60
 """Seconds of computing."""
 FONTS = (

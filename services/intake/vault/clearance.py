@@ -67,7 +67,7 @@ class ClearanceRoutes:
         organs = await self._questions.organs_of(person)
         tree = self.parts.law.organs
         if not organs or not all(tree.is_ancestor_or_self(token.organ, organ) for organ in organs):
-            # The same for who has not asked: whether somebody did is nobody else's business.
+            # The same for those who have not asked: whether somebody did is nobody else's business.
             refuse("E_JURISDICTION", "B54")
         if person == token.person:
             refuse("E_SOD_CONFLICT", "B54")

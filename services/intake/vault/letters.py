@@ -278,5 +278,5 @@ def named_letter(row: Row[Any]) -> InVault:
     """A stored letter as an event names it."""
     sealed = hashlib.sha256(row.sealed).digest()
     told = digest(place(row.direction, row.id, row.complaint), sealed)
-    # Whatever somebody has written there by hand is another, and no defect.
+    # A file that somebody has written there by hand is another, and no defect.
     return InVault.model_construct(kind=row.direction, id=str(row.id), digest=told)

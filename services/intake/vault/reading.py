@@ -49,7 +49,7 @@ _OF = TypeAdapter(ReporterBlock).json_schema(
     mode="serialization", ref_template="#/components/schemas/{model}"
 )
 TOLD: dict[str, Any] = {"type": "object", "properties": _OF["properties"], "$defs": _OF.get("$defs", {})}
-"""Of a reporter the fields that were asked for."""
+"""The fields of a reporter that were asked for."""
 TRACING = "/v1/complaints/{id}/tracing-artefacts"
 SERVED: dict[str, Any] = {
     "rule": "§6.1",
@@ -63,7 +63,7 @@ SERVED: dict[str, Any] = {
     "codes": tuple(INCOMPLETE),
     "tag": "vault",
 }
-"""A complaint of the clerk's own organ that they are assigned to as a clerk. What was sealed upward is no
+"""A complaint of the clerk's own organ that they are assigned to as a clerk. A complaint sealed upward is no
 longer theirs to serve: its reporter went with it (A14)."""
 
 
@@ -227,7 +227,8 @@ class VaultRoutes:
         await self._no_order(ask)
 
     async def deposit(self, request: Request) -> Response:
-        """As nothing can be read without an approved order, nothing can be brought (SEC-8, R28)."""
+        """Refuses: nothing can be read without an approved order, and so nothing can be brought (SEC-8,
+        R28)."""
         token = await self.parts.face.token(request)
         target = object_id(request.path_params["id"])
         declared = Read(name="DepositTracingArtefact", path=TRACING, rule="SEC-8", traces=True)

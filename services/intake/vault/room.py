@@ -115,7 +115,8 @@ class VaultRoom:
 
         async def opened(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, UUID | None]:
             """The organ that protects its reporter, and the correlation of the complaint that the code has
-            opened. Where it was sealed upward that is the organ above: nobody here may learn of it (A14)."""
+            opened. If the complaint was sealed upward, that is the organ above: nobody here may learn of it
+            (A14)."""
             assert isinstance(command, AskForProtection)
             complaint = await self._complaints.get(Complaint, command.complaint)
             assert complaint is not None
@@ -141,7 +142,7 @@ class VaultRoom:
             if not complaint.assigned.get(ctx.actor.person, set()) & set(roles.PETITION):
                 refuse("E_NEED_TO_KNOW")
             if complaint.state in complaint.sealed:
-                refuse("E_SEALED_UPWARD", "A14")  # whoever sealed it past his head opens nothing here either
+                refuse("E_SEALED_UPWARD", "A14")  # a clerk who sealed it past the head opens nothing here
             return complaint
 
         async def sealed(command: Command, aggregate: Aggregate, ctx: Context) -> str:
@@ -162,7 +163,7 @@ class VaultRoom:
 
 
 class ContentsRoutes:
-    """What was said in one kind of the vault's cases."""
+    """The routes to the words of one kind of the vault's cases."""
 
     def __init__(self, kind: type[VaultCase], vault: Vault, parts: Parts) -> None:
         self.kind = kind
@@ -187,7 +188,7 @@ class ContentsRoutes:
         codes=tuple(INCOMPLETE),
     )
     async def read_contents(self, ask: Asked[VaultCase]) -> Response:
-        """What was said, opened with a purpose (`Purpose` header) for those assigned, on record."""
+        """The words of the case, opened with a purpose (`Purpose` header) for those assigned, on record."""
         case, contents = ask.case, []
         for recorded in await self._parts.recorder.load(case.id):
             if sealed := getattr(recorded.event, "sealed", ""):
@@ -200,7 +201,7 @@ class ContentsRoutes:
 
 
 class PaymentRoutes:
-    """What finance reads of a reward."""
+    """The routes by which finance reads a reward."""
 
     @read(
         "ReadPaymentOrder",
@@ -211,7 +212,7 @@ class PaymentRoutes:
         answer=answer(code=TEXT, amount_fen={"type": "integer"}, decision_ref=TEXT, paid={"type": "boolean"}),
     )
     async def payment_order(self, ask: Asked[Reward]) -> Response:
-        """What finance sees of a reward: a code, an amount and the decision (SEC-14)."""
+        """Finance's view of a reward: a code, an amount and the decision (SEC-14)."""
         reward = ask.case
         return json_response(
             {

@@ -26,18 +26,19 @@ REPORTER = (
     "|写信者|举报者|检举者|控告者|反映者|写举报信的人)"
 )
 UNNAMED = "匿名|实名|[多少]数|[0-9一二两三四五六七八九十多数]+人"
-# What the law itself says of reporters is no guess: that they are unnamed, their duties, their safety.
+# The law's own words on reporters are no guess: that they are unnamed, their duties, their safety.
 WHO_IT_IS = (
     f"(?:就?[是系为](?!{UNNAMED}|否(?!就?[是系为](?!{UNNAMED}))|通过|以(?![前往])|依法|统|了|何|什|此)"
     "|可能(?!会?(?:遭|受|面临|被))|(?:应该|应当)(?=就?是|系|为|来自|住|姓)|估计|疑似|或许|大概|极可能"
     "|姓(?!名(?![是为叫系]))|名叫|叫|住(?!址|所|处|宅|房))"
 )
 HANDFUL = 6
-"""Most people whom the case does not know in an honest text: more are named to try out who reported (B54)."""
+"""The greatest number of people in an honest text whom the case does not know: more are named to try out who
+reported (B54)."""
 OF_TWO = 1 / 3
 """A word of two characters counts for less: most that begin with a surname are no names (方案, 项目)."""
 LONG = 4000
-"""Most characters of one command that are read at once."""
+"""The greatest number of characters of one command that are read at once."""
 GUESSES = tuple(
     re.compile(p)
     for p in (
@@ -108,7 +109,7 @@ def guesses(text: str) -> bool:
 
 
 def too_many_people(words: Collection[str]) -> bool:
-    """True if so many words that may be names are more than an honest text has of strangers."""
+    """True if there are more words that may be names than an honest text has of strangers."""
     return sum(OF_TWO if len(word) == 2 else 1 for word in words) > HANDFUL
 
 

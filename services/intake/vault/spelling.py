@@ -135,7 +135,7 @@ class Text:
         )
 
     def has_digits(self, number: str, piece: int) -> bool:
-        """The whole number, or so many digits of it in a row, or its last ones."""
+        """True if the text holds the whole number, `piece` digits of it in a row, or its last ones."""
         if len(number) < TAIL:
             return False
         if any(number in digits for digits in self.digits):

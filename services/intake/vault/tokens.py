@@ -220,8 +220,8 @@ def _words(group: str) -> list[str]:
 
 
 def _behind(word: str) -> list[str]:
-    """The name at the end of a word that is none, whatever the title before it is: 网格员罗虚一. Of two
-    characters it may be a part of another name (阿依古丽), and is found as a given name is."""
+    """The name at the end of a word that is none, whatever the title before it is: 网格员罗虚一. A name of
+    two characters may be a part of another (阿依古丽), and is found as a given name is."""
     if len(word) < 4 or _is_name(simplified(word)):
         return []
     ends = (word[-3:], word[-2:])

@@ -1,4 +1,4 @@
-"""What was found about the allegations of a case, and what it adds up to (R1, R9, R25)."""
+"""The findings about the allegations of a case, and what they add up to (R1, R9, R25)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.contracts.verification import AllegationFound, Verdict
 from shared.event import Value
 
 FoundOutcome = Outcome | Literal["PARTIALLY_SUBSTANTIATED"]
-"""What may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""
+"""The outcomes that may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""
 
 
 class AllegationPart(Value):
@@ -55,7 +55,7 @@ class Findings:
         self.allegations = {a.id: a for a in (*rows[:at], *parts, *rows[at + 1 :])}
 
     def outcome(self, allegation_id: str) -> Outcome | None:
-        """None as long as nothing was found."""
+        """The outcome; None as long as nothing was found."""
         found = self.found.get(allegation_id)
         return found.outcome if found else None
 

@@ -21,12 +21,12 @@ def feedback_id(organ: str, quarter: str) -> UUID:
 
 
 class QuarterlyFeedback(Aggregate):
-    """What one organ told its petition department of one quarter: a stream of its own per organ and quarter,
-    in verification, which knows the results (A21 [V→I]); intake keeps what it hears.
+    """The feedback of one organ to its petition department on one quarter: a stream of its own per organ and
+    quarter, in verification, which knows the results (A21 [V→I]); intake keeps the feedback that it hears.
 
     The duty itself hangs on the cases: each conclusion starts DL-07 on its case, ten working days after the
     end of that quarter, and the feedback that tells it meets it. So nobody has to open a quarter, conclusions
-    do not contend for one stream, and what was entered after a feedback is told by the next one.
+    do not contend for one stream, and a result entered after one feedback is told by the next.
     """
 
     kind = "QuarterlyFeedback"
@@ -38,7 +38,8 @@ class QuarterlyFeedback(Aggregate):
         self.sent = 0
 
     def send_quarterly_feedback(self, ctx: Context, quarter: str) -> None:
-        """A21. Of a quarter that is over; a quarter without results is told once, as such."""
+        """A21. Tells the results of a quarter that is over; a quarter without results is told once, as
+        such."""
         ends = quarter_end(quarter)
         if local_date(ctx.occurred_at) <= ends:
             refuse("E_STATE", "A21", quarter_ends=ends.isoformat())

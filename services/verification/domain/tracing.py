@@ -1,4 +1,4 @@
-"""Does a text ask who reported? A guard for talk notes beside the vault's screen (R27).
+"""Tells whether a text asks who reported: a guard for talk notes beside the vault's screen (R27).
 
 The vault knows names and guesses; this knows the question itself. Neither replaces the human review.
 """
@@ -30,5 +30,5 @@ def asks_who_reported(text: str) -> bool:
 def _asks(sentence: str) -> bool:
     found = _QUESTION.search(sentence)
     forbidden = _FORBIDDING.search(sentence)
-    # What forbids the first question forbids those behind it.
+    # A word that forbids the first question forbids those behind it.
     return found is not None and (forbidden is None or forbidden.end() > found.start())

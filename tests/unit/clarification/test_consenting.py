@@ -177,7 +177,7 @@ def test_r7_refused(scene: Clarifying) -> None:
 
 
 def test_b49_r8_the_same_plan_is_not_asked_twice(scene: Clarifying) -> None:
-    """He said no: only another plan may be asked about, and quiet forms remain (C3)."""
+    """The subject said no: only another plan may be asked about, and quiet forms remain (C3)."""
     scene.asked()
     scene.answer("REFUSED")
     scene.ask().refused("E_CONSENT_REFUSED")
@@ -254,7 +254,8 @@ def test_c3_silence_lapses_after_the_last_day(scene: Clarifying) -> None:
 
 
 def test_b35_a_window_runs_from_the_delivery(scene: Clarifying) -> None:
-    """However long the message was on its way; before, there is no silence that could count."""
+    """The window does not hang on how long the message was on its way; before the delivery no silence could
+    count."""
     scene.drafted()
     scene.at("2022-03-07")
     scene.ask()

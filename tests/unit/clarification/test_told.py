@@ -1,4 +1,4 @@
-"""What follows from a message to the subject that arrived, or was given up (B35)."""
+"""Notes what follows from a message to the subject that arrived, or was given up (B35)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.kit import LAW
 
 
 class House:
-    """What the errands want of a running service, with one clarification in it."""
+    """The parts of a running service that the errands want, with one clarification in it."""
 
     law = LAW
     clock = SystemClock()
@@ -55,7 +55,7 @@ def asked(scene: Clarifying) -> Any:
 
 
 async def test_b35_a_message_says_nothing_but_that_there_is_one(scene: Clarifying, errand: Errand) -> None:
-    """To whose account it is by now; its key is nobody's id."""
+    """The message goes to the account that the subject has by now; its key is nobody's id."""
     assert errand.prepare is not None
     sent = await errand.prepare(asked(scene))
     assert sent.payload == {"to": {"account": SUBJECT.person}, "text": TEXTS["CONSENT_ASKED"]}

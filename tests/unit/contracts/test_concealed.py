@@ -1,4 +1,4 @@
-"""What the contracts say is concealed is what the kinds themselves conceal."""
+"""The contracts conceal the same cases as the kinds themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the law names is found in the code by its name, or is to come later."""
+"""Everything that the law names is found in the code by its name, or is to come later."""
 
 from __future__ import annotations
 

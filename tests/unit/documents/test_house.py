@@ -1,4 +1,4 @@
-"""What contributors are told is so: recipes show the code as it is, decisions have status and date."""
+"""The words to contributors are true: recipes show the code as it is, decisions have status and date."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def give(name: str, **body: Any) -> Command:
 
 
 class Revisiting(Scene[RevisitPlan]):
-    """The visits to one cleared person. Where nobody is named the officer acts."""
+    """The visits to one cleared person. If nobody is named, the officer acts."""
 
     def __init__(self) -> None:
         super().__init__(lambda: RevisitPlan(PLAN), number="HF-990102100-2022-000001")

@@ -1,4 +1,4 @@
-"""Which clock of a complaint runs, from when, and what ends it (§8.7, DL-01 to DL-06, DL-13)."""
+"""The clocks of a complaint: which runs, from when, and what ends it (§8.7, DL-01 to DL-06, DL-13)."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a26_a_returned_result_is_owed_in_a_period_of_its_own(given: Given) -> N
 
 
 def test_a31_a_case_that_is_opened_again_owes_anew_what_was_reported(given: Given) -> None:
-    """Where nothing was reported yet, the first period still runs."""
+    """The first period still runs if nothing was reported yet."""
     owed = changed(
         x.HISTORIES["RESULT_AVAILABLE"],
         {e.ComplaintReceived: {"source": "SUPERIOR_ASSIGNED", "origin": str(x.OTHER)}},

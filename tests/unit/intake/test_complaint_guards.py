@@ -1,4 +1,5 @@
-"""What each command on a complaint asks of the past and of its own words, in its own states (§4.1)."""
+"""The guards of each command on a complaint, in the states that allow it: about the past and about its own
+words (§4.1)."""
 
 from __future__ import annotations
 
@@ -507,7 +508,8 @@ def test_sec7_only_who_wrote_online_is_written_to(given: Given) -> None:
 
 
 def test_a31_new_evidence_finds_who_handles_it(given: Given) -> None:
-    """What was passed down is the lower organ's; what another body decided has no case here."""
+    """A complaint that was passed down is the lower organ's; one that another body decided has no case
+    here."""
     down = e.ComplaintTransferredDown(born=str(x.OTHER), to_organ=x.TOWN)
     given(*x.HISTORIES["REGISTERED"], down).when(x.BRING).refused("E_STATE", "A31")
     redirected = (*x.HISTORIES["NOT_ACCEPTED"], e.ComplaintRedirected(to_body="县人民法院"))

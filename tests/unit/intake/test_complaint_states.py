@@ -19,13 +19,14 @@ from tests.unit.kit import row as any_row
 
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 OPEN = frozenset(x.HISTORIES) - {"SEALED_UPWARD"}
-"""What was sealed is nobody's here, and that is said before the state is asked (A14)."""
+"""All states but that of a sealed complaint, which is nobody's here; that is said before the state is asked
+(A14)."""
 AWAY = frozenset({"SENT_DOWN", "SENT_OUT"})
 SEALED = {"SEALED_UPWARD": "E_SEALED_UPWARD"}
 
 
 def row(command: Command, *states: str, first: dict[str, str] | None = None, **how: Any) -> Row:
-    """What is sealed is refused as that, whatever is asked."""
+    """A row in which a sealed complaint is refused as sealed, for every command."""
     return any_row(command, *states, first=SEALED | (first or {}), **how)
 
 

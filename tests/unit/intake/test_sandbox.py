@@ -269,7 +269,7 @@ def test_without_seccomp_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_on_a_machine_of_another_kind_nothing_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its numbers of calls are not known here."""
+    """The numbers of that machine's system calls are not known here."""
     source = cleaning.SANDBOX.read_text().replace('"x86_64"', '"other"').replace('"aarch64"', '"another"')
     (tmp_path / "sandbox.py").write_text(source)
     monkeypatch.setattr(cleaning, "SANDBOX", tmp_path / "sandbox.py")

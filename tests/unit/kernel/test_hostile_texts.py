@@ -204,8 +204,8 @@ def cost(read: Callable[[str], Any], text: str) -> float:
 
 
 def check_linear(read: Callable[[str], Any], few: str, many: str) -> None:
-    """Four times the characters cost nowhere near sixteen times. What is too little to be measured is told
-    from noise by looking again."""
+    """Four times the characters cost nowhere near sixteen times. A time too short to be measured is told from
+    noise by looking again."""
     for _ in range(5):
         ratio = cost(read, many) / max(cost(read, few), TICK)
         if ratio < MOST:

@@ -18,7 +18,7 @@ LARGE: list[type[Aggregate]] = [Complaint, VerificationCase, Clarification, Revi
 
 
 def house_of(aggregate: type[Aggregate]) -> tuple[type, type, list[type]]:
-    """Its state, what its phases share, and the phases."""
+    """The kind's state, the class that its phases share, and the phases."""
     own = [c for c in aggregate.__mro__ if c.__module__.startswith(aggregate.__module__ + ".")]
     *phases, shared, state = own
     return state, shared, phases

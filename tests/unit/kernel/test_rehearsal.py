@@ -58,7 +58,7 @@ def complaint(state: str) -> Complaint:
 
 
 def registering(case: Complaint) -> str:
-    """How a registration would be answered."""
+    """The answer that a registration would get."""
     now = SystemClock().now()
     actor = Actor("p-1", roles.PETITION_CLERK, ORGAN)
     ctx = Context(actor=actor, now=now, occurred_at=now, law=LAW, command="RegisterComplaint", rule="A14")
@@ -89,7 +89,7 @@ def gatekeeper() -> Gatekeeper:
 def may(
     case: Complaint, *held: str, person: str = "p-1", organ: str = ORGAN
 ) -> tuple[list[str], dict[str, str]]:
-    """What somebody may do, and the codes of what they may not."""
+    """The commands that a person may give, and the codes of those that they may not."""
     found = gatekeeper().may(Token(person, frozenset(held), organ, 0.0), case)
     return found.now, {told["command"]: told["code"] for told in found.not_now}
 
@@ -159,7 +159,7 @@ def test_54_may_of_a_foreign_organ_names_what_is_refused_by_organ() -> None:
 
 
 def test_may_of_an_outsider_names_only_what_is_theirs() -> None:
-    """Whatever else their token says that they are."""
+    """The other roles in their token make no difference."""
     now, not_now = may(complaint("RECEIVED"), roles.SUBJECT, roles.PETITION_CLERK, organ="")
     assert {*now, *not_now} == names(roles.SUBJECT)
 

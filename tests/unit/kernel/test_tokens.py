@@ -338,7 +338,7 @@ async def test_a_key_for_encryption_signs_no_token(
 async def test_an_issuer_that_is_away_has_not_said_that_a_new_key_is_none(
     asking: TokenVerifier, issuer: Published, key: ECKey
 ) -> None:
-    """Who comes with it is told to come again; a signature that does not fit a known key is bad."""
+    """A caller with the new key is told to come again; a signature that does not fit a known key is bad."""
     await asking.verify(signed(key, claims(sub="p-1")))
     issuer.away = True
     issuer.now += 3

@@ -42,12 +42,13 @@ class House:
 
 
 def line() -> Any:
-    """What a line of the log would hold."""
+    """The trace that a line of the log would hold."""
     return tell_trace(None, "info", {"event": "something"}).get("trace_id")
 
 
 async def test_what_another_services_event_leads_to_is_of_its_trace() -> None:
-    """Lines of the reaction and of its failure; and what it records. What comes after is of none."""
+    """Lines of the reaction and of its failure have the trace, and so have its events. Later lines have
+    none."""
     seen: list[Any] = []
 
     async def react(event: Any, desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Whom a process believes over TLS, and a foreign issuer, by configuration alone."""
+"""The trust of a process over TLS, and in a foreign issuer, by configuration alone."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 def env_of(server: Server, trust: Trust, **over: str) -> dict[str, str]:
-    """What the operator of a house with Keycloak says."""
+    """The settings of an operator of a house with Keycloak."""
     return {
         "ZM_DATABASE_URL": "postgresql+asyncpg://zm@/zm?host=/run/postgresql",
         "ZM_ISSUER": server.name,

@@ -57,7 +57,7 @@ def _lives(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its name holds what configuration languages read in their own ways."""
+    """A folder whose name holds characters that configuration languages read in their own ways."""
     return tmp_path_factory.mktemp("stack") / AWKWARD
 
 

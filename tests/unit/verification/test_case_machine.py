@@ -118,8 +118,8 @@ class CaseMachine(RuleBasedStateMachine):
 
     @rule(command=COMMANDS, role=st.sampled_from([DEPUTY_LEADER, ORGAN_HEAD]))
     def ask(self, command: Command, role: str) -> None:
-        """A leader decides where leaders may, the other commands come from who may give them. What is carried
-        out had not been foretold as refused (`may`)."""
+        """A leader decides where leaders may, the other commands come from people who may give them. No
+        command that is carried out had been foretold as refused (`may`)."""
         actor = self.scene._actor(type(command), "", role if role in command.gate.by else "")
         foretold = self.foretold(type(command), actor)
         if not self.scene.when(command, by=actor).was_refused():

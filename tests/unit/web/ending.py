@@ -1,7 +1,7 @@
 """A service without a store, to see how it ends: `python -m tests.unit.web.ending WAY PORT`, where the way is
 `stillborn`, `defect` or `stop`.
 
-What is posted to `/v1/slow` is waited for to its end.
+A request to `/v1/slow` is waited for to its end.
 """
 
 from __future__ import annotations

@@ -206,7 +206,8 @@ async def test_sec6_no_page_is_there_that_we_did_not_make(client: httpx.AsyncCli
 
 
 async def test_sec6_no_page_fetches_anything_from_elsewhere(client: httpx.AsyncClient) -> None:
-    """What a page links to is beside it, so it works under any prefix; its scripts may ask no other host."""
+    """Everything that a page links to is beside it, so it works under any prefix; its scripts may ask no
+    other host."""
     for path in ("/", "/docs"):
         page = await client.get(path)
         assert page.status_code == 200

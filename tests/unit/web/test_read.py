@@ -14,7 +14,7 @@ from shared.web.read import Asked, Read, declared_in, read
 from shared.web.readgate import reads_of
 
 BESIDE = {*PAGES, "/livez", "/readyz", "/metrics"}
-"""What tells of the service itself, and of nothing in it."""
+"""The routes that tell of the service itself, and of nothing in it."""
 
 
 def applications() -> list[tuple[str, Any]]:

@@ -19,7 +19,7 @@ OF_AN_API = (
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_worker_has_no_api(service: str) -> None:
-    """It answered every command, since nothing read the setting."""
+    """A worker once answered every command, since nothing read the setting."""
     with built(service, roles="worker") as app:
         assert app.direct is None
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker") as http:

@@ -15,7 +15,7 @@ def upgrade() -> None:
         return
     op.execute("ALTER TABLE checkpoints DROP CONSTRAINT checkpoints_pkey")
     op.execute("ALTER TABLE checkpoints ADD PRIMARY KEY (service, size, signed_at)")
-    # What was written as a chain is kept as it is; the tree begins anew.
+    # Records that were written as a chain are kept as they are; the tree begins anew.
     op.execute("ALTER TABLE access_log RENAME TO access_log_chained")
     op.execute("ALTER INDEX access_log_pkey RENAME TO access_log_chained_pkey")
     op.execute("ALTER INDEX access_log_about_idx RENAME TO access_log_chained_about_idx")

@@ -18,8 +18,8 @@ from services.clarification.domain.clarification.drafting import Drafting
 
 
 class Clarification(Assessing, Drafting, Consenting, Deciding, CarryingOut, Clocks):
-    """What may be decided about one subject's clearing."""
+    """Everything that may be decided about one subject's clearing."""
 
     def for_subject(self) -> dict[str, Any]:
-        """What the subject may see of it, as JSON (R8)."""
+        """The subject's view of the clarification, as JSON (R8)."""
         return draft_view.for_subject(self).model_dump(mode="json")

@@ -37,7 +37,7 @@ ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED"})
 
 
 class Assessing(ClarificationPhase):
-    """What is decided up to the proposal."""
+    """The decisions up to the proposal."""
 
     def take_up(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
         """Opens, joins or reopens on one conclusion; hearing of the same case again changes nothing."""

@@ -27,7 +27,7 @@ from shared.refusal import refuse
 
 
 class CarryingOut(ClarificationPhase):
-    """What was approved becomes known, and is entered where it belongs."""
+    """Makes known what was approved, and enters it where it belongs."""
 
     @allowed_in("APPROVED")
     def implement_form(self, ctx: Context, evidence: Evidence) -> None:

@@ -1,4 +1,4 @@
-"""Which clocks of a clarification run (DL-14)."""
+"""The clocks of a clarification and when they run (DL-14)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.event import Event
 
 
 class Clocks(ClarificationPhase):
-    """What the deadline catalogue asks of a clarification."""
+    """Answers the deadline catalogue for a clarification."""
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """DL-14 runs from the first conclusion of a round, also where that round still waits for the present

@@ -30,11 +30,11 @@ from shared.security.roles import SUBJECT
 EXPLAINED: frozenset[ExplainedPoint] = frozenset(
     {"PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"}
 )
-"""What must be explained before anyone can agree (R7, A89)."""
+"""The points that must be explained before anyone can agree (R7, A89)."""
 
 
 class Consenting(ClarificationPhase):
-    """What the subject is asked, and what he answers from his own account or on a signed form."""
+    """Asks the subject, and takes the answer from the subject's own account or on a signed form."""
 
     @allowed_in("PROPOSED", "PLANNED")
     def invite_subject(
@@ -62,7 +62,8 @@ class Consenting(ClarificationPhase):
         )
 
     def _may_answer_for_subject(self, holder: str | None, delegation_hash: str | None) -> None:
-        """A person answers for himself; a party organisation through its head or his written delegate."""
+        """Refuses anyone who may not answer for the subject. A person answers for themselves; a party
+        organisation through its head or the head's written delegate."""
         if self.subject.subject_type == "PERSON":
             if holder not in (None, self.subject.name) or delegation_hash is not None:
                 refuse("E_CONSENT_AUTHORITY", "R7")
@@ -70,7 +71,8 @@ class Consenting(ClarificationPhase):
             refuse("E_CONSENT_AUTHORITY", "R11")
 
     def _own_account(self, ctx: Context) -> bool:
-        """Whether the subject speaks from the invited account; refuses any other account in his role."""
+        """True if the subject speaks from the invited account; refuses any other account in the subject's
+        role."""
         if ctx.actor.role != SUBJECT:
             return False
         if not self.subject_account or ctx.actor.person != self.subject_account:
@@ -80,7 +82,7 @@ class Consenting(ClarificationPhase):
     def _answer(
         self, ctx: Context, signed_form_hash: str | None, signed_by: str | None, delegation_hash: str | None
     ) -> dict[str, Any]:
-        """How the subject's answer is proved: his own account, or his signed form."""
+        """The proof of the subject's answer: their own account, or their signed form."""
         by_subject = self._own_account(ctx)
         if not by_subject:
             if signed_form_hash is None or not signed_by:
@@ -136,7 +138,7 @@ class Consenting(ClarificationPhase):
 
     @property
     def waits_for_notice(self) -> bool:
-        """Whether consent was asked of a subject who has not been told so."""
+        """True if consent was asked of a subject who has not been told so."""
         return self.state == "CONSENT_PENDING" and self.consent is not None and self.consent.due is None
 
     @allowed_in("CONSENT_PENDING")
@@ -183,7 +185,7 @@ class Consenting(ClarificationPhase):
             self.record(ctx, granted)
 
     def _asked(self, ctx: Context) -> dict[str, Any]:
-        """What the last request asked for, as its answers repeat it."""
+        """The terms of the last request, as its answers repeat them."""
         if self.consent is None:
             refuse("E_STATE", ctx.rule, state=self.state)
         return {
@@ -195,8 +197,8 @@ class Consenting(ClarificationPhase):
 
     @allowed_in("CONSENT_PENDING")
     def lapse_consent(self, ctx: Context) -> None:
-        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal. Where
-        the subject was not told that they are asked there is no window, and no silence (B35)."""
+        """The window is open until 24:00 of its last day (§0.5); after that, silence counts as refusal. If
+        the subject was not told that they are asked, there is no window, and no silence (B35)."""
         asked = self._asked(ctx)
         assert self.consent is not None
         due = self.consent.due

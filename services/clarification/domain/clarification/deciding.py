@@ -19,7 +19,7 @@ from shared.refusal import refuse
 
 
 class Deciding(ClarificationPhase):
-    """What was drafted is submitted, endorsed and approved, or goes back."""
+    """Submits, endorses and approves the draft, or sends it back."""
 
     @allowed_in("PLANNED")
     def submit_for_review(self, ctx: Context) -> None:
@@ -86,6 +86,6 @@ class Deciding(ClarificationPhase):
 
 
 def _no_prejudice(confirmed: bool) -> None:
-    """R9: whoever endorses or approves has seen the subject's other open matters."""
+    """R9: refuses unless the endorser or approver has seen the subject's other open matters."""
     if not confirmed:
         refuse("E_DISCIPLINE_LOOSENING", "R9", field="no_prejudice_confirmed")

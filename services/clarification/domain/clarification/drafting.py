@@ -18,7 +18,7 @@ from shared.contracts.common import Form, Scope
 
 
 class Drafting(ClarificationPhase):
-    """What is drafted. A change after the approval ends the approval."""
+    """Drafts the clarification. A change after the approval ends the approval."""
 
     @allowed_in("PROPOSED", "PLANNED", "APPROVED")
     def plan_clarification(

@@ -1,4 +1,4 @@
-"""What more than one phase of a clarification asks, or does."""
+"""The questions and steps that more than one phase of a clarification shares."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ class ClarificationPhase(ClarificationState):
         return plan
 
     def _tell_subject(self, ctx: Context, template: str) -> None:
-        """By a message to their account, if they have one: else somebody goes there (B35)."""
+        """Tells the subject by a message to their account, if they have one: else somebody goes there
+        (B35)."""
         if self.subject_account:
             ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, template))
 
     def _void_approval(self, ctx: Context, reason: VoidReason) -> None:
-        """R4: whatever changes after the approval ends it."""
+        """R4: ends the approval after any later change."""
         if self.approval is not None and self.state == "APPROVED":
             self.record(ctx, self._voided(reason))
 

@@ -1,4 +1,4 @@
-"""What a clarification remembers, and how each event changes it. Nothing here refuses."""
+"""Holds the state of a clarification, and how each event changes it. Nothing here refuses."""
 
 from __future__ import annotations
 
@@ -78,9 +78,10 @@ class ClarificationState(Case):
         self.history: list[Item] = []
         self.waiting: list[UnfoundedFindingsJoined] = []
         self.other_findings: dict[str, dict[str, OtherFinding]] = {}
-        """By case and allegation, in every round: what else was found about the subject (R9)."""
+        """The other findings about the subject, by case and allegation, in every round (R9)."""
         self.dispositions: dict[str, dict[str, Disposition]] = {}
-        """By case and allegation, in every round: what has followed from what was found true (R9)."""
+        """The dispositions that have followed from true findings, by case and allegation, in every round
+        (R9)."""
         self._begin_round()
 
     @property
@@ -101,10 +102,11 @@ class ClarificationState(Case):
         self.heard = False
         self.consent: Consent | None = None
         self.declined_plans: set[tuple[object, ...]] = set()
-        """What the subject has said no to: planned anew in the same words it is the same question (R8)."""
+        """The plans that the subject has said no to: planned anew in the same words, a plan is the same
+        question (R8)."""
         self.approval: Approval | None = None
         self.implemented: dict[Form, date] = {}
-        """Under the approval in force: each form with the day on which it was carried out."""
+        """The forms under the approval in force, each with the day on which it was carried out."""
         self.carried_out: set[Form] = set()
         self.in_platform = False
         self.in_file = False
@@ -116,7 +118,7 @@ class ClarificationState(Case):
 
     @property
     def proposed_items(self) -> list[Item]:
-        """What this round clears."""
+        """The items that this round clears."""
         return [i for i in (*self.history, *self.items) if i.allegation_id in self.proposed]
 
     def on_clarification_opened(self, event: ClarificationOpened, meta: Meta) -> None:
@@ -219,7 +221,8 @@ class ClarificationState(Case):
             self.declined_plans.add(asked_of(self.plan))
 
     def _note_handler(self, meta: Meta, *, by_subject: bool) -> None:
-        """Who writes down what the subject said handles the case; the subject himself has no duty in it."""
+        """Notes as a handler of the case the person who writes down what the subject said; the subject has no
+        duty in the case."""
         if not by_subject:
             self.duties.setdefault("handler", set()).add(meta.actor)
 
@@ -242,8 +245,8 @@ class ClarificationState(Case):
 
 
 def asked_of(plan: ClarificationPlanned) -> tuple[object, ...]:
-    """What a plan asks the subject to agree to: where, before whom and how it is said, whatever reasons are
-    given for it. A new round is a new question, since it has other findings."""
+    """The question that a plan puts to the subject: where, before whom and how the clarification is said,
+    whatever reasons are given for it. A new round is a new question, since it has other findings."""
     return (
         *(plan.round, frozenset(plan.forms), plan.scope, plan.venue),
         *(frozenset(plan.recipients), plan.public_attendance, frozenset(plan.invited_groups)),

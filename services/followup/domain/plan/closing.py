@@ -11,7 +11,7 @@ from shared.refusal import refuse
 
 
 class Closing(RevisitPlanPhase):
-    """What was reached, and the end of it."""
+    """Judges what was reached, and ends the plan."""
 
     @allowed_in("ACTIVE")
     def evaluate_effect(

@@ -1,4 +1,4 @@
-"""From the completed clarification to the approved plan (R34, R35, R37, DL-18)."""
+"""Drafts the plan: from the completed clarification to the approved plan (R34, R35, R37, DL-18)."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Drafting(RevisitPlanPhase):
             refuse("E_TARGET_MISSING", "R34", missing=missing)
 
     def _dual_due(self, ctx: Context) -> bool:
-        """Both are visited where the work needs it and the subject does not refuse (R34)."""
+        """True if both must be visited: the work needs it and the subject does not refuse (R34)."""
         refused = self.wish in ("REFUSED_UNIT", "REFUSED_ALL")
         needed = ctx.law.policy.bool_of("revisit.dual.default") if self.work_need is None else self.work_need
         return needed and not refused

@@ -1,4 +1,4 @@
-"""What more than one phase of a revisit plan asks."""
+"""The questions that more than one phase of a revisit plan shares."""
 
 from __future__ import annotations
 

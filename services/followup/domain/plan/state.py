@@ -1,4 +1,4 @@
-"""What a revisit plan remembers, and how each event changes it. Nothing here refuses."""
+"""Holds the state of a revisit plan, and how each event changes it. Nothing here refuses."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Answering(ComplaintPhase):
 
     @allowed_in("ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
     def notify_acceptance(self, ctx: Context, means: Means) -> None:
-        """A30: to whoever reports by his name, once; nothing for duplicates."""
+        """A30: notifies, once, a reporter who reports by their name; not for duplicates."""
         if self.state == "DUPLICATE_FILED" or self.identity_status not in ("CLAIMED", "CONFIRMED"):
             refuse("E_NOTICE_NOT_DUE", "A30", identity_status=self.identity_status)
         if self.notified:
@@ -69,7 +69,8 @@ class Answering(ComplaintPhase):
         secrecy_duty_told: bool,
         reaction: Reaction,
     ) -> None:
-        """A31, A34, R40: what was found, what policy says, and that he keeps it to himself."""
+        """A31, A34, R40: tells the reporter what was found, what policy says, and their duty to keep it
+        secret."""
         if self.identity_status != "CONFIRMED":
             refuse("E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A31", identity_status=self.identity_status)
         if missing := POLICY - set(policy_explained):
@@ -95,8 +96,8 @@ class Answering(ComplaintPhase):
         self._send(ctx, "CONCLUDED", means)
 
     def _not_his(self, ids: Iterable[str]) -> list[str]:
-        """Which are none of this complaint's allegations, nor a part into which verification split one: its
-        id is that of the whole with a letter behind (§4.2)."""
+        """The ids that belong neither to one of this complaint's allegations nor to a part into which
+        verification split one: a part has the id of the whole with a letter behind (§4.2)."""
         own = {allegation.id for allegation in self.allegations}
         return [id for id in ids if id not in own and id.rstrip(ascii_lowercase) not in own]
 
@@ -111,7 +112,8 @@ class Answering(ComplaintPhase):
 
     @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
     def ask_reporter(self, ctx: Context, question: str) -> None:
-        """SEC-5: the handler writes a question and never learns whom he asks, nor how he is reached."""
+        """SEC-5: the handler writes a question and never learns whom they ask, nor how the reporter is
+        reached."""
         if self.identity_status not in ("CLAIMED", "CONFIRMED") and not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-5", identity_status=self.identity_status, reason="nobody can be asked")
         self.record(ctx, ReporterAsked(question_id=f"Q{len(self.questions) + 1}", question=question))
@@ -120,7 +122,7 @@ class Answering(ComplaintPhase):
     def relay_answer(
         self, ctx: Context, question_id: str, outcome: QuestionOutcome, means: Means, answer: str | None
     ) -> None:
-        """SEC-5: the petition department, which serves the reporter, has put the question to him."""
+        """SEC-5: the petition department, which serves the reporter, has put the question to them."""
         waiting = [id for id, answered in self.questions.items() if not answered]
         if question_id not in waiting:
             refuse("E_SCHEMA", "SEC-5", field="question_id", waiting=waiting)
@@ -137,9 +139,9 @@ class Answering(ComplaintPhase):
     def submit_new_evidence(
         self, ctx: Context, from_reporter: bool, description: str, document_ref: str
     ) -> None:
-        """A31: from the reporter or anybody; verification decides what it changes. What was filed for lack
-        of substance, or as a duplicate without any, is revived by it (A12). On what was assigned it goes down
-        to who handles it; what was transferred is another organ's."""
+        """A31: takes in evidence from the reporter or anybody; verification decides what it changes. It
+        revives a complaint that was filed for lack of substance, or as a duplicate without any (A12). For an
+        assigned complaint it goes down to those who handle it; a transferred one is another organ's."""
         if self.state == "SENT_DOWN" and not self.assigned_down:
             refuse("E_STATE", "A31", state=self.state, competent=self.sent_to)
         filed = self.state == "CLOSED" and self.rejected_for == "NO_SUBSTANCE"
@@ -197,7 +199,7 @@ class Answering(ComplaintPhase):
     def _check_answered(self) -> None:
         if skipped := [s for s in STAGES if s not in self.stages_done]:
             refuse("E_MEETING_SKIPPED", "R46", missing=skipped)
-        # Who waived the first or last meeting, or could not be reached, is not told either (DL-01, DL-02).
+        # A reporter who waived the first or last meeting, or was out of reach, is not told (DL-01, DL-02).
         done = {
             "NotifyAcceptance": self.notified or "ACCEPTANCE" in self.waived,
             "RecordResultFeedback": self.feedback_given or "REPLY" in self.waived,

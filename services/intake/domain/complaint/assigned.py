@@ -20,7 +20,8 @@ from shared.refusal import refuse
 
 
 class Assigned(ComplaintPhase):
-    """What the organ below owes for an assigned complaint, and what the organ above does with it."""
+    """The result that the organ below owes for an assigned complaint, and the judgement of the organ above on
+    it."""
 
     def note_result_sent_up(self, ctx: Context, case_number: str) -> None:
         """A26: this organ has reported to its superior, and owes nothing more (DL-06)."""
@@ -34,7 +35,7 @@ class Assigned(ComplaintPhase):
 
     @allowed_in("SENT_DOWN")
     def accept_result(self, ctx: Context, opinion: str) -> None:
-        """A26. Where this organ had the matter assigned itself, it reports upward by that (`tell_origin`)."""
+        """A26. An organ that had the matter assigned itself reports upward by that (`tell_origin`)."""
         self._check_reported()
         self.record(ctx, AssignedResultAccepted(opinion=opinion))
         self.note_result_sent_up(ctx, self.assigned_case)
@@ -53,8 +54,8 @@ class Assigned(ComplaintPhase):
         self.record(ctx, ResultReturnedBySuperior(reason=reason))
 
     def note_reopened_below(self, ctx: Context, case_number: str) -> None:
-        """A31: what was reported from below stands no more, whether or not it was accepted; the next result
-        is reported, judged and passed upward like the first."""
+        """A31: withdraws the result that was reported from below, whether or not it was accepted; the next
+        result is reported, judged and passed upward like the first."""
         if self.assigned_down and self.result_reported and self.assigned_case == case_number:
             self.record(ctx, AssignedCaseReopened(case_number=case_number))
 

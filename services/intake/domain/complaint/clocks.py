@@ -1,4 +1,4 @@
-"""Which clocks of a complaint run, and what ends them (§8.7, DL-01 to DL-06, DL-13)."""
+"""The clocks of a complaint, when they run and what ends them (§8.7, DL-01 to DL-06, DL-13)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from shared.organs.tree import Level
 STAGE_OF: dict[str, Stage] = {"DL-01": "ACCEPTANCE", "DL-02": "REPLY"}
 ABOVE = "above_own_level"
 WHOSE = {"DL-01": "competent", "DL-03": ABOVE, "DL-05": "another_is_competent"}
-"""Which clock runs as long as the triage says whose it is."""
+"""The clock that runs for each answer of the triage to the question whose the complaint is."""
 
 
 class Clocks(ComplaintPhase):
-    """What the deadline catalogue asks of a complaint."""
+    """Answers the deadline catalogue for a complaint."""
 
     def meets(self, deadline: str, event: Event) -> bool:
-        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). What was sealed is
-        escalated when it is delivered (DL-03); of what leaves the system nobody here hears of that. Whose it
-        is decides which clock runs (A14, A17, A30)."""
+        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). A sealed complaint
+        is escalated when it is delivered (DL-03); nobody here hears of the delivery of one that leaves the
+        system. The organ whose it is decides which clock runs (A14, A17, A30)."""
         if isinstance(event, StageWaived):
             return STAGE_OF.get(deadline) == event.stage
         if isinstance(event, TriageCorrected):
@@ -37,11 +37,11 @@ class Clocks(ComplaintPhase):
         return True
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
-        """Which clocks run: notices and feedback are owed to confirmed or claimed real names only, and
-        by the organ that the triage found competent."""
+        """The conditions under which clocks run: notices and feedback are owed to confirmed or claimed real
+        names only, and by the organ that the triage found competent."""
         found = _whose(self.organ, self.competent_level, self.other_competent)
         if isinstance(event, ComplaintSealedUpward):
-            # Where the triage had said so, it has run since the receipt (DL-03).
+            # If the triage had said so, it has run since the receipt (DL-03).
             late = event.parcel and found != ABOVE
             return frozenset({ABOVE} if late else ())
         holds = {"initial"}
@@ -54,7 +54,7 @@ class Clocks(ComplaintPhase):
             holds.add("real_name")
         holds.add("competent" if isinstance(event, ComplaintAccepted) and whose != ABOVE else whose)
         if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
-            holds.discard("initial")  # the clock of the notice has run since the receipt, or he was told
+            holds.discard("initial")  # the clock of the notice has run since the receipt, or they were told
         holds.add(getattr(event, "source", self.source).lower())
         if isinstance(event, ComplaintReopened | AssignedCaseReopened) and not self.result_sent_up:
             holds.discard("superior_assigned")  # the first period still runs
@@ -62,8 +62,8 @@ class Clocks(ComplaintPhase):
 
 
 def _whose(own: str, level: str, competent: str) -> str:
-    """Whose a complaint is as the triage says, seen from an organ; what is a lower organ's goes down at once,
-    by no clock of ours (A16)."""
+    """The competence that the triage found, seen from an organ. A complaint of a lower organ goes down at
+    once, by no clock of ours (A16)."""
     if not level or not own:
         return ""  # nothing was received yet
     if Level[level] > _level_of(own):

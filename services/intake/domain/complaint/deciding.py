@@ -1,4 +1,4 @@
-"""Is it ours, and does it go on (A1, A10, A11, A18, C6, §5.4)."""
+"""Decides whether a complaint is this organ's, and whether it goes on (A1, A10, A11, A18, C6, §5.4)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Deciding(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def accept_complaint(self, ctx: Context, handling_dept: str) -> None:
-        """Only what this organ is competent for by management authority and place (§5.4), or what a superior
-        told it to handle (A9, A22)."""
+        """Accepts only a complaint for which this organ is competent by management authority and place
+        (§5.4), or which a superior told it to handle (A9, A22)."""
         self._check_acceptable(ctx)
         self.record(ctx, ComplaintAccepted(handling_dept=handling_dept))
 
@@ -70,13 +70,13 @@ class Deciding(ComplaintPhase):
 
     @allowed_in("NOT_ACCEPTED")
     def redirect_out(self, ctx: Context, to_body: str) -> None:
-        """A11: a letter is sent on; whoever spoke or wrote online is advised instead."""
+        """A11: a letter is sent on; a reporter who spoke or wrote online is advised instead."""
         self._check_led_elsewhere(letter=True)
         self.record(ctx, ComplaintRedirected(to_body=to_body))
 
     @allowed_in("NOT_ACCEPTED")
     def advise_reporter(self, ctx: Context, body: str) -> None:
-        """A11: which body decides is told to whoever came, called or wrote online."""
+        """A11: tells a reporter who came, called or wrote online which body decides."""
         self._check_led_elsewhere(letter=False)
         self.record(ctx, ReporterAdvised(body=body))
         if (letter := ctx.facts["advice"]) is not None:
@@ -92,8 +92,8 @@ class Deciding(ComplaintPhase):
 
     @allowed_in("NOT_ACCEPTED")
     def file_not_accepted(self, ctx: Context, means: Means | None) -> None:
-        """A10: only what has no substance is filed; the two other grounds lead to another body. Whoever
-        reported by his confirmed name is told, and invited to add substance (§4.1)."""
+        """A10: files a complaint that has no substance; the two other grounds lead to another body. A
+        reporter by a confirmed name is told, and invited to add substance (§4.1)."""
         if self.state == "NOT_ACCEPTED" and self.rejected_for != "NO_SUBSTANCE":
             refuse("E_RECORD_INCOMPLETE", "A11", missing="RedirectOut or AdviseReporter")
         told = self.identity_status == "CONFIRMED"
@@ -116,7 +116,7 @@ class Deciding(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def split_complaint(self, ctx: Context, to_organ: str, allegation_ids: Sequence[str]) -> None:
-        """A18: what is another organ's goes there as a complaint of its own; the rest stays."""
+        """A18: passes the part that is another organ's to it, as a complaint of its own; the rest stays."""
         self.check_result_not_owed()
         known = {a.id: a for a in self.allegations}
         if unknown := [id for id in allegation_ids if id not in known]:

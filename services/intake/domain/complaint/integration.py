@@ -1,4 +1,5 @@
-"""What the petition platform sends, what is sent back to it, and what it is told (A8, A80, §8.5)."""
+"""Takes in the petition platform's complaints, sends them back, and tells the platform how they stand (A8,
+A80, §8.5)."""
 
 from __future__ import annotations
 
@@ -89,7 +90,8 @@ class Integration(ComplaintPhase):
         self.record(ctx, TransferObjected(competent_organ=competent_organ, reason=reason))
 
     def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
-        """Whatever changes what the platform may know is told to it: stored with the event, sent later."""
+        """Records the event. If it changes the status that the platform may know, a message to the platform
+        is stored with it and sent later."""
         told = self._told()
         super().record(ctx, event, links=links)
         if (tell := self._told()) != told:

@@ -27,11 +27,11 @@ from shared.refusal import refuse
 from shared.security.roles import PETITION
 
 ATTEMPTS = 3
-"""So many times, on as many working days, is a reporter tried before he counts as unreachable (R46)."""
+"""Number of attempts, on as many working days, after which a reporter counts as unreachable (R46)."""
 
 
 class Meeting(ComplaintPhase):
-    """Whether the reporter is known by their real name, and which meetings they are still owed."""
+    """The meetings that are still owed to a reporter who is known by their real name."""
 
     @allowed_in("RECEIVED", *HERE)
     def verify_reporter_identity(
@@ -106,7 +106,7 @@ class Meeting(ComplaintPhase):
 
     @allowed_in(*HERE)
     def waive_meeting(self, ctx: Context, stage: Stage) -> None:
-        """R46: by the reporter himself, behind his code."""
+        """R46: the reporter does without a meeting, behind their query code."""
         self.check_not_sealed()
         self._check_stage(ctx, stage, himself=True)
         self.record(ctx, ReporterWaivedMeeting(stage=stage))

@@ -1,4 +1,4 @@
-"""Who goes on with it, a department here or another organ (A9, A12, A16, A17, A19, A22)."""
+"""Passes a complaint on, to a department here or to another organ (A9, A12, A16, A17, A19, A22)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PassedOn = (
     | ComplaintTakenUp
 )
 
-"""What gives birth to a complaint at another organ."""
+"""The events that give birth to a complaint at another organ."""
 
 
 class PassingOn(ComplaintPhase):
@@ -69,7 +69,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def transfer_down(self, ctx: Context, to_organ: str) -> None:
-        """A16: what belongs to a lower organ goes there; that organ decides within five working days."""
+        """A16: passes to a lower organ a complaint that belongs to it; that organ decides within five working
+        days."""
         self._check_leaves()
         self.check_result_not_owed()
         if not self._is_below(ctx, to_organ):
@@ -79,7 +80,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def assign_down(self, ctx: Context, to_organ: str, ground: AssignmentGround, letter_ref: str) -> None:
-        """A22: by letter and with the deputy leader's approval; the result is owed in three months."""
+        """A22: assigns by letter and with the deputy leader's approval; the result is owed in three
+        months."""
         self._check_leaves()
         if not self._is_below(ctx, to_organ):
             refuse("E_NOT_COMPETENT", "A22", field="to_organ", reason="not below")
@@ -100,7 +102,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def transfer_lateral(self, ctx: Context, to_organ: str) -> None:
-        """A17: what another organ is competent for, neither above nor below, goes there within five days."""
+        """A17: passes to another organ, neither above nor below, a complaint for which it is competent,
+        within five days."""
         self._check_leaves()
         self.check_result_not_owed()
         organs = ctx.law.organs
@@ -144,7 +147,7 @@ class PassingOn(ComplaintPhase):
                 source="SUPERIOR_ASSIGNED" if owed_to is not None else _source(ctx, of.organ, event),
                 received_on=local_date(ctx.occurred_at),
                 pages=of.pages,
-                # His own words tell of the other parts too (A18).
+                # The reporter's own words tell of the other parts too (A18).
                 blob_id=along.original,
                 joint=of.joint,
                 designated=designated,
@@ -168,7 +171,8 @@ class PassingOn(ComplaintPhase):
         self.take_over_recusals(ctx, sorted(of.recused), str(of.id))
 
     def _check_not_their_own(self, ctx: Context, organ: str) -> None:
-        """A15, A75: nobody is told to handle what is about his own head or staff, nor an organ below his."""
+        """A15, A75: refuses to have an organ handle a matter about its own head or staff, or about those of
+        an organ above it."""
         organs = ctx.law.organs
         for person in self.accused:
             own = organs.covering(person.unit_division).code
@@ -188,8 +192,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def dispute_jurisdiction(self, ctx: Context, with_organ: str, reason: str) -> None:
-        """A9: two organs each hold the other competent; their common superior decides. Who was told by a
-        superior is competent by that."""
+        """A9: two organs each hold the other competent; their common superior decides. An organ that was told
+        by a superior is competent by that."""
         self.check_result_not_owed()
         superior = _common_superior(ctx.law.organs, self.organ, with_organ)
         if superior is None:
@@ -200,7 +204,8 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def assign_jurisdiction(self, ctx: Context, to_organ: str, reason: str) -> None:
-        """A9: the common superior says which of the two handles it; whom he names is competent by that."""
+        """A9: the common superior says which of the two handles it; the organ it names is competent by
+        that."""
         if not self.disputed_with:
             refuse("E_STATE", "A9", missing="JurisdictionDisputed")
         if to_organ not in (self.organ, self.disputed_with):
@@ -213,7 +218,7 @@ class PassingOn(ComplaintPhase):
 
 
 def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
-    """How the receiving organ came by it."""
+    """The way by which the receiving organ came by it."""
     if isinstance(event, ComplaintAssignedDown):
         return "SUPERIOR_ASSIGNED"
     if isinstance(event, ComplaintTakenUp):

@@ -1,4 +1,4 @@
-"""What more than one phase of a complaint asks, or does."""
+"""The questions and steps that more than one phase of a complaint shares."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from shared.refusal import refuse
 STAGES: tuple[Stage, ...] = get_args(Stage)
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
-"""By these means a message leaves the house; the others are a person's word."""
+"""The means by which a message leaves the house; the others are a person's word."""
 
 
 class ComplaintPhase(ComplaintState):
     """The state, and the rules that several phases share."""
 
     def check_open(self, ctx: Context) -> None:
-        """A14: what is sealed stays so. Nothing is registered, viewed, copied or pushed of it; only the
-        addressee takes it in, and who knows of it may step aside."""
+        """A14: refuses to touch a sealed complaint. It is not registered, viewed, copied or pushed; only the
+        addressee takes it in, and those who know of it may step aside."""
         if ctx.command != "DeclareRecusal":
             self.check_not_sealed()
 
     def check_not_sealed(self) -> None:
-        """What was sealed upward is not registered, viewed, copied or passed on here any more (A14)."""
+        """Refuses if the complaint was sealed upward: it is not registered, viewed, copied or passed on here
+        any more (A14)."""
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")
 
     def check_result_not_owed(self) -> None:
-        """A22: what a superior assigned waits for its result there, and ends in no other way here."""
+        """A22: refuses to end a complaint that a superior assigned and that waits for its result there."""
         if self.origin and self.source == "SUPERIOR_ASSIGNED":
             refuse("E_STATE", "A22", reason="its result is owed to the organ that assigned it")
 
@@ -56,7 +57,7 @@ class ComplaintPhase(ComplaintState):
         return self._competence(ctx, person).organ.code
 
     def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
-        """Whom it goes to must be competent for every accused that goes along (§5.4)."""
+        """Refuses unless the receiving organ is competent for every accused that goes along (§5.4)."""
         if self.state == "REGISTERED" and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
         for person in people:
@@ -65,7 +66,7 @@ class ComplaintPhase(ComplaintState):
                 refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
 
     def _send(self, ctx: Context, template: str, means: Means) -> None:
-        """What is not said in person goes out as a message in neutral words (SEC-10). The row names the
+        """Sends a message in neutral words if the reporter is not told in person (SEC-10). The row names the
         complaint and a template; the vault gives the contact when it is sent."""
         if means in SENT:
             payload = {"complaint": str(self.id), "template": template, "means": means}

@@ -31,7 +31,7 @@ from shared.security.wording import tells_channel
 
 
 class Receiving(ComplaintPhase):
-    """From the envelope to the listed allegations, or to the file of duplicates."""
+    """Takes a complaint from the envelope to the listed allegations, or to the file of duplicates."""
 
     def receive_complaint(
         self,
@@ -106,7 +106,8 @@ class Receiving(ComplaintPhase):
 
     @allowed_in("RECEIVED")
     def register_complaint(self, ctx: Context, category: Category) -> None:
-        """A14: what belongs to a superior organ is sealed and escalated, never registered here."""
+        """A14: refuses to register a complaint that belongs to a superior organ: it is sealed and
+        escalated."""
         self.check_not_sealed()
         if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
             refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
@@ -172,7 +173,7 @@ class Receiving(ComplaintPhase):
             if known is None:
                 refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
             return known
-        # What is listed again names other people, who must not get the references of the first (R11).
+        # A new list names other people, who must not get the references of the first (R11).
         again = (self.version,) if self.relisting and self.allegations else ()
         return entry.as_accused(f"acc-{derived_id('accused', self.id, index, *again).hex}")
 
@@ -222,7 +223,8 @@ class Receiving(ComplaintPhase):
         )
 
     def _original(self, ctx: Context) -> ComplaintState:
-        """What this organ registered itself; of what it sealed upward nobody learns anything here."""
+        """The complaint that this organ registered itself; nobody learns anything here of one that it sealed
+        upward."""
         original: ComplaintState | None = ctx.facts["original"]
         unknown = ("RECEIVED", "SEALED_UPWARD", "DUPLICATE_FILED")
         if (
@@ -233,7 +235,7 @@ class Receiving(ComplaintPhase):
         ):
             refuse("E_CONTENT_MISMATCH", "A12", field="of")
         if original.is_away:
-            # Only who has it now knows what was found, and tells his department of duplicates.
+            # Only the organ that has it now knows the findings, and tells its department of duplicates.
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="with another organ: this one goes there")
         return original
 

@@ -20,7 +20,7 @@ from shared.refusal import refuse
 
 
 class Reporting(ComplaintPhase):
-    """What comes straight from a reporter, and goes straight to them."""
+    """The words that come straight from a reporter, and those that go straight to them."""
 
     def submit_report(
         self,
@@ -31,8 +31,8 @@ class Reporting(ComplaintPhase):
         managed_by_level: LevelName,
         is_discipline_staff: bool,
     ) -> None:
-        """A1, note c: anyone may; it goes straight to the organ that is competent for what he declares, past
-        the organ whose own head or staff it is about (A15, A75)."""
+        """A1, note c: anyone may; it goes straight to the organ that is competent for the unit and rank that
+        the reporter declares, past the organ whose own head or staff it is about (A15, A75)."""
         organs = ctx.law.organs
         try:
             competence = organs.competent(
@@ -41,7 +41,7 @@ class Reporting(ComplaintPhase):
         except (KeyError, ValueError):
             refuse("E_SCHEMA", "§5.4", field="unit_division")
         organ = competence.organ
-        # What is above the province is received there to be sent on, and registered by nobody (A14).
+        # A report above the province is received there to be sent on, and registered by nobody (A14).
         level = Level.CENTRAL if competence.leaves_system else organ.level
         deposited: Deposited = ctx.facts["vault"]
         letter: InVault = ctx.facts["letter"]
@@ -76,7 +76,7 @@ class Reporting(ComplaintPhase):
         self.record(ctx, MessageToReporterSent(letter=letter.id, in_vault=(letter,)))
 
     def ask_for_recusal(self, ctx: Context, role: str, ground: RecusalGround) -> None:
-        """A33: the reporter asks himself, behind his code. His words are for those who decide, and not for
+        """A33: the reporter asks, behind their query code. The words are for those who decide, and not for
         the person whom they are about."""
         self._check_here(ctx)
         self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=ctx.facts["letter"])
@@ -90,8 +90,8 @@ class Reporting(ComplaintPhase):
         )
 
     def _check_here(self, ctx: Context) -> None:
-        """What comes for a complaint that was passed on in the meantime would lie where nobody looks: sent
-        again, it finds the organ that goes on with it (A16, A17)."""
+        """Refuses if the complaint was passed on in the meantime: a letter would lie where nobody looks. Sent
+        again, it finds the organ that goes on with the complaint (A16, A17)."""
         self.check_not_sealed()
         if self.is_away:
             refuse("E_STATE", ctx.rule, state=self.state)

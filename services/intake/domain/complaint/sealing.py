@@ -1,4 +1,5 @@
-"""What belongs to a superior organ goes up sealed, and is nobody's here any more (A14, A15, §5.4)."""
+"""Seals a complaint that belongs to a superior organ and sends it up; it is nobody's here any more (A14, A15,
+§5.4)."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from shared.refusal import refuse
 from shared.security.roles import ORGAN_HEAD
 
 OUTSIDE = "OUTSIDE"
-"""In place of an organ: above the province, where this system ends (§5.4)."""
+"""Stands in place of an organ: above the province, where this system ends (§5.4)."""
 
 
 class Sealing(ComplaintPhase):
-    """Sealed for the organ above, or for whoever is outside this system."""
+    """Seals a complaint for the organ above, or for an addressee outside this system."""
 
     @allowed_in("RECEIVED", "REGISTERED")
     def seal_and_escalate(
@@ -27,9 +28,9 @@ class Sealing(ComplaintPhase):
         organ_head: str | None,
         competent_level: LevelName | None,
     ) -> None:
-        """A14, A15: sealed whole (note b), within the knowledge of the opener and the organ's head; where he
-        is accused himself, not of the head. A triage that was wrong may be corrected, as long as nothing of
-        the content was entered here."""
+        """A14, A15: sealed whole (note b), within the knowledge of the opener and the organ's head; if the
+        head is accused, not of the head. A triage that was wrong may be corrected, as long as nothing of the
+        content was entered here."""
         above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
         if not above or to == self.organ:
             refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")
@@ -43,8 +44,9 @@ class Sealing(ComplaintPhase):
         organ_head: str | None,
         competent_level: LevelName | None,
     ) -> None:
-        """§5.4: what belongs above the province, and what is about its own head or staff, leaves the system.
-        Here stays the envelope; there is no addressee whose key could open a parcel."""
+        """§5.4: takes out of the system a complaint that belongs above the province, or is about the
+        province's own head or staff. The envelope stays here; there is no addressee whose key could open a
+        parcel."""
         self._seal(ctx, OUTSIDE, bypass_organ_head, organ_head, competent_level, None)
 
     def _seal(
@@ -78,7 +80,8 @@ class Sealing(ComplaintPhase):
         self._only_these_know(ctx, organ_head)
 
     def _only_these_know(self, ctx: Context, organ_head: str | None) -> None:
-        """Who opened it, and the head unless it is about him; whoever else was told is told no more."""
+        """Ends the assignments of all but the opener, and the head unless the complaint is about the head:
+        the others are told no more."""
         openers = self.duties.get("registrar", set())
         for person, held in list(self.assigned.items()):
             for role in sorted(held):
@@ -90,7 +93,7 @@ class Sealing(ComplaintPhase):
             self.record(ctx, self.own("AssignmentStarted")(person=organ_head, role=ORGAN_HEAD))
 
     def take_in_parcel(self, ctx: Context) -> None:
-        """The addressee received what was sealed for him, once (scenario 1, row 4)."""
+        """The addressee received the parcel that was sealed for them, once (scenario 1, row 4)."""
         if self.parcel_received:
             refuse("E_STATE", "A14", parcel=self.parcel)
         self.record(ctx, SealedParcelReceived(received_on=local_date(ctx.occurred_at)))

@@ -1,4 +1,4 @@
-"""What a complaint remembers, and how each event changes it. Nothing here refuses."""
+"""Holds the state of a complaint, and how each event changes it. Nothing here refuses."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ from shared.law.working_days import local_date
 from shared.reaction import derived_id
 
 TRANSFERRED = "transfer:"
-"""With this begins the blob id of what the petition platform sent; behind it stands the digest."""
+"""Prefix of the blob id of an original from the petition platform; behind it stands the digest."""
 COARSE = {
     "RECEIVED": "RECEIVED",
     "SEALED_UPWARD": "RECEIVED",  # that it went upward is nobody's to know
@@ -96,9 +96,9 @@ class ComplaintState(Case):
         self.accused: tuple[Accused, ...] = ()
         self.allegations: tuple[Allegation, ...] = ()
         self.relisting = False
-        """Whether new substance may be listed, with whom it is about."""
+        """True if new substance may be listed, with the people it is about."""
         self.verdict = ""
-        """What a verification that stands has found; empty as long as there is none."""
+        """The finding of a verification that stands; empty as long as there is none."""
         self.duplicate_of = ""
         self.channel = ""
         self.source = ""
@@ -109,7 +109,7 @@ class ComplaintState(Case):
         self.pages = 0
         self.designated = False
         self.original = ""
-        """What the petition platform sent, by its name in the vault."""
+        """The original from the petition platform, by its name in the vault."""
         self.parcel = ""
         self.parcel_received = False
         self.sent_on: date | None = None
@@ -122,7 +122,7 @@ class ComplaintState(Case):
         self.parts: list[str] = []
         """The complaints that were born of parts of it (A18)."""
         self.in_vault: dict[str, InVault] = {}
-        """What the vault must hold under this complaint, by id (B55)."""
+        """The things that the vault must hold under this complaint, by id (B55)."""
         self.handling_dept = ""
         self.rejected_for = ""
         self.return_count = 0
@@ -136,7 +136,7 @@ class ComplaintState(Case):
         self.extended = False
         self.result_sent_up = False
         self.owed_from: date | None = None
-        """From when the period for the result runs; it begins anew when the result is returned."""
+        """The day from which the period for the result runs; it begins anew when the result is returned."""
         self.met: set[Stage] = set()
         self.stages_done: set[Stage] = set()
         self.waived: set[Stage] = set()
@@ -145,17 +145,17 @@ class ComplaintState(Case):
         self.notified = False
         self.feedback_given = False
         self.objects = False
-        """Whether he objects to what he was told, and nobody has explained it yet."""
+        """True if the reporter objects to what they were told, and nobody has explained it yet."""
         self.questions: dict[str, bool] = {}
-        """What the reporter was asked, and whether an answer was relayed."""
+        """The questions to the reporter, and whether an answer to each was relayed."""
         self.evidence: dict[str, set[str]] = {}
-        """By piece of new evidence: the cases that have answered it."""
+        """The cases that have answered each piece of new evidence."""
         self.platform = ""
         self.platform_no = ""
         self.object_until: date | None = None
         self.statuses_told = 0
-        """How often what the platform may know has changed. Statuses are put in order by it: when something
-        happened may be told late, and the calls themselves overtake one another."""
+        """Counts the changes of the status that the platform may know. Statuses are put in order by it: an
+        event may be told late, and the calls themselves overtake one another."""
 
     def apply(self, recorded: Recorded) -> None:
         told = self._told()
@@ -165,8 +165,8 @@ class ComplaintState(Case):
 
     @property
     def is_away(self) -> bool:
-        """Whether another organ goes on with it. What was assigned comes back with its result (A26); what
-        was sealed upward is away once the organ above has received it."""
+        """True if another organ goes on with it. An assigned complaint comes back with its result (A26); one
+        that was sealed upward is away once the organ above has received it."""
         return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
 
     @property
@@ -179,8 +179,8 @@ class ComplaintState(Case):
 
     @property
     def answered_below(self) -> bool:
-        """Whether the reporter is answered by the organ that was told to handle it: notice, meetings and
-        result are owed by whoever accepts (A30), once."""
+        """True if the reporter is answered by the organ that was told to handle it: the organ that accepts
+        owes notice, meetings and result (A30), once."""
         return self.assigned_down
 
     def born_at(self, organ: str) -> UUID:
@@ -191,7 +191,7 @@ class ComplaintState(Case):
         return {(a.accused_ref, a.kind) for a in self.allegations}
 
     def _told(self) -> str:
-        """What the platform that sent this knows of it; nothing where none did."""
+        """The status as the platform that sent this knows it; empty if none did."""
         return coarse(self.state) if self.platform else ""
 
     # --- receiving
@@ -318,7 +318,7 @@ class ComplaintState(Case):
             self._owe_another_result(meta)
 
     def _owe_another_result(self, meta: Meta) -> None:
-        """To the organ that assigned it, in a period of its own (DL-06)."""
+        """Owes another result to the organ that assigned it, in a period of its own (DL-06)."""
         self.owed_from = local_date(meta.occurred_at)
         self.result_sent_up = self.extended = False
 
@@ -395,8 +395,8 @@ class ComplaintState(Case):
 
 
 def coarse(state: str) -> str:
-    """What the platform may learn of a state (A80): nothing about accused, findings or reporter. A state
-    that nobody decided about tells least."""
+    """The status that the platform may learn (A80): nothing about accused, findings or reporter. A state that
+    nobody decided about tells least."""
     return COARSE.get(state, "RECEIVED")
 
 

@@ -1,4 +1,4 @@
-"""Which clocks of a case run (DL-10, DL-11)."""
+"""The clocks of a case and when they run (DL-10, DL-11)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.event import Event
 
 
 class Clocks(VerificationPhase):
-    """What the deadline catalogue asks of a case."""
+    """Answers the deadline catalogue for a case."""
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """DL-11 runs in a preliminary verification. DL-10 runs from the last talk: one that is entered late

@@ -1,4 +1,4 @@
-"""After the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, R9, R17, R20)."""
+"""Follows the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, R9, R17, R20)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from shared.refusal import refuse
 
 
 class Closing(VerificationPhase):
-    """What a concluded case still owes, and how it is opened again."""
+    """Does what a concluded case still owes, and opens it again."""
 
     @allowed_in("CONCLUDED", "CLOSED")
     def submit_assigned_result(self, ctx: Context, collective_study_ref: str | None) -> None:
-        """A26: what a superior assigned is reported to it, studied collectively and approved by the head."""
+        """A26: reports the result of an assigned case to the superior, studied collectively and approved by
+        the head."""
         if not self.assigned_by_superior:
             refuse("E_STATE", "A26", assigned_by_superior=False)
         if collective_study_ref is None:
@@ -102,7 +103,7 @@ class Closing(VerificationPhase):
     # --- quarterly feedback
 
     def quarterly_result(self) -> QuarterResult:
-        """What the petition department is told of a concluded case (A21)."""
+        """The result of a concluded case, as the petition department is told it (A21)."""
         assert self.concluded_on is not None
         undisposed = self.findings.undisposed()
         told = self.told.issuperset(self.complaint_ids)
@@ -127,7 +128,7 @@ class Closing(VerificationPhase):
     def note_new_evidence(
         self, ctx: Context, complaint_id: str, evidence_id: str, description: str, document_ref: str
     ) -> None:
-        """P8: what came later is looked at, whatever state the case is in."""
+        """P8: takes in later evidence to be looked at, whatever state the case is in."""
         if complaint_id in self.complaint_ids and evidence_id not in self.seen_evidence:
             self.record(
                 ctx,
@@ -140,7 +141,7 @@ class Closing(VerificationPhase):
             )
 
     def assess_new_evidence(self, ctx: Context, evidence_id: str, reason: str) -> None:
-        """A31: it changes nothing, and why; that it does is for the head to say (ReopenCase)."""
+        """A31: says why the evidence changes nothing; only the head can say that it does (ReopenCase)."""
         self.record(
             ctx,
             NewEvidenceAssessedImmaterial(

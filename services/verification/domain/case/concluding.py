@@ -18,7 +18,7 @@ from shared.refusal import refuse
 
 
 class Concluding(VerificationPhase):
-    """What stands at the end, for each subject."""
+    """Concludes the case, for each subject."""
 
     @allowed_in("REPORTED")
     def conclude_verification(

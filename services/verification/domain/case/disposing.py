@@ -24,7 +24,7 @@ from shared.security.roles import DEPUTY_LEADER
 
 
 class Disposing(VerificationPhase):
-    """From the opening to the approved way, to the return, or to being held for later."""
+    """Leads a case from the opening to the approved way, to the return, or to being held for later."""
 
     def open(self, ctx: Context, event: VerificationCaseOpened) -> None:
         """Opens the case once; the complaint arriving again changes nothing (P1)."""

@@ -1,4 +1,4 @@
-"""What more than one phase of a case asks."""
+"""The questions that more than one phase of a case shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found of each allegation, and the report on it (A61, A63, A64, R21)."""
+"""Records what was found of each allegation, and the report on it (A61, A63, A64, R21)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reporting(VerificationPhase):
     def split_allegation(
         self, ctx: Context, allegation_id: str, parts: tuple[AllegationPart, ...], approved_by: str
     ) -> None:
-        """Only what has no finding yet is split; every part is found by itself."""
+        """Splits only an allegation that has no finding yet; every part is found by itself."""
         self._check_allegation(allegation_id)
         if allegation_id in self.findings.found:
             refuse("E_STATE", "§4.2", field="allegation_id", reason="found already")

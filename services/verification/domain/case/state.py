@@ -1,4 +1,4 @@
-"""What a verification case remembers, and how each event changes it. Nothing here refuses."""
+"""Holds the state of a verification case, and how each event changes it. Nothing here refuses."""
 
 from __future__ import annotations
 
@@ -181,5 +181,5 @@ class VerificationState(Case):
         self.concluded_on = None
 
     def _became_handlers(self, people: Sequence[str]) -> None:
-        """Who gathers facts is a handler of the case and may not conclude it (SD3)."""
+        """Notes people who gather facts as handlers of the case; they may not conclude it (SD3)."""
         self.duties.setdefault("handler", set()).update(people)

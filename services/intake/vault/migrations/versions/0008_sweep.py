@@ -23,5 +23,5 @@ def upgrade() -> None:
     for table, time in TIMES.items():
         op.execute(f"CREATE INDEX IF NOT EXISTS {table}_{time}_idx ON {table} ({time})")
         if table != "parcels":
-            # What was deposited stands as it is; only when is told anew.
+            # Deposits stand as they are; only their times are told anew.
             op.execute(f"GRANT UPDATE ({time}) ON {table} TO zm_vault")

@@ -17,7 +17,7 @@ def upgrade() -> None:
         "RETURN NULL; END $$"
     )
     for table in WRAPPED:
-        # What was deposited stands as it is; only under which key its own key lies may change.
+        # Deposits stand as they are; only the key under which their own key lies may change.
         op.execute(f"GRANT UPDATE (wrapped_by, wrapped_key) ON {table} TO zm_vault")
         op.execute(
             f"CREATE TRIGGER note_spent_keys AFTER DELETE ON {table} REFERENCING OLD TABLE AS erased "
