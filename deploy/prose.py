@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("shared", "services", "deploy", "tests")
+ROOMS = ("shared", "services", "ops", "deploy", "tests")
 
 RULE = r"(?:(?:[A-Z]+-?\d+|W\d+|§\d+(?:\.\d+)*|规则 \d+|RFC \d+)(?: §[\d.]+)?(?:, | and |: |\. ))*"
 RELATIVE = (
