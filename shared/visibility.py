@@ -55,7 +55,7 @@ def check(
     if readers is not None and not token.roles & readers:
         refuse("E_NEED_TO_KNOW")
     if roles.SUBJECT in token.roles:
-        if getattr(case, "subject_account", "") != token.person:
+        if case.subject_account != token.person:
             refuse("E_NEED_TO_KNOW")
         return
     if roles.UNIT_CONTACT in token.roles:
