@@ -303,14 +303,14 @@ def test_production_keeps_its_evidence_guarded(tmp_path: Path) -> None:
     (tmp_path / "bus.key").write_bytes(secrets.token_bytes(32))
     (tmp_path / "bus.key").chmod(0o600)
     stores = {
-        f"ZM_STORE_URL_{name}": "postgresql://x/zm?ssl=verify-full"
+        f"ZM_STORE_URL_{name}": "postgresql+asyncpg://x@db.example/zm?ssl=verify-full"
         for name in ("INTAKE", "VERIFICATION", "CLARIFICATION", "FOLLOWUP")
     }
     whole = stores | {
         "ZM_ISSUER": "https://id.example",
         "ZM_JWKS_URL": "https://id.example/jwks",
         "ZM_KEYS_DIR": str(tmp_path),
-        "ZM_DATABASE_URL": "postgresql://x/zm_audit?ssl=verify-full",
+        "ZM_DATABASE_URL": "postgresql+asyncpg://x@db.example/zm_audit?ssl=verify-full",
         "ZM_NATS_URL": "tls://bus.example",
         "ZM_NATS_SEED_FILE": str(tmp_path / "seed"),
         "ZM_LOG_ORIGIN": "zm.example.org",

@@ -172,11 +172,16 @@ def test_sec7_a_key_that_another_may_choose_too_is_refused(world: World, key: st
 def test_sec7_behind_two_codes_one_key_is_two_keys(world: World) -> None:
     codes = [reported(world)[0] for _ in range(2)]
     key = {"idempotency-key": "the-same-key-for-both"}
+    starts = world.position("vault"), world.position("intake")
     for path in ("/protection", "/staff-misconduct"):
         told = [done(world.anonymously(path, headers=key, code=c, text="有人威胁。")) for c in codes]
         again = [done(world.anonymously(path, headers=key, code=c, text="有人威胁。")) for c in codes]
-        assert told == again
-        assert told[0]["number"] != told[1]["number"]
+        assert told == again == [{"status": "RECEIVED"}] * 2
+    asked, reported_staff = (
+        world.log("vault", starts[0], "ProtectionRequested"),
+        world.log("intake", starts[1], "StaffMisconductReported"),
+    )
+    assert len({e.stream for e in asked}) == len({e.stream for e in reported_staff}) == 2
     for code in codes:
         done(world.anonymously("/messages", headers=key, code=code, text="补充。"))
 

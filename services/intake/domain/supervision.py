@@ -28,7 +28,7 @@ class SupervisionOrder(Case):
     """Owned by the superior; from its issue on the organ below sees it and answers it, and nobody beside.
 
     It names a complaint by its number and never who reported: its texts are held against that complaint's
-    reporters by the vault's screen (`complaint_ids`)."""
+    reporters by the vault's screen (`rests_on`)."""
 
     kind = "SupervisionOrder"
     plural = "supervision-orders"
@@ -37,10 +37,15 @@ class SupervisionOrder(Case):
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.target = ""
-        self.complaint_ids: tuple[str, ...] = ()
+        self.complaint = ""
+        """The complaint that it is about; empty before it is drafted."""
         self.cause: SupervisionCause = "OTHER"
         self.methods: tuple[SupervisionMethod, ...] = ()
         self.assigned_by: dict[str, str] = {}
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        return (self.complaint,) if self.complaint else ()
 
     def draft_supervision_order(
         self,
@@ -84,7 +89,7 @@ class SupervisionOrder(Case):
 
     def on_supervision_order_drafted(self, event: SupervisionOrderDrafted, meta: Meta) -> None:
         self.target = event.target
-        self.complaint_ids = (event.complaint,)
+        self.complaint = event.complaint
         self.cause, self.methods = event.cause, event.methods
         self.recused |= set(event.recused)
         self.recused_before |= set(event.recused)

@@ -7,6 +7,7 @@ import inspect
 
 import pytest
 
+from deploy.documents import WRITING, service_of
 from services.clarification.domain.clarification import Clarification
 from services.followup.domain.plan import RevisitPlan
 from services.intake.domain.complaint import Complaint
@@ -46,6 +47,13 @@ def test_phases_stand_beside_one_another(aggregate: type[Aggregate]) -> None:
         assert phase.__bases__ == (shared,), phase
     names = [name for phase in phases for name, value in vars(phase).items() if inspect.isroutine(value)]
     assert len(names) == len(set(names)), "two phases with one name: the order of the bases would decide"
+
+
+def test_sec12_every_kind_says_whose_reporters_its_texts_may_not_name() -> None:
+    """The screen is asked for the complaints that a case rests on: a kind that names none is asked nothing.
+    The vault's own kinds take no text at all."""
+    screened = {c.on for s in WRITING for c in service_of(s).commands if c.screened}
+    assert {kind.__name__ for kind in screened if kind.rests_on is Aggregate.rests_on} == set()
 
 
 def _assigned(cls: type) -> list[str]:

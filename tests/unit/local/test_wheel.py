@@ -107,9 +107,10 @@ def test_every_module_is_imported_from_the_wheel(installed: Path, tmp_path: Path
 def test_each_service_tells_its_commands_and_looks_at_its_settings(installed: Path, tmp_path: Path) -> None:
     assert zhengming(installed, "keys", "make", str(tmp_path)).returncode == 0
     env = environment(installed, ZM_KEYS_DIR=str(tmp_path))
+    stores = {f"ZM_{of}DATABASE_URL": "postgresql+asyncpg://zm@db.example/zm" for of in ("", "VAULT_")}
     for service in SERVICES:
         assert f"usage: zhengming {service}" in zhengming(installed, service, "--help").stdout
-        right = zhengming(installed, service, "settings", env=env)
+        right = zhengming(installed, service, "settings", env=env | stores)
         assert (right.returncode, right.stdout) == (0, "设置完整 / the settings are complete\n"), right
         wrong = zhengming(installed, service, "settings", env=env | {"ZM_PROFILE": "production"})
         assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
