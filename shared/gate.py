@@ -124,10 +124,10 @@ class Gatekeeper:
     to."""
     commands: Mapping[type[Aggregate], Sequence[type[Command]]] = field(default_factory=dict)
     """The commands that people may give on a case of each kind."""
-    _foretold: WeakKeyDictionary[Aggregate, dict[tuple[Any, ...], list[Foretold]]] = field(
+    _foretold: WeakKeyDictionary[Aggregate, tuple[int, dict[tuple[Any, ...], list[Foretold]]]] = field(
         default_factory=WeakKeyDictionary
     )
-    """The answers of `may` by reader, for as long as a case is kept folded (`shared.web.shelf`)."""
+    """The answers of `may` by reader, for one version of a case that is kept folded (`shared.web.shelf`)."""
     facts: Facts = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -274,8 +274,10 @@ class Gatekeeper:
         whatever it says. If the state does not allow a command, the answer is E_STATE, though the gate asks
         for it last and may find another reason before.
         """
-        of_case = self._foretold.setdefault(aggregate, {})
-        reader = aggregate.version, token.person, token.roles, token.organ
+        version, of_case = self._foretold.get(aggregate, (0, {}))
+        if version != aggregate.version:
+            self._foretold[aggregate] = aggregate.version, (of_case := {})
+        reader = token.person, token.roles, token.organ
         if (told := of_case.get(reader)) is None:
             told = of_case[reader] = self._foretell(token, aggregate)
         now: list[str] = []
