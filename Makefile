@@ -59,8 +59,8 @@ check: install ## formatting, lint, types, the direction of imports, plain Engli
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m deploy.prose
-	$(BIN)/python -m deploy.conformance --check
+	$(BIN)/python -m tools.prose
+	$(BIN)/python -m tools.conformance --check
 
 format: install ## put the code in form
 	$(BIN)/ruff format .
@@ -83,8 +83,8 @@ wheel: install ## build the package into build/ (services, kernel, operators' co
 	$(BIN)/uv build --wheel --quiet --out-dir build
 
 docs: install ## write the generated documents: the APIs, and which rule is carried out where
-	$(BIN)/python -m deploy.documents $(ARGS)
-	$(BIN)/python -m deploy.conformance $(ARGS)
+	$(BIN)/python -m tools.documents $(ARGS)
+	$(BIN)/python -m tools.conformance $(ARGS)
 
 # Three, each whole: what the services need; what runs on one machine; what tests and checks need. The larger
 # ones hold to what the smaller ones say.
@@ -97,4 +97,4 @@ lock: install ## resolve the dependencies anew (ARGS=--upgrade)
 
 clean: ## remove what was made here; the data folder .data stays
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find deploy ops services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find deploy ops services shared tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

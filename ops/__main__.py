@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from shared.settings import AUDIT, PUBLISHERS
+from shared.kernel.settings import AUDIT, PUBLISHERS
 
 USAGE = f"""usage: zhengming SERVICE COMMAND …   SERVICE: {", ".join((*PUBLISHERS, AUDIT))}
        zhengming keys COMMAND …      make and rotate the keys of the services and of the broker's users
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if first == AUDIT:
         return int(import_module("services.audit.main").main(rest))
     if first in PUBLISHERS:
-        from shared.service import main as run
+        from shared.casework.service import main as run
 
         return run(import_module(f"services.{first}.main").service(), rest)
     asked = first in ("-h", "--help")

@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from ops.secretfiles import write_private
-from shared.store.driver import dsn_of
+from shared.kernel.store.driver import dsn_of
 
 
 class NotDone(SystemExit):

@@ -11,7 +11,7 @@ from typing import Any
 
 import nkeys
 
-from shared.bus.names import inbox_prefix, log_subject, stream_name, stream_subjects
+from shared.kernel.bus.names import inbox_prefix, log_subject, stream_name, stream_subjects
 
 ALL = [">"]
 VAULT, ADMIN = "vault", "admin"

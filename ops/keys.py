@@ -17,9 +17,9 @@ from typing import Any
 
 from ops.broker import ADMIN, VAULT, authorization, new_seed, public_key
 from ops.secretfiles import kept, private_folder, replace
-from shared.settings import AUDIT, PUBLISHERS
-from shared.store.sealing import Keyring
-from shared.suites import INTERNATIONAL, SM, SUITES, Suite
+from shared.kernel.settings import AUDIT, PUBLISHERS
+from shared.kernel.store.sealing import Keyring
+from shared.kernel.suites import INTERNATIONAL, SM, SUITES, Suite
 
 SERVICES = (*PUBLISHERS, AUDIT)
 SEED = "nats-{user}.nk"
@@ -71,7 +71,7 @@ def _key_files(services: Iterable[str]) -> Iterator[tuple[str, Callable[[], byte
 
 def _integration_keys() -> bytes:
     # Imported only once it is needed: the embedded stack must be ready for a signal as soon as it can.
-    from services.intake.integration.envelopes import new_keys
+    from services.intake.platform.envelopes import new_keys
 
     return new_keys()
 

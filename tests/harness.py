@@ -31,17 +31,17 @@ import httpx
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from deploy.documents import built
 from deploy.local.door import PATIENCE_SECONDS, door
 from deploy.local.people import clients, people
 from deploy.local.stack import Stack
-from services.intake.reporting.flood import solve
-from shared.refusals import CATALOGUE
-from shared.store.mapper import EventMapper
-from shared.store.sealing import Sealer
-from shared.web.places import Places
-from shared.web.read import Read
-from shared.web.readgate import reads_of
+from services.intake.reporters.flood import solve
+from shared.casework.http.places import Places
+from shared.casework.http.read import Read
+from shared.casework.http.readgate import reads_of
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.sealing import Sealer
+from shared.language.refusals import CATALOGUE
+from tools.documents import built
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PLURALS = {

@@ -28,8 +28,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.databases import Passwords, ensure_database
 from deploy.local.postgres import Postgres
-from shared.store.migrate import migrate
-from shared.store.schema import create_kernel
+from shared.kernel.store.migrate import migrate
+from shared.kernel.store.schema import create_kernel
 
 EXTERNAL = frozenset({"stack", "server", "crashing_server", "broker", "bao"})
 """The fixtures that start something, or that another one starts it for."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.local.process import Child, StartError, accepts, spawn, wait_until
 from ops import secretfiles
-from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
+from shared.kernel.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem
 
 READ_BODY = "2m"
 """Time limit of a large body: a caller that sends more slowly than a large file needs on a slow line holds a

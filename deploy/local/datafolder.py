@@ -1,6 +1,6 @@
 """The data folder: what lies where, and the lock that lets one stack at a time use it.
 
-format            the mark of its form (shared/store/mark.py)
+format            the mark of its form (shared/kernel/store/mark.py)
 lock              pid of the supervisor; held with flock by it and by what it started
 clock             the simulated clock (clockfile.py)
 keys/             keys of the services: store-<service> and bus (of either suite), vault, checkpoint;
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from deploy.local.process import ROOT
 from ops import keys, secretfiles
-from shared.store.mark import FORMAT, check_format
+from shared.kernel.store.mark import FORMAT, check_format
 
 
 class DataFolderInUse(RuntimeError):

@@ -27,7 +27,7 @@ from deploy.local.console import tell_ready
 from deploy.local.player import SHANGHAI, Departure, Happened, Player, load, there_are
 from deploy.local.stack import Stack
 from services.audit.verify_store import verify_store
-from shared.evidence.verify import main as verify_bundle
+from shared.kernel.evidence.verify import main as verify_bundle
 
 PUBLISHERS = ("intake", "verification", "clarification", "followup")
 STYLES = {"accepted": "green", "refused": "yellow", "followed": "cyan", "due": "magenta", "looked": "blue"}

@@ -24,7 +24,7 @@ import httpx
 
 from deploy.local.door import PATIENCE_SECONDS, door
 from deploy.local.stack import Stack
-from services.intake.reporting.flood import solve
+from services.intake.reporters.flood import solve
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"

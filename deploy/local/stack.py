@@ -49,7 +49,7 @@ from deploy.local.process import (
     wait_until,
 )
 from ops import secretfiles
-from shared.store.migrate import migrate
+from shared.kernel.store.migrate import migrate
 
 AUDIT = "audit"
 SERVICES = ("intake", "verification", "clarification", "followup", AUDIT)

@@ -28,11 +28,11 @@ from services.audit.database import using
 from services.audit.ledger import columns
 from services.audit.proof import Grown, grown
 from services.audit.tables import ACCESS
-from shared.clock import Clock
-from shared.evidence import merkle
-from shared.evidence.leaf import format_instant
-from shared.store.canonical import canonical
-from shared.store.types import StoreUnavailable
+from shared.kernel.clock import Clock
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.leaf import format_instant
+from shared.kernel.store.canonical import canonical
+from shared.kernel.store.types import StoreUnavailable
 
 _MOST_AT_ONCE = 500
 _MOST_RACES = 20

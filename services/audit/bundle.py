@@ -1,4 +1,4 @@
-"""The evidence of a case as one document that can be checked without us (`shared.evidence.bundle`).
+"""The evidence of a case as one document that can be checked without us (`shared.kernel.evidence.bundle`).
 
 Its audience decides what is in it. A superior organ gets the whole case, confidential events withheld or
 shown. A court and the cleared person are outside the organs: for them there is only the clarification of this
@@ -17,8 +17,8 @@ from services.audit.cases import Cases
 from services.audit.proof import Trees
 from services.audit.record import salt_and_content
 from services.audit.timeline import Stream
-from shared.evidence.bundle import Bundle, Entry, Shown
-from shared.suites import Digest
+from shared.kernel.evidence.bundle import Bundle, Entry, Shown
+from shared.kernel.suites import Digest
 
 Audience = Literal["superior", "court", "subject"]
 Withhold = Literal["none", "L2"]

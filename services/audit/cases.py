@@ -18,9 +18,9 @@ import orjson
 from services.audit.record import shown_content
 from services.audit.tables import ALERT, READINGS
 from services.audit.timeline import ORDER, By, Looked, Stream, Told
-from shared.contracts.concealed import CONCEALED, Concealed
-from shared.store.reading import Readers
-from shared.store.sealing import Sealer
+from shared.kernel.store.reading import Readers
+from shared.kernel.store.sealing import Sealer
+from shared.language.contracts.concealed import CONCEALED, Concealed
 
 BYS: tuple[By, ...] = ("recorded", "occurred")
 _LOOKED = """

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.store.driver import borrowed
-from shared.store.reading import told_apart
+from shared.kernel.store.driver import borrowed
+from shared.kernel.store.reading import told_apart
 
 
 def engine_for(url: str, *, pool_size: int = 10, search_path: str = "public") -> AsyncEngine:

@@ -25,12 +25,12 @@ from services.audit.database import using
 from services.audit.proof import HistoryChanged, Trees
 from services.audit.tables import ACCESS
 from services.audit.verify_store import Row, compare, row_of, store_query
-from shared.evidence import merkle
-from shared.evidence.checkpoint import of_service, parse_and_verify, service_of
-from shared.evidence.note import MalformedNote, UnverifiedNote
-from shared.store.driver import dsn_of
-from shared.store.sealing import Sealer
-from shared.store.types import StoreTampered
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.checkpoint import of_service, parse_and_verify, service_of
+from shared.kernel.evidence.note import MalformedNote, UnverifiedNote
+from shared.kernel.store.driver import dsn_of
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.store.types import StoreTampered
 
 PAGE = 500
 REST = 0.05

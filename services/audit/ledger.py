@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.audit import proof, record
 from services.audit.database import using
 from services.audit.tables import LEDGER, READINGS
-from shared.bus.envelope import Published
-from shared.clock import Clock
-from shared.store.sealing import Sealer
-from shared.store.types import AlreadyTracked, Append, Appended, StoreUnavailable, Tracked
+from shared.kernel.bus.envelope import Published
+from shared.kernel.clock import Clock
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.store.types import AlreadyTracked, Append, Appended, StoreUnavailable, Tracked
 
 _LOCK = int.from_bytes(blake2b(b"zhengming.audit.ledger", digest_size=8).digest(), "big", signed=True)
 _BEGIN = f"SET LOCAL plan_cache_mode = force_custom_plan; SELECT pg_advisory_xact_lock({_LOCK})"

@@ -29,32 +29,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.audit import rebuild
 from services.audit.access import AccessLog
-from services.audit.api import NAMED, Logs, ReadingFace, Replays, Supervision
 from services.audit.cases import Cases
 from services.audit.database import engine_for, using
 from services.audit.guard import Guard
 from services.audit.ledger import Ledger
 from services.audit.outside import Outside
 from services.audit.proof import ORIGIN, HistoryChanged, Signer, Trees
+from services.audit.reads import NAMED, Logs, ReadingFace, Replays, Supervision
 from services.audit.record import NotProved
 from services.audit.tables import ACCESS, LOGS, PUBLISHERS, SERVICE
 from services.audit.verify_store import CHANGED, SAME, UNREADABLE, verify_note, verify_store
 from services.audit.watch import Watch
-from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BadEnvelope, BusKey
-from shared.bus.envelope import open as open_envelope
-from shared.bus.inbox import Inbox
-from shared.bus.log_server import LogUnavailable, fetch_log
-from shared.bus.parking import PgParkedStore, reason_of
-from shared.bus.restore import KnownLog, Told, stands_in
-from shared.clock import Clock, FileClock, SystemClock
-from shared.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
-from shared.organs.tree import OrganTree
-from shared.outgoing.adapters import adapter_for
-from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics
-from shared.security.memory import keep_to_itself
-from shared.security.tokens import TokenMetrics, TokenVerifier
-from shared.service import (
+from shared.casework.http.app import Application, make_app
+from shared.casework.http.describe import define
+from shared.casework.http.readgate import ReadGate
+from shared.casework.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
+from shared.casework.service import (
     broker_of,
     configure_logs,
     end_by_defect,
@@ -62,15 +52,25 @@ from shared.service import (
     run_server,
     settings_are_right,
 )
-from shared.settings import STORE, Settings
-from shared.store.mark import check_store
-from shared.store.reading import Readers
-from shared.store.sealing import Sealer
-from shared.store.types import AlreadyTracked, StoreUnavailable
-from shared.web.app import Application, make_app
-from shared.web.describe import define
-from shared.web.metrics import BusMetrics
-from shared.web.readgate import ReadGate
+from shared.casework.tokens import TokenMetrics, TokenVerifier
+from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.envelope import BadEnvelope, BusKey
+from shared.kernel.bus.envelope import open as open_envelope
+from shared.kernel.bus.inbox import Inbox
+from shared.kernel.bus.log_server import LogUnavailable, fetch_log
+from shared.kernel.bus.parking import PgParkedStore, reason_of
+from shared.kernel.bus.restore import KnownLog, Told, stands_in
+from shared.kernel.clock import Clock, FileClock, SystemClock
+from shared.kernel.http.metrics import BusMetrics
+from shared.kernel.memory import keep_to_itself
+from shared.kernel.outgoing.adapters import adapter_for
+from shared.kernel.outgoing.worker import Errand, Outgoing, OutgoingMetrics
+from shared.kernel.settings import STORE, Settings
+from shared.kernel.store.mark import check_store
+from shared.kernel.store.reading import Readers
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.store.types import AlreadyTracked, StoreUnavailable
+from shared.language.organs.tree import OrganTree
 
 log = structlog.get_logger(SERVICE)
 LOOK_SECONDS = 60.0
@@ -554,7 +554,7 @@ def main(arguments: list[str] | None = None) -> int:
             _serve(settings)
             return 0
         case "migrate":
-            from shared.store.migrate import migrate  # as in shared.service
+            from shared.kernel.store.migrate import migrate  # as in shared.casework.service
 
             url = settings.owner_database_url
             return carried_out(partial(migrate, f"services/{SERVICE}/migrations", url))

@@ -24,9 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.audit.database import using
 from services.audit.proof import HistoryChanged, Trees, hour_of
 from services.audit.tables import LOGS
-from shared.clock import Clock
-from shared.evidence.encoding import canonical_json
-from shared.settings import CHECKPOINT
+from shared.kernel.clock import Clock
+from shared.kernel.evidence.encoding import canonical_json
+from shared.kernel.settings import CHECKPOINT
 
 DIGEST_ONLY = f"{CHECKPOINT}timestamp"
 """Kinds that begin so are places outside the organs: a time-stamp authority."""
@@ -40,7 +40,7 @@ _ADD = """
 
 
 class Outside:
-    """Asks for messages to be sent; `shared.outgoing` sends them."""
+    """Asks for messages to be sent; `shared.kernel.outgoing` sends them."""
 
     def __init__(self, engine: AsyncEngine, trees: Trees, clock: Clock, places: Sequence[str]) -> None:
         self._engine = engine

@@ -23,14 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit.database import using
 from services.audit.tables import ACCESS, ACCESS_NODES, LOGS, NODES
-from shared.bus.envelope import Published
-from shared.clock import Clock
-from shared.evidence import merkle
-from shared.evidence.checkpoint import Checkpoint, sign
-from shared.evidence.leaf import leaf_data
-from shared.evidence.merkle import Node
-from shared.evidence.note import VerifierKey
-from shared.suites import Digest
+from shared.kernel.bus.envelope import Published
+from shared.kernel.clock import Clock
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.checkpoint import Checkpoint, sign
+from shared.kernel.evidence.leaf import leaf_data
+from shared.kernel.evidence.merkle import Node
+from shared.kernel.evidence.note import VerifierKey
+from shared.kernel.suites import Digest
 
 ORIGIN = "zhengming"
 """The name of a development installation's logs."""

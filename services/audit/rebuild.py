@@ -20,9 +20,9 @@ from services.audit import proof
 from services.audit.database import using
 from services.audit.ledger import Ledger
 from services.audit.tables import DERIVED, PUBLISHERS, ROLE, create_checkpoints, create_ingest
-from shared.bus.envelope import BusKey
-from shared.bus.envelope import open as open_envelope
-from shared.bus.log_server import fetch_log
+from shared.kernel.bus.envelope import BusKey
+from shared.kernel.bus.envelope import open as open_envelope
+from shared.kernel.bus.log_server import fetch_log
 
 log = structlog.get_logger("rebuild")
 SCHEMA = "rebuild"

@@ -17,9 +17,9 @@ from uuid import UUID
 
 import orjson
 
-from shared.bus.envelope import Published
-from shared.contracts import clarification, followup, intake, verification
-from shared.event import DataClass, Event, event_class
+from shared.kernel.bus.envelope import Published
+from shared.language.contracts import clarification, followup, intake, verification
+from shared.language.event import DataClass, Event, event_class
 
 CONTRACTS = (intake, verification, clarification, followup)
 """Imported so that every published event is known here, with the classes of its fields."""

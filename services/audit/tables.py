@@ -1,9 +1,9 @@
 """audit's tables: facts that are only ever added, and a few small ones that move.
 
 The columns that the queries need are L1 and stand in clear; the content of an event, and the salt of its
-digest, lie sealed in `ledger.sealed` (`shared.store.sealing`). `streams`, `numbers`, `claims`, `links` and
-`subjects` follow from the ledger; they are written in the same transaction, and no more than the ledger can
-they be changed.
+digest, lie sealed in `ledger.sealed` (`shared.kernel.store.sealing`). `streams`, `numbers`, `claims`, `links`
+and `subjects` follow from the ledger; they are written in the same transaction, and no more than the ledger
+can they be changed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.settings import AUDIT
-from shared.settings import PUBLISHERS as PUBLISHERS
-from shared.store.schema import KernelTables
+from shared.kernel.settings import AUDIT
+from shared.kernel.settings import PUBLISHERS as PUBLISHERS
+from shared.kernel.store.schema import KernelTables
 
 ACCESS = "access"
 """The log of replays: audit's own, with a tree under the same key."""

@@ -16,8 +16,8 @@ from uuid import UUID
 import orjson
 
 from services.audit.record import BESIDE, shown_event
-from shared.organs.tree import OrganTree
-from shared.view import fold_occurred, fold_view
+from shared.casework.view import fold_occurred, fold_view
+from shared.language.organs.tree import OrganTree
 
 By = Literal["recorded", "occurred"]
 ORDER: dict[By, tuple[str, ...]] = {

@@ -21,15 +21,15 @@ import asyncpg
 
 from services.audit import proof
 from services.audit.tables import PUBLISHERS
-from shared.evidence import merkle
-from shared.evidence.checkpoint import Checkpoint, parse_and_verify
-from shared.evidence.verify import read_keys
-from shared.store.driver import dsn_of
-from shared.suites import SM
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.checkpoint import Checkpoint, parse_and_verify
+from shared.kernel.evidence.verify import read_keys
+from shared.kernel.store.driver import dsn_of
+from shared.kernel.suites import SM
 
 SAME, CHANGED, UNREADABLE = 0, 1, 2
-# The second byte of a sealed state is its suite's number (shared/store/sealing.py). SHA-256 is computed where
-# the rows are; states under SM4 come here for their SM3.
+# The second byte of a sealed state is its suite's number (kernel/store/sealing.py). SHA-256 is computed
+# where the rows are; states under SM4 come here for their SM3.
 _STORE = """
     SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic,
         recorded_at, sha256(state) AS state_digest, content_digest, 'SHA-256' AS algorithm,

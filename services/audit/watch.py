@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.audit.access import ALERT, Access, AccessLog
 from services.audit.database import using
 from services.audit.tables import ACCESS, OPENINGS, PUBLISHERS
-from shared.security.bulk import WITHIN, BulkReadWatch
+from shared.casework.bulk import WITHIN, BulkReadWatch
 
 _LOCK = int.from_bytes(blake2b(b"zhengming.audit.watch", digest_size=8).digest(), "big", signed=True)
 # ruff: noqa: S608 -- the words are our own

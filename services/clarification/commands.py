@@ -12,10 +12,10 @@ from pydantic import ConfigDict, StringConstraints
 
 from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.evidence import Evidence
-from shared.aggregate import Law
-from shared.case_commands import case_commands
-from shared.command import Command, Day, Field, FreeText, Reference, Screened, Sha256, ShortText
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Law
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, Day, Field, FreeText, Reference, Screened, Sha256, ShortText
+from shared.language.contracts.clarification import (
     AdverseEffect,
     ConsentDecision,
     ExplainedPoint,
@@ -25,8 +25,8 @@ from shared.contracts.clarification import (
     Trigger,
     Venue,
 )
-from shared.contracts.common import Form, Scope
-from shared.security.roles import (
+from shared.language.contracts.common import Form, Scope
+from shared.language.roles import (
     CLARIFICATION_APPROVER,
     DEPT_HEAD,
     DEPUTY_LEADER,
@@ -35,7 +35,7 @@ from shared.security.roles import (
     SUBJECT,
     SYSTEM,
 )
-from shared.text import IfSeen, Straight
+from shared.language.text import IfSeen, Straight
 
 HANDLERS = (HANDLER, DEPT_HEAD)
 DECIDERS = ("reviewer", "approver")

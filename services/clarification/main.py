@@ -5,21 +5,21 @@ from __future__ import annotations
 import sys
 from uuid import UUID
 
-from services.clarification.api import DraftRoutes
 from services.clarification.commands import COMMANDS
 from services.clarification.contract import LISTENS_TO, SERVICE
 from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from services.clarification.reactions import REACTIONS
-from shared.aggregate import Aggregate, Context
-from shared.command import Command
-from shared.effect import Effect, to_subject
-from shared.gate import Facts
-from shared.outgoing.subject import subject_errands
-from shared.outgoing.worker import Errand
-from shared.scheduler import OnBreach, OnReminder
-from shared.service import Parts, Service, main
-from shared.store.types import Append, VersionConflict
+from services.clarification.reads import DraftRoutes
+from shared.casework.aggregate import Aggregate, Context
+from shared.casework.command import Command
+from shared.casework.gate import Facts
+from shared.casework.scheduler import OnBreach, OnReminder
+from shared.casework.service import Parts, Service, main
+from shared.casework.subject import subject_errands
+from shared.kernel.effect import Effect, to_subject
+from shared.kernel.outgoing.worker import Errand
+from shared.kernel.store.types import Append, VersionConflict
 
 
 def lapses(parts: Parts) -> OnBreach:

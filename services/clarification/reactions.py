@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.retaliation import RetaliationWatch, watch_id
-from shared.contracts.clarification import Disposition
-from shared.contracts.common import RecusalDeclared
-from shared.contracts.intake import RetaliationReported, RetaliationSettled
-from shared.contracts.verification import AllegationsVerifiedUnfounded, SubstantiatedDispositionRecorded
-from shared.reaction import Desk, Reactions
+from shared.casework.reaction import Desk, Reactions
+from shared.language.contracts.clarification import Disposition
+from shared.language.contracts.common import RecusalDeclared
+from shared.language.contracts.intake import RetaliationReported, RetaliationSettled
+from shared.language.contracts.verification import (
+    AllegationsVerifiedUnfounded,
+    SubstantiatedDispositionRecorded,
+)
 
 
 async def take_up_unfounded(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from services.followup.domain.plan import RevisitPlan
 from services.followup.domain.task import ModeName, PackageLine, TaskLine, text_hash
-from shared.case_commands import case_commands
-from shared.command import Command, Day, Field, FreeText, Reference, Sha256, ShortText
-from shared.contracts.followup import Grade, Measure, Target, Wish
-from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT, UNIT_CONTACT
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, Day, Field, FreeText, Reference, Sha256, ShortText
+from shared.language.contracts.followup import Grade, Measure, Target, Wish
+from shared.language.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT, UNIT_CONTACT
 
 
 class RecordSubjectWish(Command, on=RevisitPlan, rule="R34", by=(SUBJECT, REVISIT_OFFICER)):

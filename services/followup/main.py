@@ -11,12 +11,12 @@ from services.followup.contract import LISTENS_TO, SERVICE
 from services.followup.domain.plan import RevisitPlan
 from services.followup.reactions import REACTIONS
 from services.followup.readmodel import PlanTexts
-from shared.aggregate import Aggregate, Context
-from shared.command import Command
-from shared.gate import Facts
-from shared.outgoing.subject import subject_errands
-from shared.refusal import refuse
-from shared.service import Parts, Service, main
+from shared.casework.aggregate import Aggregate, Context
+from shared.casework.command import Command
+from shared.casework.gate import Facts
+from shared.casework.service import Parts, Service, main
+from shared.casework.subject import subject_errands
+from shared.language.refusal import refuse
 
 WAIT_SECONDS = 2.0
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.followup.domain.plan import RevisitPlan
-from shared.contracts.clarification import ClarificationCompleted
-from shared.contracts.common import RecusalDeclared
-from shared.reaction import Desk, Reactions
+from shared.casework.reaction import Desk, Reactions
+from shared.language.contracts.clarification import ClarificationCompleted
+from shared.language.contracts.common import RecusalDeclared
 
 
 async def open_plan(event: ClarificationCompleted, desk: Desk) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Column, Table, Text, Uuid
 
-from shared.store.rows import RowSet
-from shared.store.schema import view_metadata
-from shared.store.types import RawEntry
+from shared.kernel.store.rows import RowSet
+from shared.kernel.store.schema import view_metadata
+from shared.kernel.store.types import RawEntry
 
 
 class PlanTexts:

@@ -42,7 +42,7 @@ from services.intake.domain.overseen import REPORTED, Overseen
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.domain.retaliation import Retaliated, RetaliationReport
 from services.intake.domain.values import Deposited
-from services.intake.integration.inbound import Deposit
+from services.intake.platform.inbound import Deposit
 from services.intake.vault.binding import only
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.letters import Direction, Letters
@@ -50,19 +50,19 @@ from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import reveals
 from services.intake.vault.transfers import Transfers
-from shared.aggregate import Aggregate, Context
-from shared.command import Command
-from shared.contracts.common import Accused, InVault
-from shared.contracts.intake import (
+from shared.casework.aggregate import Aggregate, Context
+from shared.casework.command import Command
+from shared.casework.gate import Beside, Facts
+from shared.casework.repository import Repository
+from shared.language.contracts.common import Accused, InVault
+from shared.language.contracts.intake import (
     ComplaintAssignedDown,
     ComplaintSplit,
     ComplaintTakenUp,
     JurisdictionAssigned,
 )
-from shared.gate import Beside, Facts
-from shared.reaction import derived_id
-from shared.refusal import refuse
-from shared.store.repository import Repository
+from shared.language.ids import derived_id
+from shared.language.refusal import refuse
 
 Written = Sequence[Aggregate]
 DIRECTIONS: dict[type[Command], Direction] = {

@@ -13,35 +13,35 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.intake.api import IntakeRoutes
-from services.intake.attachments import LARGER_BODIES, Attachments
+from services.intake.clerks.accused import IntakeRoutes
+from services.intake.clerks.accused_book import AccusedBook
+from services.intake.clerks.book import DeskBook
+from services.intake.clerks.digest import DigestRoutes, DigestSender
+from services.intake.clerks.handovers import HandoverRoutes
+from services.intake.clerks.letters import LetterRoutes
+from services.intake.clerks.quarterly import QuarterlyRoutes
+from services.intake.clerks.queue import QueueRoutes
+from services.intake.clerks.search import SearchRoutes
 from services.intake.commands import COMMANDS
-from services.intake.contacts import ContactRoutes
-from services.intake.contacts import load as load_contacts
 from services.intake.contract import LISTENS_TO, SERVICE
-from services.intake.desk.book import DeskBook
-from services.intake.desk.digest import DigestRoutes, DigestSender
-from services.intake.desk.handovers import HandoverRoutes
-from services.intake.desk.letters import LetterRoutes
-from services.intake.desk.oversight import KINDS, AccountRoutes, OversightRoutes
-from services.intake.desk.quarterly import QuarterlyRoutes
-from services.intake.desk.queue import QueueRoutes
-from services.intake.desk.search import SearchRoutes
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.integration import STATUS_KIND
 from services.intake.domain.disclosing import identity_key_id
 from services.intake.domain.register import RegisterEntry, register_id
-from services.intake.integration.envelopes import KEYS_FILE, Envelopes
-from services.intake.integration.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing
-from services.intake.integration.messages import MESSAGE_KIND, ReporterMessages
-from services.intake.integration.platforms import PLATFORMS_FILE, Callbacks, Platforms
-from services.intake.integration.statuses import StatusBook
 from services.intake.lookups import Lookups
-from services.intake.public import Reports
+from services.intake.platform.envelopes import KEYS_FILE, Envelopes
+from services.intake.platform.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing
+from services.intake.platform.platforms import PLATFORMS_FILE, Callbacks, Platforms
+from services.intake.platform.statuses import StatusBook
 from services.intake.reactions import REACTIONS
-from services.intake.readmodel import AccusedBook
-from services.intake.reporting.cleaning import tell_of_sandbox
-from services.intake.reporting.flood import Flood, SpentProofs
+from services.intake.reporters.attachments import LARGER_BODIES, Attachments
+from services.intake.reporters.cleaning import tell_of_sandbox
+from services.intake.reporters.contacts import ContactRoutes
+from services.intake.reporters.contacts import load as load_contacts
+from services.intake.reporters.flood import Flood, SpentProofs
+from services.intake.reporters.messages import MESSAGE_KIND, ReporterMessages
+from services.intake.reporters.public import Reports
+from services.intake.supervisors.oversight import KINDS, AccountRoutes, OversightRoutes
 from services.intake.vault.binding import Alarm
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.blobs import blobs as blobs_table
@@ -63,24 +63,24 @@ from services.intake.vault.store import AWAY, Destroyed, Vault
 from services.intake.vault.sweep import LogLost, Sweep
 from services.intake.vault.transfers import Transfers
 from services.intake.vault.transfers import transfers as transfers_table
-from shared.aggregate import Actor, Context
-from shared.bus.connection import connect, disconnect
-from shared.bus.parking import reason_of
-from shared.contracts.common import Accused
-from shared.contracts.intake import COMMON, IdentityKeyDestroyed
-from shared.event import Event
-from shared.gate import AuditRecord
-from shared.law.working_days import local_date
-from shared.organs.tree import Level
-from shared.outgoing.adapters import Files, adapter_for
-from shared.outgoing.worker import Errand
-from shared.reaction import derived_id
-from shared.security.roles import SYSTEM
-from shared.service import Parts, Service, main
-from shared.store.recorder import Recorder
-from shared.store.types import Append, StoreUnavailable, VersionConflict
-from shared.web.app import Application
-from shared.web.language import LanguageRoutes
+from shared.casework.aggregate import Actor, Context
+from shared.casework.gate import AuditRecord
+from shared.casework.http.app import Application
+from shared.casework.http.language import LanguageRoutes
+from shared.casework.service import Parts, Service, main
+from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.parking import reason_of
+from shared.kernel.outgoing.adapters import Files, adapter_for
+from shared.kernel.outgoing.worker import Errand
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append, StoreUnavailable, VersionConflict
+from shared.language.contracts.common import Accused
+from shared.language.contracts.intake import COMMON, IdentityKeyDestroyed
+from shared.language.event import Event
+from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date
+from shared.language.organs.tree import Level
+from shared.language.roles import SYSTEM
 
 log = structlog.get_logger("intake")
 SWEEP_SECONDS = 60

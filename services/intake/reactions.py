@@ -7,7 +7,8 @@ from uuid import UUID
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.quarter import ReceivedFeedback, received_id
 from services.intake.domain.register import RegisterEntry, register_id
-from shared.contracts.verification import (
+from shared.casework.reaction import Desk, Reactions
+from shared.language.contracts.verification import (
     AllegationsVerifiedUnfounded,
     AssignedResultReported,
     CaseClosedWithoutVerification,
@@ -17,7 +18,6 @@ from shared.contracts.verification import (
     VerificationCaseReopened,
     VerificationConcluded,
 )
-from shared.reaction import Desk, Reactions
 
 
 async def note_result(event: VerificationConcluded, desk: Desk) -> None:

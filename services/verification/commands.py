@@ -10,9 +10,9 @@ from pydantic import StringConstraints
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart, FoundOutcome, ThreeDistinction
 from services.verification.domain.quarter import QuarterlyFeedback, feedback_id
-from shared.case_commands import case_commands
-from shared.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
-from shared.contracts.verification import (
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
+from shared.language.contracts.verification import (
     AdverseEffect,
     DispositionReason,
     EvidenceKind,
@@ -21,8 +21,8 @@ from shared.contracts.verification import (
     TalkedWith,
     Way,
 )
-from shared.organs.tree import Level
-from shared.security.roles import DEPT_HEAD, DEPUTY_LEADER, HANDLER, ORGAN_HEAD
+from shared.language.organs.tree import Level
+from shared.language.roles import DEPT_HEAD, DEPUTY_LEADER, HANDLER, ORGAN_HEAD
 
 HANDLERS = (HANDLER, DEPT_HEAD)
 People = Annotated[tuple[Reference, ...], Field(max_length=20)]

@@ -1,4 +1,4 @@
-"""The events that leave verification: all of `shared.contracts.verification`, unchanged."""
+"""The events that leave verification: all of `shared.language.contracts.verification`, unchanged."""
 
 from __future__ import annotations
 

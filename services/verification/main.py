@@ -12,12 +12,12 @@ from services.verification.commands import COMMANDS, SendQuarterlyFeedback
 from services.verification.contract import LISTENS_TO, SERVICE
 from services.verification.domain.case import VerificationCase
 from services.verification.reactions import REACTIONS
-from shared.aggregate import Aggregate, Context
-from shared.command import Command
-from shared.gate import Beside, Facts
-from shared.law.working_days import quarter_of
-from shared.refusal import refuse
-from shared.service import Parts, Service, main
+from shared.casework.aggregate import Aggregate, Context
+from shared.casework.command import Command
+from shared.casework.gate import Beside, Facts
+from shared.casework.service import Parts, Service, main
+from shared.language.law.working_days import quarter_of
+from shared.language.refusal import refuse
 
 PATIENCE_SECONDS = 5.0
 

@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from services.verification.domain.case import VerificationCase
-from shared.contracts.clarification import ClarificationAssessed
-from shared.contracts.common import RecusalDeclared
-from shared.contracts.intake import (
+from shared.casework.reaction import Desk, Reactions
+from shared.language.contracts.clarification import ClarificationAssessed
+from shared.language.contracts.common import RecusalDeclared
+from shared.language.contracts.intake import (
     ComplaintTransferredToHandler,
     NewEvidenceReceived,
     ReporterIdentityConfirmed,
     ResultFeedbackGiven,
     StageWaived,
 )
-from shared.contracts.verification import VerificationCaseOpened
-from shared.reaction import Desk, Reactions, derived_id
+from shared.language.contracts.verification import VerificationCaseOpened
+from shared.language.ids import derived_id
 
 
 def case_id(complaint: UUID, round: int) -> UUID:

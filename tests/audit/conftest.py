@@ -14,11 +14,11 @@ import pytest
 from deploy.local.postgres import Postgres
 from services.audit.main import Parts, build
 from services.audit.tables import ROLE
-from shared.command import Token
-from shared.refusal import refuse
-from shared.security.tokens import TokenVerifier
-from shared.security.trust import Issuer
-from shared.settings import Settings
+from shared.casework.command import Token
+from shared.casework.tokens import TokenVerifier
+from shared.kernel.settings import Settings
+from shared.kernel.trust import Issuer
+from shared.language.refusal import refuse
 from tests.audit.world import COUNTY, Producer, World
 from tests.servers import Database, migrated_database
 

@@ -18,11 +18,11 @@ from deploy.local.nats import Nats
 from services.audit.main import _after_restore, _parked, _rebuild
 from services.audit.proof import size_of
 from services.audit.tables import PUBLISHERS
-from shared.bus.connection import connect
-from shared.bus.log_server import LogServer
-from shared.bus.relay import Relay
-from shared.settings import Settings
-from shared.store.types import LogEntry
+from shared.kernel.bus.connection import connect
+from shared.kernel.bus.log_server import LogServer
+from shared.kernel.bus.relay import Relay
+from shared.kernel.settings import Settings
+from shared.kernel.store.types import LogEntry
 from tests.audit.conftest import Audit
 from tests.audit.test_replay import FIRST, timeline
 from tests.audit.test_take_in import reference_root, root

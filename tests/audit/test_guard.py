@@ -16,9 +16,9 @@ import pytest
 from deploy.local.postgres import Postgres
 from services.audit.main import _check, _dead, build
 from services.audit.tables import ACCESS
-from shared.bus.envelope import open as open_envelope
-from shared.bus.envelope import to_cloudevent
-from shared.settings import Settings
+from shared.kernel.bus.envelope import open as open_envelope
+from shared.kernel.bus.envelope import to_cloudevent
+from shared.kernel.settings import Settings
 from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_replay import timeline
 from tests.audit.test_verify_store import ADD, SIZE, SWAP, Store

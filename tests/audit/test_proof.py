@@ -15,15 +15,15 @@ import pytest
 from services.audit.bundle import TOLD, Audience
 from services.audit.main import build
 from services.audit.tables import LOGS
-from shared.clock import FixedClock
-from shared.event import event_class
-from shared.evidence.checkpoint import parse_and_verify
-from shared.evidence.encoding import from_base64
-from shared.evidence.merkle import verify_consistency, verify_inclusion
-from shared.evidence.note import VerifierKey
-from shared.evidence.verify import main as verify
-from shared.evidence.verify import verify_bundle
-from shared.settings import Settings
+from shared.kernel.clock import FixedClock
+from shared.kernel.evidence.checkpoint import parse_and_verify
+from shared.kernel.evidence.encoding import from_base64
+from shared.kernel.evidence.merkle import verify_consistency, verify_inclusion
+from shared.kernel.evidence.note import VerifierKey
+from shared.kernel.evidence.verify import main as verify
+from shared.kernel.evidence.verify import verify_bundle
+from shared.kernel.settings import Settings
+from shared.language.event import event_class
 from tests.audit.conftest import Audit, KnownPeople
 from tests.audit.test_take_in import leaves_of, reference_root
 from tests.audit.world import CANARY, COUNTY, OTHER_COUNTY, TOWNSHIP, Producer, World, accused

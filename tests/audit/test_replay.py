@@ -11,11 +11,11 @@ import orjson
 import pytest
 
 from services.audit.access import Access, AccessLog
-from shared.bus.envelope import content
-from shared.clock import SystemClock
-from shared.contracts import intake
-from shared.event import Event
-from shared.view import fold_view
+from shared.casework.view import fold_view
+from shared.kernel.bus.envelope import content
+from shared.kernel.clock import SystemClock
+from shared.language.contracts import intake
+from shared.language.event import Event
 from tests.audit.conftest import Audit
 from tests.audit.world import (
     CANARY,

@@ -12,11 +12,11 @@ import pytest
 from services.audit.ledger import Ledger
 from services.audit.proof import HistoryChanged, size_of
 from services.audit.record import NotProved
-from shared.bus.parking import pack
-from shared.evidence import merkle
-from shared.evidence.checkpoint import parse_and_verify
-from shared.evidence.leaf import leaf_data
-from shared.store.types import AlreadyTracked, Append, StoreUnavailable, Tracked
+from shared.kernel.bus.parking import pack
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.checkpoint import parse_and_verify
+from shared.kernel.evidence.leaf import leaf_data
+from shared.kernel.store.types import AlreadyTracked, Append, StoreUnavailable, Tracked
 from tests.audit.conftest import Audit
 from tests.audit.world import CANARY, EPOCH, Producer, World
 from tests.servers import Database

@@ -6,7 +6,7 @@ import asyncio
 
 import asyncpg
 
-from shared.store.migrate import migrate
+from shared.kernel.store.migrate import migrate
 from tests.audit.conftest import Audit
 from tests.audit.test_replay import timeline
 from tests.audit.world import World

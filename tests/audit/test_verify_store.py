@@ -18,18 +18,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from deploy.local.postgres import Postgres
 from deploy.local.process import ROOT
 from services.audit.verify_store import Comparison, Finding, verify_checkpoint, verify_store
-from shared.bus.envelope import open as open_envelope
-from shared.bus.envelope import to_cloudevent
-from shared.clock import FixedClock
-from shared.contracts import intake
-from shared.event import Meta, Recorded
-from shared.evidence.checkpoint import parse_and_verify
-from shared.settings import Settings
-from shared.store.mapper import EventMapper
-from shared.store.recorder import Recorder
-from shared.store.sealing import Keyring, Sealer, digest_of
-from shared.store.types import Append, LogEntry
-from shared.suites import SUITES, Digest
+from shared.kernel.bus.envelope import open as open_envelope
+from shared.kernel.bus.envelope import to_cloudevent
+from shared.kernel.clock import FixedClock
+from shared.kernel.evidence.checkpoint import parse_and_verify
+from shared.kernel.settings import Settings
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.sealing import Keyring, Sealer, digest_of
+from shared.kernel.store.types import Append, LogEntry
+from shared.kernel.suites import SUITES, Digest
+from shared.language.contracts import intake
+from shared.language.event import Meta, Recorded
 from tests.audit.conftest import Audit
 from tests.audit.world import EPOCH, KEY, TOWNSHIP
 from tests.servers import Database, migrated_database

@@ -10,8 +10,8 @@ import pytest
 
 from services.audit.access import AccessLog
 from services.audit.watch import Reading, Watch, crossings
-from shared.clock import FixedClock
-from shared.event import event_class
+from shared.kernel.clock import FixedClock
+from shared.language.event import event_class
 from tests.audit.conftest import Audit
 from tests.audit.world import COUNTY, MORNING, OTHER_COUNTY, TOWNSHIP, Producer, World
 

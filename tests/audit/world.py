@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.bus.envelope import BusKey, Published, content, to_cloudevent
-from shared.bus.envelope import open as open_envelope
-from shared.contracts import intake, verification
-from shared.contracts.common import Accused, Allegation, Finding
-from shared.event import DeadlineSet, Event, Meta, Recorded, event_class
-from shared.store.canonical import content_digest
-from shared.store.mapper import data_of
-from shared.store.types import LogEntry
+from shared.kernel.bus.envelope import BusKey, Published, content, to_cloudevent
+from shared.kernel.bus.envelope import open as open_envelope
+from shared.kernel.store.canonical import content_digest
+from shared.kernel.store.mapper import data_of
+from shared.kernel.store.types import LogEntry
+from shared.language.contracts import intake, verification
+from shared.language.contracts.common import Accused, Allegation, Finding
+from shared.language.event import DeadlineSet, Event, Meta, Recorded, event_class
 
 KEY = BusKey.single(b"b" * 32)
 EPOCH = uuid4()

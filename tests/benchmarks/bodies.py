@@ -9,8 +9,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.domain.values import ReporterBlock
-from shared.contracts.common import LevelName
-from shared.contracts.intake import Channel, Source
+from shared.language.contracts.common import LevelName
+from shared.language.contracts.intake import Channel, Source
 
 
 class Body(BaseModel):

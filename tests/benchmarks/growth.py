@@ -32,17 +32,17 @@ from deploy.local.databases import Passwords, ensure_database
 from deploy.local.stack import Stack
 from ops import secretfiles
 from services.intake.domain.complaint import Complaint
-from shared.bus.envelope import content
-from shared.clock import SystemClock
-from shared.event import Recorded
-from shared.store.canonical import content_digest
-from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper
-from shared.store.migrate import migrate
-from shared.store.recorder import Recorder
-from shared.store.repository import Repository
-from shared.store.sealing import Sealer
-from shared.suites import INTERNATIONAL, SM, Suite
+from shared.casework.repository import Repository
+from shared.kernel.bus.envelope import content
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.canonical import content_digest
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.migrate import migrate
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.suites import INTERNATIONAL, SM, Suite
+from shared.language.event import Recorded
 from tests.benchmarks.bodies import COMPLAINT
 from tests.benchmarks.life import TOWNSHIP, YEAR, life, log_of
 from tests.benchmarks.load import drive, requests

@@ -27,10 +27,10 @@ from services.intake.commands import COMMANDS
 from services.intake.commands.passing_on import TransferToHandler
 from services.intake.domain.complaint import Complaint
 from services.intake.main import service
-from shared.command import Command, Token
-from shared.gate import Request
-from shared.service import Parts, build
-from shared.settings import Settings
+from shared.casework.command import Command, Token
+from shared.casework.gate import Request
+from shared.casework.service import Parts, build
+from shared.kernel.settings import Settings
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import database
 

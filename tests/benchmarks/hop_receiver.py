@@ -19,8 +19,8 @@ import uvloop
 from nats.js.api import ConsumerConfig
 
 from services.verification.main import service
-from shared.service import build
-from shared.settings import Settings
+from shared.casework.service import build
+from shared.kernel.settings import Settings
 
 
 async def bare() -> None:

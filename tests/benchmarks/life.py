@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited
-from shared.aggregate import Actor, Context
-from shared.event import Recorded
-from shared.service import load_law
+from shared.casework.aggregate import Actor, Context
+from shared.casework.service import load_law
+from shared.language.event import Recorded
 
 TOWNSHIP = "DI-990102100"
 YEAR = 2022

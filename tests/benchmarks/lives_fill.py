@@ -39,23 +39,23 @@ from services.intake.domain.complaint import Complaint
 from services.verification.contract import LISTENS_TO as VERIFICATION
 from services.verification.domain.case import VerificationCase
 from services.verification.reactions import case_id
-from shared.aggregate import Actor, Context
-from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, Published, content
-from shared.bus.relay import Relay
-from shared.clock import SystemClock
-from shared.contracts.verification import VerificationCaseOpened
-from shared.event import Recorded
-from shared.security.roles import SYSTEM
-from shared.service import load_law
-from shared.store.canonical import canonical, content_digest
-from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper, content_of, data_of
-from shared.store.reading import Readers
-from shared.store.recorder import LEGAL_TIME, Recorder
-from shared.store.repository import Repository
-from shared.store.sealing import Sealer, digest_of
-from shared.suites import Digest
+from shared.casework.aggregate import Actor, Context
+from shared.casework.repository import Repository
+from shared.casework.service import load_law
+from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.envelope import BusKey, Published, content
+from shared.kernel.bus.relay import Relay
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.canonical import canonical, content_digest
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.mapper import EventMapper, content_of, data_of
+from shared.kernel.store.reading import Readers
+from shared.kernel.store.recorder import LEGAL_TIME, Recorder
+from shared.kernel.store.sealing import Sealer, digest_of
+from shared.kernel.suites import Digest
+from shared.language.contracts.verification import VerificationCaseOpened
+from shared.language.event import Recorded
+from shared.language.roles import SYSTEM
 from tests.benchmarks.life import TOWNSHIP, YEAR, life
 
 LISTENERS = {

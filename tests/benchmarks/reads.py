@@ -27,18 +27,18 @@ import orjson
 from deploy.local.stack import Stack
 from services.audit.database import engine_for
 from services.audit.ledger import Ledger
-from services.intake.desk.book import DeskBook
-from shared.bus.envelope import BusKey, to_cloudevent
-from shared.bus.envelope import open as open_envelope
-from shared.clock import SystemClock
-from shared.event import Recorded
-from shared.readmodel import CaseBook
-from shared.store.driver import open_engine
-from shared.store.mapper import content_of
-from shared.store.recorder import Recorder
-from shared.store.sealing import Sealer
-from shared.store.types import LogEntry
-from shared.suites import INTERNATIONAL
+from services.intake.clerks.book import DeskBook
+from shared.casework.readmodel import CaseBook
+from shared.kernel.bus.envelope import BusKey, to_cloudevent
+from shared.kernel.bus.envelope import open as open_envelope
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.mapper import content_of
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.store.types import LogEntry
+from shared.kernel.suites import INTERNATIONAL
+from shared.language.event import Recorded
 from tests.benchmarks.growth import Store, accepting, filled, mapper_of, migrated, plain
 from tests.benchmarks.life import life, log_of
 from tests.benchmarks.load import drive

@@ -16,14 +16,14 @@ import orjson
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.stack import Stack
-from shared.clock import SystemClock
-from shared.readmodel import CaseBook
-from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper, data_of
-from shared.store.projector import Projector
-from shared.store.recorder import Recorder
-from shared.store.schema import create_kernel
-from shared.store.sealing import Keyring, Sealer
+from shared.casework.readmodel import CaseBook
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.mapper import EventMapper, data_of
+from shared.kernel.store.projector import Projector
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.schema import create_kernel
+from shared.kernel.store.sealing import Keyring, Sealer
 from tests.benchmarks.life import log_of
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import POOL, checkpoint, database

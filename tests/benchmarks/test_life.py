@@ -6,9 +6,9 @@ from collections import Counter
 from itertools import islice
 
 from services.intake.commands import COMMANDS
-from shared.contracts.intake import ComplaintRegistered
-from shared.store.mapper import EventMapper
-from shared.store.sealing import Keyring, Sealer
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.sealing import Keyring, Sealer
+from shared.language.contracts.intake import ComplaintRegistered
 from tests.benchmarks import hop
 from tests.benchmarks.__main__ import BENCHES
 from tests.benchmarks.growth import decisions

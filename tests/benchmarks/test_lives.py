@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from services.audit import record
-from shared.event import Recorded
-from shared.store.mapper import data_of
-from shared.store.sealing import Keyring, Sealer
+from shared.kernel.store.mapper import data_of
+from shared.kernel.store.sealing import Keyring, Sealer
+from shared.language.event import Recorded
 from tests.benchmarks.life import life
 from tests.benchmarks.lives import SCRIPT, STEPS
 from tests.benchmarks.lives_fill import (

@@ -19,14 +19,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres
-from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey
-from shared.bus.observer import Observer
-from shared.bus.parking import PgParkedStore
-from shared.clock import SystemClock
-from shared.store.mapper import EventMapper
-from shared.store.recorder import Recorder
-from shared.store.sealing import Keyring, Sealer
+from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.envelope import BusKey
+from shared.kernel.bus.observer import Observer
+from shared.kernel.bus.parking import PgParkedStore
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.sealing import Keyring, Sealer
 from tests.bus.memory_store import MemoryStore
 from tests.servers import kernel_database
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.event import L0, L1, L2, DeadlineSet, Event, Meta, Recorded
+from shared.language.event import L0, L1, L2, DeadlineSet, Event, Meta, Recorded
 
 CANARY = "Zhang-Canary-张三"
 BORN = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)

@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from shared.bus.envelope import content
-from shared.bus.parking import Parked
-from shared.event import Recorded
-from shared.store.canonical import content_digest
-from shared.store.mapper import data_of
-from shared.store.types import (
+from shared.kernel.bus.envelope import content
+from shared.kernel.bus.parking import Parked
+from shared.kernel.store.canonical import content_digest
+from shared.kernel.store.mapper import data_of
+from shared.kernel.store.types import (
     AlreadyTracked,
     Append,
     Appended,
@@ -23,6 +22,7 @@ from shared.store.types import (
     Tracked,
     VersionConflict,
 )
+from shared.language.event import Recorded
 
 EPOCH = uuid4()
 """Epoch of every log in memory, until a test gives one another."""

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
-from shared.bus.envelope import to_cloudevent
-from shared.bus.log_server import LogServer
-from shared.store.mapper import type_of
-from shared.store.types import LogEntry
+from shared.kernel.bus.envelope import to_cloudevent
+from shared.kernel.bus.log_server import LogServer
+from shared.kernel.store.mapper import type_of
+from shared.kernel.store.types import LogEntry
 from tests.bus.conftest import KEY
 from tests.bus.events import happened
 from tests.bus.memory_store import MemoryStore

@@ -11,9 +11,9 @@ import pytest
 
 from deploy.local.nats import Nats
 from deploy.local.process import free_port
-from shared.bus.connection import connect, disconnect
-from shared.bus.relay import Relay
-from shared.store.types import Append
+from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.relay import Relay
+from shared.kernel.store.types import Append
 from tests.bus.conftest import KEY, Run, until
 from tests.bus.events import happened
 from tests.bus.memory_store import MemoryStore

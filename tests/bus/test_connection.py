@@ -9,8 +9,8 @@ import pytest
 from nats.aio.client import Client
 
 from deploy.local.nats import Nats
-from shared.bus.connection import connect, disconnect, settled
-from shared.security.trust import Trust
+from shared.kernel.bus.connection import connect, disconnect, settled
+from shared.kernel.trust import Trust
 from tests.certificates import Authority
 
 INFO = b'INFO {"server_id":"told","version":"2.15.1","max_payload":1048576,"headers":true}\r\n'

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.envelope import (
+from shared.kernel.bus.envelope import (
     Altered,
     BadEnvelope,
     BusKey,
@@ -24,11 +24,11 @@ from shared.bus.envelope import (
     open,
     to_cloudevent,
 )
-from shared.event import L1, L2, DataClass, IdentityInEvent, Recorded
-from shared.store.canonical import canonical, content_digest
-from shared.store.sealing import Keyring
-from shared.store.types import Append, LogEntry
-from shared.suites import INTERNATIONAL, SM, SUITES, Digest, Suite
+from shared.kernel.store.canonical import canonical, content_digest
+from shared.kernel.store.sealing import Keyring
+from shared.kernel.store.types import Append, LogEntry
+from shared.kernel.suites import INTERNATIONAL, SM, SUITES, Digest, Suite
+from shared.language.event import L1, L2, DataClass, IdentityInEvent, Recorded
 from tests.bus.events import BORN, CANARY, FULL_META, AlphaEvent, Happened, happened, recorded
 from tests.bus.memory_store import EPOCH, MemoryStore
 

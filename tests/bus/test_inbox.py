@@ -15,12 +15,12 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 
 from deploy.local.nats import Nats
-from shared.bus.envelope import BusKey, Published, to_cloudevent
-from shared.bus.inbox import Inbox
-from shared.bus.log_server import LogUnavailable, fetch_log
-from shared.bus.parking import BEHIND
-from shared.bus.relay import Relay
-from shared.store.types import Append, StoreUnavailable, Tracked, VersionConflict
+from shared.kernel.bus.envelope import BusKey, Published, to_cloudevent
+from shared.kernel.bus.inbox import Inbox
+from shared.kernel.bus.log_server import LogUnavailable, fetch_log
+from shared.kernel.bus.parking import BEHIND
+from shared.kernel.bus.relay import Relay
+from shared.kernel.store.types import Append, StoreUnavailable, Tracked, VersionConflict
 from tests.bus.conftest import KEY, Connect, Heard, MakeStore, Run, Store, until
 from tests.bus.events import CANARY, Happened, Noted, recorded
 from tests.bus.memory_store import EPOCH, MemoryStore

@@ -15,8 +15,8 @@ from nats.js.api import DiscardPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from deploy.local.nats import Nats
-from shared.bus.relay import JUST_SAID, MAX_AGE, NEARLY_FULL, Relay
-from shared.store.types import Append
+from shared.kernel.bus.relay import JUST_SAID, MAX_AGE, NEARLY_FULL, Relay
+from shared.kernel.store.types import Append
 from tests.bus.conftest import KEY, Connect, Heard, MakeStore, Run, until
 from tests.bus.events import FULL_META, Happened, happened, recorded
 from tests.bus.memory_store import MemoryStore

@@ -8,11 +8,11 @@ from uuid import uuid5
 import pytest
 from nats.js.errors import NotFoundError
 
-from shared.bus.envelope import Published
-from shared.bus.inbox import Inbox
-from shared.bus.relay import Relay
-from shared.bus.restore import Restoration, Told
-from shared.store.types import Append, Tracked
+from shared.kernel.bus.envelope import Published
+from shared.kernel.bus.inbox import Inbox
+from shared.kernel.bus.relay import Relay
+from shared.kernel.bus.restore import Restoration, Told
+from shared.kernel.store.types import Append, Tracked
 from tests.bus.conftest import KEY, Connect, MakeStore, Run, Store, until
 from tests.bus.events import Happened, Noted, happened, recorded
 from tests.bus.memory_store import MemoryStore

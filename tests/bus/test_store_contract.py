@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from shared.bus.envelope import content
-from shared.bus.parking import pack
-from shared.store.canonical import content_digest
-from shared.store.types import AlreadyTracked, Append, Tracked, VersionConflict
+from shared.kernel.bus.envelope import content
+from shared.kernel.bus.parking import pack
+from shared.kernel.store.canonical import content_digest
+from shared.kernel.store.types import AlreadyTracked, Append, Tracked, VersionConflict
 from tests.bus.conftest import MakeStore
 from tests.bus.events import CANARY, happened, recorded
 from tests.bus.events import Happened as Event

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.documents import TARGET
 from tests.linters import NODE, install
+from tools.documents import TARGET
 
 HERE = Path(__file__).resolve().parent
 DRIVES = HERE / "drives"

@@ -10,8 +10,8 @@ from pathlib import Path
 from deploy.local.clockfile import ClockReader
 from deploy.local.process import Child
 from deploy.local.stack import Stack
-from shared.failpoint import EXIT_CODE
-from shared.law.working_days import SHANGHAI
+from shared.kernel.failpoint import EXIT_CODE
+from shared.language.law.working_days import SHANGHAI
 from tests.faults.client import PATIENCE_SECONDS
 
 

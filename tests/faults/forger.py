@@ -13,16 +13,16 @@ from typing import Self
 from nats.aio.client import Client
 
 from deploy.local.stack import Stack
-from shared.bus.connection import connect, disconnect
-from shared.bus.envelope import BusKey, to_cloudevent
-from shared.bus.names import EPOCH, EVENT_ID, FOLLOWS, POSITION, PREVIOUS
-from shared.bus.relay import Relay
-from shared.clock import FileClock
-from shared.store.driver import open_engine
-from shared.store.mapper import EventMapper, type_of
-from shared.store.recorder import Recorder
-from shared.store.sealing import Sealer
-from shared.store.types import LogEntry
+from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.envelope import BusKey, to_cloudevent
+from shared.kernel.bus.names import EPOCH, EVENT_ID, FOLLOWS, POSITION, PREVIOUS
+from shared.kernel.bus.relay import Relay
+from shared.kernel.clock import FileClock
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.mapper import EventMapper, type_of
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.store.types import LogEntry
 
 
 class Forger:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.reaction import derived_id
+from shared.language.ids import derived_id
 from tests.faults.client import Client, person_of
 from tests.faults.ledger import Refused
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from shared.reaction import keyed_id
+from shared.language.ids import keyed_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from services.followup.contract import LISTENS_TO as FOLLOWUP_SOURCES
 from services.intake.contract import LISTENS_TO as INTAKE_SOURCES
 from services.intake.vault.keys import secret_for as vaults_secret_for
 from services.verification.contract import LISTENS_TO as VERIFICATION_SOURCES
-from shared.bus.names import EVENT_ID, POSITION, PREVIOUS, stream_name
-from shared.readmodel import CaseBook
-from shared.store.mapper import EventMapper
-from shared.store.sealing import Sealer, keyrings, secret_for
+from shared.casework.readmodel import CaseBook
+from shared.kernel.bus.names import EVENT_ID, POSITION, PREVIOUS, stream_name
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.sealing import Sealer, keyrings, secret_for
 
 SOURCES = {
     "intake": INTAKE_SOURCES,

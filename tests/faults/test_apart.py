@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from deploy.local.stack import Stack
-from services.intake.desk.book import DeskBook
+from services.intake.clerks.book import DeskBook
 from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.picture import read_stream
 from tests.harness import end_of

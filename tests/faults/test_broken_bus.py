@@ -12,9 +12,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from shared.contracts.verification import VerificationConcluded
-from shared.event import Event, Meta, Recorded, event_class
-from shared.store.types import Append, LogEntry
+from shared.kernel.store.types import Append, LogEntry
+from shared.language.contracts.verification import VerificationConcluded
+from shared.language.event import Event, Meta, Recorded, event_class
 from tests.faults.breakable import BreakableStack
 from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.forger import Forger

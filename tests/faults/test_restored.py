@@ -20,7 +20,7 @@ import pytest
 
 from deploy.local.postgres import binaries
 from deploy.local.process import ROOT
-from shared.reaction import derived_id
+from shared.language.ids import derived_id
 from tests.faults import LONG
 from tests.faults.breakable import BreakableStack
 from tests.faults.client import PATIENCE_SECONDS, Client

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from shared.clock import FileClock
-from shared.contracts import clarification, followup, intake, verification  # noqa: F401 - fills event_class
-from shared.event import event_class
-from shared.law.working_days import local_date
-from shared.reaction import derived_id
+from shared.kernel.clock import FileClock
+from shared.language.event import event_class
+from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date
 from tests.faults.breakable import BreakableStack
 from tests.faults.client import PATIENCE_SECONDS
 from tests.faults.journeys import EVENTS

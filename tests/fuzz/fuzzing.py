@@ -26,11 +26,10 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
-from deploy.documents import AUDIT, TARGET, WRITING, service_of
 from deploy.local.people import people
 from services.intake.vault.protection.commands import PROTECTION
 from services.intake.vault.rewards import REWARDS
-from shared.web.openapi import operation_ids, posted
+from shared.casework.http.openapi import operation_ids, posted
 from tests.harness import (
     COUNTY,
     OTHER_COUNTY,
@@ -45,6 +44,7 @@ from tests.harness import (
     place_of,
     sub,
 )
+from tools.documents import AUDIT, TARGET, WRITING, service_of
 
 Operation = APIOperation[Any, Any, Any, Any]
 Asked = schemathesis.Case[Operation]

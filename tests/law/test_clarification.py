@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.outgoing.subject import TEXTS
+from shared.casework.subject import TEXTS
 from tests.harness import (
     APPROVE,
     ASSESSMENT,

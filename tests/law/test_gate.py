@@ -18,7 +18,7 @@ from deploy.local.issuer import Mint
 from deploy.local.issuer import Settings as IssuerSettings
 from deploy.local.people import people
 from services.intake.vault.keys import secret_for
-from shared.reaction import derived_id, keyed_id
+from shared.language.ids import derived_id, keyed_id
 from tests.harness import (
     APPROVE,
     CITY,

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfWriter
 
-from shared.law.working_days import is_working_day
+from shared.language.law.working_days import is_working_day
 from tests.harness import (
     ANONYMOUS,
     CITY,

@@ -20,8 +20,8 @@ from joserfc.jwk import ECKey
 from services.intake.domain.complaint.state import COARSE
 from services.intake.vault.keys import FileKeys, Periods, secret_for
 from services.intake.vault.store import Vault
-from shared.outgoing.webhooks import sign, verify
-from shared.store.driver import open_engine
+from shared.kernel.outgoing.webhooks import sign, verify
+from shared.kernel.store.driver import open_engine
 from tests.harness import (
     COUNTY,
     OTHER_TOWN,

@@ -97,7 +97,7 @@ def test_b53_no_answer_to_a_command_holds_a_position(world: World) -> None:
 
 def test_b53_no_document_names_a_position() -> None:
     """No answer of a service that people outside speak to has a member of that name, at any depth."""
-    from deploy.documents import WRITING, openapi, vault_openapi
+    from tools.documents import WRITING, openapi, vault_openapi
 
     for document in (*(openapi(service) for service in WRITING), vault_openapi()):
         shown = json.dumps(

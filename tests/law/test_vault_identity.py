@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from shared.security.tally import MOST
+from shared.casework.tally import MOST
 from tests.harness import (
     CITY,
     COUNTY,

@@ -22,7 +22,7 @@ from PIL import Image
 from pypdf import PdfWriter
 
 from deploy.local.stack import Stack
-from services.intake.reporting.flood import solve
+from services.intake.reporters.flood import solve
 from tests.harness import COUNTY, OTHER_COUNTY, OTHER_TOWN, TOWN, Case, World, done, person, sub
 
 Identity = dict[str, Any]

@@ -20,10 +20,10 @@ import psycopg
 
 from deploy.local.postgres import binaries
 from deploy.local.stack import SERVICES, Stack
-from shared.bus import envelope
-from shared.bus.envelope import BusKey
-from shared.store.sealing import Sealer
-from shared.suites import Digest
+from shared.kernel.bus import envelope
+from shared.kernel.bus.envelope import BusKey
+from shared.kernel.store.sealing import Sealer
+from shared.kernel.suites import Digest
 from tests.harness import files_of
 
 PUBLISHERS = ("intake", "verification", "clarification", "followup")

@@ -1,7 +1,7 @@
 """Every GET of intake and of its vault, asked by everybody about everything: and the answers they get.
 
-The questions follow from the declarations of the reads themselves (`shared.web.read`): a new one is asked by
-everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
+The questions follow from the declarations of the reads themselves (`casework.http.read`): a new one is asked
+by everybody about everything that the walk has met, and nobody is to be told anything of a reporter by it.
 `EXCEPTIONS` holds those who are told because the law says so, and the questions that no form tells.
 """
 
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from shared.web.read import Read as Declared
+from shared.casework.http.read import Read as Declared
 from tests.harness import (
     CITY,
     COUNTY,

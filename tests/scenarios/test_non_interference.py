@@ -25,7 +25,7 @@ from deploy.local.door import door
 from deploy.local.player import SHANGHAI
 from deploy.local.stack import Stack
 from services.audit.tables import PUBLISHERS
-from shared.store.sealing import Sealer
+from shared.kernel.store.sealing import Sealer
 from tests.harness import PLACE, asked_of, declared, end_of, files_of, place_of
 
 pytestmark = pytest.mark.external

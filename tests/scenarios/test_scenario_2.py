@@ -13,14 +13,14 @@ import psycopg
 import pytest
 from jsonschema_rs import validator_for
 
-from deploy.documents import AUDIT, openapi
 from deploy.local.player import Player, expand, load
 from deploy.local.stack import SERVICES, Stack
-from services.intake.desk.book import DeskBook
-from shared.readmodel import CaseBook
-from shared.service import build
-from shared.settings import Settings
-from shared.store.projector import Difference
+from services.intake.clerks.book import DeskBook
+from shared.casework.readmodel import CaseBook
+from shared.casework.service import build
+from shared.kernel.settings import Settings
+from shared.kernel.store.projector import Difference
+from tools.documents import AUDIT, openapi
 
 pytestmark = pytest.mark.external
 

@@ -47,7 +47,7 @@ import psycopg
 import pytest
 
 from deploy.local.stack import Stack
-from shared.store.sealing import Sealer
+from shared.kernel.store.sealing import Sealer
 from tests.harness import COUNTY, SUBJECT, TOWN, sub
 from tests.scenarios import everywhere
 from tests.scenarios.doors import (

@@ -22,8 +22,8 @@ from rich.console import Console
 from deploy.local.demo import Demo
 from deploy.local.player import expand, load
 from deploy.local.stack import SERVICES, Stack
-from shared.evidence.verify import main as verify_bundle
-from shared.suites import INTERNATIONAL, SM
+from shared.kernel.evidence.verify import main as verify_bundle
+from shared.kernel.suites import INTERNATIONAL, SM
 from tests.scenarios.everywhere import messages_of
 
 pytestmark = pytest.mark.external
@@ -40,7 +40,7 @@ def asked(stack: Stack, database: str, query: str) -> list[Any]:
 
 def sealed_with(stack: Stack, store: str) -> Counter[int]:
     """Number of sealed records of a store that bear each suite's number: the second byte of each
-    (shared/store/sealing.py), of audit those on its ledger."""
+    (shared/kernel/store/sealing.py), of audit those on its ledger."""
     table, column = ("ledger", "sealed") if store == "audit" else (f"{store}_events", "state")
     rows = asked(stack, f"zm_{store}", f"SELECT get_byte({column}, 1) FROM {table}")
     return Counter(row[0] for row in rows)

@@ -7,10 +7,10 @@ import asyncio
 import sys
 from uuid import UUID
 
-from shared.clock import SystemClock
-from shared.store.driver import open_engine
-from shared.store.recorder import Recorder
-from shared.store.types import Append, CommandRecord
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append, CommandRecord
 from tests.store.examples import SERVICE, mapper, opened, paged
 
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
-from shared.clock import Clock
-from shared.store.committer import Limits
-from shared.store.driver import open_engine
-from shared.store.recorder import Recorder
+from shared.kernel.clock import Clock
+from shared.kernel.store.committer import Limits
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.recorder import Recorder
 from tests.servers import Database, kernel_database, running_server
 from tests.store.examples import NOON, SERVICE, mapper
 

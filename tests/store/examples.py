@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from shared.event import L1, L2, DeadlineSet, Event, Meta, Recorded, Value
-from shared.store.mapper import EventMapper
-from shared.store.sealing import Keyring, Sealer
+from shared.kernel.store.mapper import EventMapper
+from shared.kernel.store.sealing import Keyring, Sealer
+from shared.language.event import L1, L2, DeadlineSet, Event, Meta, Recorded, Value
 
 SERVICE = "archive"
 NOON = datetime(2022, 3, 1, 4, tzinfo=UTC)

@@ -11,8 +11,15 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import Postgres
-from shared.store.recorder import Recorder
-from shared.store.types import Append, Appended, CommandMismatch, CommandRecord, VersionConflict, VersionGap
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import (
+    Append,
+    Appended,
+    CommandMismatch,
+    CommandRecord,
+    VersionConflict,
+    VersionGap,
+)
 from tests.servers import Database
 from tests.store.conftest import admin
 from tests.store.examples import opened, paged

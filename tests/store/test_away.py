@@ -10,12 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
-from shared.service import readiness
-from shared.store.driver import borrowed
-from shared.store.projector import Projector
-from shared.store.reading import Readers
-from shared.store.recorder import Recorder
-from shared.web.middleware import problem_of
+from shared.casework.service import readiness
+from shared.kernel.http.middleware import problem_of
+from shared.kernel.store.driver import borrowed
+from shared.kernel.store.projector import Projector
+from shared.kernel.store.reading import Readers
+from shared.kernel.store.recorder import Recorder
 from tests.servers import Database
 from tests.store.conftest import StepClock, admin, engine_of, make_database
 

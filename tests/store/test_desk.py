@@ -8,9 +8,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from services.intake.desk.book import DeskBook, grams
-from shared.contracts.common import Accused, Allegation
-from shared.contracts.intake import (
+from services.intake.clerks.book import DeskBook, grams
+from shared.kernel.store.projector import Projector
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append
+from shared.language.contracts.common import Accused, Allegation
+from shared.language.contracts.intake import (
     AllegationsListed,
     ComplaintReceived,
     ComplaintRegistered,
@@ -18,10 +21,7 @@ from shared.contracts.intake import (
     DuplicateDigest,
     DuplicateFiled,
 )
-from shared.event import Event, Recorded
-from shared.store.projector import Projector
-from shared.store.recorder import Recorder
-from shared.store.types import Append
+from shared.language.event import Event, Recorded
 from tests.servers import Database
 from tests.store.conftest import StepClock, engine_of
 from tests.store.examples import meta

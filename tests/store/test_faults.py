@@ -15,13 +15,13 @@ from sqlalchemy import Integer, literal, select
 from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import Postgres
-from shared import failpoint
-from shared.store import reading, recorder
-from shared.store.committer import Limits
-from shared.store.driver import open_engine
-from shared.store.reading import Readers, Reading
-from shared.store.recorder import Recorder
-from shared.store.types import (
+from shared.kernel import failpoint
+from shared.kernel.store import reading, recorder
+from shared.kernel.store.committer import Limits
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.reading import Readers, Reading
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import (
     Append,
     Appended,
     CommandRecord,

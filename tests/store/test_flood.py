@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from deploy.local.postgres import Postgres
-from services.intake.reporting.flood import LIFE_SECONDS, Flood, SpentProofs, solve
-from shared.refusal import Refusal
-from shared.store.driver import open_engine
+from services.intake.reporters.flood import LIFE_SECONDS, Flood, SpentProofs, solve
+from shared.kernel.store.driver import open_engine
+from shared.language.refusal import Refusal
 from tests.servers import Database, migrated_database
 
 NOON = 1_700_000_000.0

@@ -11,7 +11,7 @@ import pytest
 from eventsourcing.persistence import ApplicationRecorder, ProcessRecorder, TrackingRecorder
 
 from deploy.local.postgres import Postgres
-from shared.store.facade import SyncAggregateRecorder, SyncRecorder
+from shared.kernel.store.facade import SyncAggregateRecorder, SyncRecorder
 from tests.store.conftest import make_database
 
 # The cases' module imports the library's pycryptodome cipher, which no recorder case uses and we do not

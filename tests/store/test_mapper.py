@@ -14,10 +14,10 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.event import L1, Event
-from shared.store.canonical import canonical, content_digest
-from shared.store.mapper import UnknownTopic, content_of, data_of
-from shared.store.types import StoreTampered
+from shared.kernel.store.canonical import canonical, content_digest
+from shared.kernel.store.mapper import UnknownTopic, content_of, data_of
+from shared.kernel.store.types import StoreTampered
+from shared.language.event import L1, Event
 from tests.store.examples import DossierRenamed, PageAdded, full_meta, mapper, opened, paged
 
 

@@ -16,9 +16,9 @@ from deploy.local.databases import ensure_database
 from deploy.local.postgres import Postgres
 from deploy.local.process import ROOT
 from deploy.local.stack import SERVICES
-from shared.store.mark import FORMAT, CannotTakeOver, NotLetIn, NotMigrated, check_store
-from shared.store.migrate import migrate
-from shared.store.types import StoreUnavailable
+from shared.kernel.store.mark import FORMAT, CannotTakeOver, NotLetIn, NotMigrated, check_store
+from shared.kernel.store.migrate import migrate
+from shared.kernel.store.types import StoreUnavailable
 from tests.servers import PASSWORDS, Database, make_database, migrated_database
 
 TABLES = {"audit": "ledger", **{name: f"{name}_events" for name in SERVICES if name != "audit"}}

@@ -15,11 +15,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
-from shared.effect import Effect
-from shared.outgoing.adapters import HttpEndpoint, NotDelivered
-from shared.outgoing.worker import Errand, Outgoing, OutgoingMetrics, Pace
-from shared.store.recorder import Recorder
-from shared.store.types import Append, StoreUnavailable
+from shared.kernel.effect import Effect
+from shared.kernel.outgoing.adapters import HttpEndpoint, NotDelivered
+from shared.kernel.outgoing.worker import Errand, Outgoing, OutgoingMetrics, Pace
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append, StoreUnavailable
 from tests.receiver import Receiver, receiving
 from tests.servers import Database
 from tests.store.conftest import admin, engine_of, make_database

@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from deploy.local.postgres import Postgres
-from shared.store.driver import borrowed
-from shared.store.inspection import Inspection
-from shared.store.projector import Difference, Projection, Projector
-from shared.store.recorder import Recorder
-from shared.store.rows import RowNotFetched, RowSet
-from shared.store.types import Append, RawEntry
+from shared.kernel.store.driver import borrowed
+from shared.kernel.store.inspection import Inspection
+from shared.kernel.store.projector import Difference, Projection, Projector
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.rows import RowNotFetched, RowSet
+from shared.kernel.store.types import Append, RawEntry
 from tests.servers import Database
 from tests.store.conftest import StepClock, admin, engine_of, make_database
 from tests.store.examples import opened, paged

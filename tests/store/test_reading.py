@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, and_, or_, select
 
-from shared.store import reading as reading_module
-from shared.store.driver import open_engine
-from shared.store.reading import Readers, Statement, given
-from shared.store.types import StoreUnavailable
+from shared.kernel.store import reading as reading_module
+from shared.kernel.store.driver import open_engine
+from shared.kernel.store.reading import Readers, Statement, given
+from shared.kernel.store.types import StoreUnavailable
 from tests.servers import Database
 
 pytestmark = pytest.mark.external

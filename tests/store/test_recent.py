@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.store import recorder
-from shared.store.recent import BYTES_AT_HAND, Recent
-from shared.store.recorder import Recorder
-from shared.store.types import Append, LogEntry
+from shared.kernel.store import recorder
+from shared.kernel.store.recent import BYTES_AT_HAND, Recent
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append, LogEntry
 from tests.servers import Database
 from tests.store.examples import NOON, opened, paged
 

@@ -12,15 +12,15 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import CollectorRegistry
 
-import shared.store.recorder as recorder_module
-from shared.bus.envelope import content
-from shared.clock import SystemClock
-from shared.service import readiness
-from shared.store.canonical import content_digest
-from shared.store.clockwatch import ClockWatch
-from shared.store.projector import Projector
-from shared.store.recorder import Recorder
-from shared.store.types import (
+import shared.kernel.store.recorder as recorder_module
+from shared.casework.service import readiness
+from shared.kernel.bus.envelope import content
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.canonical import content_digest
+from shared.kernel.store.clockwatch import ClockWatch
+from shared.kernel.store.projector import Projector
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import (
     AlreadyTracked,
     Append,
     Appended,

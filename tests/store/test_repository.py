@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.aggregate import Aggregate
-from shared.event import Meta
-from shared.store.recorder import Recorder
-from shared.store.repository import Repository
-from shared.store.types import CommandRecord, VersionConflict
+from shared.casework.aggregate import Aggregate
+from shared.casework.repository import Repository
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import CommandRecord, VersionConflict
+from shared.language.event import Meta
 from tests.store.conftest import StepClock
 from tests.store.examples import NOON, DossierOpened, opened, paged
 

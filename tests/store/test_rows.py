@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.store.driver import borrowed
-from shared.store.rows import TableRows
+from shared.kernel.store.driver import borrowed
+from shared.kernel.store.rows import TableRows
 from tests.servers import Database
 from tests.store.conftest import engine_of
 

@@ -9,8 +9,8 @@ import pytest
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresProcessRecorder
 from sqlalchemy.engine import make_url
 
-from shared.store.recorder import Recorder
-from shared.store.types import Append
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append
 from tests.servers import Database
 from tests.store.examples import opened, paged
 

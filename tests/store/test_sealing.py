@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.store.sealing import Keyring, Sealer, digest_of, keyrings
-from shared.store.types import StoreTampered
-from shared.suites import INTERNATIONAL, SM, SUITES
+from shared.kernel.store.sealing import Keyring, Sealer, digest_of, keyrings
+from shared.kernel.store.types import StoreTampered
+from shared.kernel.suites import INTERNATIONAL, SM, SUITES
 
 KEYS = {"k1": bytes(range(32)), "k2": bytes(range(1, 33))}
 RINGS = [

@@ -8,12 +8,12 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from shared.aggregate import Aggregate
-from shared.bus.envelope import content
-from shared.store.recorder import Recorder
-from shared.store.types import Append, StoreTampered
-from shared.view import fold_view
-from shared.web.shelf import Shelf
+from shared.casework.aggregate import Aggregate
+from shared.casework.http.shelf import Shelf
+from shared.casework.view import fold_view
+from shared.kernel.bus.envelope import content
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append, StoreTampered
 from tests.servers import Database
 from tests.store.conftest import admin
 from tests.store.examples import opened, paged

@@ -15,28 +15,28 @@ import pytest
 from sqlalchemy import insert, select
 
 from deploy.local.postgres import Postgres
+from services.intake.clerks.book import DeskBook, grams
+from services.intake.clerks.search import Reader, SearchRoutes, _may_read
 from services.intake.commands import COMMANDS
-from services.intake.desk.book import DeskBook, grams
-from services.intake.desk.search import Reader, SearchRoutes, _may_read
 from services.intake.domain.complaint import Complaint
 from services.intake.vault.protection.commands import PROTECTION
 from services.intake.vault.rewards import REWARDS
-from shared.aggregate import Aggregate
-from shared.case import Case
-from shared.clock import SystemClock
-from shared.command import Token
-from shared.gate import Gatekeeper
-from shared.readmodel import CaseBook
-from shared.refusal import Refusal
-from shared.security import roles
-from shared.security.spelling import normal
-from shared.service import Parts, load_law
-from shared.store.projector import Projector
-from shared.store.reading import Readers, Reading, Statement
-from shared.store.recorder import Recorder
-from shared.visibility import Sight, is_listed, listed
-from shared.web.readgate import CaseReadGate
-from shared.web.reads import CaseReads, Reads
+from shared.casework.aggregate import Aggregate
+from shared.casework.case import Case
+from shared.casework.command import Token
+from shared.casework.gate import Gatekeeper
+from shared.casework.http.readgate import CaseReadGate
+from shared.casework.http.reads import CaseReads, Reads
+from shared.casework.readmodel import CaseBook
+from shared.casework.service import Parts, load_law
+from shared.casework.visibility import Sight, is_listed, listed
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.projector import Projector
+from shared.kernel.store.reading import Readers, Reading, Statement
+from shared.kernel.store.recorder import Recorder
+from shared.language import roles
+from shared.language.refusal import Refusal
+from shared.language.spelling import normal
 from tests.store.conftest import engine_of, make_database
 from tests.store.examples import mapper
 

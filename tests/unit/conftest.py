@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.law import working_days
+from shared.language.law import working_days
 from tests.unit.kit import every_refusal_asked_for
 
 

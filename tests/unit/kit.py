@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from shared.aggregate import Actor, Aggregate, Context, Law, fold
-from shared.command import Command
-from shared.event import Event, Recorded
-from shared.law.deadlines import Catalogue
-from shared.law.policy import load_policy
-from shared.law.working_days import SHANGHAI
-from shared.organs.tree import OrganTree
-from shared.refusal import Refusal, refuse
-from shared.security import roles
+from shared.casework.aggregate import Actor, Aggregate, Context, Law, fold
+from shared.casework.command import Command
+from shared.language import roles
+from shared.language.event import Event, Recorded
+from shared.language.law.deadlines import Catalogue
+from shared.language.law.policy import load_policy
+from shared.language.law.working_days import SHANGHAI
+from shared.language.organs.tree import OrganTree
+from shared.language.refusal import Refusal, refuse
 
 A = TypeVar("A", bound=Aggregate)
 LAW = Law(load_policy(), Catalogue.load(), OrganTree.load())

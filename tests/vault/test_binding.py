@@ -22,11 +22,11 @@ from services.intake.vault.parcels import Parcels
 from services.intake.vault.renewal import WRAPPED, Renewal
 from services.intake.vault.store import KEY, Vault
 from services.intake.vault.transfers import Transfers
-from shared.contracts.common import InVault
-from shared.contracts.intake import AttachmentReceived, ComplaintReceived, StaffMisconductReported
-from shared.event import Event, Meta, Recorded
-from shared.refusal import Refusal
-from shared.store.repository import Repository
+from shared.casework.repository import Repository
+from shared.language.contracts.common import InVault
+from shared.language.contracts.intake import AttachmentReceived, ComplaintReceived, StaffMisconductReported
+from shared.language.event import Event, Meta, Recorded
+from shared.language.refusal import Refusal
 
 Engines = tuple[AsyncEngine, AsyncEngine]
 REPORTER = ReporterBlock(name="郑虚六", phone="13900001234")

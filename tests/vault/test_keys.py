@@ -19,7 +19,7 @@ from services.intake.vault.keys import (
     open_keys,
     organ_key,
 )
-from shared.settings import Settings, UnsafeForProduction
+from shared.kernel.settings import Settings, UnsafeForProduction
 from tests.vault.conftest import Bao
 
 KEY = secrets.token_bytes(32)

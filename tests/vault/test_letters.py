@@ -13,7 +13,7 @@ from services.intake.vault.binding import only
 from services.intake.vault.blobs import Blobs, whole
 from services.intake.vault.keys import Periods
 from services.intake.vault.letters import Letters, SlowHash
-from shared.refusal import Refusal
+from shared.language.refusal import Refusal
 
 Engines = tuple[AsyncEngine, AsyncEngine]
 

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.intake.vault.keys import Periods
 from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.store import Vault
-from shared.refusal import Refusal
-from shared.store.types import StoreUnavailable
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.refusal import Refusal
 from tests.vault.test_vault import REPORTER
 
 CITY, COUNTY = "DI-9901", "DI-990101"

@@ -11,10 +11,10 @@ import pytest
 
 from services.intake.vault import roots as module
 from services.intake.vault.roots import Roots, root_id
-from shared.contracts.intake import VaultRootRecorded
-from shared.event import Meta, Recorded
-from shared.evidence.merkle import EMPTY_ROOT
-from shared.store.types import LogEntry
+from shared.kernel.evidence.merkle import EMPTY_ROOT
+from shared.kernel.store.types import LogEntry
+from shared.language.contracts.intake import VaultRootRecorded
+from shared.language.event import Meta, Recorded
 
 THEN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

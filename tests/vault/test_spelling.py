@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.intake.domain.values import CoSigner, ReporterBlock
 from services.intake.vault import words
 from services.intake.vault.tokens import NO_NAMES, SURNAMES, reveals
-from shared.security.spelling import simplified
+from shared.language.spelling import simplified
 
 REPORTER = ReporterBlock(
     name="郑虚吕",

@@ -17,10 +17,10 @@ from services.intake.vault import letters
 from services.intake.vault.keys import Periods, TransitKeys
 from services.intake.vault.screen import Concerned, VaultScreen
 from services.intake.vault.store import KeyDestroyed, Vault
-from shared.contracts.common import Accused
-from shared.refusal import Refusal
-from shared.security.screen import Asker
-from shared.store.types import StoreUnavailable
+from shared.casework.screen import Asker
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.contracts.common import Accused
+from shared.language.refusal import Refusal
 from tests.vault.conftest import Bao
 
 REPORTER = ReporterBlock(name="郑虚六", phone="13900001234", address="虚构村三组十二号")

@@ -7,9 +7,13 @@ from datetime import date
 from typing import Literal
 
 from services.clarification.domain.plan import large, width
-from shared.contracts.clarification import ClarificationConsentRequested, ClarificationPlanned, Limits
-from shared.contracts.common import Form, Scope
-from shared.refusal import refuse
+from shared.language.contracts.clarification import (
+    ClarificationConsentRequested,
+    ClarificationPlanned,
+    Limits,
+)
+from shared.language.contracts.common import Form, Scope
+from shared.language.refusal import refuse
 
 ConsentState = Literal["PENDING", "AGREED", "AGREED_WITH_LIMITS", "REFUSED", "LAPSED", "WITHDRAWN"]
 GRANTED = frozenset({"AGREED", "AGREED_WITH_LIMITS"})

@@ -11,9 +11,9 @@ from services.clarification.domain import plan as plans
 from services.clarification.domain.clarification.state import ClarificationState
 from services.clarification.domain.consent import ConsentState
 from services.clarification.domain.text import SCOPE_ZH
-from shared.contracts.clarification import Limits, Venue
-from shared.contracts.common import Form, Scope
-from shared.event import Value
+from shared.language.contracts.clarification import Limits, Venue
+from shared.language.contracts.common import Form, Scope
+from shared.language.event import Value
 
 WITHDRAWABLE = ("PLANNED", "UNDER_REVIEW", "UNDER_APPROVAL", "APPROVED")
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.command import Day, FreeText, Instant, Reference, Sha256, ShortText
-from shared.contracts.common import Scope
-from shared.event import Value
-from shared.law.working_days import local_date
+from shared.casework.command import Day, FreeText, Instant, Reference, Sha256, ShortText
+from shared.language.contracts.common import Scope
+from shared.language.event import Value
+from shared.language.law.working_days import local_date
 
 
 class Letter(Value):

@@ -9,9 +9,9 @@ from typing import get_args
 
 import rfc8785
 
-from shared.contracts.clarification import ClarificationPlanned, Venue
-from shared.contracts.common import SCOPES, Form, Scope
-from shared.refusal import refuse
+from shared.language.contracts.clarification import ClarificationPlanned, Venue
+from shared.language.contracts.common import SCOPES, Form, Scope
+from shared.language.refusal import refuse
 
 FORMS: tuple[Form, ...] = get_args(Form)
 LARGE_FORMS: frozenset[Form] = frozenset({"MEETING", "CIRCULAR"})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shared.aggregate import Aggregate, Context
-from shared.contracts.clarification import RetaliationReportNoted, RetaliationSettlementNoted
-from shared.event import Meta
-from shared.reaction import derived_id
+from shared.casework.aggregate import Aggregate, Context
+from shared.language.contracts.clarification import RetaliationReportNoted, RetaliationSettlementNoted
+from shared.language.event import Meta
+from shared.language.ids import derived_id
 
 
 def watch_id(subject_ref: str) -> UUID:

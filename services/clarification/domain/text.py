@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from shared.contracts.clarification import Item
-from shared.contracts.common import Accused, Scope
-from shared.refusal import refuse
-from shared.security.spelling import normal
-from shared.security.wording import tells_channel
+from shared.language.contracts.clarification import Item
+from shared.language.contracts.common import Accused, Scope
+from shared.language.refusal import refuse
+from shared.language.spelling import normal
+from shared.language.wording import tells_channel
 
 TEMPLATE_VERSION = "CQ-TEXT-1"
 SCOPE_ZH: dict[Scope, str] = {

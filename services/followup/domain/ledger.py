@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.contracts.followup import Grade, PlannedTask, RevisitCompleted, Target
+from shared.language.contracts.followup import Grade, PlannedTask, RevisitCompleted, Target
 
 
 @dataclass(slots=True)

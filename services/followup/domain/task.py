@@ -11,10 +11,10 @@ from typing import Annotated, cast, get_args
 import rfc8785
 from pydantic import Field, StringConstraints
 
-from shared.command import Day, Reference
-from shared.contracts.followup import Mode, PackageItem, PlannedTask, Target
-from shared.event import Value
-from shared.refusal import refuse
+from shared.casework.command import Day, Reference
+from shared.language.contracts.followup import Mode, PackageItem, PlannedTask, Target
+from shared.language.event import Value
+from shared.language.refusal import refuse
 
 MODES: tuple[str, ...] = get_args(Mode)
 PHONE: Mode = "PHONE_CALL"

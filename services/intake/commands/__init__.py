@@ -12,8 +12,8 @@ from services.intake.commands.receiving import RECEIVING
 from services.intake.commands.reporting import REPORTING
 from services.intake.commands.supervising import SUPERVISING
 from services.intake.domain.complaint import Complaint
-from shared.case_commands import case_commands
-from shared.command import Command
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command
 
 COMMANDS: list[type[Command]] = [
     *RECEIVING,

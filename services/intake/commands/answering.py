@@ -8,8 +8,8 @@ from pydantic import Field
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import Code, OutcomeTold
-from shared.command import Command, Day, FreeText, Reference
-from shared.contracts.intake import (
+from shared.casework.command import Command, Day, FreeText, Reference
+from shared.language.contracts.intake import (
     Means,
     MeetingMode,
     PolicyPoint,
@@ -19,7 +19,7 @@ from shared.contracts.intake import (
     VerifiedBy,
     WaiverGround,
 )
-from shared.security.roles import DEPT_HEAD, HANDLER, PETITION
+from shared.language.roles import DEPT_HEAD, HANDLER, PETITION
 
 HANDLERS = (HANDLER, DEPT_HEAD)
 BOTH = (*PETITION, *HANDLERS)

@@ -8,9 +8,9 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import Code, OrganCode
-from shared.command import Command, FreeText, Reference, ShortText
-from shared.contracts.intake import Means
-from shared.security.roles import PETITION, PETITION_CLERK, PETITION_HEAD
+from shared.casework.command import Command, FreeText, Reference, ShortText
+from shared.language.contracts.intake import Means
+from shared.language.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
 
 class ProposeAcceptance(Command, on=Complaint, rule="§5.2", by=(PETITION_CLERK,), duty="registrar"):

@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from services.intake.domain.disclosing import IdentityDisclosure, IdentityKey, identity_key_id
-from shared.case_commands import case_commands
-from shared.command import Command, Day, FreeText
-from shared.contracts.intake import IdentityField
-from shared.security.roles import CUSTODIAN, HANDLER, ORGAN_HEAD
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, Day, FreeText
+from shared.language.contracts.intake import IdentityField
+from shared.language.roles import CUSTODIAN, HANDLER, ORGAN_HEAD
 
 
 def _once(fields: tuple[IdentityField, ...]) -> tuple[IdentityField, ...]:

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from shared.command import Command, Day, FreeText
-from shared.contracts.intake import Category, Channel
-from shared.event import L3
-from shared.security.roles import PETITION, PLATFORM
+from shared.casework.command import Command, Day, FreeText
+from shared.language.contracts.intake import Category, Channel
+from shared.language.event import L3
+from shared.language.roles import PETITION, PLATFORM
 
 OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,12}$")]
 Blob = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=900_000)]

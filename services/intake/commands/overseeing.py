@@ -9,11 +9,11 @@ from services.intake.domain.misconduct import StaffMisconductReport
 from services.intake.domain.retaliation import RetaliationReport
 from services.intake.domain.values import OrganCode
 from services.intake.vault.case import Personal
-from shared.case_commands import case_commands
-from shared.command import Command, FreeText, Reference
-from shared.contracts.intake import MisconductFinding, RetaliationFinding
-from shared.event import L3
-from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION, STAFF, SUBJECT
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, FreeText, Reference
+from shared.language.contracts.intake import MisconductFinding, RetaliationFinding
+from shared.language.event import L3
+from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION, STAFF, SUBJECT
 
 LEADERSHIP = (ORGAN_HEAD, DEPUTY_LEADER)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import OrganCode
-from shared.aggregate import Law
-from shared.command import Command, FreeText, Reference
-from shared.contracts.intake import AssignmentGround
-from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION_HEAD
+from shared.casework.aggregate import Law
+from shared.casework.command import Command, FreeText, Reference
+from shared.language.contracts.intake import AssignmentGround
+from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION_HEAD
 
 
 def common_superior(complaint: Any, law: Law) -> str:

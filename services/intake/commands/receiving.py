@@ -10,13 +10,13 @@ from pydantic import Field, StringConstraints
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.state import received_as
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
-from shared.command import Command, Day, Reference, ShortText
-from shared.contracts.common import LevelName
-from shared.contracts.intake import Category, Channel, Source
-from shared.event import L3, L4
-from shared.organs.tree import Level
-from shared.security.roles import PETITION, PETITION_CLERK
-from shared.text import Seen
+from shared.casework.command import Command, Day, Reference, ShortText
+from shared.language.contracts.common import LevelName
+from shared.language.contracts.intake import Category, Channel, Source
+from shared.language.event import L3, L4
+from shared.language.organs.tree import Level
+from shared.language.roles import PETITION, PETITION_CLERK
+from shared.language.text import Seen
 
 
 class ReceiveComplaint(

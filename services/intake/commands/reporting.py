@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import ReporterBlock
-from services.intake.reporting.notice import NoticeVersion
-from shared.case_commands import Role
-from shared.command import Command, Reference
-from shared.contracts.common import LevelName, RecusalGround
-from shared.contracts.intake import MediaType, Stage
-from shared.event import L3
-from shared.security.roles import PETITION
-from shared.text import Seen, Straight
+from shared.casework.case_commands import Role
+from shared.casework.command import Command, Reference
+from shared.language.contracts.common import LevelName, RecusalGround
+from shared.language.contracts.intake import MediaType, Stage
+from shared.language.event import L3
+from shared.language.roles import PETITION
+from shared.language.text import Seen, Straight
 
 Letter = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), Seen]
 """The author's own words: to the vault and nowhere else, since their style gives the author away."""

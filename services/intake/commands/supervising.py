@@ -8,11 +8,11 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.supervision import SupervisionOrder
-from shared.aggregate import Law
-from shared.case_commands import case_commands
-from shared.command import Command, FreeText, Reference
-from shared.contracts.intake import SupervisionCause, SupervisionMethod
-from shared.security.roles import DEPT_HEAD, DEPUTY_LEADER, PETITION
+from shared.casework.aggregate import Law
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, FreeText, Reference
+from shared.language.contracts.intake import SupervisionCause, SupervisionMethod
+from shared.language.roles import DEPT_HEAD, DEPUTY_LEADER, PETITION
 
 OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]
 CaseNumber = Annotated[str, StringConstraints(pattern=r"^(HC-[0-9]{2,9}-[0-9]{4}-[0-9]{6,9})?$")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.aggregate import Aggregate, Context
-from shared.contracts.intake import DuplicateDigest
-from shared.event import Meta
+from shared.casework.aggregate import Aggregate, Context
+from shared.language.contracts.intake import DuplicateDigest
+from shared.language.event import Meta
 
 
 class Digest(Aggregate):

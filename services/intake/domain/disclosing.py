@@ -8,20 +8,20 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
-from shared.aggregate import Aggregate, Context, allowed_in
-from shared.case import Case
-from shared.contracts.intake import (
+from shared.casework.aggregate import Aggregate, Context, allowed_in
+from shared.casework.case import Case
+from shared.language.contracts.intake import (
     IdentityDisclosureApproved,
     IdentityDisclosureDenied,
     IdentityDisclosureRequested,
     IdentityField,
     IdentityKeyDestroyed,
 )
-from shared.event import Meta
-from shared.law.working_days import local_date
-from shared.organs.tree import OrganTree
-from shared.reaction import derived_id
-from shared.refusal import refuse
+from shared.language.event import Meta
+from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date
+from shared.language.organs.tree import OrganTree
+from shared.language.refusal import refuse
 
 LONGEST = timedelta(days=30)
 """A disclosure is for a purpose at hand, not for the life of a case."""

@@ -6,12 +6,16 @@ from typing import ClassVar
 from uuid import UUID
 
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
-from shared.aggregate import Context, allowed_in
-from shared.contracts.common import InVault
-from shared.contracts.intake import MisconductFinding, StaffMisconductReported, StaffMisconductSettled
-from shared.event import Meta
-from shared.organs.tree import Level
-from shared.refusal import refuse
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import InVault
+from shared.language.contracts.intake import (
+    MisconductFinding,
+    StaffMisconductReported,
+    StaffMisconductSettled,
+)
+from shared.language.event import Meta
+from shared.language.organs.tree import Level
+from shared.language.refusal import refuse
 
 
 class StaffMisconductReport(Overseen):

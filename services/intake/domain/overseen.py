@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shared.aggregate import Law
-from shared.case import Case
-from shared.contracts.common import InVault
-from shared.security.roles import ORGAN_HEAD, PETITION
+from shared.casework.aggregate import Law
+from shared.casework.case import Case
+from shared.language.contracts.common import InVault
+from shared.language.roles import ORGAN_HEAD, PETITION
 
 REPORTED, SETTLED = "REPORTED", "SETTLED"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shared.aggregate import Aggregate, Context
-from shared.contracts.intake import QuarterlyFeedbackReceived
-from shared.contracts.verification import QuarterlyFeedbackSent, QuarterResult
-from shared.event import Meta
-from shared.reaction import derived_id
+from shared.casework.aggregate import Aggregate, Context
+from shared.language.contracts.intake import QuarterlyFeedbackReceived
+from shared.language.contracts.verification import QuarterlyFeedbackSent, QuarterResult
+from shared.language.event import Meta
+from shared.language.ids import derived_id
 
 
 def received_id(organ: str, quarter: str) -> UUID:

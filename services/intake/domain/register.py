@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.aggregate import Aggregate, Context
-from shared.contracts.common import Accused
-from shared.contracts.intake import AccusedConclusionNoted, AccusedRegistered, ComplaintLinkedToAccused
-from shared.event import Meta
-from shared.reaction import derived_id
+from shared.casework.aggregate import Aggregate, Context
+from shared.language.contracts.common import Accused
+from shared.language.contracts.intake import (
+    AccusedConclusionNoted,
+    AccusedRegistered,
+    ComplaintLinkedToAccused,
+)
+from shared.language.event import Meta
+from shared.language.ids import derived_id
 
 
 def register_id(accused_ref: str) -> UUID:

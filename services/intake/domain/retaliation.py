@@ -8,11 +8,11 @@ from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
-from shared.aggregate import Context, allowed_in
-from shared.contracts.common import InVault
-from shared.contracts.intake import RetaliationFinding, RetaliationReported, RetaliationSettled
-from shared.event import Meta
-from shared.refusal import refuse
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import InVault
+from shared.language.contracts.intake import RetaliationFinding, RetaliationReported, RetaliationSettled
+from shared.language.event import Meta
+from shared.language.refusal import refuse
 
 
 @dataclass(frozen=True, slots=True)

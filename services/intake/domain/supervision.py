@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
-from shared.aggregate import Context, allowed_in
-from shared.case import Case
-from shared.contracts.common import AssignmentStarted
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.casework.case import Case
+from shared.language.contracts.common import AssignmentStarted
+from shared.language.contracts.intake import (
     SupervisionCause,
     SupervisionMethod,
     SupervisionOrderApproved,
@@ -19,9 +19,9 @@ from shared.contracts.intake import (
     SupervisionOrderResponded,
     SupervisionResponseReturned,
 )
-from shared.event import Meta
-from shared.refusal import refuse
-from shared.security.roles import LEADERS, PETITION
+from shared.language.event import Meta
+from shared.language.refusal import refuse
+from shared.language.roles import LEADERS, PETITION
 
 
 class SupervisionOrder(Case):

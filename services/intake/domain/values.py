@@ -9,12 +9,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.command import FreeText, Reference, Screened
-from shared.contracts.common import Accused, AllegationKind, InVault, LevelName, Outcome, SubjectType
-from shared.contracts.intake import IdentityStatus
-from shared.event import Value
-from shared.law.identifiers import is_credit_code, is_resident_id
-from shared.text import IfSeen, Seen, Straight
+from shared.casework.command import FreeText, Reference, Screened
+from shared.language.contracts.common import Accused, AllegationKind, InVault, LevelName, Outcome, SubjectType
+from shared.language.contracts.intake import IdentityStatus
+from shared.language.event import Value
+from shared.language.law.identifiers import is_credit_code, is_resident_id
+from shared.language.text import IfSeen, Seen, Straight
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]

@@ -1,5 +1,5 @@
 """Alembic's entry; the work is the same for every service."""
 
-from shared.store.migrate import run_here
+from shared.kernel.store.migrate import run_here
 
 run_here()

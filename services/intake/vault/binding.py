@@ -13,8 +13,8 @@ from uuid import UUID
 
 import structlog
 
-from shared.contracts.common import InVault, VaultKind
-from shared.refusal import refuse
+from shared.language.contracts.common import InVault, VaultKind
+from shared.language.refusal import refuse
 
 log = structlog.get_logger("vault")
 Alarm = Callable[[UUID, str], Awaitable[None]]

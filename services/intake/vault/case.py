@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from shared.aggregate import Context, Law
-from shared.case import Case
-from shared.refusal import refuse
-from shared.security.roles import PETITION, PETITION_HEAD
-from shared.text import Seen
+from shared.casework.aggregate import Context, Law
+from shared.casework.case import Case
+from shared.language.refusal import refuse
+from shared.language.roles import PETITION, PETITION_HEAD
+from shared.language.text import Seen
 
 Personal = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Seen]
 """Prose about a reporter (L3): sealed as it is, so no screen needs to read it."""

@@ -23,8 +23,8 @@ from services.intake.vault.protection.request import ProtectionRequest
 from services.intake.vault.renewal import WRAPPED
 from services.intake.vault.rewards import Reward
 from services.intake.vault.store import KEY, Destroyed, identities, named_identity
-from shared.contracts.common import InVault
-from shared.store.repository import Repository
+from shared.casework.repository import Repository
+from shared.language.contracts.common import InVault
 
 NAMING: tuple[tuple[str, type[Complaint | Overseen]], ...] = (
     ("intake.ComplaintReceived", Complaint),

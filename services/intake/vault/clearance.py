@@ -12,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.vault.questions import Questions
-from shared.aggregate import Actor, Context
-from shared.gate import AuditRecord
-from shared.refusal import refuse
-from shared.security import roles
-from shared.security.tokens import PERSON
-from shared.service import Parts
-from shared.store.types import Append
-from shared.web.describe import answer, describe
-from shared.web.values import json_response
+from shared.casework.aggregate import Actor, Context
+from shared.casework.gate import AuditRecord
+from shared.casework.http.describe import answer, describe
+from shared.casework.http.values import json_response
+from shared.casework.service import Parts
+from shared.casework.tokens import PERSON
+from shared.kernel.store.types import Append
+from shared.language import roles
+from shared.language.refusal import refuse
 
 
 class Clearance(BaseModel):

@@ -14,11 +14,11 @@ from nats.aio.msg import Msg
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.intake.vault.screen import VaultScreen
-from shared.bus.connection import settled
-from shared.bus.envelope import BadEnvelope, BusKey
-from shared.refusal import Refusal
-from shared.security.screen import SUBJECT, WAIT_SECONDS, Asker, opened, sealed
-from shared.store.types import StoreUnavailable
+from shared.casework.screen import SUBJECT, WAIT_SECONDS, Asker, opened, sealed
+from shared.kernel.bus.connection import settled
+from shared.kernel.bus.envelope import BadEnvelope, BusKey
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.refusal import Refusal
 
 log = structlog.get_logger("vault")
 ANSWER_SECONDS = WAIT_SECONDS - 0.5

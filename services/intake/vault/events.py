@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shared.contracts.common import common_events
-from shared.event import L1, L2, Event
+from shared.language.contracts.common import common_events
+from shared.language.event import L1, L2, Event
 
 Authority = Literal["POLICE", "REPORTERS_UNIT", "OTHER_ORGAN"]
 

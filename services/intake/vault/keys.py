@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from shared.settings import Settings, UnsafeForProduction
-from shared.store.types import StoreUnavailable
+from shared.kernel.settings import Settings, UnsafeForProduction
+from shared.kernel.store.types import StoreUnavailable
 
 IDENTITY = "identity"
 APART = "apart"

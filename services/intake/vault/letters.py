@@ -35,10 +35,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.vault.binding import Guard, digest, only, place
 from services.intake.vault.keys import IDENTITY, Periods
 from services.intake.vault.store import AWAY, at_once
-from shared.contracts.common import InVault
-from shared.reaction import derived_id
-from shared.refusal import refuse
-from shared.store.types import StoreUnavailable
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.contracts.common import InVault
+from shared.language.ids import derived_id
+from shared.language.refusal import refuse
 
 metadata = MetaData()
 letters = Table(

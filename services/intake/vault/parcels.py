@@ -32,9 +32,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.vault.binding import Guard, digest, place
 from services.intake.vault.keys import Periods, organ_key
 from services.intake.vault.store import AWAY, at_once
-from shared.contracts.common import InVault
-from shared.refusal import refuse
-from shared.store.types import StoreUnavailable
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.contracts.common import InVault
+from shared.language.refusal import refuse
 
 metadata = MetaData()
 parcels = Table(

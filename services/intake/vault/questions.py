@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.security.screen import Asker, Verdict
-from shared.store.types import StoreUnavailable
+from shared.casework.screen import Asker, Verdict
+from shared.kernel.store.types import StoreUnavailable
 
 metadata = MetaData()
 questions = Table(

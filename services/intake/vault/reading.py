@@ -22,15 +22,15 @@ from services.intake.domain.disclosing import FINAL, IdentityDisclosure, custodi
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.store import Vault
-from shared.law.working_days import local_date
-from shared.refusal import refuse
-from shared.security import roles
-from shared.service import Parts
-from shared.web.describe import answer, array, describe, in_path, in_query, row_of, whole
-from shared.web.read import Asked, Read, read
-from shared.web.readgate import purpose_of
-from shared.web.reads import CASES
-from shared.web.values import json_response, object_id
+from shared.casework.http.describe import answer, array, describe, in_path, in_query, row_of, whole
+from shared.casework.http.read import Asked, Read, read
+from shared.casework.http.readgate import purpose_of
+from shared.casework.http.reads import CASES
+from shared.casework.http.values import json_response, object_id
+from shared.casework.service import Parts
+from shared.language import roles
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 PAGE = 200
 FIELDS = {

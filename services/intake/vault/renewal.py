@@ -21,7 +21,7 @@ from services.intake.vault.letters import letters, named_letter
 from services.intake.vault.parcels import named_parcel, parcels
 from services.intake.vault.store import identities, named_identity
 from services.intake.vault.transfers import named_transfer, transfers
-from shared.contracts.common import InVault
+from shared.language.contracts.common import InVault
 
 log = structlog.get_logger("vault")
 metadata = MetaData()

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from services.intake.vault.case import Personal, VaultCase
 from services.intake.vault.events import RewardPaid, RewardRecorded
-from shared.aggregate import Context, allowed_in
-from shared.case_commands import case_commands
-from shared.command import Command, Reference
-from shared.event import L3, Meta
-from shared.refusal import refuse
-from shared.security.roles import PETITION, PETITION_HEAD
+from shared.casework.aggregate import Context, allowed_in
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command, Reference
+from shared.language.event import L3, Meta
+from shared.language.refusal import refuse
+from shared.language.roles import PETITION, PETITION_HEAD
 
 PROVED = frozenset({"ALL_SUBSTANTIATED", "MIXED"})
 """Verdicts on which something was found true (查证属实)."""

@@ -26,22 +26,22 @@ from services.intake.vault.protection.commands import PROTECTION, AskForProtecti
 from services.intake.vault.protection.request import ProtectionRequest
 from services.intake.vault.rewards import REWARDS, Merits, RecordReward, Reward
 from services.intake.vault.store import KeyDestroyed, Vault
-from shared.aggregate import Aggregate, Context
-from shared.command import Command
-from shared.contracts.common import Accused
-from shared.gate import Facts
-from shared.gate import Request as GateRequest
-from shared.refusal import refuse
-from shared.security import roles
-from shared.security.screen import Asker, Verdict
-from shared.service import Parts, Service, build
-from shared.settings import Settings
-from shared.store.repository import Repository
-from shared.web.app import Application
-from shared.web.describe import answer, array
-from shared.web.pages import PAGES
-from shared.web.read import Asked, read
-from shared.web.values import json_response
+from shared.casework.aggregate import Aggregate, Context
+from shared.casework.command import Command
+from shared.casework.gate import Facts
+from shared.casework.gate import Request as GateRequest
+from shared.casework.http.app import Application
+from shared.casework.http.describe import answer, array
+from shared.casework.http.read import Asked, read
+from shared.casework.http.values import json_response
+from shared.casework.repository import Repository
+from shared.casework.screen import Asker, Verdict
+from shared.casework.service import Parts, Service, build
+from shared.kernel.http.pages import PAGES
+from shared.kernel.settings import Settings
+from shared.language import roles
+from shared.language.contracts.common import Accused
+from shared.language.refusal import refuse
 
 NAME = "vault"
 PREFIX = "/vault"

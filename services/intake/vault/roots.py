@@ -14,13 +14,13 @@ from datetime import date
 from typing import Protocol
 from uuid import UUID
 
-from shared.contracts.intake import VaultRootRecorded
-from shared.event import Recorded
-from shared.evidence import merkle
-from shared.evidence.leaf import leaf_data
-from shared.reaction import derived_id
-from shared.store.sealing import digest_of
-from shared.store.types import LogEntry
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.leaf import leaf_data
+from shared.kernel.store.sealing import digest_of
+from shared.kernel.store.types import LogEntry
+from shared.language.contracts.intake import VaultRootRecorded
+from shared.language.event import Recorded
+from shared.language.ids import derived_id
 
 SERVICE = "vault"
 TOPIC = "intake.VaultRootRecorded"

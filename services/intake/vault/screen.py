@@ -17,9 +17,9 @@ from uuid import UUID
 from services.intake.vault.questions import Questions
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import people_named, reveals
-from shared.contracts.common import Accused
-from shared.security.screen import Asker, Verdict
-from shared.security.spelling import normal
+from shared.casework.screen import Asker, Verdict
+from shared.language.contracts.common import Accused
+from shared.language.spelling import normal
 
 REPORTER = (
     "(?<!被)(?<!被检举)(?:举报人|检举人|控告人|检举控告人|反映人|投诉人|信访人|写信人|寄信人|投信人|来信人|来电人|来访人"

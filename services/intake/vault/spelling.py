@@ -1,7 +1,7 @@
 """The ways in which a word or a number can be written (SEC-12).
 
 Texts and tokens are brought to normal forms in which spelling hides nothing, beginning with the one of
-`shared.security.spelling`; numbers are also found in pieces and with their middle hidden. `tokens` says what
+`shared.language.spelling`; numbers are also found in pieces and with their middle hidden. `tokens` says what
 is looked for.
 """
 
@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
-from shared.security.spelling import closed, digit, is_letter, latin_digits, normal, simplified
+from shared.language.spelling import closed, digit, is_letter, latin_digits, normal, simplified
 
 TAIL = 6
 """Last digits of a number that are as good as the whole."""

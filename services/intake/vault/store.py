@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.binding import Alarm, Guard, digest, in_the_log, only, place
 from services.intake.vault.keys import APART, IDENTITY, Periods
-from shared.contracts.common import InVault
-from shared.store.types import StoreUnavailable
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.contracts.common import InVault
 
 metadata = MetaData()
 identities = Table(

@@ -18,7 +18,7 @@ from pypinyin import Style, pinyin
 from services.intake.domain.values import CoSigner, ReporterBlock
 from services.intake.vault.spelling import Text, counted
 from services.intake.vault.words import TRADES, WORDS, as_somebody
-from shared.security.spelling import closed, normal, simplified
+from shared.language.spelling import closed, normal, simplified
 
 READINGS = 64
 """Pinyin readings of one name that are looked for."""

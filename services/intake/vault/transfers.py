@@ -19,8 +19,8 @@ from services.intake.domain.complaint.state import TRANSFERRED
 from services.intake.vault.binding import Guard, digest, place
 from services.intake.vault.keys import IDENTITY, Periods
 from services.intake.vault.store import AWAY, at_once
-from shared.contracts.common import InVault
-from shared.store.types import StoreUnavailable
+from shared.kernel.store.types import StoreUnavailable
+from shared.language.contracts.common import InVault
 
 metadata = MetaData()
 transfers = Table(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.contracts.verification import DispositionReason, Way
-from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
+from shared.language.contracts.verification import DispositionReason, Way
+from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD
 
 REASONS: dict[Way, frozenset[DispositionReason]] = {
     "TALK_OR_INQUIRY": frozenset({"EARLY_SIGN", "TENDENCY", "GENERAL_PROBLEM", "NOT_VERIFIABLE"}),

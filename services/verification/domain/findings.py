@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from shared.command import FreeText
-from shared.contracts.common import Allegation, Finding, Outcome
-from shared.contracts.verification import AllegationFound, Verdict
-from shared.event import Value
+from shared.casework.command import FreeText
+from shared.language.contracts.common import Allegation, Finding, Outcome
+from shared.language.contracts.verification import AllegationFound, Verdict
+from shared.language.event import Value
 
 FoundOutcome = Outcome | Literal["PARTIALLY_SUBSTANTIATED"]
 """The outcomes that may be asked for; the last is refused on an atomic allegation (E_SPLIT_REQUIRED)."""

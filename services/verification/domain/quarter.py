@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.verification.domain.case import VerificationCase
-from shared.aggregate import Aggregate, Context
-from shared.contracts.verification import QuarterlyFeedbackSent
-from shared.event import Meta
-from shared.law.working_days import local_date, quarter_end
-from shared.reaction import derived_id
-from shared.refusal import refuse
+from shared.casework.aggregate import Aggregate, Context
+from shared.language.contracts.verification import QuarterlyFeedbackSent
+from shared.language.event import Meta
+from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date, quarter_end
+from shared.language.refusal import refuse
 
 
 def feedback_id(organ: str, quarter: str) -> UUID:

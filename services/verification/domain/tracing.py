@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from shared.security.spelling import simplified
+from shared.language.spelling import simplified
 
 _GAP = r"[^。；！？.;!?\n]"
 _QUESTION = re.compile(

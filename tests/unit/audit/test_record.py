@@ -20,9 +20,9 @@ from services.audit.record import (
     subjects_of,
 )
 from services.audit.timeline import entry
-from shared.bus.envelope import Published, content
-from shared.contracts import intake
-from shared.event import event_class
+from shared.kernel.bus.envelope import Published, content
+from shared.language.contracts import intake
+from shared.language.event import event_class
 from tests.audit.world import CANARY, MORNING, Producer, accused, allegation
 
 STREAM = UUID(int=5)

@@ -26,7 +26,7 @@ from services.audit.timeline import (
     until,
     visible,
 )
-from shared.organs.tree import OrganTree
+from shared.language.organs.tree import OrganTree
 
 NOON = datetime(2022, 3, 1, 4, tzinfo=UTC)
 TREE = OrganTree.load()

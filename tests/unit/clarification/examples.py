@@ -9,11 +9,11 @@ from uuid import UUID
 
 from services.clarification import commands as c
 from services.clarification.domain.clarification import Clarification
-from shared.aggregate import Actor
-from shared.contracts.clarification import Disposition
-from shared.contracts.common import Accused, Allegation, Finding
-from shared.contracts.verification import AllegationsVerifiedUnfounded
-from shared.security import roles
+from shared.casework.aggregate import Actor
+from shared.language import roles
+from shared.language.contracts.clarification import Disposition
+from shared.language.contracts.common import Accused, Allegation, Finding
+from shared.language.contracts.verification import AllegationsVerifiedUnfounded
 from tests.unit.kit import Scene
 
 TOWN, COUNTY, OTHER_COUNTY = "DI-990102100", "DI-990102", "DI-990101"

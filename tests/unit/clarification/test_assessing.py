@@ -7,9 +7,10 @@ from pydantic import ValidationError
 
 from services.clarification import commands as c
 from services.clarification.reactions import REACTIONS
-from shared.aggregate import Actor
-from shared.contracts.common import Finding
-from shared.reaction import Desk, derived_id
+from shared.casework.aggregate import Actor
+from shared.casework.reaction import Desk
+from shared.language.contracts.common import Finding
+from shared.language.ids import derived_id
 from tests.unit.clarification.examples import (
     DEPUTY,
     HANDLER,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.clarification import commands as c
-from shared.law.working_days import load_years
+from shared.language.law.working_days import load_years
 from tests.unit.clarification.examples import (
     ALL_EXPLAINED,
     HANDLER,

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.clarification import commands as c
-from shared.aggregate import Actor
-from shared.security import roles
+from shared.casework.aggregate import Actor
+from shared.language import roles
 from tests.unit.clarification.examples import (
     APPROVER,
     AUTHOR,

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.clarification import commands as c
-from shared.contracts.common import Accused
+from shared.language.contracts.common import Accused
 from tests.unit.clarification.examples import (
     AUTHOR,
     HANDLER,

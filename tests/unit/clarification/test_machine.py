@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.clarification import commands as c
 from services.clarification.domain.clarification import Clarification
-from shared.aggregate import Actor, fold
-from shared.contracts.common import SCOPES
-from shared.event import Recorded
-from shared.security import roles
+from shared.casework.aggregate import Actor, fold
+from shared.language import roles
+from shared.language.contracts.common import SCOPES
+from shared.language.event import Recorded
 from tests.unit.clarification.examples import (
     ALL_EXPLAINED,
     APPROVER,

@@ -10,14 +10,14 @@ import pytest
 
 from services.clarification.domain.clarification import Clarification
 from services.clarification.main import outgoing
-from shared.aggregate import fold
-from shared.clock import SystemClock
-from shared.effect import SUBJECT_MESSAGE, to_subject
-from shared.outgoing.adapters import NotDelivered
-from shared.outgoing.subject import TEXTS
-from shared.outgoing.worker import Errand
-from shared.service import Parts
-from shared.settings import Settings
+from shared.casework.aggregate import fold
+from shared.casework.service import Parts
+from shared.casework.subject import TEXTS
+from shared.kernel.clock import SystemClock
+from shared.kernel.effect import SUBJECT_MESSAGE, to_subject
+from shared.kernel.outgoing.adapters import NotDelivered
+from shared.kernel.outgoing.worker import Errand
+from shared.kernel.settings import Settings
 from tests.unit.clarification.examples import SUBJECT, Clarifying
 from tests.unit.kit import LAW
 

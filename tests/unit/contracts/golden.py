@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import shared.contracts
-from shared.event import Event, event_classes
+import shared.language.contracts
+from shared.language.event import Event, event_classes
 
 SERVICES = ("intake", "verification", "clarification", "followup", "audit", "vault")
 UNPUBLISHED = ("services.intake.vault.events",)
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 def load_contracts() -> None:
     """Imports every published contract, so that its events are registered."""
-    for module in pkgutil.iter_modules(shared.contracts.__path__, "shared.contracts."):
+    for module in pkgutil.iter_modules(shared.language.contracts.__path__, "shared.language.contracts."):
         importlib.import_module(module.name)
     for name in UNPUBLISHED:
         importlib.import_module(name)
@@ -56,7 +56,7 @@ def describe_service(service: str) -> Json:
     return {
         cls.__name__: describe(cls)
         for cls in event_classes(service)
-        if cls.__module__.startswith(("shared.contracts.", *UNPUBLISHED))
+        if cls.__module__.startswith(("shared.language.contracts.", *UNPUBLISHED))
     }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploy.documents import WRITING, service_of
 from services.clarification.domain.retaliation import RetaliationWatch
-from shared.contracts.concealed import CONCEALED
+from shared.language.contracts.concealed import CONCEALED
+from tools.documents import WRITING, service_of
 
 KINDS = {kind.kind: kind for service in WRITING for kind in service_of(service).kinds}
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import pytest
 
-from shared import event
-from shared.contracts.common import Read
-from shared.event import Event
+from shared.language import event
+from shared.language.contracts.common import Read
+from shared.language.event import Event
 from tests.unit.contracts.golden import (
     SCHEMAS,
     SERVICES,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.clauses import Clause, clauses
-from shared.refusals import CATALOGUE
+from shared.language.refusals import CATALOGUE
+from tools.clauses import Clause, clauses
 
 PROCESSES = {"P1": "", "P13": "with revocation"}
 
@@ -63,8 +63,9 @@ def test_a_process_manager_comes_with_its_rule() -> None:
 def test_the_code_may_have_another_name_for_it() -> None:
     """A refusal that is none to a caller is an exception: an event never holds an identity."""
     called = '[command]\nApproveReport = { of = "A61", called = "ConcludeVerification" }\n'
-    called += '[code]\nE_IDENTITY_IN_EVENT = { of = "SEC-12", called = "shared.event.IdentityInEvent" }\n'
-    called += 'E_OTHER = { of = "SEC-12", called = "shared.event.Nothing" }'
+    called += '[code]\nE_IDENTITY_IN_EVENT = { of = "SEC-12", '
+    called += 'called = "shared.language.event.IdentityInEvent" }\n'
+    called += 'E_OTHER = { of = "SEC-12", called = "shared.language.event.Nothing" }'
     assert [clause.built for clause in clauses(PROCESSES, called)] == [True, True, False]
 
 

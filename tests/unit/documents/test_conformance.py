@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.conformance import RULES, Rule, beginning, conformance, rules_of_test, speechless
+from tools.conformance import RULES, Rule, beginning, conformance, rules_of_test, speechless
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_what_is_missing_is_told() -> None:
 def test_a_rule_is_shown_with_its_commands_and_its_tests() -> None:
     told = conformance(RULES.read_text("utf-8"))
     assert "clarification.RecordConsent" in told.rules["R7"].commands
-    assert "shared/gate.py" in told.rules["SEC-12"].places
-    assert "shared/gate.py" in told.rules["B40"].places
+    assert "shared/casework/gate.py" in told.rules["SEC-12"].places
+    assert "shared/casework/gate.py" in told.rules["B40"].places
     assert ("tests/law/test_clarification.py", "test_r7_a89_all_five_points_are_explained") in told.rules[
         "A89"
     ].tests

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from deploy.documents import ROOT, examples, generated, refusals
-from shared.refusals import CATALOGUE
-from shared.web.openapi import EXAMPLES
+from shared.casework.http.openapi import EXAMPLES
+from shared.language.refusals import CATALOGUE
+from tools.documents import ROOT, examples, generated, refusals
 
 
 def test_the_generated_documents_are_current() -> None:

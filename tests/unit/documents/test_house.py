@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.documents import ROOT
-from shared.operating import parser_of
+from shared.casework.operating import parser_of
+from tools.documents import ROOT
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.law import NAMED, Pages, dead
+from tools.law import NAMED, Pages, dead
 
 Write = Callable[[str, str], None]
 

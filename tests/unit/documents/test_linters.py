@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.documents import TARGET
 from tests import linters
+from tools.documents import TARGET
 
 pytestmark = pytest.mark.external
 

@@ -11,15 +11,15 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from deploy.documents import AUDIT, WRITING, openapi, service_of
-from shared.command import Command
-from shared.contracts.intake import Channel
-from shared.refusal import refuse
-from shared.refusals import CATALOGUE
-from shared.web.codes import codes_of
-from shared.web.describe import answer, array, describe, in_query
-from shared.web.naming import REFERENCE, operations
-from shared.web.openapi import command_path, document, posted
+from shared.casework.command import Command
+from shared.casework.http.codes import codes_of
+from shared.casework.http.describe import answer, array, describe, in_query
+from shared.casework.http.naming import REFERENCE, operations
+from shared.casework.http.openapi import command_path, document, posted
+from shared.language.contracts.intake import Channel
+from shared.language.refusal import refuse
+from shared.language.refusals import CATALOGUE
+from tools.documents import AUDIT, WRITING, openapi, service_of
 
 COMMANDS = [(s, c) for s in WRITING for c in posted(service_of(s).commands)]
 

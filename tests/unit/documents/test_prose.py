@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.prose import ROOT, faults, faults_of
+from tools.prose import ROOT, faults, faults_of
 
 
 @pytest.mark.parametrize(

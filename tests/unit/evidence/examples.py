@@ -6,12 +6,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.evidence.bundle import Bundle, Entry, Shown
-from shared.evidence.checkpoint import Checkpoint, sign
-from shared.evidence.leaf import content_digest, leaf_data
-from shared.evidence.merkle import DictStore, MerkleLog, leaf_hash
-from shared.evidence.note import VerifierKey
-from shared.suites import Digest
+from shared.kernel.evidence.bundle import Bundle, Entry, Shown
+from shared.kernel.evidence.checkpoint import Checkpoint, sign
+from shared.kernel.evidence.leaf import content_digest, leaf_data
+from shared.kernel.evidence.merkle import DictStore, MerkleLog, leaf_hash
+from shared.kernel.evidence.note import VerifierKey
+from shared.kernel.suites import Digest
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 SIZES = {"intake": 11, "audit-of-正名": 6}

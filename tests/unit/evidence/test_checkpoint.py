@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.evidence.checkpoint import Checkpoint, parse_and_verify, sign
-from shared.evidence.encoding import from_base64, from_decimal, from_hex, to_base64
-from shared.evidence.note import MalformedNote, UnverifiedNote, VerifierKey, open_note, sign_note
+from shared.kernel.evidence.checkpoint import Checkpoint, parse_and_verify, sign
+from shared.kernel.evidence.encoding import from_base64, from_decimal, from_hex, to_base64
+from shared.kernel.evidence.note import MalformedNote, UnverifiedNote, VerifierKey, open_note, sign_note
 from tests.unit.evidence import vectors
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.evidence.encoding import canonical_json
-from shared.evidence.leaf import algorithm_of, content_digest, format_instant, leaf_data, parse_instant
-from shared.suites import Digest
+from shared.kernel.evidence.encoding import canonical_json
+from shared.kernel.evidence.leaf import algorithm_of, content_digest, format_instant, leaf_data, parse_instant
+from shared.kernel.suites import Digest
 
 AT = datetime(2026, 3, 1, 16, 30, tzinfo=timezone(timedelta(hours=8)))
 SALT = bytes(range(16))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.evidence import merkle
-from shared.evidence.merkle import DictStore, MerkleLog, leaf_hash, node_hash
+from shared.kernel.evidence import merkle
+from shared.kernel.evidence.merkle import DictStore, MerkleLog, leaf_hash, node_hash
 from tests.unit.evidence import vectors
 
 

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.evidence.bundle import MalformedBundle, parse_bundle
-from shared.evidence.checkpoint import Checkpoint, sign
-from shared.evidence.encoding import to_base64
-from shared.evidence.leaf import leaf_data
-from shared.evidence.merkle import leaf_hash
-from shared.evidence.note import VerifierKey
-from shared.evidence.verify import main, read_keys, summary, verify_bundle
+from shared.kernel.evidence.bundle import MalformedBundle, parse_bundle
+from shared.kernel.evidence.checkpoint import Checkpoint, sign
+from shared.kernel.evidence.encoding import to_base64
+from shared.kernel.evidence.leaf import leaf_data
+from shared.kernel.evidence.merkle import leaf_hash
+from shared.kernel.evidence.note import VerifierKey
+from shared.kernel.evidence.verify import main, read_keys, summary, verify_bundle
 from tests.unit.evidence import examples
 
 ROOT = Path(__file__).parents[3]
@@ -221,7 +221,7 @@ def test_the_command_runs_on_its_own(tmp_path: Path) -> None:
     """The module works as a command in a process of its own, even where output is ASCII only."""
     (tmp_path / "bundle.json").write_text(BUNDLE, "utf-8")
     (tmp_path / "key").write_text("\n".join(map(str, examples.VERIFIERS)), "utf-8")
-    command = [sys.executable, "-m", "shared.evidence.verify", str(tmp_path / "bundle.json"), "--key"]
+    command = [sys.executable, "-m", "shared.kernel.evidence.verify", str(tmp_path / "bundle.json"), "--key"]
     environment = {"PYTHONIOENCODING": "ascii"}
     good = subprocess.run(
         [*command, str(tmp_path / "key")],

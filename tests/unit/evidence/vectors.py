@@ -6,7 +6,7 @@
 * The example checkpoint of the C2SP tlog-checkpoint specification, whose key is not published.
 """
 
-from shared.evidence.encoding import from_base64
+from shared.kernel.evidence.encoding import from_base64
 
 
 def _hashes(*texts: str) -> list[bytes]:

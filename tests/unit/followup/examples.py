@@ -8,11 +8,11 @@ from uuid import UUID
 
 from services.followup import commands as f
 from services.followup.domain.plan import RevisitPlan
-from shared.aggregate import Actor
-from shared.command import Command
-from shared.contracts.clarification import ClarificationCompleted
-from shared.contracts.common import Accused
-from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT
+from shared.casework.aggregate import Actor
+from shared.casework.command import Command
+from shared.language.contracts.clarification import ClarificationCompleted
+from shared.language.contracts.common import Accused
+from shared.language.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT
 from tests.unit.kit import Scene, named
 
 TOWNSHIP = "DI-990102100"

@@ -18,11 +18,12 @@ from services.followup.commands import (
 )
 from services.followup.domain.plan import RevisitPlan
 from services.followup.reactions import REACTIONS
-from shared.aggregate import fold
-from shared.contracts import followup as events
-from shared.event import Event
-from shared.reaction import Desk, derived_id
-from shared.security.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT
+from shared.casework.aggregate import fold
+from shared.casework.reaction import Desk
+from shared.language.contracts import followup as events
+from shared.language.event import Event
+from shared.language.ids import derived_id
+from shared.language.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT
 from tests.unit.followup.examples import (
     CLARIFICATION,
     COLLEAGUE,

@@ -16,8 +16,8 @@ from services.followup.commands import (
     RecordSubjectWish,
     RecordUnitFeedback,
 )
-from shared.contracts import followup as events
-from shared.security.roles import REVISIT_OFFICER, UNIT_CONTACT
+from shared.language.contracts import followup as events
+from shared.language.roles import REVISIT_OFFICER, UNIT_CONTACT
 from tests.unit.followup.examples import (
     BRANCH,
     COLLEAGUE,

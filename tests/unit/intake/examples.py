@@ -18,11 +18,11 @@ from services.intake.commands import receiving as r
 from services.intake.commands import reporting as o
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, OutcomeTold
-from shared.aggregate import Actor
-from shared.contracts import intake as e
-from shared.contracts.common import Accused, Allegation, InVault
-from shared.event import Event
-from shared.security.roles import PETITION_HEAD
+from shared.casework.aggregate import Actor
+from shared.language.contracts import intake as e
+from shared.language.contracts.common import Accused, Allegation, InVault
+from shared.language.event import Event
+from shared.language.roles import PETITION_HEAD
 from tests.unit.kit import Scene, named
 
 CITY, COUNTY, NEIGHBOUR, TOWN = "DI-9901", "DI-990102", "DI-990101", "DI-990102100"

@@ -27,8 +27,8 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from services.intake.reporting import cleaning, painting
-from services.intake.reporting.cleaning import cleaned, media_type
+from services.intake.reporters import cleaning, painting
+from services.intake.reporters.cleaning import cleaned, media_type
 
 CANARY = "拍摄者虚某摄4711"
 SPELLINGS = [CANARY.encode(code) for code in ("utf-8", "utf-16-be", "utf-16-le", "gb18030")] + [b"4711"]

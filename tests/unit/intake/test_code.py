@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.intake.reporting.code import halves, make, shown
+from services.intake.reporters.code import halves, make, shown
 
 CODE = make(b"s" * 32, "a key")
 

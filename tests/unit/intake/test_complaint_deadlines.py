@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.intake.commands.receiving import CorrectTriage
-from shared.command import Command
-from shared.contracts import intake as e
-from shared.event import Event
+from shared.casework.command import Command
+from shared.language.contracts import intake as e
+from shared.language.event import Event
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given, complaint
 from tests.unit.kit import but, changed

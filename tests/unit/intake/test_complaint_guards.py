@@ -11,10 +11,10 @@ import pytest
 from services.intake.commands import answering as a
 from services.intake.commands import deciding as d
 from services.intake.domain.values import Reception
-from shared.command import Command
-from shared.contracts import intake as e
-from shared.event import Event
-from shared.security.roles import HANDLER, ORGAN_HEAD, PETITION_CLERK
+from shared.casework.command import Command
+from shared.language.contracts import intake as e
+from shared.language.event import Event
+from shared.language.roles import HANDLER, ORGAN_HEAD, PETITION_CLERK
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given
 from tests.unit.kit import but, changed

@@ -10,8 +10,8 @@ from services.intake.commands import COMMANDS
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.commands.reporting import FROM_ANYONE
 from services.intake.domain.complaint import Complaint
-from shared.command import Command
-from shared.contracts import intake as e
+from shared.casework.command import Command
+from shared.language.contracts import intake as e
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given
 from tests.unit.kit import Changes, Row

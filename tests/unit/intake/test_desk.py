@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.intake.desk.book import RANKS, DeskBook, grams, searchable
-from shared.security.spelling import normal
-from shared.store.rows import RowSet
-from shared.store.types import RawEntry
+from services.intake.clerks.book import RANKS, DeskBook, grams, searchable
+from shared.kernel.store.rows import RowSet
+from shared.kernel.store.types import RawEntry
+from shared.language.spelling import normal
 
 
 def entry(stream: UUID, version: int, name: str, state: str, **event: Any) -> RawEntry:

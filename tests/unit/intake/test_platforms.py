@@ -13,11 +13,11 @@ from joserfc import jwe
 from joserfc.jwk import ECKey
 from structlog.testing import capture_logs
 
-from services.intake.integration.envelopes import Envelopes, NotForUs, new_keys
-from services.intake.integration.platforms import Callbacks, Misconfigured, Platforms
-from shared.effect import Effect
-from shared.outgoing.adapters import NotDelivered
-from shared.outgoing.webhooks import NotSigned
+from services.intake.platform.envelopes import Envelopes, NotForUs, new_keys
+from services.intake.platform.platforms import Callbacks, Misconfigured, Platforms
+from shared.kernel.effect import Effect
+from shared.kernel.outgoing.adapters import NotDelivered
+from shared.kernel.outgoing.webhooks import NotSigned
 from tests.receiver import receiving
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 import structlog
 
-from services.intake.reporting import cleaning
-from services.intake.reporting.cleaning import cleaned, sandbox_lacks, tell_of_sandbox
-from services.intake.reporting.sandbox import CAPABILITIES, LANDLOCK, NAMESPACE, SECCOMP
+from services.intake.reporters import cleaning
+from services.intake.reporters.cleaning import cleaned, sandbox_lacks, tell_of_sandbox
+from services.intake.reporters.sandbox import CAPABILITIES, LANDLOCK, NAMESPACE, SECCOMP
 from tests.unit.intake.test_cleaning import JPEG, PDF, PNG, chatty, drawn, exif, jpeg, png, saved, seen
 
 SERVICE = """

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.intake.reporting.spool import PART, TAG, Spool
+from services.intake.reporters.spool import PART, TAG, Spool
 
 
 async def pieces(content: bytes, size: int) -> AsyncIterator[bytes]:

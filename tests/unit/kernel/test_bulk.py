@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from shared.security.bulk import OBJECTS, BulkReadWatch
+from shared.casework.bulk import OBJECTS, BulkReadWatch
 
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
 

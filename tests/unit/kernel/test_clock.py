@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.clock import SystemClock
-from shared.service import clock_of
-from shared.settings import Settings
+from shared.casework.service import clock_of
+from shared.kernel.clock import SystemClock
+from shared.kernel.settings import Settings
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.store.driver import dsn_of
+from shared.kernel.store.driver import dsn_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.entropy import fresh, random_id
+from shared.language.entropy import fresh
+from shared.language.ids import random_id
 
 
 def test_no_byte_is_given_twice() -> None:

@@ -7,15 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from shared.aggregate import Actor, Aggregate, Context, Law, allowed_in, fold
-from shared.command import Command, FreeText
-from shared.contracts.intake import ComplaintClosed, ComplaintRevived
-from shared.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Meta, Value
-from shared.law.deadlines import Catalogue
-from shared.law.policy import load_policy
-from shared.organs.tree import OrganTree
-from shared.refusal import Refusal, refuse
-from shared.refusals import CATALOGUE
+from shared.casework.aggregate import Actor, Aggregate, Context, Law, allowed_in, fold
+from shared.casework.command import Command, FreeText
+from shared.language.contracts.intake import ComplaintClosed, ComplaintRevived
+from shared.language.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Meta, Value
+from shared.language.law.deadlines import Catalogue
+from shared.language.law.policy import load_policy
+from shared.language.organs.tree import OrganTree
+from shared.language.refusal import Refusal, refuse
+from shared.language.refusals import CATALOGUE
 
 LAW = Law(load_policy(), Catalogue.load(), OrganTree.load())
 

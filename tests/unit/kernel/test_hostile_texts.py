@@ -21,26 +21,26 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.clarification.commands import COMMANDS as CLARIFICATION
 from services.clarification.domain.text import screen as clarification_screen
 from services.followup.commands import COMMANDS as FOLLOWUP
+from services.intake.clerks.book import grams
 from services.intake.commands import COMMANDS as INTAKE
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.commands.reporting import FROM_ANYONE
-from services.intake.desk.book import grams
 from services.intake.domain.values import AccusedEntry, CoSigner, ReporterBlock
-from services.intake.reporting.code import halves
-from services.intake.reporting.plain import is_plain
+from services.intake.reporters.code import halves
+from services.intake.reporters.plain import is_plain
 from services.intake.vault.protection.commands import PROTECTION
 from services.intake.vault.rewards import REWARDS
 from services.intake.vault.screen import guesses
 from services.intake.vault.tokens import names, reveals
 from services.verification.commands import COMMANDS as VERIFICATION
 from services.verification.domain.tracing import asks_who_reported
-from shared.command import Command, Screened
-from shared.contracts.common import Accused
-from shared.law.identifiers import holds_personal_number
-from shared.refusal import Refusal
-from shared.security.spelling import normal
-from shared.security.wording import tells_channel
-from shared.web.values import without_nul
+from shared.casework.command import Command, Screened
+from shared.casework.http.values import without_nul
+from shared.language.contracts.common import Accused
+from shared.language.law.identifiers import holds_personal_number
+from shared.language.refusal import Refusal
+from shared.language.spelling import normal
+from shared.language.wording import tells_channel
 
 EVERY: list[type[Command]] = [
     *INTAKE,

@@ -6,11 +6,11 @@ from typing import Any, cast
 from uuid import uuid4
 
 from services.intake.commands.receiving import RegisterComplaint
-from shared.command import Token
-from shared.gate import Gatekeeper, Request
-from shared.reaction import keyed_id
-from shared.store.sealing import Keyring, secret_for
-from shared.suites import SM
+from shared.casework.command import Token
+from shared.casework.gate import Gatekeeper, Request
+from shared.kernel.store.sealing import Keyring, secret_for
+from shared.kernel.suites import SM
+from shared.language.ids import keyed_id
 
 
 def gate(secret: bytes) -> Gatekeeper:

@@ -7,13 +7,13 @@ import inspect
 
 import pytest
 
-from deploy.documents import WRITING, service_of
 from services.clarification.domain.clarification import Clarification
 from services.followup.domain.plan import RevisitPlan
 from services.intake.domain.complaint import Complaint
 from services.verification.domain.case import VerificationCase
-from shared.aggregate import Aggregate
-from shared.case import Case
+from shared.casework.aggregate import Aggregate
+from shared.casework.case import Case
+from tools.documents import WRITING, service_of
 
 LARGE: list[type[Aggregate]] = [Complaint, VerificationCase, Clarification, RevisitPlan]
 

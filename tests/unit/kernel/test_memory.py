@@ -25,7 +25,7 @@ def settings(*args, **named):
     raise SystemExit
 
 
-from shared.settings import Settings
+from shared.kernel.settings import Settings
 Settings.from_env = settings
 module.main(*([module.service()] if hasattr(module, "service") else []))
 """

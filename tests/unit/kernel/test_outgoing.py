@@ -11,10 +11,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from shared.effect import Effect
-from shared.outgoing.adapters import Adapter, Files, HttpEndpoint, NotDelivered, seconds_of
-from shared.outgoing.webhooks import NotSigned, key_of, sign, verify
-from shared.outgoing.worker import Pace
+from shared.kernel.effect import Effect
+from shared.kernel.outgoing.adapters import Adapter, Files, HttpEndpoint, NotDelivered, seconds_of
+from shared.kernel.outgoing.webhooks import NotSigned, key_of, sign, verify
+from shared.kernel.outgoing.worker import Pace
 from tests.receiver import Receiver, receiving
 
 MESSAGE = Effect("status-1", "platform-status", {"platform_no": "PT-1", "status": "RECEIVED"})

@@ -12,18 +12,18 @@ from uuid import UUID
 
 import pytest
 
-from deploy.documents import WRITING, service_of
 from services.intake.commands.receiving import RegisterComplaint
 from services.intake.domain.complaint import Complaint
-from shared.aggregate import Actor, Context
-from shared.clock import SystemClock
-from shared.command import Command, Token
-from shared.contracts.common import RecusalRequested
-from shared.gate import Gatekeeper
-from shared.refusal import Refusal
-from shared.rehearsal import FIELD, NotLookedUp, NotSaid
-from shared.security import roles
-from shared.service import load_law
+from shared.casework.aggregate import Actor, Context
+from shared.casework.command import Command, Token
+from shared.casework.gate import Gatekeeper
+from shared.casework.rehearsal import FIELD, NotLookedUp, NotSaid
+from shared.casework.service import load_law
+from shared.kernel.clock import SystemClock
+from shared.language import roles
+from shared.language.contracts.common import RecusalRequested
+from shared.language.refusal import Refusal
+from tools.documents import WRITING, service_of
 
 ORGAN = "DI-990102100"
 LAW = load_law()

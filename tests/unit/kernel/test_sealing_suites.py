@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.suites import INTERNATIONAL, SM, SM4GCM, SUITES, Digest, Suite, seal, suite_named, unseal
+from shared.kernel.suites import INTERNATIONAL, SM, SM4GCM, SUITES, Digest, Suite, seal, suite_named, unseal
 
 suites = st.sampled_from(SUITES)
 KEY = bytes.fromhex("0123456789abcdeffedcba9876543210")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import ROOT
-from services.intake.contacts import load
-from shared.settings import BadSettings, Settings, UnsafeForProduction
-from shared.suites import INTERNATIONAL, SM
+from services.intake.reporters.contacts import load
+from shared.kernel.settings import BadSettings, Settings, UnsafeForProduction
+from shared.kernel.suites import INTERNATIONAL, SM
 
 SAFE = {
     "ZM_ISSUER": "https://id.example",
@@ -222,7 +222,7 @@ def place(tmp_path: Path) -> dict[str, str]:
         "ZM_NATS_SEED_FILE": str(tmp_path / "seed"),
         "ZM_VAULT_NATS_SEED_FILE": str(tmp_path / "seed"),
         "ZM_TRANSIT_TOKEN_FILE": str(tmp_path / "token"),
-        "ZM_CONTACTS_FILE": "shared/organs/data/contacts.json",
+        "ZM_CONTACTS_FILE": "shared/language/organs/data/contacts.json",
         "PGSSLROOTCERT": str(tmp_path / "root.pem"),
     }
 

@@ -6,13 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from shared.aggregate import Actor
-from shared.clock import FixedClock
-from shared.contracts import intake  # noqa: F401 -- its events
-from shared.gate import Gatekeeper
-from shared.security.tally import Summed, Tally
-from shared.service import load_law
-from shared.store.types import Append
+from shared.casework.aggregate import Actor
+from shared.casework.gate import Gatekeeper
+from shared.casework.service import load_law
+from shared.casework.tally import Summed, Tally
+from shared.kernel.clock import FixedClock
+from shared.kernel.store.types import Append
 
 AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

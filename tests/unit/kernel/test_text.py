@@ -8,10 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from services.clarification.commands import MaybeText
 from services.intake.commands.reporting import Letter, WriteToReporter
 from services.intake.domain.values import AccusedEntry, CoSigner, ReporterBlock
-from services.intake.public import Threatened
+from services.intake.reporters.public import Threatened
 from services.intake.vault.case import Personal
-from shared.command import FreeText, ShortText
-from shared.text import TURNS, is_seen
+from shared.casework.command import FreeText, ShortText
+from shared.language.text import TURNS, is_seen
 
 UNSEEN = [
     "\u200b",

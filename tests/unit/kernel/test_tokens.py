@@ -11,9 +11,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
-from shared.refusal import Refusal
-from shared.security.tokens import TokenVerifier
-from shared.security.trust import Issuer
+from shared.casework.tokens import TokenVerifier
+from shared.kernel.trust import Issuer
+from shared.language.refusal import Refusal
 
 ISSUER = "https://id.example"
 
@@ -40,7 +40,7 @@ class Published:
         self.away = False
         self.now = 1_000.0
         monkeypatch.setattr(httpx.AsyncClient, "get", self._get)
-        monkeypatch.setattr("shared.security.tokens.monotonic", lambda: self.now)
+        monkeypatch.setattr("shared.casework.tokens.monotonic", lambda: self.now)
 
     def publishes(self, *keys: ECKey) -> None:
         self.published = {"keys": [key.as_dict(private=False) for key in keys]}
@@ -148,7 +148,7 @@ async def test_a_remembered_token_ends_with_its_expiry(
     token = await verifier.verify(header)
     assert verifier.known(header.encode()) is token
     later = time.time() + 31
-    monkeypatch.setattr("shared.security.tokens.time.time", lambda: later)
+    monkeypatch.setattr("shared.casework.tokens.time.time", lambda: later)
     assert verifier.known(header.encode()) is None
     with pytest.raises(Refusal):
         await verifier.verify(header)
@@ -169,7 +169,7 @@ async def test_nothing_but_the_very_token_is_known(
     assert verifier.known(refused.encode()) is None
     assert verifier.known(asked) is token
     later = time.time() + 61
-    monkeypatch.setattr("shared.security.tokens.time.time", lambda: later)
+    monkeypatch.setattr("shared.casework.tokens.time.time", lambda: later)
     assert verifier.known(asked) is None
 
 

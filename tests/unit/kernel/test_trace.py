@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.bus.envelope import Published
-from shared.clock import SystemClock
-from shared.reaction import Desk
-from shared.service import Parts, Service, handler
-from shared.trace import follow, tell_trace
+from shared.casework.reaction import Desk
+from shared.casework.service import Parts, Service, handler
+from shared.kernel.bus.envelope import Published
+from shared.kernel.clock import SystemClock
+from shared.kernel.trace import follow, tell_trace
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

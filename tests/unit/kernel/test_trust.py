@@ -17,12 +17,12 @@ from joserfc.jwk import ECKey
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from shared.effect import Effect
-from shared.outgoing.adapters import HttpEndpoint, NotDelivered
-from shared.refusal import Refusal
-from shared.security.tokens import TokenMetrics, TokenVerifier
-from shared.security.trust import Trust
-from shared.settings import Settings
+from shared.casework.tokens import TokenMetrics, TokenVerifier
+from shared.kernel.effect import Effect
+from shared.kernel.outgoing.adapters import HttpEndpoint, NotDelivered
+from shared.kernel.settings import Settings
+from shared.kernel.trust import Trust
+from shared.language.refusal import Refusal
 from tests.certificates import Authority
 
 KEY = ECKey.generate_key("P-256", parameters={"kid": "k1"})

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.law.colours import Colours
-from shared.law.policy import load_policy
-from shared.law.working_days import working_days_left
+from shared.language.law.colours import Colours
+from shared.language.law.policy import load_policy
+from shared.language.law.working_days import working_days_left
 
 
 @pytest.mark.parametrize(

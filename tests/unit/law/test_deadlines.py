@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 import pytest
 from pydantic import ValidationError
 
-from shared.law.deadlines import Catalogue, Deadline
-from shared.law.policy import load_policy
-from shared.law.working_days import Due
+from shared.language.law.deadlines import Catalogue, Deadline
+from shared.language.law.policy import load_policy
+from shared.language.law.working_days import Due
 
 CATALOGUE = Catalogue.load()
 POLICY = load_policy()

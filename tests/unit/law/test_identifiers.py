@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.law.identifiers import (
+from shared.language.law.identifiers import (
     NumberPrefix,
     credit_code_check,
     holds_personal_number,

@@ -10,11 +10,11 @@ import pytest
 import rfc8785
 from pydantic import ValidationError
 
-from shared.law.policy import load_policy
+from shared.language.law.policy import load_policy
 
 
 def packaged_document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(files("shared.law").joinpath("policy.json").read_bytes())
+    document: dict[str, Any] = json.loads(files("shared.language.law").joinpath("policy.json").read_bytes())
     return document
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.law.working_days import (
+from shared.language.law.working_days import (
     Due,
     add_days,
     add_months,

@@ -8,7 +8,7 @@ import sys
 
 TOLD = (
     "from datetime import UTC, datetime\n"
-    "from shared.law.working_days import local_date\n"
+    "from shared.language.law.working_days import local_date\n"
     "print(local_date(datetime(2026, 11, 29, 16, tzinfo=UTC)))"
 )
 

@@ -13,8 +13,8 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from deploy.local.nats import Nats
-from shared.bus.connection import settled
-from shared.bus.names import inbox_prefix
+from shared.kernel.bus.connection import settled
+from shared.kernel.bus.names import inbox_prefix
 
 pytestmark = pytest.mark.external
 

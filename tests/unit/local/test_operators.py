@@ -15,11 +15,11 @@ import pytest
 from deploy.local.process import ROOT
 from ops import broker, keys
 from services.audit.proof import Signer
-from services.intake.integration.envelopes import Envelopes
-from shared.bus.envelope import BusKey
-from shared.settings import Settings
-from shared.store.sealing import Sealer, keyrings, secret_for
-from shared.suites import SUITES, Suite
+from services.intake.platform.envelopes import Envelopes
+from shared.kernel.bus.envelope import BusKey
+from shared.kernel.settings import Settings
+from shared.kernel.store.sealing import Sealer, keyrings, secret_for
+from shared.kernel.suites import SUITES, Suite
 
 
 def zhengming(*words: str) -> subprocess.CompletedProcess[str]:

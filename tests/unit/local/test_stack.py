@@ -20,7 +20,7 @@ import pytest
 from deploy.local.datafolder import DataFolderInUse
 from deploy.local.process import ROOT, StartError, answers, free_port
 from deploy.local.stack import Ports, Stack
-from shared.store.mark import CannotTakeOver
+from shared.kernel.store.mark import CannotTakeOver
 
 pytestmark = pytest.mark.external
 

@@ -86,7 +86,7 @@ def test_the_wheel_holds_code_migrations_and_data_and_nothing_of_the_tests(wheel
     held = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     told = {name for name in held if ".dist-info/" not in name}
     assert told == set(files_of_the_tree())
-    assert {"shared/law/policy.json", "shared/organs/data/contacts.json"} <= told
+    assert {"shared/language/law/policy.json", "shared/language/organs/data/contacts.json"} <= told
 
 
 def test_every_module_is_imported_from_the_wheel(installed: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.organs.tree import Level, Organ, OrganTree
+from shared.language.organs.tree import Level, Organ, OrganTree
 
 TREE = OrganTree.load()
 organs = st.sampled_from(sorted(TREE, key=lambda organ: organ.code))

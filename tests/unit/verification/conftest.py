@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.verification.domain.case import VerificationCase
-from shared.event import Event
+from shared.language.event import Event
 from tests.unit.kit import Scene
 from tests.unit.verification.examples import NOW, Given, fresh_case
 

@@ -16,8 +16,8 @@ from services.verification.commands import (
 )
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import ThreeDistinction
-from shared.contracts.common import Accused, Allegation
-from shared.contracts.verification import (
+from shared.language.contracts.common import Accused, Allegation
+from shared.language.contracts.verification import (
     AllegationFound,
     DispositionApproved,
     DispositionProposed,
@@ -29,8 +29,8 @@ from shared.contracts.verification import (
     VerificationReportSubmitted,
     VerificationStarted,
 )
-from shared.event import Event
-from shared.reaction import derived_id
+from shared.language.event import Event
+from shared.language.ids import derived_id
 from tests.unit.kit import Scene
 
 NOW = datetime(2022, 3, 1, 9, 0, tzinfo=UTC)

@@ -27,11 +27,11 @@ from services.verification.commands import (
 )
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.dispositions import REASONS
-from shared.aggregate import Actor
-from shared.command import Command
-from shared.refusal import Refusal
-from shared.rehearsal import NotLookedUp
-from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
+from shared.casework.aggregate import Actor
+from shared.casework.command import Command
+from shared.casework.rehearsal import NotLookedUp
+from shared.language.refusal import Refusal
+from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD
 from tests.unit.kit import Scene, but, known
 from tests.unit.verification.examples import (
     CLERK,

@@ -11,15 +11,15 @@ from services.verification.commands import (
     CloseCase,
     RequestTracing,
 )
-from shared.contracts.verification import (
+from shared.language.contracts.verification import (
     COMMON,
     CaseClosed,
     ClarificationAssessmentNoted,
     FalseAccusationAssessed,
     SubstantiatedDispositionRecorded,
 )
-from shared.organs.tree import Level
-from shared.security.roles import DEPT_HEAD
+from shared.language.organs.tree import Level
+from shared.language.roles import DEPT_HEAD
 from tests.unit.verification.examples import (
     A1,
     A2,

@@ -14,8 +14,8 @@ from services.verification.commands import (
     FindAllegation,
     ReturnReport,
 )
-from shared.contracts.common import Finding
-from shared.contracts.verification import (
+from shared.language.contracts.common import Finding
+from shared.language.contracts.verification import (
     AllegationFound,
     AllegationsInconclusive,
     AllegationsSubstantiated,
@@ -26,8 +26,8 @@ from shared.contracts.verification import (
     VerificationExtended,
     VerificationReportReturned,
 )
-from shared.law.policy import Policy, load_policy
-from shared.law.working_days import local_date
+from shared.language.law.policy import Policy, load_policy
+from shared.language.law.working_days import local_date
 from tests.unit.kit import LAW, Scene, but
 from tests.unit.verification.examples import (
     A1,
@@ -135,7 +135,7 @@ def test_b52_a_running_clock_keeps_its_law(tmp_path: Path, extended: bool) -> No
 
 def policy_with(tmp_path: Path, months: int, extension: int) -> Policy:
     """Another policy document, of which the time of a preliminary verification differs."""
-    document = json.loads(files("shared.law").joinpath("policy.json").read_bytes())
+    document = json.loads(files("shared.language.law").joinpath("policy.json").read_bytes())
     document["version"] = "2026.2"
     document["parameters"] |= {
         "preliminary_verification.months": months,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from services.verification.commands import ApproveDisposition, ProposeDisposition, RejectDisposition
-from shared.contracts.verification import (
+from shared.language.contracts.verification import (
     CaseHeld,
     DispositionApproved,
     DispositionProposed,
     DispositionRejected,
 )
-from shared.security.roles import DEPUTY_LEADER, ORGAN_HEAD
+from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD
 from tests.unit.verification.examples import (
     APPROVED,
     CLERK,

@@ -10,10 +10,10 @@ from uuid import UUID
 from services.verification.contract import LISTENS_TO
 from services.verification.domain.case import VerificationCase
 from services.verification.reactions import REACTIONS
-from shared.contracts.clarification import ClarificationAssessed
-from shared.contracts.intake import ComplaintTransferredToHandler
-from shared.event import Event, event_class
-from shared.reaction import Desk
+from shared.casework.reaction import Desk
+from shared.language.contracts.clarification import ClarificationAssessed
+from shared.language.contracts.intake import ComplaintTransferredToHandler
+from shared.language.event import Event, event_class
 from tests.unit.kit import LAW, Scene
 from tests.unit.verification.examples import (
     A1,

@@ -9,9 +9,9 @@ import pytest
 from services.verification import commands as c
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart
-from shared.contracts import verification as e
-from shared.event import Event
-from shared.security.roles import ORGAN_HEAD
+from shared.language.contracts import verification as e
+from shared.language.event import Event
+from shared.language.roles import ORGAN_HEAD
 from tests.unit.kit import Row, but, named, row
 from tests.unit.verification import examples as x
 from tests.unit.verification.examples import Given

@@ -12,7 +12,7 @@ from services.verification.commands import (
     RecordAccusedStatement,
 )
 from services.verification.domain.tracing import asks_who_reported
-from shared.contracts.verification import (
+from shared.language.contracts.verification import (
     COMMON,
     AccusedStatementRecorded,
     TalkHeld,

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.clarification.domain.clarification.phase import ClarificationPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.clarification import (
     AdverseEffect,
     ClarificationAssessed,
     ClarificationNotRequired,
@@ -29,8 +29,8 @@ from shared.contracts.clarification import (
     Trigger,
     UnfoundedFindingsJoined,
 )
-from shared.contracts.verification import AllegationsVerifiedUnfounded
-from shared.refusal import refuse
+from shared.language.contracts.verification import AllegationsVerifiedUnfounded
+from shared.language.refusal import refuse
 
 ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED"})
 """States in which a round is over."""

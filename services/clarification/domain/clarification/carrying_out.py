@@ -13,8 +13,8 @@ from services.clarification.domain.evidence import (
     FaceToFaceEvidence,
     MeetingEvidence,
 )
-from shared.aggregate import Context, allowed_in
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.clarification import (
     ArchiveKind,
     ClarificationCompleted,
     ClarificationEnteredInPlatform,
@@ -22,8 +22,8 @@ from shared.contracts.clarification import (
     ClarificationImplemented,
     IntegrityFileEntryRecorded,
 )
-from shared.law.working_days import local_date
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 
 class CarryingOut(ClarificationPhase):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.clarification.domain.clarification.phase import ClarificationPhase
-from shared.contracts.clarification import ClarificationReopened, UnfoundedFindingsJoined
-from shared.event import Event
+from shared.language.contracts.clarification import ClarificationReopened, UnfoundedFindingsJoined
+from shared.language.event import Event
 
 
 class Clocks(ClarificationPhase):

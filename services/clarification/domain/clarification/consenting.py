@@ -8,8 +8,8 @@ from typing import Any
 from services.clarification.domain import plan as plans
 from services.clarification.domain.clarification.phase import ClarificationPhase
 from services.clarification.domain.clarification.state import asked_of
-from shared.aggregate import Context, allowed_in
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.clarification import (
     ClarificationConsentGranted,
     ClarificationConsentLapsed,
     ClarificationConsentRefused,
@@ -22,10 +22,10 @@ from shared.contracts.clarification import (
     SubjectInvited,
     SubjectVoiceRecorded,
 )
-from shared.contracts.common import Form, Scope
-from shared.law.working_days import local_date
-from shared.refusal import refuse
-from shared.security.roles import SUBJECT
+from shared.language.contracts.common import Form, Scope
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
+from shared.language.roles import SUBJECT
 
 EXPLAINED: frozenset[ExplainedPoint] = frozenset(
     {"PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"}

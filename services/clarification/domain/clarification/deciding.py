@@ -6,16 +6,16 @@ from datetime import date
 from typing import Literal
 
 from services.clarification.domain.clarification.phase import ClarificationPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.clarification import (
     ClarificationApproved,
     ClarificationRefused,
     ClarificationReturned,
     ClarificationReviewed,
     ClarificationSubmitted,
 )
-from shared.law.working_days import local_date
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 
 class Deciding(ClarificationPhase):

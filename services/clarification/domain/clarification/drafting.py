@@ -8,13 +8,13 @@ from typing import Any
 from services.clarification.domain import plan as plans
 from services.clarification.domain import text as texts
 from services.clarification.domain.clarification.phase import ClarificationPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.clarification import (
     ClarificationPlanned,
     ClarificationTextRendered,
     Venue,
 )
-from shared.contracts.common import Form, Scope
+from shared.language.contracts.common import Form, Scope
 
 
 class Drafting(ClarificationPhase):

@@ -7,15 +7,15 @@ from typing import Any
 from services.clarification.domain import consent as consents
 from services.clarification.domain import plan as plans
 from services.clarification.domain.clarification.state import ClarificationState
-from shared.aggregate import Context
-from shared.contracts.clarification import (
+from shared.casework.aggregate import Context
+from shared.kernel.effect import to_subject
+from shared.language.contracts.clarification import (
     ClarificationApprovalVoided,
     ClarificationPlanned,
     ClarificationReopened,
     VoidReason,
 )
-from shared.effect import to_subject
-from shared.refusal import refuse
+from shared.language.refusal import refuse
 
 
 class ClarificationPhase(ClarificationState):

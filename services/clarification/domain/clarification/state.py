@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from services.clarification.domain.consent import Consent
-from shared.case import Case
-from shared.contracts.clarification import (
+from shared.casework.case import Case
+from shared.language.contracts.clarification import (
     ClarificationApprovalVoided,
     ClarificationApproved,
     ClarificationAssessed,
@@ -37,9 +37,9 @@ from shared.contracts.clarification import (
     SubstantiatedDispositionNoted,
     UnfoundedFindingsJoined,
 )
-from shared.contracts.common import Accused, DeadlineRecomputed, Form
-from shared.event import Meta
-from shared.law.working_days import local_date
+from shared.language.contracts.common import Accused, DeadlineRecomputed, Form
+from shared.language.event import Meta
+from shared.language.law.working_days import local_date
 
 
 @dataclass(frozen=True, slots=True)

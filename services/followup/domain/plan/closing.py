@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.followup.domain.plan.phase import RevisitPlanPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.followup import Grade, Measure, RevisitEffectEvaluated, RevisitPlanClosed
-from shared.refusal import refuse
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.followup import Grade, Measure, RevisitEffectEvaluated, RevisitPlanClosed
+from shared.language.refusal import refuse
 
 
 class Closing(RevisitPlanPhase):

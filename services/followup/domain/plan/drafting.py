@@ -15,9 +15,10 @@ from services.followup.domain.task import (
     tasks_of,
     text_hash,
 )
-from shared.aggregate import Context, allowed_in
-from shared.contracts.clarification import ClarificationCompleted
-from shared.contracts.followup import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.kernel.effect import to_subject
+from shared.language.contracts.clarification import ClarificationCompleted
+from shared.language.contracts.followup import (
     DefaultRevisitEnded,
     DefaultRevisitScheduled,
     PlannedTask,
@@ -33,9 +34,8 @@ from shared.contracts.followup import (
     Wish,
     WorkNeedRecorded,
 )
-from shared.effect import to_subject
-from shared.refusal import refuse
-from shared.security.roles import REVISIT_OFFICER
+from shared.language.refusal import refuse
+from shared.language.roles import REVISIT_OFFICER
 
 
 class Drafting(RevisitPlanPhase):

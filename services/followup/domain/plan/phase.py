@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.followup.domain.plan.state import RevisitPlanState
-from shared.aggregate import Context
-from shared.contracts.followup import Mode, Target
-from shared.refusal import refuse
+from shared.casework.aggregate import Context
+from shared.language.contracts.followup import Mode, Target
+from shared.language.refusal import refuse
 
 
 class RevisitPlanPhase(RevisitPlanState):

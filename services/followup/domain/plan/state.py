@@ -8,9 +8,9 @@ from typing import ClassVar
 from uuid import UUID
 
 from services.followup.domain.ledger import Ledger
-from shared.case import Case
-from shared.contracts.common import Accused
-from shared.contracts.followup import (
+from shared.casework.case import Case
+from shared.language.contracts.common import Accused
+from shared.language.contracts.followup import (
     DefaultRevisitEnded,
     DefaultRevisitScheduled,
     MeasureRecorded,
@@ -30,8 +30,8 @@ from shared.contracts.followup import (
     Wish,
     WorkNeedRecorded,
 )
-from shared.event import Meta
-from shared.law.working_days import local_date
+from shared.language.event import Meta
+from shared.language.law.working_days import local_date
 
 
 class RevisitPlanState(Case):

@@ -7,8 +7,8 @@ from datetime import date
 
 from services.followup.domain.plan.phase import RevisitPlanPhase
 from services.followup.domain.task import known_mode
-from shared.aggregate import Context, allowed_in
-from shared.contracts.followup import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.followup import (
     Measure,
     MeasureRecorded,
     Mode,
@@ -18,8 +18,8 @@ from shared.contracts.followup import (
     Target,
     UnitFeedbackRecorded,
 )
-from shared.law.working_days import local_date
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 
 class Visiting(RevisitPlanPhase):

@@ -9,9 +9,9 @@ from typing import get_args
 
 from services.intake.domain.complaint.phase import HERE, STAGES, ComplaintPhase
 from services.intake.domain.values import OutcomeTold
-from shared.aggregate import Context, allowed_in
-from shared.contracts.common import Finding
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import Finding
+from shared.language.contracts.intake import (
     AcceptanceNotified,
     ComplaintClosed,
     ComplaintReopened,
@@ -29,7 +29,7 @@ from shared.contracts.intake import (
     ResultBecameAvailable,
     ResultFeedbackGiven,
 )
-from shared.refusal import refuse
+from shared.language.refusal import refuse
 
 POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
 

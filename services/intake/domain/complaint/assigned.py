@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.intake.domain.complaint.phase import ComplaintPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.intake import (
     AssignedCaseReopened,
     AssignedPeriodExtended,
     AssignedResultAccepted,
@@ -16,7 +16,7 @@ from shared.contracts.intake import (
     PeriodExtensionNoted,
     ResultReturnedBySuperior,
 )
-from shared.refusal import refuse
+from shared.language.refusal import refuse
 
 
 class Assigned(ComplaintPhase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.intake.domain.complaint.phase import ComplaintPhase
-from shared.contracts.intake import (
+from shared.language.contracts.intake import (
     AssignedCaseReopened,
     ComplaintAccepted,
     ComplaintReopened,
@@ -12,8 +12,8 @@ from shared.contracts.intake import (
     StageWaived,
     TriageCorrected,
 )
-from shared.event import Event
-from shared.organs.tree import Level
+from shared.language.event import Event
+from shared.language.organs.tree import Level
 
 STAGE_OF: dict[str, Stage] = {"DL-01": "ACCEPTANCE", "DL-02": "REPLY"}
 ABOVE = "above_own_level"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import get_args
 
 from services.intake.domain.complaint.phase import ComplaintPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.intake import (
     AcceptanceProposed,
     AppealForwarded,
     ComplaintAccepted,
@@ -21,7 +21,7 @@ from shared.contracts.intake import (
     ReporterAdvised,
     SuggestionForwarded,
 )
-from shared.refusal import refuse
+from shared.language.refusal import refuse
 
 GROUNDS: frozenset[str] = frozenset(get_args(RejectionReason))
 FORWARDED: dict[str, type[AppealForwarded] | type[SuggestionForwarded]] = {

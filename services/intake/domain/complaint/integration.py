@@ -8,19 +8,19 @@ from datetime import UTC, date, timedelta
 
 from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.values import Deposited
-from shared.aggregate import Context, allowed_in
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.kernel.effect import Effect
+from shared.language.contracts.intake import (
     Category,
     Channel,
     ComplaintReceived,
     PlatformTransferReceived,
     TransferObjected,
 )
-from shared.effect import Effect
-from shared.event import Event
-from shared.law.working_days import local_date
-from shared.reaction import derived_id
-from shared.refusal import refuse
+from shared.language.event import Event
+from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 STATUS_KIND = "platform-status"
 LATE_DAYS = 15

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Literal
 
 from services.intake.domain.complaint.phase import HERE, STAGES, ComplaintPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.intake import (
     ContactAttempted,
     Means,
     MeetingMode,
@@ -22,9 +22,9 @@ from shared.contracts.intake import (
     VerifiedBy,
     WaiverGround,
 )
-from shared.law.working_days import is_working_day
-from shared.refusal import refuse
-from shared.security.roles import PETITION
+from shared.language.law.working_days import is_working_day
+from shared.language.refusal import refuse
+from shared.language.roles import PETITION
 
 ATTEMPTS = 3
 """Number of attempts, on as many working days, after which a reporter counts as unreachable (R46)."""

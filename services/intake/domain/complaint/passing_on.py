@@ -5,8 +5,8 @@ from __future__ import annotations
 from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import Deposited
-from shared.aggregate import Context, allowed_in
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.intake import (
     AllegationsListed,
     AssignmentGround,
     ComplaintAssignedDown,
@@ -22,9 +22,9 @@ from shared.contracts.intake import (
     ReturnReason,
     Source,
 )
-from shared.law.working_days import local_date
-from shared.organs.tree import Organ, OrganTree
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.organs.tree import Organ, OrganTree
+from shared.language.refusal import refuse
 
 PassedOn = (
     ComplaintSplit

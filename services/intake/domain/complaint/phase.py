@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import get_args
 
 from services.intake.domain.complaint.state import ComplaintState
-from shared.aggregate import Context
-from shared.contracts.common import Accused
-from shared.contracts.intake import Means, Stage
-from shared.effect import Effect
-from shared.organs.tree import Competence, Level
-from shared.refusal import refuse
+from shared.casework.aggregate import Context
+from shared.kernel.effect import Effect
+from shared.language.contracts.common import Accused
+from shared.language.contracts.intake import Means, Stage
+from shared.language.organs.tree import Competence, Level
+from shared.language.refusal import refuse
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")

@@ -9,9 +9,9 @@ from uuid import UUID
 from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, Reception
-from shared.aggregate import Context, allowed_in
-from shared.contracts.common import Accused, Allegation, LevelName
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import Accused, Allegation, LevelName
+from shared.language.contracts.intake import (
     AllegationsListed,
     Category,
     Channel,
@@ -24,10 +24,10 @@ from shared.contracts.intake import (
     Source,
     TriageCorrected,
 )
-from shared.organs.tree import Level
-from shared.reaction import derived_id
-from shared.refusal import refuse
-from shared.security.wording import tells_channel
+from shared.language.ids import derived_id
+from shared.language.organs.tree import Level
+from shared.language.refusal import refuse
+from shared.language.wording import tells_channel
 
 
 class Receiving(ComplaintPhase):

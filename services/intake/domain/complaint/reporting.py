@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.values import Deposited
-from shared.aggregate import Context
-from shared.contracts.common import InVault, LevelName, RecusalGround
-from shared.contracts.intake import (
+from shared.casework.aggregate import Context
+from shared.language.contracts.common import InVault, LevelName, RecusalGround
+from shared.language.contracts.intake import (
     AttachmentReceived,
     Channel,
     ComplaintReceived,
@@ -14,9 +14,9 @@ from shared.contracts.intake import (
     MessageFromReporterReceived,
     MessageToReporterSent,
 )
-from shared.law.working_days import local_date
-from shared.organs.tree import Level
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.organs.tree import Level
+from shared.language.refusal import refuse
 
 
 class Reporting(ComplaintPhase):

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from services.intake.domain.complaint.phase import ComplaintPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.common import InVault, LevelName
-from shared.contracts.intake import ComplaintSealedUpward, SealedParcelReceived
-from shared.law.working_days import local_date
-from shared.organs.tree import Level
-from shared.refusal import refuse
-from shared.security.roles import ORGAN_HEAD
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import InVault, LevelName
+from shared.language.contracts.intake import ComplaintSealedUpward, SealedParcelReceived
+from shared.language.law.working_days import local_date
+from shared.language.organs.tree import Level
+from shared.language.refusal import refuse
+from shared.language.roles import ORGAN_HEAD
 
 OUTSIDE = "OUTSIDE"
 """Stands in place of an organ: above the province, where this system ends (§5.4)."""

@@ -6,9 +6,9 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from shared.case import Case
-from shared.contracts.common import Accused, Allegation, DeadlineRecomputed, InVault, LevelName
-from shared.contracts.intake import (
+from shared.casework.case import Case
+from shared.language.contracts.common import Accused, Allegation, DeadlineRecomputed, InVault, LevelName
+from shared.language.contracts.intake import (
     AcceptanceNotified,
     AllegationsListed,
     AssignedCaseReopened,
@@ -55,9 +55,9 @@ from shared.contracts.intake import (
     StageWaived,
     TriageCorrected,
 )
-from shared.event import Meta, Recorded
-from shared.law.working_days import local_date
-from shared.reaction import derived_id
+from shared.language.event import Meta, Recorded
+from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date
 
 TRANSFERRED = "transfer:"
 """Prefix of the blob id of an original from the petition platform; behind it stands the digest."""

@@ -8,11 +8,11 @@ from uuid import UUID
 from services.intake.vault.case import Personal
 from services.intake.vault.events import Authority
 from services.intake.vault.protection.request import ProtectionRequest, reviewing_organ
-from shared.aggregate import Law
-from shared.case_commands import case_commands
-from shared.command import Command
-from shared.event import L3
-from shared.security.roles import PETITION, PETITION_HEAD
+from shared.casework.aggregate import Law
+from shared.casework.case_commands import case_commands
+from shared.casework.command import Command
+from shared.language.event import L3
+from shared.language.roles import PETITION, PETITION_HEAD
 
 
 def above(request: Any, law: Law) -> str:

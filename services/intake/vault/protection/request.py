@@ -16,9 +16,9 @@ from services.intake.vault.events import (
     ProtectionProvided,
     ProtectionRequested,
 )
-from shared.aggregate import Context, Law, allowed_in
-from shared.contracts.common import AssignmentStarted
-from shared.event import Meta
+from shared.casework.aggregate import Context, Law, allowed_in
+from shared.language.contracts.common import AssignmentStarted
+from shared.language.event import Meta
 
 
 def reviewing_organ(organ: str, law: Law) -> str:

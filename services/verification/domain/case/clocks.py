@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.verification.domain.case.phase import VerificationPhase
-from shared.contracts.verification import TalkHeld
-from shared.event import Event
+from shared.language.contracts.verification import TalkHeld
+from shared.language.event import Event
 
 
 class Clocks(VerificationPhase):

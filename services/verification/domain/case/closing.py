@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from services.verification.domain.case.phase import VerificationPhase
-from shared.aggregate import Context, allowed_in
-from shared.contracts.verification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.verification import (
     AssignedResultReported,
     CaseClosed,
     ClarificationAssessmentNoted,
@@ -19,8 +19,8 @@ from shared.contracts.verification import (
     ResultFeedbackNoted,
     VerificationCaseReopened,
 )
-from shared.law.working_days import local_date
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 
 class Closing(VerificationPhase):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from services.verification.domain.case.phase import VerificationPhase
 from services.verification.domain.findings import ThreeDistinction
-from shared.aggregate import Context, allowed_in
-from shared.contracts.common import Accused, Finding
-from shared.contracts.verification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import Accused, Finding
+from shared.language.contracts.verification import (
     AllegationsInconclusive,
     AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
     CaseClosedWithoutVerification,
     VerificationConcluded,
 )
-from shared.law.working_days import local_date
-from shared.refusal import refuse
+from shared.language.law.working_days import local_date
+from shared.language.refusal import refuse
 
 
 class Concluding(VerificationPhase):

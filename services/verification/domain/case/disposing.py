@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.verification.domain.case.phase import VerificationPhase
 from services.verification.domain.dispositions import APPROVER, REASONS
-from shared.aggregate import Context, allowed_in
-from shared.contracts.verification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.verification import (
     CaseHeld,
     CaseResumed,
     ComplaintReturnedByHandler,
@@ -19,8 +19,8 @@ from shared.contracts.verification import (
     VerificationCaseOpened,
     Way,
 )
-from shared.refusal import refuse
-from shared.security.roles import DEPUTY_LEADER
+from shared.language.refusal import refuse
+from shared.language.roles import DEPUTY_LEADER
 
 
 class Disposing(VerificationPhase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.verification.domain.case.state import VerificationState
-from shared.refusal import refuse
+from shared.language.refusal import refuse
 
 
 class VerificationPhase(VerificationState):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from services.verification.domain.case.phase import VerificationPhase
 from services.verification.domain.findings import AllegationPart, FoundOutcome
-from shared.aggregate import Context, allowed_in
-from shared.contracts.verification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.verification import (
     AdverseEffect,
     AllegationFound,
     AllegationSplit,
@@ -16,8 +16,8 @@ from shared.contracts.verification import (
     VerificationReportReturned,
     VerificationReportSubmitted,
 )
-from shared.refusal import refuse
-from shared.security.wording import tells_channel
+from shared.language.refusal import refuse
+from shared.language.wording import tells_channel
 
 
 class Reporting(VerificationPhase):

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from services.verification.domain.findings import Findings
-from shared.case import Case
-from shared.contracts.common import Accused
-from shared.contracts.verification import (
+from shared.casework.case import Case
+from shared.language.contracts.common import Accused
+from shared.language.contracts.verification import (
     AllegationFound,
     AllegationSplit,
     CaseClosedWithoutVerification,
@@ -35,8 +35,8 @@ from shared.contracts.verification import (
     VerificationStarted,
     Way,
 )
-from shared.event import Meta
-from shared.law.working_days import local_date
+from shared.language.event import Meta
+from shared.language.law.working_days import local_date
 
 
 class VerificationState(Case):

@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from services.verification.domain.case.phase import VerificationPhase
 from services.verification.domain.tracing import asks_who_reported
-from shared.aggregate import Context, allowed_in
-from shared.contracts.verification import (
+from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.verification import (
     AccusedStatementRecorded,
     EvidenceKind,
     EvidenceRecorded,
@@ -18,7 +18,7 @@ from shared.contracts.verification import (
     VerificationExtended,
     VerificationStarted,
 )
-from shared.refusal import refuse
+from shared.language.refusal import refuse
 
 
 class Verifying(VerificationPhase):

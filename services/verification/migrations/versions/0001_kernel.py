@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared.store.schema import create_kernel
+from shared.kernel.store.schema import create_kernel
 
 revision = "0001"
 down_revision = None

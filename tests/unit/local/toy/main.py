@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.local.clockfile import ClockReader
-from shared.bus.names import inbox_prefix, stream_name
+from shared.kernel.bus.names import inbox_prefix, stream_name
 
 SERVICE = os.environ["ZM_SERVICE"]
 

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared.store.schema import create_kernel
+from shared.kernel.store.schema import create_kernel
 
 revision = "0004"
 down_revision = "0003"

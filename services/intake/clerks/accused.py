@@ -1,0 +1,196 @@
+"""Adds to intake's HTTP face the register of accused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Select, Text, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from starlette.responses import Response
+
+from services.intake.clerks.accused_book import AccusedBook
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.vault.binding import INCOMPLETE
+from services.intake.vault.parcels import Parcel, Parcels
+from shared.casework.http.describe import answer, array, in_path, in_query, row_of
+from shared.casework.http.read import Asked, read
+from shared.casework.http.values import json_response
+from shared.casework.service import Parts
+from shared.casework.visibility import Sight
+from shared.kernel.http.docstrings import Schema
+from shared.kernel.store.reading import given
+from shared.language import roles
+from shared.language.refusal import refuse
+from shared.language.spelling import normal
+
+LOOKERS = frozenset({roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR})
+CANDIDATES = 50
+NAME_MAX = 120
+"""Entries of the register that one search tells."""
+
+
+TEXT: Schema = {"type": "string"}
+DAY = {**TEXT, "format": "date"}
+LABEL = answer(
+    id={**TEXT, "format": "uuid"},
+    from_organ=TEXT,
+    channel=TEXT,
+    received_on=DAY,
+    sent_on={**DAY, "type": ["string", "null"]},
+    pages={"type": "integer"},
+    taken_in={"type": "boolean"},
+)
+"""An envelope, as the document tells it."""
+
+
+class IntakeRoutes:
+    """Hand-written reads of intake."""
+
+    def __init__(self, parts: Parts, accused: AccusedBook, parcels: Parcels) -> None:
+        self.parts = parts
+        self.accused = accused
+        self.parcels = parcels
+
+    @read(
+        "FindAccused",
+        "/v1/accused",
+        rule="R55",
+        by=LOOKERS,
+        models=(AccusedBook.name,),
+        notes="accused-search",
+        looks_first=True,
+        parameters=(in_query("name", "The whole name.", required=True, maxLength=NAME_MAX, pattern=r"\S"),),
+        answer=lambda self: answer(items=array(row_of(*self._told()))),
+    )
+    async def find_accused(self, ask: Asked[RegisterEntry]) -> Response:
+        """Candidates of the register by name and unit, for the clerk to confirm a match (R55)."""
+        typed = ask.query("name")
+        if len(typed) > NAME_MAX or not (name := normal(typed)):
+            refuse("E_SCHEMA", "R55", field="name", maximum=NAME_MAX)
+        rows = await self.parts.reading.rows(self._called, ask.token.organ, name=name)
+        entries = [register_id(row["ref"]) for row in rows]
+        await ask.gate.note_readings(ask, {"accused-search": entries})
+        return json_response({"items": rows})
+
+    def _told(self) -> list[Column[Any]]:
+        """The columns of an entry that are shown."""
+        return [column for column in self.accused.accused.c if column.name != "called"]
+
+    def _called(self, organ: str) -> Select[Any]:
+        table = self.accused.accused
+        return (
+            select(*self._told())
+            .ext(distinct_on(table.c.ref))
+            .where(func.starts_with(table.c.organ, organ), table.c.called == given("name", Text()))
+            .order_by(table.c.ref, table.c.organ)
+            .limit(CANDIDATES)
+        )
+
+    async def _entry(self, ask: Asked[RegisterEntry]) -> RegisterEntry | None:
+        """An entry that the caller's organ, or one below it, has had a complaint about."""
+        ref, organs = ask.request.path_params["ref"], self.parts.law.organs
+        entry = await self.parts.repository.get(RegisterEntry, register_id(ref))
+        within = entry and any(organs.is_ancestor_or_self(ask.token.organ, o) for o in entry.organs)
+        return entry if within else None
+
+    @read(
+        "AccusedHistory",
+        "/v1/accused/{ref}/history",
+        rule="R55",
+        of=RegisterEntry,
+        found=_entry,
+        by=LOOKERS,
+        models=(AccusedBook.name,),
+        notes="accused-history",
+        parameters=(in_path("ref", "The accused's reference in the register."),),
+        answer=lambda self: answer(
+            ref=TEXT, complaints=array(row_of(*self._history())), conclusions=array(TEXT)
+        ),
+    )
+    async def accused_history(self, ask: Asked[RegisterEntry]) -> Response:
+        """All complaints about one accused across years and organs, with their outcomes (R55)."""
+        ref, token = ask.request.path_params["ref"], ask.token
+        values = {"person": token.person, "ref": ref}
+        rows = await self.parts.reading.rows(self._about, Sight.of(token), **values)
+        # A superior may have passed on what it knew already: its own conclusions are not told downwards.
+        conclusions = sorted(ask.case.conclusions)
+        own = [n for n in conclusions if f"DI-{n.split('-')[1]}".startswith(token.organ)]
+        return json_response({"ref": ref, "complaints": rows, "conclusions": own})
+
+    def _history(self) -> list[Column[Any]]:
+        """The columns that are told of each complaint about one accused."""
+        cases, outcomes = self.parts.book.cases.c, self.accused.outcomes.c
+        told = (outcomes.received_on, outcomes.repeat_kind, outcomes.verdict)
+        return [cases.stream, cases.number, cases.state, cases.organ, *told]
+
+    def _about(self, sight: Sight) -> Select[Any]:
+        book, cases = self.accused, self.parts.book.cases
+        return (
+            select(*self._history())
+            .join(book.links, book.links.c.complaint == cases.c.stream)
+            .join(book.outcomes, book.outcomes.c.complaint == cases.c.stream)
+            .where(book.links.c.ref == given("ref", Text()), self.parts.reads.visible(cases, sight))
+            .order_by(book.outcomes.c.received_on, cases.c.number)
+        )
+
+    @read(
+        "ListSealedParcels",
+        "/v1/sealed-parcels",
+        rule="A14",
+        by=roles.PETITION,
+        answer=answer(items=array(LABEL)),
+    )
+    async def sealed_parcels(self, ask: Asked[Complaint]) -> Response:
+        """The parcels that lower organs sealed for this one (A14), for its petition department: envelopes
+        only."""
+        items = []
+        for parcel in await self.parcels.addressed_to(ask.token.organ):
+            complaint = await self.parts.repository.get(Complaint, parcel.complaint)
+            if complaint is not None and complaint.parcel == str(parcel.id):
+                items.append(_label(parcel, complaint))
+        return json_response({"items": items})
+
+    async def _addressed(self, ask: Asked[Complaint]) -> Complaint | None:
+        """The complaint of a parcel that was sealed for the caller's organ."""
+        assert ask.target is not None
+        parcel = await self.parcels.find(ask.target)
+        if parcel is None or parcel.addressee != ask.token.organ:
+            return None
+        complaint = await self.parts.repository.get(Complaint, parcel.complaint)
+        return complaint if complaint is not None and complaint.parcel == str(parcel.id) else None
+
+    @read(
+        "ReadSealedParcel",
+        "/v1/sealed-parcels/{id}",
+        rule="A14",
+        of=Complaint,
+        found=_addressed,
+        by=roles.PETITION,
+        sealed=True,
+        notes="sealed-parcel",
+        parameters=(in_path("id", "The parcel.", format="uuid"),),
+        answer=answer(LABEL["properties"], content=TEXT),
+        codes=tuple(INCOMPLETE),
+    )
+    async def sealed_parcel(self, ask: Asked[Complaint]) -> Response:
+        """One sealed parcel with its content, opened with the addressee's own key; leaves a record."""
+        assert ask.target is not None
+        complaint, parcel = ask.case, await self.parcels.find(ask.target)
+        if parcel is None:
+            refuse("E_NOT_FOUND")
+        content = await self.parcels.open(complaint.id, complaint.in_vault[complaint.parcel])
+        return json_response({**_label(parcel, complaint), "content": content})
+
+
+def _label(parcel: Parcel, complaint: Complaint) -> dict[str, Any]:
+    """The envelope of a sealed complaint as its addressee sees it."""
+    return {
+        "id": parcel.id,
+        "from_organ": complaint.organ,
+        "channel": complaint.channel,
+        "received_on": complaint.received_on,
+        "sent_on": complaint.sent_on,
+        "pages": complaint.pages,
+        "taken_in": complaint.parcel_received,
+    }

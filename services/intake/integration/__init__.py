@@ -1,4 +1,0 @@
-"""The petition platform's side of intake (§8.5): transfers in, statuses out, by call or by feed.
-
-And the way out for messages to reporters, which only the vault can address.
-"""

@@ -1,1 +1,0 @@
-"""Reporting without an account: a code instead of a name, and no trace of who asks (SEC-6, SEC-7)."""

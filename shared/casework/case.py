@@ -1,0 +1,225 @@
+"""The grounds of every case: who may know of it, and who steps aside (§6.3, A48)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from uuid import UUID
+
+from shared.casework.aggregate import Aggregate, Context, Law
+from shared.language.contracts.common import (
+    AssignmentEnded,
+    AssignmentStarted,
+    InVault,
+    RecusalAskedBy,
+    RecusalDecided,
+    RecusalDeclared,
+    RecusalGround,
+    RecusalRequested,
+)
+from shared.language.event import Meta, Recorded
+from shared.language.refusal import refuse
+from shared.language.roles import CLARIFICATION_APPROVER, DEPUTY_LEADER, ORGAN_HEAD, SUBJECT, UNIT_CONTACT
+
+RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
+"""Roles that decide in an organ whether somebody else steps aside (A48)."""
+
+
+class Case(Aggregate):
+    """An aggregate that people are assigned to. Commands of all services include these five.
+
+    A person who acts on a case that they opened themselves is assigned by that act (`assigns_actor`).
+    """
+
+    tells_unit: ClassVar[bool] = False
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.recused_before: set[str] = set()
+        """The recused who stepped aside in another service's case (SD10)."""
+        self.recusals_asked: dict[str, RecusalRequested] = {}
+        """Requests for recusal that wait for a decision."""
+        self.heads: set[str] = set()
+        """People who have acted here, or were assigned here by their own organ, as its head."""
+
+    def apply(self, recorded: Recorded) -> None:
+        super().apply(recorded)
+        if recorded.meta.role == ORGAN_HEAD and recorded.meta.organ == self.organ:
+            self.heads.add(recorded.meta.actor)
+
+    def assign_to_case(self, ctx: Context, person: str, role: str) -> None:
+        self._may_assign(ctx, role)
+        if person == self.subject_account:
+            refuse("E_RECUSAL", "A48", person=person)
+        if self.version == 0 or role in self.assigned.get(person, ()):
+            refuse("E_STATE", "§6.3", person=person)
+        self.check_not_recused([person])
+        self.record(ctx, self.own("AssignmentStarted")(person=person, role=role))
+
+    def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:
+        self._may_assign(ctx, role)
+        if role not in self.assigned.get(person, ()):
+            refuse("E_STATE", "§6.3", person=person)
+        self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason=reason))
+
+    def _may_assign(self, ctx: Context, role: str) -> None:
+        """Refuses an assignment from outside (§5.4). The organ that owns the case assigns its people; from
+        above, the organ that must approve a clarification names its own approver, and the one that must
+        decide on the recusal of a head its own leader; nobody else assigns. The unit is told of revisits
+        only."""
+        if role == UNIT_CONTACT and not self.tells_unit:
+            refuse("E_SCHEMA", "§6.3", field="role")
+        if ctx.actor.organ == self.organ:
+            return
+        if role in RECUSAL_DECIDERS and ctx.actor.organ in self._recusal_deciders(ctx.law):
+            return
+        approving = ctx.law.organs.clarification_approving_organ(self.organ).code
+        if ctx.actor.organ != approving or role != CLARIFICATION_APPROVER:
+            refuse("E_JURISDICTION", "§5.4")
+
+    def declare_recusal(self, ctx: Context, ground: str) -> None:
+        declared = self.own("RecusalDeclared")
+        self.record(ctx, declared(person=ctx.actor.person, ground=ground, **self.recusal_reach()))
+
+    def request_recusal(
+        self,
+        ctx: Context,
+        person: str | None,
+        role: str,
+        ground: RecusalGround,
+        reason: str,
+        on_behalf_of: RecusalAskedBy,
+    ) -> None:
+        """Asks that somebody step aside (A33, A36): by staff, for themselves or for a reporter or accused who
+        asked them to; by the accused from their own account. The person asked about goes on working until it
+        is decided."""
+        asked_by: RecusalAskedBy = "ACCUSED" if ctx.actor.role == SUBJECT else on_behalf_of
+        self._ask_recusal(ctx, person or "", role, ground, asked_by, reason)
+
+    def _ask_recusal(
+        self,
+        ctx: Context,
+        person: str,
+        role: str,
+        ground: RecusalGround,
+        asked_by: RecusalAskedBy,
+        reason: str = "",
+        letter: InVault | None = None,
+    ) -> None:
+        """Records a request. Refuses if the person is already recused."""
+        if person in self.recused:
+            refuse("E_STATE", "A48", person=person)
+        self.record(
+            ctx,
+            self.own("RecusalRequested")(
+                request=f"R{self.version + 1}",
+                person=person,
+                role=role,
+                ground=ground,
+                reason=reason,
+                asked_by=asked_by,
+                letter=letter.id if letter else "",
+                in_vault=(letter,) if letter else (),
+            ),
+        )
+
+    def decide_recusal(self, ctx: Context, request: str, person: str, granted: bool, opinion: str) -> None:
+        """Decides a request (A48): the organ decides, on its head the superior organ (the province, which has
+        none here, by another of its leaders); nobody decides on themselves. Granted, it reaches the cases
+        that follow from this one."""
+        asked = self.recusals_asked.get(request)
+        if asked is None:
+            refuse("E_STATE", "A48", request=request)
+        if asked.person not in ("", person):
+            refuse("E_SCHEMA", "A48", field="person")
+        # If the request names no person, it may mean the decider: anybody in that role may not decide it.
+        unnamed = not asked.person and ctx.actor.organ == self.organ and ctx.actor.role == asked.role
+        if ctx.actor.person == person or unnamed:
+            refuse("E_RECUSAL", "A48")
+        if ctx.actor.organ not in (deciding := self._decides_recusal(ctx.law, asked, person)):
+            refuse("E_JURISDICTION", "A48", required_organ=min(deciding))
+        if len(deciding) > 1 and ctx.actor.organ == self.organ and ctx.actor.role != ORGAN_HEAD:
+            refuse("E_FORBIDDEN_ROLE", "A48", allowed=[ORGAN_HEAD])
+        decided = self.own("RecusalDecided")
+        self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
+        if granted:
+            self.take_over_recusals(ctx, [person], "", asked.ground)
+        if ctx.actor.organ != self.organ:
+            # The superior came for this alone.
+            for role in sorted(self.assigned.get(ctx.actor.person, ())):
+                ended = self.own("AssignmentEnded")
+                self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
+
+    def recusal_letters_for(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
+        """The reporters' letters on which this person decides."""
+        deciding = self.recusals_to_decide(law, person, roles, organ)
+        return {self.recusals_asked[request].letter for request in deciding} - {""}
+
+    def recusals_to_decide(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
+        """The requests that this person decides on: none that is about them, or may be."""
+        if not roles.intersection(RECUSAL_DECIDERS) or person in self.recused | self.kept_from:
+            return set()
+        found = set()
+        for asked in self.recusals_asked.values():
+            deciding = self._decides_recusal(law, asked, asked.person)
+            within = organ == self.organ
+            meant = asked.person == person or (not asked.person and within and asked.role in roles)
+            heads_only = len(deciding) > 1 and within and ORGAN_HEAD not in roles
+            if organ in deciding and not meant and not heads_only:
+                found.add(asked.request)
+        return found
+
+    def _decides_recusal(self, law: Law, asked: RecusalRequested, person: str) -> set[str]:
+        """The organs that may decide on this person. Somebody whom nobody here knows yet may be the organ's
+        head, under whatever role they are named: then the head's deputy does not decide, and the superior
+        organ may."""
+        superior = law.organs.get(self.organ).parent or self.organ
+        if asked.role == ORGAN_HEAD or person in self.heads:
+            return {superior}
+        known = not person or self.assigned.get(person) or any(person in p for p in self.duties.values())
+        return {self.organ} if known else {self.organ, superior}
+
+    def _recusal_deciders(self, law: Law) -> set[str]:
+        """The organs that have a request to decide on."""
+        waiting = self.recusals_asked.values()
+        return {organ for asked in waiting for organ in self._decides_recusal(law, asked, asked.person)}
+
+    def recusal_reach(self) -> dict[str, Any]:
+        """The keys by which the next service finds its own cases, when somebody steps aside from this one
+        (SD10)."""
+        return {}
+
+    def take_over_recusals(self, ctx: Context, people: Iterable[str], origin: str, ground: str = "") -> None:
+        """Recuses here everybody who stepped aside from the case that this one follows from (SD10). Told
+        twice, it changes nothing. Recorded as this case's own event, it travels on by itself."""
+        for person in people:
+            if person not in self.recused:
+                declared = self.own("RecusalDeclared")
+                self.record(
+                    ctx, declared(person=person, ground=ground, origin=origin, **self.recusal_reach())
+                )
+
+    def check_not_recused(self, people: Iterable[str]) -> None:
+        """Refuses to send or assign anybody who stepped aside, here (A48) or in a case before (SD10)."""
+        if recused := self.recused.intersection(people):
+            refuse("E_RECUSAL", "SD10" if recused <= self.recused_before else "A48", people=sorted(recused))
+
+    def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
+        self.assigned.setdefault(event.person, set()).add(event.role)
+        if event.role == ORGAN_HEAD and meta.organ == self.organ:
+            self.heads.add(event.person)
+
+    def on_assignment_ended(self, event: AssignmentEnded, meta: Meta) -> None:
+        self.assigned.get(event.person, set()).discard(event.role)
+
+    def on_recusal_requested(self, event: RecusalRequested, meta: Meta) -> None:
+        self.recusals_asked[event.request] = event
+
+    def on_recusal_decided(self, event: RecusalDecided, meta: Meta) -> None:
+        self.recusals_asked.pop(event.request, None)
+
+    def on_recusal_declared(self, event: RecusalDeclared, meta: Meta) -> None:
+        self.recused.add(event.person)
+        if event.origin:
+            self.recused_before.add(event.person)
+        self.assigned.pop(event.person, None)

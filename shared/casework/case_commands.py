@@ -1,0 +1,105 @@
+"""The commands that every case has, made for each service's aggregates (§6.3, A48)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, create_model
+
+from shared.casework.aggregate import Aggregate, Law
+from shared.casework.case import RECUSAL_DECIDERS
+from shared.casework.command import Command, FreeText, Reference, ShortText
+from shared.language.contracts.common import RecusalAskedBy, RecusalGround
+from shared.language.roles import CUSTODIAN, INTERNAL_SUPERVISOR, LEADERS, STAFF, SUBJECT, UNIT_CONTACT
+
+ROLES = frozenset({*STAFF, UNIT_CONTACT}) - {CUSTODIAN, INTERNAL_SUPERVISOR}
+"""Custodians hold no case role (SD8), supervisors none at all (SD9)."""
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise ValueError(f"one of {sorted(ROLES)}")
+    return role
+
+
+Role = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(ROLES)})]
+
+
+class _AssignToCase(Command):
+    """Gives a person the need to know of this case in one role (§6.3). A leader of the organ that owns the
+    case assigns, and a leader of the organ that must approve assigns an approver of that organ."""
+
+    person: Reference
+    role: Role
+
+
+class _EndAssignment(Command):
+    """Ends a person's need to know at once (§6.3)."""
+
+    person: Reference
+    role: Role
+    reason: ShortText
+
+
+class _DeclareRecusal(Command):
+    """Steps aside from this case (回避, A48)."""
+
+    ground: ShortText
+
+
+class _RequestRecusal(Command):
+    """Asks that a member of staff stay away from this case (申请回避): by staff, for themselves or for a
+    reporter or accused who asks them to; by the accused from their own account. A tie to the reporter is
+    asked for as OTHER, and never spelled out (A33, A36, A48)."""
+
+    person: Reference | None = None
+    """The account of the member of staff; left out where it is not known, and described by role and
+    reason."""
+    role: Role
+    """The role in which they act: on the head of an organ the superior organ decides."""
+    ground: RecusalGround
+    reason: FreeText
+    on_behalf_of: RecusalAskedBy = "STAFF"
+
+
+class _DecideRecusal(Command):
+    """Decides on a request for recusal (回避决定): a leader of the organ, on its head one of the superior
+    organ. Granted, the person is out of this case at once and of all that follows from it (SD10)."""
+
+    request: Reference
+    """The request's id, as the case tells it under `recusals`."""
+    person: Reference
+    granted: bool
+    opinion: FreeText
+
+
+def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
+    """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal. If
+    nothing may be stored in clear, nobody can give reasons, so recusal cannot be asked for
+    (`recusal_asked`)."""
+    leaders = (*LEADERS, *approvers)
+
+    def any_organ(aggregate: Aggregate, law: Law) -> str:
+        return ""
+
+    def make(base: type[Command], rule: str, **gate: Any) -> type[Command]:
+        made: type[Command] = create_model(
+            base.__name__.removeprefix("_"),
+            __base__=base,
+            __module__=on.__module__,
+            __doc__=base.__doc__,
+            __cls_kwargs__={"on": on, "rule": rule, **gate},
+        )
+        return made
+
+    found = [
+        make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
+        make(_EndAssignment, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
+        make(_DeclareRecusal, "A48", by=STAFF, organ=any_organ),
+    ]
+    if recusal_asked:
+        found += [
+            make(_RequestRecusal, "A33", by=(*STAFF, SUBJECT), organ=any_organ),
+            make(_DecideRecusal, "A48", by=RECUSAL_DECIDERS, organ=any_organ, decides=True),
+        ]
+    return found

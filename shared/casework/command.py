@@ -1,0 +1,289 @@
+"""The grammar of commands: one class says what may be asked, by whom, and which rule it carries out.
+
+    class ReviewClarification(
+        Command, on=Clarification, rule="R3", by=(ORGAN_HEAD,), duty="reviewer",
+        differs_from=("handler", "author"), decides=True,
+    ):
+        \"\"\"Review by the head of the handling organ (审核).\"\"\"
+        decision: Literal["ENDORSE", "RETURN"]
+        opinion: FreeText
+
+The fields are the request body; the aggregate's method of the same name in snake case takes them
+as keyword arguments (checked when the class is made); the docstring is the OpenAPI description.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from shared.casework.aggregate import Actor, Aggregate, Context, Law, snake, states_of
+from shared.casework.rehearsal import FIELD, NotSaid, Rehearsed
+from shared.kernel.clock import instant_of
+from shared.language.event import DataClass
+from shared.language.law.identifiers import holds_personal_number
+from shared.language.organs.tree import Level
+from shared.language.text import Seen, Straight
+
+
+class Screened:
+    """Marks free text that the vault's screen reads before it is stored (SEC-12, SEC-16)."""
+
+
+FreeText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    Seen,
+    Straight,
+    Screened(),
+]
+"""Free text typed by a person; screened for the identity of reporters before it is stored."""
+ShortText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), Seen, Straight, Screened()
+]
+
+
+def _impersonal(reference: str) -> str:
+    if holds_personal_number(reference):
+        raise ValueError("a telephone or identity number is no reference")
+    return reference
+
+
+Reference = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"),
+    AfterValidator(_impersonal),
+]
+"""A reference to a document, study or person: an identifier, not prose, and nobody's number (SEC-12)."""
+Day = Annotated[
+    date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31), description="From 1949-10-01 to 2099-12-31.")
+]
+"""A civil day; bounded, so that no period added to it leaves the calendar."""
+
+
+def _rfc_3339(value: Any) -> Any:
+    return instant_of(value) if isinstance(value, str) else value
+
+
+def _in_bounds(instant: datetime) -> datetime:
+    if not 1949 <= instant.year < 2100:
+        raise ValueError("year out of range")
+    return instant
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_rfc_3339),
+    AfterValidator(_in_bounds),
+    Field(description="RFC 3339 with offset, of 1949 to 2099."),
+]
+"""An instant with its offset, in the same years."""
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+VAULTED = frozenset({DataClass.L3, DataClass.L4})
+OrganRule = Callable[[Any, Law], str]
+"""The organ that must act on an aggregate: its own unless a command says otherwise."""
+LeakCode = Literal["E_TEXT_IDENTITY_LEAK", "E_TRACE_FORBIDDEN"]
+
+
+def own_organ(aggregate: Aggregate, law: Law) -> str:
+    """The organ that owns the stream (§5.4, write scope)."""
+    return aggregate.organ
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate's questions about a command, in their order: organ and level, role, separation of duties.
+
+    `organ` None means that the actor's organ is not compared (the subject acts). `need_to_know` False lets
+    the organ's own staff act without an assignment (opening, assigning). `decides` demands `If-Match`.
+    `anyone` reads no token at all.
+    """
+
+    rule: str
+    by: tuple[str, ...] = ()
+    organ: OrganRule | None = own_organ
+    wrong_organ: str = "E_JURISDICTION"
+    level: Level | None = None
+    level_code: str = "E_LEVEL_TOO_LOW"
+    differs_from: tuple[str, ...] = ()
+    duty: str = ""
+    decides: bool = False
+    need_to_know: bool = True
+    in_order: bool = False
+    """True for a record that cannot be dated before the case's last event (decisions never can)."""
+    anyone: bool = False
+    leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
+    facts: tuple[str, ...] = ()
+
+
+class Command(BaseModel):
+    """Base of all commands; see the module's docstring. `occurred_at` may lie before the recording,
+    never in the future; `legal_basis` cites the instruments of the decision (R2)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on: ClassVar[type[Aggregate]]
+    gate: ClassVar[Gate]
+    creates: ClassVar[bool] = False
+    method: ClassVar[str]
+    states: ClassVar[tuple[str, ...]]
+    """The states in which it may be asked; empty where every state will do."""
+    method_fields: ClassVar[tuple[str, ...]]
+    """Fields that the aggregate's method takes: all that are not `vaulted`."""
+    unsaid: ClassVar[dict[str, Any]]
+    """The fields of the method, of which nothing is known (`rehearse`)."""
+    optional: ClassVar[bool]
+    """True if the method may get nothing for one of its fields."""
+    screened: ClassVar[tuple[str, ...]]
+    vaulted: ClassVar[frozenset[str]]
+    """Fields of class L3 and L4: they go to the vault and never to an aggregate."""
+
+    def __init_subclass__(cls, **gate: Any) -> None:
+        """Takes the gate's words; they are read in `__pydantic_init_subclass__`, when fields are known."""
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        on: type[Aggregate] | None = None,
+        creates: bool = False,
+        rule: str = "",
+        by: tuple[str, ...] = (),
+        **gate: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__()
+        cls.screened = tuple(_screened_fields(cls))
+        cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
+        cls.method_fields = tuple(name for name in cls.model_fields if name not in cls.vaulted)
+        cls.unsaid = dict.fromkeys(cls.method_fields, FIELD)
+        cls.optional = any(_admits_none(cls.model_fields[name].annotation) for name in cls.method_fields)
+        if on is None:
+            return
+        cls.on = on
+        cls.creates = creates
+        cls.gate = Gate(rule=rule, by=by, **gate)
+        cls.method = snake(cls.__name__)
+        _check_method(cls)
+        cls.states = states_of(getattr(cls.on, cls.method))
+
+    def stream(self, organ: str) -> UUID | None:
+        """The stream that a creating command opens, where that follows from its fields and from the caller's
+        organ; a second such command finds it again."""
+        return None
+
+    @classmethod
+    def rehearse(cls, case: Aggregate, ctx: Context) -> None:
+        """Asks whether a case that is only asked (`Aggregate.rehearsing`) would carry this out, whatever it
+        says: what the method guards before it looks into a field, then the state. Refuses as the command
+        would be refused. A method that may be told nothing in a field is asked for the state alone."""
+        if not cls.optional:
+            try:
+                getattr(case, cls.method)(ctx, **cls.unsaid)
+            except Rehearsed:
+                return
+            except (NotSaid, ValidationError):
+                pass  # the rest hangs on what the command says
+        case.check_state(ctx, cls.states)
+
+    def arguments(self) -> dict[str, Any]:
+        """The fields as the aggregate's method takes them."""
+        return {name: getattr(self, name) for name in self.method_fields}
+
+    @property
+    def brings_secrets(self) -> bool:
+        """True if it holds something that goes to the vault before anything is decided."""
+        return any(getattr(self, name) is not None for name in self.vaulted)
+
+    def texts(self) -> list[str]:
+        """The free texts that must be screened before they are stored."""
+        return [t for name in self.screened for t in _texts(getattr(self, name)) if t]
+
+
+def _screened_fields(model: type[BaseModel]) -> list[str]:
+    return [name for name, info in model.model_fields.items() if _is_screened(info.metadata, info.annotation)]
+
+
+def _admits_none(annotation: Any) -> bool:
+    return annotation is type(None) or any(map(_admits_none, getattr(annotation, "__args__", ())))
+
+
+def _is_screened(metadata: list[Any], annotation: Any) -> bool:
+    if any(isinstance(m, Screened) for m in metadata):
+        return True
+    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    inner = [*arguments, annotation]
+    for a in inner:
+        if any(isinstance(m, Screened) for m in getattr(a, "__metadata__", [])):
+            return True
+        if isinstance(a, type) and issubclass(a, BaseModel) and _screened_fields(a):
+            return True
+        if a is not annotation and hasattr(a, "__args__") and _is_screened([], a):
+            return True
+    return False
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, BaseModel):
+        return [t for name in _screened_fields(type(value)) for t in _texts(getattr(value, name))]
+    if isinstance(value, (list, tuple)):
+        return [t for item in value for t in _texts(item)]
+    return []
+
+
+def _check_method(cls: type[Command]) -> None:
+    """A command without its method, or with other parameters, fails at import and not in service."""
+    method = getattr(cls.on, cls.method, None)
+    if method is None:
+        raise TypeError(f"{cls.on.__name__} has no method {cls.method} for {cls.__name__}")
+    parameters = [p for p in inspect.signature(method).parameters if p not in ("self", "ctx")]
+    if set(parameters) != set(cls.model_fields) - cls.vaulted:
+        raise TypeError(f"{cls.on.__name__}.{cls.method}{parameters} does not take {list(cls.model_fields)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A verified access token: the person, their roles, their organ, and its end (epoch seconds)."""
+
+    person: str
+    roles: frozenset[str]
+    organ: str
+    expires: float
+    departments: frozenset[str] = field(default_factory=frozenset)
+
+    def as_actor(self, role: str) -> Actor:
+        return Actor(self.person, role, self.organ)
+
+
+__all__ = [
+    "Command",
+    "Day",
+    "Field",
+    "FreeText",
+    "Gate",
+    "Instant",
+    "Reference",
+    "Screened",
+    "Sha256",
+    "ShortText",
+    "Token",
+    "own_organ",
+]

@@ -1,0 +1,133 @@
+"""Decides who may see a case (§5.4, §6.3): one rule over a case in memory, and the same over its row in a
+list.
+
+`check` is asked of one case when it is commanded or read; `listed` is asked of all rows at once by lists,
+searches and counts, and `is_listed` says of one case what `listed` says of its row. A case stands in a list
+only where `check` would let its reader know of it without being assigned; a property test holds the two to
+each other (tests/store/test_sight.py). A kind declares itself what it conceals (`Aggregate.unopened`,
+`sealed`, `kept_within`, `reviewed_above`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
+
+from sqlalchemy import ColumnElement, Table, Text, and_, exists, func, not_, or_
+
+from shared.casework.aggregate import Aggregate
+from shared.casework.command import Token
+from shared.casework.readmodel import CaseBook
+from shared.kernel.store.reading import given
+from shared.language import roles
+from shared.language.organs.tree import OrganTree
+from shared.language.refusal import refuse
+
+PERSON = given("person", Text())
+"""The person who asks, in the statements of lists."""
+
+
+class Sight(NamedTuple):
+    """The part of a token, besides the person, that decides which cases stand in a list."""
+
+    organ: str
+    petition: bool
+
+    @classmethod
+    def of(cls, token: Token) -> Self:
+        return cls(token.organ, bool(token.roles.intersection(roles.PETITION)))
+
+
+def check(
+    token: Token,
+    case: Aggregate,
+    organs: OrganTree,
+    readers: frozenset[str] | None = None,
+    *,
+    assigned: bool = True,
+) -> None:
+    """Refuses, as 404, who may not know of a case: exclusion, jurisdiction, concealment, need to know.
+
+    `readers` are the only roles of a service that may know of its cases, if it has such. Auditors need no
+    assignment; `assigned` False asks nobody for one."""
+    if token.person in case.kept_from:
+        refuse("E_NEED_TO_KNOW")
+    if readers is not None and not token.roles & readers:
+        refuse("E_NEED_TO_KNOW")
+    if roles.SUBJECT in token.roles:
+        if case.subject_account != token.person:
+            refuse("E_NEED_TO_KNOW")
+        return
+    if roles.UNIT_CONTACT in token.roles:
+        if not case.assigned.get(token.person):
+            refuse("E_NEED_TO_KNOW")
+        return
+    if not _within(token, case, organs):
+        refuse("E_JURISDICTION")
+    if _is_concealed(token, case):
+        refuse("E_NEED_TO_KNOW")
+    if assigned and roles.AUDITOR not in token.roles and not case.assigned.get(token.person):
+        refuse("E_NEED_TO_KNOW")
+
+
+def _within(token: Token, case: Aggregate, organs: OrganTree) -> bool:
+    """The organ's own and its descendants', and what a superior sent to this very organ."""
+    return token.organ in case.addressees or bool(
+        token.organ and organs.is_ancestor_or_self(token.organ, case.organ)
+    )
+
+
+def _is_concealed(token: Token, case: Aggregate) -> bool:
+    """An envelope nobody has registered is the petition department's own; a sealed one is nobody's but
+    of the people assigned, whatever their rank (§4.1 note a, A14, A15)."""
+    if case.assigned.get(token.person):
+        return False
+    if case.state in case.unopened:
+        return not (token.organ == case.organ and token.roles & case.openers)
+    return case.state in case.sealed
+
+
+def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
+    """True if the case stands in the lists of a member of an organ: `listed` of one case."""
+    if token.person in case.kept_from or not _within(token, case, organs):
+        return False
+    own = token.organ == case.organ
+    if case.state in case.sealed:
+        return False
+    if case.state in case.unopened and not (own and token.roles.intersection(roles.PETITION)):
+        return False
+    if case.kept_within and not own:
+        below = organs.directly_below(token.organ)
+        return case.organ in below and case.state in case.reviewed_above
+    return True
+
+
+def listed(
+    cases: Table, book: CaseBook, kinds: Sequence[type[Aggregate]], organs: OrganTree, sight: Sight
+) -> ColumnElement[bool]:
+    """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by the
+    prefix of the division code, and the cases that a superior sent to this very organ. Envelopes that nobody
+    has registered stand only in those of the petition department that they came to, and complaints sealed
+    upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33). A
+    case kept within its organ stands above only while it is reviewed there (A49). The statement is given
+    `person`."""
+    within = or_(func.starts_with(cases.c.organ, sight.organ), cases.c.addressee == sight.organ)
+    return and_(within, *(not_(hidden) for hidden in _hidden(cases, book, kinds, organs, sight)))
+
+
+def _hidden(
+    cases: Table, book: CaseBook, kinds: Sequence[type[Aggregate]], organs: OrganTree, sight: Sight
+) -> Iterator[ColumnElement[bool]]:
+    kept, organ = book.kept_from.c, sight.organ
+    yield exists().where(kept.stream == cases.c.stream, kept.person == PERSON)
+    for kind in kinds:
+        if kind.sealed:
+            yield and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.sealed))
+        if kind.unopened:
+            envelopes = and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.unopened))
+            yield and_(envelopes, cases.c.organ != organ) if sight.petition else envelopes
+        if kind.kept_within:
+            below = organs.directly_below(organ)
+            reviewed = and_(cases.c.organ.in_(below), cases.c.state.in_(kind.reviewed_above))
+            elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != organ)
+            yield and_(elsewhere, not_(reviewed))

@@ -1,0 +1,1 @@
+"""HTTP for every service: the envelope around each call, problem documents (RFC 9457), metrics, pages."""

@@ -1,0 +1,1 @@
+"""The language of all services: events, published contracts, the law as data, organs, roles, refusals."""

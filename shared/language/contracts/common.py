@@ -1,0 +1,326 @@
+"""The words that several publishers use: people, allegations, and the events every service has."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, StringConstraints, create_model
+
+from shared.language.event import L1, L2, Event, Value
+
+LevelName = Literal["TOWNSHIP", "COUNTY", "CITY", "PROVINCE", "CENTRAL"]
+SubjectType = Literal["PERSON", "PARTY_ORG"]
+Form = Literal["WRITTEN", "FACE_TO_FACE", "MEETING", "CIRCULAR"]
+Scope = Literal[
+    "SUBJECT_AND_UNIT_HEAD",
+    "UNIT_PARTY_COMMITTEE",
+    "UNIT_ALL_STAFF",
+    "VILLAGE_OR_COMMUNITY",
+    "COUNTY_WIDE",
+    "CITY_WIDE",
+    "PROVINCE_WIDE",
+    "PUBLIC_MEDIA",
+]
+SCOPES: tuple[Scope, ...] = (
+    "SUBJECT_AND_UNIT_HEAD",
+    "UNIT_PARTY_COMMITTEE",
+    "UNIT_ALL_STAFF",
+    "VILLAGE_OR_COMMUNITY",
+    "COUNTY_WIDE",
+    "CITY_WIDE",
+    "PROVINCE_WIDE",
+    "PUBLIC_MEDIA",
+)
+"""Scopes from narrow to wide (§8.1)."""
+Outcome = Literal["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]
+AllegationKind = Literal[
+    "POLITICAL_DISCIPLINE",
+    "ORGANISATIONAL_DISCIPLINE",
+    "INTEGRITY_DISCIPLINE",
+    "MASSES_DISCIPLINE",
+    "WORK_DISCIPLINE",
+    "LIFE_DISCIPLINE",
+    "DUTY_VIOLATION",
+    "DUTY_CRIME",
+    "OTHER_BY_RULE",
+]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
+"""A code, not prose: nothing of a person can stand in it."""
+
+
+class Read(Value):
+    """A value inside an event: readers ignore members that they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Accused(Read):
+    """The person or party organisation that a complaint names; called subject once cleared (R11).
+
+    `ref` is stable over complaints: intake's register gives it, a clerk confirms the match.
+    """
+
+    ref: str
+    subject_type: SubjectType = "PERSON"
+    name: Short
+    unit: Short
+    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
+    position: str = ""
+    managed_by_level: LevelName
+    political_status: str = ""
+    official_category: str = ""
+    is_discipline_staff: bool = False
+    organisation_code: str = ""
+    principal_head: str = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Unit, with its code, and position; and the organisation itself where one is accused."""
+        named = [self.name] if self.subject_type == "PARTY_ORG" else []
+        return tuple(place for place in (self.unit, self.organisation_code, self.position, *named) if place)
+
+
+class Allegation(Read):
+    """One atomic claim of fact against one accused, in sanitised words (SEC-2)."""
+
+    id: str
+    accused_ref: str
+    kind: AllegationKind
+    text: str
+
+
+class Finding(Read):
+    """Verification's finding about one allegation."""
+
+    allegation_id: str
+    outcome: Outcome
+    disposition_ref: str = ""
+
+
+class LegalBasis(Value):
+    """An article of an instrument in the version that was in force (R2)."""
+
+    instrument: Code
+    version_date: date
+    article: Code
+
+
+class AssignmentStarted(Event):
+    """A person may from now on see and work on this case in this role (§6.3)."""
+
+    person: L1[str]
+    role: L1[str]
+
+
+class AssignmentEnded(Event):
+    """The person's need to know has ended."""
+
+    person: L1[str]
+    role: L1[str]
+    reason: L2[str]
+
+
+VaultKind = Literal[
+    "IDENTITY",
+    "REPORT",
+    "FROM_REPORTER",
+    "TO_REPORTER",
+    "RECUSAL",
+    "ACCOUNT",
+    "ORIGINAL",
+    "COPY",
+    "TRANSFER",
+    "PARCEL",
+]
+"""The kinds of things in the vault: identities of reporters, letters by their direction, files and their
+copies without metadata, originals from the platform, and parcels sealed upward."""
+
+
+class InVault(Value):
+    """A thing in the vault, named with a digest that it must have (B55). The digest is of the ciphertext,
+    whose key is fresh: it tells nothing of the content."""
+
+    kind: VaultKind
+    id: str
+    digest: str
+
+
+RecusalGround = Literal["ACCUSED_OR_RELATIVE", "INTEREST", "OTHER"]
+"""Grounds of recusal (规则 48). Any tie to the reporter is OTHER: a ground that named it would tell who the
+reporter is."""
+RecusalAskedBy = Literal["REPORTER", "ACCUSED", "STAFF"]
+
+
+class RecusalRequested(Event):
+    """Somebody asks that a member of staff stay away from this case (申请回避, A33, A48)."""
+
+    request: L1[str]
+    person: L1[str] = ""
+    """The account of the member of staff. Empty where the asker knows none: then `role` and the reason say
+    whom they mean."""
+    role: L1[str]
+    ground: L1[RecusalGround]
+    reason: L2[str] = ""
+    asked_by: L1[RecusalAskedBy]
+    letter: L1[str] = ""
+    """The words of a reporter lie in the vault under this id."""
+    in_vault: L2[tuple[InVault, ...]] = ()
+
+
+class RecusalDecided(Event):
+    """The organ has decided on a request for recusal; on the head of an organ its superior has (A48). If it
+    is granted, `RecusalDeclared` follows and carries it on (SD10)."""
+
+    request: L1[str]
+    person: L1[str]
+    granted: L1[bool]
+    opinion: L2[str]
+
+
+class RecusalDeclared(Event):
+    """A person steps aside from this case, of their own accord or because it was decided (A48); later
+    commands by them are refused, here and in the services that follow (SD10)."""
+
+    person: L1[str]
+    ground: L2[str]
+    origin: L1[str] = ""
+    """The case of another service in which they stepped aside; empty where it was this one."""
+    subject_refs: L1[tuple[str, ...]] = ()
+    """The people whom a verification case is about: their clarifications follow from it."""
+    round: L1[int] = 0
+    """The round of a clarification: a plan follows from each."""
+
+
+class CommandRefused(Event):
+    """Audit record of a refused command: never its body (§0.5)."""
+
+    code: L1[str]
+    rule: L1[str]
+    command: L1[str]
+    actor: L1[str]
+    object: L1[str]
+
+
+class RefusalsSummed(Event):
+    """Audit record: refusals of one person within an hour that were not recorded one by one."""
+
+    actor: L1[str]
+    since: L1[str]
+    """The beginning of the hour (RFC 3339)."""
+    count: L1[int]
+    codes: L1[tuple[str, ...]]
+
+
+class CaseRead(Event):
+    """Audit record of a reading of confidential data (SEC-9)."""
+
+    who: L1[str]
+    role: L1[str]
+    object: L1[str]
+    fields: L1[str]
+    purpose: L1[str]
+
+
+class CasesRead(Event):
+    """Audit record of one answer that shows, or was found by, confidential data of several cases (SEC-9)."""
+
+    who: L1[str]
+    role: L1[str]
+    objects: L1[tuple[str, ...]]
+    fields: L1[str]
+    purpose: L1[str]
+
+
+class BulkReadAlert(Event):
+    """Audit record: a person has read more than twenty different objects within an hour (SEC-9)."""
+
+    who: L1[str]
+    role: L1[str]
+    objects: L1[int]
+
+
+class ReplayPerformed(Event):
+    """Audit record of a replay (§6.6)."""
+
+    who: L1[str]
+    object: L1[str]
+    as_of: L1[str]
+    by: L1[str]
+
+
+class EffectReplayed(Event):
+    """Audit record: a message to the outside that was given up is tried again."""
+
+    who: L1[str]
+    role: L1[str]
+    key: L1[str]
+    kind: L1[str]
+
+
+class SecurityAlertRaised(Event):
+    """An incident that internal supervision must see (R27)."""
+
+    code: L1[str]
+    actor: L1[str]
+    object: L1[str]
+
+
+class DeadlineApproaching(Event):
+    """Three working days before a due date, once (P10). Holds numbers only (SEC-11)."""
+
+    stream: L1[str]
+    deadline: L1[str]
+    due: L1[str]
+
+
+class DeadlineBreached(Event):
+    """A due date has passed without its satisfying event, once; changes no state by itself."""
+
+    stream: L1[str]
+    deadline: L1[str]
+    due: L1[str]
+
+
+class DeadlineRecomputed(Event):
+    """A due date that was counted without the calendar of its year, counted anew (§8.7). It stands in the
+    case itself and starts the deadline with its new day, which may be the old one, now certain."""
+
+    deadline: L1[str]
+    was: L1[str]
+    due: L1[str]
+
+
+COMMON = (
+    AssignmentStarted,
+    AssignmentEnded,
+    RecusalRequested,
+    RecusalDecided,
+    RecusalDeclared,
+    CommandRefused,
+    CaseRead,
+    CasesRead,
+    BulkReadAlert,
+    ReplayPerformed,
+    EffectReplayed,
+    RefusalsSummed,
+    SecurityAlertRaised,
+    DeadlineApproaching,
+    DeadlineBreached,
+    DeadlineRecomputed,
+)
+
+
+def common_events(base: type[Event]) -> dict[str, type[Event]]:
+    """Every service publishes the common events under its own topic (`intake.CommandRefused`)."""
+    return {
+        shape.__name__: create_model(
+            shape.__name__, __base__=(base, shape), __module__=base.__module__, __doc__=shape.__doc__
+        )
+        for shape in COMMON
+    }
+
+
+__all__ = ["COMMON", "L1", "L2", "SCOPES", "Accused", "Allegation", "Finding", "LegalBasis", "common_events"]

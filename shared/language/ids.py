@@ -1,0 +1,30 @@
+"""Ids of streams and events: by chance, or following from others."""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha1
+from typing import Any
+from uuid import UUID
+
+from shared.language.entropy import fresh
+
+NAMESPACE = UUID("6ba7c0de-0000-5000-8000-7a68656e676d")
+
+
+def random_id() -> UUID:
+    """A random UUID, as `uuid4`."""
+    return UUID(bytes=fresh(16), version=4)
+
+
+def derived_id(*parts: Any) -> UUID:
+    """An id that follows from others: the same parts always give the same stream. As `uuid5`."""
+    name = ":".join(map(str, parts)).encode()
+    return UUID(bytes=sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16], version=5)
+
+
+def keyed_id(secret: bytes, *parts: Any) -> UUID:
+    """An id made as `derived_id` makes it, but under a secret: it confirms nothing to anybody who knows or
+    guesses the parts."""
+    digest = hmac.digest(secret, "\0".join(map(str, parts)).encode(), "sha256")
+    return UUID(bytes=digest[:16], version=5)

@@ -1,0 +1,1 @@
+"""Tools that only developers run: the generated documents, the table of rules, the check of plain English."""
