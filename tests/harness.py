@@ -40,7 +40,7 @@ from shared.casework.http.read import Read
 from shared.casework.http.readgate import reads_of
 from shared.kernel.store.mapper import EventMapper
 from shared.kernel.store.sealing import Sealer
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 from tools.documents import built
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

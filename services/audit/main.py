@@ -64,7 +64,7 @@ from shared.kernel.clock import Clock, FileClock, SystemClock
 from shared.kernel.http.metrics import BusMetrics
 from shared.kernel.memory import keep_to_itself
 from shared.kernel.outgoing.adapters import adapter_for
-from shared.kernel.outgoing.worker import Errand, Outgoing, OutgoingMetrics
+from shared.kernel.outgoing.worker import Outgoing, OutgoingJob, OutgoingMetrics
 from shared.kernel.settings import STORE, Settings
 from shared.kernel.store.mark import check_store
 from shared.kernel.store.reading import Readers
@@ -252,8 +252,8 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
     signer = Signer.from_file(keys / "checkpoint-ed25519.key", settings.log_origin or ORIGIN)
     trees, access = Trees(engine, signer, clock), AccessLog(engine, clock)
     places = settings.checkpoint_places
-    errands = {
-        kind: Errand(adapter)
+    jobs = {
+        kind: OutgoingJob(adapter)
         for kind in places
         if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir, settings.outgoing_trust))
         is not None
@@ -269,7 +269,7 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
         outside=Outside(engine, trees, clock, places),
         guard=Guard(engine, trees, sealer, settings.stores),
         watch=Watch(engine, access),
-        outgoing=Outgoing(engine, None, errands, OutgoingMetrics(registry, errands)),
+        outgoing=Outgoing(engine, None, jobs, OutgoingMetrics(registry, jobs)),
         key=BusKey.from_files(keys / "bus.key", settings.suite),
         parked=PgParkedStore(engine),
         metrics=AuditMetrics(registry),

@@ -16,9 +16,9 @@ from shared.casework.command import Command
 from shared.casework.gate import Facts
 from shared.casework.scheduler import OnBreach, OnReminder
 from shared.casework.service import Parts, Service, main
-from shared.casework.subject import subject_errands
+from shared.casework.subject import subject_jobs
 from shared.kernel.effect import Effect, to_subject
-from shared.kernel.outgoing.worker import Errand
+from shared.kernel.outgoing.worker import OutgoingJob
 from shared.kernel.store.types import Append, VersionConflict
 
 
@@ -53,7 +53,7 @@ def reminders(parts: Parts) -> OnReminder:
     return {"DL-15": remind}
 
 
-def outgoing(parts: Parts) -> dict[str, Errand]:
+def outgoing(parts: Parts) -> dict[str, OutgoingJob]:
     """The messages that leave clarification, all to the subject. The arrival of a request opens its window
     (B35)."""
 
@@ -61,7 +61,7 @@ def outgoing(parts: Parts) -> dict[str, Errand]:
         if effect.payload["template"] == "CONSENT_ASKED":
             clarification.note_delivered(ctx, effect.payload["about"])
 
-    return subject_errands(parts, Clarification, arrived)
+    return subject_jobs(parts, Clarification, arrived)
 
 
 def facts(parts: Parts) -> Facts:

@@ -33,6 +33,6 @@ class DraftRoutes:
         """The subject's own clarification: draft text, audience, consequences, rights, state of consent; and
         what the subject `may` do about it now."""
         clarification = ask.case
-        may = ask.gate.gatekeeper.may(ask.token, clarification)
+        may = ask.gate.command_gate.may(ask.token, clarification)
         told = clarification.for_subject() | {"may": may._asdict()}
         return json_response(told, headers={"etag": f'"{clarification.version}"'})

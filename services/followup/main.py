@@ -15,7 +15,7 @@ from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
 from shared.casework.gate import Facts
 from shared.casework.service import Parts, Service, main
-from shared.casework.subject import subject_errands
+from shared.casework.subject import subject_jobs
 from shared.language.refusal import refuse
 
 WAIT_SECONDS = 2.0
@@ -49,7 +49,7 @@ def service() -> Service:
         listens_to=LISTENS_TO,
         extra_projections=lambda: [texts],
         facts=lambda parts: facts(parts, texts),
-        outgoing=lambda parts: subject_errands(parts, RevisitPlan),
+        outgoing=lambda parts: subject_jobs(parts, RevisitPlan),
     )
 
 

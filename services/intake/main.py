@@ -71,7 +71,7 @@ from shared.casework.service import Parts, Service, main
 from shared.kernel.bus.connection import connect, disconnect
 from shared.kernel.bus.parking import reason_of
 from shared.kernel.outgoing.adapters import Files, adapter_for
-from shared.kernel.outgoing.worker import Errand
+from shared.kernel.outgoing.worker import OutgoingJob
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import Append, StoreUnavailable, VersionConflict
 from shared.language.contracts.common import Accused
@@ -151,20 +151,20 @@ class Intake:
         platforms.of("")  # what cannot be used is told at the start, and not at the first call
         return platforms
 
-    def outgoing(self, parts: Parts) -> dict[str, Errand]:
+    def outgoing(self, parts: Parts) -> dict[str, OutgoingJob]:
         """The messages that leave intake: statuses to the platform, and messages to reporters where there is
         a way."""
         settings, vault = parts.settings, self.vault_of(parts)
         files = None if settings.production else Files(settings.outgoing_dir / STATUS_KIND)
-        errands = {STATUS_KIND: Errand(Callbacks(self.platforms_of(parts), files, settings.outgoing_trust))}
+        jobs = {STATUS_KIND: OutgoingJob(Callbacks(self.platforms_of(parts), files, settings.outgoing_trust))}
         # As a file it holds a contact: so it lies with the vault, under the vault's key.
         folder = settings.vault_dir / MESSAGE_KIND
         way = adapter_for(settings.way_out(MESSAGE_KIND), folder, settings.outgoing_trust, vault.seal_apart)
         if way is None:
             log.warning("no_way_out", kind=MESSAGE_KIND)
         else:
-            errands[MESSAGE_KIND] = Errand(way, ReporterMessages(parts, vault).prepare)
-        return errands
+            jobs[MESSAGE_KIND] = OutgoingJob(way, ReporterMessages(parts, vault).prepare)
+        return jobs
 
     def lookups(self, parts: Parts) -> Lookups:
         vault = self.vault_of(parts)

@@ -102,7 +102,7 @@ class DeadLetters:
         token = await self._reads.face.token(request)
         if not token.roles & WATCHERS:
             refuse("E_FORBIDDEN_ROLE")
-        organs = self._reads.gatekeeper.law.organs
+        organs = self._reads.command_gate.law.organs
         if token.organ not in organs or organs.get(token.organ).level < Level.PROVINCE:
             refuse("E_LEVEL_TOO_LOW", "A80", required_level=Level.PROVINCE.name)
         return token
@@ -110,7 +110,7 @@ class DeadLetters:
     async def _note(self, token: Token, key: str, kind: str) -> None:
         actor = Actor(token.person, next(iter(sorted(token.roles & WATCHERS))), token.organ)
         reads = self._reads
-        await note_replay(reads.recorder, reads.gatekeeper.law, reads.clock, actor, key, kind)
+        await note_replay(reads.recorder, reads.command_gate.law, reads.clock, actor, key, kind)
 
 
 async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, key: str, kind: str) -> None:

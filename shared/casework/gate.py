@@ -77,7 +77,7 @@ Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Submission:
     """A command as it came: who asks, on what, under which conditions."""
 
     command: Command
@@ -109,7 +109,7 @@ class May(NamedTuple):
 
 
 @dataclass(slots=True)
-class Gatekeeper:
+class CommandGate:
     """Carries one command from the request to the stored events, or to a refusal."""
 
     service: str
@@ -134,7 +134,7 @@ class Gatekeeper:
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
 
-    async def execute(self, request: Request) -> Appended:
+    async def execute(self, request: Submission) -> Appended:
         """Decides the command and stores its events. Raises Refusal, or StoreUnavailable (503)."""
         command_id = self._command_id(request)
         request_hash = self._request_hash(request)
@@ -155,7 +155,9 @@ class Gatekeeper:
         await self._audit(request, refused)
         raise refused
 
-    async def _decide_with_retry(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
+    async def _decide_with_retry(
+        self, request: Submission, command_id: UUID, request_hash: bytes
+    ) -> Appended:
         # A repeated creation is found out by the store, unless it would bring an identity to the vault again.
         if not request.command.creates or request.command.brings_secrets:
             known = await self._known(request, command_id, request_hash)
@@ -169,7 +171,7 @@ class Gatekeeper:
                     refuse("E_CONFLICT_VERSION")
         raise AssertionError("unreachable")
 
-    async def _decide(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended:
+    async def _decide(self, request: Submission, command_id: UUID, request_hash: bytes) -> Appended:
         command, gate = request.command, request.command.gate
         attempt = derived_id("attempt", command_id, request_hash.hex())
         aggregate = await self._load(request, attempt)
@@ -214,7 +216,7 @@ class Gatekeeper:
             )
         )
 
-    async def _load(self, request: Request, attempt: UUID) -> Aggregate:
+    async def _load(self, request: Submission, attempt: UUID) -> Aggregate:
         command = request.command
         organ = request.token.organ if request.token else ""
         if command.creates and (own := command.stream(organ)) is not None:
@@ -356,7 +358,7 @@ class Gatekeeper:
         return int(self.law.organs.get(organ).level) if organ in self.law.organs else 0
 
     @staticmethod
-    def _check_version(request: Request, aggregate: Aggregate) -> None:
+    def _check_version(request: Submission, aggregate: Aggregate) -> None:
         if request.if_match is None:
             if request.command.gate.decides:
                 refuse("E_VERSION_REQUIRED", request.command.gate.rule, version=aggregate.version)
@@ -364,7 +366,7 @@ class Gatekeeper:
             refuse("E_STALE_VERSION", "", version=aggregate.version)
 
     @staticmethod
-    def _occurred_at(request: Request, aggregate: Aggregate, now: datetime) -> datetime:
+    def _occurred_at(request: Submission, aggregate: Aggregate, now: datetime) -> datetime:
         """Never in the future (§0.5), never before what the command presupposes (B40): a paper letter may be
         told late, but not from before the case was where such a letter can reach it. A decision, and what
         must follow one, cannot lie before anything that the case already holds."""
@@ -410,14 +412,14 @@ class Gatekeeper:
         if started is not None and ctx.actor.role not in OUTSIDE_ORGANS | {"anyone"}:
             aggregate.record(ctx, started(person=ctx.actor.person, role=ctx.actor.role))
 
-    def _command_id(self, request: Request) -> UUID:
+    def _command_id(self, request: Submission) -> UUID:
         if request.idempotency_key is None:
             return random_id()
         # Bound to the caller, and without an account to the case acted on: nobody fetches another's answer.
         who = request.token.person if request.token else f"anonymous {request.object_id}"
         return keyed_id(self.secret, "command", who, request.idempotency_key)
 
-    def _request_hash(self, request: Request) -> bytes:
+    def _request_hash(self, request: Submission) -> bytes:
         """Digests the meaning of the request: the command, when it happened, and the material it is founded
         on; not the condition on which it was sent. The digest is keyed, since a body may hold an identity and
         people choose keys in order: without the secret, anyone who has the store could try which identity
@@ -434,7 +436,7 @@ class Gatekeeper:
         )
         return hmac.digest(self.secret, b"%s:%s" % (head, body), "sha256")
 
-    async def _known(self, request: Request, command_id: UUID, request_hash: bytes) -> Appended | None:
+    async def _known(self, request: Submission, command_id: UUID, request_hash: bytes) -> Appended | None:
         if request.idempotency_key is None:
             return None
         known = await self.store.find_command(command_id)
@@ -445,7 +447,7 @@ class Gatekeeper:
         answer = known[1]
         return Appended((), answer["position"], self.clock.now(), answer, repeated=True)
 
-    async def _audit(self, request: Request, refusal: Refusal) -> None:
+    async def _audit(self, request: Submission, refusal: Refusal) -> None:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"

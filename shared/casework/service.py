@@ -31,7 +31,7 @@ from uvicorn.config import STARTUP_FAILURE
 from shared.casework.aggregate import Actor, Aggregate, Law
 from shared.casework.command import Command
 from shared.casework.dead import DeadLetters, note_replay
-from shared.casework.gate import Beside, Facts, Gatekeeper, Screen
+from shared.casework.gate import Beside, CommandGate, Facts, Screen
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.commands import Face
 from shared.casework.http.direct import CommandProtocol
@@ -58,7 +58,7 @@ from shared.kernel.bus.restore import Restoration, Told
 from shared.kernel.clock import Clock, FileClock, SystemClock
 from shared.kernel.http.metrics import BusMetrics
 from shared.kernel.memory import keep_to_itself
-from shared.kernel.outgoing.worker import Errand, Outgoing, OutgoingMetrics
+from shared.kernel.outgoing.worker import Outgoing, OutgoingJob, OutgoingMetrics
 from shared.kernel.settings import Reader, Settings, with_files
 from shared.kernel.store.clockwatch import ClockWatch
 from shared.kernel.store.driver import away, open_engine
@@ -109,7 +109,7 @@ class Parts:
     nats: Client
     registry: CollectorRegistry
     face: Face
-    gatekeeper: Gatekeeper
+    command_gate: CommandGate
     reads: Reads
     reading: Reading
     bus_key: BusKey
@@ -154,7 +154,7 @@ class Service:
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
     on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}
-    outgoing: Callable[[Parts], dict[str, Errand]] = lambda parts: {}
+    outgoing: Callable[[Parts], dict[str, OutgoingJob]] = lambda parts: {}
     """The way in which each kind of this service's effects on the outside is carried out."""
     screen: Callable[[Parts], Screen] | None = None
     secret: Callable[[Settings], bytes] | None = None
@@ -219,14 +219,14 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
     screen = RemoteScreen(client, bus_key)
     secret = secret_for("ids", rings) if service.secret is None else service.secret(settings)
-    gatekeeper = Gatekeeper(service.name, law, clock, recorder, repository, screen, secret)
-    face = Face(gatekeeper, verifier, Places(sealer))
+    command_gate = CommandGate(service.name, law, clock, recorder, repository, screen, secret)
+    face = Face(command_gate, verifier, Places(sealer))
     readers = Readers(open_engine(settings.database_url, size=settings.pool_size), settings.pool_size)
     reading = Reading(readers)
-    read_gate = CaseReadGate(face, gatekeeper, recorder, projector, book, clock)
+    read_gate = CaseReadGate(face, command_gate, recorder, projector, book, clock)
     reads = Reads(service.name, face, read_gate, recorder, projector, engine, reading, book, clock)
-    gatekeeper.readers = service.readers
-    gatekeeper.commands = service.commands_on
+    command_gate.readers = service.readers
+    command_gate.commands = service.commands_on
     parts = Parts(
         settings=settings,
         law=law,
@@ -239,17 +239,17 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         nats=client,
         registry=registry,
         face=face,
-        gatekeeper=gatekeeper,
+        command_gate=command_gate,
         reads=reads,
         reading=reading,
         bus_key=bus_key,
         observer=BusMetrics(registry, service.listens_to),
     )
     _tell_halted(parts)
-    gatekeeper.facts = service.facts(parts)
-    gatekeeper.beside = service.beside(parts)
+    command_gate.facts = service.facts(parts)
+    command_gate.beside = service.beside(parts)
     if service.screen is not None:
-        gatekeeper.screen = service.screen(parts)
+        command_gate.screen = service.screen(parts)
     draining = [False]
     app = make_app(
         name=service.name,
@@ -272,10 +272,10 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
     )
     reads.add_to(app, service.kinds)
     RecusalRequests(reads, service.commands).add_to(app)
-    if errands := service.outgoing(parts):
+    if jobs := service.outgoing(parts):
         DeadLetters(reads).add_to(app)
-        metrics = OutgoingMetrics(registry, errands)
-        parts.workers.append(Outgoing(engine, recorder, errands, metrics).run)
+        metrics = OutgoingMetrics(registry, jobs)
+        parts.workers.append(Outgoing(engine, recorder, jobs, metrics).run)
     service.extend(app, parts)
     for room in parts.rooms:
         room.teller = partial(_halt_within, parts, room.recorder.service)
@@ -333,10 +333,10 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
             trust=settings.nats_trust,
         )
         parts.nats = connected
-        if isinstance(parts.gatekeeper.screen, RemoteScreen):
-            parts.gatekeeper.screen = RemoteScreen(connected, parts.bus_key)
+        if isinstance(parts.command_gate.screen, RemoteScreen):
+            parts.command_gate.screen = RemoteScreen(connected, parts.bus_key)
     await parts.projector.start(folding=settings.worker)
-    works: list[Work] = [partial(_sum_refusals, parts.gatekeeper), *_works(service, parts), *parts.always]
+    works: list[Work] = [partial(_sum_refusals, parts.command_gate), *_works(service, parts), *parts.always]
     if isinstance(parts.clock, SystemClock):
         watch = ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halt)
         works.append(watch.run)
@@ -352,9 +352,9 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.projector.stop()
         try:
-            await parts.gatekeeper.sum_refusals(ending=True)
+            await parts.command_gate.sum_refusals(ending=True)
         except StoreUnavailable as error:
-            log.warning("refusals_not_summed", error=str(error), people=len(parts.gatekeeper.tally.ended))
+            log.warning("refusals_not_summed", error=str(error), people=len(parts.command_gate.tally.ended))
         await parts.recorder.stop()
         if settings.nats_url or parts.nats.is_connected:  # the vault's own application has no broker
             await disconnect(parts.nats)
@@ -362,11 +362,11 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         await parts.engine.dispose()
 
 
-async def _sum_refusals(gatekeeper: Gatekeeper) -> None:
+async def _sum_refusals(command_gate: CommandGate) -> None:
     while True:
         await asyncio.sleep(SUM_SECONDS)
         try:
-            await gatekeeper.sum_refusals()
+            await command_gate.sum_refusals()
         except StoreUnavailable as error:
             log.warning("refusals_wait", error=str(error))
 

@@ -18,7 +18,7 @@ from shared.casework.aggregate import Actor, Aggregate, Context
 from shared.casework.service import Parts
 from shared.kernel.effect import SUBJECT_MESSAGE, Effect
 from shared.kernel.outgoing.adapters import NotDelivered, adapter_for
-from shared.kernel.outgoing.worker import Errand
+from shared.kernel.outgoing.worker import OutgoingJob
 from shared.kernel.store.types import Append
 from shared.language.roles import SYSTEM
 
@@ -31,12 +31,12 @@ TEXTS: Mapping[str, str] = {
 }
 
 
-def subject_errands(
+def subject_jobs(
     parts: Parts,
     kind: type[Any],
     on_done: Callable[[Any, Context, Effect], None] = lambda case, ctx, effect: None,
-) -> dict[str, Errand]:
-    """The errands that carry out messages about cases of a kind. `on_done` has the case note that one
+) -> dict[str, OutgoingJob]:
+    """The jobs that carry out messages about cases of a kind. `on_done` has the case note that one
     arrived."""
     settings = parts.settings
     folder = settings.outgoing_dir / SUBJECT_MESSAGE
@@ -73,7 +73,7 @@ def subject_errands(
         case.record(_context(parts, case), not_reached)
         return Append(events=case.collect_events())
 
-    return {SUBJECT_MESSAGE: Errand(way, prepare, done, dead)}
+    return {SUBJECT_MESSAGE: OutgoingJob(way, prepare, done, dead)}
 
 
 def _context(parts: Parts, case: Aggregate) -> Context:

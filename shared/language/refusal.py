@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 
 
 @dataclass(eq=False)

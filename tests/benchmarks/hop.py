@@ -28,7 +28,7 @@ from services.intake.commands.passing_on import TransferToHandler
 from services.intake.domain.complaint import Complaint
 from services.intake.main import service
 from shared.casework.command import Command, Token
-from shared.casework.gate import Request
+from shared.casework.gate import Submission
 from shared.casework.service import Parts, build
 from shared.kernel.settings import Settings
 from tests.benchmarks.ratio import Ratio
@@ -91,10 +91,10 @@ async def _accepted(intake: Parts) -> UUID:
 
     async def do(token: Token, id: UUID | None, name: str, version: int | None = None, **body: Any) -> UUID:
         cls: type[Command] = next(c for c in COMMANDS if c.__name__ == name)
-        request = Request(
+        request = Submission(
             cls.model_validate(body), token, id, if_match=None if version is None else frozenset({version})
         )
-        return UUID((await intake.gatekeeper.execute(request)).answer["id"])
+        return UUID((await intake.command_gate.execute(request)).answer["id"])
 
     received: dict[str, Any] = {
         "channel": "LETTER",
@@ -119,8 +119,8 @@ async def _accepted(intake: Parts) -> UUID:
 
 
 async def _hop(intake: Parts, case: UUID, other: Receiver) -> float:
-    transfer = Request(HANDS_OVER(), _token("petition_head@DI-990102100"), case)
-    await intake.gatekeeper.execute(transfer)
+    transfer = Submission(HANDS_OVER(), _token("petition_head@DI-990102100"), case)
+    await intake.command_gate.execute(transfer)
     committed = perf_counter()
     return await other.heard("hop") - committed
 

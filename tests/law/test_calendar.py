@@ -125,7 +125,7 @@ def test_87_it_is_counted_anew_once_the_calendar_is_there(turn: Turn) -> None:
     assert (event.event["was"], event.event["due"]) == ("2027-01-11", "2027-01-12")
 
 
-def test_87_r7_the_subject_keeps_the_day_that_was_his(turn: Turn) -> None:
+def test_87_r7_the_subject_keeps_the_day_that_was_theirs(turn: Turn) -> None:
     """The window, counted without the holiday, would have closed yesterday (DL-15)."""
     assert running(turn.world, turn.asked.clarification, "DL-15")["due"] == "2027-01-05"
     signed = {"occurred-at": "2026-12-30T10:00:00+08:00"}  # before the day was counted anew

@@ -56,7 +56,7 @@ def test_r34_before_the_completion_there_is_no_plan(world: World) -> None:
 # --- wish and need (R34) ---
 
 
-def test_r34_the_subject_says_himself_what_he_wishes(world: World, plan_opened: Story) -> None:
+def test_r34_the_subject_says_in_person_what_they_wish(world: World, plan_opened: Story) -> None:
     hidden(world.give(plan_opened.plan, "RecordSubjectWish", OTHER_SUBJECT, {"wish": "WELCOME"}))
     bad = world.give(plan_opened.plan, "RecordSubjectWish", SUBJECT, {"wish": "MAYBE"})
     refused(bad, "E_SCHEMA")

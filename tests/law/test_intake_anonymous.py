@@ -637,7 +637,7 @@ def test_a18_the_mailbox_shows_what_the_organ_of_a_part_wrote(world: World) -> N
     assert [x["text"] for x in letters] == ["请补充时间。"]
 
 
-def test_r46_the_reporter_waives_a_meeting_himself(world: World) -> None:
+def test_r46_the_reporter_waives_a_meeting_in_person(world: World) -> None:
     """A reporter may do so behind the code, once their name was confirmed; one without a name is owed no
     meeting."""
     code, case = reported(world, reporter={"name": "郑虚免", "phone": "13900004329"})

@@ -100,7 +100,7 @@ def test_a48_refused_he_stays(world: World) -> None:
     refused(decide(world, story.case, DEPUTY, decision(request)), "E_STATE", "A48")
 
 
-def test_a48_nobody_decides_on_himself_or_on_somebody_else_than_was_meant(world: World) -> None:
+def test_a48_nobody_decides_on_themselves_or_on_somebody_else_than_was_meant(world: World) -> None:
     story = world.story().verifying()
     request = asked(world, story.case, CHIEF, DEPUTY, role="deputy_leader")
     refused(decide(world, story.case, DEPUTY, decision(request, DEPUTY)), "E_RECUSAL", "A48")
@@ -191,7 +191,7 @@ def test_a48_who_decides_finds_what_waits(world: World, service: str) -> None:
         assert request not in waiting(world, case, who)
 
 
-def test_a48_no_list_shows_a_leader_what_is_about_himself(world: World) -> None:
+def test_a48_no_list_shows_a_leader_what_is_about_them(world: World) -> None:
     story = world.story().verifying()
     request = asked(world, story.case, CHIEF, DEPUTY, role="deputy_leader")
     assert request not in waiting(world, story.case, DEPUTY)
@@ -282,7 +282,7 @@ def test_a48_who_may_be_meant_does_not_decide_whom_it_meant(world: World) -> Non
     refused(decide(world, case, deputy, body), "E_RECUSAL", "A48")
 
 
-def test_a48_no_cursor_tells_a_leader_what_is_about_himself(world: World) -> None:
+def test_a48_no_cursor_tells_a_leader_what_is_about_them(world: World) -> None:
     """A page that is short, or whose cursor leads past an item that is not shown, would count it for the
     leader."""
     for whom, role in ((TOWN.revisit_officer, "revisit_officer"), (DEPUTY, "deputy_leader")):

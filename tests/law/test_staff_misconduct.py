@@ -94,7 +94,7 @@ def test_a33_in_whatever_rank_the_named_one_comes(world: World) -> None:
     refused(assign(world, his, ABOVE, DECIDER, "organ_head"), "E_RECUSAL", "A48")
 
 
-def test_a33_who_was_not_named_by_account_might_be_the_supervisor_himself(world: World) -> None:
+def test_a33_who_was_not_named_by_account_might_be_the_supervisor(world: World) -> None:
     """Then internal supervision of the own organ is left out; that above knows."""
     id = str(done(report(world, staff=None))["id"])
     assert id in listed(world, WATCHER, WATCHED)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from deploy.local.postgres import Postgres
 from shared.kernel.effect import Effect
 from shared.kernel.outgoing.adapters import HttpEndpoint, NotDelivered
-from shared.kernel.outgoing.worker import Errand, Outgoing, OutgoingMetrics, Pace
+from shared.kernel.outgoing.worker import Outgoing, OutgoingJob, OutgoingMetrics, Pace
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import Append, StoreUnavailable
 from tests.receiver import Receiver, receiving
@@ -55,10 +55,10 @@ async def engine(fresh: Database) -> AsyncIterator[AsyncEngine]:
 
 
 def outgoing(
-    engine: AsyncEngine, recorder: Recorder, pace: Pace = QUICK, **errands: Errand
+    engine: AsyncEngine, recorder: Recorder, pace: Pace = QUICK, **jobs: OutgoingJob
 ) -> tuple[Outgoing, CollectorRegistry]:
     registry = CollectorRegistry()
-    return Outgoing(engine, recorder, errands, OutgoingMetrics(registry, errands), pace), registry
+    return Outgoing(engine, recorder, jobs, OutgoingMetrics(registry, jobs), pace), registry
 
 
 @asynccontextmanager
@@ -100,7 +100,7 @@ async def test_what_was_committed_is_carried_out_once(
     fresh: Database, engine: AsyncEngine, recorder: Recorder
 ) -> None:
     box = Box()
-    worker, registry = outgoing(engine, recorder, sms=Errand(box))
+    worker, registry = outgoing(engine, recorder, sms=OutgoingJob(box))
     await ask(recorder, "z", "b")
     await ask(recorder, "z", "a")
     async with at_work(worker):
@@ -120,7 +120,7 @@ async def test_a_receiver_that_fails_and_hangs_gets_it_in_the_end_under_one_key(
     fresh: Database, engine: AsyncEngine, recorder: Recorder, receiver: Receiver
 ) -> None:
     receiver.script.extend([503, "hang", 500])
-    worker, registry = outgoing(engine, recorder, sms=Errand(HttpEndpoint(receiver.url, timeout=2)))
+    worker, registry = outgoing(engine, recorder, sms=OutgoingJob(HttpEndpoint(receiver.url, timeout=2)))
     await ask(recorder, "a")
     async with at_work(worker):
         await until(lambda: _all(fresh, "done", 1))
@@ -137,7 +137,7 @@ async def test_what_cannot_be_delivered_is_dead_after_its_patience_and_holds_no_
     box = Box()
     pace = Pace(first=0.02, longest=0.05, patience=0.2, lease=2, poll=0.02)
     worker, registry = outgoing(
-        engine, recorder, pace, sms=Errand(HttpEndpoint(receiver.url)), letter=Errand(box)
+        engine, recorder, pace, sms=OutgoingJob(HttpEndpoint(receiver.url)), letter=OutgoingJob(box)
     )
     await ask(recorder, "a")
     await ask(recorder, "b", kind="letter")
@@ -173,7 +173,7 @@ async def test_b35_what_is_given_up_is_told_before_it_is(
             raise StoreUnavailable("away")
         return Append(events=[opened(stream)])
 
-    worker, _ = outgoing(engine, recorder, sms=Errand(box, on_dead=on_dead))
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(box, on_dead=on_dead))
     await ask(recorder, "a")
     with pytest.raises(StoreUnavailable):
         await worker.deliver_next("sms")
@@ -194,7 +194,7 @@ async def test_410_ends_it_at_once(
     fresh: Database, engine: AsyncEngine, recorder: Recorder, receiver: Receiver
 ) -> None:
     receiver.then = 410
-    worker, _ = outgoing(engine, recorder, sms=Errand(HttpEndpoint(receiver.url)))
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(HttpEndpoint(receiver.url)))
     await ask(recorder, "a")
     assert await worker.deliver_next("sms")
     assert await _state(fresh, "a", "dead")
@@ -206,7 +206,7 @@ async def test_a_pause_that_the_receiver_asks_for_is_kept(
 ) -> None:
     box = Box()
     box.failures.append(NotDelivered("HTTP_429", after=3000))
-    worker, _ = outgoing(engine, recorder, Pace(), sms=Errand(box))
+    worker, _ = outgoing(engine, recorder, Pace(), sms=OutgoingJob(box))
     await ask(recorder, "a")
     assert await worker.deliver_next("sms")
     row = (await rows(fresh))["a"]
@@ -227,7 +227,7 @@ async def test_a_defect_is_tried_again_and_tells_nothing(
 ) -> None:
     box = Box()
     box.failures.append(defect)
-    worker, _ = outgoing(engine, recorder, sms=Errand(box))
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(box))
     await ask(recorder, "a")
     assert await worker.deliver_next("sms")
     row = (await rows(fresh))["a"]
@@ -239,7 +239,7 @@ async def test_several_workers_send_each_message_once(
     fresh: Database, engine: AsyncEngine, recorder: Recorder
 ) -> None:
     box = Box()
-    workers = [outgoing(engine, recorder, sms=Errand(box))[0] for _ in range(3)]
+    workers = [outgoing(engine, recorder, sms=OutgoingJob(box))[0] for _ in range(3)]
     await ask(recorder, *(f"k{n:02}" for n in range(40)))
     async with at_work(*workers):
         await until(lambda: _all(fresh, "done", 40))
@@ -258,13 +258,15 @@ async def test_what_a_killed_worker_had_claimed_is_taken_up_after_the_lease(
 
     pace = Pace(first=0.02, longest=0.1, patience=1, lease=0.5, poll=0.02)
     await ask(recorder, "a")
-    killed = asyncio.create_task(outgoing(engine, recorder, pace, sms=Errand(Stuck()))[0].deliver_next("sms"))
+    killed = asyncio.create_task(
+        outgoing(engine, recorder, pace, sms=OutgoingJob(Stuck()))[0].deliver_next("sms")
+    )
     await begun.wait()
     killed.cancel()
     await asyncio.gather(killed, return_exceptions=True)
     assert await _state(fresh, "a", "pending")
     box = Box()
-    async with at_work(outgoing(engine, recorder, pace, sms=Errand(box))[0]):
+    async with at_work(outgoing(engine, recorder, pace, sms=OutgoingJob(box))[0]):
         await until(lambda: _all(fresh, "done", 1))
     assert [m.key for m in box.got] == ["a"]
 
@@ -280,7 +282,7 @@ async def test_an_overdue_worker_has_no_say_over_a_row_that_was_claimed_again(
             raise NotDelivered("HTTP_410", final=True)
 
     await ask(recorder, "a")
-    await outgoing(engine, recorder, sms=Errand(Slow()))[0].deliver_next("sms")
+    await outgoing(engine, recorder, sms=OutgoingJob(Slow()))[0].deliver_next("sms")
     assert await _state(fresh, "a", "pending")
 
 
@@ -293,7 +295,7 @@ async def test_the_message_is_prepared_when_it_is_sent_and_not_stored(
         return Effect(effect.key, effect.kind, {"to": "13900001234"})
 
     await ask(recorder, "a")
-    await outgoing(engine, recorder, sms=Errand(box, prepare))[0].deliver_next("sms")
+    await outgoing(engine, recorder, sms=OutgoingJob(box, prepare))[0].deliver_next("sms")
     assert box.got[0].payload == {"to": "13900001234"}
     row = (await rows(fresh))["a"]
     assert orjson.loads(row["payload"]) == {"n": "a"}
@@ -308,7 +310,7 @@ async def test_the_result_is_an_event_once_even_if_the_message_is_sent_twice(
     async def on_done(effect: Effect) -> Append:
         return Append(events=[opened(stream)])
 
-    worker, _ = outgoing(engine, recorder, sms=Errand(Box(), on_done=on_done))
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(Box(), on_done=on_done))
     await ask(recorder, "a")
     await worker.deliver_next("sms")
     connection = await admin(fresh)  # as if the process had died before it could say that it was done
@@ -326,7 +328,7 @@ async def test_a_restart_of_the_database_is_survived(
     recorder = await make_recorder(database)
     engine = engine_of(database)
     box = Box()
-    worker, _ = outgoing(engine, recorder, sms=Errand(box))
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(box))
     async with at_work(worker):
         await ask(recorder, "a")
         await until(lambda: _all(database, "done", 1))

@@ -24,7 +24,7 @@ from services.intake.vault.rewards import REWARDS
 from shared.casework.aggregate import Aggregate
 from shared.casework.case import Case
 from shared.casework.command import Token
-from shared.casework.gate import Gatekeeper
+from shared.casework.gate import CommandGate
 from shared.casework.http.readgate import CaseReadGate
 from shared.casework.http.reads import CaseReads, Reads
 from shared.casework.readmodel import CaseBook
@@ -124,7 +124,7 @@ class Desk:
     lists: CaseReads
     search: SearchRoutes
     book: CaseBook
-    gatekeeper: Gatekeeper
+    command_gate: CommandGate
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +134,12 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
     clock, book, shelf = SystemClock(), CaseBook(), DeskBook()
     recorder = Recorder(engine, "intake", mapper("intake"), clock)
     await Projector(engine, recorder, [book, shelf], clock).prepare()
-    gatekeeper = Gatekeeper(
+    command_gate = CommandGate(
         "intake", load_law(), clock, recorder, cast(Any, None), cast(Any, None), bytes(32)
     )
     reading = Reading(Readers(engine_of(database), 2))
     nothing = cast(Any, None)
-    gate = CaseReadGate(nothing, gatekeeper, recorder, nothing, book, clock)
+    gate = CaseReadGate(nothing, command_gate, recorder, nothing, book, clock)
     reads = Reads("intake", nothing, gate, recorder, nothing, engine, reading, book, clock)
     reads._kinds = list(dict.fromkeys(command.on for command in COMMANDS))
     parts = SimpleNamespace(book=book, reads=reads, recorder=recorder, reading=reading)
@@ -173,7 +173,12 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
         for table, values in filled.items():
             await connection.execute(insert(table), values)
     yield Desk(
-        reading, reads, CaseReads(reads, Complaint), SearchRoutes(cast(Parts, parts), shelf), book, gatekeeper
+        reading,
+        reads,
+        CaseReads(reads, Complaint),
+        SearchRoutes(cast(Parts, parts), shelf),
+        book,
+        command_gate,
     )
     await reading.readers.close()
     await engine.dispose()
@@ -185,12 +190,12 @@ def tokens(of: Sequence[str] = LOOKING) -> list[Token]:
     ]
 
 
-def sees(gatekeeper: Gatekeeper, token: Token, row: Row) -> bool:
+def sees(command_gate: CommandGate, token: Token, row: Row) -> bool:
     """The gate's answer for somebody who is not assigned: a list knows no exceptions for those who are."""
     case = row.case()
     case.assigned = {}
     try:
-        gatekeeper.check_visible(token, case, assigned=False)
+        command_gate.check_visible(token, case, assigned=False)
     except Refusal:
         return False
     return True
@@ -203,7 +208,7 @@ async def test_54_the_rule_over_rows_is_the_rule_over_cases(desk: Desk) -> None:
     """The statement of a list finds the rows whose cases the predicate shows: of every kind, in every state
     in which it conceals something, for everybody. The gate lets its reader know of every case that the
     predicate shows: no list holds more than a case by its id would tell."""
-    organs, cases = desk.gatekeeper.law.organs, desk.book.cases
+    organs, cases = desk.command_gate.law.organs, desk.book.cases
     assert {row.kind for row in EVERY} == set(KINDS)
     found = 0
     for token in tokens(EVERYBODY):
@@ -212,7 +217,7 @@ async def test_54_the_rule_over_rows_is_the_rule_over_cases(desk: Desk) -> None:
             rows = await connection.execute(select(cases.c.stream).where(seen), {"person": token.person})
             streams = {row.stream for row in rows}
         assert streams == {row.stream for row in EVERY if is_listed(token, row.case(), organs)}, token
-        assert streams <= {row.stream for row in EVERY if sees(desk.gatekeeper, token, row)}, token
+        assert streams <= {row.stream for row in EVERY if sees(desk.command_gate, token, row)}, token
         found += len(streams)
     assert found > len(EVERY)
 
@@ -222,7 +227,7 @@ async def test_54_a_list_holds_what_the_gate_lets_see(desk: Desk) -> None:
         of = ("Complaint", Sight.of(token), frozenset[str](), 200)
         values = {"person": token.person, "before": 1 << 62}
         listed = await desk.reading.rows(desk.lists._cases_of, *of, **values)
-        expected = [row.stream for row in reversed(ROWS) if sees(desk.gatekeeper, token, row)]
+        expected = [row.stream for row in reversed(ROWS) if sees(desk.command_gate, token, row)]
         assert [row["id"] for row in listed] == expected, token
 
 
@@ -230,7 +235,7 @@ async def test_54_a_list_holds_what_the_gate_lets_see(desk: Desk) -> None:
 async def test_63_a_search_finds_the_latest_and_shows_what_the_case_lets_read(desk: Desk, words: str) -> None:
     """Each complaint once, however many of its names fit; page by page, all of them."""
     for token in tokens():
-        fits = [r for r in ROWS if any(words in t for t in r.terms) and sees(desk.gatekeeper, token, r)]
+        fits = [r for r in ROWS if any(words in t for t in r.terms) and sees(desk.command_gate, token, r)]
         fits.sort(key=lambda row: (row.received_on, row.stream), reverse=True)
         expected = [(r.stream, _may_read(token, r.complaint())) for r in fits]
         wanted = {"accused": words, "accused_grams": grams(words), "person": token.person}

@@ -26,9 +26,9 @@ from services.intake.platform.platforms import Misconfigured, Platforms
 from services.intake.platform.statuses import StatusBook
 from services.intake.vault.store import Vault
 from services.intake.vault.transfers import Transfers
-from shared.casework import gate as gates
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command, Token
+from shared.casework.gate import Submission
 from shared.casework.http.describe import (
     BINARY,
     answer,
@@ -241,8 +241,8 @@ class PlatformRoutes:
     ) -> tuple[ReceivePlatformTransfer, Appended]:
         command = parse(ReceivePlatformTransfer, body)
         assert isinstance(command, ReceivePlatformTransfer)
-        appended = await self.parts.gatekeeper.execute(
-            gates.Request(
+        appended = await self.parts.command_gate.execute(
+            Submission(
                 command=command,
                 token=token,
                 object_id=None,

@@ -18,7 +18,7 @@ from services.intake.reporters.public import Reports, living
 from services.intake.reporters.spool import Spool
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.blobs import Blobs, whole
-from shared.casework.gate import Request as GateRequest
+from shared.casework.gate import Submission
 from shared.casework.http.describe import BINARY, KEY, answer, array, describe, in_header, in_path
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import idempotency_key, json_response, object_id
@@ -117,9 +117,9 @@ class Attachments:
             attachment=str(blob.id), media_type=kind, size=-(-blob.size // ROUGHLY) * ROUGHLY
         )
         own = self.reports.own_key(complaint.id, key)
-        asked = GateRequest(added, None, complaint.id, idempotency_key=own, content=digest.digest())
+        asked = Submission(added, None, complaint.id, idempotency_key=own, content=digest.digest())
         try:
-            done = await self.parts.gatekeeper.execute(asked)
+            done = await self.parts.command_gate.execute(asked)
         except Refusal:
             await self.blobs.erase(blob.id)  # sealed upward in the meantime: nothing names the file
             raise

@@ -26,7 +26,7 @@ from services.intake.reporters.flood import Flood
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.letters import Letters, SlowHash, Trail
 from shared.casework.command import Command
-from shared.casework.gate import Request as GateRequest
+from shared.casework.gate import Submission
 from shared.casework.http.describe import KEY, answer, array, describe, in_header
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import idempotency_key, json_response, parse, without_nul
@@ -235,7 +235,7 @@ class Reports:
         command = await self._command(SubmitReport, request)
         if isinstance(command, Response):
             return command
-        done = await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        done = await self.parts.command_gate.execute(Submission(command, None, None, idempotency_key=key))
         code = codes.make(self._secret, key)
         halves = codes.halves(code)
         assert halves is not None
@@ -283,7 +283,9 @@ class Reports:
             command = kind(**body.model_dump(exclude={"code"}))
         except ValidationError as error:
             return schema_problem(error.errors(), request.headers.get("accept-language", ""))
-        await self.parts.gatekeeper.execute(GateRequest(command, None, living(trail).id, idempotency_key=key))
+        await self.parts.command_gate.execute(
+            Submission(command, None, living(trail).id, idempotency_key=key)
+        )
         return json_response({"status": coarse(trail[0])}, 201)
 
     async def ask_protection(self, request: Request) -> Response:
@@ -311,7 +313,7 @@ class Reports:
             command = TellOfStaffMisconduct(complaint=complaint.id, account=body.text)
         except ValidationError as error:
             return schema_problem(error.errors(), request.headers.get("accept-language", ""))
-        await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        await self.parts.command_gate.execute(Submission(command, None, None, idempotency_key=key))
         return json_response({"status": coarse(trail[0])}, 201)
 
     async def mailbox(self, request: Request) -> Response:

@@ -28,8 +28,7 @@ from services.intake.vault.rewards import REWARDS, Merits, RecordReward, Reward
 from services.intake.vault.store import KeyDestroyed, Vault
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
-from shared.casework.gate import Facts
-from shared.casework.gate import Request as GateRequest
+from shared.casework.gate import Facts, Submission
 from shared.casework.http.app import Application
 from shared.casework.http.describe import answer, array
 from shared.casework.http.read import Asked, read
@@ -104,7 +103,7 @@ class VaultRoom:
     async def ask(self, complaint: UUID, threat: str, key: str | None) -> None:
         """The reporter asks, behind the query code."""
         command = AskForProtection(complaint=complaint, threat=threat)
-        await self.parts.gatekeeper.execute(GateRequest(command, None, None, idempotency_key=key))
+        await self.parts.command_gate.execute(Submission(command, None, None, idempotency_key=key))
 
     def _facts(self, parts: Parts) -> Facts:
         async def served(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:

@@ -28,7 +28,7 @@ from shared.casework.http.direct import Direct
 from shared.casework.http.endpoints import Endpoints
 from shared.casework.http.openapi import command_path, document, operation_ids, posted
 from shared.casework.http.values import json_response
-from shared.kernel.http.middleware import Carrier, Envelope, HttpMetrics, language_of
+from shared.kernel.http.middleware import Carrier, HttpMetrics, RequestGuard, language_of
 from shared.kernel.http.pages import add_pages
 from shared.kernel.http.problems import problem, schema_problem
 
@@ -123,9 +123,9 @@ def make_app(
     app.add_middleware(Carrier)
     app.put_before(functools.partial(Endpoints, documented=app))
     inner = app.put_before(functools.partial(CommandRoutes, face=face, routes=routes))
-    envelope = app.put_before(
+    guard = app.put_before(
         functools.partial(
-            Envelope,
+            RequestGuard,
             metrics=HttpMetrics(registry),
             max_body=max_body,
             max_in_flight=max_in_flight,
@@ -134,7 +134,7 @@ def make_app(
             routes=lambda: (route.path for route in app.routes if isinstance(route, Route)),
         )
     )
-    app.direct = Direct(envelope, inner)
+    app.direct = Direct(guard, inner)
     return app
 
 
@@ -208,7 +208,7 @@ def _methods_of(request: Request) -> list[str]:
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
-    """Answers the errors that FastAPI finds by itself. The envelope answers those that an endpoint raises."""
+    """Answers the errors that FastAPI finds by itself. The guard answers those that an endpoint raises."""
 
     async def on_invalid(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestValidationError)

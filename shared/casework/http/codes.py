@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 
 GRAMMAR = (
     "shared.casework.case",

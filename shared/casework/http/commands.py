@@ -13,8 +13,8 @@ import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.casework import gate as gates
 from shared.casework.command import Command, Token
+from shared.casework.gate import OUTSIDE_ORGANS, CommandGate, Submission
 from shared.casework.http.places import Places
 from shared.casework.http.values import idempotency_key, if_match, legal_basis, object_id, occurred_at, parse
 from shared.casework.tokens import TokenVerifier
@@ -29,8 +29,8 @@ class Face:
     """The caller, the gate, and the place to which somebody's own deeds have moved the log: for hand-written
     routes."""
 
-    def __init__(self, gatekeeper: gates.Gatekeeper, verifier: TokenVerifier, places: Places) -> None:
-        self.gatekeeper = gatekeeper
+    def __init__(self, command_gate: CommandGate, verifier: TokenVerifier, places: Places) -> None:
+        self.command_gate = command_gate
         self.verifier = verifier
         self.places = places
 
@@ -49,8 +49,8 @@ class Face:
         self, command: Command, token: Token | None, object_id: UUID | None, headers: Headers, trace: bytes
     ) -> Appended:
         """Reads the headers that condition a command, and passes it through the gate."""
-        return await self.gatekeeper.execute(
-            gates.Request(
+        return await self.command_gate.execute(
+            Submission(
                 command=command,
                 token=token,
                 object_id=object_id,
@@ -131,7 +131,7 @@ class CommandRoutes:
         id = None if target is None else object_id(target)
         answer = (await self.face.run(parse(command, body), token, id, headers, trace)).answer
         told = {name: value for name, value in answer.items() if name != "position"}
-        if command.creates and token is not None and token.roles & gates.OUTSIDE_ORGANS:
+        if command.creates and token is not None and token.roles & OUTSIDE_ORGANS:
             told["number"] = ""  # those between two of theirs would count what others opened (B53)
         content = orjson.dumps(told)
         headed = [

@@ -20,8 +20,8 @@ from shared.kernel.http.middleware import (
     ALWAYS,
     DEFECT,
     UNMATCHED,
-    Envelope,
     Overloaded,
+    RequestGuard,
     problem_of,
     trace_of,
 )
@@ -31,30 +31,30 @@ from shared.kernel.trace import follow
 class Direct:
     """An application's commands as the protocol asks for them."""
 
-    def __init__(self, envelope: Envelope, routes: CommandRoutes) -> None:
-        self.envelope = envelope
+    def __init__(self, guard: RequestGuard, routes: CommandRoutes) -> None:
+        self.guard = guard
         self._routes = routes
-        self.most = envelope.max_body
+        self.most = guard.max_body
         """Bytes of a body; ASGI refuses more."""
 
     def find(self, url: bytes) -> Called | None:
         """The command that a target calls. None where ASGI is to see to it: it calls no command, must be
         decoded first, or has limits of its own."""
         path = url.decode("latin-1")
-        if "%" in path or "?" in path or "#" in path or self.envelope.is_special(path):
+        if "%" in path or "?" in path or "#" in path or self.guard.is_special(path):
             return None
         return self._routes.find(path)
 
     async def answer(self, called: Called, headers: dict[bytes, bytes], body: bytes) -> Answer:
-        """Carries out a command within the limits of the envelope and counts it. A failure is answered,
+        """Carries out a command within the limits of the guard and counts it. A failure is answered,
         too."""
-        envelope, started = self.envelope, perf_counter()
+        guard, started = self.guard, perf_counter()
         trace = trace_of(headers.get(b"traceparent"))
         follow(trace[3:35].decode())
         status, route = DEFECT, UNMATCHED
-        envelope.in_flight += 1
+        guard.in_flight += 1
         try:
-            if envelope.in_flight > envelope.max_in_flight:
+            if guard.in_flight > guard.max_in_flight:
                 raise Overloaded
             route = called.route.path
             token = await self._routes.face.caller(called.command, headers)
@@ -66,8 +66,8 @@ class Direct:
             status = problem.status_code
             answer = Answer(status, problem.raw_headers, bytes(problem.body))
         finally:
-            envelope.in_flight -= 1
-            envelope.metrics.note("POST", route, status, perf_counter() - started)
+            guard.in_flight -= 1
+            guard.metrics.note("POST", route, status, perf_counter() - started)
         answer.headers.append((b"traceparent", trace))
         answer.headers.extend(ALWAYS)
         return answer

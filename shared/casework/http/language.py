@@ -21,10 +21,10 @@ from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.kernel.http.docstrings import Schema, schema_of
+from shared.language.catalogue import CATALOGUE
 from shared.language.contracts.common import LevelName
 from shared.language.organs.tree import OrganTree
 from shared.language.refusal import refuse
-from shared.language.refusals import CATALOGUE
 
 TEXT: Schema = {"type": "string"}
 PLACE: dict[str, Schema] = {"code": TEXT, "name": TEXT, "level": schema_of(LevelName)}

@@ -17,7 +17,7 @@ from shared.casework.case_commands import ROLES
 from shared.kernel.http.docstrings import Schema
 from shared.language import contracts as published
 from shared.language import roles
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 
 REFERENCE = "#/components/schemas/"
 JSON = "application/json"

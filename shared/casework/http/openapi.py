@@ -30,7 +30,7 @@ from shared.casework.http.kinds import lists_of_kinds, schemas_of_kind
 from shared.casework.http.naming import lists_of, name_parts, named
 from shared.kernel.http.docstrings import Schema, schema_of
 from shared.kernel.http.problems import MEDIA_TYPE
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 from shared.language.roles import SYSTEM
 
 EXAMPLES = Path(__file__).with_name("examples.json")

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from shared.casework.aggregate import Actor, Aggregate, Context
 from shared.casework.bulk import BulkReadWatch
 from shared.casework.command import Token
-from shared.casework.gate import HIDING, OUTSIDE_ORGANS, AuditRecord, Gatekeeper
+from shared.casework.gate import HIDING, OUTSIDE_ORGANS, AuditRecord, CommandGate
 from shared.casework.http.commands import Face
 from shared.casework.http.describe import MIN_POSITION, Parameter, describe, in_header, in_path
 from shared.casework.http.read import Asked, Read, declared_in
@@ -140,14 +140,14 @@ class CaseReadGate(ReadGate):
     def __init__(
         self,
         face: Face,
-        gatekeeper: Gatekeeper,
+        command_gate: CommandGate,
         recorder: Recorder,
         projector: Projector,
         book: CaseBook,
         clock: Clock,
     ) -> None:
-        super().__init__(face, gatekeeper.law.organs)
-        self.gatekeeper = gatekeeper
+        super().__init__(face, command_gate.law.organs)
+        self.command_gate = command_gate
         self.recorder = recorder
         self.projector = projector
         self.book = book
@@ -202,7 +202,7 @@ class CaseReadGate(ReadGate):
         """Refuses unless the reader may know of a case, by its kind and by the declaration of the read."""
         read, token = ask.read, ask.token
         if read.also is None or not read.also(token, case):
-            self.gatekeeper.check_visible(token, case)
+            self.command_gate.check_visible(token, case)
             if read.assigned_as is not None:
                 held = case.assigned.get(token.person, set())
                 if not (held & read.assigned_as if read.assigned_as else held):
@@ -224,7 +224,7 @@ class CaseReadGate(ReadGate):
 
     def _check_role(self, ask: Asked[Any]) -> None:
         """A list is a member's of an organ; where a service has readers of its own, only theirs."""
-        readers, read = self.gatekeeper.readers, ask.read
+        readers, read = self.command_gate.readers, ask.read
         if read.traces and read.by and not ask.token.roles & read.by:
             refuse("E_TRACE_FORBIDDEN", "R27")
         super()._check_role(ask)
@@ -260,7 +260,7 @@ class CaseReadGate(ReadGate):
         if ask.read.traces:
             await self._record_attempt(ask, refusal.code, refusal.rule)
         elif ask.about is not None and refusal.code in HIDING:
-            await self.gatekeeper.watch(ask.token, ask.about, refusal)
+            await self.command_gate.watch(ask.token, ask.about, refusal)
 
     async def deny(self, ask: Asked[Any], code: str, rule: str) -> NoReturn:
         """Refuses an attempt to learn of a reporter, on record."""
@@ -275,11 +275,11 @@ class CaseReadGate(ReadGate):
             kept = await self._shelf(ask.read.of).get(ask.target)
             about = None if kept is None else kept.aggregate
         ctx = self._context(ask.token, ask.read.name, rule, about)
-        if not self.gatekeeper.tally.takes(ctx.actor, code, ctx.now, alert=True):
+        if not self.command_gate.tally.takes(ctx.actor, code, ctx.now, alert=True):
             return
         object_ = "" if ask.target is None else str(ask.target)
         refusal = {"code": code, "actor": ask.token.person, "object": object_}
-        record = AuditRecord(random_id(), self.gatekeeper.service)
+        record = AuditRecord(random_id(), self.command_gate.service)
         record.organ = about.watched_by if about is not None else ""
         record.note(ctx, "CommandRefused", rule=rule, command=ask.read.name, **refusal)
         record.note(ctx, "SecurityAlertRaised", **refusal)
@@ -291,7 +291,7 @@ class CaseReadGate(ReadGate):
         """The access record of one reading, durable before the answer is given (SEC-9)."""
         purpose = purpose_of(ask.request)
         ctx = self._context(ask.token, "ReadCase", "SEC-9", ask.case)
-        record = AuditRecord(random_id(), self.gatekeeper.service)
+        record = AuditRecord(random_id(), self.command_gate.service)
         record.note(
             ctx,
             "CaseRead",
@@ -309,7 +309,7 @@ class CaseReadGate(ReadGate):
         ask.noted = True
         purpose = purpose_of(ask.request)
         ctx = self._context(ask.token, "ReadCases", "SEC-9")
-        record = AuditRecord(random_id(), self.gatekeeper.service)
+        record = AuditRecord(random_id(), self.command_gate.service)
         for fields, ids in read.items():
             if ids:
                 record.note(
@@ -329,7 +329,7 @@ class CaseReadGate(ReadGate):
         """The same of an identity that the vault is about to open: which fields, for what purpose."""
         ask.noted = True
         ctx = self._context(ask.token, "ReadIdentity", "SEC-9", about)
-        record = AuditRecord(random_id(), self.gatekeeper.service)
+        record = AuditRecord(random_id(), self.command_gate.service)
         who, role = ask.token.person, ctx.actor.role
         record.note(ctx, "IdentityAccessed", who=who, role=role, object=str(about.id), **told)
         self._note_bulk(record, ctx, [about.id])
@@ -348,7 +348,7 @@ class CaseReadGate(ReadGate):
             actor=Actor(token.person, role, token.organ or (about.organ if about else "")),
             now=now,
             occurred_at=now,
-            law=self.gatekeeper.law,
+            law=self.command_gate.law,
             command=read,
             rule=rule,
             correlation_id=about.correlation_id if about else None,

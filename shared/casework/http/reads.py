@@ -86,7 +86,7 @@ class Reads:
         self.service = service
         self.face = face
         self.gate = gate
-        self.gatekeeper = gate.gatekeeper
+        self.command_gate = gate.command_gate
         self.recorder = recorder
         self.projector = projector
         self.engine = engine
@@ -190,11 +190,11 @@ class Reads:
 
     def colours(self) -> Colours:
         """The urgency of due days on today's legal date."""
-        return Colours.on(local_date(self.clock.now()), self.gatekeeper.law.policy)
+        return Colours.on(local_date(self.clock.now()), self.command_gate.law.policy)
 
     def visible(self, cases: Table, sight: Sight) -> ColumnElement[bool]:
         """The rows of cases that may stand in a list of this service (`shared.casework.visibility`)."""
-        return listed(cases, self.book, self._kinds, self.gatekeeper.law.organs, sight)
+        return listed(cases, self.book, self._kinds, self.command_gate.law.organs, sight)
 
     @staticmethod
     def limit(ask: Asked[Any], default: int = PAGE, maximum: int = PAGE_MAX) -> int:
@@ -255,7 +255,7 @@ class CaseReads:
                 refuse("E_NOT_FOUND")
             view, version = orjson.dumps(shown), shown["version"]
         else:
-            view = with_may(view, self.reads.gatekeeper.may(ask.token, ask.case))
+            view = with_may(view, self.reads.command_gate.may(ask.token, ask.case))
         await ask.note_reading()
         return Response(view, headers={"etag": f'"{version}"'}, media_type="application/json")
 

@@ -76,7 +76,7 @@ class RecusalRequests:
         )
 
     async def _decides(self, token: Token, row: dict[str, Any]) -> bool:
-        gatekeeper = self.reads.gatekeeper
-        case = await gatekeeper.repository.get(self._kinds[row["kind"]], row["id"])
-        about = (gatekeeper.law, token.person, token.roles, token.organ)
+        command_gate = self.reads.command_gate
+        case = await command_gate.repository.get(self._kinds[row["kind"]], row["id"])
+        about = (command_gate.law, token.person, token.roles, token.organ)
         return case is not None and row["request"] in case.recusals_to_decide(*about)

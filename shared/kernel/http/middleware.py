@@ -123,7 +123,7 @@ class HttpMetrics:
         found[1].observe(seconds)
 
 
-class Envelope:
+class RequestGuard:
     """One pure ASGI layer. Overload is answered by 503 with Retry-After before any work is done; an
     unforeseen failure is logged by type and answered by a problem document."""
 
@@ -280,7 +280,7 @@ class Envelope:
 
 
 class Carrier:
-    """The one layer of ours within FastAPI: carries a failure in a route to the envelope, which stands before
+    """The one layer of ours within FastAPI: carries a failure in a route to the guard, which stands before
     it. FastAPI's own last resort would answer in other words, and have the server log a message that may
     quote somebody's data."""
 
@@ -325,7 +325,7 @@ def language_of(request: Request) -> str:
 
 
 async def body_of(receive: Receive) -> bytes:
-    """The whole body of a request; its size was bounded by the envelope."""
+    """The whole body of a request; its size was bounded by the guard."""
     body, more = b"", True
     while more:
         message = await receive()

@@ -10,8 +10,8 @@ import orjson
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from shared.language.catalogue import CATALOGUE
 from shared.language.refusal import Refusal
-from shared.language.refusals import CATALOGUE
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"

@@ -31,7 +31,7 @@ WATCH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class OutgoingJob:
     """Carries out one kind of message. `prepare` makes the message from the stored effect, at the moment of
     sending; `on_done` says which events follow from a delivery, if any, and `on_dead` which from giving up,
     with the reason."""
@@ -83,13 +83,13 @@ class Outgoing:
         self,
         engine: AsyncEngine,
         recorder: Recorder | None,
-        errands: Mapping[str, Errand],
+        jobs: Mapping[str, OutgoingJob],
         metrics: OutgoingMetrics,
         pace: Pace | None = None,
     ) -> None:
         self._engine = engine
         self._recorder = recorder
-        self._errands = errands
+        self._errands = jobs
         self._metrics = metrics
         self._pace = pace or Pace()
 
@@ -142,11 +142,11 @@ class Outgoing:
         return True
 
     async def _deliver(self, effect: Effect) -> None:
-        errand = self._errands[effect.kind]
-        message = effect if errand.prepare is None else await errand.prepare(effect)
-        await errand.adapter.send(message)
-        if errand.on_done is not None:
-            await self._record(partial(errand.on_done, effect), "effect", effect)
+        job = self._errands[effect.kind]
+        message = effect if job.prepare is None else await job.prepare(effect)
+        await job.adapter.send(message)
+        if job.on_done is not None:
+            await self._record(partial(job.on_done, effect), "effect", effect)
 
     async def _record(
         self, result: Callable[[], Awaitable[Append | None]], what: str, effect: Effect

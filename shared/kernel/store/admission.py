@@ -80,7 +80,7 @@ class KnownCommand:
 
 
 @dataclass(slots=True)
-class Facts:
+class StoreFacts:
     """The facts that the batch depends on, read under the lock; kept up to date while the batch is decided.
 
     `versions` holds the last version of every stream asked for, -1 where there is none.
@@ -120,7 +120,7 @@ class Writes:
 Outcome = Appended | Exception
 
 
-def decide(units: Sequence[Unit], facts: Facts, now: datetime) -> tuple[list[Outcome], Writes]:
+def decide(units: Sequence[Unit], facts: StoreFacts, now: datetime) -> tuple[list[Outcome], Writes]:
     """Admits or refuses each unit; says what to write for those admitted."""
     recorded_at = now if facts.recorded_at is None or facts.recorded_at < now else facts.recorded_at
     writes = Writes(first_position=facts.position + 1, recorded_at=recorded_at)
@@ -133,7 +133,7 @@ def decide(units: Sequence[Unit], facts: Facts, now: datetime) -> tuple[list[Out
     return outcomes, writes
 
 
-def _repeated(unit: Unit, facts: Facts) -> Appended | None:
+def _repeated(unit: Unit, facts: StoreFacts) -> Appended | None:
     """The first answer of a command that is known already."""
     command = unit.command
     if command is None:
@@ -146,7 +146,7 @@ def _repeated(unit: Unit, facts: Facts) -> Appended | None:
     return Appended((), known.position, known.recorded_at, known.answer, repeated=True)
 
 
-def _admit(unit: Unit, facts: Facts, writes: Writes) -> Appended:
+def _admit(unit: Unit, facts: StoreFacts, writes: Writes) -> Appended:
     """Changes facts and writes only after the last thing that can refuse."""
     _check_source(unit, facts)
     versions = _check_places(unit, facts)
@@ -191,7 +191,7 @@ def _placed(row: EventRow, data: dict[str, Any], position: int, recorded_at: dat
     )
 
 
-def _check_source(unit: Unit, facts: Facts) -> None:
+def _check_source(unit: Unit, facts: StoreFacts) -> None:
     tracking = unit.tracking
     if tracking is not None:
         tracked = facts.tracked[tracking.application_name]
@@ -202,7 +202,7 @@ def _check_source(unit: Unit, facts: Facts) -> None:
         raise AlreadyTracked("a parked message was taken up by another worker")
 
 
-def _check_places(unit: Unit, facts: Facts) -> dict[UUID, int]:
+def _check_places(unit: Unit, facts: StoreFacts) -> dict[UUID, int]:
     versions: dict[UUID, int] = {}
     for stream, version in unit.places:
         last = versions.get(stream)
@@ -217,7 +217,7 @@ def _check_places(unit: Unit, facts: Facts) -> dict[UUID, int]:
     return versions
 
 
-def _render(unit: Unit, facts: Facts) -> tuple[list[Rendered], dict[str, int]]:
+def _render(unit: Unit, facts: StoreFacts) -> tuple[list[Rendered], dict[str, int]]:
     rendered: list[Rendered] = []
     counters: dict[str, int] = {}
     for index, series in enumerate(unit.series):
@@ -230,7 +230,7 @@ def _render(unit: Unit, facts: Facts) -> tuple[list[Rendered], dict[str, int]]:
     return rendered, counters
 
 
-def _answer(command: CommandRecord, rendered: Sequence[Rendered], facts: Facts) -> dict[str, Any]:
+def _answer(command: CommandRecord, rendered: Sequence[Rendered], facts: StoreFacts) -> dict[str, Any]:
     """Ids, version, position and number, and what the command itself wants to say."""
     number = next((r.number for r in rendered if r.number and r.row.stream == command.stream), "") or next(
         (r.number for r in rendered if r.number), ""

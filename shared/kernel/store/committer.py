@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.kernel.clock import Clock, SystemClock
 from shared.kernel.failpoint import hit
-from shared.kernel.store.admission import Facts, Outcome, Unit, Writes, decide
+from shared.kernel.store.admission import Outcome, StoreFacts, Unit, Writes, decide
 from shared.kernel.store.driver import away, driver_of
 from shared.kernel.store.statements import Statements
 from shared.kernel.store.types import Appended, ClockWrong, LogEntry, StoreError, StoreUnavailable
@@ -262,7 +262,7 @@ class Committer:
             for stream, version in unit.places:
                 versions.setdefault(stream, version - 1)
         built_on = [(stream, version) for stream, version in versions.items() if version > 0]
-        facts = Facts(head.position, head.recorded_at, versions)
+        facts = StoreFacts(head.position, head.recorded_at, versions)
         outcomes, writes = decide(units, facts, self._clock.now())
         if not writes.events:
             return None

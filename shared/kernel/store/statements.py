@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.kernel.store.admission import EventRow, Facts, KnownCommand, Unit, Writes
+from shared.kernel.store.admission import EventRow, KnownCommand, StoreFacts, Unit, Writes
 from shared.kernel.store.schema import KernelTables
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Statements:
         """Opens the transaction and takes the writer's lock."""
         await driver.execute(self._begin)
 
-    async def read_facts(self, driver: Any, units: Sequence[Unit]) -> tuple[Facts, str]:
+    async def read_facts(self, driver: Any, units: Sequence[Unit]) -> tuple[StoreFacts, str]:
         """The facts that a batch depends on, and the id of this transaction."""
         streams = _unique(s for unit in units for s in _streams(unit))
         sources = _unique(u.tracking.application_name for u in units if u.tracking is not None)
@@ -130,7 +130,7 @@ class Statements:
         commands = _unique(unit.command.id for unit in units if unit.command is not None)
         parked = _unique(id for unit in units for id in unit.unparked)
         row = await driver.fetchrow(self._facts, streams, sources, series, commands, parked)
-        facts = Facts(
+        facts = StoreFacts(
             position=row["notification_id"] or 0,
             recorded_at=row["recorded_at"],
             versions=dict(zip(streams, row["versions"], strict=True)),

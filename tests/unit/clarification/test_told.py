@@ -16,14 +16,14 @@ from shared.casework.subject import TEXTS
 from shared.kernel.clock import SystemClock
 from shared.kernel.effect import SUBJECT_MESSAGE, to_subject
 from shared.kernel.outgoing.adapters import NotDelivered
-from shared.kernel.outgoing.worker import Errand
+from shared.kernel.outgoing.worker import OutgoingJob
 from shared.kernel.settings import Settings
 from tests.unit.clarification.examples import SUBJECT, Clarifying
 from tests.unit.kit import LAW
 
 
 class House:
-    """The parts of a running service that the errands want, with one clarification in it."""
+    """The parts of a running service that the jobs want, with one clarification in it."""
 
     law = LAW
     clock = SystemClock()
@@ -45,7 +45,7 @@ def scene() -> Clarifying:
 
 
 @pytest.fixture
-def errand(scene: Clarifying, tmp_path: Path) -> Errand:
+def job(scene: Clarifying, tmp_path: Path) -> OutgoingJob:
     env = {"ZM_PROFILE": "development", "ZM_OUTGOING_DIR": str(tmp_path)}
     return outgoing(cast(Parts, House(scene, env)))[SUBJECT_MESSAGE]
 
@@ -54,34 +54,34 @@ def asked(scene: Clarifying) -> Any:
     return to_subject(scene.aggregate.id, scene.aggregate.version, "CONSENT_ASKED")
 
 
-async def test_b35_a_message_says_nothing_but_that_there_is_one(scene: Clarifying, errand: Errand) -> None:
+async def test_b35_a_message_says_nothing_but_that_there_is_one(scene: Clarifying, job: OutgoingJob) -> None:
     """The message goes to the account that the subject has by now; its key is nobody's id."""
-    assert errand.prepare is not None
-    sent = await errand.prepare(asked(scene))
+    assert job.prepare is not None
+    sent = await job.prepare(asked(scene))
     assert sent.payload == {"to": {"account": SUBJECT.person}, "text": TEXTS["CONSENT_ASKED"]}
     assert str(scene.aggregate.id) not in sent.key
     with pytest.raises(NotDelivered) as failed:
-        await errand.prepare(to_subject(UUID(int=9), 1, "CONSENT_ASKED"))
+        await job.prepare(to_subject(UUID(int=9), 1, "CONSENT_ASKED"))
     assert (failed.value.reason, failed.value.final) == ("NO_ACCOUNT", True)
 
 
-async def test_b35_its_arrival_opens_the_window(scene: Clarifying, errand: Errand) -> None:
+async def test_b35_its_arrival_opens_the_window(scene: Clarifying, job: OutgoingJob) -> None:
     """Only that of the message which asks."""
-    assert errand.on_done is not None
-    done = await errand.on_done(asked(scene))
+    assert job.on_done is not None
+    done = await job.on_done(asked(scene))
     assert done is not None
     [event] = done.events
     assert (event.type, [d.id for d in event.meta.deadlines]) == ("ConsentNoticeDelivered", ["DL-15"])
     for template in ("CONSENT_REMINDER", "APPROVED"):
-        other = await errand.on_done(to_subject(scene.aggregate.id, scene.aggregate.version, template))
+        other = await job.on_done(to_subject(scene.aggregate.id, scene.aggregate.version, template))
         assert other is not None
         assert list(other.events) == []
 
 
-async def test_b35_the_handler_is_told_of_a_message_given_up(scene: Clarifying, errand: Errand) -> None:
+async def test_b35_the_handler_is_told_of_a_message_given_up(scene: Clarifying, job: OutgoingJob) -> None:
     """In the case; no window runs."""
-    assert errand.on_dead is not None
-    dead = await errand.on_dead(asked(scene), "HTTP_410")
+    assert job.on_dead is not None
+    dead = await job.on_dead(asked(scene), "HTTP_410")
     assert dead is not None
     [event] = dead.events
     assert event.type == "SubjectNotReached"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 from tools.clauses import Clause, clauses
 
 PROCESSES = {"P1": "", "P13": "with revocation"}

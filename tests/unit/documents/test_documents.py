@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from shared.casework.http.openapi import EXAMPLES
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 from tools.documents import ROOT, examples, generated, refusals
 
 

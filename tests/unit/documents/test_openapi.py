@@ -16,9 +16,9 @@ from shared.casework.http.codes import codes_of
 from shared.casework.http.describe import answer, array, describe, in_query
 from shared.casework.http.naming import REFERENCE, operations
 from shared.casework.http.openapi import command_path, document, posted
+from shared.language.catalogue import CATALOGUE
 from shared.language.contracts.intake import Channel
 from shared.language.refusal import refuse
-from shared.language.refusals import CATALOGUE
 from tools.documents import AUDIT, WRITING, openapi, service_of
 
 COMMANDS = [(s, c) for s in WRITING for c in posted(service_of(s).commands)]

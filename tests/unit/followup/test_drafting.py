@@ -106,7 +106,7 @@ def test_hf_number_is_given_by_the_committer(scene: Revisiting) -> None:
 # --- wish and need
 
 
-def test_r34_subject_records_his_wish_himself(scene: Revisiting) -> None:
+def test_r34_subject_records_their_own_wish(scene: Revisiting) -> None:
     """The subject's own account asks for no evidence (R34)."""
     recorded = scene.opened().when(RecordSubjectWish(wish="WELCOME"), by=SUBJECT_ACCOUNT).events
     assert recorded == [events.SubjectWishRecorded(wish="WELCOME", phone_only=False, evidence="")]

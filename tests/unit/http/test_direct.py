@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from services.verification.commands import COMMANDS, RequestReturn, SendQuarterlyFeedback
 from shared.casework.command import Token
-from shared.casework.gate import Gatekeeper, Request
+from shared.casework.gate import CommandGate, Submission
 from shared.casework.http import direct
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.commands import Answer, Called, Face
@@ -51,10 +51,10 @@ class Gate:
     """Decides by the idempotency key, so that a request says what is to come of it."""
 
     def __init__(self) -> None:
-        self.asked: list[Request] = []
+        self.asked: list[Submission] = []
         self.go_on = asyncio.Event()
 
-    async def execute(self, request: Request) -> Appended:
+    async def execute(self, request: Submission) -> Appended:
         self.asked.append(request)
         match request.idempotency_key:
             case "refused-01":
@@ -110,7 +110,7 @@ class Server:
         assert self.app.direct is not None
         self.app.direct.__class__ = Counted
         self.direct = cast(Counted, self.app.direct)
-        self.envelope = self.direct.envelope
+        self.guard = self.direct.guard
         settings: dict[str, Any] = {
             "lifespan": "off",
             "proxy_headers": False,
@@ -139,7 +139,7 @@ class Server:
             name="verification",
             title="toy",
             description="",
-            face=Face(cast(Gatekeeper, self.gate), Verifier(Issuer(name="")), SamePlaces()),
+            face=Face(cast(CommandGate, self.gate), Verifier(Issuer(name="")), SamePlaces()),
             commands=COMMANDS,
             registry=self.registry,
             ready=ready,
@@ -476,7 +476,7 @@ async def test_a_caller_who_has_gone_is_not_answered() -> None:
             await asyncio.gather(*server.state.tasks)
     ours, theirs = servers
     assert ours.counted() == theirs.counted()
-    assert ours.envelope.in_flight == theirs.envelope.in_flight == 0
+    assert ours.guard.in_flight == theirs.guard.in_flight == 0
 
 
 async def test_a_caller_who_has_gone_is_not_answered_behind_a_pipeline() -> None:
@@ -491,7 +491,7 @@ async def test_a_caller_who_has_gone_is_not_answered_behind_a_pipeline() -> None
         while tasks := list(server.state.tasks):
             assert set(await asyncio.gather(*tasks, return_exceptions=True)) == {None}
         await server.is_alone()
-        assert server.envelope.in_flight == 0
+        assert server.guard.in_flight == 0
 
 
 async def test_what_follows_a_body_changes_nothing() -> None:
@@ -517,7 +517,7 @@ async def test_nothing_that_goes_wrong_leaves_a_connection_hanging(monkeypatch: 
         client = await Client.of(server)
         await client.send(asking(key="refused-01"))
         assert await client.is_closed()
-        assert server.envelope.in_flight == 0
+        assert server.guard.in_flight == 0
 
 
 async def test_when_the_time_to_stop_is_over_the_connection_ends() -> None:
@@ -529,5 +529,5 @@ async def test_when_the_time_to_stop_is_over_the_connection_ends() -> None:
         for task in server.state.tasks:
             task.cancel()
         assert await client.is_closed()
-        assert server.envelope.in_flight == 0
+        assert server.guard.in_flight == 0
         assert {key[-1] for key in server.counted() if len(key) > 2} == {"500"}

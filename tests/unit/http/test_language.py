@@ -11,7 +11,7 @@ import pytest
 
 from shared.casework.http.language import in_english
 from shared.casework.http.naming import CODES
-from shared.language.refusals import CATALOGUE
+from shared.language.catalogue import CATALOGUE
 from tools.documents import AUDIT, WRITING, built, openapi, vault_openapi
 
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from shared.kernel.http import middleware
-from shared.kernel.http.middleware import Envelope, HttpMetrics
+from shared.kernel.http.middleware import HttpMetrics, RequestGuard
 
 PLACES = 16
 PUBLIC = ["/v1/reports", *(f"/v1/reports/{name}" for name in ("status", "challenge", *range(6)))]
@@ -42,7 +42,7 @@ def inner() -> Inner:
 
 @pytest.fixture
 async def client(inner: Inner) -> AsyncIterator[httpx.AsyncClient]:
-    wrapped = Envelope(
+    wrapped = RequestGuard(
         inner,
         metrics=HttpMetrics(CollectorRegistry()),
         max_body=1000,

@@ -9,13 +9,13 @@ import pytest
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law, allowed_in, fold
 from shared.casework.command import Command, FreeText
+from shared.language.catalogue import CATALOGUE
 from shared.language.contracts.intake import ComplaintClosed, ComplaintRevived
 from shared.language.event import L2, L3, L4, DataClass, Event, IdentityInEvent, Meta, Value
 from shared.language.law.deadlines import Catalogue
 from shared.language.law.policy import load_policy
 from shared.language.organs.tree import OrganTree
 from shared.language.refusal import Refusal, refuse
-from shared.language.refusals import CATALOGUE
 
 LAW = Law(load_policy(), Catalogue.load(), OrganTree.load())
 

@@ -7,30 +7,30 @@ from uuid import uuid4
 
 from services.intake.commands.receiving import RegisterComplaint
 from shared.casework.command import Token
-from shared.casework.gate import Gatekeeper, Request
+from shared.casework.gate import CommandGate, Submission
 from shared.kernel.store.sealing import Keyring, secret_for
 from shared.kernel.suites import SM
 from shared.language.ids import keyed_id
 
 
-def gate(secret: bytes) -> Gatekeeper:
+def gate(secret: bytes) -> CommandGate:
     away = cast(Any, None)
-    return Gatekeeper("intake", away, away, away, away, away, secret)
+    return CommandGate("intake", away, away, away, away, away, secret)
 
 
 def test_the_same_request_under_another_secret_is_another_id_and_digest() -> None:
     command = RegisterComplaint()
     one, other = gate(bytes(32)), gate(bytes(31) + b"1")
-    request = Request(command, None, None, idempotency_key=str(uuid4()))
+    request = Submission(command, None, None, idempotency_key=str(uuid4()))
     assert one._command_id(request) == one._command_id(request) != other._command_id(request)
     assert one._request_hash(request) == one._request_hash(request) != other._request_hash(request)
 
 
 def test_without_an_account_a_key_is_bound_to_what_is_acted_on() -> None:
     one, command = gate(bytes(32)), cast(Any, None)
-    first, second = (Request(command, None, uuid4(), idempotency_key="the-same-key") for _ in range(2))
+    first, second = (Submission(command, None, uuid4(), idempotency_key="the-same-key") for _ in range(2))
     assert one._command_id(first) != one._command_id(second)
-    mine, yours = (Request(command, cast(Token, Somebody(p)), None, idempotency_key="k" * 8) for p in "ab")
+    mine, yours = (Submission(command, cast(Token, Somebody(p)), None, idempotency_key="k" * 8) for p in "ab")
     assert one._command_id(mine) != one._command_id(yours)
 
 

@@ -16,7 +16,7 @@ from services.intake.commands.receiving import RegisterComplaint
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Actor, Context
 from shared.casework.command import Command, Token
-from shared.casework.gate import Gatekeeper
+from shared.casework.gate import CommandGate
 from shared.casework.rehearsal import FIELD, NotLookedUp, NotSaid
 from shared.casework.service import load_law
 from shared.kernel.clock import SystemClock
@@ -79,9 +79,9 @@ def test_a_method_is_asked_up_to_its_first_event() -> None:
     assert registering(complaint("CLOSED")) == "E_STATE"
 
 
-def gatekeeper() -> Gatekeeper:
+def command_gate() -> CommandGate:
     nothing: Any = None
-    found = Gatekeeper("intake", LAW, SystemClock(), nothing, nothing, nothing, bytes(32))
+    found = CommandGate("intake", LAW, SystemClock(), nothing, nothing, nothing, bytes(32))
     found.commands = service_of("intake").commands_on
     return found
 
@@ -90,7 +90,7 @@ def may(
     case: Complaint, *held: str, person: str = "p-1", organ: str = ORGAN
 ) -> tuple[list[str], dict[str, str]]:
     """The commands that a person may give, and the codes of those that they may not."""
-    found = gatekeeper().may(Token(person, frozenset(held), organ, 0.0), case)
+    found = command_gate().may(Token(person, frozenset(held), organ, 0.0), case)
     return found.now, {told["command"]: told["code"] for told in found.not_now}
 
 
@@ -108,7 +108,7 @@ def names(role: str) -> set[str]:
 
 
 def test_what_was_foretold_holds_until_the_case_moves_and_no_longer() -> None:
-    gate, case = gatekeeper(), complaint("RECEIVED")
+    gate, case = command_gate(), complaint("RECEIVED")
     token = Token("p-1", frozenset({roles.PETITION_CLERK}), ORGAN, 0.0)
     assert gate.may(token, case) == gate.may(token, case)
     case.state, case.version = "CLOSED", 2
@@ -116,7 +116,7 @@ def test_what_was_foretold_holds_until_the_case_moves_and_no_longer() -> None:
 
 
 def test_what_hangs_on_the_clock_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, case, noon = gatekeeper(), complaint("RECEIVED"), SystemClock().now()
+    gate, case, noon = command_gate(), complaint("RECEIVED"), SystemClock().now()
 
     def until_noon(self: Complaint, ctx: Context) -> None:
         if ctx.now > noon:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from shared.casework.aggregate import Actor
-from shared.casework.gate import Gatekeeper
+from shared.casework.gate import CommandGate
 from shared.casework.service import load_law
 from shared.casework.tally import Summed, Tally
 from shared.kernel.clock import FixedClock
@@ -63,7 +63,7 @@ class Recorded:
 async def test_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
     """Requests and the worker may come at the same moment; the record is of the organ of who was refused."""
     store, away = Recorded(), cast(Any, None)
-    gate = Gatekeeper("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32))
+    gate = CommandGate("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32))
     gate.tally = Tally(most=1)
     for _ in range(3):
         gate.tally.takes(ONE, "E_STATE", AT)

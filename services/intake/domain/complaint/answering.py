@@ -81,7 +81,7 @@ class Answering(ComplaintPhase):
             refuse("E_STATE", "A31", done="RecordResultFeedback")
         if self.state == "RESULT_AVAILABLE" and not self.verdict:
             refuse("E_NOT_CONCLUDED", "A31")
-        if unknown := self._not_his(told.allegation_id for told in outcomes):
+        if unknown := self._not_theirs(told.allegation_id for told in outcomes):
             refuse("E_SCHEMA", "A31", field="outcomes", unknown=unknown)
         self.record(
             ctx,
@@ -95,7 +95,7 @@ class Answering(ComplaintPhase):
         )
         self._send(ctx, "CONCLUDED", means)
 
-    def _not_his(self, ids: Iterable[str]) -> list[str]:
+    def _not_theirs(self, ids: Iterable[str]) -> list[str]:
         """The ids that belong neither to one of this complaint's allegations nor to a part into which
         verification split one: a part has the id of the whole with a letter behind (§4.2)."""
         own = {allegation.id for allegation in self.allegations}

@@ -108,11 +108,11 @@ class Meeting(ComplaintPhase):
     def waive_meeting(self, ctx: Context, stage: Stage) -> None:
         """R46: the reporter does without a meeting, behind their query code."""
         self.check_not_sealed()
-        self._check_stage(ctx, stage, himself=True)
+        self._check_stage(ctx, stage, by_the_reporter=True)
         self.record(ctx, ReporterWaivedMeeting(stage=stage))
         self.record(ctx, StageWaived(stage=stage, ground="REPORTER_WAIVED"))
 
-    def _check_stage(self, ctx: Context, stage: Stage, *, himself: bool = False) -> None:
+    def _check_stage(self, ctx: Context, stage: Stage, *, by_the_reporter: bool = False) -> None:
         """Owed to a confirmed real name only; each stage after the one before, and by whom it concerns."""
         if self.identity_status != "CONFIRMED":
             refuse("E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "R46", identity_status=self.identity_status)
@@ -121,7 +121,7 @@ class Meeting(ComplaintPhase):
             refuse("E_MEETING_SKIPPED", "R46", missing=skipped[0])
         if stage in self.stages_done:
             refuse("E_STATE", "R46", done=stage)
-        if stage == "ACCEPTANCE" and not himself and ctx.actor.role not in PETITION:
+        if stage == "ACCEPTANCE" and not by_the_reporter and ctx.actor.role not in PETITION:
             refuse("E_FORBIDDEN_ROLE", "R46", allowed=list(PETITION))
         if stage == "INVESTIGATION" and self.state not in ("WITH_HANDLER", "RESULT_AVAILABLE"):
             refuse("E_STATE", "R46", state=self.state, stage=stage)
