@@ -20,7 +20,6 @@ from shared.language.ids import derived_id
 from shared.language.roles import SYSTEM
 
 A = TypeVar("A", bound=Aggregate)
-"""Ids that follow from other ids are uuid5 in this namespace: reacting twice hits the same stream."""
 
 
 class PublishedLike(Protocol):
