@@ -14,7 +14,17 @@ from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.evidence import Evidence
 from shared.casework.aggregate import Law
 from shared.casework.case_commands import case_commands
-from shared.casework.command import Command, Day, Field, FreeText, Reference, Screened, Sha256, ShortText
+from shared.casework.command import (
+    Chosen,
+    Command,
+    Day,
+    Field,
+    FreeText,
+    Reference,
+    Screened,
+    Sha256,
+    ShortText,
+)
 from shared.language.contracts.clarification import (
     AdverseEffect,
     ConsentDecision,
@@ -45,7 +55,7 @@ MaybeText = Annotated[
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), IfSeen, Straight, Screened()]
 FormList = Annotated[tuple[Form, ...], Field(min_length=1, max_length=4)]
 Hashes = Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=50)]
-Receipt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
+Receipt = Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
 
 
 def approving_organ(aggregate: Any, law: Law) -> str:

@@ -36,13 +36,13 @@ from shared.casework.aggregate import Actor, Aggregate, Context, Law, snake, sta
 from shared.casework.rehearsal import FIELD, NotSaid, Rehearsed
 from shared.kernel.clock import instant_of
 from shared.language.event import DataClass
-from shared.language.law.identifiers import holds_personal_number
+from shared.language.law.identifiers import holds_personal_number, tells_personal_number
 from shared.language.organs.tree import Level
 from shared.language.text import Seen, Straight
 
 
 class Screened:
-    """Marks free text that the vault's screen reads before it is stored (SEC-12, SEC-16)."""
+    """Marks text that the vault's screen reads before it is stored: prose and identifiers (SEC-12)."""
 
 
 FreeText = Annotated[
@@ -58,18 +58,19 @@ ShortText = Annotated[
 ]
 
 
-def _impersonal(reference: str) -> str:
+def impersonal(reference: str) -> str:
+    """The reference; ValueError where it holds a telephone or identity number."""
     if holds_personal_number(reference):
         raise ValueError("a telephone or identity number is no reference")
     return reference
 
 
-Reference = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"),
-    AfterValidator(_impersonal),
-]
+Chosen = Annotated[str, AfterValidator(impersonal), Screened()]
+"""An identifier that a person or another system chose: letters spell names too, so it is screened (B21)."""
+Reference = Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$")]
 """A reference to a document, study or person: an identifier, not prose, and nobody's number (SEC-12)."""
+Code = Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+"""The short identifier of an allegation, a department, a text."""
 Day = Annotated[
     date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31), description="From 1949-10-01 to 2099-12-31.")
 ]
@@ -200,6 +201,9 @@ class Command(BaseModel):
                 return
             except (NotSaid, ValidationError):
                 pass  # the rest hangs on what the command says
+            except TypeError as error:
+                if NotSaid.__name__ not in str(error):  # a function in C was handed the field
+                    raise
         case.check_state(ctx, cls.states)
 
     def arguments(self) -> dict[str, Any]:
@@ -210,6 +214,11 @@ class Command(BaseModel):
     def brings_secrets(self) -> bool:
         """True if it holds something that goes to the vault before anything is decided."""
         return any(getattr(self, name) is not None for name in self.vaulted)
+
+    def numbered(self) -> list[str]:
+        """The screened fields that hold a telephone or identity number (B21)."""
+        told = ((name, _texts(getattr(self, name))) for name in self.screened)
+        return [name for name, texts in told if any(map(tells_personal_number, texts))]
 
     def texts(self) -> list[str]:
         """The free texts that must be screened before they are stored."""
@@ -274,6 +283,8 @@ class Token:
 
 
 __all__ = [
+    "Chosen",
+    "Code",
     "Command",
     "Day",
     "Field",

@@ -394,6 +394,8 @@ class CommandGate:
         texts = [*command.texts(), *aggregate.composed_texts]
         if not texts:
             return
+        if fields := command.numbered():
+            refuse("E_TEXT_IDENTITY_LEAK", "B21", fields=fields, reason="number")
         complaints = list(aggregate.rests_on)
         # The people accused by this very command are recorded nowhere yet (B48).
         accused = aggregate.listed_now

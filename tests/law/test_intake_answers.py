@@ -361,6 +361,53 @@ def test_sec5_the_handler_asks_and_the_clerk_relays(world: World) -> None:
     done(relay(question_id="Q2", outcome="DECLINED", answer=None))
 
 
+@pytest.mark.parametrize(
+    "question", ["请说明您的姓名、住址、手机号，以便联系。", "您在哪个单位工作？", "Tell us your name."]
+)
+def test_b21_nobody_asks_the_reporter_who_they_are(world: World, question: str) -> None:
+    """Whether they have given a name or not; asking for somebody else's name is no such question."""
+    story = confirmed(world)
+    story.opened()
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    answer = world.give(story.complaint, "AskReporter", HANDLER, {"question": question})
+    refused(answer, "E_TRACE_FORBIDDEN", "B21")
+    world.do(story.complaint, "AskReporter", HANDLER, {"question": "请说明当时在场人员的姓名。"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "我叫孙虚九，住三组12号。",
+        "电话13900001111。",
+        "９９０１０１１９０００１０７００７Ｘ",
+        "一三九零零零零一一一一",
+    ],
+)
+def test_b21_an_answer_that_tells_who_gave_it_stays_in_the_vault(world: World, answer: str) -> None:
+    """The vault knows no such name to look for, but the sentence itself says who speaks."""
+    story = confirmed(world)
+    story.opened()
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    world.do(story.complaint, "AskReporter", HANDLER, {"question": "款项是何时交付的？"})
+    body = {"question_id": "Q1", "outcome": "ANSWERED", "means": "PHONE", "answer": answer}
+    refused(world.give(story.complaint, "RelayAnswer", CLERK, body), "E_TEXT_IDENTITY_LEAK", "B21")
+    world.do(story.complaint, "RelayAnswer", CLERK, {**body, "answer": "去年春节前。"})
+
+
+@pytest.mark.parametrize("reference", ["LuoXuyi/statement-2", "luo-xu-yi.pdf", "told-luoxuyi-139"])
+def test_b21_references_and_codes_spell_no_name(world: World, reference: str) -> None:
+    """Joined or parted, in letters, and in every service: an identifier goes over the bus like any word."""
+    story = world.story(reporter={**REPORTER, "name": "罗虚一"}).opened()
+    evidence = {"from_reporter": True, "description": "新账页。", "document_ref": reference}
+    answer = world.give(story.complaint, "SubmitNewEvidence", CLERK, evidence)
+    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+    person = {"person": reference, "role": "handler"}
+    answer = world.give(story.case, "AssignToCase", TOWN.handling_dept_head, person)
+    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+    assert reference not in answer.text
+    world.forget_questions()
+
+
 def test_sec5_who_left_no_way_to_be_reached_is_not_asked(world: World) -> None:
     story = world.story().opened()
     world.assign(story.complaint, HANDLER, by=HEAD)
@@ -395,7 +442,7 @@ def test_sec12_no_reference_is_somebodys_number(world: World) -> None:
         staff = meeting("ACCEPTANCE", staff=[number])
         refused(world.give(story.complaint, "RecordStageMeeting", CLERK, staff), "E_SCHEMA")
     pasted = {"reporter": REPORTER, "blob_id": f"scan-{REPORTER['phone']}"}
-    refused(world.receive(CLERK, pasted), "E_TEXT_IDENTITY_LEAK", "SEC-12")
+    refused(world.receive(CLERK, pasted), "E_SCHEMA")
     pasted = {
         "reporter": REPORTER,
         "source": "PETITION_PLATFORM",

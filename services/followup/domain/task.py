@@ -11,14 +11,14 @@ from typing import Annotated, cast, get_args
 import rfc8785
 from pydantic import Field, StringConstraints
 
-from shared.casework.command import Day, Reference
+from shared.casework.command import Chosen, Day, Reference
 from shared.language.contracts.followup import Mode, PackageItem, PlannedTask, Target
 from shared.language.event import Value
 from shared.language.refusal import refuse
 
 MODES: tuple[str, ...] = get_args(Mode)
 PHONE: Mode = "PHONE_CALL"
-ModeName = Annotated[str, StringConstraints(min_length=1, max_length=40), Field(examples=list(MODES))]
+ModeName = Annotated[Chosen, StringConstraints(min_length=1, max_length=40), Field(examples=list(MODES))]
 """Any word: an unknown mode is refused by rule (R37) and not by form."""
 
 

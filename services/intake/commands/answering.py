@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import Code, OutcomeTold
-from shared.casework.command import Command, Day, FreeText, Reference
+from services.intake.domain.values import OutcomeTold
+from shared.casework.command import Code, Command, Day, FreeText, Reference
 from shared.language.contracts.intake import (
     Means,
     MeetingMode,

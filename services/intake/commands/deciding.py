@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.values import Code, OrganCode
-from shared.casework.command import Command, FreeText, Reference, ShortText
+from services.intake.domain.values import OrganCode
+from shared.casework.command import Chosen, Code, Command, FreeText, Reference, ShortText
 from shared.language.contracts.intake import Means
 from shared.language.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
@@ -30,7 +30,7 @@ class RejectComplaint(Command, on=Complaint, rule="A10", by=(PETITION_HEAD,), du
     """Does not accept a complaint (不予受理), on one of three grounds: LEGAL_REMEDY, OTHER_ORGAN_DUTY,
     NO_SUBSTANCE."""
 
-    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z_]{1,40}$")]
+    reason: Annotated[Chosen, StringConstraints(pattern=r"^[A-Z_]{1,40}$")]
 
 
 class RedirectOut(Command, on=Complaint, rule="A11", by=PETITION):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from shared.casework.command import Command, Day, FreeText
+from shared.casework.command import Chosen, Command, Day, FreeText
 from shared.language.contracts.intake import Category, Channel
 from shared.language.event import L3
 from shared.language.roles import PETITION, PLATFORM
@@ -29,7 +29,7 @@ class ReceivePlatformTransfer(
     """Receives a complaint that the provincial petition platform transfers (转送), for the organ that it
     names."""
 
-    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$")]
+    platform_no: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$")]
     received_on: Day
     """The day on which the platform received it."""
     transferred_on: Day

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.state import received_as
+from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
-from shared.casework.command import Command, Day, Reference, ShortText
+from shared.casework.command import Chosen, Command, Day, Reference, ShortText
 from shared.language.contracts.common import LevelName
 from shared.language.contracts.intake import Category, Channel, Source
 from shared.language.event import L3, L4
@@ -34,9 +35,9 @@ class ReceiveComplaint(
     """The level that the triage found competent for the accused."""
     competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
     """Another organ of no higher level that the triage found competent (A17)."""
-    blob_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
-    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
-    acknowledged_notice_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = ""
+    blob_id: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
+    platform_no: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
+    acknowledged_notice_version: NoticeVersion | Literal[""] = ""
     urgent: bool = False
     """A threat to safety or to evidence: it is worked on first."""
     joint: bool = False

@@ -11,7 +11,7 @@ from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import ReporterBlock
 from shared.casework.case_commands import Role
 from shared.casework.command import Command, Reference
-from shared.language.contracts.common import LevelName, RecusalGround
+from shared.language.contracts.common import Division, LevelName, RecusalGround
 from shared.language.contracts.intake import MediaType, Stage
 from shared.language.event import L3
 from shared.language.roles import PETITION
@@ -29,7 +29,7 @@ class SubmitReport(
     channel: Literal["ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP"]
     acknowledged_notice_version: NoticeVersion
     """The notice that was read before (R30)."""
-    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
+    unit_division: Division
     """The place of work of the accused: division code of GB/T 2260."""
     managed_by_level: LevelName
     is_discipline_staff: bool = False

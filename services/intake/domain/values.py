@@ -9,14 +9,21 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.casework.command import FreeText, Reference, Screened
-from shared.language.contracts.common import Accused, AllegationKind, InVault, LevelName, Outcome, SubjectType
+from shared.casework.command import Chosen, Code, FreeText, Reference, Screened
+from shared.language.contracts.common import (
+    Accused,
+    AllegationKind,
+    Division,
+    InVault,
+    LevelName,
+    Outcome,
+    SubjectType,
+)
 from shared.language.contracts.intake import IdentityStatus
 from shared.language.event import Value
 from shared.language.law.identifiers import is_credit_code, is_resident_id
 from shared.language.text import IfSeen, Seen, Straight
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]
 Named = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), Seen, Straight, Screened()
@@ -60,13 +67,13 @@ class AccusedEntry(Value):
     subject_type: SubjectType = "PERSON"
     name: Named | None = None
     unit: Named | None = None
-    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")] | None = None
+    unit_division: Division | None = None
     position: MaybeTitle = ""
     managed_by_level: LevelName | None = None
     political_status: MaybeStatus = ""
     official_category: MaybeStatus = ""
     is_discipline_staff: bool = False
-    organisation_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
+    organisation_code: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
     principal_head: MaybeTitle = ""
 
     @model_validator(mode="after")

@@ -47,6 +47,8 @@ AllegationKind = Literal[
 ]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
+Division = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}([0-9]{2}){0,2}([0-9]{3}){0,2}$")]
+"""A division code of GB/T 2260, down to the village. No mobile number is as long as one."""
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
 """A code, not prose: nothing of a person can stand in it."""
 
@@ -67,7 +69,7 @@ class Accused(Read):
     subject_type: SubjectType = "PERSON"
     name: Short
     unit: Short
-    unit_division: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,12}$")]
+    unit_division: Division
     position: str = ""
     managed_by_level: LevelName
     political_status: str = ""

@@ -33,13 +33,13 @@ from services.intake.vault.rewards import REWARDS
 from services.intake.vault.screen import guesses
 from services.intake.vault.tokens import names, reveals
 from services.verification.commands import COMMANDS as VERIFICATION
-from services.verification.domain.tracing import asks_who_reported
 from shared.casework.command import Command, Screened
 from shared.casework.http.values import without_nul
 from shared.language.contracts.common import Accused
-from shared.language.law.identifiers import holds_personal_number
+from shared.language.law.identifiers import holds_personal_number, tells_personal_number
 from shared.language.refusal import Refusal
 from shared.language.spelling import normal
+from shared.language.tracing import asks_who_reported, asks_who_you_are, names_its_speaker
 from shared.language.wording import tells_channel
 
 EVERY: list[type[Command]] = [
@@ -187,6 +187,9 @@ READERS: tuple[Callable[[str], Any], ...] = (
     reveals_somebody,
     tells_channel,
     asks_who_reported,
+    asks_who_you_are,
+    names_its_speaker,
+    tells_personal_number,
     quoted,
     indexed,
     halves,
@@ -259,6 +262,16 @@ def test_every_text_field_takes_its_largest_hostile_value(command: type[Command]
             if screened and taken is not None:
                 assert path.split(".")[0] in command.screened
                 read_by_all(taken)
+
+
+@pytest.mark.parametrize("command", EVERY, ids=lambda c: c.__name__)
+def test_b21_what_somebody_may_choose_is_screened(command: type[Command]) -> None:
+    """Every text and identifier goes to the screen or the vault, or holds neither name nor number."""
+    for path, kind, _, screened in leaves(command):
+        if screened or path.split(".")[0] in command.vaulted:
+            continue
+        for told in ("luoxuyi", "LUOXUYI", "罗虚一", "13900001111", "99010119000107007X"):
+            assert _taken(TypeAdapter(kind), told) is None, path
 
 
 @cache

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from unicodedata import normalize
 from uuid import UUID
 
 import pytest
@@ -42,6 +43,19 @@ LOOKS: tuple[Callable[[Any], Any], ...] = (
 def test_every_look_into_a_field_stops_the_method(look: Callable[[Any], Any]) -> None:
     with pytest.raises(NotSaid):
         look(FIELD)
+
+
+@pytest.mark.parametrize("guard", [lambda f: normalize("NFKC", f), lambda f: "".join(["a", f])])
+def test_a_field_handed_to_a_function_in_c_stops_the_method_too(
+    monkeypatch: pytest.MonkeyPatch, guard: Callable[[Any], str]
+) -> None:
+    """Such a function asks for the type and for nothing else."""
+
+    def guarded(self: Complaint, ctx: Context, category: Any) -> None:
+        guard(category)
+
+    monkeypatch.setattr(Complaint, "register_complaint", guarded)
+    assert registering(complaint("RECEIVED")) == ""
 
 
 @pytest.mark.parametrize("look", [lambda f: f["a"], lambda f: f.get("a"), lambda f: "a" in f])

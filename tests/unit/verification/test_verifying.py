@@ -11,12 +11,12 @@ from services.verification.commands import (
     HoldTalk,
     RecordAccusedStatement,
 )
-from services.verification.domain.tracing import asks_who_reported
 from shared.language.contracts.verification import (
     COMMON,
     AccusedStatementRecorded,
     TalkHeld,
 )
+from shared.language.tracing import asks_who_reported
 from tests.unit.kit import but
 from tests.unit.verification.examples import (
     ALL_UNFOUNDED,

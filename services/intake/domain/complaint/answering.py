@@ -30,6 +30,7 @@ from shared.language.contracts.intake import (
     ResultFeedbackGiven,
 )
 from shared.language.refusal import refuse
+from shared.language.tracing import asks_who_you_are, names_its_speaker
 
 POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
 
@@ -116,6 +117,8 @@ class Answering(ComplaintPhase):
         reached."""
         if self.identity_status not in ("CLAIMED", "CONFIRMED") and not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-5", identity_status=self.identity_status, reason="nobody can be asked")
+        if asks_who_you_are(question):
+            refuse("E_TRACE_FORBIDDEN", "B21", fields=["question"])
         self.record(ctx, ReporterAsked(question_id=f"Q{len(self.questions) + 1}", question=question))
 
     @allowed_in("WITH_HANDLER", "RESULT_AVAILABLE")
@@ -128,6 +131,8 @@ class Answering(ComplaintPhase):
             refuse("E_SCHEMA", "SEC-5", field="question_id", waiting=waiting)
         if bool(answer) != (outcome == "ANSWERED"):
             refuse("E_SCHEMA", "SEC-5", field="answer")
+        if answer and names_its_speaker(answer):
+            refuse("E_TEXT_IDENTITY_LEAK", "B21", fields=["answer"])
         self.record(
             ctx,
             ReporterAnswerRelayed(question_id=question_id, outcome=outcome, means=means, answer=answer or ""),

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NoReturn
 
 from services.verification.domain.case.phase import VerificationPhase
-from services.verification.domain.tracing import asks_who_reported
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.verification import (
     AccusedStatementRecorded,
@@ -19,6 +18,7 @@ from shared.language.contracts.verification import (
     VerificationStarted,
 )
 from shared.language.refusal import refuse
+from shared.language.tracing import asks_who_reported
 
 
 class Verifying(VerificationPhase):
