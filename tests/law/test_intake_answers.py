@@ -365,7 +365,7 @@ def test_sec5_the_handler_asks_and_the_clerk_relays(world: World) -> None:
     "question", ["请说明您的姓名、住址、手机号，以便联系。", "您在哪个单位工作？", "Tell us your name."]
 )
 def test_b21_nobody_asks_the_reporter_who_they_are(world: World, question: str) -> None:
-    """Whether they have given a name or not; asking for somebody else's name is no such question."""
+    """A reporter with a name is not asked either; the name of somebody else is no such question."""
     story = confirmed(world)
     story.opened()
     world.assign(story.complaint, HANDLER, by=HEAD)
