@@ -26,7 +26,7 @@ async def note_result(event: VerificationConcluded, desk: Desk) -> None:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
             ctx = desk.context(complaint.organ, rule="P2")
-            complaint.note_result(ctx, event.number, event.verdict, event.concluded_on)
+            complaint.note_result(ctx, event.number, event.verdict, event.concluded_on, event.findings)
 
 
 async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None:

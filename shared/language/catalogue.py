@@ -72,6 +72,9 @@ CATALOGUE: dict[str, Entry] = {
     "E_REJECTION_REASON": Entry(
         422, "不予受理的理由只有规定的三种。", "Only the three lawful grounds of rejection."
     ),
+    "E_RESULT_MISMATCH": Entry(
+        409, "告知的结果与查明的结果不一致，或者有遗漏。", "This is not what was found, or not all of it."
+    ),
     "E_NOT_CONCLUDED": Entry(409, "核查尚未结束。", "The verification is not concluded."),
     "E_RECORD_INCOMPLETE": Entry(409, "登记、决定或告知记录不完整。", "Required records are missing."),
     "E_NOT_COMPETENT": Entry(409, "此件不属本机关管辖。", "Another organ is competent for this."),

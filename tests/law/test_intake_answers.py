@@ -69,19 +69,26 @@ def feedback(story: Story, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a31_he_is_told_about_his_own_allegations_and_their_parts(world: World) -> None:
-    """A part that verification split off is the reporter's too (§4.2); any other is somebody else's."""
+def test_b23_the_result_told_is_the_result_found(world: World) -> None:
+    """Every allegation of the reporter's, each with what was found, and no other's."""
     story = concluded(world)
-    own = story.allegation_ids[0]
+    [own] = story.allegation_ids
 
-    def give(id: str) -> Any:
-        outcomes = [{"allegation_id": id, "outcome": "UNFOUNDED"}]
-        told = feedback(story, outcomes=outcomes)
-        return world.give(story.complaint, "RecordResultFeedback", HANDLER, told)
+    def give(*told: tuple[str, str]) -> Any:
+        outcomes = [{"allegation_id": id, "outcome": outcome} for id, outcome in told]
+        body = feedback(story, outcomes=outcomes)
+        return world.give(story.complaint, "RecordResultFeedback", HANDLER, body)
 
-    assert refused(give("other-a1"), "E_SCHEMA", "A31")["unknown"] == ["other-a1"]
-    refused(give(f"{own}1"), "E_SCHEMA", "A31")
-    done(give(f"{own}b"))
+    assert refused(give(("other-a1", "UNFOUNDED")), "E_SCHEMA", "A31")["unknown"] == ["other-a1"]
+    refused(give((f"{own}1", "UNFOUNDED")), "E_SCHEMA", "A31")
+    for wrong in ("SUBSTANTIATED", "INCONCLUSIVE"):
+        refusal = refused(give((own, wrong)), "E_RESULT_MISMATCH", "B23")
+        assert refusal == {"missing": [], "differs": [own]}
+    part = f"{own}b"
+    refusal = refused(give((part, "UNFOUNDED")), "E_RESULT_MISMATCH", "B23")
+    assert refusal == {"missing": [own], "differs": [part]}
+    refused(give((own, "UNFOUNDED"), (own, "UNFOUNDED")), "E_RESULT_MISMATCH", "B23")
+    done(give((own, "UNFOUNDED")))
 
 
 # --- identity ---

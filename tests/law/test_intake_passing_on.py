@@ -178,6 +178,42 @@ def test_a18_part_of_it_goes_to_the_other_organ(world: World) -> None:
     world.do(story.complaint, "AcceptComplaint", head, {"handling_dept": "dept"})
 
 
+def test_b13_the_highest_organ_keeps_the_whole(world: World) -> None:
+    """Nobody must split: with accused of three levels the city accepts all, the county below it does not."""
+    story = at(world, CITY, [CITY, COUNTY, TOWN])
+    world.do(story.complaint, "AcceptComplaint", CITY.petition_head, {"handling_dept": "dept"})
+    assert len(world.read(story.complaint, CITY.petition_head)["facts"]["accused"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("organ", "accused", "competent"),
+    [
+        (COUNTY, [COUNTY, OTHER_COUNTY], OTHER_COUNTY),
+        (CITY, [COUNTY, TOWN], COUNTY),
+    ],
+    ids=["one of elsewhere", "none of its own level"],
+)
+def test_b13_an_organ_that_is_not_the_highest_accepts_nothing(
+    world: World, organ: Organ, accused: list[Organ], competent: Organ
+) -> None:
+    story = at(world, organ, accused)
+    body = {"handling_dept": "dept"}
+    answer = world.give(story.complaint, "AcceptComplaint", organ.petition_head, body)
+    assert refused(answer, "E_NOT_COMPETENT", "§5.4")["competent"] == competent.code
+
+
+def test_b16_no_part_goes_into_the_house_of_an_accused(world: World) -> None:
+    """A head is reported together with a cadre of the head's organ: the part about the cadre stays above."""
+    story = world.story(COUNTY, accused=[person(TOWN, is_discipline_staff=True), person(TOWN)])
+    story.allegations = [allegation(f"a{n}", n) for n in range(2)]
+    story.listed()
+    world.assign(story.complaint, COUNTY.petition_head, by=COUNTY.petition_head)
+    body = {"to_organ": TOWN.code, "allegation_ids": [story.allegation_ids[1]]}
+    answer = world.give(story.complaint, "SplitComplaint", COUNTY.petition_head, body)
+    refused(answer, "E_NOT_COMPETENT", "A75")
+    world.do(story.complaint, "AcceptComplaint", COUNTY.petition_head, {"handling_dept": "dept"})
+
+
 # --- assigned, and its result ---
 
 

@@ -426,6 +426,8 @@ class ResultBecameAvailable(IntakeEvent):
     case_number: L1[str]
     verdict: L2[str]
     concluded_on: L1[date]
+    findings: L2[tuple[Finding, ...]] = ()
+    """The findings of the case; none where it was closed without verification."""
 
 
 class ReporterIdentityConfirmed(IntakeEvent):

@@ -20,7 +20,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, OutcomeTold
 from shared.casework.aggregate import Actor
 from shared.language.contracts import intake as e
-from shared.language.contracts.common import Accused, Allegation, InVault
+from shared.language.contracts.common import Accused, Allegation, Finding, InVault
 from shared.language.event import Event
 from shared.language.roles import PETITION_HEAD
 from tests.unit.kit import Scene, named
@@ -82,7 +82,10 @@ ASSIGNED_DOWN = e.ComplaintAssignedDown(
 RESULT_BELOW = e.AssignedResultNoted(case_number="HC-990102100-2022-000001", verdict="ALL_UNFOUNDED")
 SENT_LATERALLY = e.ComplaintTransferredLateral(born=str(OTHER), to_organ=NEIGHBOUR)
 OBJECTED = e.TransferObjected(competent_organ=NEIGHBOUR, reason="不属本机关")
-RESULT = e.ResultBecameAvailable(case_number=CASE, verdict="ALL_UNFOUNDED", concluded_on=TODAY)
+FOUND = tuple(Finding(allegation_id=id, outcome="UNFOUNDED") for id in ("a1", "a2"))
+RESULT = e.ResultBecameAvailable(
+    case_number=CASE, verdict="ALL_UNFOUNDED", concluded_on=TODAY, findings=FOUND
+)
 CLOSED = e.ComplaintClosed(number=NUMBER, result_code="ALL_UNFOUNDED")
 DISPUTED = e.JurisdictionDisputed(with_organ=NEIGHBOUR, decided_by=CITY, reason="双方均称不属本机关")
 NOTIFIED = e.AcceptanceNotified(means="PHONE")
@@ -188,7 +191,7 @@ TRY_CONTACT = a.RecordContactAttempt(stage="ACCEPTANCE", means="PHONE", attempte
 WAIVE_STAGE = a.WaiveStage(stage="ACCEPTANCE", ground="REPORTER_WAIVED")
 WAIVE_MEETING = o.WaiveMeeting(stage="ACCEPTANCE")
 TELL_RESULT = a.RecordResultFeedback(
-    outcomes=(OutcomeTold(allegation_id="a1", outcome="UNFOUNDED"),),
+    outcomes=tuple(OutcomeTold(allegation_id=id, outcome="UNFOUNDED") for id in ("a1", "a2")),
     means="IN_PERSON",
     policy_explained=("HANDLING_POLICY", "CONFIDENTIALITY", "TRUTHFUL_REPORTING"),
     secrecy_duty_told=True,

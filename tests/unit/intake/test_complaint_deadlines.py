@@ -110,7 +110,7 @@ def test_a14_a_corrected_triage_lets_another_clock_run(
 
 def test_dl02_runs_from_the_result_to_its_telling(given: Given) -> None:
     scene = given(*x.HISTORIES["WITH_HANDLER"]).at("2022-03-10")
-    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "ALL_UNFOUNDED", date(2022, 3, 10)))
+    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "ALL_UNFOUNDED", date(2022, 3, 10), x.FOUND))
     assert scene.started.keys() == {"DL-02"}
     assert scene.when(x.TELL_RESULT).met == {"DL-02"}
 

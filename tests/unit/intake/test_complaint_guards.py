@@ -13,6 +13,7 @@ from services.intake.commands import deciding as d
 from services.intake.domain.values import Reception
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
+from shared.language.contracts.common import Finding
 from shared.language.event import Event
 from shared.language.roles import HANDLER, ORGAN_HEAD, PETITION_CLERK
 from tests.unit.intake import examples as x
@@ -472,15 +473,32 @@ def test_a31_the_result_is_told_once_and_to_a_confirmed_name(given: Given) -> No
     scene.when(x.TELL_RESULT).refused("E_STATE", "A31")
 
 
-def test_a31_a_part_of_an_allegation_is_told_by_its_own_id(given: Given) -> None:
-    """Verification splits `a1` into `a1a` and `a1b` (§4.2)."""
-    parts = (
-        {"allegation_id": "a1a", "outcome": "UNFOUNDED"},
-        {"allegation_id": "a1b", "outcome": "UNFOUNDED"},
-    )
-    given(*x.HISTORIES["RESULT_AVAILABLE"]).when(but(x.TELL_RESULT, outcomes=parts)).then(
-        e.ResultFeedbackGiven
-    )
+@pytest.mark.parametrize(
+    ("found", "told", "refusal"),
+    [
+        ("a1a=UNFOUNDED a1b=SUBSTANTIATED a2=UNFOUNDED", "a1a=UNFOUNDED a1b=SUBSTANTIATED a2=UNFOUNDED", ""),
+        ("a1a=UNFOUNDED a1b=SUBSTANTIATED a2=UNFOUNDED", "a1=UNFOUNDED a2=UNFOUNDED", "E_RESULT_MISMATCH"),
+        ("a1=UNFOUNDED a2=UNFOUNDED", "a1=UNFOUNDED", "E_RESULT_MISMATCH"),
+        ("a1=UNFOUNDED a2=UNFOUNDED", "a1=UNFOUNDED a2=SUBSTANTIATED", "E_RESULT_MISMATCH"),
+        ("", "a1=INCONCLUSIVE a2=INCONCLUSIVE", ""),
+        ("", "a1=UNFOUNDED a2=INCONCLUSIVE", "E_RESULT_MISMATCH"),
+        ("a1=UNFOUNDED a2=UNFOUNDED c7=SUBSTANTIATED", "a1=UNFOUNDED a2=UNFOUNDED", ""),
+    ],
+    ids=["by part", "split", "half", "otherwise", "closed unverified", "never verified", "of somebody else"],
+)
+def test_b23_the_result_told_is_the_result_found(given: Given, found: str, told: str, refusal: str) -> None:
+    """Verification splits `a1` into `a1a` and `a1b` (§4.2); `c7` belongs to another complaint of the case."""
+    findings = tuple(map(Finding.model_validate, _outcomes(found)))
+    concluded = changed(x.HISTORIES["RESULT_AVAILABLE"], {e.ResultBecameAvailable: {"findings": findings}})
+    scene = given(*concluded).when(but(x.TELL_RESULT, outcomes=tuple(_outcomes(told))))
+    if refusal:
+        scene.refused(refusal, "B23")
+    else:
+        scene.then(e.ResultFeedbackGiven)
+
+
+def _outcomes(told: str) -> list[dict[str, str]]:
+    return [dict(zip(("allegation_id", "outcome"), each.split("="), strict=True)) for each in told.split()]
 
 
 def test_a31_an_objection_answers_what_was_told(given: Given) -> None:

@@ -52,12 +52,25 @@ class Answering(ComplaintPhase):
 
     # --- the result
 
-    def note_result(self, ctx: Context, case_number: str, verdict: str, concluded_on: date) -> None:
+    def note_result(
+        self,
+        ctx: Context,
+        case_number: str,
+        verdict: str,
+        concluded_on: date,
+        findings: Sequence[Finding] = (),
+    ) -> None:
         """P2: the verification has ended. Told twice, it changes nothing."""
         if case_number in self.concluded_in:
             return
         self.record(
-            ctx, ResultBecameAvailable(case_number=case_number, verdict=verdict, concluded_on=concluded_on)
+            ctx,
+            ResultBecameAvailable(
+                case_number=case_number,
+                verdict=verdict,
+                concluded_on=concluded_on,
+                findings=tuple(findings),
+            ),
         )
 
     @allowed_in("RESULT_AVAILABLE")
@@ -84,6 +97,7 @@ class Answering(ComplaintPhase):
             refuse("E_NOT_CONCLUDED", "A31")
         if unknown := self._not_theirs(told.allegation_id for told in outcomes):
             refuse("E_SCHEMA", "A31", field="outcomes", unknown=unknown)
+        self._check_true(outcomes)
         self.record(
             ctx,
             ResultFeedbackGiven(
@@ -95,6 +109,18 @@ class Answering(ComplaintPhase):
             ),
         )
         self._send(ctx, "CONCLUDED", means)
+
+    def _check_true(self, outcomes: Sequence[OutcomeTold]) -> None:
+        """B23: refuses to tell less than was found about this complaint's allegations, or something else. An
+        allegation on which nothing was found is told as INCONCLUSIVE; one that was split, part by part."""
+        found = {id: outcome for id, outcome in self.found.items() if not self._not_theirs([id])}
+        answered = {id.rstrip(ascii_lowercase) for id in found} | found.keys()
+        found |= {a.id: "INCONCLUSIVE" for a in self.allegations if a.id not in answered}
+        told = {each.allegation_id: each.outcome for each in outcomes}
+        if len(told) != len(outcomes) or told != found:
+            missing = sorted(found.keys() - told.keys())
+            differs = sorted(id for id, outcome in told.items() if found.get(id) != outcome)
+            refuse("E_RESULT_MISMATCH", "B23", missing=missing, differs=differs)
 
     def _not_theirs(self, ids: Iterable[str]) -> list[str]:
         """The ids that belong neither to one of this complaint's allegations nor to a part into which

@@ -54,9 +54,18 @@ class Deciding(ComplaintPhase):
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
         if self.category not in ("", "ACCUSATION"):
             refuse("E_NOT_COMPETENT", "C6", category=self.category)
-        for person in () if self.designated else self.accused:
-            if (competent := self._competent_organ(ctx, person)) != self.organ:
-                refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
+        if not self.designated:
+            self._check_own(ctx)
+
+    def _check_own(self, ctx: Context) -> None:
+        """§5.4, B13: refuses unless this organ is competent for one of the accused, and for the others one
+        below it: the highest organ may keep the whole."""
+        competent = {self._competent_organ(ctx, person) for person in self.accused}
+        elsewhere = [o for o in competent if not ctx.law.organs.is_ancestor_or_self(self.organ, o)]
+        if elsewhere or (competent and self.organ not in competent):
+            refuse(
+                "E_NOT_COMPETENT", "§5.4", competent=min(elsewhere or competent, key=lambda o: (len(o), o))
+            )
 
     @allowed_in("REGISTERED")
     def reject_complaint(self, ctx: Context, reason: str) -> None:
@@ -127,6 +136,7 @@ class Deciding(ComplaintPhase):
         refs = {a.accused_ref for a in claims}
         people = tuple(p for p in self.accused if p.ref in refs)
         self._check_competent(ctx, to_organ, people)
+        self._check_not_their_own(ctx, to_organ)
         if self.organ == to_organ:
             refuse("E_SCHEMA", "A18", field="to_organ")
         if ctx.law.organs.is_ancestor_or_self(to_organ, self.organ):

@@ -170,15 +170,6 @@ class PassingOn(ComplaintPhase):
         )
         self.take_over_recusals(ctx, sorted(of.recused), str(of.id))
 
-    def _check_not_their_own(self, ctx: Context, organ: str) -> None:
-        """A15, A75: refuses to have an organ handle a matter about its own head or staff, or about those of
-        an organ above it."""
-        organs = ctx.law.organs
-        for person in self.accused:
-            own = organs.covering(person.unit_division).code
-            if person.is_discipline_staff and organs.is_ancestor_or_self(own, organ):
-                refuse("E_NOT_COMPETENT", "A75", field="to_organ", own_organ=own)
-
     def _check_leaves(self) -> None:
         self.check_not_sealed()
         if self.state == "DUPLICATE_FILED":

@@ -7,7 +7,14 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.casework.case import Case
-from shared.language.contracts.common import Accused, Allegation, DeadlineRecomputed, InVault, LevelName
+from shared.language.contracts.common import (
+    Accused,
+    Allegation,
+    DeadlineRecomputed,
+    InVault,
+    LevelName,
+    Outcome,
+)
 from shared.language.contracts.intake import (
     AcceptanceNotified,
     AllegationsListed,
@@ -142,6 +149,8 @@ class ComplaintState(Case):
         self.waived: set[Stage] = set()
         self.attempts: dict[Stage, set[date]] = {}
         self.concluded_in: set[str] = set()
+        self.found: dict[str, Outcome] = {}
+        """The outcome of each allegation in the latest conclusion, by its id."""
         self.notified = False
         self.feedback_given = False
         self.objects = False
@@ -363,6 +372,7 @@ class ComplaintState(Case):
     def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
         self.concluded_in.add(event.case_number)
         self.verdict = event.verdict
+        self.found |= {finding.allegation_id: finding.outcome for finding in event.findings}
 
     def on_result_feedback_given(self, event: ResultFeedbackGiven, meta: Meta) -> None:
         self.feedback_given = True
@@ -385,6 +395,7 @@ class ComplaintState(Case):
     def on_complaint_reopened(self, event: ComplaintReopened, meta: Meta) -> None:
         self.concluded_in.discard(event.case_number)
         self.verdict = ""
+        self.found = {}
         if self.result_sent_up:
             self._owe_another_result(meta)
         self.feedback_given = self.objects = False
