@@ -97,7 +97,8 @@ class Answering(ComplaintPhase):
             refuse("E_NOT_CONCLUDED", "A31")
         if unknown := self._not_theirs(told.allegation_id for told in outcomes):
             refuse("E_SCHEMA", "A31", field="outcomes", unknown=unknown)
-        self._check_true(outcomes)
+        if self.state == "RESULT_AVAILABLE":
+            self._check_true(outcomes)
         self.record(
             ctx,
             ResultFeedbackGiven(
