@@ -74,17 +74,16 @@ class Context:
     legal_basis: tuple[dict[str, str], ...] = ()
     trace_id: str = ""
     prepared: Prepared = field(default_factory=dict)
-    """What the gate looked up and deposited, as the command declares it: asked for by `found` and
-    `deposited`."""
+    """The answers of the lookups and deposits that the command declares; `found` and `deposited` ask."""
     effects: list[Effect] = field(default_factory=list)
     """Messages to the outside, stored in the transaction of the events."""
 
     def found(self, lookup: Lookup[T]) -> T:
-        """What was looked up for the command. Raises Undeclared."""
+        """The answer of a lookup that was made for the command. Raises Undeclared."""
         return cast(T, self._of(lookup))
 
     def deposited(self, deposit: Deposit[T]) -> T:
-        """What a deposit that was made for the command gave back. Raises Undeclared."""
+        """The answer of a deposit that was made for the command. Raises Undeclared."""
         return cast(T, self._of(deposit))
 
     def _of(self, named: Lookup[Any] | Deposit[Any]) -> Any:

@@ -131,9 +131,10 @@ class Gate:
     anyone: bool = False
     leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
     lookups: tuple[Lookup[Any], ...] = ()
-    """What is read before it is decided."""
+    """Names of things that are read before it is decided."""
     deposits: tuple[Deposit[Any], ...] = ()
-    """What is written to the vault before it is decided, after the lookups and in this order."""
+    """Names of things that are written to the vault before it is decided, after the lookups, in this
+    order."""
 
     @property
     def prepared(self) -> tuple[Lookup[Any] | Deposit[Any], ...]:

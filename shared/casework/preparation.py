@@ -71,7 +71,7 @@ Lookups = Sequence[tuple[Lookup[Any], Prepare]]
 Deposits = Sequence[tuple[Deposit[Any], Prepare]]
 """The deposits of a service, each with its function."""
 Prepared = Mapping[Lookup[Any] | Deposit[Any], Any]
-"""What was looked up and deposited for one command."""
+"""The answers of lookups and deposits for one command."""
 
 
 def check_bound(commands: Iterable[type[Command]], bound: Mapping[Any, Prepare]) -> None:

@@ -152,9 +152,9 @@ class Service:
     extra_projections: Callable[[], Sequence[Any]] = tuple
     extend: Callable[[Application, Parts], None] = lambda app, parts: None
     lookups: Callable[[Parts], Lookups] = lambda parts: ()
-    """What is read before a command is decided."""
+    """Functions of things that are read before a command is decided."""
     deposits: Callable[[Parts], Deposits] = lambda parts: ()
-    """What is written to the vault before a command is decided."""
+    """Functions of things that are written to the vault before a command is decided."""
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
     on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}

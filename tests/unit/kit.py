@@ -249,7 +249,7 @@ class Row:
     by: str | Actor = ""
     role: str = ""
     knowing: Prepared = field(default_factory=dict)
-    """What is looked up and deposited, where it is not what the scene says."""
+    """Answers of lookups and deposits that differ from those of the scene."""
     first: Mapping[str, str] = field(default_factory=dict)
     """The code, by state, for states in which a rule answers before the state is asked."""
 

@@ -33,7 +33,7 @@ from shared.casework.http.app import Application
 from shared.casework.http.describe import answer, array
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.preparation import Lookups
+from shared.casework.preparation import Deposits, Lookups
 from shared.casework.repository import Repository
 from shared.casework.screen import Asker, Verdict
 from shared.casework.service import Parts, Service, build
@@ -71,8 +71,8 @@ class VaultRoom:
             title="zhengming vault",
             title_zh="保护、奖励",
             commands=[*PROTECTION, *REWARDS],
-            lookups=lambda parts: self._lookups(),
-            deposits=lambda parts: [SEALED.made_by(self._sealed)],
+            lookups=lambda parts: self.lookups(),
+            deposits=lambda parts: self.deposits(),
             screen=lambda parts: NoTexts(),
             extend=self._extend,
             readers=frozenset(roles.PETITION),
@@ -107,12 +107,15 @@ class VaultRoom:
         command = AskForProtection(complaint=complaint, threat=threat)
         await self.parts.command_gate.execute(Submission(command, None, None, idempotency_key=key))
 
-    def _lookups(self) -> Lookups:
+    def lookups(self) -> Lookups:
         return [
             OPENED.found_by(self._opened),
             SERVED.found_by(self._served),
             MERITS.found_by(self._merits),
         ]
+
+    def deposits(self) -> Deposits:
+        return [SEALED.made_by(self._sealed)]
 
     async def _served(self, command: RequestProtection, case: ProtectionRequest, ctx: Context) -> UUID:
         """The complaint's correlation, where the actor serves its reporter; otherwise there is none."""

@@ -1,4 +1,4 @@
-"""What is there before a command is decided: lookups, deposits, and nothing that it does not declare."""
+"""Lookups and deposits are there before a command is decided: those that it declares, and no others."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class House:
 
     async def append(self, append: Append) -> Appended:
         self.appended.append(append)
-        return cast(Any, None)
+        return cast(Appended, None)
 
     async def give(self, command: Command) -> None:
         await self.gate.execute(Submission(command, TOKEN, BOX))
@@ -224,7 +224,7 @@ def test_the_search_finds_what_commands_ask_for() -> None:
 
 
 def _asked(kind: type[Aggregate], method: str, seen: set[str]) -> Iterator[Any]:
-    """What a method asks for, and those that it calls on itself."""
+    """Everything that a method asks for, with the methods that it calls on itself."""
     seen.add(method)
     for cls in kind.__mro__:
         function = inspect.unwrap(vars(cls).get(method, None) or _nothing)
