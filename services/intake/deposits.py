@@ -1,7 +1,7 @@
 """The deposits of intake's commands: what goes into the vault before a command is decided.
 
 Everything that an event refers to (identities, letters, parcels) is there before the event is written. What
-no event names in the end is shown to nobody, and is swept where its case never came to be.
+no event names in the end is shown to nobody; the sweep erases it where its case never came to be.
 """
 
 from __future__ import annotations
