@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, StringConstraints
 
 from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.clarification.carrying_out import RETALIATION
 from services.clarification.domain.evidence import Evidence
 from shared.casework.aggregate import Law
 from shared.casework.case_commands import case_commands
@@ -275,7 +276,7 @@ class ImplementForm(
     duty="handler",
     differs_from=DECIDERS,
     in_order=True,
-    facts=("retaliation",),
+    lookups=(RETALIATION,),
 ):
     """Records that one approved form was carried out (实施), with the evidence of that form. Refused as long
     as a report of retaliation around the subject is open (A44); the refusal says nothing else of it."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from uuid import UUID
 
-from services.clarification.commands import COMMANDS
+from services.clarification.commands import COMMANDS, ImplementForm
 from services.clarification.contract import LISTENS_TO, SERVICE
 from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.clarification.carrying_out import RETALIATION
 from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from services.clarification.reactions import REACTIONS
 from services.clarification.reads import DraftRoutes
-from shared.casework.aggregate import Aggregate, Context
-from shared.casework.command import Command
-from shared.casework.gate import Facts
+from shared.casework.aggregate import Context
+from shared.casework.preparation import Lookups
 from shared.casework.scheduler import OnBreach, OnReminder
 from shared.casework.service import Parts, Service, main
 from shared.casework.subject import subject_jobs
@@ -64,14 +64,12 @@ def outgoing(parts: Parts) -> dict[str, OutgoingJob]:
     return subject_jobs(parts, Clarification, arrived)
 
 
-def facts(parts: Parts) -> Facts:
-    async def retaliation(command: Command, aggregate: Aggregate, ctx: Context) -> bool:
-        """True if retaliation around the subject is open, as far as this service has heard (A44)."""
-        assert isinstance(aggregate, Clarification)
-        watch = await parts.repository.get(RetaliationWatch, watch_id(aggregate.subject.ref))
+def lookups(parts: Parts) -> Lookups:
+    async def retaliation(command: ImplementForm, case: Clarification, ctx: Context) -> bool:
+        watch = await parts.repository.get(RetaliationWatch, watch_id(case.subject.ref))
         return watch is not None and watch.open
 
-    return {"retaliation": retaliation}
+    return [RETALIATION.found_by(retaliation)]
 
 
 def service() -> Service:
@@ -84,7 +82,7 @@ def service() -> Service:
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
         extend=lambda app, parts: parts.reads.gate.add(app, DraftRoutes()),
-        facts=facts,
+        lookups=lookups,
         on_breach=lapses,
         on_reminder=reminders,
         outgoing=outgoing,

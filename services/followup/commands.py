@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from services.followup.domain.plan import RevisitPlan
+from services.followup.domain.plan.drafting import PLAN_TEXT_KNOWN
 from services.followup.domain.task import ModeName, PackageLine, TaskLine, text_hash
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command, Day, Field, FreeText, Reference, Sha256, ShortText
@@ -34,7 +35,7 @@ class DraftRevisitPlan(
     rule="R35",
     by=(REVISIT_OFFICER,),
     duty="drafter",
-    facts=("plan_text_known",),
+    lookups=(PLAN_TEXT_KNOWN,),
 ):
     """Drafts the plan for this one person (一人一策): situation, worry, goals, measures, package and tasks.
 

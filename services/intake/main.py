@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from services.intake.beside import IntakeBeside
 from services.intake.clerks.accused import IntakeRoutes
 from services.intake.clerks.accused_book import AccusedBook
 from services.intake.clerks.book import DeskBook
@@ -24,13 +25,14 @@ from services.intake.clerks.queue import QueueRoutes
 from services.intake.clerks.search import SearchRoutes
 from services.intake.commands import COMMANDS
 from services.intake.contract import LISTENS_TO, SERVICE
+from services.intake.deposits import IntakeDeposits
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.integration import STATUS_KIND
 from services.intake.domain.disclosing import identity_key_id
 from services.intake.domain.register import RegisterEntry, register_id
-from services.intake.lookups import Lookups
+from services.intake.lookups import IntakeLookups
 from services.intake.platform.envelopes import KEYS_FILE, Envelopes
-from services.intake.platform.inbound import BATCH, BATCH_BYTES, PlatformRoutes, depositing
+from services.intake.platform.inbound import BATCH, BATCH_BYTES, PlatformRoutes
 from services.intake.platform.platforms import PLATFORMS_FILE, Callbacks, Platforms
 from services.intake.platform.statuses import StatusBook
 from services.intake.reactions import REACTIONS
@@ -166,12 +168,23 @@ class Intake:
             jobs[MESSAGE_KIND] = OutgoingJob(way, ReporterMessages(parts, vault).prepare)
         return jobs
 
-    def lookups(self, parts: Parts) -> Lookups:
-        vault = self.vault_of(parts)
-        transfers = self.transfers_of(parts)
-        deposit = depositing(vault, transfers, self.envelopes_of(parts), exists_in(parts))
-        letters, blobs, parcels = self.letters_of(parts), self.blobs_of(parts), self.parcels_of(parts)
-        return Lookups(parts.repository, vault, letters, blobs, parcels, transfers, deposit, self._held)
+    def lookups_of(self, parts: Parts) -> IntakeLookups:
+        vault, blobs, parcels = self.vault_of(parts), self.blobs_of(parts), self.parcels_of(parts)
+        return IntakeLookups(parts.repository, vault, blobs, parcels, self._held)
+
+    def deposits_of(self, parts: Parts) -> IntakeDeposits:
+        return IntakeDeposits(
+            parts.repository,
+            self.vault_of(parts),
+            self.letters_of(parts),
+            self.blobs_of(parts),
+            self.parcels_of(parts),
+            self.transfers_of(parts),
+            self.envelopes_of(parts),
+        )
+
+    def beside_of(self, parts: Parts) -> IntakeBeside:
+        return IntakeBeside(parts.repository, self.deposits_of(parts))
 
     async def _held(self, complaint: Complaint) -> bool:
         return await self.room.open_for(complaint)
@@ -234,7 +247,7 @@ class Intake:
             self.transfers_of(parts),
             self.statuses,
         ).add_to(app)
-        lookups = self.lookups(parts)
+        lookups = self.lookups_of(parts)
 
         async def door() -> None:
             """The vault speaks under its own nkey, which may answer the screen and nothing else."""
@@ -392,15 +405,6 @@ async def note_once(parts: Parts, stream: UUID, event: Event, about: UUID | None
         await parts.recorder.append(Append(events=record.collect_events()))
 
 
-def exists_in(parts: Parts) -> Callable[[UUID], Awaitable[bool]]:
-    """Answers whether a complaint was ever written."""
-
-    async def exists(complaint: UUID) -> bool:
-        return bool(await parts.recorder.load(complaint, up_to_version=1))
-
-    return exists
-
-
 def service() -> Service:
     """Intake, as the kernel assembles it."""
     own = Intake()
@@ -412,8 +416,9 @@ def service() -> Service:
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
         extra_projections=lambda: [own.accused, own.desk, own.statuses],
-        facts=lambda parts: own.lookups(parts).facts(),
-        beside=lambda parts: own.lookups(parts).beside(),
+        lookups=lambda parts: own.lookups_of(parts).lookups(),
+        deposits=lambda parts: own.deposits_of(parts).deposits(),
+        beside=lambda parts: own.beside_of(parts).beside(),
         screen=own.screen,
         secret=lambda settings: secret_for("ids", settings.key("vault.key")),
         outgoing=own.outgoing,

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart, FoundOutcome, ThreeDistinction
-from services.verification.domain.quarter import QuarterlyFeedback, feedback_id
+from services.verification.domain.quarter import RESULTS, QuarterlyFeedback, feedback_id
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
 from shared.language.contracts.verification import (
@@ -387,7 +387,7 @@ class SendQuarterlyFeedback(
     rule="A21",
     by=HANDLERS,
     need_to_know=False,
-    facts=("results",),
+    lookups=(RESULTS,),
 ):
     """Tells the petition department the results of a quarter that is over (每季度反馈): way of disposition,
     whether it was true, whether the reporter was told, and the measures. Once per organ and quarter; again

@@ -11,10 +11,12 @@ from sqlalchemy import select
 from services.verification.commands import COMMANDS, SendQuarterlyFeedback
 from services.verification.contract import LISTENS_TO, SERVICE
 from services.verification.domain.case import VerificationCase
+from services.verification.domain.quarter import RESULTS, QuarterlyFeedback
 from services.verification.reactions import REACTIONS
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
-from shared.casework.gate import Beside, Facts
+from shared.casework.gate import Beside
+from shared.casework.preparation import Lookups
 from shared.casework.service import Parts, Service, main
 from shared.language.law.working_days import quarter_of
 from shared.language.refusal import refuse
@@ -22,11 +24,11 @@ from shared.language.refusal import refuse
 PATIENCE_SECONDS = 5.0
 
 
-def facts(parts: Parts) -> Facts:
-    async def results(command: Command, aggregate: Aggregate, ctx: Context) -> list[VerificationCase]:
-        """The cases that this organ concluded in the quarter and has not told yet: those on which DL-07
-        runs."""
-        assert isinstance(command, SendQuarterlyFeedback)
+def lookups(parts: Parts) -> Lookups:
+    async def results(
+        command: SendQuarterlyFeedback, feedback: QuarterlyFeedback, ctx: Context
+    ) -> list[VerificationCase]:
+        """Finds those on which DL-07 runs."""
         position = await parts.recorder.max_position()
         if not await parts.projector.wait_for(parts.book.name, position, PATIENCE_SECONDS):
             refuse("E_NOT_YET")
@@ -42,14 +44,14 @@ def facts(parts: Parts) -> Facts:
         ]
         return sorted(concluded, key=lambda c: c.number)
 
-    return {"results": results}
+    return [RESULTS.found_by(results)]
 
 
 def beside(parts: Parts) -> dict[str, Beside]:
     async def note_told(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
         """Every case that was told of knows it, in the same transaction: none is told twice or forgotten."""
         assert isinstance(command, SendQuarterlyFeedback)
-        told: list[VerificationCase] = ctx.facts["results"]
+        told = ctx.found(RESULTS)
         for case in told:
             case.note_quarterly_feedback(replace(ctx, duty=""), command.quarter)
         return told
@@ -66,7 +68,7 @@ def service() -> Service:
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
-        facts=facts,
+        lookups=lookups,
         beside=beside,
     )
 

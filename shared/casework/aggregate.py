@@ -14,10 +14,12 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar, cast
 from uuid import UUID
 
+from shared.casework.preparation import Deposit, Lookup, Prepared, Undeclared
 from shared.casework.rehearsal import Rehearsed
+from shared.kernel.effect import Effect
 from shared.language.contracts.common import Accused, DeadlineRecomputed
 from shared.language.event import DeadlineSet, Event, Meta, Recorded, event_class, event_classes
 from shared.language.frozen import frozen
@@ -31,6 +33,7 @@ from shared.language.roles import PETITION
 P = ParamSpec("P")
 A = TypeVar("A", bound="Aggregate")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,7 @@ class Law:
 
 @frozen
 class Context:
-    """The circumstances of one command or reaction, passed in: the domain has no clock and no I/O.
-
-    `facts` holds what the gate looked up for the command (for instance the register of accused).
-    """
+    """The circumstances of one command or reaction, passed in: the domain has no clock and no I/O."""
 
     actor: Actor
     now: datetime
@@ -73,7 +73,24 @@ class Context:
     causation_id: UUID | None = None
     legal_basis: tuple[dict[str, str], ...] = ()
     trace_id: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
+    prepared: Prepared = field(default_factory=dict)
+    """The answers of the lookups and deposits that the command declares; `found` and `deposited` ask."""
+    effects: list[Effect] = field(default_factory=list)
+    """Messages to the outside, stored in the transaction of the events."""
+
+    def found(self, lookup: Lookup[T]) -> T:
+        """The answer of a lookup that was made for the command. Raises Undeclared."""
+        return cast(T, self._of(lookup))
+
+    def deposited(self, deposit: Deposit[T]) -> T:
+        """The answer of a deposit that was made for the command. Raises Undeclared."""
+        return cast(T, self._of(deposit))
+
+    def _of(self, named: Lookup[Any] | Deposit[Any]) -> Any:
+        try:
+            return self.prepared[named]
+        except KeyError:
+            raise Undeclared(f"{self.command} does not declare {named}") from None
 
     def check_past(self, told: datetime | date, field: str, rule: str = "§0.5") -> None:
         """Refuses an instant or day that is later than the act which tells of it (B40)."""

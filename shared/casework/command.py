@@ -15,7 +15,7 @@ as keyword arguments (checked when the class is made); the docstring is the Open
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -33,6 +33,7 @@ from pydantic import (
 )
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law, snake, states_of
+from shared.casework.preparation import Deposit, Lookup
 from shared.casework.rehearsal import FIELD, NotSaid, Rehearsed
 from shared.kernel.clock import instant_of
 from shared.language.event import DataClass
@@ -130,7 +131,16 @@ class Gate:
     """True for a record that cannot be dated before the case's last event (decisions never can)."""
     anyone: bool = False
     leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
-    facts: tuple[str, ...] = ()
+    lookups: tuple[Lookup[Any], ...] = ()
+    """Names of things that are read before it is decided."""
+    deposits: tuple[Deposit[Any], ...] = ()
+    """Names of things that are written to the vault before it is decided, after the lookups, in this
+    order."""
+
+    @property
+    def prepared(self) -> tuple[Lookup[Any] | Deposit[Any], ...]:
+        """Everything that is there before it is decided."""
+        return (*self.lookups, *self.deposits)
 
 
 class Command(BaseModel):
@@ -225,6 +235,16 @@ class Command(BaseModel):
         return [t for name in self.screened for t in _texts(getattr(self, name)) if t]
 
 
+def commands_on(kinds: Collection[type[Aggregate]]) -> Iterator[type[Command]]:
+    """Every command on cases of these kinds, those without a route too."""
+    left = Command.__subclasses__()
+    while left:
+        command = left.pop()
+        left += command.__subclasses__()
+        if "gate" in vars(command) and command.on in kinds:
+            yield command
+
+
 def _screened_fields(model: type[BaseModel]) -> list[str]:
     return [name for name, info in model.model_fields.items() if _is_screened(info.metadata, info.annotation)]
 
@@ -296,5 +316,6 @@ __all__ = [
     "Sha256",
     "ShortText",
     "Token",
+    "commands_on",
     "own_organ",
 ]

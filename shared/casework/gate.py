@@ -21,7 +21,8 @@ import orjson
 from shared.casework import visibility
 from shared.casework.aggregate import Actor, Aggregate, Context, Law
 from shared.casework.command import Command, Token
-from shared.casework.rehearsal import MOMENT, Dated, NotLookedUp
+from shared.casework.preparation import Deposit, Lookup, Prepare
+from shared.casework.rehearsal import MOMENT, Dated, NotPrepared
 from shared.casework.screen import Asker, Verdict
 from shared.casework.tally import Tally
 from shared.kernel.clock import Clock
@@ -30,7 +31,6 @@ from shared.kernel.store.types import (
     Appended,
     CommandMismatch,
     CommandRecord,
-    Effect,
     EventTooLarge,
     VersionConflict,
 )
@@ -70,8 +70,6 @@ class Screen(Protocol):
     ) -> Verdict: ...
 
 
-Facts = dict[str, Callable[[Command, Aggregate, Context], Awaitable[Any]]]
-"""The lookups that a command wants before it is decided, by name."""
 Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
 """Other streams that a command writes in the same transaction."""
 
@@ -127,7 +125,8 @@ class CommandGate:
         default_factory=WeakKeyDictionary
     )
     """The answers of `may` by reader, for one version of a case that is kept folded (`http.shelf`)."""
-    facts: Facts = field(default_factory=dict)
+    lookups: Mapping[Lookup[Any], Prepare] = field(default_factory=dict)
+    deposits: Mapping[Deposit[Any], Prepare] = field(default_factory=dict)
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     _summing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -179,6 +178,7 @@ class CommandGate:
         if not command.creates:
             self._check_version(request, aggregate)
         now = self.clock.now()
+        prepared: dict[Lookup[Any] | Deposit[Any], Any] = {}
         ctx = Context(
             actor=actor,
             now=now,
@@ -191,10 +191,13 @@ class CommandGate:
             attempt=attempt,
             legal_basis=request.legal_basis,
             trace_id=request.trace_id,
+            prepared=prepared,
         )
         aggregate.check_open(ctx)
-        for name in gate.facts:
-            ctx.facts[name] = await self.facts[name](command, aggregate, ctx)
+        for lookup in gate.lookups:
+            prepared[lookup] = await self.lookups[lookup](command, aggregate, ctx)
+        for deposit in gate.deposits:
+            prepared[deposit] = await self.deposits[deposit](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
         await self._check_texts(command, aggregate, actor)
         if command.creates and gate.need_to_know:
@@ -212,7 +215,7 @@ class CommandGate:
                     aggregate.id,
                     {"state": aggregate.state, "number": aggregate.number},
                 ),
-                effects=[e for e in ctx.facts.get("effects", ()) if isinstance(e, Effect)],
+                effects=ctx.effects,
             )
         )
 
@@ -266,7 +269,8 @@ class CommandGate:
 
     def may(self, token: Token, aggregate: Aggregate) -> May:
         """Tells which of the commands of their roles the reader of this case could give now. It runs the
-        gate's own checks; nothing is recorded, looked up or asked of the vault.
+        gate's own checks; nothing is recorded, looked up or deposited, and the vault is not
+        asked.
 
         Without a body it can say: organ and level, role, recusal, separation of duties, the state, what no
         command may do to the case as it stands (`check_open`), and what the method guards before it looks
@@ -327,7 +331,7 @@ class CommandGate:
             command=command.__name__,
             rule=gate.rule,
             duty=gate.duty,
-            facts=NotLookedUp(),
+            prepared=NotPrepared.fromkeys(gate.prepared),
         )
         try:
             asked.check_open(ctx)

@@ -90,7 +90,7 @@ class Desk:
             correlation_id=self.published.correlation_id,
             causation_id=self.published.event_id,
             trace_id=self.published.trace_id,
-            facts={"effects": self.effects},
+            effects=self.effects,
         )
 
     @staticmethod

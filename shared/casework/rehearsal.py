@@ -11,7 +11,7 @@ class Rehearsed(Exception):
 
 
 class NotSaid(Exception):
-    """Raised when the method looks into a field that nobody has said or looked up yet."""
+    """Raised when the method looks into what nobody has said, looked up or deposited yet."""
 
 
 class Dated(Exception):
@@ -39,11 +39,9 @@ MOMENT = _raising(Dated)
 """A time of which nothing is known."""
 
 
-def _look(*_: Any, **__: Any) -> NoReturn:
-    raise NotSaid
+class NotPrepared(dict[Any, Any]):
+    """Stands for what a command declares, where nothing was looked up and nothing deposited."""
 
-
-class NotLookedUp(dict[str, Any]):
-    """The facts of a command for which nothing was looked up."""
-
-    __getitem__ = get = setdefault = pop = __contains__ = _look
+    def __getitem__(self, named: Any) -> NoReturn:
+        super().__getitem__(named)  # what is not declared is a defect here too
+        raise NotSaid

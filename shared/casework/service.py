@@ -29,9 +29,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.config import STARTUP_FAILURE
 
 from shared.casework.aggregate import Actor, Aggregate, Law
-from shared.casework.command import Command
+from shared.casework.command import Command, commands_on
 from shared.casework.dead import DeadLetters, note_replay
-from shared.casework.gate import Beside, CommandGate, Facts, Screen
+from shared.casework.gate import Beside, CommandGate, Screen
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.commands import Face
 from shared.casework.http.direct import CommandProtocol
@@ -41,6 +41,7 @@ from shared.casework.http.readgate import CaseReadGate
 from shared.casework.http.reads import Reads
 from shared.casework.http.recusals import RecusalRequests
 from shared.casework.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
+from shared.casework.preparation import Deposits, Lookups, check_bound
 from shared.casework.reaction import Desk, Reactions
 from shared.casework.readmodel import CaseBook
 from shared.casework.repository import Repository
@@ -150,7 +151,10 @@ class Service:
     listens_to: Sequence[str] = ()
     extra_projections: Callable[[], Sequence[Any]] = tuple
     extend: Callable[[Application, Parts], None] = lambda app, parts: None
-    facts: Callable[[Parts], Facts] = lambda parts: {}
+    lookups: Callable[[Parts], Lookups] = lambda parts: ()
+    """Functions of things that are read before a command is decided."""
+    deposits: Callable[[Parts], Deposits] = lambda parts: ()
+    """Functions of things that are written to the vault before a command is decided."""
     beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
     on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
     on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}
@@ -246,7 +250,9 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         observer=BusMetrics(registry, service.listens_to),
     )
     _tell_halted(parts)
-    command_gate.facts = service.facts(parts)
+    command_gate.lookups = dict(service.lookups(parts))
+    command_gate.deposits = dict(service.deposits(parts))
+    check_bound(commands_on(service.kinds), {**command_gate.lookups, **command_gate.deposits})
     command_gate.beside = service.beside(parts)
     if service.screen is not None:
         command_gate.screen = service.screen(parts)

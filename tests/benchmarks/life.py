@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.phase import IDENTITY
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited
 from shared.casework.aggregate import Actor, Context
 from shared.casework.service import load_law
@@ -36,7 +37,7 @@ def life() -> list[Recorded]:
             duty="registrar",
             command_id=uuid4(),
             trace_id="0123456789abcdef" * 2,
-            facts={"vault": Deposited()},
+            prepared={IDENTITY: Deposited()},
         )
 
     complaint.receive_complaint(

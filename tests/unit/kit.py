@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law, fold
 from shared.casework.command import Command
+from shared.casework.preparation import Deposit, Lookup, Prepared
 from shared.language import roles
 from shared.language.event import Event, Recorded
 from shared.language.law.deadlines import Catalogue
@@ -26,9 +27,11 @@ from shared.language.organs.tree import OrganTree
 from shared.language.refusal import Refusal, refuse
 
 A = TypeVar("A", bound=Aggregate)
+T = TypeVar("T")
 LAW = Law(load_policy(), Catalogue.load(), OrganTree.load())
 TOWN = "DI-990102100"
 START = datetime(2022, 3, 1, 17, 0, tzinfo=SHANGHAI)
+NOTHING: Prepared = {}
 
 
 class Scene(Generic[A]):
@@ -44,7 +47,8 @@ class Scene(Generic[A]):
         """The human number that the committer would give."""
         self.law = law
         self.now = START
-        self.lookups: dict[str, Any] = {}
+        self.prepared: dict[Lookup[Any] | Deposit[Any], Any] = {}
+        """The answers of the gate's lookups and deposits, whichever command asks."""
         self.history: list[Recorded] = []
         self.recorded: list[Recorded] = []
         """The events that the last `when` recorded."""
@@ -70,10 +74,9 @@ class Scene(Generic[A]):
         self.now = moment if isinstance(moment, datetime) else datetime.combine(moment, time(12), SHANGHAI)
         return self
 
-    def knowing(self, **lookups: Any) -> Self:
-        """Sets the answers of the gate's lookups from now on, by the name under which a command asks for
-        each."""
-        self.lookups |= lookups
+    def knowing(self, named: Lookup[T] | Deposit[T], answer: T) -> Self:
+        """Sets what is looked up or deposited from now on for a command that declares it."""
+        self.prepared[named] = answer
         return self
 
     # --- when
@@ -82,7 +85,8 @@ class Scene(Generic[A]):
         """Gives a command. If nobody is named, somebody gives it who may."""
         actor = self._actor(type(command), by, role)
         gate = type(command).gate
-        ctx = self.context(actor, type(command).__name__, gate.rule, gate.duty)
+        given = {named: self.prepared[named] for named in gate.prepared}
+        ctx = self.context(actor, type(command).__name__, gate.rule, gate.duty, given)
 
         def decide(aggregate: A) -> None:
             check_actor(type(command), aggregate, actor, self.law)
@@ -96,7 +100,9 @@ class Scene(Generic[A]):
         ctx = self.context(Actor(roles.SYSTEM, roles.SYSTEM, self.aggregate.organ or TOWN), rule=rule)
         return self._decide(lambda aggregate: reaction(aggregate, ctx))
 
-    def context(self, actor: Actor, command: str = "test", rule: str = "", duty: str = "") -> Context:
+    def context(
+        self, actor: Actor, command: str = "test", rule: str = "", duty: str = "", given: Prepared = NOTHING
+    ) -> Context:
         """The circumstances that the gate makes of a command."""
         return Context(
             actor=actor,
@@ -106,7 +112,7 @@ class Scene(Generic[A]):
             command=command,
             rule=rule,
             duty=duty,
-            facts=dict(self.lookups),
+            prepared=given,
         )
 
     # --- then
@@ -242,7 +248,8 @@ class Row:
     """Events that have happened besides, and changed no state."""
     by: str | Actor = ""
     role: str = ""
-    lookups: Mapping[str, Any] = field(default_factory=dict)
+    knowing: Prepared = field(default_factory=dict)
+    """Answers of lookups and deposits that differ from those of the scene."""
     first: Mapping[str, str] = field(default_factory=dict)
     """The code, by state, for states in which a rule answers before the state is asked."""
 
@@ -256,7 +263,8 @@ class Row:
 
     def must_hold(self, scene: Scene[Any], state: str) -> None:
         """Gives the command: it is carried out in its states, and refused everywhere else."""
-        scene.in_state(state).knowing(**self.lookups).when(self.command, by=self.by, role=self.role)
+        scene.prepared |= self.knowing
+        scene.in_state(state).when(self.command, by=self.by, role=self.role)
         if state not in self.states:
             scene.refused(self.first.get(state, "E_STATE"))
             return

@@ -4,12 +4,16 @@ lost its end."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.intake.commands.reporting import SubmitReport
+from services.intake.deposits import IntakeDeposits
+from services.intake.domain.notice import IN_FORCE
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.blobs import Blobs, whole
 from services.intake.vault.keys import Periods
@@ -18,6 +22,11 @@ from services.intake.vault.parcels import Parcel, Parcels
 from services.intake.vault.store import Vault
 from services.intake.vault.sweep import LogLost, Sweep
 from services.intake.vault.transfers import Transfers
+from shared.casework.gate import CommandGate, Submission
+from shared.casework.service import load_law
+from shared.kernel.clock import SystemClock
+from shared.kernel.store.types import Append, Appended
+from shared.language.refusal import Refusal
 
 Engines = tuple[AsyncEngine, AsyncEngine]
 REPORTER = ReporterBlock(name="郑虚六", phone="13900001234")
@@ -45,6 +54,14 @@ class Log:
 
     async def max_position(self) -> int:
         return max(self.events, default=0)
+
+    async def append(self, append: Append) -> Appended:
+        """Keeps no complaint of what the gate writes of a refusal."""
+        assert [event.kind for event in append.events] == ["AuditRecord"]
+        return Appended((), 0, SystemClock().now(), {})
+
+    async def find_command(self, id: UUID) -> None:
+        return None
 
 
 class Room:
@@ -109,6 +126,31 @@ async def test_s65_what_belongs_to_nothing_is_erased_and_nothing_else(room: Room
         left = await connection.execute(text("SELECT count(DISTINCT blob) FROM blob_chunks"))
         assert left.scalar_one() == 2
     assert await room.sweep() == 0
+
+
+async def test_s65_what_was_deposited_for_a_refused_command_is_erased(room: Room) -> None:
+    """A report from nowhere: its words and its reporter were in the vault before anybody could say so."""
+    nothing = cast(Any, None)
+    stores = (room.vault, room.letters, room.blobs, room.parcels, room.transfers)
+    gate = CommandGate("intake", load_law(), SystemClock(), room.log, nothing, nothing, bytes(32))
+    gate.deposits = dict(IntakeDeposits(nothing, *stores, nothing).deposits())
+    report = SubmitReport(
+        channel="ONLINE_SITE",
+        acknowledged_notice_version=IN_FORCE,
+        unit_division="000000",
+        managed_by_level="COUNTY",
+        text="虚述。",
+        reporter=REPORTER,
+    )
+    with pytest.raises(Refusal) as refusal:
+        await gate.execute(Submission(report, None, None))
+    assert refusal.value.details["field"] == "unit_division"
+    async with room.owner.connect() as connection:
+        deposited = (await connection.execute(text("SELECT complaint FROM letters"))).scalar_one()
+    assert await room.holds(deposited) == NOTHING | {"identities": 1, "letters": 1}
+    await room.age(deposited)
+    await room.sweep()
+    assert await room.holds(deposited) == NOTHING
 
 
 async def test_s65_what_is_deposited_again_is_young(room: Room) -> None:

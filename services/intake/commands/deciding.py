@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.deciding import ADVICE
 from services.intake.domain.values import OrganCode
 from shared.casework.command import Chosen, Code, Command, FreeText, Reference, ShortText
 from shared.language.contracts.intake import Means
@@ -39,7 +40,7 @@ class RedirectOut(Command, on=Complaint, rule="A11", by=PETITION):
     to_body: ShortText
 
 
-class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION, facts=("advice",)):
+class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION, deposits=(ADVICE,)):
     """Tells a reporter who came, called or wrote online which body decides. One who wrote online reads it
     behind the query code; one who came or called was told in person, and that is noted."""
 

@@ -7,7 +7,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from services.intake.domain.disclosing import IdentityDisclosure, IdentityKey, identity_key_id
+from services.intake.domain.disclosing import (
+    ASKED,
+    FORGETTABLE,
+    IdentityDisclosure,
+    IdentityKey,
+    identity_key_id,
+)
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command, Day, FreeText
 from shared.language.contracts.intake import IdentityField
@@ -25,7 +31,7 @@ class RequestIdentityDisclosure(
     rule="SEC-5",
     by=(HANDLER,),
     duty="requester",
-    facts=("asked",),
+    lookups=(ASKED,),
 ):
     """Asks to be told how to reach a real-name reporter who agreed to be contacted: as few fields as
     the purpose needs, for thirty days at most."""
@@ -60,7 +66,7 @@ class DestroyIdentityKey(
     by=(CUSTODIAN,),
     organ=None,
     need_to_know=False,
-    facts=("forgettable",),
+    lookups=(FORGETTABLE,),
 ):
     """Forgets a reporter for ever, by destroying the key of the complaint, once retention has ended. The
     record of it comes first; the vault destroys the keys that the record names, and backups of it open

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.integration import TRANSFER
 from shared.casework.command import Chosen, Command, Day, FreeText
 from shared.language.contracts.intake import Category, Channel
 from shared.language.event import L3
@@ -24,7 +25,7 @@ class ReceivePlatformTransfer(
     rule="A8",
     by=(PLATFORM,),
     need_to_know=False,
-    facts=("transfer",),
+    deposits=(TRANSFER,),
 ):
     """Receives a complaint that the provincial petition platform transfers (转送), for the organ that it
     names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.intake.domain import misconduct, retaliation
 from services.intake.domain.misconduct import StaffMisconductReport
 from services.intake.domain.retaliation import RetaliationReport
 from services.intake.domain.values import OrganCode
@@ -26,7 +27,8 @@ class RecordRetaliationReport(
     by=PETITION,
     need_to_know=False,
     duty="reporter",
-    facts=("retaliated",),
+    lookups=(retaliation.OVER,),
+    deposits=(retaliation.ACCOUNT,),
 ):
     """Records that somebody suffers for a report (打击报复): the reporter, a relative, or a person who is
     merely taken for the reporter. It goes to the superior organ and to internal supervision; until it is
@@ -64,7 +66,7 @@ class ReportStaffMisconduct(
     organ=None,
     need_to_know=False,
     duty="reporter",
-    facts=("account",),
+    deposits=(misconduct.ACCOUNT,),
 ):
     """Reports a member of the staff (检举工作人员): by staff, or by the accused from their own account. It
     goes to the organ above the reported person's and to internal supervision; the reported person sees
@@ -86,7 +88,8 @@ class TellOfStaffMisconduct(
     anyone=True,
     organ=None,
     need_to_know=False,
-    facts=("handled_by", "account"),
+    lookups=(misconduct.HANDLED_BY,),
+    deposits=(misconduct.ACCOUNT,),
 ):
     """Reports behind the query code a member of the organ that handles the complaint. It has no route of its
     own: the public one gives it, once the code has opened the complaint."""

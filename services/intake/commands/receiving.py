@@ -8,10 +8,14 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER
+from services.intake.domain.complaint.sealing import PARCEL
 from services.intake.domain.complaint.state import received_as
 from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
 from shared.casework.command import Chosen, Command, Day, Reference, ShortText
+from shared.casework.preparation import Lookup
 from shared.language.contracts.common import LevelName
 from shared.language.contracts.intake import Category, Channel, Source
 from shared.language.event import L3, L4
@@ -19,9 +23,19 @@ from shared.language.organs.tree import Level
 from shared.language.roles import PETITION, PETITION_CLERK
 from shared.language.text import Seen
 
+SENT_UP: Lookup[Complaint | None] = Lookup("sent_up")
+"""The complaint that a lower organ sealed for this one, where its parcel is received."""
+
 
 class ReceiveComplaint(
-    Command, on=Complaint, creates=True, rule="A3", by=PETITION, duty="registrar", facts=("vault", "joint")
+    Command,
+    on=Complaint,
+    creates=True,
+    rule="A3",
+    by=PETITION,
+    duty="registrar",
+    lookups=(SENT_UP,),
+    deposits=(IDENTITY,),
 ):
     """Receives a complaint through any channel (接收). Only the envelope is kept here; the reporter block, if
     there is one, goes to the identity vault and never into an event. A complaint that a lower organ sealed
@@ -65,7 +79,7 @@ class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="re
     category: Category = "ACCUSATION"
 
 
-class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar", facts=("sealed",)):
+class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar", deposits=(PARCEL,)):
     """Seals a complaint that belongs to a superior organ, or is about this organ's own head, and sends it up
     (密封径送). The content is encrypted for the addressee; here nobody sees anything of it any more but the
     person who opened it, and the organ's head unless passed over (A15)."""
@@ -93,7 +107,7 @@ class EscalateOutside(
 
 
 class ListAllegations(
-    Command, on=Complaint, rule="R25", by=(PETITION_CLERK,), duty="registrar", facts=("register",)
+    Command, on=Complaint, rule="R25", by=(PETITION_CLERK,), duty="registrar", lookups=(REGISTER,)
 ):
     """Lists the accused and the atomic allegations in sanitised words (SEC-2). A known accused is
     matched by the clerk; a new one enters the register in the same transaction."""
@@ -104,7 +118,7 @@ class ListAllegations(
     """The person who approved the sanitised wording."""
 
 
-class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)):
+class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL,)):
     """Files a complaint that repeats a registered one without new evidence (重复检举控告). After a
     conclusion it becomes a report after conclusion and starts no new verification (R55)."""
 
@@ -112,7 +126,7 @@ class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="regist
     new_evidence: bool = False
 
 
-class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", facts=("original",)):
+class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL,)):
     """Marks a complaint that repeats a registered one and brings new evidence; it goes on like an initial
     one (重复但有新证据)."""
 

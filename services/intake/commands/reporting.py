@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.reporting import FILE, LETTER
 from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import ReporterBlock
 from shared.casework.case_commands import Role
@@ -22,7 +24,7 @@ Letter = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class SubmitReport(
-    Command, on=Complaint, creates=True, rule="A1", anyone=True, organ=None, facts=("vault", "letter")
+    Command, on=Complaint, creates=True, rule="A1", anyone=True, organ=None, deposits=(IDENTITY, LETTER)
 ):
     """Reports without an account (举报). To give one's name is offered and never asked (R29)."""
 
@@ -39,13 +41,13 @@ class SubmitReport(
     reporter: L3[ReporterBlock | None] = None
 
 
-class WriteToOrgan(Command, on=Complaint, rule="A31", anyone=True, organ=None, facts=("letter",)):
+class WriteToOrgan(Command, on=Complaint, rule="A31", anyone=True, organ=None, deposits=(LETTER,)):
     """Writes again behind the query code: a supplement, an objection, an answer."""
 
     text: L3[Letter]
 
 
-class AskForRecusal(Command, on=Complaint, rule="A33", anyone=True, organ=None, facts=("letter",)):
+class AskForRecusal(Command, on=Complaint, rule="A33", anyone=True, organ=None, deposits=(LETTER,)):
     """Asks behind the query code that a member of staff stay away (申请回避)."""
 
     role: Role
@@ -60,7 +62,7 @@ class WaiveMeeting(Command, on=Complaint, rule="R46", anyone=True, organ=None):
     stage: Stage
 
 
-class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None, facts=("file",)):
+class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None, lookups=(FILE,)):
     """Notes that a file came behind the query code; the file itself lies in the vault."""
 
     attachment: Reference
@@ -68,7 +70,7 @@ class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None
     size: Annotated[int, Field(ge=0)]
 
 
-class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, facts=("letter",)):
+class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, deposits=(LETTER,)):
     """Writes to the reporter of an online complaint, who reads it behind the query code."""
 
     text: L3[Annotated[str, StringConstraints(min_length=1, max_length=4000), Seen, Straight]]

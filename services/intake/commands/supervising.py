@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from services.intake.domain.supervision import SupervisionOrder
+from services.intake.domain.supervision import SUPERVISED, SupervisionOrder
 from shared.casework.aggregate import Law
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command, FreeText, Reference
@@ -30,7 +30,7 @@ class DraftSupervisionOrder(
     rule="A24",
     by=PETITION,
     duty="drafter",
-    facts=("supervised",),
+    lookups=(SUPERVISED,),
 ):
     """Drafts a supervision order on an item of an organ below (督办): cause and methods of A24 and A25."""
 

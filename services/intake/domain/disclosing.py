@@ -10,6 +10,7 @@ from uuid import UUID
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Aggregate, Context, allowed_in
 from shared.casework.case import Case
+from shared.casework.preparation import Lookup
 from shared.language.contracts.intake import (
     IdentityDisclosureApproved,
     IdentityDisclosureDenied,
@@ -43,6 +44,9 @@ class Asked:
     may_be_contacted: bool
 
 
+ASKED: Lookup[Asked] = Lookup("asked")
+
+
 class IdentityDisclosure(Case):
     """A request to be told how to reach one reporter. It holds the purpose, never an identity."""
 
@@ -65,7 +69,7 @@ class IdentityDisclosure(Case):
     ) -> None:
         """SEC-5, R27: asked by those who work on this complaint, about a reporter who agreed; nobody else can
         ask for anything."""
-        asked: Asked = ctx.facts["asked"]
+        asked = ctx.found(ASKED)
         case = asked.complaint
         if case is None or case.organ != ctx.actor.organ:
             refuse("E_JURISDICTION", "SEC-5", alert=True)
@@ -114,11 +118,14 @@ def custodian_organ(organ: str, organs: OrganTree) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Forgettable:
-    """The facts that decide whether a reporter may be forgotten."""
+    """The circumstances that decide whether a reporter may be forgotten."""
 
     complaint: Complaint | None
     years: int
     protection_open: bool
+
+
+FORGETTABLE: Lookup[Forgettable] = Lookup("forgettable")
 
 
 def identity_key_id(complaint: UUID) -> UUID:
@@ -135,7 +142,7 @@ class IdentityKey(Aggregate):
 
     def destroy_identity_key(self, ctx: Context, complaint: UUID) -> None:
         """§6.5: destroys the key after the years of retention, never while protection is open."""
-        found: Forgettable = ctx.facts["forgettable"]
+        found = ctx.found(FORGETTABLE)
         case = found.complaint
         if case is None or ctx.actor.organ != custodian_organ(case.organ, ctx.law.organs):
             refuse("E_JURISDICTION")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Deposit, Lookup
 from shared.language.contracts.common import InVault
 from shared.language.contracts.intake import (
     MisconductFinding,
@@ -16,6 +17,11 @@ from shared.language.contracts.intake import (
 from shared.language.event import Meta
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
+
+HANDLED_BY: Lookup[str] = Lookup("handled_by")
+"""The organ of the complaint that the code has opened."""
+ACCOUNT: Deposit[InVault] = Deposit("account")
+"""The words about a member of the staff."""
 
 
 class StaffMisconductReport(Overseen):
@@ -36,7 +42,7 @@ class StaffMisconductReport(Overseen):
 
     def tell_of_staff_misconduct(self, ctx: Context, complaint: UUID) -> None:
         """A33: told by a reporter behind their query code, about the organ that handles their complaint."""
-        self._report(ctx, ctx.facts["handled_by"], "", str(complaint))
+        self._report(ctx, ctx.found(HANDLED_BY), "", str(complaint))
 
     def _report(self, ctx: Context, staff_organ: str, staff: str, complaint: str = "") -> None:
         if staff_organ not in ctx.law.organs:
@@ -44,7 +50,7 @@ class StaffMisconductReport(Overseen):
         if staff and staff == ctx.actor.person:
             refuse("E_SCHEMA", "A33", field="staff", reason="oneself")
         superior = superior_of(staff_organ, ctx.law)
-        letter: InVault = ctx.facts["account"]
+        letter = ctx.deposited(ACCOUNT)
         supervised = ctx.law.organs.get(staff_organ).level >= Level.COUNTY
         self.record(
             ctx,

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Deposit, Lookup
 from shared.language.contracts.common import InVault
 from shared.language.contracts.intake import RetaliationFinding, RetaliationReported, RetaliationSettled
 from shared.language.event import Meta
 from shared.language.refusal import refuse
 
-
-@dataclass(frozen=True, slots=True)
-class Retaliated:
-    """The complaint over which somebody suffers, and where the account of it lies in the vault: nowhere, if
-    it is about nobody who is accused there."""
-
-    complaint: Complaint
-    letter: InVault | None
+OVER: Lookup[Complaint] = Lookup("over")
+"""The complaint over which somebody suffers."""
+ACCOUNT: Deposit[InVault | None] = Deposit("account of retaliation")
+"""The words about it; None if they are about nobody who is accused in that complaint."""
 
 
 class RetaliationReport(Overseen):
@@ -38,21 +34,21 @@ class RetaliationReport(Overseen):
 
     def record_retaliation_report(self, ctx: Context, complaint: UUID, subject: str) -> None:
         """A44. Several reports on one accused stand side by side; each is settled by itself."""
-        found: Retaliated = ctx.facts["retaliated"]
-        if found.letter is None:
+        over, letter = ctx.found(OVER), ctx.deposited(ACCOUNT)
+        if letter is None:
             refuse("E_SCHEMA", "A44", field="subject", reason="not accused in this complaint")
-        self.correlation_id = found.complaint.correlation_id
+        self.correlation_id = over.correlation_id
         self.record(
             ctx,
             RetaliationReported(
-                organ=superior_of(found.complaint.organ, ctx.law),
+                organ=superior_of(over.organ, ctx.law),
                 complaint=str(complaint),
                 subject_ref=subject,
-                letter=found.letter.id,
-                in_vault=(found.letter,),
+                letter=letter.id,
+                in_vault=(letter,),
             ),
         )
-        self.take_over_recusals(ctx, sorted(found.complaint.recused), str(complaint))
+        self.take_over_recusals(ctx, sorted(over.recused), str(complaint))
 
     def on_retaliation_reported(self, event: RetaliationReported, meta: Meta) -> None:
         self._take_in(event)

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Context, allowed_in
 from shared.casework.case import Case
+from shared.casework.preparation import Lookup
 from shared.language.contracts.common import AssignmentStarted
 from shared.language.contracts.intake import (
     SupervisionCause,
@@ -22,6 +23,9 @@ from shared.language.contracts.intake import (
 from shared.language.event import Meta
 from shared.language.refusal import refuse
 from shared.language.roles import LEADERS, PETITION
+
+SUPERVISED: Lookup[Complaint | None] = Lookup("supervised")
+"""The item of an organ below that an order is about."""
 
 
 class SupervisionOrder(Case):
@@ -61,7 +65,7 @@ class SupervisionOrder(Case):
         own = ctx.actor.organ
         if target == own or not ctx.law.organs.is_ancestor_or_self(own, target):
             refuse("E_JURISDICTION", "§4.7")
-        item: Complaint | None = ctx.facts["supervised"]
+        item = ctx.found(SUPERVISED)
         with_target = item is not None and (
             item.organ == target or (item.organ, item.sent_to) == (own, target)
         )

@@ -161,6 +161,8 @@ class Deposited:
     identity_status: IdentityStatus = "UNCLAIMED"
     original: str = ""
     things: tuple[InVault, ...] = ()
+    joint: bool = False
+    """True if others report with the reporter: that is told, and nothing more (SEC-1)."""
 
     @property
     def reporter_ref(self) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
-from uuid import UUID
 
 import orjson
 import structlog
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,14 +18,11 @@ from starlette.responses import Response
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.state import COARSE
-from services.intake.domain.values import Deposited, ReporterBlock
 from services.intake.platform.envelopes import Envelopes, NotForUs
 from services.intake.platform.platforms import Misconfigured, Platforms
 from services.intake.platform.statuses import StatusBook
-from services.intake.vault.store import Vault
 from services.intake.vault.transfers import Transfers
-from shared.casework.aggregate import Aggregate, Context
-from shared.casework.command import Command, Token
+from shared.casework.command import Token
 from shared.casework.gate import Submission
 from shared.casework.http.describe import (
     BINARY,
@@ -47,7 +42,6 @@ from shared.casework.http.values import json_response, parse, plain_rows
 from shared.casework.service import Parts
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.http.middleware import language_of, problem_of
-from shared.kernel.http.problems import within
 from shared.kernel.outgoing.webhooks import NotSigned, verify
 from shared.kernel.store.types import Appended, StoreUnavailable
 from shared.language import roles
@@ -61,7 +55,7 @@ BATCH_BYTES = 16 << 20
 AT_ONCE = 8
 FEED_PAGE = 500
 SHOWN = ("platform_no", "status", "change", "occurred_at")
-"""The facts of a complaint that the platform is told."""
+"""The columns of which the platform is told."""
 SIGNATURE = [
     in_header("webhook-id", "Standard Webhooks; needed where a secret was agreed on."),
     in_header("webhook-timestamp", "When it was signed, in seconds."),
@@ -74,42 +68,6 @@ JWK: Schema = {
     "properties": {name: {"type": "string"} for name in ("kty", "kid", "use", "alg", "crv", "x", "y")},
 }
 SIGNED_BY_US = [parameter | {"required": True} for parameter in SIGNATURE]
-Deposit = Callable[[Command, Aggregate, Context], Awaitable[Deposited]]
-
-
-def depositing(
-    vault: Vault, transfers: Transfers, envelopes: Envelopes, exists: Callable[[UUID], Awaitable[bool]]
-) -> Deposit:
-    """Puts the content of a transfer into the vault before the event is written that refers to it. Only the
-    reporter block is opened, to be deposited as every other; the original stays as it came."""
-
-    async def deposit(command: Command, aggregate: Aggregate, ctx: Context) -> Deposited:
-        assert isinstance(command, ReceivePlatformTransfer)
-        if await exists(aggregate.id):
-            return Deposited()  # came before: the store answers as it did, or refuses other content
-        _checked("content_blob", lambda: envelopes.check(command.content_blob))
-        reporter = None
-        if (blob := command.reporter_blob) is not None:
-            opened = _checked("reporter_blob", lambda: envelopes.open(blob))
-            try:
-                reporter = ReporterBlock.model_validate_json(opened, strict=True)
-            except ValidationError as invalid:
-                fields = within("reporter_blob", invalid)
-                reason = "not a reporter block"
-                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
-        kept = await vault.deposit(aggregate.id, reporter) if reporter is not None else None
-        original = await transfers.keep(aggregate.id, command.content_blob)
-        claimed = reporter is not None and reporter.claims_real_name
-        return Deposited(kept, "CLAIMED" if claimed else "UNCLAIMED", original.id, (original,))
-
-    return deposit
-
-
-def _checked(field: str, look: Callable[[], Any]) -> Any:
-    try:
-        return look()
-    except NotForUs as wrong:
-        refuse("E_SCHEMA", "§8.5", field=field, reason=str(wrong))
 
 
 class Batch(BaseModel):

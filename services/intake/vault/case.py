@@ -9,12 +9,16 @@ from pydantic import StringConstraints
 
 from shared.casework.aggregate import Context, Law
 from shared.casework.case import Case
+from shared.casework.preparation import Deposit
 from shared.language.refusal import refuse
 from shared.language.roles import PETITION, PETITION_HEAD
 from shared.language.text import Seen
 
 Personal = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Seen]
 """Prose about a reporter (L3): sealed as it is, so no screen needs to read it."""
+
+SEALED: Deposit[str] = Deposit("sealed")
+"""The command's words, under the key of the complaint."""
 
 
 class VaultCase(Case):

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.intake.vault.case import Personal, VaultCase
+from services.intake.vault.case import SEALED, Personal, VaultCase
 from services.intake.vault.events import RewardPaid, RewardRecorded
 from shared.casework.aggregate import Context, allowed_in
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command, Reference
+from shared.casework.preparation import Lookup
 from shared.language.event import L3, Meta
 from shared.language.refusal import refuse
 from shared.language.roles import PETITION, PETITION_HEAD
@@ -31,6 +32,9 @@ class Merits:
     code: str
 
 
+MERITS: Lookup[Merits] = Lookup("merits")
+
+
 class Reward(VaultCase):
     """One reward: a code, an amount and a decision; the payee stands sealed."""
 
@@ -45,7 +49,7 @@ class Reward(VaultCase):
 
     def record_reward(self, ctx: Context, complaint: UUID, amount_fen: int, decision_ref: str) -> None:
         """Records a reward (A32): to a reporter of a verified name, whose report was found true."""
-        merits: Merits = ctx.facts["merits"]
+        merits = ctx.found(MERITS)
         if merits.identity_status != "CONFIRMED":
             refuse("E_STATE", "A32", identity_status=merits.identity_status)
         if merits.verdict not in PROVED:
@@ -59,7 +63,7 @@ class Reward(VaultCase):
                 code=merits.code,
                 amount_fen=amount_fen,
                 decision_ref=decision_ref,
-                sealed=ctx.facts["sealed"],
+                sealed=ctx.deposited(SEALED),
             ),
         )
 
@@ -82,7 +86,8 @@ class RecordReward(
     rule="A32",
     by=(PETITION_HEAD,),
     duty="rewarder",
-    facts=("merits", "sealed"),
+    lookups=(MERITS,),
+    deposits=(SEALED,),
 ):
     """Records a reward (奖励) that was decided for a reporter. Finance sees its code and amount only."""
 

@@ -21,18 +21,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.intake.domain.complaint import Complaint
 from services.intake.vault.binding import INCOMPLETE
-from services.intake.vault.case import VaultCase
+from services.intake.vault.case import SEALED, VaultCase
 from services.intake.vault.protection.commands import PROTECTION, AskForProtection, RequestProtection
-from services.intake.vault.protection.request import ProtectionRequest
-from services.intake.vault.rewards import REWARDS, Merits, RecordReward, Reward
+from services.intake.vault.protection.request import OPENED, SERVED, ProtectionRequest
+from services.intake.vault.rewards import MERITS, REWARDS, Merits, RecordReward, Reward
 from services.intake.vault.store import KeyDestroyed, Vault
-from shared.casework.aggregate import Aggregate, Context
+from shared.casework.aggregate import Context
 from shared.casework.command import Command
-from shared.casework.gate import Facts, Submission
+from shared.casework.gate import Submission
 from shared.casework.http.app import Application
 from shared.casework.http.describe import answer, array
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
+from shared.casework.preparation import Deposits, Lookups
 from shared.casework.repository import Repository
 from shared.casework.screen import Asker, Verdict
 from shared.casework.service import Parts, Service, build
@@ -70,7 +71,8 @@ class VaultRoom:
             title="zhengming vault",
             title_zh="保护、奖励",
             commands=[*PROTECTION, *REWARDS],
-            facts=self._facts,
+            lookups=lambda parts: self.lookups(),
+            deposits=lambda parts: self.deposits(),
             screen=lambda parts: NoTexts(),
             extend=self._extend,
             readers=frozenset(roles.PETITION),
@@ -105,56 +107,63 @@ class VaultRoom:
         command = AskForProtection(complaint=complaint, threat=threat)
         await self.parts.command_gate.execute(Submission(command, None, None, idempotency_key=key))
 
-    def _facts(self, parts: Parts) -> Facts:
-        async def served(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
-            """The complaint's correlation, where the actor serves its reporter; otherwise there is none."""
-            complaint = await reporters_complaint(command, ctx)
-            assert complaint.correlation_id is not None
-            return complaint.correlation_id
+    def lookups(self) -> Lookups:
+        return [
+            OPENED.found_by(self._opened),
+            SERVED.found_by(self._served),
+            MERITS.found_by(self._merits),
+        ]
 
-        async def opened(command: Command, aggregate: Aggregate, ctx: Context) -> tuple[str, UUID | None]:
-            """The organ that protects its reporter, and the correlation of the complaint that the code has
-            opened. If the complaint was sealed upward, that is the organ above: nobody here may learn of it
-            (A14)."""
-            assert isinstance(command, AskForProtection)
-            complaint = await self._complaints.get(Complaint, command.complaint)
-            assert complaint is not None
-            above = complaint.sent_to if complaint.state in complaint.sealed else ""
-            return above or complaint.organ, complaint.correlation_id
+    def deposits(self) -> Deposits:
+        return [SEALED.made_by(self._sealed)]
 
-        async def merits(command: Command, aggregate: Aggregate, ctx: Context) -> Merits:
-            """The merits of the complaint, and a code for the reward that nothing can be told from."""
-            complaint = await reporters_complaint(command, ctx)
-            assert complaint.correlation_id is not None
-            return Merits(
-                complaint.correlation_id,
-                complaint.identity_status,
-                complaint.verdict,
-                secrets.token_hex(6).upper(),
-            )
+    async def _served(self, command: RequestProtection, case: ProtectionRequest, ctx: Context) -> UUID:
+        """The complaint's correlation, where the actor serves its reporter; otherwise there is none."""
+        complaint = await self._reporters_complaint(command.complaint, ctx)
+        assert complaint.correlation_id is not None
+        return complaint.correlation_id
 
-        async def reporters_complaint(command: Command, ctx: Context) -> Complaint:
-            assert isinstance(command, RequestProtection | RecordReward)
-            complaint = await self._complaints.get(Complaint, command.complaint)
-            if complaint is None or complaint.organ != ctx.actor.organ or complaint.correlation_id is None:
-                refuse("E_JURISDICTION")
-            if not complaint.assigned.get(ctx.actor.person, set()) & set(roles.PETITION):
-                refuse("E_NEED_TO_KNOW")
-            if complaint.state in complaint.sealed:
-                refuse("E_SEALED_UPWARD", "A14")  # a clerk who sealed it past the head opens nothing here
-            return complaint
+    async def _opened(
+        self, command: AskForProtection, case: ProtectionRequest, ctx: Context
+    ) -> tuple[str, UUID | None]:
+        """The organ that protects its reporter, and the correlation of the complaint that the code has
+        opened. If the complaint was sealed upward, that is the organ above: nobody here may learn of it
+        (A14)."""
+        complaint = await self._complaints.get(Complaint, command.complaint)
+        assert complaint is not None
+        above = complaint.sent_to if complaint.state in complaint.sealed else ""
+        return above or complaint.organ, complaint.correlation_id
 
-        async def sealed(command: Command, aggregate: Aggregate, ctx: Context) -> str:
-            """The command's L3 fields under the complaint's key, bound to this request."""
-            assert isinstance(aggregate, VaultCase)
-            complaint = aggregate.complaint or getattr(command, "complaint", "")
-            body = orjson.dumps({name: getattr(command, name) for name in sorted(command.vaulted)})
-            try:
-                return await self._vault.seal(UUID(str(complaint)), aggregate.id, body)
-            except KeyDestroyed:
-                refuse("E_STATE", "§6.5", state="DESTROYED")
+    async def _merits(self, command: RecordReward, case: Reward, ctx: Context) -> Merits:
+        """The merits of the complaint, and a code for the reward that nothing can be told from."""
+        complaint = await self._reporters_complaint(command.complaint, ctx)
+        assert complaint.correlation_id is not None
+        return Merits(
+            complaint.correlation_id,
+            complaint.identity_status,
+            complaint.verdict,
+            secrets.token_hex(6).upper(),
+        )
 
-        return {"opened": opened, "served": served, "merits": merits, "sealed": sealed}
+    async def _reporters_complaint(self, id: UUID, ctx: Context) -> Complaint:
+        complaint = await self._complaints.get(Complaint, id)
+        if complaint is None or complaint.organ != ctx.actor.organ or complaint.correlation_id is None:
+            refuse("E_JURISDICTION")
+        if not complaint.assigned.get(ctx.actor.person, set()) & set(roles.PETITION):
+            refuse("E_NEED_TO_KNOW")
+        if complaint.state in complaint.sealed:
+            refuse("E_SEALED_UPWARD", "A14")  # a clerk who sealed it past the head opens nothing here
+        return complaint
+
+    async def _sealed(self, command: Command, case: VaultCase, ctx: Context) -> str:
+        """Seals the command's L3 fields under the complaint's key, bound to this request. A complaint
+        without a key gets one."""
+        complaint = case.complaint or getattr(command, "complaint", "")
+        body = orjson.dumps({name: getattr(command, name) for name in sorted(command.vaulted)})
+        try:
+            return await self._vault.seal(UUID(str(complaint)), case.id, body)
+        except KeyDestroyed:
+            refuse("E_STATE", "§6.5", state="DESTROYED")
 
     def _extend(self, app: FastAPI, parts: Parts) -> None:
         contents = [ContentsRoutes(kind, self._vault, parts) for kind in (ProtectionRequest, Reward)]

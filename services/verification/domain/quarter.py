@@ -8,11 +8,15 @@ from uuid import UUID
 
 from services.verification.domain.case import VerificationCase
 from shared.casework.aggregate import Aggregate, Context
+from shared.casework.preparation import Lookup
 from shared.language.contracts.verification import QuarterlyFeedbackSent
 from shared.language.event import Meta
 from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date, quarter_end
 from shared.language.refusal import refuse
+
+RESULTS: Lookup[Sequence[VerificationCase]] = Lookup("results")
+"""The cases that an organ concluded in the quarter and has not told yet."""
 
 
 def feedback_id(organ: str, quarter: str) -> UUID:
@@ -43,7 +47,7 @@ class QuarterlyFeedback(Aggregate):
         ends = quarter_end(quarter)
         if local_date(ctx.occurred_at) <= ends:
             refuse("E_STATE", "A21", quarter_ends=ends.isoformat())
-        results: Sequence[VerificationCase] = ctx.facts["results"]
+        results = ctx.found(RESULTS)
         if self.sent and not results:
             refuse("E_STATE", "A21", sent=self.sent)
         self.record(

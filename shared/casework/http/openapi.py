@@ -234,9 +234,11 @@ def posted(commands: Iterable[type[Command]]) -> list[type[Command]]:
 
 
 def _sources(command: type[Command]) -> list[str]:
-    """The names of the methods from which a command's refusals can come: its own, and those lookups and
-    writings beside it that the service's `main` holds."""
-    return [command.method, "facts", "beside"] if command.gate.facts else [command.method, "beside"]
+    """The names of the methods from which a command's refusals can come: its own, and the service's lookups,
+    deposits and writings beside it."""
+    gate = command.gate
+    prepared = [name for name, used in (("lookups", gate.lookups), ("deposits", gate.deposits)) if used]
+    return [command.method, *prepared, "beside"]
 
 
 def _codes(command: type[Command], package: str) -> set[str]:

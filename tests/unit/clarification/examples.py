@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.clarification import commands as c
 from services.clarification.domain.clarification import Clarification
+from services.clarification.domain.clarification.carrying_out import RETALIATION
 from shared.casework.aggregate import Actor
 from shared.language import roles
 from shared.language.contracts.clarification import Disposition
@@ -147,7 +148,7 @@ class Clarifying(Scene[Clarification]):
 
     def __init__(self, subject: Accused = PERSON) -> None:
         super().__init__(lambda: Clarification(UUID(int=4)), number="CQ-990102100-2022-000001")
-        self.at("2022-03-01").knowing(retaliation=False)
+        self.at("2022-03-01").knowing(RETALIATION, False)
         self.subject = subject
 
     # --- what other services tell

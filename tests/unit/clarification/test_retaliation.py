@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.clarification.domain.clarification.carrying_out import RETALIATION
 from services.clarification.domain.retaliation import RetaliationWatch
 from tests.unit.clarification.examples import EVIDENCE, Clarifying
 from tests.unit.kit import Scene
@@ -43,6 +44,6 @@ def test_p12_told_twice_it_changes_nothing() -> None:
 
 
 def test_a44_no_form_is_carried_out_meanwhile() -> None:
-    scene = Clarifying().approved().knowing(retaliation=True)
+    scene = Clarifying().approved().knowing(RETALIATION, True)
     scene.implement(EVIDENCE["WRITTEN"]()).refused("E_RETALIATION_OPEN", "A44")
-    scene.knowing(retaliation=False).implement(EVIDENCE["WRITTEN"]()).then("ClarificationFormImplemented")
+    scene.knowing(RETALIATION, False).implement(EVIDENCE["WRITTEN"]()).then("ClarificationFormImplemented")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.followup import commands as f
 from services.followup.domain.plan import RevisitPlan
+from services.followup.domain.plan.drafting import PLAN_TEXT_KNOWN
 from shared.casework.aggregate import Actor
 from shared.casework.command import Command
 from shared.language.contracts.clarification import ClarificationCompleted
@@ -136,7 +137,7 @@ class Revisiting(Scene[RevisitPlan]):
 
     def __init__(self) -> None:
         super().__init__(lambda: RevisitPlan(PLAN), number="HF-990102100-2022-000001")
-        self.at("2022-03-25")
+        self.at("2022-03-25").knowing(PLAN_TEXT_KNOWN, False)
 
     def _actor(self, command: type[Command], by: str | Actor, role: str) -> Actor:
         if isinstance(by, Actor):

@@ -17,6 +17,7 @@ from services.followup.commands import (
     RecordWorkNeed,
 )
 from services.followup.domain.plan import RevisitPlan
+from services.followup.domain.plan.drafting import PLAN_TEXT_KNOWN
 from services.followup.reactions import REACTIONS
 from shared.casework.aggregate import fold
 from shared.casework.reaction import Desk
@@ -174,10 +175,9 @@ def test_r35_unit_is_the_subjects_own_unless_named(scene: Revisiting) -> None:
 
 def test_r35_copied_plan_is_refused(scene: Revisiting) -> None:
     """R35: byte for byte another person's text is no individual plan."""
-    scene.opened().knowing(plan_text_known=True).when(DraftRevisitPlan(**draft())).refused(
+    scene.opened().knowing(PLAN_TEXT_KNOWN, True).when(DraftRevisitPlan(**draft())).refused(
         "E_PLAN_NOT_INDIVIDUAL"
     )
-    assert DraftRevisitPlan.gate.facts == ("plan_text_known",)
 
 
 def test_r35_text_hash_tells_moved_words_apart() -> None:

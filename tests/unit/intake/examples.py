@@ -16,7 +16,9 @@ from services.intake.commands import integration as i
 from services.intake.commands import passing_on as p
 from services.intake.commands import receiving as r
 from services.intake.commands import reporting as o
-from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint import Complaint, receiving, reporting, sealing
+from services.intake.domain.complaint.deciding import ADVICE
+from services.intake.domain.complaint.phase import IDENTITY
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, OutcomeTold
 from shared.casework.aggregate import Actor
 from shared.language.contracts import intake as e
@@ -133,16 +135,14 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
     return (
         Scene(lambda: Complaint(id), number=NUMBER)
         .at("2022-03-01T17:00:00+08:00")
-        .knowing(
-            vault=Deposited(reporter=REPORTER, identity_status="CLAIMED"),
-            joint=False,
-            sealed=PARCEL,
-            register={},
-            original=None,
-            advice=None,
-            letter=LETTER,
-            file=(),
-        )
+        .knowing(r.SENT_UP, None)
+        .knowing(IDENTITY, Deposited(reporter=REPORTER, identity_status="CLAIMED"))
+        .knowing(sealing.PARCEL, PARCEL)
+        .knowing(receiving.REGISTER, {})
+        .knowing(receiving.ORIGINAL, None)
+        .knowing(ADVICE, None)
+        .knowing(reporting.LETTER, LETTER)
+        .knowing(reporting.FILE, ())
         .given(*events)
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from services.intake.commands import answering as a
 from services.intake.commands import deciding as d
+from services.intake.domain.complaint.receiving import ORIGINAL
 from services.intake.domain.values import Reception
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
@@ -148,14 +149,14 @@ def test_r25_it_is_listed_once(given: Given) -> None:
 def test_a12_a_duplicate_repeats_what_was_registered_here(
     given: Given, original: str | None, change: dict[str, Any]
 ) -> None:
-    first = original and x.complaint(*x.HISTORIES[original], id=x.OTHER).aggregate
-    scene = given(*x.HISTORIES["REGISTERED"]).knowing(original=first)
+    first = x.complaint(*x.HISTORIES[original], id=x.OTHER).aggregate if original else None
+    scene = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, first)
     scene.when(but(x.MARK_DUPLICATE, **change)).refused("E_CONTENT_MISMATCH", "A12")
 
 
 def test_a12_other_facts_are_no_duplicate(given: Given) -> None:
     first = x.complaint(*x.HISTORIES["ACCEPTED"], id=x.OTHER).aggregate
-    scene = given(*AGAINST_TWO).knowing(original=first)
+    scene = given(*AGAINST_TWO).knowing(ORIGINAL, first)
     scene.when(x.MARK_DUPLICATE).refused("E_CONTENT_MISMATCH", "A12")
     scene.when(x.MARK_REPEAT).then(e.RepeatMarked)
     scene.when(x.MARK_REPEAT).refused("E_STATE", "A12")
@@ -163,7 +164,7 @@ def test_a12_other_facts_are_no_duplicate(given: Given) -> None:
 
 def test_r55_after_a_conclusion_it_is_a_report_anew(given: Given) -> None:
     first = x.complaint(*x.HISTORIES["CLOSED"], id=x.OTHER).aggregate
-    scene = given(*x.HISTORIES["REGISTERED"]).knowing(original=first).when(x.MARK_DUPLICATE)
+    scene = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, first).when(x.MARK_DUPLICATE)
     assert scene.last("DuplicateFiled").repeat_kind == "RE_REPORT_AFTER_CONCLUSION"
 
 
@@ -304,7 +305,7 @@ OWED = received("REGISTERED", source="SUPERIOR_ASSIGNED", origin=str(x.OTHER))
 )
 def test_a22_what_a_superior_waits_for_ends_in_no_other_way(given: Given, command: Command) -> None:
     original = x.complaint(*x.HISTORIES["ACCEPTED"], id=x.OTHER).aggregate
-    given(*OWED).knowing(original=original).when(command).refused("E_STATE", "A22")
+    given(*OWED).knowing(ORIGINAL, original).when(command).refused("E_STATE", "A22")
 
 
 @pytest.mark.parametrize(

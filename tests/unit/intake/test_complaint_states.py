@@ -10,6 +10,7 @@ from services.intake.commands import COMMANDS
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.commands.reporting import FROM_ANYONE
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.receiving import ORIGINAL
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
 from tests.unit.intake import examples as x
@@ -55,7 +56,7 @@ ASKED_TO_STEP_ASIDE = (
         {"request": "R1", "person": "p-old", "role": "handler", "ground": "INTEREST", "asked_by": "STAFF"}
     )
 )
-WITH_HANDLER = {"original": x.complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).aggregate}
+WITH_HANDLER = {ORIGINAL: x.complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).aggregate}
 ROWS = [
     row(x.TRIAGE, "RECEIVED"),
     row(x.REGISTER, "RECEIVED", to="REGISTERED"),
@@ -66,13 +67,13 @@ ROWS = [
         x.MARK_DUPLICATE,
         "REGISTERED",
         to="DUPLICATE_FILED",
-        lookups=WITH_HANDLER,
+        knowing=WITH_HANDLER,
         first={"RECEIVED": "E_CONTENT_MISMATCH"},
     ),
     row(
         x.MARK_REPEAT,
         "REGISTERED",
-        lookups=WITH_HANDLER,
+        knowing=WITH_HANDLER,
         first={"RECEIVED": "E_CONTENT_MISMATCH"},
     ),
     row(x.PROPOSE, "REGISTERED", first=DUPLICATE),

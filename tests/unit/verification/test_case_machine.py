@@ -29,7 +29,7 @@ from services.verification.domain.case import VerificationCase
 from services.verification.domain.dispositions import REASONS
 from shared.casework.aggregate import Actor
 from shared.casework.command import Command
-from shared.casework.rehearsal import NotLookedUp
+from shared.casework.rehearsal import NotPrepared
 from shared.language.refusal import Refusal
 from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD
 from tests.unit.kit import Scene, but, known
@@ -132,7 +132,9 @@ class CaseMachine(RuleBasedStateMachine):
         gate, before = command.gate, known(self.case)
         ctx = self.scene.context(actor, command.__name__, gate.rule, gate.duty)
         try:
-            command.rehearse(self.case.rehearsing(), replace(ctx, facts=NotLookedUp()))
+            command.rehearse(
+                self.case.rehearsing(), replace(ctx, prepared=NotPrepared.fromkeys(gate.prepared))
+            )
         except Refusal as refusal:
             return refusal.code
         finally:

@@ -14,6 +14,7 @@ from services.clarification.domain.evidence import (
     MeetingEvidence,
 )
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Lookup
 from shared.language.contracts.clarification import (
     ArchiveKind,
     ClarificationCompleted,
@@ -24,6 +25,9 @@ from shared.language.contracts.clarification import (
 )
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
+
+RETALIATION: Lookup[bool] = Lookup("retaliation")
+"""True if retaliation around the subject is open, as far as this service has heard (A44)."""
 
 
 class CarryingOut(ClarificationPhase):
@@ -37,7 +41,7 @@ class CarryingOut(ClarificationPhase):
         if evidence.form not in terms.forms or evidence.begun_on < self.approval.begins_on:
             refuse("E_APPROVAL_REQUIRED", "R4", form=evidence.form)
         self._ready(ctx)
-        if ctx.facts["retaliation"]:
+        if ctx.found(RETALIATION):
             # Without a word of when, where or how often: that would tell whom it hit.
             refuse("E_RETALIATION_OPEN", "A44")
         ctx.check_past(evidence.done_on, "evidence", "R6")

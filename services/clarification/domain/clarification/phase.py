@@ -39,7 +39,7 @@ class ClarificationPhase(ClarificationState):
         """Tells the subject by a message to their account, if they have one: else somebody goes there
         (B35)."""
         if self.subject_account:
-            ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, template))
+            ctx.effects.append(to_subject(self.id, self.version, template))
 
     def _void_approval(self, ctx: Context, reason: VoidReason) -> None:
         """R4: ends the approval after any later change."""

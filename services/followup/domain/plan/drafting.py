@@ -16,6 +16,7 @@ from services.followup.domain.task import (
     text_hash,
 )
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Lookup
 from shared.kernel.effect import to_subject
 from shared.language.contracts.clarification import ClarificationCompleted
 from shared.language.contracts.followup import (
@@ -36,6 +37,9 @@ from shared.language.contracts.followup import (
 )
 from shared.language.refusal import refuse
 from shared.language.roles import REVISIT_OFFICER
+
+PLAN_TEXT_KNOWN: Lookup[bool] = Lookup("plan_text_known")
+"""True if another plan has this very text (R35)."""
 
 
 class Drafting(RevisitPlanPhase):
@@ -112,7 +116,7 @@ class Drafting(RevisitPlanPhase):
         self._check_not_only_by_phone(targets, planned)
         for task in planned:
             self._check_staff(ctx, task.mode, task.staff)
-        if ctx.facts.get("plan_text_known"):
+        if ctx.found(PLAN_TEXT_KNOWN):
             refuse("E_PLAN_NOT_INDIVIDUAL", "R35")
         self.record(
             ctx,
@@ -146,7 +150,7 @@ class Drafting(RevisitPlanPhase):
                 ),
             )
         if self.subject_account:
-            ctx.facts.setdefault("effects", []).append(to_subject(self.id, self.version, "VISIT_PLANNED"))
+            ctx.effects.append(to_subject(self.id, self.version, "VISIT_PLANNED"))
 
     def _check_targets(self, ctx: Context, targets: Sequence[Target], tasks: Sequence[PlannedTask]) -> None:
         stray = sorted({task.target for task in tasks} - set(targets))

@@ -7,6 +7,8 @@ from typing import get_args
 
 from services.intake.domain.complaint.phase import ComplaintPhase
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Deposit
+from shared.language.contracts.common import InVault
 from shared.language.contracts.intake import (
     AcceptanceProposed,
     AppealForwarded,
@@ -28,6 +30,8 @@ FORWARDED: dict[str, type[AppealForwarded] | type[SuggestionForwarded]] = {
     "APPEAL": AppealForwarded,
     "SUGGESTION": SuggestionForwarded,
 }
+ADVICE: Deposit[InVault | None] = Deposit("advice")
+"""A letter to a reporter who wrote online and is remembered; None for everybody else."""
 
 
 class Deciding(ComplaintPhase):
@@ -88,7 +92,7 @@ class Deciding(ComplaintPhase):
         """A11: tells a reporter who came, called or wrote online which body decides."""
         self._check_led_elsewhere(letter=False)
         self.record(ctx, ReporterAdvised(body=body))
-        if (letter := ctx.facts["advice"]) is not None:
+        if (letter := ctx.deposited(ADVICE)) is not None:
             self.record(ctx, MessageToReporterSent(letter=letter.id, in_vault=(letter,)))
 
     def _check_led_elsewhere(self, *, letter: bool) -> None:

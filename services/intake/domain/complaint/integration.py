@@ -9,6 +9,7 @@ from datetime import UTC, date, timedelta
 from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Deposit
 from shared.kernel.effect import Effect
 from shared.language.contracts.intake import (
     Category,
@@ -25,6 +26,8 @@ from shared.language.refusal import refuse
 STATUS_KIND = "platform-status"
 LATE_DAYS = 15
 """DL-12: 条例 22 gives the platform fifteen days."""
+TRANSFER: Deposit[Deposited] = Deposit("transfer")
+"""The reporter whom the platform names, and its original as it came."""
 
 
 class Integration(ComplaintPhase):
@@ -46,7 +49,7 @@ class Integration(ComplaintPhase):
             refuse("E_SCHEMA", "A8", field="target_organ", reason="no organ of this province")
         if not received_on <= transferred_on <= today:
             refuse("E_SCHEMA", "A8", field="transferred_on", reason="received, transferred, today")
-        deposited: Deposited = ctx.facts["transfer"]
+        deposited = ctx.deposited(TRANSFER)
         self.record(
             ctx,
             ComplaintReceived(
@@ -95,7 +98,7 @@ class Integration(ComplaintPhase):
         told = self._told()
         super().record(ctx, event, links=links)
         if (tell := self._told()) != told:
-            ctx.facts.setdefault("effects", []).append(
+            ctx.effects.append(
                 Effect(
                     f"status-{derived_id(STATUS_KIND, self.id, self.version).hex}",
                     STATUS_KIND,

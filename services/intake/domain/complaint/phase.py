@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import get_args
 
 from services.intake.domain.complaint.state import ComplaintState
+from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context
+from shared.casework.preparation import Deposit
 from shared.kernel.effect import Effect
 from shared.language.contracts.common import Accused
 from shared.language.contracts.intake import Means, Stage
@@ -17,6 +19,8 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
 """The means by which a message leaves the house; the others are a person's word."""
+IDENTITY: Deposit[Deposited] = Deposit("identity")
+"""The reporter, and what comes along with a parcel of a lower organ."""
 
 
 class ComplaintPhase(ComplaintState):
@@ -80,4 +84,4 @@ class ComplaintPhase(ComplaintState):
         if means in SENT:
             payload = {"complaint": str(self.id), "template": template, "means": means}
             key = f"reporter-message:{self.id}:{self.version}"
-            ctx.facts.setdefault("effects", []).append(Effect(key, "reporter-message", payload))
+            ctx.effects.append(Effect(key, "reporter-message", payload))

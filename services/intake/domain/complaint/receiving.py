@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from services.intake.domain.complaint.phase import ComplaintPhase
+from services.intake.domain.complaint.phase import IDENTITY, ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, Reception
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Lookup
 from shared.language.contracts.common import Accused, Allegation, LevelName
 from shared.language.contracts.intake import (
     AllegationsListed,
@@ -28,6 +29,11 @@ from shared.language.ids import derived_id
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
 from shared.language.wording import tells_channel
+
+REGISTER: Lookup[Mapping[str, Accused]] = Lookup("register")
+"""The accused whom the clerk says are known already, by their references, as the register has them."""
+ORIGINAL: Lookup[ComplaintState | None] = Lookup("original")
+"""The complaint that this one is said to repeat."""
 
 
 class Receiving(ComplaintPhase):
@@ -61,7 +67,7 @@ class Receiving(ComplaintPhase):
         if source == "SUBORDINATE_ESCALATED" and platform_no:
             refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
         _check_reception(channel, reception)
-        deposited: Deposited = ctx.facts["vault"]
+        deposited = ctx.deposited(IDENTITY)
         self.record(
             ctx,
             ComplaintReceived(
@@ -80,7 +86,7 @@ class Receiving(ComplaintPhase):
                 in_vault=deposited.in_vault,
                 urgent=urgent,
                 # That several report is told, and never how many (SEC-1).
-                joint=joint or bool(ctx.facts.get("joint")) or (reception is not None and reception.of_group),
+                joint=joint or deposited.joint or (reception is not None and reception.of_group),
                 parcel=str(parcel or ""),
                 received_by=reception.received_by if reception else "",
                 oral_record=reception.oral_record if reception else False,
@@ -169,7 +175,7 @@ class Receiving(ComplaintPhase):
 
     def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
         if entry.match is not None:
-            known: Accused | None = ctx.facts["register"].get(entry.match)
+            known = ctx.found(REGISTER).get(entry.match)
             if known is None:
                 refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
             return known
@@ -225,7 +231,7 @@ class Receiving(ComplaintPhase):
     def _original(self, ctx: Context) -> ComplaintState:
         """The complaint that this organ registered itself; nobody learns anything here of one that it sealed
         upward."""
-        original: ComplaintState | None = ctx.facts["original"]
+        original = ctx.found(ORIGINAL)
         unknown = ("RECEIVED", "SEALED_UPWARD", "DUPLICATE_FILED")
         if (
             original is None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.intake.domain.complaint.phase import ComplaintPhase
-from services.intake.domain.values import Deposited
+from services.intake.domain.complaint.phase import IDENTITY, ComplaintPhase
 from shared.casework.aggregate import Context
+from shared.casework.preparation import Deposit, Lookup
 from shared.language.contracts.common import InVault, LevelName, RecusalGround
 from shared.language.contracts.intake import (
     AttachmentReceived,
@@ -17,6 +17,11 @@ from shared.language.contracts.intake import (
 from shared.language.law.working_days import local_date
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
+
+LETTER: Deposit[InVault] = Deposit("letter")
+"""Free words of or to a reporter."""
+FILE: Lookup[tuple[InVault, ...]] = Lookup("file")
+"""A file that came behind the query code and lies in the vault already, and its copy."""
 
 
 class Reporting(ComplaintPhase):
@@ -43,8 +48,8 @@ class Reporting(ComplaintPhase):
         organ = competence.organ
         # A report above the province is received there to be sent on, and registered by nobody (A14).
         level = Level.CENTRAL if competence.leaves_system else organ.level
-        deposited: Deposited = ctx.facts["vault"]
-        letter: InVault = ctx.facts["letter"]
+        deposited = ctx.deposited(IDENTITY)
+        letter = ctx.deposited(LETTER)
         self.record(
             ctx,
             ComplaintReceived(
@@ -65,25 +70,25 @@ class Reporting(ComplaintPhase):
     def write_to_organ(self, ctx: Context) -> None:
         """The reporter adds something; what was sealed upward is answered by the organ above."""
         self._check_here(ctx)
-        letter: InVault = ctx.facts["letter"]
+        letter = ctx.deposited(LETTER)
         self.record(ctx, MessageFromReporterReceived(letter=letter.id, in_vault=(letter,)))
 
     def write_to_reporter(self, ctx: Context) -> None:
         self.check_not_sealed()
         if not self.channel.startswith("ONLINE"):
             refuse("E_STATE", "SEC-7", channel=self.channel)
-        letter: InVault = ctx.facts["letter"]
+        letter = ctx.deposited(LETTER)
         self.record(ctx, MessageToReporterSent(letter=letter.id, in_vault=(letter,)))
 
     def ask_for_recusal(self, ctx: Context, role: str, ground: RecusalGround) -> None:
         """A33: the reporter asks, behind their query code. The words are for those who decide, and not for
         the person whom they are about."""
         self._check_here(ctx)
-        self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=ctx.facts["letter"])
+        self._ask_recusal(ctx, "", role, ground, "REPORTER", letter=ctx.deposited(LETTER))
 
     def add_attachment(self, ctx: Context, attachment: str, media_type: MediaType, size: int) -> None:
         self._check_here(ctx)
-        files: tuple[InVault, ...] = ctx.facts["file"]
+        files = ctx.found(FILE)
         self.record(
             ctx,
             AttachmentReceived(attachment=attachment, media_type=media_type, size=size, in_vault=files),

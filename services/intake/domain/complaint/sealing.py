@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from services.intake.domain.complaint.phase import ComplaintPhase
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Deposit
 from shared.language.contracts.common import InVault, LevelName
 from shared.language.contracts.intake import ComplaintSealedUpward, SealedParcelReceived
 from shared.language.law.working_days import local_date
@@ -14,6 +15,8 @@ from shared.language.roles import ORGAN_HEAD
 
 OUTSIDE = "OUTSIDE"
 """Stands in place of an organ: above the province, where this system ends (§5.4)."""
+PARCEL: Deposit[InVault | None] = Deposit("parcel")
+"""The content, shut for everybody but the addressee; None where there is no such organ."""
 
 
 class Sealing(ComplaintPhase):
@@ -34,7 +37,7 @@ class Sealing(ComplaintPhase):
         above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
         if not above or to == self.organ:
             refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")
-        self._seal(ctx, to, bypass_organ_head, organ_head, competent_level, ctx.facts["sealed"])
+        self._seal(ctx, to, bypass_organ_head, organ_head, competent_level, ctx.deposited(PARCEL))
 
     @allowed_in("RECEIVED", "REGISTERED")
     def escalate_outside(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from services.intake.vault.case import Personal
+from services.intake.vault.case import SEALED, Personal
 from services.intake.vault.events import Authority
-from services.intake.vault.protection.request import ProtectionRequest, reviewing_organ
+from services.intake.vault.protection.request import OPENED, SERVED, ProtectionRequest, reviewing_organ
 from shared.casework.aggregate import Law
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command
@@ -21,7 +21,13 @@ def above(request: Any, law: Law) -> str:
 
 
 class RequestProtection(
-    Command, on=ProtectionRequest, creates=True, rule="A49", by=PETITION, facts=("served", "sealed")
+    Command,
+    on=ProtectionRequest,
+    creates=True,
+    rule="A49",
+    by=PETITION,
+    lookups=(SERVED,),
+    deposits=(SEALED,),
 ):
     """Asks for protection (保护申请) for the reporter whom the clerk serves, a relative of the reporter, or
     somebody who is taken for the reporter. Answered within one working day (DL-20)."""
@@ -38,7 +44,8 @@ class AskForProtection(
     rule="A33",
     anyone=True,
     organ=None,
-    facts=("opened", "sealed"),
+    lookups=(OPENED,),
+    deposits=(SEALED,),
 ):
     """Asks for protection behind the query code. It has no route of its own: the public one gives it,
     once the code has opened the complaint."""
@@ -48,7 +55,7 @@ class AskForProtection(
 
 
 class AskOtherAuthority(
-    Command, on=ProtectionRequest, rule="A49", by=(PETITION_HEAD,), duty="protector", facts=("sealed",)
+    Command, on=ProtectionRequest, rule="A49", by=(PETITION_HEAD,), duty="protector", deposits=(SEALED,)
 ):
     """Asks police, unit or another organ to protect (商请有关机关)."""
 
@@ -63,7 +70,7 @@ class ProvideProtection(
     by=(PETITION_HEAD,),
     duty="protector",
     decides=True,
-    facts=("sealed",),
+    deposits=(SEALED,),
 ):
     """Grants protection and says by what measures."""
 
@@ -77,7 +84,7 @@ class DeclineProtection(
     by=(PETITION_HEAD,),
     duty="decliner",
     decides=True,
-    facts=("sealed",),
+    deposits=(SEALED,),
 ):
     """Declines protection with reasons; the superior reviews it."""
 
@@ -93,7 +100,7 @@ class ReviewDeclinedProtection(
     duty="reviewer",
     differs_from=("decliner",),
     decides=True,
-    facts=("sealed",),
+    deposits=(SEALED,),
 ):
     """Reviews a refusal, as the superior petition department: upheld, or to be granted after all."""
 
@@ -108,7 +115,7 @@ class EndProtection(
     by=(PETITION_HEAD,),
     duty="protector",
     decides=True,
-    facts=("sealed",),
+    deposits=(SEALED,),
 ):
     """Ends the measures, since the threat is over."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from services.intake.vault.case import VaultCase
+from services.intake.vault.case import SEALED, VaultCase
 from services.intake.vault.events import (
     Authority,
     OtherAuthorityAsked,
@@ -17,8 +17,14 @@ from services.intake.vault.events import (
     ProtectionRequested,
 )
 from shared.casework.aggregate import Context, Law, allowed_in
+from shared.casework.preparation import Lookup
 from shared.language.contracts.common import AssignmentStarted
 from shared.language.event import Meta
+
+SERVED: Lookup[UUID] = Lookup("served")
+"""The correlation of the complaint whose reporter the actor serves."""
+OPENED: Lookup[tuple[str, UUID | None]] = Lookup("opened")
+"""The organ that protects the reporter of the complaint that the code has opened, and its correlation."""
 
 
 def reviewing_organ(organ: str, law: Law) -> str:
@@ -40,20 +46,22 @@ class ProtectionRequest(VaultCase):
         """People whom the reviewing organ assigned."""
 
     def request_protection(self, ctx: Context, complaint: UUID) -> None:
-        """Opens a request by the clerk (A49). The fact `served` refused already where the actor does not
+        """Opens a request by the clerk (A49). The lookup SERVED refused already where the actor does not
         serve this complaint's reporter."""
-        self.correlation_id = ctx.facts["served"]
+        self.correlation_id = ctx.found(SERVED)
         self.record(
             ctx,
-            ProtectionRequested(organ=ctx.actor.organ, complaint=str(complaint), sealed=ctx.facts["sealed"]),
+            ProtectionRequested(
+                organ=ctx.actor.organ, complaint=str(complaint), sealed=ctx.deposited(SEALED)
+            ),
         )
 
     def ask_for_protection(self, ctx: Context, complaint: UUID) -> None:
         """Opens a request by the reporter, behind the query code (A33)."""
-        self.organ, self.correlation_id = ctx.facts["opened"]
+        self.organ, self.correlation_id = ctx.found(OPENED)
         self.record(
             ctx,
-            ProtectionRequested(organ=self.organ, complaint=str(complaint), sealed=ctx.facts["sealed"]),
+            ProtectionRequested(organ=self.organ, complaint=str(complaint), sealed=ctx.deposited(SEALED)),
         )
 
     def on_protection_requested(self, event: ProtectionRequested, meta: Meta) -> None:
@@ -62,22 +70,22 @@ class ProtectionRequest(VaultCase):
 
     @allowed_in("REQUESTED", "PROVIDED")
     def ask_other_authority(self, ctx: Context, authority: Authority) -> None:
-        self.record(ctx, OtherAuthorityAsked(authority=authority, sealed=ctx.facts["sealed"]))
+        self.record(ctx, OtherAuthorityAsked(authority=authority, sealed=ctx.deposited(SEALED)))
 
     @allowed_in("REQUESTED")
     def provide_protection(self, ctx: Context) -> None:
-        self.record(ctx, ProtectionProvided(sealed=ctx.facts["sealed"]))
+        self.record(ctx, ProtectionProvided(sealed=ctx.deposited(SEALED)))
 
     @allowed_in("REQUESTED")
     def decline_protection(self, ctx: Context) -> None:
-        self.record(ctx, ProtectionDeclined(sealed=ctx.facts["sealed"]))
+        self.record(ctx, ProtectionDeclined(sealed=ctx.deposited(SEALED)))
 
     @allowed_in("DECLINED")
     def review_declined_protection(self, ctx: Context, upheld: bool) -> None:
         """Reviews a refusal above, by somebody else than the person who declined. A reviewer who came from
         above for it leaves again: they are not told how the reporter is protected."""
         reviewed = ProtectionDeclineUpheld if upheld else ProtectionDeclineOverturned
-        self.record(ctx, reviewed(sealed=ctx.facts["sealed"]))
+        self.record(ctx, reviewed(sealed=ctx.deposited(SEALED)))
         ended = self.own("AssignmentEnded")
         for person in sorted(self.from_above & set(self.assigned)):
             for role in sorted(self.assigned[person]):
@@ -90,7 +98,7 @@ class ProtectionRequest(VaultCase):
 
     @allowed_in("PROVIDED")
     def end_protection(self, ctx: Context) -> None:
-        self.record(ctx, ProtectionEnded(sealed=ctx.facts["sealed"]))
+        self.record(ctx, ProtectionEnded(sealed=ctx.deposited(SEALED)))
 
     def assigners(self, law: Law) -> set[str]:
         """The organs whose petition head may assign: also the reviewing organ's, once there is a refusal to

@@ -1,0 +1,164 @@
+"""The writings beside a command's own case, in one transaction: cases that learn of it, or are born of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from services.intake.commands.answering import SubmitNewEvidence
+from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension, ReturnResult
+from services.intake.commands.receiving import SENT_UP, ReceiveComplaint
+from services.intake.deposits import IntakeDeposits
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.passing_on import PassedOn
+from services.intake.domain.register import RegisterEntry, register_id
+from shared.casework.aggregate import Aggregate, Context
+from shared.casework.command import Command
+from shared.casework.gate import Beside
+from shared.casework.repository import Repository
+from shared.language.contracts.intake import (
+    ComplaintAssignedDown,
+    ComplaintSplit,
+    ComplaintTakenUp,
+    JurisdictionAssigned,
+)
+
+Written = Sequence[Aggregate]
+PASSING = (
+    "SplitComplaint",
+    "TransferDown",
+    "AssignDown",
+    "TransferLateral",
+    "TakeUp",
+    "AssignJurisdiction",
+)
+"""Commands that make another organ's complaint out of this one."""
+
+
+class IntakeBeside:
+    """Writes what the commands of intake write beside their own case."""
+
+    def __init__(self, repository: Repository, deposits: IntakeDeposits) -> None:
+        self.repository = repository
+        self.deposits = deposits
+
+    def beside(self) -> dict[str, Beside]:
+        """The writings by the name of their command."""
+        return {
+            "ReceiveComplaint": self.take_in,
+            "ListAllegations": self.enter_register,
+            "RequestExtension": self.tell_superior,
+            "AcceptResult": self.tell_origin,
+            "ReturnResult": self.tell_born,
+            "SubmitNewEvidence": self.tell_born,
+            **dict.fromkeys(PASSING, self.pass_on),
+        }
+
+    async def _link(self, complaint: Complaint, ctx: Context) -> Written:
+        entries = []
+        for person in complaint.accused:
+            id = register_id(person.ref)
+            entry = await self.repository.get(RegisterEntry, id) or RegisterEntry(id)
+            kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
+            entry.link_complaint(ctx, person, complaint.id, kinds, complaint.organ)
+            entries.append(entry)
+        return entries
+
+    async def enter_register(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Every accused's own stream is written in the transaction of the list (R55)."""
+        assert isinstance(aggregate, Complaint)
+        return await self._link(aggregate, ctx)
+
+    async def pass_on(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Writes the complaint that is born at the organ that goes on with it, in the same transaction: it
+        cannot be lost on the way (A16, A17, A18, A22)."""
+        assert isinstance(aggregate, Complaint)
+        event = aggregate.pending_events[-1].event
+        if isinstance(event, JurisdictionAssigned):
+            return ()  # the dispute was decided for the organ itself
+        assert isinstance(event, PassedOn)
+        child = Complaint(UUID(event.born))
+        # Their own words tell of the other parts too (A18).
+        along = await self.deposits.send_along(
+            aggregate, child.id, words=not isinstance(event, ComplaintSplit)
+        )
+        below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
+        # Above, the superior follows its complaint down; a sibling's is a case of its own.
+        child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
+        told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
+        designated = told_to or isinstance(command, AssignJurisdiction)
+        told, owed_to = await self._tell_who_waits(aggregate, event, ctx)
+        child.be_born(child_ctx, aggregate, event, along, designated=designated, owed_to=owed_to)
+        return [child, *await self._link(child, ctx), *told]
+
+    async def _tell_who_waits(
+        self, complaint: Complaint, event: PassedOn, ctx: Context
+    ) -> tuple[list[Complaint], Complaint | None]:
+        """§5.4, A26: tells the organs that wait for the result of a complaint that is taken over. Those below
+        the organ that takes it get no result; an organ that waits above it gets the result from there."""
+        if not isinstance(event, ComplaintTakenUp):
+            return [], None
+        below, told = complaint, []
+        while below.source == "SUPERIOR_ASSIGNED":
+            waiting = await self._origin_of(below)
+            if waiting is None or waiting.state != "SENT_DOWN":
+                break
+            told.append(waiting)
+            if not ctx.law.organs.is_ancestor_or_self(event.to_organ, waiting.organ):
+                waiting.note_assignment_moved(replace(ctx, duty=""), event.born)
+                return told, waiting
+            waiting.note_taken_back(replace(ctx, duty=""), event.born)
+            below = waiting
+        return told, None
+
+    async def take_in(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """The lower organ's sealed complaint learns that its parcel arrived, once."""
+        assert isinstance(command, ReceiveComplaint)
+        complaint = ctx.found(SENT_UP)
+        if complaint is None:
+            return ()
+        complaint.take_in_parcel(replace(ctx, duty=""))
+        return [complaint]
+
+    async def _origin_of(self, complaint: Complaint) -> Complaint | None:
+        """The complaint of the organ that assigned or transferred this one; None where it came on paper."""
+        return await self.repository.get(Complaint, UUID(complaint.origin)) if complaint.origin else None
+
+    async def tell_origin(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """A26: tells the organ that assigned the matter to this one the result that it accepted from
+        below."""
+        assert isinstance(aggregate, Complaint)
+        superior = await self._origin_of(aggregate)
+        if superior is None or aggregate.source != "SUPERIOR_ASSIGNED":
+            return ()
+        told = replace(ctx, duty="")
+        superior.note_assigned_result(told, aggregate.assigned_case, aggregate.verdict)
+        return [superior]
+
+    async def tell_born(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Writes down at the lower organ, too, the things that come for a complaint that it has: a returned
+        result, where it was reported (A26); evidence, down to the organ that handles it (A31)."""
+        assert isinstance(command, ReturnResult | SubmitNewEvidence)
+        assert isinstance(aggregate, Complaint)
+        told, written = replace(ctx, duty=""), list[Complaint]()
+        while aggregate.assigned_down and aggregate.sent_as:
+            born = await self.repository.get(Complaint, UUID(aggregate.sent_as))
+            assert born is not None, "it is written in the transaction of what sends it"
+            written.append(born)
+            if isinstance(command, ReturnResult):
+                born.note_result_returned(told, command.reason)
+                break
+            born.note_new_evidence(told, **command.model_dump())
+            aggregate = born
+        return written
+
+    async def tell_superior(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Tells the organ that assigned the complaint that it takes longer (A23)."""
+        assert isinstance(command, RequestExtension)
+        assert isinstance(aggregate, Complaint)
+        superior = await self._origin_of(aggregate)
+        if superior is None:  # assigned on paper: it is told on paper
+            return ()
+        superior.note_extension(replace(ctx, duty=""), command.reason)
+        return [superior]

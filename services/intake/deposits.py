@@ -1,0 +1,215 @@
+"""The deposits of intake's commands: what goes into the vault before a command is decided.
+
+Everything that an event refers to (identities, letters, parcels) is there before the event is written. What
+no event names in the end is shown to nobody; the sweep erases it where its case never came to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from services.intake.commands.deciding import AdviseReporter
+from services.intake.commands.integration import ReceivePlatformTransfer
+from services.intake.commands.overseeing import (
+    RecordRetaliationReport,
+    ReportStaffMisconduct,
+    TellOfStaffMisconduct,
+)
+from services.intake.commands.receiving import SENT_UP, ReceiveComplaint, SealAndEscalate
+from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
+from services.intake.domain import misconduct, retaliation
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.deciding import ADVICE
+from services.intake.domain.complaint.integration import TRANSFER
+from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.reporting import LETTER
+from services.intake.domain.complaint.sealing import PARCEL
+from services.intake.domain.misconduct import StaffMisconductReport
+from services.intake.domain.retaliation import RetaliationReport
+from services.intake.domain.values import Deposited, ReporterBlock
+from services.intake.platform.envelopes import Envelopes, NotForUs
+from services.intake.vault.binding import only
+from services.intake.vault.blobs import Blobs
+from services.intake.vault.letters import Direction, Letters
+from services.intake.vault.parcels import Parcels
+from services.intake.vault.store import Vault
+from services.intake.vault.tokens import reveals
+from services.intake.vault.transfers import Transfers
+from shared.casework.aggregate import Context
+from shared.casework.command import Command
+from shared.casework.preparation import Deposits
+from shared.casework.repository import Repository
+from shared.kernel.http.problems import within
+from shared.language.contracts.common import InVault
+from shared.language.contracts.intake import IdentityStatus
+from shared.language.ids import derived_id
+from shared.language.refusal import refuse
+
+T = TypeVar("T")
+DIRECTIONS: dict[type[Command], Direction] = {
+    SubmitReport: "REPORT",
+    WriteToOrgan: "FROM_REPORTER",
+    WriteToReporter: "TO_REPORTER",
+    AskForRecusal: "RECUSAL",
+}
+
+
+class IntakeDeposits:
+    """Writes to the vault for the commands of intake."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        vault: Vault,
+        letters: Letters,
+        blobs: Blobs,
+        parcels: Parcels,
+        transfers: Transfers,
+        envelopes: Envelopes,
+    ) -> None:
+        self.repository = repository
+        self.vault = vault
+        self.letters = letters
+        self.blobs = blobs
+        self.parcels = parcels
+        self.transfers = transfers
+        self.envelopes = envelopes
+
+    def deposits(self) -> Deposits:
+        """Every deposit, and the function that makes it."""
+        return [
+            IDENTITY.made_by(self.identity),
+            LETTER.made_by(self.letter),
+            ADVICE.made_by(self.advice),
+            PARCEL.made_by(self.parcel),
+            TRANSFER.made_by(self.transfer),
+            retaliation.ACCOUNT.made_by(self.account_of_retaliation),
+            misconduct.ACCOUNT.made_by(self.account),
+        ]
+
+    async def identity(
+        self, command: ReceiveComplaint | SubmitReport, case: Complaint, ctx: Context
+    ) -> Deposited:
+        """Puts the reporter into the vault. With a parcel come the reporter, their words and files, and the
+        platform's original."""
+        if isinstance(command, ReceiveComplaint) and (sealed := ctx.found(SENT_UP)) is not None:
+            if case.version:  # received before: it refuses, and what was forgotten here stays so
+                return Deposited()
+            return await self.send_along(sealed, case.id)
+        if command.reporter is None:
+            return Deposited()
+        # A new complaint has this one reporter: no need to ask the screen, which asks the vault.
+        if isinstance(command, ReceiveComplaint):
+            numbers = f"{command.blob_id}\n{command.platform_no}"
+            if reveals(numbers, [command.reporter]):
+                refuse("E_TEXT_IDENTITY_LEAK", "SEC-12", fields=["blob_id", "platform_no"])
+        return await self._keep(case, command.reporter)
+
+    async def _keep(self, case: Complaint, reporter: ReporterBlock | None) -> Deposited:
+        if reporter is None:
+            return Deposited()
+        kept = await self.vault.deposit(case.id, reporter)
+        status: IdentityStatus = "CLAIMED" if reporter.claims_real_name else "UNCLAIMED"
+        return Deposited(kept, status, joint=bool(reporter.co_signers))
+
+    async def send_along(self, complaint: Complaint, born: UUID, *, words: bool = True) -> Deposited:
+        """The reporter goes along to the complaint born of theirs, and with their `words` what they attached
+        and what the platform sent."""
+        named = list(complaint.in_vault.values())
+        reporter = await self.vault.copy(complaint.id, born, named)
+        things: list[InVault] = []
+        if words:
+            things += await self.letters.copy(complaint.id, born, named)
+            things += await self.blobs.copy(complaint.id, born, named)
+            for transfer in only(named, "TRANSFER"):
+                copy = await self.transfers.copy(complaint.id, born, transfer)
+                things += [copy] if copy else []
+        original = "".join(thing.id for thing in only(things, "TRANSFER"))
+        status = complaint.identity_status if reporter else "UNCLAIMED"
+        return Deposited(reporter, status, original, tuple(things), complaint.joint)
+
+    async def letter(
+        self,
+        command: SubmitReport | WriteToOrgan | WriteToReporter | AskForRecusal,
+        case: Complaint,
+        ctx: Context,
+    ) -> InVault:
+        """Seals free words of or to a reporter."""
+        await self._check_remembered(case.id)
+        id = derived_id("letter", ctx.attempt)
+        return await self.letters.put(case.id, DIRECTIONS[type(command)], command.text, id)
+
+    async def _check_remembered(self, complaint: UUID) -> None:
+        """Refuses if the reporter was forgotten: anything put under a destroyed key's name would be erased
+        with it."""
+        if await self.vault.forgotten(complaint):
+            refuse("E_STATE", "§6.5", reason="its reporter was forgotten")
+
+    async def advice(self, command: AdviseReporter, case: Complaint, ctx: Context) -> InVault | None:
+        """Writes a letter to a reporter who wrote online: they are shown only letters that an event names
+        (A11)."""
+        if not case.channel.startswith("ONLINE") or await self.vault.forgotten(case.id):
+            return None
+        words = f"您反映的事项属于{command.body}的职责，请向其反映。"
+        return await self.letters.put(case.id, "TO_REPORTER", words, derived_id("letter", ctx.attempt))
+
+    async def parcel(self, command: SealAndEscalate, case: Complaint, ctx: Context) -> InVault | None:
+        """Seals the content for the addressee."""
+        if command.to not in ctx.law.organs:
+            return None
+        return await self.parcels.seal(case.id, command.to, command.content)
+
+    async def transfer(self, command: ReceivePlatformTransfer, case: Complaint, ctx: Context) -> Deposited:
+        """Puts the content of a transfer into the vault. Only the reporter block is opened, to be deposited
+        as every other; the original stays as it came."""
+        if await self.repository.recorder.existing([case.id]):
+            return Deposited()  # came before: the store answers as it did, or refuses other content
+        _checked("content_blob", lambda: self.envelopes.check(command.content_blob))
+        reporter = None
+        if (blob := command.reporter_blob) is not None:
+            opened = _checked("reporter_blob", lambda: self.envelopes.open(blob))
+            try:
+                reporter = ReporterBlock.model_validate_json(opened, strict=True)
+            except ValidationError as invalid:
+                fields = within("reporter_blob", invalid)
+                reason = "not a reporter block"
+                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
+        kept = await self._keep(case, reporter)
+        original = await self.transfers.keep(case.id, command.content_blob)
+        return replace(kept, original=original.id, things=(original,))
+
+    async def account_of_retaliation(
+        self, command: RecordRetaliationReport, case: RetaliationReport, ctx: Context
+    ) -> InVault | None:
+        """Seals the account with the complaint over which somebody suffers."""
+        over = ctx.found(retaliation.OVER)
+        if command.subject not in {a.ref for a in over.accused}:
+            return None
+        return await self._account(over.id, command.account, ctx)
+
+    async def account(
+        self,
+        command: ReportStaffMisconduct | TellOfStaffMisconduct,
+        case: StaffMisconductReport,
+        ctx: Context,
+    ) -> InVault:
+        """Seals the words about a member of the staff: with the complaint that they came with, or by
+        themselves."""
+        key = command.complaint if isinstance(command, TellOfStaffMisconduct) else case.id
+        return await self._account(key, command.account, ctx)
+
+    async def _account(self, key: UUID, words: str, ctx: Context) -> InVault:
+        await self._check_remembered(key)
+        return await self.letters.put(key, "ACCOUNT", words, derived_id("account", ctx.attempt))
+
+
+def _checked(field: str, look: Callable[[], T]) -> T:
+    try:
+        return look()
+    except NotForUs as wrong:
+        refuse("E_SCHEMA", "§8.5", field=field, reason=str(wrong))
