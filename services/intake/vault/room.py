@@ -7,15 +7,12 @@ of it is ever published.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import orjson
-from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,9 +30,11 @@ from shared.casework.http.app import Application
 from shared.casework.http.describe import answer, array
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
+from shared.casework.parts import Additions, Core, Parts, Service
 from shared.casework.repository import Repository
 from shared.casework.screen import Asker, Verdict
-from shared.casework.service import Parts, Service, build
+from shared.casework.service import build
+from shared.kernel.halts import Halts
 from shared.kernel.http.pages import PAGES
 from shared.kernel.settings import Settings
 from shared.language import roles
@@ -62,7 +61,7 @@ class NoTexts:
 class VaultRoom:
     """The vault's store, its gate and its routes."""
 
-    def __init__(self, vault: Vault, complaints: Repository, settings: Settings) -> None:
+    def __init__(self, vault: Vault, complaints: Repository, settings: Settings, halts: Halts) -> None:
         self._vault = vault
         self._complaints = complaints
         service = Service(
@@ -70,26 +69,20 @@ class VaultRoom:
             title="zhengming vault",
             title_zh="保护、奖励",
             commands=[*PROTECTION, *REWARDS],
-            facts=self._facts,
-            screen=lambda parts: NoTexts(),
-            extend=self._extend,
+            assemble=self._assemble,
             readers=frozenset(roles.PETITION),
             within="intake",
         )
-        self.app, self.parts = build(service, of_the_vault(settings))
+        self.assembled = build(service, of_the_vault(settings), halts=halts.within(NAME))
+        self.app, self.parts = self.assembled
+
+    def _assemble(self, core: Core) -> Additions:
+        return Additions(facts=self._facts(), screen=NoTexts(), routes=self._add_routes)
 
     def mount(self, app: Application) -> None:
-        """Answers under `/vault/v1/`, past the layers of intake, and lives as long as intake does."""
+        """Answers under `/vault/v1/`, past the layers of intake."""
         app.state.vault = self.app
         app.put_before(partial(Doorway, room=self.app))
-        outer = app.router.lifespan_context
-
-        @asynccontextmanager
-        async def together(app: FastAPI) -> AsyncIterator[Any]:
-            async with self.app.router.lifespan_context(self.app), outer(app) as state:
-                yield state
-
-        app.router.lifespan_context = together
 
     async def open_for(self, complaint: Complaint) -> bool:
         """True if a complaint has a request for protection that has not ended."""
@@ -105,7 +98,7 @@ class VaultRoom:
         command = AskForProtection(complaint=complaint, threat=threat)
         await self.parts.command_gate.execute(Submission(command, None, None, idempotency_key=key))
 
-    def _facts(self, parts: Parts) -> Facts:
+    def _facts(self) -> Facts:
         async def served(command: Command, aggregate: Aggregate, ctx: Context) -> UUID:
             """The complaint's correlation, where the actor serves its reporter; otherwise there is none."""
             complaint = await reporters_complaint(command, ctx)
@@ -156,7 +149,7 @@ class VaultRoom:
 
         return {"opened": opened, "served": served, "merits": merits, "sealed": sealed}
 
-    def _extend(self, app: FastAPI, parts: Parts) -> None:
+    def _add_routes(self, app: Application, parts: Parts) -> None:
         contents = [ContentsRoutes(kind, self._vault, parts) for kind in (ProtectionRequest, Reward)]
         parts.reads.gate.add(app, *contents, PaymentRoutes())
 
