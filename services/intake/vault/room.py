@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.intake.domain.complaint import Complaint
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.case import VaultCase
+from services.intake.vault.events import SealedEvent
 from services.intake.vault.protection.commands import PROTECTION, AskForProtection, RequestProtection
 from services.intake.vault.protection.request import ProtectionRequest
 from services.intake.vault.rewards import REWARDS, Merits, RecordReward, Reward
@@ -140,10 +141,12 @@ class VaultRoom:
         async def sealed(command: Command, aggregate: Aggregate, ctx: Context) -> str:
             """The command's L3 fields under the complaint's key, bound to this request."""
             assert isinstance(aggregate, VaultCase)
-            complaint = aggregate.complaint or getattr(command, "complaint", "")
+            complaint = aggregate.complaint
+            if isinstance(command, AskForProtection | RequestProtection | RecordReward):
+                complaint = str(command.complaint)
             body = orjson.dumps({name: getattr(command, name) for name in sorted(command.vaulted)})
             try:
-                return await self._vault.seal(UUID(str(complaint)), aggregate.id, body)
+                return await self._vault.seal(UUID(complaint), aggregate.id, body)
             except KeyDestroyed:
                 refuse("E_STATE", "§6.5", state="DESTROYED")
 
@@ -183,8 +186,8 @@ class ContentsRoutes:
         """The words of the case, opened with a purpose (`Purpose` header) for those assigned, on record."""
         case, contents = ask.case, []
         for recorded in await self._parts.recorder.load(case.id):
-            if sealed := getattr(recorded.event, "sealed", ""):
-                body = await self._vault.unseal(UUID(case.complaint), case.id, sealed)
+            if isinstance(recorded.event, SealedEvent):
+                body = await self._vault.unseal(UUID(case.complaint), case.id, recorded.event.sealed)
                 told = None if body is None else orjson.loads(body)
                 contents.append(
                     {"version": recorded.originator_version, "type": recorded.type, "contents": told}

@@ -7,7 +7,7 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from typing import Any, NamedTuple
 
 import pytest
@@ -139,17 +139,19 @@ def test_each_part_is_made_once(
 
 def held(parts: Any) -> dict[str, int]:
     """The identity of everything that the parts and their gate hold."""
-    of = {"parts": parts} if not isinstance(parts, Parts) else {"parts": parts, "gate": parts.command_gate}
+    of: dict[str, Any] = (
+        {"parts": parts} if not isinstance(parts, Parts) else {"parts": parts, "gate": parts.command_gate}
+    )
     return {
-        f"{name}.{field}": id(getattr(each, field))
+        f"{name}.{field.name}": id(getattr(each, field.name))
         for name, each in of.items()
-        for field in type(each).__dataclass_fields__
+        for field in fields(each)
     }
 
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_nothing_is_set_late_and_all_work_ends(service: str, make: Callable[..., Made]) -> None:
-    """Whether servers are there or not: a start changes no part, and leaves no task behind when it ends."""
+    """A start changes no part, also where no server is there, and leaves no task behind when it ends."""
     app, parts = make(service)
     before, others = held(parts), asyncio.all_tasks()
     async with app.router.lifespan_context(app):

@@ -7,7 +7,14 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.casework.case import Case
-from shared.language.contracts.common import Accused, Allegation, DeadlineRecomputed, InVault, LevelName
+from shared.language.contracts.common import (
+    Accused,
+    Allegation,
+    DeadlineRecomputed,
+    InVault,
+    LevelName,
+    NamesVaulted,
+)
 from shared.language.contracts.intake import (
     AcceptanceNotified,
     AllegationsListed,
@@ -160,7 +167,8 @@ class ComplaintState(Case):
     def apply(self, recorded: Recorded) -> None:
         told = self._told()
         super().apply(recorded)
-        self.in_vault |= {thing.id: thing for thing in getattr(recorded.event, "in_vault", ())}
+        if isinstance(recorded.event, NamesVaulted):
+            self.in_vault |= {thing.id: thing for thing in recorded.event.in_vault}
         self.statuses_told += self._told() != told
 
     @property
