@@ -179,7 +179,7 @@ class Numbered(Event):
     """An event with which a case gets its number."""
 
     number: L1[str] = ""
-    """The committer's; until then it is empty."""
+    """The number of the case, which the store gives when it takes the event."""
 
 
 class OfOrgan(Event):
