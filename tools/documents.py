@@ -23,7 +23,8 @@ from fastapi import FastAPI
 from deploy.local.player import EXPRESSION, SCENARIOS, document_hash, expand, instant_on, load
 from shared.casework.http.app import Application
 from shared.casework.http.openapi import EXAMPLES
-from shared.casework.service import Service, build
+from shared.casework.parts import Service
+from shared.casework.service import build
 from shared.kernel.http.docstrings import schema_of
 from shared.kernel.settings import Settings
 from shared.kernel.suites import SUITES
@@ -44,8 +45,8 @@ def service_of(name: str) -> Service:
 
 
 @contextmanager
-def built(service: str, roles: str = "api,worker") -> Iterator[Application]:
-    """The application of a service, without starting anything."""
+def settings_of(service: str, **env: str) -> Iterator[Settings]:
+    """The settings of a service whose keys are there, and whose servers nobody can reach."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder)
         for name in (
@@ -53,20 +54,26 @@ def built(service: str, roles: str = "api,worker") -> Iterator[Application]:
             "checkpoint-ed25519.key",
         ):
             (keys / name).write_bytes(bytes(32))
-        settings = Settings.from_env(
+        yield Settings.from_env(
             service,
             {
                 "ZM_PROFILE": "development",
                 "ZM_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
                 "ZM_VAULT_DATABASE_URL": "postgresql+asyncpg://nobody@localhost/none",
                 "ZM_KEYS_DIR": folder,
-                "ZM_ROLES": roles,
+                **env,
             },
         )
+
+
+@contextmanager
+def built(service: str, roles: str = "api,worker") -> Iterator[Application]:
+    """The application of a service, without starting anything."""
+    with settings_of(service, ZM_ROLES=roles) as settings:
         if service == AUDIT:
             yield importlib.import_module(f"services.{AUDIT}.main").build(settings)[0]
         else:
-            yield build(service_of(service), settings)[0]
+            yield build(service_of(service), settings).app
 
 
 def openapi(service: str) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import asyncpg
 import structlog
 from nats.aio.client import Client
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
 from sqlalchemy import pool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -33,11 +33,13 @@ from services.audit.cases import Cases
 from services.audit.database import engine_for, using
 from services.audit.guard import Guard
 from services.audit.ledger import Ledger
+from services.audit.metrics import AuditMetrics
 from services.audit.outside import Outside
-from services.audit.proof import ORIGIN, HistoryChanged, Signer, Trees
+from services.audit.proof import ORIGIN, Signer, Trees
 from services.audit.reads import NAMED, Logs, ReadingFace, Replays, Supervision
 from services.audit.record import NotProved
-from services.audit.tables import ACCESS, LOGS, PUBLISHERS, SERVICE
+from services.audit.rounds import AWAY, Rounds
+from services.audit.tables import ACCESS, PUBLISHERS, SERVICE
 from services.audit.verify_store import CHANGED, SAME, UNREADABLE, verify_note, verify_store
 from services.audit.watch import Watch
 from shared.casework.http.app import Application, make_app
@@ -53,7 +55,7 @@ from shared.casework.service import (
     settings_are_right,
 )
 from shared.casework.tokens import TokenMetrics, TokenVerifier
-from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.connection import connect, disconnect, new_client
 from shared.kernel.bus.envelope import BadEnvelope, BusKey
 from shared.kernel.bus.envelope import open as open_envelope
 from shared.kernel.bus.inbox import Inbox
@@ -61,7 +63,6 @@ from shared.kernel.bus.log_server import LogUnavailable, fetch_log
 from shared.kernel.bus.parking import PgParkedStore, reason_of
 from shared.kernel.bus.restore import KnownLog, Told, stands_in
 from shared.kernel.clock import Clock, FileClock, SystemClock
-from shared.kernel.http.metrics import BusMetrics
 from shared.kernel.memory import keep_to_itself
 from shared.kernel.outgoing.adapters import adapter_for
 from shared.kernel.outgoing.worker import Outgoing, OutgoingJob, OutgoingMetrics
@@ -73,14 +74,6 @@ from shared.kernel.store.types import AlreadyTracked, StoreUnavailable
 from shared.language.organs.tree import OrganTree
 
 log = structlog.get_logger(SERVICE)
-LOOK_SECONDS = 60.0
-"""Seconds between two looks at the trees."""
-GUARD_SECONDS = 3600.0
-"""Seconds between two looks at everything that is stored."""
-AGAIN_SECONDS = 60.0
-"""Seconds after a look that could not be made."""
-WATCH_SECONDS = 2.0
-AWAY = (OSError, TimeoutError, StoreUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 TAKE_IN_REST = 0.1
 """Seconds that a caught-up audit lets events gather: taken in one by one each costs four times as much, and
 nobody decides anything by it."""
@@ -88,40 +81,9 @@ TITLE = "zhengming audit"
 TITLE_ZH = "审计"
 
 
-class AuditMetrics(BusMetrics):
-    """The bus's reports as metrics, and the sizes of the trees."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        super().__init__(registry, PUBLISHERS)
-        self.proved = Gauge("zm_audit_proved", "Leaves of the tree", ["service"], registry=registry)
-        self.checked = Gauge(
-            "zm_audit_checked_timestamp_seconds",
-            "When a part was last looked at whole",
-            ["part"],
-            registry=registry,
-        )
-        self.bulk_readings = Counter(
-            "zm_audit_bulk_readings_total", "Alerts about bulk reading", registry=registry
-        )
-        self.set_aside = Gauge(
-            "zm_audit_set_aside",
-            "Events parked now: the tree waits before them",
-            ["service"],
-            registry=registry,
-        )
-        # From the start: which series there are tells nothing of what was recorded.
-        for name in LOGS:
-            self.proved.labels(name)
-            self.halted(f"checkpoint.{name}", None)
-            self.checked.labels(name)
-            self.halted(f"evidence.{name}", None)
-        for name in PUBLISHERS:
-            self.set_aside.labels(name)
-
-
-@dataclass(slots=True)
-class Parts:
-    """The parts of a running audit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditParts:
+    """The parts of a running audit, each made once, and none changed afterwards."""
 
     settings: Settings
     engine: AsyncEngine
@@ -133,37 +95,31 @@ class Parts:
     outside: Outside
     guard: Guard
     watch: Watch
+    rounds: Rounds
     outgoing: Outgoing
     key: BusKey
     parked: PgParkedStore
     metrics: AuditMetrics
-    nats: Client = field(default_factory=Client)
-    stopping: bool = False
+    nats: Client
+    """The client of the broker; a command or the start connects it, within the event loop."""
 
     async def connect(self, *, wait: bool) -> None:
         """Signs in at the broker. A connection that closes unasked ends the process."""
         settings = self.settings
-        seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
-
-        def closed() -> None:
-            if not self.stopping:
-                end_by_defect()
-
-        self.nats = await connect(
+        await connect(
             settings.nats_url,
-            seed,
+            Path(settings.nats_seed_file) if settings.nats_seed_file else None,
             SERVICE,
             self.metrics.nats_error,
-            closed,
+            end_by_defect,
             wait=wait,
             trust=settings.nats_trust,
+            client=self.nats,
         )
 
     async def close(self) -> None:
         """Lets go of broker and database."""
-        self.stopping = True
-        with suppress(Exception):
-            await asyncio.wait_for(self.nats.drain(), 2)
+        await disconnect(self.nats)
         await self.readers.close()
         await self.engine.dispose()
 
@@ -182,66 +138,8 @@ class Parts:
             rest=TAKE_IN_REST,
         )
 
-    async def sign_for_ever(self, seconds: float = LOOK_SECONDS) -> None:
-        """Has every log's state signed and sent away each hour, and looks in between whether it still holds.
-        A tree that no longer holds what was signed is not signed again; that is said until somebody has
-        looked."""
-        while True:
-            for name in LOGS:
-                await self._look_at_tree(name)
-            try:
-                await self.outside.send_hourly()
-            except AWAY as error:
-                self.metrics.error("checkpoints", error)
-            await asyncio.sleep(seconds)
 
-    async def _look_at_tree(self, name: str) -> None:
-        part = f"checkpoint.{name}"
-        try:
-            self.metrics.proved.labels(name).set(await self.trees.check(name))
-            if name != ACCESS:
-                self.metrics.set_aside.labels(name).set(await self.parked.count(name))
-            self.metrics.halted(part, None)
-        except HistoryChanged as reason:
-            self.metrics.halted(part, str(reason))
-            log.error("checkpoint.halted", service=name, reason=str(reason))
-        except AWAY as error:
-            self.metrics.error(part, error)
-
-    async def guard_for_ever(self, seconds: float = GUARD_SECONDS, again: float = AGAIN_SECONDS) -> None:
-        """Looks from time to time whether the store still holds what was recorded. A difference is told until
-        it is put right; a look that could not be made is made again."""
-        while True:
-            looked = [await self.look_at(name) for name in LOGS]
-            await asyncio.sleep(seconds if all(looked) else again)
-
-    async def look_at(self, part: str) -> bool:
-        """Looks once at a service's store and ledger, or at the access log; False if it could not be made."""
-        try:
-            found = await (self.guard.check_access() if part == ACCESS else self.guard.check_log(part))
-        except AWAY as error:
-            self.metrics.error(f"guard.{part}", error)
-            log.warning("guard.waits", part=part, error=type(error).__name__)
-            return False
-        self.metrics.halted(f"evidence.{part}", "; ".join(found) or None)
-        self.metrics.checked.labels(part).set_to_current_time()
-        if found:
-            log.error("evidence.altered", part=part, findings=found)
-        return True
-
-    async def watch_for_ever(self, seconds: float = WATCH_SECONDS) -> None:
-        """Counts readings by person, over all services (SEC-9)."""
-        while True:
-            try:
-                if raised := await self.watch.look():
-                    self.metrics.bulk_readings.inc(raised)
-                    log.warning("bulk_reading", alerts=raised)
-            except AWAY as error:
-                self.metrics.error("watch", error)
-            await asyncio.sleep(seconds)
-
-
-def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
+def make_parts(settings: Settings, registry: CollectorRegistry) -> AuditParts:
     """Constructs everything and starts nothing."""
     keys = settings.keys_dir
     clock: Clock = FileClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
@@ -258,7 +156,10 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
         if (adapter := adapter_for(settings.way_out(kind), settings.outgoing_dir, settings.outgoing_trust))
         is not None
     }
-    return Parts(
+    guard = Guard(engine, trees, sealer, settings.stores)
+    outside, parked = Outside(engine, trees, clock, places), PgParkedStore(engine)
+    watch, metrics = Watch(engine, access), AuditMetrics(registry)
+    return AuditParts(
         settings=settings,
         engine=engine,
         readers=readers,
@@ -266,17 +167,19 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> Parts:
         cases=Cases(readers, sealer),
         trees=trees,
         access=access,
-        outside=Outside(engine, trees, clock, places),
-        guard=Guard(engine, trees, sealer, settings.stores),
-        watch=Watch(engine, access),
+        outside=outside,
+        guard=guard,
+        watch=watch,
+        rounds=Rounds(trees, parked, outside, guard, watch, metrics),
         outgoing=Outgoing(engine, None, jobs, OutgoingMetrics(registry, jobs)),
         key=BusKey.from_files(keys / "bus.key", settings.suite),
-        parked=PgParkedStore(engine),
-        metrics=AuditMetrics(registry),
+        parked=parked,
+        metrics=metrics,
+        nats=new_client(),
     )
 
 
-def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Application, Parts]:
+def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Application, AuditParts]:
     """The application; its lifespan starts and stops the parts."""
     registry = CollectorRegistry()
     parts = make_parts(settings, registry)
@@ -320,11 +223,12 @@ async def _ready(engine: AsyncEngine) -> dict[str, bool]:
 
 
 @asynccontextmanager
-async def _life(parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
+async def _life(parts: AuditParts, draining: list[bool]) -> AsyncIterator[None]:
     """Starts the workers; stops them when no request is left, each after its unit."""
     works: list[Coroutine[Any, Any, None]] = []
     if parts.settings.worker:
-        works += [parts.sign_for_ever(), parts.guard_for_ever(), parts.watch_for_ever(), parts.outgoing.run()]
+        rounds = parts.rounds
+        works += [rounds.sign(), rounds.guard(), rounds.watch(), parts.outgoing.run()]
         if parts.settings.nats_url:
             await parts.connect(wait=False)
             works += [parts.inbox(source).run() for source in PUBLISHERS]
@@ -388,13 +292,13 @@ async def _parked(settings: Settings, options: argparse.Namespace) -> int:
     try:
         if options.what == "list":
             return await list_parked(parts.parked, sources, options.case)
-        parts.nats = await broker_of(settings)
+        await broker_of(settings, parts.nats)
         return await _retry(parts, sources, options.case)
     finally:
         await parts.close()
 
 
-async def _retry(parts: Parts, sources: Sequence[str], case: str | None = None) -> int:
+async def _retry(parts: AuditParts, sources: Sequence[str], case: str | None = None) -> int:
     """Exit status 0 if nothing is set aside any more."""
     left = 0
     for source in sources:
@@ -479,7 +383,7 @@ async def _after_restore(settings: Settings) -> int:
     parts = make_parts(settings, CollectorRegistry())
     told: list[Told] = []
     try:
-        parts.nats = await broker_of(settings)
+        await broker_of(settings, parts.nats)
         for source in PUBLISHERS:
             try:
                 told += await _compare(parts, source)
@@ -487,12 +391,11 @@ async def _after_restore(settings: Settings) -> int:
                 text = f"{source} does not answer for its log: start it and run this again"
                 told.append(Told(text, is_open=True))
     finally:
-        await disconnect(parts.nats)
         await parts.close()
     return report(SERVICE, told)
 
 
-async def _compare(parts: Parts, source: str) -> list[Told]:
+async def _compare(parts: AuditParts, source: str) -> list[Told]:
     place = await parts.ledger.tracked(source)
     if await stands_in(parts.nats, place):
         return [Told(f"{source}: stands at {place.position}, as its log has it")]

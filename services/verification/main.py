@@ -16,29 +16,30 @@ from services.verification.reactions import REACTIONS
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
 from shared.casework.gate import Beside
+from shared.casework.parts import Additions, Core, Service
 from shared.casework.preparation import Lookups
-from shared.casework.service import Parts, Service, main
+from shared.casework.service import main
 from shared.language.law.working_days import quarter_of
 from shared.language.refusal import refuse
 
 PATIENCE_SECONDS = 5.0
 
 
-def lookups(parts: Parts) -> Lookups:
+def lookups(core: Core) -> Lookups:
     async def results(
         command: SendQuarterlyFeedback, feedback: QuarterlyFeedback, ctx: Context
     ) -> list[VerificationCase]:
         """Finds those on which DL-07 runs."""
-        position = await parts.recorder.max_position()
-        if not await parts.projector.wait_for(parts.book.name, position, PATIENCE_SECONDS):
+        position = await core.recorder.max_position()
+        if not await core.projector.wait_for(core.book.name, position, PATIENCE_SECONDS):
             refuse("E_NOT_YET")
-        owed = parts.book.deadlines
+        owed = core.book.deadlines
         query = select(owed.c.stream).where(
             owed.c.deadline == "DL-07", owed.c.met.is_(False), owed.c.organ == ctx.actor.organ
         )
-        async with parts.engine.connect() as connection:
+        async with core.engine.connect() as connection:
             streams = (await connection.execute(query.order_by(owed.c.stream))).scalars().all()
-        found = [await parts.repository.get(VerificationCase, stream) for stream in streams]
+        found = [await core.repository.get(VerificationCase, stream) for stream in streams]
         concluded = [
             c for c in found if c and c.concluded_on and quarter_of(c.concluded_on) == command.quarter
         ]
@@ -47,7 +48,7 @@ def lookups(parts: Parts) -> Lookups:
     return [RESULTS.found_by(results)]
 
 
-def beside(parts: Parts) -> dict[str, Beside]:
+def beside() -> dict[str, Beside]:
     async def note_told(command: Command, aggregate: Aggregate, ctx: Context) -> Sequence[Aggregate]:
         """Every case that was told of knows it, in the same transaction: none is told twice or forgotten."""
         assert isinstance(command, SendQuarterlyFeedback)
@@ -59,6 +60,11 @@ def beside(parts: Parts) -> dict[str, Beside]:
     return {"SendQuarterlyFeedback": note_told}
 
 
+def assemble(core: Core) -> Additions:
+    """The lookups of verification's commands, and what they write beside their own case."""
+    return Additions(lookups=lookups(core), beside=beside())
+
+
 def service() -> Service:
     """Verification, as the kernel assembles it."""
     return Service(
@@ -68,8 +74,7 @@ def service() -> Service:
         commands=COMMANDS,
         reactions=REACTIONS,
         listens_to=LISTENS_TO,
-        lookups=lookups,
-        beside=beside,
+        assemble=assemble,
     )
 
 

@@ -21,7 +21,16 @@ from shared.casework.preparation import Deposit, Lookup, Prepared, Undeclared
 from shared.casework.rehearsal import Rehearsed
 from shared.kernel.effect import Effect
 from shared.language.contracts.common import Accused, DeadlineRecomputed
-from shared.language.event import DeadlineSet, Event, Meta, Recorded, event_class, event_classes
+from shared.language.event import (
+    DeadlineSet,
+    Event,
+    Meta,
+    Numbered,
+    OfOrgan,
+    Recorded,
+    event_class,
+    event_classes,
+)
 from shared.language.frozen import frozen
 from shared.language.law.deadlines import Catalogue, Deadline, Lengths
 from shared.language.law.policy import Policy
@@ -279,7 +288,7 @@ class Aggregate:
             originator_id=self.id,
             originator_version=self.version + 1,
             kind=self.kind,
-            stream_organ=self.organ or getattr(event, "organ", "") or ctx.actor.organ,
+            stream_organ=self.organ or (isinstance(event, OfOrgan) and event.organ) or ctx.actor.organ,
             event=event,
             state=event.leads_to() or self.state,
             meta=Meta(
@@ -377,7 +386,8 @@ class Aggregate:
         if recorded.meta.duty:
             self.duties.setdefault(recorded.meta.duty, set()).add(recorded.meta.actor)
         if recorded.event.numbered:
-            self.number = getattr(recorded.event, "number", "") or self.number
+            assert isinstance(recorded.event, Numbered)
+            self.number = recorded.event.number or self.number
         if state := recorded.event.leads_to():
             self.state = state
             self.entered.append((state, recorded.meta.occurred_at))

@@ -12,9 +12,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,39 +27,39 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.config import STARTUP_FAILURE
 
-from shared.casework.aggregate import Actor, Aggregate, Law
-from shared.casework.command import Command, commands_on
+from shared.casework.aggregate import Actor, Law
+from shared.casework.command import commands_on
 from shared.casework.dead import DeadLetters, note_replay
-from shared.casework.gate import Beside, CommandGate, Screen
+from shared.casework.gate import CommandGate
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.commands import Face
 from shared.casework.http.direct import CommandProtocol
-from shared.casework.http.openapi import posted
 from shared.casework.http.places import Places
 from shared.casework.http.readgate import CaseReadGate
 from shared.casework.http.reads import Reads
 from shared.casework.http.recusals import RecusalRequests
 from shared.casework.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
-from shared.casework.preparation import Deposits, Lookups, check_bound
-from shared.casework.reaction import Desk, Reactions
+from shared.casework.parts import Additions, Assembled, Core, Parts, Service, Work
+from shared.casework.preparation import check_bound
+from shared.casework.reaction import Desk
 from shared.casework.readmodel import CaseBook
 from shared.casework.repository import Repository
-from shared.casework.scheduler import OnBreach, OnReminder, Scheduler
+from shared.casework.scheduler import Scheduler
 from shared.casework.screen import RemoteScreen
 from shared.casework.tokens import TokenMetrics, TokenVerifier
-from shared.kernel.bus.connection import connect, disconnect
+from shared.kernel.bus.connection import connect, disconnect, new_client
 from shared.kernel.bus.envelope import BusKey, Published
 from shared.kernel.bus.inbox import Inbox
 from shared.kernel.bus.log_server import LogServer
-from shared.kernel.bus.observer import Observer
 from shared.kernel.bus.parking import PgParkedStore, reason_of
 from shared.kernel.bus.relay import Relay
 from shared.kernel.bus.restore import Restoration, Told
 from shared.kernel.clock import Clock, FileClock, SystemClock
+from shared.kernel.halts import Halts
 from shared.kernel.http.metrics import BusMetrics
 from shared.kernel.memory import keep_to_itself
-from shared.kernel.outgoing.worker import Outgoing, OutgoingJob, OutgoingMetrics
-from shared.kernel.settings import Reader, Settings, with_files
+from shared.kernel.outgoing.worker import Outgoing, OutgoingMetrics
+from shared.kernel.settings import Settings, with_files
 from shared.kernel.store.clockwatch import ClockWatch
 from shared.kernel.store.driver import away, open_engine
 from shared.kernel.store.inspection import Inspection
@@ -79,7 +78,6 @@ from shared.language.organs.tree import Level, OrganTree
 from shared.language.roles import SYSTEM
 
 log = structlog.get_logger("service")
-Work = Callable[[], Coroutine[Any, Any, None]]
 SHUTDOWN_SECONDS = 20
 SUM_SECONDS = 60
 DEFECT_STATUS = 70
@@ -93,100 +91,6 @@ it is used again loses a request that nobody may repeat."""
 
 class UnknownVersion(Exception):
     """A producer speaks a newer version of an event that this service must react to."""
-
-
-@dataclass(slots=True)
-class Parts:
-    """The parts of a running service; handed to the code that adds a service's own."""
-
-    settings: Settings
-    law: Law
-    clock: Clock
-    engine: AsyncEngine
-    recorder: Recorder
-    repository: Repository
-    projector: Projector
-    book: CaseBook
-    nats: Client
-    registry: CollectorRegistry
-    face: Face
-    command_gate: CommandGate
-    reads: Reads
-    reading: Reading
-    bus_key: BusKey
-    observer: BusMetrics
-    inboxes: list[Inbox] = field(default_factory=list)
-    workers: list[Work] = field(default_factory=list)
-    always: list[Work] = field(default_factory=list)
-    """Work that every process does, whatever its roles."""
-    rooms: list[Parts] = field(default_factory=list)
-    """Services that live within this one (intake's vault)."""
-    halted: set[str] = field(default_factory=set)
-    """Parts of this process that stand still until a person has looked."""
-    teller: Callable[[str, str | None], None] | None = None
-    """Tells of a halt in our place, where nobody reads our own metrics."""
-
-    def halt(self, part: str, reason: str | None) -> None:
-        """Tells that a part stands still, or that it gets on again, by `zm_halted` and `/readyz`."""
-        if self.teller is not None:
-            self.teller(part, reason)
-            return
-        self.observer.halted(part, reason)
-        if reason is None:
-            self.halted.discard(part)
-        else:
-            self.halted.add(part)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """The declaration of one service: its commands, reactions and contract, and its own additions."""
-
-    name: str
-    title: str
-    """The service's title, in ASCII: generators call their packages after it."""
-    title_zh: str
-    commands: Sequence[type[Command]]
-    reactions: Reactions = field(default_factory=dict)
-    listens_to: Sequence[str] = ()
-    extra_projections: Callable[[], Sequence[Any]] = tuple
-    extend: Callable[[Application, Parts], None] = lambda app, parts: None
-    lookups: Callable[[Parts], Lookups] = lambda parts: ()
-    """Functions of things that are read before a command is decided."""
-    deposits: Callable[[Parts], Deposits] = lambda parts: ()
-    """Functions of things that are written to the vault before a command is decided."""
-    beside: Callable[[Parts], dict[str, Beside]] = lambda parts: {}
-    on_breach: Callable[[Parts], OnBreach] = lambda parts: {}
-    on_reminder: Callable[[Parts], OnReminder] = lambda parts: {}
-    outgoing: Callable[[Parts], dict[str, OutgoingJob]] = lambda parts: {}
-    """The way in which each kind of this service's effects on the outside is carried out."""
-    screen: Callable[[Parts], Screen] | None = None
-    secret: Callable[[Settings], bytes] | None = None
-    """The secret under which ids of commands are made, where the store's own is not secret enough for what
-    they bring."""
-    larger_bodies: Mapping[str, int] = field(default_factory=dict)
-    """Paths that take larger bodies than the rest, and how many bytes (attachments, batches)."""
-    for_anyone: str = ""
-    """Path prefix of the routes that need no token. Together they may take at most half of the requests in
-    flight."""
-    migrations: Sequence[tuple[str, str]] = ()
-    """Further migration folders with the setting that names the owner's URL (intake's vault)."""
-    readers: frozenset[str] | None = None
-    """The only roles that may know of these cases at all; None: every member of an organ."""
-    readers_of_files: Mapping[str, Reader] = field(default_factory=dict)
-    """The readers of the files that are settings of this service alone, by setting."""
-    within: str = ""
-    """The service in whose process and package this one lives (intake's vault)."""
-
-    @property
-    def kinds(self) -> list[type[Aggregate]]:
-        return list(dict.fromkeys(c.on for c in self.commands))
-
-    @property
-    def commands_on(self) -> dict[type[Aggregate], list[type[Command]]]:
-        """The commands that people, and not the system, may give on a case that is there, by its kind."""
-        given = [c for c in posted(self.commands) if not c.creates and not c.gate.anyone]
-        return {kind: [c for c in given if c.on is kind] for kind in self.kinds}
 
 
 def load_law(calendar_file: str = "") -> Law:
@@ -204,34 +108,33 @@ def clock_of(settings: Settings) -> Clock:
     return SystemClock(timedelta(seconds=settings.clock_jump_seconds))
 
 
-def build(service: Service, settings: Settings, *, nats: Client | None = None) -> tuple[Application, Parts]:
-    """Constructs everything and starts nothing; the application's lifespan starts and stops the parts."""
+def build(
+    service: Service, settings: Settings, *, halts: Halts | None = None, always: Sequence[Work] = ()
+) -> Assembled:
+    """Makes every part, once, each after those that it needs, and starts nothing: that is for the
+    application's lifespan. `halts`: those of a room, which the service around it tells. `always`: work that
+    every process does, whatever its roles."""
     law = load_law(settings.calendar_file)
     clock = clock_of(settings)
-    engine = open_engine(settings.database_url, size=settings.pool_size)
     keys = settings.keys_dir
     rings = keyrings(keys / f"store-{service.name}.key", service.name, settings.suite)
     sealer = Sealer(*rings)
-    mapper = EventMapper(sealer)
-    recorder = Recorder(engine, service.name, mapper, clock)
-    repository = Repository(recorder)
-    registry = CollectorRegistry()
-    book = CaseBook()
-    projector = Projector(engine, recorder, [book, *service.extra_projections()], clock)
-    verifier = TokenVerifier(settings.issuer, law.organs, TokenMetrics(registry))
-    client = nats or Client()
     bus_key = BusKey.from_files(keys / "bus.key", settings.suite)
-    screen = RemoteScreen(client, bus_key)
-    secret = secret_for("ids", rings) if service.secret is None else service.secret(settings)
-    command_gate = CommandGate(service.name, law, clock, recorder, repository, screen, secret)
-    face = Face(command_gate, verifier, Places(sealer))
+    registry = CollectorRegistry()
+    observer = BusMetrics(registry, service.listens_to)
+    halts = Halts(observer.halted) if halts is None else halts
+    nats = new_client()
+
+    engine = open_engine(settings.database_url, size=settings.pool_size)
+    recorder = Recorder(engine, service.name, EventMapper(sealer), clock)
+    repository = Repository(recorder)
+    book, models = CaseBook(), [model() for model in service.models]
+    projector = Projector(engine, recorder, [book, *models], clock, on_halt=partial(_halt_model, halts))
+    for name in projector.names:
+        _halt_model(halts, name, None)
     readers = Readers(open_engine(settings.database_url, size=settings.pool_size), settings.pool_size)
     reading = Reading(readers)
-    read_gate = CaseReadGate(face, command_gate, recorder, projector, book, clock)
-    reads = Reads(service.name, face, read_gate, recorder, projector, engine, reading, book, clock)
-    command_gate.readers = service.readers
-    command_gate.commands = service.commands_on
-    parts = Parts(
+    core = Core(
         settings=settings,
         law=law,
         clock=clock,
@@ -240,27 +143,44 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         repository=repository,
         projector=projector,
         book=book,
-        nats=client,
-        registry=registry,
-        face=face,
-        command_gate=command_gate,
-        reads=reads,
+        models=models,
         reading=reading,
+        nats=nats,
         bus_key=bus_key,
-        observer=BusMetrics(registry, service.listens_to),
+        registry=registry,
+        observer=observer,
+        halts=halts,
     )
-    _tell_halted(parts)
-    command_gate.lookups = dict(service.lookups(parts))
-    command_gate.deposits = dict(service.deposits(parts))
-    check_bound(commands_on(service.kinds), {**command_gate.lookups, **command_gate.deposits})
-    command_gate.beside = service.beside(parts)
-    if service.screen is not None:
-        command_gate.screen = service.screen(parts)
+    own = service.assemble(core)
+    check_bound(commands_on(service.kinds), dict([*own.lookups, *own.deposits]))
+
+    command_gate = CommandGate(
+        service.name,
+        law,
+        clock,
+        recorder,
+        repository,
+        RemoteScreen(nats, bus_key) if own.screen is None else own.screen,
+        secret_for("ids", rings) if own.secret is None else own.secret,
+        commands=service.commands_on,
+        readers=service.readers,
+        lookups=dict(own.lookups),
+        deposits=dict(own.deposits),
+        beside=own.beside,
+    )
+    verifier = TokenVerifier(settings.issuer, law.organs, TokenMetrics(registry))
+    face = Face(command_gate, verifier, Places(sealer))
+    read_gate = CaseReadGate(face, command_gate, recorder, projector, book, clock)
+    reads = Reads(
+        service.name, face, read_gate, recorder, projector, engine, reading, book, clock, service.kinds
+    )
+    parts = Parts(**vars(core), face=face, command_gate=command_gate, reads=reads, rooms=own.rooms)
+    works = [*_works(service, parts, own), *always]
     draining = [False]
     app = make_app(
         name=service.name,
         within=service.within,
-        halted=lambda: parts.halted,
+        halted=lambda: halts.names,
         title=service.title,
         title_zh=service.title_zh,
         description=f"{service.title} ({service.title_zh}). Problems are RFC 9457 documents in Chinese and "
@@ -270,40 +190,24 @@ def build(service: Service, settings: Settings, *, nats: Client | None = None) -
         registry=registry,
         ready=lambda: readiness(engine, projector, clock),
         draining=draining,
-        lifespan=lambda app: _life(service, parts, draining),
+        lifespan=lambda app: _life(parts, works, draining),
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
         larger=service.larger_bodies,
         for_anyone=service.for_anyone,
     )
-    reads.add_to(app, service.kinds)
+    reads.add_to(app)
     RecusalRequests(reads, service.commands).add_to(app)
-    if jobs := service.outgoing(parts):
+    if own.jobs:
         DeadLetters(reads).add_to(app)
-        metrics = OutgoingMetrics(registry, jobs)
-        parts.workers.append(Outgoing(engine, recorder, jobs, metrics).run)
-    service.extend(app, parts)
-    for room in parts.rooms:
-        room.teller = partial(_halt_within, parts, room.recorder.service)
-        _tell_halted(room)
+    own.routes(app, parts)
     if not settings.api:
         app.answer_operations_only()
-    return app, parts
+    return Assembled(app, parts)
 
 
-def _halt_within(parts: Parts, room: str, part: str, reason: str | None) -> None:
-    parts.halt(f"{room} {part}", reason)
-
-
-def _tell_halted(parts: Parts) -> None:
-    """Has a service tell which of its read models stand still."""
-
-    def halt(name: str, reason: str | None) -> None:
-        parts.halt(f"read model {name}", reason)
-
-    for name in parts.projector.names:
-        halt(name, None)
-    parts.projector.on_halt = halt
+def _halt_model(halts: Halts, name: str, reason: str | None) -> None:
+    halts.halt(f"read model {name}", reason)
 
 
 async def readiness(engine: AsyncEngine, projector: Projector, clock: Clock) -> dict[str, bool]:
@@ -323,30 +227,24 @@ def _right(clock: Clock) -> bool:
 
 
 @asynccontextmanager
-async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIterator[None]:
-    """Starts recorder, projections and workers; stops them in reverse, each finishing its unit."""
+async def _life(parts: Parts, works: Sequence[Work], draining: list[bool]) -> AsyncIterator[None]:
+    """Starts rooms, recorder, projections and workers; stops them in reverse, each finishing its unit."""
+    async with AsyncExitStack() as started:
+        for app, _ in parts.rooms:
+            await started.enter_async_context(app.router.lifespan_context(app))
+        await started.enter_async_context(_alive(parts, works, draining))
+        yield
+
+
+@asynccontextmanager
+async def _alive(parts: Parts, works: Sequence[Work], draining: list[bool]) -> AsyncIterator[None]:
+    """The life of a service alone, without its rooms."""
     settings = parts.settings
     await parts.recorder.start()
-    if settings.nats_url and not parts.nats.is_connected:
-        seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
-        connected = await connect(
-            settings.nats_url,
-            seed,
-            service.name,
-            parts.observer.nats_error,
-            end_by_defect,
-            wait=False,
-            trust=settings.nats_trust,
-        )
-        parts.nats = connected
-        if isinstance(parts.command_gate.screen, RemoteScreen):
-            parts.command_gate.screen = RemoteScreen(connected, parts.bus_key)
+    if settings.nats_url:
+        await _connect(parts)
     await parts.projector.start(folding=settings.worker)
-    works: list[Work] = [partial(_sum_refusals, parts.command_gate), *_works(service, parts), *parts.always]
-    if isinstance(parts.clock, SystemClock):
-        watch = ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halt)
-        works.append(watch.run)
-    tasks = [asyncio.create_task(w(), name=f"{service.name}-worker") for w in works]
+    tasks = [asyncio.create_task(w(), name=f"{settings.service}-worker") for w in works]
     for task in tasks:
         task.add_done_callback(_ended)
     try:
@@ -362,10 +260,25 @@ async def _life(service: Service, parts: Parts, draining: list[bool]) -> AsyncIt
         except StoreUnavailable as error:
             log.warning("refusals_not_summed", error=str(error), people=len(parts.command_gate.tally.ended))
         await parts.recorder.stop()
-        if settings.nats_url or parts.nats.is_connected:  # the vault's own application has no broker
+        if settings.nats_url:  # the vault's own application has no broker
             await disconnect(parts.nats)
         await parts.reading.readers.close()
         await parts.engine.dispose()
+
+
+async def _connect(core: Core) -> None:
+    """Begins to connect the client, and goes on behind the caller's back."""
+    settings = core.settings
+    await connect(
+        settings.nats_url,
+        Path(settings.nats_seed_file) if settings.nats_seed_file else None,
+        settings.service,
+        core.observer.nats_error,
+        end_by_defect,
+        wait=False,
+        trust=settings.nats_trust,
+        client=core.nats,
+    )
 
 
 async def _sum_refusals(command_gate: CommandGate) -> None:
@@ -377,59 +290,69 @@ async def _sum_refusals(command_gate: CommandGate) -> None:
             log.warning("refusals_wait", error=str(error))
 
 
-def _works(service: Service, parts: Parts) -> list[Work]:
-    if not parts.settings.worker:
-        return []
-    works: list[Work] = [
-        Scheduler(
-            service.name,
-            parts.law,
-            parts.clock,
-            parts.engine,
-            parts.repository,
-            parts.projector,
-            parts.book,
-            service.kinds,
-            service.on_breach(parts),
-            service.on_reminder(parts),
-        ).run,
-        Inspection(parts.projector, parts.halt).run,
-    ]
-    if parts.settings.nats_url:
-        relay = Relay(
-            service.name,
-            parts.nats,
-            parts.recorder,
-            parts.bus_key,
-            observer=parts.observer,
-            replicas=parts.settings.stream_replicas,
-            max_bytes=parts.settings.stream_max_bytes,
+def _works(service: Service, parts: Parts, own: Additions) -> list[Work]:
+    """The work of this process, by its roles."""
+    works: list[Work] = [partial(_sum_refusals, parts.command_gate)]
+    if isinstance(parts.clock, SystemClock):
+        works.append(
+            ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halts.halt).run
         )
-        parts.observer.watch_relay(lambda: max(0, parts.recorder.head - relay.position))
-        works.append(relay.run)
-        works.append(LogServer(service.name, parts.nats, parts.recorder, parts.bus_key, parts.observer).start)
-        for source in service.listens_to:
-            inbox = inbox_of(service, parts, source, parts.nats, parts.observer)
-            parts.inboxes.append(inbox)
-            works.append(inbox.run)
-    return [*works, *parts.workers]
+    outgoing: list[Work] = []
+    if own.jobs:
+        metrics = OutgoingMetrics(parts.registry, own.jobs)
+        outgoing.append(Outgoing(parts.engine, parts.recorder, own.jobs, metrics).run)
+    if not parts.settings.worker:
+        return works
+    scheduler = Scheduler(
+        service.name,
+        parts.law,
+        parts.clock,
+        parts.engine,
+        parts.repository,
+        parts.projector,
+        parts.book,
+        service.kinds,
+        own.on_breach,
+        own.on_reminder,
+    )
+    works += [scheduler.run, Inspection(parts.projector, parts.halts.halt).run]
+    if parts.settings.nats_url:
+        works += _on_the_bus(service, parts)
+    return [*works, *outgoing, *own.workers]
 
 
-def inbox_of(service: Service, parts: Parts, source: str, nats: Client, observer: Observer) -> Inbox:
+def _on_the_bus(service: Service, core: Core) -> list[Work]:
+    """Publishes the log, answers for it, and takes in what other services published."""
+    relay = Relay(
+        service.name,
+        core.nats,
+        core.recorder,
+        core.bus_key,
+        observer=core.observer,
+        replicas=core.settings.stream_replicas,
+        max_bytes=core.settings.stream_max_bytes,
+    )
+    core.observer.watch_relay(lambda: max(0, core.recorder.head - relay.position))
+    server = LogServer(service.name, core.nats, core.recorder, core.bus_key, core.observer)
+    inboxes = [inbox_of(service, core, source) for source in service.listens_to]
+    return [relay.run, server.start, *(inbox.run for inbox in inboxes)]
+
+
+def inbox_of(service: Service, core: Core, source: str) -> Inbox:
     """The inbox for the events of one of the services that this one listens to."""
     return Inbox(
         service.name,
         source,
-        nats,
-        parts.recorder,
-        handler(service, parts),
-        key=parts.bus_key,
-        parked=PgParkedStore(parts.engine),
-        observer=observer,
+        core.nats,
+        core.recorder,
+        handler(service, core),
+        key=core.bus_key,
+        parked=PgParkedStore(core.engine),
+        observer=core.observer,
     )
 
 
-def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[Append | None]]:
+def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[Append | None]]:
     """Turns a published event into the append of its reaction, if this service has one."""
 
     async def handle(published: Published) -> Append | None:
@@ -442,7 +365,7 @@ def handler(service: Service, parts: Parts) -> Callable[[Published], Awaitable[A
         if event is None:
             # A version that this service does not know yet: parked and retried, never passed over.
             raise UnknownVersion(f"{published.topic}.v{published.version}")
-        desk = Desk(published, parts.repository, parts.law, parts.clock.now(), reaction.__name__)
+        desk = Desk(published, core.repository, core.law, core.clock.now(), reaction.__name__)
         await reaction(event, desk)
         events = [e for a in desk.touched.values() for e in a.collect_events()]
         return Append(events=events, effects=desk.effects) if events else None
@@ -546,8 +469,9 @@ async def after_restore(service: Service, settings: Settings) -> int:
         await engine.dispose()
 
 
-async def broker_of(settings: Settings) -> Client:
-    """A connection of a command to the broker; ends the process where none answers."""
+async def broker_of(settings: Settings, client: Client | None = None) -> Client:
+    """A connection of a command to the broker, of this client or a new one; ends the process where none
+    answers."""
     seed = Path(settings.nats_seed_file) if settings.nats_seed_file else None
     try:
         async with asyncio.timeout(BROKER_SECONDS):
@@ -558,6 +482,7 @@ async def broker_of(settings: Settings) -> Client:
                 lambda error: None,
                 lambda: None,
                 trust=settings.nats_trust,
+                client=client,
             )
     except TimeoutError:
         raise SystemExit(f"no broker answers at {settings.nats_url}") from None
@@ -604,11 +529,10 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
             return carried_out(lambda: asyncio.run(_parked(service, settings, options)))
         case "dead":
             return carried_out(lambda: asyncio.run(_dead(service, settings, options)))
-    app, parts = build(service, settings)
+    app, parts = build(service, settings, always=later)
     if options.command == "rebuild":
-        asyncio.run(_rebuild([parts, *parts.rooms]))
+        asyncio.run(_rebuild([parts, *(room.parts for room in parts.rooms)]))
         return 0
-    parts.always += later
     Gauge("zm_build_info", "Which service this is", ["service"], registry=parts.registry).labels(
         service.name
     ).set(1)
@@ -637,16 +561,16 @@ async def _parked(service: Service, settings: Settings, options: argparse.Namesp
 
 async def _retry(service: Service, settings: Settings, sources: Sequence[str], case: str | None) -> int:
     _, parts = build(service, settings)
-    nats = await broker_of(settings)
+    await broker_of(settings, parts.nats)
     await parts.recorder.start()
     try:
-        inboxes = [inbox_of(service, parts, source, nats, Observer()) for source in sources]
+        inboxes = [inbox_of(service, parts, source) for source in sources]
         return sum([await inbox.retry_parked(case) for inbox in inboxes])
     finally:
         await parts.recorder.stop()
         await parts.reading.readers.close()
         await parts.engine.dispose()
-        await disconnect(nats)
+        await disconnect(parts.nats)
 
 
 async def _dead(service: Service, settings: Settings, options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from shared.casework.aggregate import Actor, Aggregate, Context
-from shared.casework.service import Parts
+from shared.casework.parts import Core
 from shared.kernel.effect import SUBJECT_MESSAGE, Effect
 from shared.kernel.outgoing.adapters import NotDelivered, adapter_for
 from shared.kernel.outgoing.worker import OutgoingJob
@@ -32,13 +32,13 @@ TEXTS: Mapping[str, str] = {
 
 
 def subject_jobs(
-    parts: Parts,
+    core: Core,
     kind: type[Any],
     on_done: Callable[[Any, Context, Effect], None] = lambda case, ctx, effect: None,
 ) -> dict[str, OutgoingJob]:
     """The jobs that carry out messages about cases of a kind. `on_done` has the case note that one
     arrived."""
-    settings = parts.settings
+    settings = core.settings
     folder = settings.outgoing_dir / SUBJECT_MESSAGE
     way = adapter_for(settings.way_out(SUBJECT_MESSAGE), folder, settings.outgoing_trust)
     if way is None:
@@ -46,7 +46,7 @@ def subject_jobs(
         return {}
 
     async def case_of(effect: Effect) -> Any:
-        return await parts.repository.get(kind, UUID(effect.payload["case"]))
+        return await core.repository.get(kind, UUID(effect.payload["case"]))
 
     async def prepare(effect: Effect) -> Effect:
         """Prepares the message. Its carrier learns no id of ours but the account: the key is a digest."""
@@ -60,7 +60,7 @@ def subject_jobs(
         case = await case_of(effect)
         if case is None:
             return None
-        on_done(case, _context(parts, case), effect)
+        on_done(case, _context(core, case), effect)
         return Append(events=case.collect_events())
 
     async def dead(effect: Effect, reason: str) -> Append | None:
@@ -70,19 +70,19 @@ def subject_jobs(
         if case is None:
             return None
         not_reached = case.own("SubjectNotReached")(notice=effect.payload["template"], reason=reason)
-        case.record(_context(parts, case), not_reached)
+        case.record(_context(core, case), not_reached)
         return Append(events=case.collect_events())
 
     return {SUBJECT_MESSAGE: OutgoingJob(way, prepare, done, dead)}
 
 
-def _context(parts: Parts, case: Aggregate) -> Context:
-    now = parts.clock.now()
+def _context(core: Core, case: Aggregate) -> Context:
+    now = core.clock.now()
     return Context(
         actor=Actor(SYSTEM, SYSTEM, case.organ),
         now=now,
         occurred_at=now,
-        law=parts.law,
+        law=core.law,
         command="SendSubjectMessage",
         rule="B35",
         correlation_id=case.correlation_id,

@@ -116,6 +116,8 @@ class Event(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         cls.classes = {name: _class_of(cls, name) for name in cls.model_fields}
         cls.simple = _is_simple(cls)
+        if cls.numbered and not issubclass(cls, Numbered):
+            raise TypeError(f"{cls.__name__} is numbered and has no place for its number: it is no Numbered")
         if cls.service and "service" not in cls.__dict__:
             cls.topic = f"{cls.service}.{cls.__name__}"
             _register(cls)
@@ -171,6 +173,19 @@ def event_classes(service: str) -> list[type[Event]]:
 def strip_annotation(annotation: Any) -> Any:
     """The plain type below `Annotated`."""
     return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+
+
+class Numbered(Event):
+    """An event with which a case gets its number."""
+
+    number: L1[str] = ""
+    """The number of the case, which the store gives when it takes the event."""
+
+
+class OfOrgan(Event):
+    """An event that says whose its stream is: of this organ, whoever acts."""
+
+    organ: L1[str]
 
 
 @dataclass(frozen=True, slots=True)

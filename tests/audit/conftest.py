@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from deploy.local.postgres import Postgres
-from services.audit.main import Parts, build
+from services.audit.main import AuditParts, build
 from services.audit.tables import ROLE
 from shared.casework.command import Token
 from shared.casework.tokens import TokenVerifier
@@ -61,7 +61,7 @@ class KnownPeople(TokenVerifier):
 class Audit:
     """A running audit: its parts, and a client at its door."""
 
-    parts: Parts
+    parts: AuditParts
     client: httpx.AsyncClient
 
     async def take_in(self, *producers: Producer, run: int = 3) -> None:

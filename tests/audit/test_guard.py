@@ -151,12 +151,12 @@ async def test_the_worker_tells_what_was_done_to_a_store(
 ) -> None:
     """By itself, without anybody running a command: an alarm and a line of the log, until it is put right."""
     told: list[dict[str, object]] = []
-    monkeypatch.setattr("services.audit.main.log.error", lambda event, **named: told.append(named))
-    await audit.parts.look_at("intake")
+    monkeypatch.setattr("services.audit.rounds.log.error", lambda event, **named: told.append(named))
+    await audit.parts.rounds.look_at("intake")
     assert (told, await metric(audit, 'zm_halted{part="evidence.intake"}')) == ([], 0)
     looked = await metric(audit, 'zm_audit_checked_timestamp_seconds{part="intake"}')
     await store.break_by("CREATE TABLE before AS SELECT * FROM intake_events", statement)
-    guarding = asyncio.create_task(audit.parts.guard_for_ever(0.01, 0.01))
+    guarding = asyncio.create_task(audit.parts.rounds.guard(0.01, 0.01))
     while await metric(audit, 'zm_halted{part="evidence.intake"}') != 1:
         await asyncio.sleep(0.01)
     assert f"position {position}:" in str(told[0]["findings"])
@@ -189,7 +189,7 @@ async def test_a_ledger_of_every_kind_of_event_is_as_it_was_sealed(told: Audit, 
 async def test_a_store_that_is_away_is_looked_at_again(audit: Audit, store: Store) -> None:
     """Being away is no finding, and no look either: the time of the last one stays."""
     audit.parts.guard._stores = {"intake": store.url.replace(store.database.name, "nowhere")}
-    assert not await audit.parts.look_at("intake")
+    assert not await audit.parts.rounds.look_at("intake")
     assert await metric(audit, 'zm_audit_checked_timestamp_seconds{part="intake"}') == 0
     assert await metric(audit, 'zm_part_errors_total{part="guard.intake"}') == 1
 

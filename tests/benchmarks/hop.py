@@ -29,7 +29,8 @@ from services.intake.domain.complaint import Complaint
 from services.intake.main import service
 from shared.casework.command import Command, Token
 from shared.casework.gate import Submission
-from shared.casework.service import Parts, build
+from shared.casework.parts import Parts
+from shared.casework.service import build
 from shared.kernel.settings import Settings
 from tests.benchmarks.ratio import Ratio
 from tests.benchmarks.world import database

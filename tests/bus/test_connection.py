@@ -9,7 +9,7 @@ import pytest
 from nats.aio.client import Client
 
 from deploy.local.nats import Nats
-from shared.kernel.bus.connection import connect, disconnect, settled
+from shared.kernel.bus.connection import connect, disconnect, new_client, settled
 from shared.kernel.trust import Trust
 from tests.certificates import Authority
 
@@ -35,6 +35,16 @@ async def test_what_was_said_is_taken_up_before_one_has_settled() -> None:
         await settled(client)
         assert heard[-2:] == [b"SUB", b"PING"]
         await client.close()
+
+
+async def test_a_client_that_was_made_before_is_the_one_that_connects() -> None:
+    """Parts hold it from the beginning. It ends also where it has not begun to connect."""
+    made, idle = new_client(), new_client()
+    nowhere = ("nats://127.0.0.1:9", None, "alpha", lambda error: None, lambda: None)
+    assert await connect(*nowhere, wait=False, client=made) is made
+    await disconnect(made)
+    await disconnect(idle)
+    assert not asyncio.all_tasks() - {asyncio.current_task()}
 
 
 CLIENT_HELLO = 0x16

@@ -164,7 +164,7 @@ async def compared(stack: Stack, service: str) -> dict[str, list[Difference]]:
     own = importlib.import_module(f"services.{service}.main").service()
     _, parts = build(own, Settings.from_env(service, stack.environment(service)))
     found = {}
-    for room in (parts, *parts.rooms):
+    for room in (parts, *(within.parts for within in parts.rooms)):
         for name in room.projector.names:
             found[f"{room.recorder.service}.{name}"] = await room.projector.compare(name)
         await room.engine.dispose()

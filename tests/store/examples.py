@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from shared.kernel.store.mapper import EventMapper
 from shared.kernel.store.sealing import Keyring, Sealer
-from shared.language.event import L1, L2, DeadlineSet, Event, Meta, Recorded, Value
+from shared.language.event import L1, L2, DeadlineSet, Event, Meta, Numbered, Recorded, Value
 
 SERVICE = "archive"
 NOON = datetime(2022, 3, 1, 4, tzinfo=UTC)
@@ -23,10 +23,9 @@ class Page(Value):
     on: datetime
 
 
-class DossierOpened(_Archive):
+class DossierOpened(Numbered, _Archive):
     numbered: ClassVar[str] = "XF"
     to: ClassVar[str | None] = "OPEN"
-    number: L1[str] = ""
     title: L2[str] = "检举材料"
 
 

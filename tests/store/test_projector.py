@@ -359,9 +359,13 @@ async def test_a_failing_projection_says_so_and_goes_on(
 
     projection = Stumbling()
     told: list[tuple[str, int]] = []
-    projector = make_projector(recorder, projection, on_lag=lambda name, lag: told.append((name, lag)))
     halts: list[tuple[str, str | None]] = []
-    projector.on_halt = lambda name, error: halts.append((name, error))
+    projector = make_projector(
+        recorder,
+        projection,
+        on_lag=lambda name, lag: told.append((name, lag)),
+        on_halt=lambda name, error: halts.append((name, error)),
+    )
     await projector.start()
     last = await history(recorder, 5)
     assert not await projector.wait_for("dossiers", last, 0.5)

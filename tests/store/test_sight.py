@@ -27,8 +27,9 @@ from shared.casework.command import Token
 from shared.casework.gate import CommandGate
 from shared.casework.http.readgate import CaseReadGate
 from shared.casework.http.reads import CaseReads, Reads
+from shared.casework.parts import Parts
 from shared.casework.readmodel import CaseBook
-from shared.casework.service import Parts, load_law
+from shared.casework.service import load_law
 from shared.casework.visibility import Sight, is_listed, listed
 from shared.kernel.clock import SystemClock
 from shared.kernel.store.projector import Projector
@@ -140,8 +141,8 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
     reading = Reading(Readers(engine_of(database), 2))
     nothing = cast(Any, None)
     gate = CaseReadGate(nothing, command_gate, recorder, nothing, book, clock)
-    reads = Reads("intake", nothing, gate, recorder, nothing, engine, reading, book, clock)
-    reads._kinds = list(dict.fromkeys(command.on for command in COMMANDS))
+    kinds = list(dict.fromkeys(command.on for command in COMMANDS))
+    reads = Reads("intake", nothing, gate, recorder, nothing, engine, reading, book, clock, kinds)
     parts = SimpleNamespace(book=book, reads=reads, recorder=recorder, reading=reading)
     filled: dict[Any, list[dict[str, Any]]] = {
         book.cases: [

@@ -19,7 +19,7 @@ from shared.casework.aggregate import Actor, Aggregate, Context, Law, fold
 from shared.casework.command import Command
 from shared.casework.preparation import Deposit, Lookup, Prepared
 from shared.language import roles
-from shared.language.event import Event, Recorded
+from shared.language.event import Event, Numbered, Recorded
 from shared.language.law.deadlines import Catalogue
 from shared.language.law.policy import load_policy
 from shared.language.law.working_days import SHANGHAI
@@ -208,7 +208,7 @@ class Scene(Generic[A]):
     def _keep(self, aggregate: A) -> list[Recorded]:
         """Takes over what was recorded, numbered as by the committer and read as from the store."""
         events = [
-            r.numbered(self.number) if r.event.numbered and not getattr(r.event, "number", "") else r
+            r.numbered(self.number) if isinstance(r.event, Numbered) and not r.event.number else r
             for r in aggregate.collect_events()
         ]
         for event in (r.event for r in events):

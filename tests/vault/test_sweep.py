@@ -76,7 +76,8 @@ class Room:
         self.parcels = Parcels(self.engine, keys)
         self.log = Log()
         self.named: set[UUID] = set()
-        self.sweep = Sweep(self.engine, self.log, self._names)
+        self.halts: dict[str, str | None] = {}
+        self.sweep = Sweep(self.vault, self.log, self._names, self.halts.__setitem__)
 
     async def _names(self, parcel: Parcel) -> bool:
         return parcel.id in self.named

@@ -16,7 +16,7 @@ from services.intake.vault.parcels import Parcel, Parcels
 from shared.casework.http.describe import answer, array, in_path, in_query, row_of
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.casework.visibility import Sight
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.store.reading import given

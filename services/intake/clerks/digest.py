@@ -23,7 +23,7 @@ from shared.casework.http import query
 from shared.casework.http.describe import page, row_of
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Core, Parts
 from shared.casework.visibility import Sight
 from shared.kernel.store.reading import given
 from shared.kernel.store.types import Append, StoreError, VersionConflict
@@ -40,8 +40,8 @@ PLACE: query.Cursor[tuple[str, UUID, int]] = query.Cursor(tuple[query.Key, UUID,
 class DigestSender:
     """Tells the duplicates that were filed in the months that are over, once on every legal day."""
 
-    def __init__(self, parts: Parts, desk: DeskBook) -> None:
-        self.parts = parts
+    def __init__(self, core: Core, desk: DeskBook) -> None:
+        self.core = core
         self.desk = desk
 
     async def run(self) -> None:
@@ -49,7 +49,7 @@ class DigestSender:
         looked: date | None = None
         while True:
             try:
-                today = local_date(self.parts.clock.now())
+                today = local_date(self.core.clock.now())
                 if today != looked and await self.send(today):
                     looked = today
             except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
@@ -62,12 +62,12 @@ class DigestSender:
 
         A duplicate whose original no department has yet waits for the day on which one has it.
         """
-        position = await self.parts.recorder.max_position()
-        if not await self.parts.projector.wait_for(self.desk.name, position, PATIENCE_SECONDS):
+        position = await self.core.recorder.max_position()
+        if not await self.core.projector.wait_for(self.desk.name, position, PATIENCE_SECONDS):
             return False
         filed = self.desk.duplicates
         over = select(filed).where(filed.c.told.is_(False), filed.c.month < f"{today:%Y-%m}")
-        async with self.parts.engine.connect() as connection:
+        async with self.core.engine.connect() as connection:
             rows = (await connection.execute(over.order_by(filed.c.number))).mappings().all()
         for (organ, month, dept), pairs in (await self._by_department(rows)).items():
             await self._tell(organ, month, dept, pairs)
@@ -76,7 +76,7 @@ class DigestSender:
     async def _by_department(self, rows: Sequence[Any]) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
         found: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
         for row in rows:
-            original = await self.parts.repository.get(Complaint, row["original"])
+            original = await self.core.repository.get(Complaint, row["original"])
             if original is not None and original.handling_dept:
                 key = (row["organ"], row["month"], original.handling_dept)
                 found[key].append((row["number"], row["original_number"]))
@@ -84,20 +84,20 @@ class DigestSender:
 
     async def _tell(self, organ: str, month: str, dept: str, pairs: Sequence[tuple[str, str]]) -> None:
         id = derived_id("duplicate-digest", organ, month, dept)
-        digest = await self.parts.repository.get(Digest, id) or Digest(id)
-        now = self.parts.clock.now()
+        digest = await self.core.repository.get(Digest, id) or Digest(id)
+        now = self.core.clock.now()
         ctx = Context(
             actor=Actor(SYSTEM, SYSTEM, organ),
             now=now,
             occurred_at=now,
-            law=self.parts.law,
+            law=self.core.law,
             command="SendDuplicateDigest",
             rule="A12",
         )
         digest.tell(ctx, month, dept, pairs)
         if events := digest.collect_events():
             try:
-                await self.parts.recorder.append(Append(events=events))
+                await self.core.recorder.append(Append(events=events))
             except VersionConflict:
                 return  # another worker was first; what it did not tell is there again tomorrow
 

@@ -12,7 +12,7 @@ from services.intake.domain.complaint import Complaint
 from shared.casework.http import query
 from shared.casework.http.describe import page, row_of
 from shared.casework.http.read import Asked, read
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.casework.visibility import Sight
 from shared.kernel.store.reading import given
 

@@ -10,7 +10,7 @@ from services.intake.vault.letters import Letters
 from shared.casework.http.describe import answer, array
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.language import roles
 from shared.language.refusal import refuse
 

@@ -11,7 +11,7 @@ from shared.casework.http import query
 from shared.casework.http.describe import answer, array, in_query
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.language.contracts.verification import QuarterResult
 from shared.language.law.working_days import quarter_end
 from shared.language.refusal import refuse

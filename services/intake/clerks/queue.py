@@ -17,7 +17,7 @@ from shared.casework.http.describe import answer, page, row_of
 from shared.casework.http.read import Asked, read
 from shared.casework.http.reads import COLOURED, COLOURS
 from shared.casework.http.values import json_response, page_number
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.casework.visibility import Sight
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.store.reading import given

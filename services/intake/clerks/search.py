@@ -46,7 +46,7 @@ from shared.casework.http import query
 from shared.casework.http.describe import answer, array, page, row_of
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.casework.visibility import PERSON, Sight
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.store.reading import given

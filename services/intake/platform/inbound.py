@@ -39,7 +39,7 @@ from shared.casework.http.describe import (
 from shared.casework.http.naming import a_list, named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response, parse, plain_rows
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.http.middleware import language_of, problem_of
 from shared.kernel.outgoing.webhooks import NotSigned, verify

@@ -22,7 +22,7 @@ from shared.casework.gate import Submission
 from shared.casework.http.describe import BINARY, KEY, answer, array, describe, in_header, in_path
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import idempotency_key, json_response, object_id
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.language import roles
 from shared.language.refusal import Refusal, refuse
 

@@ -14,7 +14,7 @@ from services.intake.domain.complaint import Complaint
 from shared.casework.http.describe import answer, array, in_path
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.language.law.working_days import add_working_days, is_working_day, local_date
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse

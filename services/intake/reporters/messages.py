@@ -14,7 +14,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.vault.store import NOBODY, Vault
 from shared.casework.aggregate import Actor, Context
 from shared.casework.gate import AuditRecord
-from shared.casework.service import Parts
+from shared.casework.parts import Core
 from shared.kernel.effect import Effect
 from shared.kernel.outgoing.adapters import NotDelivered
 from shared.kernel.store.types import Append
@@ -39,8 +39,8 @@ WAYS: Mapping[str, str] = {"SMS": "phone", "APP": "phone", "EMAIL": "email", "LE
 class ReporterMessages:
     """Addresses a message when it is sent; every look at a contact leaves a record (SEC-9)."""
 
-    def __init__(self, parts: Parts, vault: Vault, texts: Mapping[str, str] = TEXTS) -> None:
-        self._parts = parts
+    def __init__(self, core: Core, vault: Vault, texts: Mapping[str, str] = TEXTS) -> None:
+        self._core = core
         self._vault = vault
         self._texts = texts
 
@@ -65,15 +65,15 @@ class ReporterMessages:
 
     async def _note(self, id: UUID) -> Iterable[InVault]:
         """Writes the record, durable before the vault is asked; returns the things that are asked for."""
-        complaint = await self._parts.repository.get(Complaint, id)
+        complaint = await self._core.repository.get(Complaint, id)
         if complaint is None:
             raise NotDelivered("NO_COMPLAINT", final=True)
-        now = self._parts.clock.now()
+        now = self._core.clock.now()
         ctx = Context(
             actor=Actor(SYSTEM, SYSTEM, complaint.organ),
             now=now,
             occurred_at=now,
-            law=self._parts.law,
+            law=self._core.law,
             command="SendReporterMessage",
             rule="SEC-10",
             correlation_id=complaint.correlation_id,
@@ -82,5 +82,5 @@ class ReporterMessages:
         record.note(
             ctx, "CaseRead", who=SYSTEM, role=SYSTEM, object=str(id), fields="contact", purpose=MESSAGE_KIND
         )
-        await self._parts.recorder.append(Append(events=record.collect_events()))
+        await self._core.recorder.append(Append(events=record.collect_events()))
         return complaint.in_vault.values()

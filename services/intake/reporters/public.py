@@ -30,7 +30,7 @@ from shared.casework.gate import Submission
 from shared.casework.http.describe import KEY, answer, array, describe, in_header
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import idempotency_key, json_response, parse, without_nul
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.kernel.http.problems import schema_problem
 from shared.language.ids import random_id
 from shared.language.refusal import refuse

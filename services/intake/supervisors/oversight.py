@@ -15,7 +15,7 @@ from shared.casework.http.describe import answer, page, row_of
 from shared.casework.http.read import Asked, read
 from shared.casework.http.reads import CASES, PAGING
 from shared.casework.http.values import json_response, plain_rows
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.language import roles
 
 KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)

@@ -16,7 +16,7 @@ from shared.casework.aggregate import Actor, Context
 from shared.casework.gate import AuditRecord
 from shared.casework.http.describe import answer, describe
 from shared.casework.http.values import json_response
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.casework.tokens import PERSON
 from shared.kernel.store.types import Append
 from shared.language import roles

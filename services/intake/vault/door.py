@@ -4,7 +4,9 @@ verdict: whether a text would reveal a reporter, and never whom."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import nats.errors
@@ -15,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.intake.vault.screen import VaultScreen
 from shared.casework.screen import SUBJECT, WAIT_SECONDS, Asker, opened, sealed
-from shared.kernel.bus.connection import settled
+from shared.kernel.bus.connection import connect, disconnect, settled
 from shared.kernel.bus.envelope import BadEnvelope, BusKey
+from shared.kernel.settings import Settings
 from shared.kernel.store.types import StoreUnavailable
 from shared.language.refusal import Refusal
 
@@ -66,3 +69,32 @@ async def open_door(nc: Client, screen: VaultScreen, key: BusKey) -> None:
     await nc.subscribe(SUBJECT, queue="vault", cb=answer)
     with suppress(nats.errors.Error):  # gone again: it subscribes by itself when it is back
         await settled(nc)
+
+
+class Door:
+    """The vault's own connection to the broker, under an nkey that may answer the screen and nothing else."""
+
+    def __init__(
+        self, settings: Settings, screen: VaultScreen, key: BusKey, on_error: Callable[[Exception], None]
+    ) -> None:
+        self._settings = settings
+        self._screen = screen
+        self._key = key
+        self._on_error = on_error
+
+    async def run(self) -> None:
+        """Stands open until it is cancelled."""
+        seed = self._settings.vault_nats_seed_file
+        client = await connect(
+            self._settings.nats_url,
+            Path(seed) if seed else None,
+            "vault",
+            self._on_error,
+            lambda: None,
+            trust=self._settings.nats_trust,
+        )
+        try:
+            await open_door(client, self._screen, self._key)
+            await asyncio.Event().wait()
+        finally:
+            await disconnect(client)

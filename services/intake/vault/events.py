@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from shared.language.contracts.common import common_events
-from shared.language.event import L1, L2, Event
+from shared.language.event import L1, L2, Event, Numbered, OfOrgan
 
 Authority = Literal["POLICE", "REPORTERS_UNIT", "OTHER_ORGAN"]
 
@@ -20,75 +20,67 @@ class VaultEvent(Event):
     service = "vault"
 
 
+class SealedEvent(Event):
+    """An event with contents that lie in it under the complaint's key."""
+
+    sealed: L2[str]
+
+
 COMMON = common_events(VaultEvent)
 
 
-class ProtectionRequested(VaultEvent):
+class ProtectionRequested(Numbered, OfOrgan, SealedEvent, VaultEvent):
     """A reporter, a relative of theirs or a supposed reporter asks for protection (规则 49)."""
 
     to = "REQUESTED"
     numbered = "BH"
 
-    number: L1[str] = ""
-    organ: L1[str]
     complaint: L1[str]
     sealed: L2[str]
     """The threat, under the complaint's key."""
 
 
-class OtherAuthorityAsked(VaultEvent):
+class OtherAuthorityAsked(SealedEvent, VaultEvent):
     """Another authority was asked to protect (商请有关机关)."""
 
     authority: L1[Authority]
-    sealed: L2[str]
 
 
-class ProtectionProvided(VaultEvent):
+class ProtectionProvided(SealedEvent, VaultEvent):
     """Measures are in force."""
 
     to = "PROVIDED"
 
-    sealed: L2[str]
 
-
-class ProtectionDeclined(VaultEvent):
+class ProtectionDeclined(SealedEvent, VaultEvent):
     """Declined with reasons; the superior petition department reviews it."""
 
     to = "DECLINED"
 
-    sealed: L2[str]
 
-
-class ProtectionDeclineUpheld(VaultEvent):
+class ProtectionDeclineUpheld(SealedEvent, VaultEvent):
     """The superior agrees: no protection."""
 
     to = "ENDED"
 
-    sealed: L2[str]
 
-
-class ProtectionDeclineOverturned(VaultEvent):
+class ProtectionDeclineOverturned(SealedEvent, VaultEvent):
     """The superior does not agree: the request stands again, and so does its deadline."""
 
     to = "REQUESTED"
 
-    sealed: L2[str]
 
-
-class ProtectionEnded(VaultEvent):
+class ProtectionEnded(SealedEvent, VaultEvent):
     """The measures have ended."""
 
     to = "ENDED"
 
-    sealed: L2[str]
 
-
-class RewardRecorded(VaultEvent):
+class RewardRecorded(OfOrgan, SealedEvent, VaultEvent):
     """A reporter is rewarded (A32). Outside the vault the reward has this code and no name (SEC-14)."""
 
     to = "RECORDED"
 
-    organ: L1[str]
     complaint: L1[str]
     code: L1[str]
     amount_fen: L1[int]

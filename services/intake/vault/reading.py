@@ -27,7 +27,7 @@ from shared.casework.http.read import Asked, Read, read
 from shared.casework.http.readgate import purpose_of
 from shared.casework.http.reads import CASES
 from shared.casework.http.values import json_response, object_id
-from shared.casework.service import Parts
+from shared.casework.parts import Parts
 from shared.language import roles
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse

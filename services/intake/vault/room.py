@@ -7,21 +7,19 @@ of it is ever published.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import orjson
-from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.intake.domain.complaint import Complaint
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.case import SEALED, VaultCase
+from services.intake.vault.events import SealedEvent
 from services.intake.vault.protection.commands import PROTECTION, AskForProtection, RequestProtection
 from services.intake.vault.protection.request import OPENED, SERVED, ProtectionRequest
 from services.intake.vault.rewards import MERITS, REWARDS, Merits, RecordReward, Reward
@@ -33,10 +31,12 @@ from shared.casework.http.app import Application
 from shared.casework.http.describe import answer, array
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
+from shared.casework.parts import Additions, Core, Parts, Service
 from shared.casework.preparation import Deposits, Lookups
 from shared.casework.repository import Repository
 from shared.casework.screen import Asker, Verdict
-from shared.casework.service import Parts, Service, build
+from shared.casework.service import build
+from shared.kernel.halts import Halts
 from shared.kernel.http.pages import PAGES
 from shared.kernel.settings import Settings
 from shared.language import roles
@@ -63,7 +63,7 @@ class NoTexts:
 class VaultRoom:
     """The vault's store, its gate and its routes."""
 
-    def __init__(self, vault: Vault, complaints: Repository, settings: Settings) -> None:
+    def __init__(self, vault: Vault, complaints: Repository, settings: Settings, halts: Halts) -> None:
         self._vault = vault
         self._complaints = complaints
         service = Service(
@@ -71,27 +71,22 @@ class VaultRoom:
             title="zhengming vault",
             title_zh="保护、奖励",
             commands=[*PROTECTION, *REWARDS],
-            lookups=lambda parts: self.lookups(),
-            deposits=lambda parts: self.deposits(),
-            screen=lambda parts: NoTexts(),
-            extend=self._extend,
+            assemble=self._assemble,
             readers=frozenset(roles.PETITION),
             within="intake",
         )
-        self.app, self.parts = build(service, of_the_vault(settings))
+        self.assembled = build(service, of_the_vault(settings), halts=halts.within(NAME))
+        self.app, self.parts = self.assembled
+
+    def _assemble(self, core: Core) -> Additions:
+        return Additions(
+            lookups=self.lookups(), deposits=self.deposits(), screen=NoTexts(), routes=self._add_routes
+        )
 
     def mount(self, app: Application) -> None:
-        """Answers under `/vault/v1/`, past the layers of intake, and lives as long as intake does."""
+        """Answers under `/vault/v1/`, past the layers of intake."""
         app.state.vault = self.app
         app.put_before(partial(Doorway, room=self.app))
-        outer = app.router.lifespan_context
-
-        @asynccontextmanager
-        async def together(app: FastAPI) -> AsyncIterator[Any]:
-            async with self.app.router.lifespan_context(self.app), outer(app) as state:
-                yield state
-
-        app.router.lifespan_context = together
 
     async def open_for(self, complaint: Complaint) -> bool:
         """True if a complaint has a request for protection that has not ended."""
@@ -158,14 +153,16 @@ class VaultRoom:
     async def _sealed(self, command: Command, case: VaultCase, ctx: Context) -> str:
         """Seals the command's L3 fields under the complaint's key, bound to this request. A complaint
         without a key gets one."""
-        complaint = case.complaint or getattr(command, "complaint", "")
+        complaint = case.complaint
+        if isinstance(command, AskForProtection | RequestProtection | RecordReward):
+            complaint = str(command.complaint)
         body = orjson.dumps({name: getattr(command, name) for name in sorted(command.vaulted)})
         try:
-            return await self._vault.seal(UUID(str(complaint)), case.id, body)
+            return await self._vault.seal(UUID(complaint), case.id, body)
         except KeyDestroyed:
             refuse("E_STATE", "§6.5", state="DESTROYED")
 
-    def _extend(self, app: FastAPI, parts: Parts) -> None:
+    def _add_routes(self, app: Application, parts: Parts) -> None:
         contents = [ContentsRoutes(kind, self._vault, parts) for kind in (ProtectionRequest, Reward)]
         parts.reads.gate.add(app, *contents, PaymentRoutes())
 
@@ -199,8 +196,8 @@ class ContentsRoutes:
         """The words of the case, opened with a purpose (`Purpose` header) for those assigned, on record."""
         case, contents = ask.case, []
         for recorded in await self._parts.recorder.load(case.id):
-            if sealed := getattr(recorded.event, "sealed", ""):
-                body = await self._vault.unseal(UUID(case.complaint), case.id, sealed)
+            if isinstance(recorded.event, SealedEvent):
+                body = await self._vault.unseal(UUID(case.complaint), case.id, recorded.event.sealed)
                 told = None if body is None else orjson.loads(body)
                 contents.append(
                     {"version": recorded.originator_version, "type": recorded.type, "contents": told}

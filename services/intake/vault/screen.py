@@ -14,9 +14,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.vault.questions import Questions
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import people_named, reveals
+from shared.casework.repository import Repository
 from shared.casework.screen import Asker, Verdict
 from shared.language.contracts.common import Accused
 from shared.language.spelling import normal
@@ -136,6 +139,23 @@ class Concerned:
 
 
 Widen = Callable[[frozenset[UUID], Sequence[Accused]], Awaitable[Concerned]]
+
+
+def widening(repository: Repository) -> Widen:
+    """Widens to every complaint about the same accused: who sent a duplicate is protected like who sent the
+    first letter."""
+
+    async def widen(complaints: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:
+        found, people = set(complaints), list(accused)
+        for id in complaints:
+            complaint = await repository.get(Complaint, id)
+            people += complaint.accused if complaint else ()
+        for ref in sorted({person.ref for person in people}):
+            entry = await repository.get(RegisterEntry, register_id(ref))
+            found |= {UUID(c) for c in entry.complaints} if entry else set()
+        return Concerned(frozenset(found), places_of(people), frozenset(p.name for p in people))
+
+    return widen
 
 
 async def _only_these(complaints: frozenset[UUID], accused: Sequence[Accused]) -> Concerned:

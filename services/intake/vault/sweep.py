@@ -3,21 +3,25 @@ process died in between). Nothing is erased on the word of a log that has lost i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+import structlog
 from sqlalchemy import BigInteger, Column, MetaData, SmallInteger, Table, Uuid, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.vault.blobs import blobs, chunks
 from services.intake.vault.letters import letters
 from services.intake.vault.parcels import LABEL, Parcel, parcels
-from services.intake.vault.store import identities
+from services.intake.vault.store import AWAY, Vault, identities
 from services.intake.vault.transfers import transfers
+from shared.kernel.halts import Halt
+from shared.kernel.store.types import StoreUnavailable
 
+log = structlog.get_logger("intake")
 metadata = MetaData()
 log_seen = Table(
     "log_seen",
@@ -55,15 +59,42 @@ class LogLost(Exception):
 class Sweep:
     """Looks at each deposit once, when it has become old: what is written by then stays written."""
 
+    SECONDS = 60.0
+
     def __init__(
-        self, engine: AsyncEngine, record: Record, named: Callable[[Parcel], Awaitable[bool]]
+        self, vault: Vault, record: Record, named: Callable[[Parcel], Awaitable[bool]], halted: Halt
     ) -> None:
-        """`named`: tells whether a complaint names this parcel."""
-        self._engine = engine
+        """`named`: tells whether a complaint names this parcel. `halted`: is told that nothing is swept."""
+        self._vault = vault
+        self._engine = vault.engine
         self._record = record
         self._named = named
+        self._halted = halted
         self._swept = BEGINNING
         """The instant up to which everything was looked at. After a start that is everything."""
+
+    async def run(self) -> None:
+        """Sweeps every minute until it is cancelled."""
+        while True:
+            await asyncio.sleep(self.SECONDS)
+            try:
+                await self.look()
+            except (StoreUnavailable, *AWAY) as error:
+                log.warning("sweep_waits", error=type(error).__name__)
+
+    async def look(self) -> None:
+        """Sweeps once. A log that is not the one that the vault has seen is told until a person has
+        looked."""
+        await self._vault.ready()
+        try:
+            erased = await self()
+        except LogLost as lost:
+            self._halted("vault sweep", str(lost))
+            log.error("sweep_halted", reason=str(lost))
+            return
+        self._halted("vault sweep", None)
+        if erased:
+            log.info("orphans_erased", count=erased)
 
     async def __call__(self) -> int:
         """Erases deposits that are old and belong to nothing; returns of how many. Raises LogLost."""

@@ -50,6 +50,9 @@ class Application(FastAPI):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        # What is told of the routes as they are added: see `readgate.reads_of`, `describe` and `define`.
+        self.state.reads = []
+        self.state.gives, self.state.webhooks, self.state.schemas = {}, {}, {}
         self._front: ASGIApp = super().__call__
 
     def put_before(self, layer: Callable[[ASGIApp], Layer]) -> Layer:

@@ -135,7 +135,7 @@ def describe(
     through the gate, whose refusals are its own too. `anyone` reads no token.
     """
     if gives:
-        app.state.gives = {**getattr(app.state, "gives", {}), operation: tuple(gives)}
+        app.state.gives[operation] = tuple(gives)
     route = next(r for r in app.routes if isinstance(r, APIRoute) and r.operation_id == operation)
     named = list(parameters) or (route.openapi_extra or {}).get("parameters", [])
     told: dict[str, Any] = {"x-codes": sorted(codes), "parameters": named}
@@ -175,7 +175,7 @@ def calls_back(
             "410": {"description": "Gone: it is not tried again."},
         },
     }
-    app.state.webhooks = {**getattr(app.state, "webhooks", {}), operation: {"post": called}}
+    app.state.webhooks[operation] = {"post": called}
 
 
 def _shown(schema: Schema | None, media_type: str) -> Schema:
@@ -187,4 +187,4 @@ def _shown(schema: Schema | None, media_type: str) -> Schema:
 
 def define(app: FastAPI, **schemas: Schema) -> None:
     """Adds schemas to the document by name, for `named`."""
-    app.state.schemas = {**getattr(app.state, "schemas", {}), **schemas}
+    app.state.schemas |= schemas

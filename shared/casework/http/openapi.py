@@ -113,10 +113,10 @@ def document(
         (r.path_format, m.lower()): r for r in app.routes if isinstance(r, APIRoute) for m in r.methods or ()
     }
     made["info"]["x-title-zh"] = title_zh
-    if webhooks := getattr(app.state, "webhooks", {}):
+    if webhooks := app.state.webhooks:
         made["webhooks"] = webhooks
     kinds = list(dict.fromkeys(command.on for command in commands))
-    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Actor": ACTOR, **getattr(app.state, "schemas", {})}
+    schemas: dict[str, Schema] = {"Problem": PROBLEM, "Actor": ACTOR, **app.state.schemas}
     for kind in kinds:
         schemas |= schemas_of_kind(kind)
     schemas = deepcopy(schemas)
@@ -134,7 +134,7 @@ def document(
                 if method == "get":  # a read is refused by no state, whatever it shares with commands
                     found = {c for c in found if CATALOGUE[c].status not in (409, 412, 428)}
                     found -= {"E_IDEMPOTENCY_KEY"}
-                for given in getattr(app.state, "gives", {}).get(operation["operationId"], ()):
+                for given in app.state.gives.get(operation["operationId"], ()):
                     found |= _codes(given, package)
                 _route(operation, where, found)
             _hoist(operation, schemas)

@@ -89,7 +89,7 @@ class ReadGate:
                     codes=sorted({*told.codes, *_codes(told)}),
                     anyone=told.anyone,
                 )
-                app.state.reads = [*reads_of(app), told]
+                reads_of(app).append(told)
 
     def _endpoint(
         self, read: Read, holder: Any, method: Callable[[Asked[Any]], Awaitable[Response]]
@@ -369,7 +369,7 @@ class CaseReadGate(ReadGate):
 
 def reads_of(app: FastAPI) -> list[Read]:
     """Every read that an application answers."""
-    found: list[Read] = getattr(app.state, "reads", [])
+    found: list[Read] = app.state.reads
     return found
 
 

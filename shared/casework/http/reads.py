@@ -82,6 +82,7 @@ class Reads:
         reading: Reading,
         book: CaseBook,
         clock: Clock,
+        kinds: Sequence[type[Aggregate]],
     ) -> None:
         self.service = service
         self.face = face
@@ -93,12 +94,11 @@ class Reads:
         self.reading = reading
         self.book = book
         self.clock = clock
-        self._kinds: Sequence[type[Aggregate]] = ()
-
-    def add_to(self, app: FastAPI, kinds: Sequence[type[Aggregate]]) -> None:
-        """Adds the reads of these kinds."""
         self._kinds = kinds
-        cases = [CaseReads(self, kind) for kind in kinds if issubclass(kind, Case)]
+
+    def add_to(self, app: FastAPI) -> None:
+        """Adds the reads of each kind, and those of them all."""
+        cases = [CaseReads(self, kind) for kind in self._kinds if issubclass(kind, Case)]
         self.gate.add(app, *cases, self)
 
     @read(

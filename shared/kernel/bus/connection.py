@@ -42,6 +42,17 @@ class _Connection(Client):
                 self._transport = None  # nothing is left to wait for
             raise
 
+    async def close(self) -> None:
+        """Closes the connection. One that has not begun to connect has nothing to close, and the library
+        fails at it."""
+        if self._flush_queue is not None:
+            await super().close()
+
+
+def new_client() -> Client:
+    """A client that is not connected yet, for parts that are made before there is an event loop."""
+    return _Connection()
+
 
 async def connect(
     nats_url: str,
@@ -52,8 +63,9 @@ async def connect(
     *,
     wait: bool = True,
     trust: Trust = SYSTEM,
+    client: Client | None = None,
 ) -> Client:
-    """Connects as a service; `seed_file` holds its nkey.
+    """Connects as a service; `seed_file` holds its nkey. `client` is one that `new_client` made.
 
     With `wait=False` it returns at once and goes on connecting behind the caller's back: a service
     must start, and accept, while the broker is down. `on_error` counts (a refused permission shows
@@ -70,7 +82,7 @@ async def connect(
         log.error("nats.closed", service=service)
         on_fatal()
 
-    client = _Connection()
+    client = new_client() if client is None else client
     task = asyncio.create_task(
         client.connect(
             nats_url.split(","),

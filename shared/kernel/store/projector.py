@@ -114,13 +114,13 @@ class Projector:
         projections: Sequence[Projection],
         clock: Clock,
         on_lag: OnLag | None = None,
+        on_halt: OnHalt | None = None,
     ) -> None:
         self.lag: dict[str, int] = {}
         self.failing: dict[str, str] = {}
         """The kind of the last error of each projection that does not get on."""
         self.halted: dict[str, str] = {}
         """Failing projections that a person has to look at: it is not that the database is away."""
-        self.on_halt: OnHalt = lambda name, error: None
         self._alone: set[str] = set()
         """The projections that have not come within a batch of the end since they went on by themselves."""
         self._engine = engine
@@ -128,6 +128,7 @@ class Projector:
         self._projections = {projection.name: projection for projection in projections}
         self._clock = clock
         self._on_lag = on_lag
+        self._on_halt = on_halt
         self._books = ProjectionTables()
         self._positions: dict[str, int] = {}
         self._moved: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self._projections}
@@ -278,12 +279,13 @@ class Projector:
         log.warning("projection.failing", projection=name, error=kind, retry_in=delay)
         if not (isinstance(error, StoreUnavailable) or away(error)):
             self.halted[name] = kind
-            self.on_halt(name, kind)
+            if self._on_halt is not None:
+                self._on_halt(name, kind)
 
     def _gets_on(self, name: str) -> None:
         self.failing.pop(name, None)
-        if self.halted.pop(name, None) is not None:
-            self.on_halt(name, None)
+        if self.halted.pop(name, None) is not None and self._on_halt is not None:
+            self._on_halt(name, None)
 
     async def _bring_up(self, projection: Projection) -> None:
         """A version that never ran and finds a long log is filled in bulk."""

@@ -14,7 +14,7 @@ from shared.language.contracts.common import (
     Scope,
     common_events,
 )
-from shared.language.event import L1, L2, Event, Timing
+from shared.language.event import L1, L2, Event, Numbered, OfOrgan, Timing
 
 AdverseEffect = Literal["WORK", "LIFE", "SOCIETY"]
 Trigger = Literal[
@@ -101,14 +101,11 @@ class FromConclusions(ClarificationEvent):
     adverse_effect_hint: L2[tuple[str, ...]] = ()
 
 
-class ClarificationOpened(FromConclusions):
+class ClarificationOpened(Numbered, OfOrgan, FromConclusions):
     """A subject has unfounded allegations: it must be assessed whether to clear them (P3, DL-14)."""
 
     to = "ASSESSING"
     numbered = "CQ"
-
-    organ: L1[str]
-    number: L1[str] = ""
 
 
 class UnfoundedFindingsJoined(FromConclusions):

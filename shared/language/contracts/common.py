@@ -150,13 +150,19 @@ class InVault(Value):
     digest: str
 
 
+class NamesVaulted(Event):
+    """An event that names things in the vault (B55)."""
+
+    in_vault: L2[tuple[InVault, ...]] = ()
+
+
 RecusalGround = Literal["ACCUSED_OR_RELATIVE", "INTEREST", "OTHER"]
 """Grounds of recusal (规则 48). Any tie to the reporter is OTHER: a ground that named it would tell who the
 reporter is."""
 RecusalAskedBy = Literal["REPORTER", "ACCUSED", "STAFF"]
 
 
-class RecusalRequested(Event):
+class RecusalRequested(NamesVaulted):
     """Somebody asks that a member of staff stay away from this case (申请回避, A33, A48)."""
 
     request: L1[str]
@@ -169,7 +175,6 @@ class RecusalRequested(Event):
     asked_by: L1[RecusalAskedBy]
     letter: L1[str] = ""
     """The words of a reporter lie in the vault under this id."""
-    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class RecusalDecided(Event):

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from shared.language.contracts.common import Accused, Read, common_events
-from shared.language.event import L1, L2, Event, Timing
+from shared.language.event import L1, L2, Event, Numbered, OfOrgan, Timing
 
 Target = Literal["SUBJECT", "UNIT"]
 Mode = Literal["INDIVIDUAL_MEETING", "SCHEDULED_APPOINTMENT", "PHONE_CALL", "HOME_VISIT"]
@@ -42,14 +42,12 @@ class FollowupEvent(Event):
 COMMON = common_events(FollowupEvent)
 
 
-class RevisitPlanOpened(FollowupEvent):
+class RevisitPlanOpened(Numbered, OfOrgan, FollowupEvent):
     """A clarification is complete: its subject is owed an individual plan (R34, P4)."""
 
     to = "DRAFTING"
     numbered = "HF"
 
-    number: L1[str] = ""
-    organ: L1[str]
     handling_dept: L1[str]
     subject: L2[Accused]
     subject_ref: L1[str]

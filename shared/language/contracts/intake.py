@@ -5,9 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from shared.language.contracts.common import Accused, Allegation, Finding, InVault, LevelName, common_events
+from shared.language.contracts.common import (
+    Accused,
+    Allegation,
+    Finding,
+    InVault,
+    LevelName,
+    NamesVaulted,
+    common_events,
+)
 from shared.language.contracts.verification import QuarterResult
-from shared.language.event import L1, L2, Event, Timing
+from shared.language.event import L1, L2, Event, Numbered, OfOrgan, Timing
 
 Channel = Literal["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
 Source = Literal[
@@ -56,12 +64,11 @@ COMMON = common_events(IntakeEvent)
 # --- receiving ----------------------------------------------------------------------------------------
 
 
-class ComplaintReceived(IntakeEvent):
+class ComplaintReceived(OfOrgan, NamesVaulted, IntakeEvent):
     """An envelope has arrived: no accused, no content (§4.1 note a)."""
 
     to = "RECEIVED"
 
-    organ: L1[str]
     channel: L2[Channel]
     source: L2[Source]
     received_on: L2[date]
@@ -111,20 +118,19 @@ class TriageCorrected(IntakeEvent):
         return Timing(begins=self.received_on)
 
 
-class ComplaintRegistered(IntakeEvent):
+class ComplaintRegistered(Numbered, IntakeEvent):
     """Registered under a number without gaps."""
 
     to = "REGISTERED"
     numbered = "XF"
 
-    number: L1[str] = ""
     category: L1[Category]
     priority: L2[Priority]
     identity_status: L2[IdentityStatus]
     reporter_ref: L2[str] = ""
 
 
-class ComplaintSealedUpward(IntakeEvent):
+class ComplaintSealedUpward(NamesVaulted, IntakeEvent):
     """Sealed for a superior organ and taken out of every sight here (A14, A15). The content lies encrypted
     for the addressee in a parcel; nothing of it stands in any event."""
 
@@ -135,7 +141,6 @@ class ComplaintSealedUpward(IntakeEvent):
     competent_level: L1[LevelName]
     sent_on: L1[date]
     parcel: L1[str]
-    in_vault: L2[tuple[InVault, ...]] = ()
     received_on: L2[date | None] = None
 
     def timing(self) -> Timing:
@@ -575,14 +580,13 @@ class ComplaintClosed(IntakeEvent):
 # --- reporting without an account ---------------------------------------------------------------------
 
 
-class MessageFromReporterReceived(IntakeEvent):
+class MessageFromReporterReceived(NamesVaulted, IntakeEvent):
     """The reporter has written again behind the query code; the letter lies in the vault."""
 
     letter: L1[str]
-    in_vault: L2[tuple[InVault, ...]] = ()
 
 
-class AttachmentReceived(IntakeEvent):
+class AttachmentReceived(NamesVaulted, IntakeEvent):
     """A file has come behind the query code; it lies sealed in the vault."""
 
     attachment: L1[str]
@@ -592,11 +596,10 @@ class AttachmentReceived(IntakeEvent):
     """The file as it came, and its copy without metadata where there is one."""
 
 
-class MessageToReporterSent(IntakeEvent):
+class MessageToReporterSent(NamesVaulted, IntakeEvent):
     """The organ has written to the reporter, who reads it behind the query code."""
 
     letter: L1[str]
-    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 # --- integration ----------------------------------------------------------------------------------------
@@ -677,13 +680,12 @@ class SupervisionOrderApproved(IntakeEvent):
     to = "APPROVED"
 
 
-class SupervisionOrderIssued(IntakeEvent):
+class SupervisionOrderIssued(Numbered, IntakeEvent):
     """Sent to the organ below, under a number; from now on it may see the order."""
 
     to = "ISSUED"
     numbered = "DB"
 
-    number: L1[str] = ""
     addressee: L1[str]
     cause: L1[SupervisionCause]
     methods: L1[tuple[SupervisionMethod, ...]]
@@ -719,7 +721,7 @@ class SupervisionOrderClosed(IntakeEvent):
 RetaliationFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
 
 
-class RetaliationReported(IntakeEvent):
+class RetaliationReported(Numbered, OfOrgan, NamesVaulted, IntakeEvent):
     """Somebody is said to suffer for a report: the reporter, a relative, or a person taken for the reporter
     (A44). The vault alone holds which of them, and what happened: this does not tell who reported. Until
     `RetaliationSettled` no clarification of the subject is carried out (P12)."""
@@ -727,14 +729,12 @@ class RetaliationReported(IntakeEvent):
     to = "REPORTED"
     numbered = "BF"
 
-    number: L1[str] = ""
     organ: L1[str]
     """The superior organ, which handles it."""
     complaint: L1[str]
     subject_ref: L1[str]
     letter: L1[str]
     """The account of it in the vault."""
-    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class RetaliationSettled(IntakeEvent):
@@ -752,14 +752,13 @@ class RetaliationSettled(IntakeEvent):
 MisconductFinding = Literal["FOUND", "NOT_FOUND", "NOT_PROVABLE"]
 
 
-class StaffMisconductReported(IntakeEvent):
+class StaffMisconductReported(Numbered, OfOrgan, NamesVaulted, IntakeEvent):
     """A member of the staff is reported (A33, A36). It goes to the organ above theirs and to internal
     supervision; what is said of them lies in the vault."""
 
     to = "REPORTED"
     numbered = "JG"
 
-    number: L1[str] = ""
     organ: L1[str]
     """The superior organ, which handles it."""
     staff_organ: L1[str]
@@ -770,7 +769,6 @@ class StaffMisconductReported(IntakeEvent):
     complaint: L1[str] = ""
     letter: L1[str]
     """The account of it in the vault."""
-    in_vault: L2[tuple[InVault, ...]] = ()
 
 
 class StaffMisconductSettled(IntakeEvent):
@@ -799,13 +797,12 @@ class DuplicateDigest(IntakeEvent):
     """The numbers of the complaints that they repeat, in the same order."""
 
 
-class QuarterlyFeedbackReceived(IntakeEvent):
+class QuarterlyFeedbackReceived(OfOrgan, IntakeEvent):
     """The results that the handling department finished in a quarter, as the petition department was told
     them (A21)."""
 
     to = "RECEIVED"
 
-    organ: L1[str]
     quarter: L1[str]
     results: L2[tuple[QuarterResult, ...]]
 
@@ -815,12 +812,11 @@ class QuarterlyFeedbackReceived(IntakeEvent):
 IdentityField = Literal["NAME", "UNIT", "ADDRESS", "PHONE", "EMAIL"]
 
 
-class IdentityDisclosureRequested(IntakeEvent):
+class IdentityDisclosureRequested(OfOrgan, IntakeEvent):
     """Somebody asks to be told how to reach a reporter: for what, which fields, until when (SEC-5)."""
 
     to = "REQUESTED"
 
-    organ: L1[str]
     complaint: L1[str]
     purpose: L2[str]
     fields: L1[tuple[IdentityField, ...]]
@@ -857,13 +853,12 @@ class IdentityAccessed(IntakeEvent):
     """The approved request that it rests on; empty for the clerk who serves the reporter."""
 
 
-class IdentityKeyDestroyed(IntakeEvent):
+class IdentityKeyDestroyed(OfOrgan, IntakeEvent):
     """The key of a complaint was destroyed: its reporter is forgotten for ever (§6.5). This record is the
     ledger that the vault holds itself against after a restore."""
 
     to = "DESTROYED"
 
-    organ: L1[str]
     complaint: L1[str]
     ground: L1[Literal["RETENTION_ENDED"]]
     closed_on: L1[date]

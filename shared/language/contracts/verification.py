@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from shared.language.contracts.common import Accused, Allegation, Finding, Outcome, Read, common_events
-from shared.language.event import L1, L2, Event, Timing
+from shared.language.event import L1, L2, Event, Numbered, OfOrgan, Timing
 from shared.language.law.working_days import local_date, quarter_begin
 
 Verdict = Literal["ALL_UNFOUNDED", "MIXED", "ALL_SUBSTANTIATED", "HAS_INCONCLUSIVE"]
@@ -64,14 +64,12 @@ class VerificationEvent(Event):
 COMMON = common_events(VerificationEvent)
 
 
-class VerificationCaseOpened(VerificationEvent):
+class VerificationCaseOpened(Numbered, OfOrgan, VerificationEvent):
     """A complaint has reached the handling department (P1)."""
 
     to = "OPENED"
     numbered = "HC"
 
-    number: L1[str] = ""
-    organ: L1[str]
     complaint_ids: L1[tuple[str, ...]]
     complaint_numbers: L1[tuple[str, ...]]
     accused: L2[tuple[Accused, ...]]
@@ -453,13 +451,12 @@ class QuarterResult(Read):
     """Substantiated allegations on which nothing was decided yet."""
 
 
-class QuarterlyFeedbackSent(VerificationEvent):
+class QuarterlyFeedbackSent(OfOrgan, VerificationEvent):
     """The handling department tells the petition department what it finished in a quarter (规则 18, A21). A
     later one of the same quarter tells what was entered later."""
 
     to = "SENT"
 
-    organ: L1[str]
     quarter: L1[str]
     """The quarter, as 2026-Q1."""
     results: L2[tuple[QuarterResult, ...]]

@@ -11,7 +11,7 @@ import pytest
 from services.clarification.domain.clarification import Clarification
 from services.clarification.main import outgoing
 from shared.casework.aggregate import fold
-from shared.casework.service import Parts
+from shared.casework.parts import Core
 from shared.casework.subject import TEXTS
 from shared.kernel.clock import SystemClock
 from shared.kernel.effect import SUBJECT_MESSAGE, to_subject
@@ -47,7 +47,7 @@ def scene() -> Clarifying:
 @pytest.fixture
 def job(scene: Clarifying, tmp_path: Path) -> OutgoingJob:
     env = {"ZM_PROFILE": "development", "ZM_OUTGOING_DIR": str(tmp_path)}
-    return outgoing(cast(Parts, House(scene, env)))[SUBJECT_MESSAGE]
+    return outgoing(cast(Core, House(scene, env)))[SUBJECT_MESSAGE]
 
 
 def asked(scene: Clarifying) -> Any:
@@ -90,4 +90,4 @@ async def test_b35_the_handler_is_told_of_a_message_given_up(scene: Clarifying, 
 
 
 def test_b35_in_production_messages_wait_until_somebody_says_where_they_go(scene: Clarifying) -> None:
-    assert outgoing(cast(Parts, House(scene, {"ZM_ISSUER": "https://id.example"}))) == {}
+    assert outgoing(cast(Core, House(scene, {"ZM_ISSUER": "https://id.example"}))) == {}

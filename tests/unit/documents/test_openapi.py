@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any, get_args
 
 import pytest
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.casework.command import Command
+from shared.casework.http.app import Application
 from shared.casework.http.codes import codes_of
 from shared.casework.http.describe import answer, array, describe, in_query
 from shared.casework.http.naming import REFERENCE, operations
@@ -105,7 +105,7 @@ def test_codes_of_other_commands_are_not() -> None:
 
 def test_a_route_is_completed_by_what_it_does_not_say() -> None:
     """Path parameters, a JSON answer and the problems of every request; the rest by `describe`."""
-    app = FastAPI(title="t", version="1")
+    app = Application(title="t", version="1")
 
     async def plain(request: Request) -> Response:
         """Something."""

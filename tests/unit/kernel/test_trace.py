@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.casework.parts import Core, Service
 from shared.casework.reaction import Desk
-from shared.casework.service import Parts, Service, handler
+from shared.casework.service import handler
 from shared.kernel.bus.envelope import Published
 from shared.kernel.clock import SystemClock
 from shared.kernel.trace import follow, tell_trace
@@ -57,7 +58,7 @@ async def test_what_another_services_event_leads_to_is_of_its_trace() -> None:
             raise ValueError("I cannot bear it")
 
     service = Service(name="toy", title="toy", title_zh="追踪", commands=[], reactions={"intake.Toy": react})
-    handle = handler(service, cast(Parts, House()))
+    handle = handler(service, cast(Core, House()))
     await handle(cast(Published, Arrived()))
     assert line() is None
     with pytest.raises(ValueError, match="bear"):

@@ -6,6 +6,8 @@ from services.intake.domain.complaint.phase import ComplaintPhase
 from shared.language.contracts.intake import (
     AssignedCaseReopened,
     ComplaintAccepted,
+    ComplaintReceived,
+    ComplaintRegistered,
     ComplaintReopened,
     ComplaintSealedUpward,
     Stage,
@@ -45,17 +47,23 @@ class Clocks(ComplaintPhase):
             late = event.parcel and found != ABOVE
             return frozenset({ABOVE} if late else ())
         holds = {"initial"}
-        own = getattr(event, "organ", "") or self.organ
-        level = getattr(event, "competent_level", self.competent_level)
-        whose = _whose(own, level, getattr(event, "competent_organ", self.other_competent))
+        own, source, status = self.organ, self.source, self.identity_status
+        level, competent = self.competent_level, self.other_competent
+        if isinstance(event, ComplaintReceived):
+            own, source = event.organ, event.source
+        if isinstance(event, ComplaintReceived | ComplaintRegistered):
+            status = event.identity_status
+        if isinstance(event, ComplaintReceived | TriageCorrected):
+            level, competent = event.competent_level, event.competent_organ
+        whose = _whose(own, level, competent)
         if isinstance(event, TriageCorrected) and whose == found:
             return frozenset()
-        if getattr(event, "identity_status", self.identity_status) in ("CLAIMED", "CONFIRMED"):
+        if status in ("CLAIMED", "CONFIRMED"):
             holds.add("real_name")
         holds.add("competent" if isinstance(event, ComplaintAccepted) and whose != ABOVE else whose)
         if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
             holds.discard("initial")  # the clock of the notice has run since the receipt, or they were told
-        holds.add(getattr(event, "source", self.source).lower())
+        holds.add(source.lower())
         if isinstance(event, ComplaintReopened | AssignedCaseReopened) and not self.result_sent_up:
             holds.discard("superior_assigned")  # the first period still runs
         return frozenset(holds)

@@ -13,6 +13,7 @@ from shared.language.contracts.common import (
     DeadlineRecomputed,
     InVault,
     LevelName,
+    NamesVaulted,
     Outcome,
 )
 from shared.language.contracts.intake import (
@@ -169,7 +170,8 @@ class ComplaintState(Case):
     def apply(self, recorded: Recorded) -> None:
         told = self._told()
         super().apply(recorded)
-        self.in_vault |= {thing.id: thing for thing in getattr(recorded.event, "in_vault", ())}
+        if isinstance(recorded.event, NamesVaulted):
+            self.in_vault |= {thing.id: thing for thing in recorded.event.in_vault}
         self.statuses_told += self._told() != told
 
     @property
