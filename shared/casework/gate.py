@@ -75,8 +75,7 @@ Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
 """Other streams that a command writes in the same transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """A command as it came: who asks, on what, under which conditions."""
 
     command: Command

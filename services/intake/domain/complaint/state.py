@@ -160,7 +160,8 @@ class ComplaintState(Case):
     def apply(self, recorded: Recorded) -> None:
         told = self._told()
         super().apply(recorded)
-        self.in_vault |= {thing.id: thing for thing in getattr(recorded.event, "in_vault", ())}
+        if "in_vault" in recorded.event.classes:  # to ask an event in vain for it costs more than the rest
+            self.in_vault |= {thing.id: thing for thing in getattr(recorded.event, "in_vault", ())}
         self.statuses_told += self._told() != told
 
     @property
