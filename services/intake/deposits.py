@@ -49,6 +49,7 @@ from shared.language.contracts.common import InVault
 from shared.language.contracts.intake import IdentityStatus
 from shared.language.ids import derived_id
 from shared.language.refusal import refuse
+from shared.language.tracing import asks_who_you_are
 
 T = TypeVar("T")
 DIRECTIONS: dict[type[Command], Direction] = {
@@ -141,6 +142,8 @@ class IntakeDeposits:
     ) -> InVault:
         """Seals free words of or to a reporter."""
         await self._check_remembered(case.id)
+        if isinstance(command, WriteToReporter) and asks_who_you_are(command.text):
+            refuse("E_TRACE_FORBIDDEN", "B21", fields=["text"])
         id = derived_id("letter", ctx.attempt)
         return await self.letters.put(case.id, DIRECTIONS[type(command)], command.text, id)
 

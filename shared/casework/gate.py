@@ -8,7 +8,6 @@ an audit record and no domain event. The token was read before, and a body witho
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +36,7 @@ from shared.kernel.store.types import (
 from shared.language import roles
 from shared.language.contracts.common import Accused
 from shared.language.event import event_class
-from shared.language.ids import derived_id, keyed_id, random_id
+from shared.language.ids import derived_id, keyed_digest, keyed_id, random_id
 from shared.language.refusal import Refusal, refuse
 
 A = TypeVar("A", bound=Aggregate)
@@ -74,8 +73,7 @@ Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
 """Other streams that a command writes in the same transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """A command as it came: who asks, on what, under which conditions."""
 
     command: Command
@@ -440,7 +438,7 @@ class CommandGate:
                 *(happened, request.legal_basis),
             ]
         )
-        return hmac.digest(self.secret, b"%s:%s" % (head, body), "sha256")
+        return keyed_digest(self.secret, b"%s:%s" % (head, body))
 
     async def _known(self, request: Submission, command_id: UUID, request_hash: bytes) -> Appended | None:
         if request.idempotency_key is None:

@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +23,8 @@ def instant_of(text: str) -> datetime:
     return datetime.fromisoformat(text.upper())
 
 
-def _seconds_awake_or_not() -> float:
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+_seconds_awake_or_not = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+_NOT_AHEAD = timedelta()
 
 
 class Clock(Protocol):
@@ -81,13 +82,14 @@ class SystemClock:
         """The time, and by how much the clock is ahead of it."""
         wall, at = self._wall(), self._steady()
         if self._most is None:
-            return wall, timedelta()
-        due = self._seen + timedelta(seconds=at - self._seen_at)
-        if wall - due > self._most:
-            return due, wall - due
-        if due - wall <= self._most:  # set back for a while, it may be put right again
+            return wall, _NOT_AHEAD
+        ahead, most = (wall - self._seen).total_seconds() - (at - self._seen_at), self._most.total_seconds()
+        if ahead > most:
+            jump = timedelta(seconds=ahead)
+            return wall - jump, jump
+        if ahead >= -most:  # set back for a while, it may be put right again
             self._seen, self._seen_at = wall, at
-        return wall, timedelta()
+        return wall, _NOT_AHEAD
 
 
 class FixedClock:

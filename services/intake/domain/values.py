@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -152,8 +151,7 @@ class CoSigner(Value):
     resident_id: ResidentId = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Deposited:
+class Deposited(NamedTuple):
     """The things that went into the vault before the event of a receipt is written: the reporter, the things
     that came along, and the name of the petition platform's original."""
 

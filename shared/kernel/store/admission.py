@@ -69,8 +69,7 @@ class Unit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCommand:
+class KnownCommand(NamedTuple):
     """A command that was carried out before, with its first answer."""
 
     request_hash: bytes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -71,8 +72,10 @@ class Tracked(Tracking):
         return self.notification_id
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRecord:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class CommandRecord(NamedTuple):
     """The identity of a command: its id, the hash of its body, and its answer for when it comes again.
 
     The stored answer is {"id", "version", "position", "number"} and the extra of `answer`; nothing secret.
@@ -81,7 +84,7 @@ class CommandRecord:
     id: UUID
     request_hash: bytes
     stream: UUID
-    answer: dict[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = _NOTHING
 
 
 @dataclass(slots=True)
@@ -96,8 +99,7 @@ class Append:
     effects: Sequence[Effect] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The result of an append. `repeated`: the command id was known, this is its first answer."""
 
     entries: tuple[LogEntry, ...]

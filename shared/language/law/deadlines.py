@@ -125,7 +125,8 @@ class Catalogue:
         self._started = _index((row, row.starts_on) for row in rows)
         satisfied = _index((row, row.satisfied_by) for row in rows)
         self._satisfied = {key: tuple(row.id for row in found) for key, found in satisfied.items()}
-        self._extended = _index((row, row.extended_by) for row in rows)
+        extended = _index((row, row.extended_by) for row in rows)
+        self._extended = {key: tuple(row.id for row in found) for key, found in extended.items()}
 
     @classmethod
     def load(cls) -> "Catalogue":
@@ -152,7 +153,7 @@ class Catalogue:
 
     def extended_by(self, service: str, event_type: str) -> tuple[str, ...]:
         """The ids of the deadlines that the event extends."""
-        return tuple(row.id for row in self._extended.get((service, event_type), ()))
+        return self._extended.get((service, event_type), ())
 
 
 _Index = Mapping[tuple[str, str], tuple[Deadline, ...]]

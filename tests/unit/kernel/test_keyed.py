@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 from typing import Any, cast
 from uuid import uuid4
 
@@ -10,7 +12,7 @@ from shared.casework.command import Token
 from shared.casework.gate import CommandGate, Submission
 from shared.kernel.store.sealing import Keyring, secret_for
 from shared.kernel.suites import SM
-from shared.language.ids import keyed_id
+from shared.language.ids import keyed_digest, keyed_id
 
 
 def gate(secret: bytes) -> CommandGate:
@@ -37,6 +39,15 @@ def test_without_an_account_a_key_is_bound_to_what_is_acted_on() -> None:
 class Somebody:
     def __init__(self, person: str) -> None:
         self.person = person
+
+
+def test_a_secret_that_was_taken_in_gives_the_digests_that_it_would_give_anew() -> None:
+    """Each secret its own, also when others were used between, and whatever length it has."""
+    secrets = [os.urandom(length) for length in (1, 31, 32, 64, 65, 200)]
+    messages = [os.urandom(length) for length in (0, 1, 55, 64, 5_000)]
+    for message in messages * 2:
+        for secret in secrets:
+            assert keyed_digest(secret, message) == hmac.digest(secret, message, "sha256")
 
 
 def test_parts_do_not_run_into_one_another() -> None:
