@@ -46,6 +46,11 @@ def in_query(name: str, words: str, *, required: bool = False, **schema: Any) ->
     return {**parameter("query", name, words, required), "schema": {"type": "string", **schema}}
 
 
+def of_list(name: str, words: str, which: str) -> Parameter:
+    """A parameter of the query string that is one of a closed list, by the name of the list."""
+    return {**parameter("query", name, words, False), "schema": named(which)}
+
+
 def in_header(name: str, words: str, *, required: bool = False, **schema: Any) -> Parameter:
     """A request header."""
     return {**parameter("header", name, words, required), "schema": {"type": "string", **schema}}
