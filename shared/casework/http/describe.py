@@ -91,6 +91,8 @@ def row_of(*columns: Column[Any], **more: Schema) -> Schema:
 def _of_column(column: Column[Any]) -> Schema:
     if "list" in column.info:
         return named(column.info["list"])
+    if "pattern" in column.info:
+        return {"type": "string", "pattern": column.info["pattern"]}
     kinds: tuple[tuple[type[Any], Schema], ...] = (
         (ARRAY, {"type": "array", "items": {"type": "string"}}),
         (Uuid, {"type": "string", "format": "uuid"}),

@@ -31,7 +31,7 @@ from shared.casework.case import Case
 from shared.casework.gate import May
 from shared.casework.http import query
 from shared.casework.http.commands import Face
-from shared.casework.http.describe import CURSOR, in_header, in_query, of_list, page, row_of, whole
+from shared.casework.http.describe import CURSOR, array, in_header, in_query, of_list, page, row_of, whole
 from shared.casework.http.kinds import states_of_kind
 from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
@@ -110,7 +110,7 @@ class Reads:
         outsiders=True,
         models=CASES,
         parameters=PAGING,
-        answer=lambda self: page(row_of(*self.book.cases.c, self.book.work.c.roles)),
+        answer=lambda self: page(row_of(*self.book.cases.c, roles=array(named("Role")))),
     )
     async def my_work(self, ask: Asked[Aggregate]) -> Response:
         """The cases that the caller is assigned to, or that are about them, by the last change."""
@@ -120,7 +120,8 @@ class Reads:
 
     def _mine(self, limit: int) -> Select[Any]:
         cases, work = self.book.cases, self.book.work
-        mine = select(cases, work.c.roles).join(work, work.c.stream == cases.c.stream)
+        roles = func.string_to_array(work.c.roles, ",").label("roles")
+        mine = select(cases, roles).join(work, work.c.stream == cases.c.stream)
         return _latest(mine.where(work.c.person == PERSON), cases.c.position, limit)
 
     @read(

@@ -179,6 +179,25 @@ def test_closed_lists_stand_once_by_name() -> None:
     assert "WITH_HANDLER" in schemas["ComplaintState"]["enum"]
     assert "ISSUED" not in schemas["ComplaintState"]["enum"]
     assert "ComplaintAccepted" in schemas["ComplaintEventType"]["enum"]
+    rows = {
+        name: schemas[name]["properties"] for name in ("WorkQueueItem", "MyWorkItem", "RecusalRequestsItem")
+    }
+    assert rows["WorkQueueItem"]["channel"] == {"$ref": f"{REFERENCE}Channel"}
+    assert rows["MyWorkItem"]["roles"]["items"] == {"$ref": f"{REFERENCE}Role"}
+    assert rows["RecusalRequestsItem"]["role"] == {"$ref": f"{REFERENCE}CaseRole"}
+
+
+@pytest.mark.parametrize("service", WRITING)
+def test_a_filter_by_a_closed_list_names_it(service: str) -> None:
+    found = {
+        (operation["operationId"], parameter["name"]): parameter["schema"]
+        for operation in operations(documented(service))
+        for parameter in operation.get("parameters", ())
+        if parameter.get("name") in ("state", "priority", "channel")
+    }
+    assert found
+    for (operation, name), schema in found.items():
+        assert schema.get("$ref", "").startswith(REFERENCE), (operation, name)
 
 
 def test_a_case_has_the_facts_of_its_kind() -> None:
