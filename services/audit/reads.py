@@ -43,6 +43,7 @@ from shared.casework.http.describe import CURSOR, answer, array, in_path, in_que
 from shared.casework.http.naming import a_list, named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import instant, json_response, page_number
+from shared.casework.readmodel import DEADLINE
 from shared.casework.tokens import TokenVerifier
 from shared.casework.view import VIEW
 from shared.kernel.evidence.bundle import FORMAT
@@ -73,11 +74,13 @@ BUNDLES: dict[Audience, Action] = {
 
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
+LOG = a_list(LOGS)
+DEADLINE_ID: Schema = {"type": "string", "pattern": DEADLINE}
 INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 STREAM = answer(
     id={"type": "string", "format": "uuid"},
-    service=TEXT,
+    service=a_list(PUBLISHERS),
     kind=TEXT,
     organ=TEXT,
     number=TEXT,
@@ -99,10 +102,10 @@ def told_with(*more: Schema, **properties: Schema) -> Schema:
 
 TEXTS: Schema = {"type": "array", "items": TEXT}
 CITED = answer(instrument=TEXT, version_date={"type": "string", "format": "date"}, article=TEXT)
-DUE = answer(id=TEXT, due={"type": "string", "format": "date"})
+DUE = answer(id=DEADLINE_ID, due={"type": "string", "format": "date"})
 EVENT: Schema = answer(
     number=TEXT,
-    service={"type": "string", "enum": list(PUBLISHERS)},
+    service=a_list(PUBLISHERS),
     position=WHOLE,
     type=named("EventType"),
     id={"type": "string", "format": "uuid"},
@@ -127,7 +130,7 @@ EVENT["properties"] |= {
     "links": TEXTS,
     "legal_basis": array(CITED),
     "deadlines": array(DUE),
-    "deadlines_met": TEXTS,
+    "deadlines_met": array(DEADLINE_ID),
     "text_hash": TEXT,
 }
 EVENT_TYPES = sorted({cls.__name__ for service in PUBLISHERS for cls in event_classes(service)})
@@ -135,7 +138,7 @@ NAMED = {"TimelineEvent": EVENT, "View": VIEW, "EventType": a_list(EVENT_TYPES)}
 """Parts of answers that the document tells once, by name."""
 CHANGE: Schema = {"type": "object", "additionalProperties": answer(before={}, after={})}
 PROVED: Schema = answer(
-    service=TEXT,
+    service=a_list(PUBLISHERS),
     position=TEXT,
     stream=TEXT,
     version=TEXT,
@@ -530,7 +533,7 @@ class Logs:
             in_query("from", "The earlier size.", required=True, type="integer", minimum=0),
             in_query("to", "The later size; as it is now, if left out.", type="integer", minimum=0),
         ),
-        answer=answer({"from": WHOLE}, service=TEXT, to=WHOLE, consistency=array(TEXT)),
+        answer=answer({"from": WHOLE}, service=LOG, to=WHOLE, consistency=array(TEXT)),
     )
     async def consistency(self, ask: Asked[Any]) -> Response:
         """Proof that a log of one size continues the log of an earlier one (RFC 9162 §2.1.4)."""
@@ -562,7 +565,7 @@ class Supervision:
         by=(roles.INTERNAL_SUPERVISOR,),
         parameters=(CURSOR, LIMIT),
         answer=page(
-            answer(service=TEXT, recorded_at=TIME, actor=TEXT, role=TEXT, organ=TEXT, code=TEXT, object=TEXT)
+            answer(service=LOG, recorded_at=TIME, actor=TEXT, role=TEXT, organ=TEXT, code=TEXT, object=TEXT)
         ),
         tag="supervision",
     )

@@ -70,6 +70,7 @@ class ConsentLimits(Limits):
     model_config = ConfigDict(extra="forbid")
 
     note: Note = ""
+    """Further limits in the subject's own words."""
 
 
 class AssessClarification(
@@ -79,13 +80,19 @@ class AssessClarification(
     life, or in society, makes it due (A68)."""
 
     adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)]
+    """The harm that was done by the report; empty if there was none. Any harm makes the clarification due."""
     trigger: Trigger | None = None
     """The reason that makes clearing due (A73)."""
     reputation: FreeText
+    """The view that colleagues and neighbours have of the subject."""
     integrity_file_checked: bool
+    """True if the integrity file (廉政档案) was looked at."""
     social_effect: FreeText
+    """The talk about the subject, and how far it went."""
     other_open_matters: MaybeText = ""
+    """Other matters that are open on the subject; empty if there are none."""
     recommendation: Recommendation
+    """NOT is refused where harm was found (E_CLARIFICATION_DUE)."""
 
 
 class DecideNotRequired(
@@ -94,7 +101,9 @@ class DecideNotRequired(
     """Decides that no clarification is made (不予澄清); refused where harm was found (A68)."""
 
     reason: NotRequiredReason
+    """The ground of A72 on which none is made."""
     opinion: FreeText
+    """The deputy leader's reasons."""
 
 
 class ProposeClarification(
@@ -111,6 +120,8 @@ class ProposeClarification(
     (R9)."""
 
     items: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
+    """The ids of unfounded allegations, of this round or an earlier one; where harm was found, all of this
+    round."""
 
 
 class PlanClarification(
@@ -120,13 +131,19 @@ class PlanClarification(
     plan needs a new text and a new consent, and ends an approval (R4)."""
 
     forms: FormList
+    """The forms, WRITTEN always among them; else E_WRITTEN_FORM_REQUIRED."""
     scope: Scope
+    """Beyond SUBJECT_AND_UNIT_HEAD the subject's consent is needed."""
     venue: Venue = "NONE"
+    """Anything but NONE needs the subject's consent."""
     recipients: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=50)]
+    """Those who are told, by function and not by name."""
     rationale: FreeText
     """Reason for this scope: not less than the harm, not more than needed (A69)."""
     public_attendance: bool = False
+    """True if the meeting is open to the public; needs MEETING and `invited_groups`."""
     invited_groups: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
+    """Groups that are invited to a meeting, as `居民代表`."""
 
 
 class InviteSubject(
@@ -142,8 +159,13 @@ class InviteSubject(
     consent checked whose account it is: the head of the handling department."""
 
     account: Reference
+    """The subject's own account at the identity provider; nobody who works on the case."""
     holder: ShortText | None = None
+    """The person whose account it is: for a party organisation its principal head or delegate; for a person
+    their own name, or left out."""
     delegation_hash: Sha256 | None = None
+    """SHA-256 in hex of the written delegation, where a party organisation answers through somebody but its
+    head."""
 
 
 class RecordSubjectVoice(
@@ -152,6 +174,7 @@ class RecordSubjectVoice(
     """Records the subject's concerns (听取心声), from their own account or heard by the handler."""
 
     voice: FreeText
+    """The subject's troubles and hopes, in their own sense."""
 
 
 class RenderText(
@@ -161,6 +184,8 @@ class RenderText(
     on the person or on motives. The note is the one free passage."""
 
     procedural_note: Note = ""
+    """A note on the procedure that is put into the text; words on the person as a whole or on motives are
+    refused (R10)."""
 
 
 class RequestConsent(
@@ -176,9 +201,14 @@ class RequestConsent(
     all five points. Needed for meeting, circular and every public venue."""
 
     forms: FormList
+    """The forms of the plan that the subject is asked for; MEETING and CIRCULAR always, where they are
+    planned."""
     scope: Scope
+    """The scope of the present plan."""
     text_hash: Sha256
+    """`text_hash` of the rendered text, as the case tells it; of an older text E_CONSENT_STALE."""
     explained: Annotated[tuple[ExplainedPoint, ...], Field(max_length=5)]
+    """The points that were explained to the subject: all five."""
 
 
 class RecordConsentDelivery(
@@ -188,6 +218,7 @@ class RecordConsentDelivery(
     window runs from then. For a subject without an account, and where the message did not arrive."""
 
     receipt_hash: Sha256
+    """SHA-256 in hex of the receipt that the subject signed."""
 
 
 class RecordConsent(
@@ -202,11 +233,19 @@ class RecordConsent(
     handler. `text_hash` names the text that they read."""
 
     decision: ConsentDecision
+    """REFUSED leaves the written form alone, and asking again for the same plan is refused."""
     text_hash: Sha256
+    """`text_hash` of the text that the subject read; it must be the one that consent was asked for."""
     limits: ConsentLimits | None = None
+    """Given with AGREED_WITH_LIMITS, and only then."""
     signed_form_hash: Sha256 | None = None
+    """SHA-256 in hex of the form that the subject signed; needed if the handler enters the answer, and not
+    from the subject's own account."""
     signed_by: ShortText | None = None
+    """The name under the signed form: the subject, or who answers for a party organisation."""
     delegation_hash: Sha256 | None = None
+    """SHA-256 in hex of the written delegation, where somebody but its head signed for a party
+    organisation."""
 
 
 class LapseConsent(Command, on=Clarification, rule="R7", by=(SYSTEM,), need_to_know=False):
@@ -220,9 +259,15 @@ class WithdrawConsent(
     it."""
 
     reason: FreeText | None = None
+    """The reason, if the subject wishes to give one."""
     signed_form_hash: Sha256 | None = None
+    """SHA-256 in hex of the form that the subject signed; needed if the handler enters the answer, and not
+    from the subject's own account."""
     signed_by: ShortText | None = None
+    """The name under the signed form: the subject, or who answers for a party organisation."""
     delegation_hash: Sha256 | None = None
+    """SHA-256 in hex of the written delegation, where somebody but its head signed for a party
+    organisation."""
 
 
 class SubmitForReview(
@@ -244,8 +289,11 @@ class ReviewClarification(
     else that is open on the subject is prejudiced (R9)."""
 
     decision: Literal["ENDORSE", "RETURN"]
+    """ENDORSE leads to the approving organ; RETURN leads back to the plan."""
     opinion: FreeText
+    """The head's opinion; for RETURN what must change."""
     no_prejudice_confirmed: bool = False
+    """Must be true to endorse: nothing else that is open on the subject is prejudiced (R9)."""
 
 
 class ApproveClarification(
@@ -263,9 +311,13 @@ class ApproveClarification(
     scope and text; nothing may be carried out before it."""
 
     decision: Literal["APPROVE", "REFUSE"]
+    """APPROVE, or REFUSE, which leads back to the plan."""
     opinion: FreeText
+    """The approving organ's reasons."""
     no_prejudice_confirmed: bool = False
+    """Must be true to approve: nothing else that is open on the subject is prejudiced (R9)."""
     valid_from: Day | None = None
+    """The first day on which it may be carried out; today if it is left out or lies in the past."""
 
 
 class ImplementForm(
@@ -282,6 +334,7 @@ class ImplementForm(
     as a report of retaliation around the subject is open (A44); the refusal says nothing else of it."""
 
     evidence: Evidence
+    """The evidence of this one form; each approved form is recorded once."""
 
 
 class RecordPlatformEntry(
@@ -291,8 +344,11 @@ class RecordPlatformEntry(
     upward may be in them (C7)."""
 
     platform_receipt_no: Receipt
+    """The number of the platform's receipt."""
     material_hashes: Hashes
+    """SHA-256 in hex of each document that was entered."""
     holds_sealed_content: bool = False
+    """True is refused (E_PLATFORM_ENTRY_FORBIDDEN): what was sealed upward stays out of the platform."""
 
 
 class RecordIntegrityFileEntry(
@@ -301,7 +357,9 @@ class RecordIntegrityFileEntry(
     """Records the filing in the integrity file (廉政档案), for a party organisation in its own file."""
 
     file_no: Receipt
+    """The number of the file."""
     document_hashes: Hashes
+    """SHA-256 in hex of each document that was filed."""
 
 
 COMMANDS: list[type[Command]] = [

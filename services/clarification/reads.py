@@ -7,6 +7,7 @@ from starlette.responses import Response
 from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.draft_view import DraftView
 from shared.casework.http.kinds import MAY
+from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.kernel.http.docstrings import schema_of
@@ -26,7 +27,8 @@ class DraftRoutes:
         by=(roles.SUBJECT,),
         outsiders=True,
         notes="draft",
-        answer=DRAFT | {"properties": DRAFT["properties"] | {"may": MAY}},
+        answer=DRAFT
+        | {"properties": DRAFT["properties"] | {"state": named("ClarificationState"), "may": MAY}},
         headers=("ETag",),
     )
     async def read_own_draft(self, ask: Asked[Clarification]) -> Response:

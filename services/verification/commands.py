@@ -50,7 +50,9 @@ class RequestReturn(
     `consulted` says with whom it was talked over, and to what end."""
 
     reason: ReturnReason
+    """NO_SUBSTANCE, or OTHER_ORGAN where another organ is competent."""
     consulted: FreeText
+    """The people with whom it was talked over, and to what end."""
 
 
 class ReturnToPetitionDept(
@@ -65,6 +67,7 @@ class ReturnToPetitionDept(
     decides on it anew."""
 
     opinion: FreeText
+    """The deputy leader's reasons for giving it back."""
 
 
 class ProposeDisposition(
@@ -73,8 +76,12 @@ class ProposeDisposition(
     """Proposes a way of handling (处置意见) for a reason that A58 allows, after collective study."""
 
     way: Way
+    """One of the ways of handling of A20; it decides who approves: the organ's head for a preliminary
+    verification or a referral, else the deputy leader."""
     reason: DispositionReason
+    """A reason that A58 allows for this way; another one is E_SCHEMA with those that are allowed."""
     collective_study_ref: Reference | None = None
+    """The registered minutes of the collective study (集体研究); without them E_COLLECTIVE_STUDY_MISSING."""
 
 
 class ApproveDisposition(
@@ -90,6 +97,7 @@ class ApproveDisposition(
     or a referral."""
 
     opinion: FreeText
+    """The approving leader's opinion."""
 
 
 class RejectDisposition(
@@ -104,6 +112,7 @@ class RejectDisposition(
     """Rejects the proposed way, for another proposal; the leader who would approve it decides."""
 
     reason: FreeText
+    """The reason, for the next proposal."""
 
 
 class ReviewHeld(
@@ -113,6 +122,7 @@ class ReviewHeld(
     owed."""
 
     result: FreeText
+    """The finding of the new look, and why the case stays held."""
 
 
 class ResumeCase(
@@ -127,6 +137,7 @@ class ResumeCase(
     """Takes a held case up again: the leader who may hold it may end it. Another disposition follows."""
 
     reason: FreeText
+    """The change that lets the case be handled now."""
 
 
 class StartVerification(
@@ -135,7 +146,10 @@ class StartVerification(
     """Forms the team (核查组) of two people at least and fixes its plan. Its members become handlers."""
 
     team: People
+    """The accounts of two different people at least, none of them recused; they become handlers of the
+    case."""
     plan_hash: Sha256
+    """SHA-256 in hex of the approved verification plan (核查方案), which stays in the file."""
 
 
 class ExtendVerification(
@@ -149,6 +163,7 @@ class ExtendVerification(
     """Gives a preliminary verification the further time that policy allows, once."""
 
     reason: FreeText
+    """The reason why the term does not suffice; it is extended once only."""
 
 
 class RecordEvidence(
@@ -158,12 +173,19 @@ class RecordEvidence(
     numbering (`E1`, `E2`); findings refer to it."""
 
     evidence_id: EvidenceId
+    """The case's own number of this item, as `E1`; each is given once."""
     kind: EvidenceKind
+    """The kind of evidence by law."""
     hash: Sha256
+    """SHA-256 in hex of the item or its copy, which stays in the file."""
     collectors: People
+    """The accounts of those who took it: two different people at least."""
     collected_at: Instant
+    """Not later than now."""
     place: ShortText
+    """The place where it was taken."""
     signature: Signature
+    """SIGNED by the holder, REFUSED_NOTED, or NOT_APPLICABLE where nobody hands it over."""
 
 
 class HoldTalk(
@@ -179,14 +201,24 @@ class HoldTalk(
     read to them and the answer is kept (R56). Nobody may be asked who reported (R27)."""
 
     talked_with: TalkedWith
+    """ACCUSED needs `accused_ref`."""
     accused_ref: Reference | None = None
+    """The reference of the accused in this case; given for a talk with an accused, and for no other."""
     staff: People
+    """The accounts of those who held the talk: two different people at least."""
     held_at: Instant
+    """Not later than now."""
     place: ShortText
+    """The place of the talk."""
     note: FreeText
+    """The talk in short. A question for the reporter is refused (E_TRACE_FORBIDDEN)."""
     record_hash: Sha256
+    """SHA-256 in hex of the signed record of the talk (谈话笔录)."""
     signature: Signature
+    """SIGNED by the person, REFUSED_NOTED, or NOT_APPLICABLE."""
     duties_acknowledged: bool | None = None
+    """True if the accused acknowledged their duties when these were read to them, false if they did not;
+    needed at the first talk with each accused (R56)."""
 
 
 class RecordAccusedStatement(
@@ -195,8 +227,11 @@ class RecordAccusedStatement(
     """Records the explanation or defence of the accused."""
 
     accused_ref: Reference
+    """The reference of the accused in this case."""
     statement: FreeText
+    """The explanation or defence, in short."""
     record_hash: Sha256
+    """SHA-256 in hex of the statement or its signed record."""
 
 
 class SplitAllegation(
@@ -205,7 +240,9 @@ class SplitAllegation(
     """Splits an allegation that turns out partly true into atomic parts, each to be found by itself."""
 
     allegation_id: Reference
+    """The allegation that is partly true, by its id in this case."""
     parts: Annotated[tuple[AllegationPart, ...], Field(min_length=2, max_length=20)]
+    """Two parts at least, each to be found by itself; they take the place of the whole."""
     approved_by: Reference
     """The person who approved the sanitised wording of the parts."""
 
@@ -223,10 +260,15 @@ class FindAllegation(
     made again, after the report was returned, replaces the earlier one."""
 
     allegation_id: Reference
+    """One atomic allegation, by its id in this case."""
     outcome: FoundOutcome
+    """PARTIALLY_SUBSTANTIATED is refused on an atomic allegation: it is split first (E_SPLIT_REQUIRED)."""
     reasoning: FreeText
+    """The way from the evidence to this finding."""
     evidence_refs: Annotated[tuple[EvidenceId, ...], Field(max_length=100)]
+    """The recorded items that it rests on, as `E1`."""
     adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)] = ()
+    """Harm of an unfounded allegation that the team noticed; a hint for the clarification."""
 
 
 class RecordSubstantiatedDisposition(
@@ -236,8 +278,11 @@ class RecordSubstantiatedDisposition(
     (四种形态). Without it the case cannot be closed, nor its subject cleared of anything else (R9)."""
 
     allegation_id: Reference
+    """A substantiated allegation of this case."""
     form_of_supervision: Literal[1, 2, 3, 4]
+    """1 to 4: which of the four forms of supervision (四种形态)."""
     disposition_ref: Reference
+    """The decision by which it was dealt with."""
 
 
 class SubmitReport(
@@ -252,11 +297,17 @@ class SubmitReport(
     """Submits the report (核查报告) once every allegation has its finding."""
 
     basics: FreeText
+    """The accused, and their post (被核查人基本情况)."""
     main_problems: FreeText
+    """The reported problems, in sanitised words."""
     process: FreeText
+    """The steps of the verification, and who took them."""
     result: FreeText
+    """The finding on each allegation, and its reasons."""
     doubtful_points: FreeText
+    """Points that stay doubtful (存疑问题); say so where none does."""
     suggestion: FreeText
+    """The team's suggestion on what follows."""
 
 
 class CountersignReport(
@@ -272,6 +323,7 @@ class CountersignReport(
     verification. Without it the organ's head cannot conclude; a report written again needs it again."""
 
     opinion: FreeText
+    """The opinion of the head of the handling department."""
 
 
 class ReturnReport(
@@ -286,6 +338,7 @@ class ReturnReport(
     """Returns the report to its authors."""
 
     reason: FreeText
+    """The points that the authors must add or correct."""
 
 
 class ConcludeVerification(
@@ -301,8 +354,12 @@ class ConcludeVerification(
     answer, with its reasoning. The findings are told for each subject apart (R25)."""
 
     three_distinctions: Annotated[tuple[ThreeDistinction, ...], Field(max_length=3)]
+    """Those of the three distinctions that were examined, one at least."""
     opinion: FreeText
+    """The opinion of the organ's head."""
     collective_study_ref: Reference | None = None
+    """The registered minutes of the collective study of the report; without them
+    E_COLLECTIVE_STUDY_MISSING."""
 
 
 class SubmitAssignedResult(
@@ -311,6 +368,8 @@ class SubmitAssignedResult(
     """Reports the result of an assigned item to the superior that assigned it (上报核查处理情况)."""
 
     collective_study_ref: Reference | None = None
+    """The registered minutes of the collective study of the result; without them
+    E_COLLECTIVE_STUDY_MISSING."""
 
 
 class AssessFalseAccusation(
@@ -321,7 +380,9 @@ class AssessFalseAccusation(
     report is an UNFOUNDED_REPORT: without proved intent it is never more (R20)."""
 
     result: Literal["SCREEN_OUT"]
+    """SCREEN_OUT: no false accusation is suspected."""
     reason: FreeText
+    """The facts that speak for a mistake rather than for invention."""
 
 
 class CloseCase(Command, on=VerificationCase, rule="R17", by=(DEPT_HEAD, ORGAN_HEAD), decides=True):
@@ -336,7 +397,9 @@ class AssessNewEvidence(
     by the head of the organ, who reopens the case."""
 
     evidence_id: Reference
+    """The id that the new evidence was given when intake took it in (`NewEvidenceNoted`)."""
     reason: FreeText
+    """The reason why it changes nothing."""
 
 
 class ReopenCase(
@@ -345,7 +408,9 @@ class ReopenCase(
     """Reopens a concluded or closed case because of new evidence (重新核查)."""
 
     evidence_id: Reference
+    """The new evidence that still waits for an answer (`NewEvidenceNoted`)."""
     cause: FreeText
+    """The change that the evidence makes."""
 
 
 class CloseWithoutVerification(
@@ -361,6 +426,7 @@ class CloseWithoutVerification(
     Without evidence every allegation is inconclusive; nobody is cleared by it (A66)."""
 
     opinion: FreeText
+    """The opinion of the leader who closes it."""
 
 
 class RequestTracing(
@@ -376,8 +442,11 @@ class RequestTracing(
     within a false-accusation inquiry; as there is none in this release, it is always refused."""
 
     means: Annotated[tuple[TraceMeans, ...], Field(min_length=1, max_length=8)]
+    """The means that are asked for."""
     necessity: FreeText
+    """The reason why the reporter would have to be known."""
     less_intrusive_means_tried: FreeText
+    """Means that were tried before."""
 
 
 class SendQuarterlyFeedback(
@@ -394,6 +463,7 @@ class SendQuarterlyFeedback(
     only if more was entered since, else E_STATE. Owed within ten working days (DL-07)."""
 
     quarter: Quarter
+    """A calendar quarter that is over, as `2026-Q1`."""
 
     def stream(self, organ: str) -> UUID:
         return feedback_id(organ, self.quarter)

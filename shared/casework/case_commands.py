@@ -30,21 +30,27 @@ class _AssignToCase(Command):
     case assigns, and a leader of the organ that must approve assigns an approver of that organ."""
 
     person: Reference
+    """The account of the member of staff, as their tokens name it."""
     role: Role
+    """The role in which they are to work on the case; it allows nothing that their token does not."""
 
 
 class _EndAssignment(Command):
     """Ends a person's need to know at once (§6.3)."""
 
     person: Reference
+    """The account that was assigned."""
     role: Role
+    """The role that ends; what the person holds in other roles stays."""
     reason: ShortText
+    """The reason; it is kept with the case."""
 
 
 class _DeclareRecusal(Command):
     """Steps aside from this case (回避, A48)."""
 
     ground: ShortText
+    """The reason for stepping aside; a tie to the reporter is not spelled out."""
 
 
 class _RequestRecusal(Command):
@@ -58,8 +64,11 @@ class _RequestRecusal(Command):
     role: Role
     """The role in which they act: on the head of an organ the superior organ decides."""
     ground: RecusalGround
+    """The legal ground; a tie to the reporter is OTHER."""
     reason: FreeText
+    """The circumstances, without a word on who reported."""
     on_behalf_of: RecusalAskedBy = "STAFF"
+    """The party who asks, where it is not the caller for themselves."""
 
 
 class _DecideRecusal(Command):
@@ -69,8 +78,11 @@ class _DecideRecusal(Command):
     request: Reference
     """The request's id, as the case tells it under `recusals`."""
     person: Reference
+    """The account that is meant: the one that the request names, or the one that it only describes."""
     granted: bool
+    """True: the person is out of the case at once. False: they go on."""
     opinion: FreeText
+    """The reasons of the decision."""
 
 
 def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:

@@ -14,6 +14,7 @@ from shared.casework.aggregate import Actor, Aggregate, Context, Law
 from shared.casework.command import Token
 from shared.casework.gate import AuditRecord
 from shared.casework.http.describe import answer, describe, in_path, in_query, page, row_of, whole
+from shared.casework.http.naming import a_list
 from shared.casework.http.read import Asked, read
 from shared.casework.http.reads import PAGE, PAGE_MAX, Reads
 from shared.casework.http.values import json_response, plain_rows
@@ -53,7 +54,7 @@ class DeadLetters:
             app,
             "ReplayDeadEffect",
             parameters=[in_path("key", "The key of the message.")],
-            answer=answer(key=text, kind=text, state=text),
+            answer=answer(key=text, kind=text, state=a_list(["pending"])),
         )
 
     @read(

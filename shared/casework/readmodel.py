@@ -32,6 +32,8 @@ from shared.kernel.store.types import RawEntry
 from shared.language.roles import SUBJECT
 
 VERSION = 8
+DEADLINE = "^DL-[0-9]{2}(#.+)?$"
+"""The id of a deadline; where several of it run in one case, with the one that is meant."""
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 """Events that tie a case to the subject's own account: it appears in the subject's own list too."""
 KEPT_FROM = {"StaffMisconductReported": "staff"}
@@ -68,7 +70,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         f"deadlines_v{VERSION}",
         metadata,
         Column("stream", Uuid, primary_key=True),
-        Column("deadline", Text, primary_key=True),
+        Column("deadline", Text, primary_key=True, info={"pattern": DEADLINE}),
         Column("correlation", Uuid, nullable=False),
         Column("organ", Text, nullable=False),
         Column("due", Date, nullable=False),
@@ -103,7 +105,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         metadata,
         Column("stream", Uuid, primary_key=True),
         Column("request", Text, primary_key=True),
-        Column("role", Text, nullable=False),
+        Column("role", Text, nullable=False, info={"list": "CaseRole"}),
         Column("asked_at", DateTime(timezone=True), nullable=False),
         Column("position", BigInteger, nullable=False, index=True),
     )

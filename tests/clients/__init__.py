@@ -61,7 +61,7 @@ def openapi_python_client(folder: Path) -> None:
         )
         if "WARNING" in said.upper():
             raise Failed(said)
-    shutil.copy(DRIVES / "drive.py", folder)
+    shutil.copytree(DRIVES / "python", folder, dirs_exist_ok=True)
 
 
 def mypy(folder: Path) -> None:
@@ -89,7 +89,6 @@ def javascript(folder: Path) -> None:
         *(NODE, MODULES / "@hey-api/openapi-ts/bin/run.js", "-f", folder / "openapi-ts.config.cjs"),
         cwd=folder,
     )
-    for name in ("fetch.ts", "sdk.ts", "story.ts"):
-        shutil.copy(DRIVES / name, folder)
+    shutil.copytree(DRIVES / "typescript", folder, dirs_exist_ok=True)
     shutil.copy(HERE / "tsconfig.json", folder)
     run(NODE, MODULES / "typescript/bin/tsc", "--project", folder, cwd=folder)

@@ -12,13 +12,56 @@ from typing import Any
 import pytest
 
 from deploy.local.door import PATIENCE_SECONDS
+from shared.kernel.evidence.note import VerifierKey
+from shared.kernel.evidence.verify import verify_bundle
 from tests import clients
-from tests.clients import SERVICES, operations_of, run
-from tests.harness import COUNTY, DIVISIONS, TOWN, World, sub
+from tests.clients import DRIVES, SERVICES, operations_of, run
+from tests.harness import COUNTY, DIVISIONS, SUBJECT, TOWN, World, sha, sub
 from tests.linters import NODE
 
 pytestmark = pytest.mark.external
+PEOPLE = {
+    role: getattr(TOWN, role)
+    for role in (
+        *("petition_clerk", "petition_head", "handler", "handling_dept_head", "organ_head"),
+        "revisit_officer",
+    )
+} | {
+    "second_handler": TOWN.handler_second,
+    "superior_head": COUNTY.petition_head,
+    "clarification_approver": COUNTY.clarification_approver,
+    "auditor": COUNTY.auditor,
+    "subject": SUBJECT,
+}
+WORDS: dict[str, str] = json.loads((DRIVES / "words.json").read_text("utf-8"))
+"""The texts of the case, which all programs give."""
 CITED = [{"instrument": "GZ-2020", "version_date": "2020-01-21", "article": "26"}]
+
+DECIDED = (
+    *("ComplaintAccepted", "DispositionApproved", "VerificationReportCountersigned", "VerificationConcluded"),
+    *("CaseClosed", "ClarificationReviewed", "ClarificationApproved", "RevisitPlanApproved"),
+)
+"""The decisions of the case: each cites what it rests on (R2)."""
+HAPPENED = {
+    "intake": (
+        *("ComplaintReceived", "ComplaintRegistered", "AllegationsListed", "ComplaintAccepted"),
+        "ComplaintTransferredToHandler",
+    ),
+    "verification": (
+        *("VerificationCaseOpened", "DispositionApproved", "VerificationStarted", "EvidenceRecorded"),
+        *("AllegationFound", "VerificationReportSubmitted", "VerificationReportCountersigned"),
+        *("VerificationConcluded", "FalseAccusationAssessed", "CaseClosed"),
+    ),
+    "clarification": (
+        *("ClarificationOpened", "ClarificationAssessed", "ClarificationProposed", "ClarificationPlanned"),
+        *("ClarificationTextRendered", "ClarificationConsentRequested", "ConsentNoticeDelivered"),
+        *("ClarificationConsentGranted", "ClarificationSubmitted", "ClarificationReviewed"),
+        *("ClarificationApproved", "ClarificationFormImplemented", "ClarificationImplemented"),
+        *("ClarificationEnteredInPlatform", "IntegrityFileEntryRecorded", "ClarificationCompleted"),
+    ),
+    "followup": ("RevisitPlanOpened", "RevisitPlanDrafted", "RevisitPlanApproved", "RevisitCompleted"),
+}
+"""The events of each service, in this order."""
 
 
 @pytest.fixture(scope="module")
@@ -57,29 +100,29 @@ def test_what_was_made_in_python_has_no_type_error(python: Path) -> None:
 
 
 def test_a_python_client_drives_a_case(python: Path, world: World) -> None:
-    drives(world, [sys.executable, "drive.py"], python)
+    drives(world, [sys.executable, "drive.py"], python, "虚一")
 
 
-@pytest.mark.parametrize("name", ["fetch", "sdk"])
-def test_a_typescript_client_drives_a_case(javascript: Path, world: World, name: str) -> None:
+@pytest.mark.parametrize(("name", "accused"), [("fetch", "虚二"), ("sdk", "虚三")])
+def test_a_typescript_client_drives_a_case(javascript: Path, world: World, name: str, accused: str) -> None:
     """openapi-fetch by its types, and the SDK of hey-api."""
-    drives(world, [NODE, f"compiled/{name}.js"], javascript)
+    drives(world, [NODE, f"compiled/{name}.js"], javascript, accused)
 
 
-def drives(world: World, program: Sequence[str | Path], folder: Path) -> None:
-    """A program brings a case from its receipt into verification and finds it in audit: each header that it
-    has sent is recorded, and it has read a refusal."""
+def drives(world: World, program: Sequence[str | Path], folder: Path, accused: str) -> None:
+    """A program drives a case from the letter to a visit, and finds it whole in audit, with its proof. Each
+    header that it has sent is recorded, and it has read a refusal."""
     world.pass_minutes(15)
-    people = {r: getattr(TOWN, r) for r in ("petition_clerk", "petition_head", "handling_dept_head")}
     told = {
         "front": world.stack.front_url,
-        "tokens": {
-            role: world.stack.token(who) for role, who in {**people, "auditor": COUNTY.auditor}.items()
-        },
-        "people": {role: sub(who) for role, who in people.items()},
+        "tokens": {role: world.stack.token(who) for role, who in PEOPLE.items()},
+        "people": {role: sub(who) for role, who in PEOPLE.items()},
+        "accused": accused,
         "division": DIVISIONS[TOWN],
         "now": world.now.isoformat(),
         "cited": CITED,
+        "document": sha("document"),
+        "words": WORDS,
         "patience": PATIENCE_SECONDS,
     }
     came: dict[str, Any] = json.loads(run(*program, cwd=folder, told=json.dumps(told)).splitlines()[-1])
@@ -89,6 +132,10 @@ def drives(world: World, program: Sequence[str | Path], folder: Path) -> None:
     )
     assert datetime.fromisoformat(received.meta["occurred_at"]) == world.now - timedelta(minutes=10)
     assert accepted.meta["legal_basis"] == CITED
-    [opened] = world.entries("verification", came["case"], "VerificationCaseOpened")
-    assert opened.event["complaint_ids"] == [came["complaint"]]
-    assert {"ComplaintReceived", "ComplaintAccepted", "ComplaintTransferredToHandler"} <= set(came["events"])
+    assert {*DECIDED} <= {*came["cited"]}, came["cited"]
+    for service, events in HAPPENED.items():
+        replayed = iter(came["events"])
+        assert all(f"{service}.{event}" in replayed for event in events), (service, came["events"])
+    report = verify_bundle(came["bundle"], [VerifierKey.parse(key) for key in came["keys"].splitlines()])
+    assert not report.failures
+    assert len(report.proven) >= len(came["events"])

@@ -483,15 +483,13 @@ def test_a_limit_of_nothing_shows_nothing_or_is_refused(world: World) -> None:
             assert answer.json()["items"] == []
 
 
-@pytest.mark.parametrize("state", ["\u0000", "OPENED\u0000", "' OR 1=1", "x" * 4000, "虚", ""], ids=repr)
+@pytest.mark.parametrize(
+    "state", ["\u0000", "OPENED\u0000", "' OR 1=1", "x" * 4000, "虚", "", "open"], ids=repr
+)
 def test_a_state_that_is_none(world: World, state: str) -> None:
+    """Each kind has a closed list of states; a word that is none of them finds nothing, and says so."""
     for service, plural in PLURALS.items():
-        answer = world.get(HANDLER, f"/{service}/v1/{plural}", state=state)
-        assert answer.status_code in (200, 422), answer.text
-        if answer.status_code == 200:
-            assert answer.json()["items"] == []
-        else:
-            bad(answer)
+        bad(world.get(HANDLER, f"/{service}/v1/{plural}", state=state))
 
 
 @pytest.mark.parametrize("name", ["\u0000", "虚\u0000", "%", "_", "x" * 61, " ", "\ud7ff"], ids=repr)

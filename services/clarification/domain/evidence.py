@@ -17,8 +17,11 @@ class Letter(Value):
     """One letter, from its sending to its receipt."""
 
     document_hash: Sha256
+    """SHA-256 in hex of the letter."""
     sent_on: Day
+    """The day on which it left."""
     received_on: Day
+    """The day on which it was received; not before it was sent."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -32,7 +35,9 @@ class WrittenEvidence(Value):
 
     form: Literal["WRITTEN"]
     to_subject: Letter
+    """The letter to the subject."""
     to_unit_head: Letter
+    """The letter to the principal head of their unit's party committee or group."""
 
     @property
     def begun_on(self) -> date:
@@ -52,10 +57,15 @@ class FaceToFaceEvidence(Value):
 
     form: Literal["FACE_TO_FACE"]
     place: ShortText
+    """The place where they were told."""
     held_at: Instant
+    """Not before the approval is valid, and not later than now."""
     staff: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=10)]
+    """The accounts of two different members of staff at least, none of them recused."""
     signature_hash: Sha256 | None = None
+    """SHA-256 in hex of what the subject signed; either this or `refusal_note`."""
     refusal_note: ShortText | None = None
+    """A note that the subject would not sign, and what they said; either this or `signature_hash`."""
 
     @model_validator(mode="after")
     def _two_people_and_one_ending(self) -> Self:
@@ -84,13 +94,21 @@ class MeetingEvidence(Value):
 
     form: Literal["MEETING"]
     place: ShortText
+    """The place of the meeting."""
     held_at: Instant
+    """Not before the approval is valid, and not later than now."""
     attendee_groups: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=20)]
+    """The groups that came, as `居民代表`; no names."""
     attendee_count: Annotated[int, Field(ge=1, le=100_000)]
+    """The number of people who came."""
     chair: ShortText
+    """The leader of the meeting, by function."""
     reader: ShortText
+    """The person who read the text, by function."""
     minutes_hash: Sha256
+    """SHA-256 in hex of the minutes."""
     script: FreeText | None = None
+    """The words that were said beside the approved ones; screened like the text itself (R10, SEC-12)."""
 
     @property
     def begun_on(self) -> date:
@@ -110,10 +128,15 @@ class CircularEvidence(Value):
 
     form: Literal["CIRCULAR"]
     range: Scope
+    """No wider than the approved scope (E_SCOPE_EXCEEDS_CONSENT)."""
     channels: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=20)]
+    """The ways by which it was sent round, as `单位内网`."""
     from_on: Day
+    """The day on which it was put up or sent."""
     to_on: Day
+    """The last day on which it stood; not before `from_on`."""
     copy_hash: Sha256
+    """SHA-256 in hex of the circular."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

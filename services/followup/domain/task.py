@@ -26,17 +26,26 @@ class PackageLine(Value):
     """A number of contacts of one mode, a number of days apart."""
 
     mode: ModeName
+    """INDIVIDUAL_MEETING, SCHEDULED_APPOINTMENT, PHONE_CALL or HOME_VISIT; another word is E_MODE_UNKNOWN."""
     count: Annotated[int, Field(ge=1, le=50)]
+    """The number of contacts of this mode."""
     interval_days: Annotated[int, Field(ge=0, le=366)]
+    """Days between two of them."""
 
 
 class TaskLine(Value):
     """One visit. Without `due` it takes the next day of the default schedule of its target."""
 
     target: Target
+    """One of the plan's `targets`."""
     mode: ModeName
+    """INDIVIDUAL_MEETING, SCHEDULED_APPOINTMENT, PHONE_CALL or HOME_VISIT; the subject is not met by phone
+    alone unless they ask for it."""
     due: Day | None = None
+    """The day of the visit, not before the clarification was completed; left out, the next day of the default
+    schedule."""
     staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=20)]
+    """The accounts of those who are to go."""
 
 
 def known_mode(mode: str) -> Mode:

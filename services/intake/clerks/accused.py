@@ -14,6 +14,7 @@ from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.parcels import Parcel, Parcels
 from shared.casework.http.describe import answer, array, in_path, in_query, row_of
+from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.casework.parts import Parts
@@ -35,7 +36,7 @@ DAY = {**TEXT, "format": "date"}
 LABEL = answer(
     id={**TEXT, "format": "uuid"},
     from_organ=TEXT,
-    channel=TEXT,
+    channel=named("Channel"),
     received_on=DAY,
     sent_on={**DAY, "type": ["string", "null"]},
     pages={"type": "integer"},

@@ -46,7 +46,7 @@ class AccusedBook:
             self.metadata,
             Column("complaint", Uuid, primary_key=True),
             Column("received_on", Text, nullable=False),
-            Column("repeat_kind", Text, nullable=False),
+            Column("repeat_kind", Text, nullable=False, info={"list": "RepeatKind"}),
             Column("verdict", Text, nullable=False),
         )
         self.tables = [self.accused, self.links, self.outcomes]

@@ -102,7 +102,7 @@ class DeskBook:
             Column("number", Text, nullable=False),
             Column("rank", Integer, nullable=False),
             Column("received_on", Date, nullable=False),
-            Column("channel", Text, nullable=False),
+            Column("channel", Text, nullable=False, info={"list": "Channel"}),
             Column("handling_dept", Text, nullable=False),
             Column("questions", Integer, nullable=False),
             Column("to_do", Boolean, nullable=False),

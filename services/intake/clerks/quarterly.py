@@ -12,12 +12,13 @@ from shared.casework.http.describe import answer, array, in_query
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.casework.parts import Parts
+from shared.kernel.http.docstrings import schema_of
 from shared.language.contracts.verification import QuarterResult
 from shared.language.law.working_days import quarter_end
 from shared.language.refusal import refuse
 
 TEXT = {"type": "string"}
-RESULT = QuarterResult.model_json_schema(mode="serialization")
+RESULT = schema_of(QuarterResult, mode="serialization")
 
 
 class QuarterlyRoutes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, get_args
 from uuid import UUID
 
 from sqlalchemy import Date, Integer, Select, Text, Uuid, func, select, true, tuple_
@@ -13,20 +14,26 @@ from starlette.responses import Response
 from services.intake.clerks.book import RANKS, READERS, DeskBook
 from services.intake.domain.complaint import Complaint
 from shared.casework.http import query
-from shared.casework.http.describe import answer, page, row_of
+from shared.casework.http.describe import answer, of_list, page, row_of
+from shared.casework.http.kinds import states_of_kind
+from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.reads import COLOURED, COLOURS
 from shared.casework.http.values import json_response, page_number
 from shared.casework.parts import Parts
+from shared.casework.readmodel import DEADLINE
 from shared.casework.visibility import Sight
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.store.reading import given
+from shared.language.contracts.intake import Channel
 from shared.language.law.colours import Colours
 
+OF_LISTS = (
+    of_list("state", "Only this state; without it, what is still to be worked on.", "ComplaintState"),
+    of_list("priority", "Only what has this priority.", "Priority"),
+    of_list("channel", "Only what came through this channel.", "Channel"),
+)
 PARAMETERS = {
-    "state": "Only this state; without it, what is still to be worked on.",
-    "priority": "URGENT, REAL_NAME or NORMAL.",
-    "channel": "Only what came through this channel.",
     "handling_dept": "Only what was handed to this department.",
     "organ": "Only this organ and those below it.",
     "asked": "`true`: only where a question of the handler waits to be relayed (SEC-5).",
@@ -34,6 +41,7 @@ PARAMETERS = {
     "older_than": "Only what was received more than so many days ago.",
     **query.PAGING,
 }
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 PRIORITIES = {rank: name for name, rank in RANKS.items()}
 LONGEST_AGE = 36_500
 PLACE: query.Cursor[tuple[int, date, UUID]] = query.Cursor(tuple[query.Count, date, UUID])
@@ -52,7 +60,7 @@ class QueueRoutes:
         rule="B53",
         by=READERS,
         models=(DeskBook.name,),
-        parameters=query.documented(**PARAMETERS),
+        parameters=(*OF_LISTS, *query.documented(**PARAMETERS)),
         answer=lambda self: page(self._row()),
     )
     async def queue(self, ask: Asked[Complaint]) -> Response:
@@ -76,24 +84,29 @@ class QueueRoutes:
 
     def _row(self) -> Schema:
         """One of them, as the document tells it."""
-        cases, desk, text = self.parts.book.cases.c, self.desk.queue.c, {"type": "string"}
+        cases, desk = self.parts.book.cases.c, self.desk.queue.c
+        deadline = {"type": "string", "pattern": DEADLINE}
         return row_of(
             *(desk.stream, desk.number, cases.state, cases.organ, cases.version),
             *(desk.received_on, desk.channel, desk.handling_dept, desk.questions),
-            priority={"type": "string", "enum": [*RANKS]},
+            priority=named("Priority"),
             age_days={"type": "integer"},
-            deadline={"anyOf": [answer(id=text, **COLOURED), {"type": "null"}]},
+            deadline={"anyOf": [answer(id=deadline, **COLOURED), {"type": "null"}]},
         )
 
-    @staticmethod
-    def _values(request: Request, colours: Colours) -> dict[str, Any]:
+    @cached_property
+    def _states(self) -> tuple[str, ...]:
+        """The states of a complaint; read from its code when somebody first asks for one."""
+        return states_of_kind(Complaint)
+
+    def _values(self, request: Request, colours: Colours) -> dict[str, Any]:
         """The filters that were asked for, by name."""
         values: dict[str, Any] = {}
-        if (state := query.code(request, "state")) is not None:
+        if (state := query.choice(request, "state", self._states)) is not None:
             values["state"] = state
         if (priority := query.choice(request, "priority", tuple(RANKS))) is not None:
             values["rank"] = RANKS[priority]
-        if (channel := query.code(request, "channel")) is not None:
+        if (channel := query.choice(request, "channel", CHANNELS)) is not None:
             values["channel"] = channel
         if (dept := query.code(request, "handling_dept")) is not None:
             values["handling_dept"] = dept

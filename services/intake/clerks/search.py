@@ -44,6 +44,7 @@ from services.intake.domain.complaint import Complaint
 from shared.casework.command import Token
 from shared.casework.http import query
 from shared.casework.http.describe import answer, array, page, row_of
+from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.casework.parts import Parts
@@ -128,7 +129,7 @@ class SearchRoutes:
         hit = row_of(*self._columns())
         hit["properties"] |= {
             "accused": array(answer(ref=TEXT, name=TEXT, unit=TEXT, position=TEXT)),
-            "allegations": array(answer(kind=TEXT, text=TEXT)),
+            "allegations": array(answer(kind=named("AllegationKind"), text=TEXT)),
         }
         return hit
 

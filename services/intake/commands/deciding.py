@@ -18,13 +18,16 @@ class ProposeAcceptance(Command, on=Complaint, rule="§5.2", by=(PETITION_CLERK,
     """Proposes to accept a complaint (拟受理); the head of the department decides."""
 
     handling_dept: Code
+    """The code of the department that verifies, as `supervision_dept`."""
     opinion: FreeText
+    """The reason why this organ is competent."""
 
 
 class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
     """Accepts a complaint as this organ's own (受理)."""
 
     handling_dept: Code
+    """The code of the department that verifies, as `supervision_dept`."""
 
 
 class RejectComplaint(Command, on=Complaint, rule="A10", by=(PETITION_HEAD,), duty="acceptor", decides=True):
@@ -32,12 +35,14 @@ class RejectComplaint(Command, on=Complaint, rule="A10", by=(PETITION_HEAD,), du
     NO_SUBSTANCE."""
 
     reason: Annotated[Chosen, StringConstraints(pattern=r"^[A-Z_]{1,40}$")]
+    """LEGAL_REMEDY, OTHER_ORGAN_DUTY or NO_SUBSTANCE; another word is E_REJECTION_REASON."""
 
 
 class RedirectOut(Command, on=Complaint, rule="A11", by=PETITION):
     """Sends a letter on to the body that decides on such matters (转有关机关)."""
 
     to_body: ShortText
+    """The body that the letter goes to."""
 
 
 class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION, deposits=(ADVICE,)):
@@ -45,6 +50,7 @@ class AdviseReporter(Command, on=Complaint, rule="A11", by=PETITION, deposits=(A
     behind the query code; one who came or called was told in person, and that is noted."""
 
     body: ShortText
+    """The body that decides, as the reporter is told it."""
 
 
 class FileNotAccepted(Command, on=Complaint, rule="A10", by=PETITION):
@@ -59,6 +65,7 @@ class ForwardComplaint(Command, on=Complaint, rule="C6", by=PETITION):
     """Forwards an appeal (申诉) or a suggestion, which is no accusation, to the body that decides on it."""
 
     to_body: ShortText
+    """The body that it is forwarded to."""
 
 
 class SplitComplaint(Command, on=Complaint, rule="A18", by=(PETITION_HEAD,), duty="acceptor", decides=True):
@@ -66,7 +73,9 @@ class SplitComplaint(Command, on=Complaint, rule="A18", by=(PETITION_HEAD,), dut
     born there in the same transaction."""
 
     to_organ: OrganCode
+    """The organ that is competent for the part; not this one and none above it."""
     allegation_ids: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
+    """The allegations that go there; one at least stays."""
 
 
 DECIDING: list[type[Command]] = [

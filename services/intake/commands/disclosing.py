@@ -37,9 +37,13 @@ class RequestIdentityDisclosure(
     the purpose needs, for thirty days at most."""
 
     complaint: UUID
+    """The complaint whose reporter it is."""
     purpose: FreeText
+    """The purpose that needs the fields; the organ's head reads it."""
     fields: Annotated[tuple[IdentityField, ...], Field(min_length=1, max_length=5), AfterValidator(_once)]
+    """The fields that are asked for, as few as will do."""
     until: Day
+    """The last day on which they may be read; within thirty days."""
 
 
 class DecideIdentityDisclosure(
@@ -55,7 +59,9 @@ class DecideIdentityDisclosure(
     assigned to it."""
 
     decision: Literal["APPROVE", "DENY"]
+    """APPROVE opens the named fields to the requester until the day that was asked for."""
     opinion: FreeText
+    """The reasons of the organ's head."""
 
 
 class DestroyIdentityKey(
@@ -74,6 +80,7 @@ class DestroyIdentityKey(
     organ, or of the county above it."""
 
     complaint: UUID
+    """The complaint whose reporter is forgotten; its retention must have ended (`IdentityRetention`)."""
 
     def stream(self, organ: str) -> UUID:
         return identity_key_id(self.complaint)

@@ -31,12 +31,18 @@ class ReceivePlatformTransfer(
     names."""
 
     platform_no: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$")]
+    """The platform's own number; sent again with other content it is refused."""
     received_on: Day
     """The day on which the platform received it."""
     transferred_on: Day
+    """The day of the transfer. More than fifteen days after `received_on` is noted, and changes nothing (条例
+    22)."""
     channel: Channel
+    """The channel by which it reached the platform."""
     category: Category
+    """The platform's own sorting; the petition department registers it by its own."""
     target_organ: OrganCode
+    """The organ that it is transferred to."""
     content_blob: L3[Blob]
     """The original, encrypted for us; kept as it came."""
     reporter_blob: L3[Blob | None] = None
@@ -48,7 +54,9 @@ class ObjectToTransfer(Command, on=Complaint, rule="DL-13", by=PETITION, duty="r
     days of its receipt."""
 
     competent_organ: OrganCode
+    """The organ that is competent instead."""
     reason: FreeText
+    """The reason; the platform is told RETURNED, and not this."""
 
 
 INTEGRATION: list[type[Command]] = [ObjectToTransfer]

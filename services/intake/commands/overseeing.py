@@ -54,7 +54,9 @@ class SettleRetaliation(
     superior organ; from now on the clarification of the accused may go on."""
 
     finding: RetaliationFinding
+    """NOT_PROVABLE: there are signs, and no proof."""
     measures: FreeText
+    """The measures that are taken, or why none is."""
 
 
 class ReportStaffMisconduct(
@@ -95,7 +97,9 @@ class TellOfStaffMisconduct(
     own: the public one gives it, once the code has opened the complaint."""
 
     complaint: UUID
+    """The complaint behind whose code it is told."""
     account: L3[Personal]
+    """The account: who, what, when. To the vault, and nowhere else."""
 
 
 class SettleStaffMisconduct(
@@ -110,7 +114,9 @@ class SettleStaffMisconduct(
     superior organ."""
 
     finding: MisconductFinding
+    """NOT_PROVABLE: there are signs, and no proof."""
     measures: FreeText
+    """The measures that are taken, or why none is."""
 
 
 OVERSEEING: list[type[Command]] = [

@@ -26,6 +26,7 @@ class TransferDown(Command, on=Complaint, rule="A16", by=(PETITION_HEAD,), duty=
     """Hands a complaint down to the lower organ that is competent for it (转送); no reply is owed."""
 
     to_organ: OrganCode
+    """The lower organ that is competent."""
 
 
 class AssignDown(
@@ -41,14 +42,18 @@ class AssignDown(
     decides. Its result is owed in three months (DL-06)."""
 
     to_organ: OrganCode
+    """The lower organ that handles it."""
     ground: AssignmentGround
+    """One of the four grounds of A22."""
     letter_ref: Reference
+    """The registered letter of assignment."""
 
 
 class TransferLateral(Command, on=Complaint, rule="A17", by=(PETITION_HEAD,), duty="acceptor", decides=True):
     """Hands a complaint to another competent organ that is neither above nor below (移送)."""
 
     to_organ: OrganCode
+    """The competent organ; neither above nor below this one."""
 
 
 class TakeUp(
@@ -58,13 +63,16 @@ class TakeUp(
     moment; accused and allegations go with it."""
 
     reason: FreeText
+    """The reason why the superior organ handles it itself."""
 
 
 class DisputeJurisdiction(Command, on=Complaint, rule="A9", by=(PETITION_HEAD,), duty="acceptor"):
     """Says that another organ is competent, which says the same of this one (管辖争议)."""
 
     with_organ: OrganCode
+    """The organ that says the same of this one."""
     reason: FreeText
+    """The reason why this organ is not competent."""
 
 
 class AssignJurisdiction(
@@ -79,25 +87,30 @@ class AssignJurisdiction(
     """Decides as the common superior of the two organs which of them handles the complaint (指定管辖)."""
 
     to_organ: OrganCode
+    """The one of the two that handles it from now on."""
     reason: FreeText
+    """The reason why it is the competent one; both read it."""
 
 
 class AcceptResult(Command, on=Complaint, rule="A26", by=(PETITION_HEAD, DEPUTY_LEADER), decides=True):
     """Accepts the result that the lower organ reports on an assigned complaint."""
 
     opinion: FreeText
+    """The superior's opinion on the result."""
 
 
 class ReturnResult(Command, on=Complaint, rule="A26", by=(PETITION_HEAD, DEPUTY_LEADER), decides=True):
     """Returns the reported result; the lower organ owes another one."""
 
     reason: FreeText
+    """The things that the lower organ must still do."""
 
 
 class RequestExtension(Command, on=Complaint, rule="A23", by=(ORGAN_HEAD,), decides=True):
     """Takes longer over an assigned complaint (延期), once: decided by the head of the lower organ."""
 
     reason: FreeText
+    """The reason why three months do not suffice; the superior is told it."""
 
 
 PASSING_ON: list[type[Command]] = [

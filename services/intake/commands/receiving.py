@@ -42,16 +42,24 @@ class ReceiveComplaint(
     for this one is received with its `parcel`: another complaint, under another reference."""
 
     channel: Channel
+    """The channel by which it came; VISIT and CALL need `reception`, those online
+    `acknowledged_notice_version`."""
     source: Source = "DIRECT"
+    """The sender: DIRECT is the reporter."""
     received_on: Day
+    """The day on which it came; not later than today."""
     pages: Annotated[int, Field(ge=1, le=5000)] = 1
+    """Pages of a letter."""
     competent_level: LevelName
     """The level that the triage found competent for the accused."""
     competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
     """Another organ of no higher level that the triage found competent (A17)."""
     blob_id: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,120}$")] = ""
+    """The name under which the scan of the letter is filed; never a number of the reporter."""
     platform_no: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{0,60}$")] = ""
+    """The petition platform's number, where it came from there on paper."""
     acknowledged_notice_version: NoticeVersion | Literal[""] = ""
+    """The notice that was read before reporting online (R30)."""
     urgent: bool = False
     """A threat to safety or to evidence: it is worked on first."""
     joint: bool = False
@@ -59,7 +67,9 @@ class ReceiveComplaint(
     reception: Reception | None = None
     """The way in which a visit or a call was received."""
     reporter: L3[ReporterBlock | None] = None
+    """The reporter and how to reach them; only the vault keeps it. Left out, the complaint is anonymous."""
     parcel: UUID | None = None
+    """The sealed parcel that is received by it (`ListSealedParcels`); each is received once."""
 
     def stream(self, organ: str) -> UUID | None:
         return received_as(self.parcel, organ) if self.parcel is not None else None
@@ -69,6 +79,7 @@ class CorrectTriage(Command, on=Complaint, rule="A14", by=PETITION):
     """Corrects the findings of the triage, before anything follows from them: whose complaint it is."""
 
     competent_level: LevelName
+    """The level that is competent in truth."""
     competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
     """Another organ of no higher level that is competent (A17)."""
 
@@ -77,6 +88,7 @@ class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="re
     """Registers a received complaint under a number without gaps (登记)."""
 
     category: Category = "ACCUSATION"
+    """ACCUSATION goes on to allegations; APPEAL and SUGGESTION are forwarded, OUT_OF_SCOPE is rejected."""
 
 
 class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar", deposits=(PARCEL,)):
@@ -85,8 +97,11 @@ class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="regi
     person who opened it, and the organ's head unless passed over (A15)."""
 
     to: OrganCode
+    """The organ that it is sealed for."""
     content: L4[Annotated[str, StringConstraints(min_length=1, max_length=100_000), Seen]]
+    """The content that is sealed: 1 to 100,000 characters, encrypted for the addressee."""
     bypass_organ_head: bool = False
+    """True if the own head is passed over, since the complaint is about them (A15)."""
     organ_head: Reference | None = None
     """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
@@ -100,6 +115,7 @@ class EscalateOutside(
     left the system by a sealed way of its own (径送). Nothing of the content is kept or told here."""
 
     bypass_organ_head: bool = False
+    """True if the own head is passed over, since the complaint is about them (A15)."""
     organ_head: Reference | None = None
     """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
@@ -113,7 +129,9 @@ class ListAllegations(
     matched by the clerk; a new one enters the register in the same transaction."""
 
     accused: Annotated[tuple[AccusedEntry, ...], Field(min_length=1, max_length=20)]
+    """Everybody whom the complaint accuses."""
     allegations: Annotated[tuple[AllegationEntry, ...], Field(min_length=1, max_length=100)]
+    """One at least about each accused (R25)."""
     approved_by: Reference
     """The person who approved the sanitised wording."""
 
@@ -123,7 +141,9 @@ class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="regist
     conclusion it becomes a report after conclusion and starts no new verification (R55)."""
 
     of: UUID
+    """The complaint that was registered first, of this organ and about the same facts."""
     new_evidence: bool = False
+    """True is refused: what brings new evidence is no duplicate (`MarkRepeat`)."""
 
 
 class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL,)):
@@ -131,6 +151,7 @@ class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar
     one (重复但有新证据)."""
 
     of: UUID
+    """The complaint that was registered first, of this organ and about the same matter."""
     new_evidence: ShortText
     """The new evidence, in sanitised words."""
 

@@ -35,13 +35,17 @@ class DraftSupervisionOrder(
     """Drafts a supervision order on an item of an organ below (督办): cause and methods of A24 and A25."""
 
     target: OrganCode
+    """The organ below that must answer."""
     complaint: UUID
     """The complaint as the target has registered it."""
     case_number: CaseNumber = ""
     """The verification case that is pressed, where it is that."""
     cause: SupervisionCause
+    """The cause under A24."""
     methods: Annotated[tuple[SupervisionMethod, ...], Field(min_length=1, max_length=4)]
+    """The methods of A25; one at least."""
     text: FreeText
+    """The things that the organ below is to do, and to answer."""
 
 
 class ApproveSupervisionOrder(
@@ -72,7 +76,9 @@ class RespondSupervision(
     """Answers an order (回复督办), by the organ that it is addressed to."""
 
     response: FreeText
+    """The steps that were taken."""
     documents: Annotated[tuple[Reference, ...], Field(max_length=50)] = ()
+    """References of documents that show it."""
 
 
 class ReturnSupervisionResponse(
@@ -81,6 +87,7 @@ class ReturnSupervisionResponse(
     """Returns an answer that does not do."""
 
     reason: FreeText
+    """The things that the answer lacks."""
 
 
 class CloseSupervision(
@@ -89,6 +96,7 @@ class CloseSupervision(
     """Ends the supervision of the item (督办结束)."""
 
     result: FreeText
+    """The result of the supervision."""
 
 
 SUPERVISING: list[type[Command]] = [

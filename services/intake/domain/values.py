@@ -40,7 +40,9 @@ class OutcomeTold(Value):
     """The outcome of one of the reporter's allegations, as they are told it."""
 
     allegation_id: Reference
+    """One of this complaint's allegations, or a part into which verification split one."""
     outcome: Outcome
+    """The finding of the verification."""
 
 
 class Reception(Value):
@@ -48,11 +50,17 @@ class Reception(Value):
     group through its representatives (A6); with the words written down and confirmed (A7)."""
 
     received_by: Reference
+    """The account of the one member of staff who received them."""
     others_present: bool
+    """True is refused: nobody else may be present (A5)."""
     group_size: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """The number of people who came together; 1 is no group."""
     representatives: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """The number of people who spoke for the group: three at most, five for a group of more than ten (A6)."""
     oral_record: bool = False
+    """True if the words were written down."""
     reporter_confirmed: bool = False
+    """True if the reporter confirmed what was written down."""
 
     @property
     def of_group(self) -> bool:
@@ -63,17 +71,30 @@ class AccusedEntry(Value):
     """An accused as the clerk enters it: either the confirmed match in the register, or a new entry."""
 
     match: Reference | None = None
+    """The reference of an accused who is known already (`FindAccused`); nothing else is then read."""
     subject_type: SubjectType = "PERSON"
+    """A person, or a party organisation with its `principal_head`."""
     name: Named | None = None
+    """Needed without `match`."""
     unit: Named | None = None
+    """The place of work, as it calls itself; needed without `match`."""
     unit_division: Division | None = None
+    """The division code of the place of work (GB/T 2260); needed without `match`."""
     position: MaybeTitle = ""
+    """The post that they hold."""
     managed_by_level: LevelName | None = None
+    """The level of the organs that manage them as a cadre; needed without `match`. Above this organ's level
+    the complaint is sealed upward (E_SEALED_UPWARD)."""
     political_status: MaybeStatus = ""
+    """As `中共党员`."""
     official_category: MaybeStatus = ""
+    """The kind of public official, in the words of the Supervision Law."""
     is_discipline_staff: bool = False
+    """True if they belong to an organ of discipline inspection; the organ above is then competent (A75)."""
     organisation_code: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
+    """The code of a party organisation, where it has one."""
     principal_head: MaybeTitle = ""
+    """The head of a party organisation, who answers for it; needed for one without `match`."""
 
     @model_validator(mode="after")
     def complete(self) -> AccusedEntry:
@@ -95,9 +116,15 @@ class AllegationEntry(Value):
     """One atomic claim in sanitised words, about the accused with that index."""
 
     id: Code
+    """The clerk's own numbering, unique in this list; the case's id of it begins with that of the
+    complaint."""
     accused: Annotated[int, Field(ge=0, le=50)]
+    """The place in `accused` of whom it is about, from 0."""
     kind: AllegationKind
+    """The kind of discipline or offence."""
     text: FreeText
+    """One claim in sanitised words. It is quoted to the subject if it proves unfounded, so it tells nothing
+    of how or by whom it was reported (SEC-2)."""
 
 
 def _telephone(typed: str) -> str:
@@ -147,8 +174,11 @@ class CoSigner(Value):
     """One of several who signed together (联名): protected like the first (L3)."""
 
     name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
+    """As they signed."""
     phone: Phone = ""
+    """With extension, in any width."""
     resident_id: ResidentId = ""
+    """Resident identity number, checked by GB 11643."""
 
 
 class Deposited(NamedTuple):
@@ -175,14 +205,21 @@ class ReporterBlock(Value):
     """The reporter and how to reach them: goes to the vault and nowhere else (L3)."""
 
     name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
+    """With a phone, an e-mail or an address it makes a claim to be a real-name report (A27)."""
     unit: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
+    """The name of a unit that reports, or of the reporter's place of work."""
     unit_code: CreditCode = ""
     """Unified social credit code of the unit, where it has one."""
     address: Annotated[str, StringConstraints(max_length=200), IfSeen, Straight] = ""
+    """A postal address at which letters arrive."""
     phone: Phone = ""
+    """With extension, in any width."""
     email: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
+    """An address at which messages arrive."""
     resident_id: ResidentId = ""
+    """Resident identity number, checked by GB 11643."""
     co_signers: Annotated[tuple[CoSigner, ...], Field(max_length=200)] = ()
+    """Those who signed together with them (联名)."""
     may_be_contacted: bool = False
     """The reporter agrees that the handler, too, may learn how to reach them (SEC-5)."""
 

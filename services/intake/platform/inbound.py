@@ -76,6 +76,7 @@ class Batch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     items: Annotated[list[ReceivePlatformTransfer], Field(min_length=1, max_length=BATCH_MAX)]
+    """The transfers; each is taken or refused by itself."""
 
 
 class PlatformRoutes:

@@ -29,7 +29,7 @@ class StatusBook:
             Column("platform", Text, nullable=False),
             Column("platform_no", Text, nullable=False),
             Column("organ", Text, nullable=False),
-            Column("status", Text, nullable=False),
+            Column("status", Text, nullable=False, info={"list": "ComplaintStatus"}),
             Column("change", BigInteger, nullable=False),
             Column("occurred_at", Text, nullable=False),
             Column("position", BigInteger, nullable=False, index=True),

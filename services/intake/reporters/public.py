@@ -62,24 +62,31 @@ class Behind(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: str = Field(min_length=1, max_length=120)
+    """The query code, as it was shown once when the report was sent."""
 
 
 class Written(Behind):
     text: str
+    """The supplement, objection or answer: 1 to 20,000 characters. Only the vault keeps it."""
 
 
 class Biased(Behind):
     role: str
+    """The role in which the member of staff acts, as `handler`."""
     ground: str
+    """ACCUSED_OR_RELATIVE, INTEREST or OTHER; a tie to the reporter is OTHER."""
     text: str
+    """The person to stay away, and the reason: 1 to 4,000 characters. Only the vault keeps it."""
 
 
 class Waived(Behind):
     stage: str
+    """The meeting that the reporter does without: ACCEPTANCE, INVESTIGATION or REPLY."""
 
 
 class Threatened(Behind):
     text: Annotated[str, Field(min_length=1, max_length=4000), Seen]
+    """The threat: who is threatened, by whom and how. Only the vault keeps it."""
 
 
 RANDOM_UUID = re.compile(

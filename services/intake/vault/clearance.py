@@ -29,6 +29,7 @@ class Clearance(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     person: Annotated[str, Field(pattern=f"^{PERSON.pattern}$")]
+    """The account whose texts the screen holds back."""
 
 
 class ClearanceRoutes:

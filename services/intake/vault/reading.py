@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from fastapi import FastAPI
-from pydantic import TypeAdapter
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +27,7 @@ from shared.casework.http.readgate import purpose_of
 from shared.casework.http.reads import CASES
 from shared.casework.http.values import json_response, object_id
 from shared.casework.parts import Parts
+from shared.kernel.http.docstrings import schema_of
 from shared.language import roles
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
@@ -45,9 +45,7 @@ FIELDS = {
 }
 
 
-_OF = TypeAdapter(ReporterBlock).json_schema(
-    mode="serialization", ref_template="#/components/schemas/{model}"
-)
+_OF = schema_of(ReporterBlock, mode="serialization")
 TOLD: dict[str, Any] = {"type": "object", "properties": _OF["properties"], "$defs": _OF.get("$defs", {})}
 """The fields of a reporter that were asked for."""
 TRACING = "/v1/complaints/{id}/tracing-artefacts"

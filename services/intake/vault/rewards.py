@@ -92,8 +92,11 @@ class RecordReward(
     """Records a reward (奖励) that was decided for a reporter. Finance sees its code and amount only."""
 
     complaint: UUID
+    """The complaint whose report was found true; its reporter's name is confirmed."""
     amount_fen: Annotated[int, Field(ge=1, le=100_000_000)]
+    """In fen: 100,000 are 1,000 yuan."""
     decision_ref: Reference
+    """The decision by which it was granted."""
     payee: L3[Personal]
     """The payee, the contribution, and the way in which it is handed over."""
 
@@ -102,6 +105,7 @@ class ConfirmRewardPaid(Command, on=Reward, rule="SEC-14", by=PETITION, differs_
     """Confirms that the reporter has received it; not by the person who recorded it."""
 
     receipt_ref: Reference
+    """The receipt; it names nobody."""
 
 
 REWARDS: list[type[Command]] = [RecordReward, ConfirmRewardPaid, *case_commands(Reward, recusal_asked=False)]

@@ -21,15 +21,20 @@ class AllegationPart(Value):
     """An atomic part of an allegation, in sanitised words; its suffix makes its id (`a1` -> `a1b`)."""
 
     suffix: Annotated[str, StringConstraints(pattern=r"^[a-z]$")]
+    """One letter, which is put behind the id of the whole: `b` makes `a1b`."""
     text: FreeText
+    """The part in sanitised words; it tells nothing of how or by whom it was reported (SEC-2)."""
 
 
 class ThreeDistinction(Value):
     """One of the three distinctions (三个区分开来): does it apply to this conduct, and why (R1)."""
 
     distinction: Literal["EXPERIENCE_VS_KNOWING", "EXPLORATION_VS_DEFIANCE", "DEVELOPMENT_VS_PRIVATE_GAIN"]
+    """The distinction that was examined."""
     applies: bool
+    """True if the conduct falls under its lenient side."""
     reasoning: FreeText
+    """The reason why it applies or does not."""
 
     def recorded(self) -> dict[str, str]:
         """The words that the event keeps."""

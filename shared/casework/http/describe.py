@@ -46,6 +46,11 @@ def in_query(name: str, words: str, *, required: bool = False, **schema: Any) ->
     return {**parameter("query", name, words, required), "schema": {"type": "string", **schema}}
 
 
+def of_list(name: str, words: str, which: str) -> Parameter:
+    """A parameter of the query string that is one of a closed list, by the name of the list."""
+    return {**parameter("query", name, words, False), "schema": named(which)}
+
+
 def in_header(name: str, words: str, *, required: bool = False, **schema: Any) -> Parameter:
     """A request header."""
     return {**parameter("header", name, words, required), "schema": {"type": "string", **schema}}
@@ -86,6 +91,8 @@ def row_of(*columns: Column[Any], **more: Schema) -> Schema:
 def _of_column(column: Column[Any]) -> Schema:
     if "list" in column.info:
         return named(column.info["list"])
+    if "pattern" in column.info:
+        return {"type": "string", "pattern": column.info["pattern"]}
     kinds: tuple[tuple[type[Any], Schema], ...] = (
         (ARRAY, {"type": "array", "items": {"type": "string"}}),
         (Uuid, {"type": "string", "format": "uuid"}),

@@ -130,6 +130,7 @@ def _recusals() -> Schema:
         told = schema_of(cls)
         definitions |= told.pop("$defs", {})
         properties |= told["properties"]
+    properties["role"] = named("CaseRole")
     return {
         "type": "object",
         "description": "Requests that somebody stay away from the case, with their decisions, by `request`.",

@@ -144,8 +144,8 @@ def read(
     parameters: Sequence[Parameter] = (),
     **more: Any,
 ) -> Callable[[M], M]:
-    """Declares a method as a read. In `name` and `path`, `<kind>` and `<plural>` stand for the kind of the
-    object that reads, where one class reads several kinds."""
+    """Declares a method as a read. In `name`, `path` and the schemas that `parameters` refer to, `<kind>` and
+    `<plural>` stand for the kind of the object that reads, where one class reads several kinds."""
 
     def decorate(method: M) -> M:
         declared = Read(
@@ -183,4 +183,13 @@ def _declared(method: Any) -> Read | None:
 def _of_kind(declared: Read, kind: type[Aggregate]) -> Read:
     name = declared.name.replace("<kind>", kind.kind)
     path = declared.path.replace("<plural>", kind.plural)
-    return replace(declared, name=name, path=path, of=None if declared.of is None else kind)
+    parameters = tuple(_of_its_kind(p, kind) for p in declared.parameters)
+    of = None if declared.of is None else kind
+    return replace(declared, name=name, path=path, of=of, parameters=parameters)
+
+
+def _of_its_kind(parameter: Parameter, kind: type[Aggregate]) -> Parameter:
+    schema = parameter["schema"]
+    if "$ref" not in schema:
+        return parameter
+    return {**parameter, "schema": {"$ref": schema["$ref"].replace("<kind>", kind.kind)}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 from typing import Any, get_args
 from uuid import UUID
 
@@ -30,7 +31,8 @@ from shared.casework.case import Case
 from shared.casework.gate import May
 from shared.casework.http import query
 from shared.casework.http.commands import Face
-from shared.casework.http.describe import CURSOR, in_header, in_query, page, row_of, whole
+from shared.casework.http.describe import CURSOR, array, in_header, in_query, of_list, page, row_of, whole
+from shared.casework.http.kinds import states_of_kind
 from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.readgate import PURPOSE, CaseReadGate
@@ -108,7 +110,7 @@ class Reads:
         outsiders=True,
         models=CASES,
         parameters=PAGING,
-        answer=lambda self: page(row_of(*self.book.cases.c, self.book.work.c.roles)),
+        answer=lambda self: page(row_of(*self.book.cases.c, roles=array(named("Role")))),
     )
     async def my_work(self, ask: Asked[Aggregate]) -> Response:
         """The cases that the caller is assigned to, or that are about them, by the last change."""
@@ -118,7 +120,8 @@ class Reads:
 
     def _mine(self, limit: int) -> Select[Any]:
         cases, work = self.book.cases, self.book.work
-        mine = select(cases, work.c.roles).join(work, work.c.stream == cases.c.stream)
+        roles = func.string_to_array(work.c.roles, ",").label("roles")
+        mine = select(cases, roles).join(work, work.c.stream == cases.c.stream)
         return _latest(mine.where(work.c.person == PERSON), cases.c.position, limit)
 
     @read(
@@ -264,18 +267,23 @@ class CaseReads:
         "/v1/<plural>",
         rule="§5.4",
         models=CASES,
-        parameters=(in_query("state", "In this state only."), *PAGING),
+        parameters=(of_list("state", "In this state only.", "<kind>State"), *PAGING),
         answer=lambda self: page(row_of(*self.reads.book.cases.c, state=named(f"{self.kind.kind}State"))),
     )
     async def list_cases(self, ask: Asked[Case]) -> Response:
         """Cases of the organ and its descendants: numbers, states and dates, by cursor."""
-        reads, state = self.reads, ask.request.query_params.get("state")
+        reads, state = self.reads, query.choice(ask.request, "state", self._states)
         limit = reads.limit(ask)
         asked = {} if state is None else {"state": state}
         of = (self.kind.kind, Sight.of(ask.token), frozenset(asked), limit)
         values = {"person": ask.token.person, "before": reads.behind(ask)}
         rows = await reads.reading.rows(self._cases_of, *of, **values, **asked)
         return reads.page(ask, rows, limit)
+
+    @cached_property
+    def _states(self) -> tuple[str, ...]:
+        """The states of the kind; read from its code when somebody first asks for one."""
+        return states_of_kind(self.kind)
 
     def _cases_of(self, kind: str, sight: Sight, asked: frozenset[str], limit: int) -> Select[Any]:
         cases = self.reads.book.cases

@@ -22,14 +22,15 @@ TEMPLATE = "#/components/schemas/{model}"
 
 
 class Described(GenerateJsonSchema):
-    """Adds to each field of a model what its docstring says."""
+    """Adds to each field of a model its docstring, before what its type says of itself."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> Schema:
         made = super().model_schema(schema)
         properties = made.get("properties", {})
         for name, words in _described(schema["cls"]).items():
             if name in properties:
-                properties[name].setdefault("description", words)
+                of_type = properties[name].get("description", "")
+                properties[name]["description"] = f"{words} {of_type}".strip()
         return made
 
 

@@ -66,8 +66,11 @@ class Limits(Read):
     """The limits within which a subject agreed (AGREED_WITH_LIMITS, R7)."""
 
     max_scope: Scope | None = None
+    """The widest scope that the subject agrees to."""
     no_media: bool = False
+    """True if no media may report it."""
     excluded_forms: tuple[Form, ...] = ()
+    """Forms that the subject does not agree to."""
     note: str = ""
 
 

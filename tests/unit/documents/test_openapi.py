@@ -179,6 +179,25 @@ def test_closed_lists_stand_once_by_name() -> None:
     assert "WITH_HANDLER" in schemas["ComplaintState"]["enum"]
     assert "ISSUED" not in schemas["ComplaintState"]["enum"]
     assert "ComplaintAccepted" in schemas["ComplaintEventType"]["enum"]
+    rows = {
+        name: schemas[name]["properties"] for name in ("WorkQueueItem", "MyWorkItem", "RecusalRequestsItem")
+    }
+    assert rows["WorkQueueItem"]["channel"] == {"$ref": f"{REFERENCE}Channel"}
+    assert rows["MyWorkItem"]["roles"]["items"] == {"$ref": f"{REFERENCE}Role"}
+    assert rows["RecusalRequestsItem"]["role"] == {"$ref": f"{REFERENCE}CaseRole"}
+
+
+@pytest.mark.parametrize("service", WRITING)
+def test_a_filter_by_a_closed_list_names_it(service: str) -> None:
+    found = {
+        (operation["operationId"], parameter["name"]): parameter["schema"]
+        for operation in operations(documented(service))
+        for parameter in operation.get("parameters", ())
+        if parameter.get("name") in ("state", "priority", "channel")
+    }
+    assert found
+    for (operation, name), schema in found.items():
+        assert schema.get("$ref", "").startswith(REFERENCE), (operation, name)
 
 
 def test_a_case_has_the_facts_of_its_kind() -> None:
@@ -194,6 +213,44 @@ def test_a_case_has_the_facts_of_its_kind() -> None:
 def test_fields_are_described_by_their_docstrings() -> None:
     body = documented("intake")["components"]["schemas"]["RequestRecusal"]["properties"]
     assert body["person"]["description"].startswith("The account of the member of staff")
+    told = documented("intake")["components"]["schemas"]["ReceivePlatformTransfer"]["properties"]
+    assert told["received_on"]["description"] == (
+        "The day on which the platform received it. From 1949-10-01 to 2099-12-31."
+    )
+
+
+@pytest.mark.parametrize("service", WRITING)
+def test_every_field_of_a_body_is_described(service: str) -> None:
+    """Also of what stands within a body. A field of one value alone says by it what it is."""
+    document = documented(service)
+    schemas = document["components"]["schemas"]
+    bodies = [o["requestBody"]["content"] for o in operations(document) if "requestBody" in o]
+    seen = reached(schemas, bodies)
+    assert seen
+    undescribed = [
+        f"{name}.{field}"
+        for name in sorted(seen)
+        for field, of in schemas[name].get("properties", {}).items()
+        if "const" not in of and not of.get("description")
+    ]
+    assert undescribed == []
+
+
+def reached(schemas: dict[str, Any], value: Any) -> set[str]:
+    """The names of the components that something refers to, and those that these refer to."""
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case {"$ref": str(reference), **rest}:
+                name = reference.removeprefix(REFERENCE)
+                waiting += rest.values() if name in found else [*rest.values(), schemas[name]]
+                found.add(name)
+            case dict(inner):
+                waiting += inner.values()
+            case list(items):
+                waiting += items
+    return found
 
 
 def test_the_platform_is_told_what_it_will_be_called_with() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
+from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, Read, declared_in, read
 from shared.casework.http.readgate import reads_of
 from shared.kernel.http.pages import PAGES
@@ -75,4 +76,6 @@ def test_one_class_reads_several_kinds() -> None:
     names = {declared.name: declared for _, declared in READS}
     assert names["ReadRetaliationReportAccount"].path == "/v1/retaliation-reports/{id}/account"
     assert names["ListComplaints"].of is None
+    [state] = [p for p in names["ListComplaints"].parameters if p["name"] == "state"]
+    assert state["schema"] == named("ComplaintState")
     assert [d.name for d, _ in declared_in(object())] == []

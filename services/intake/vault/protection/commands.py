@@ -33,6 +33,7 @@ class RequestProtection(
     somebody who is taken for the reporter. Answered within one working day (DL-20)."""
 
     complaint: UUID
+    """The complaint because of which somebody is threatened."""
     threat: L3[Personal]
     """The threat: who is threatened, by whom, how, and the measures asked for."""
 
@@ -51,7 +52,9 @@ class AskForProtection(
     once the code has opened the complaint."""
 
     complaint: UUID
+    """The complaint behind whose code it is asked for."""
     threat: L3[Personal]
+    """The threat, in the words of who asks; sealed in the vault."""
 
 
 class AskOtherAuthority(
@@ -60,7 +63,9 @@ class AskOtherAuthority(
     """Asks police, unit or another organ to protect (商请有关机关)."""
 
     authority: Authority
+    """The authority that is asked."""
     request: L3[Personal]
+    """The protection that it is asked for; sealed in the vault."""
 
 
 class ProvideProtection(
@@ -75,6 +80,7 @@ class ProvideProtection(
     """Grants protection and says by what measures."""
 
     measures: L3[Personal]
+    """The measures, who takes them, and how long; sealed in the vault."""
 
 
 class DeclineProtection(
@@ -89,6 +95,7 @@ class DeclineProtection(
     """Declines protection with reasons; the superior reviews it."""
 
     reason: L3[Personal]
+    """The reasons; the superior petition department reviews them. Sealed in the vault."""
 
 
 class ReviewDeclinedProtection(
@@ -105,7 +112,9 @@ class ReviewDeclinedProtection(
     """Reviews a refusal, as the superior petition department: upheld, or to be granted after all."""
 
     upheld: bool
+    """False: protection is to be granted after all."""
     opinion: L3[Personal]
+    """The reasons of the review; sealed in the vault."""
 
 
 class EndProtection(
@@ -120,6 +129,7 @@ class EndProtection(
     """Ends the measures, since the threat is over."""
 
     reason: L3[Personal]
+    """The reason why the threat is over; sealed in the vault."""
 
 
 PROTECTION: list[type[Command]] = [
