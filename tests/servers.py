@@ -132,10 +132,11 @@ async def make_database(server: Postgres, kind: str, fill: Fill) -> Database:
             await admin.execute(f'ALTER DATABASE "{kind}" IS_TEMPLATE true')
         made = _database(admin_url, f"t_{uuid4().hex[:12]}", kind)
         await admin.execute(f'CREATE DATABASE "{made.name}" TEMPLATE "{kind}" OWNER "{made.owner_role}"')
+        # All is copied but who may connect.
+        await admin.execute(f'REVOKE ALL ON DATABASE "{made.name}" FROM PUBLIC')
+        await admin.execute(f'GRANT CONNECT ON DATABASE "{made.name}" TO "{kind}"')
     finally:
         await admin.close()
-    # Who may connect is not copied.
-    await ensure_database(admin_url, made.name, made.owner_role, kind, PASSWORDS)
     return made
 
 

@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from shared.casework.command import Command
@@ -84,6 +85,12 @@ def clauses(processes: Mapping[str, str], listed: str | None = None) -> list[Cla
 
 def found(processes: Mapping[str, str]) -> There:
     """The names that the code has."""
+    return There({**_in_code(), "process": {id for id, later in processes.items() if not later}})
+
+
+@cache
+def _in_code() -> dict[str, set[str]]:
+    """The names of each kind in code and tests, which are read once."""
     commands = {command.__name__ for service in WRITING for command in commands_of(service)}
     events = {event.__name__ for service in (*WRITING, "vault") for event in event_classes(service)}
     code = [p for p in files("shared", "services") if p.name != "catalogue.py" and "contracts" not in p.parts]
@@ -91,15 +98,12 @@ def found(processes: Mapping[str, str]) -> There:
     asked = set(re.findall(r"\w+", _text([*files("tests"), *files("scenarios", ending="json")])))
     words = set(re.findall(r"\w+", written))
     deadlines = json.loads(DEADLINES.read_text("utf-8"))
-    return There(
-        {
-            "command": commands,
-            "event": events & words,
-            "code": {code for code in CATALOGUE if f'"{code}"' in written and code in asked},
-            "deadline": {d["id"] for d in deadlines if not d["starts_on"] or events & set(d["starts_on"])},
-            "process": {id for id, later in processes.items() if not later},
-        }
-    )
+    return {
+        "command": commands,
+        "event": events & words,
+        "code": {code for code in CATALOGUE if f'"{code}"' in written and code in asked},
+        "deadline": {d["id"] for d in deadlines if not d["starts_on"] or events & set(d["starts_on"])},
+    }
 
 
 def commands_of(service: str) -> list[type[Command]]:

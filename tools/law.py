@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from tools.documents import ROOT
@@ -78,11 +79,12 @@ class Pages:
 
     def broken(self) -> Iterator[str]:
         """Links of documents that lead to no file, or to no place in it."""
+        places = cache(_places)  # the table of rules has hundreds of links to a few pages
         for path in sorted((self.root / "docs").rglob("*.md")):
             for target in sorted(set(_LINK.findall(path.read_text("utf-8")))):
                 file, _, place = target.partition("#")
                 to = path.parent / file if file else path
-                if not to.exists() or (place and to.suffix == ".md" and place not in _places(to)):
+                if not to.exists() or (place and to.suffix == ".md" and place not in places(to)):
                     yield f"{path.relative_to(self.root).as_posix()} links to {target}, which is not there"
 
 

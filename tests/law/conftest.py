@@ -47,46 +47,46 @@ def reported(world: World) -> Story:
 @pytest.fixture(scope="module")
 def assessed(world: World) -> Story:
     """A clarification that was assessed: harm was found."""
-    return world.story().assessed()
+    return world.concluded().assessed()
 
 
 @pytest.fixture(scope="module")
 def planned(world: World) -> Story:
     """A clarification by letter alone: planned, its text rendered, the subject's account invited."""
-    return world.story().invited()
+    return world.concluded().invited()
 
 
 @pytest.fixture(scope="module")
 def meeting_planned(world: World) -> Story:
     """A clarification by letter and meeting, for which nobody has been asked to consent yet."""
-    return world.story().planned(**MEETING).heard()
+    return world.concluded().planned(**MEETING).heard()
 
 
 @pytest.fixture(scope="module")
 def submitted(world: World) -> Story:
     """A clarification under review."""
-    return world.story().submitted()
+    return world.concluded().submitted()
 
 
 @pytest.fixture(scope="module")
 def reviewed(world: World) -> Story:
     """A clarification that waits for approval."""
-    return world.story().reviewed()
+    return world.concluded().reviewed()
 
 
 @pytest.fixture(scope="module")
 def approved(world: World) -> Story:
     """An approved clarification by letter and meeting, nothing of it carried out."""
-    return world.story().approved(**MEETING)
+    return world.concluded().approved(**MEETING)
 
 
 @pytest.fixture(scope="module")
 def plan_opened(world: World) -> Story:
     """A revisit plan that is still to be drafted."""
-    return world.story().plan_opened()
+    return world.concluded().plan_opened()
 
 
 @pytest.fixture(scope="module")
 def active(world: World) -> Story:
     """A revisit plan whose visits are scheduled: T1 to the subject, T2 to the unit."""
-    return world.story().active()
+    return world.concluded().active()

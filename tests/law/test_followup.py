@@ -47,8 +47,8 @@ def test_p4_a_completed_clarification_opens_plan_and_ledger(world: World, plan_o
 
 def test_r34_before_the_completion_there_is_no_plan(world: World) -> None:
     before = world.position("followup")
-    story = world.story().implemented()
-    world.story().plan_opened()  # a later one has arrived: followup has looked past this story
+    story = world.concluded().implemented()
+    world.concluded().plan_opened()  # a later one has arrived: followup has looked past this story
     opened = world.log("followup", before, "RevisitPlanOpened")
     assert story.ref() not in [e.event["subject_ref"] for e in opened]
 
@@ -64,7 +64,7 @@ def test_r34_the_subject_says_in_person_what_they_wish(world: World, plan_opened
 
 
 def test_r34_an_officer_notes_a_wish_with_evidence(world: World) -> None:
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     answer = world.give(story.plan, "RecordSubjectWish", OFFICER, {"wish": "REFUSED_UNIT"})
     refused(answer, "E_EVIDENCE_MISSING", "R34")
     body = {"wish": "REFUSED_UNIT", "evidence": "call-1"}
@@ -80,12 +80,12 @@ def test_r34_dual_needs_both_targets(world: World, plan_opened: Story) -> None:
 
 
 def test_r34_without_need_the_subject_alone(world: World) -> None:
-    story = world.story().needed(False)
+    story = world.concluded().needed(False)
     assert done(draft(world, story, story.task()))["state"] == "DRAFTED"
 
 
 def test_r34_the_unit_is_not_visited_against_his_wish(world: World) -> None:
-    story = world.story().wished("REFUSED_UNIT").needed(True)
+    story = world.concluded().wished("REFUSED_UNIT").needed(True)
     refused(draft(world, story), "E_WISH_REFUSED", "R34")
     stray = draft(world, story, story.task(), story.task("UNIT"), targets=["SUBJECT"])
     refused(stray, "E_WISH_REFUSED", "R34")
@@ -93,7 +93,7 @@ def test_r34_the_unit_is_not_visited_against_his_wish(world: World) -> None:
 
 
 def test_r34_a_complete_refusal_ends_the_plan(world: World) -> None:
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     told = world.do(story.plan, "RecordSubjectWish", SUBJECT, {"wish": "REFUSED_ALL"})
     assert told["state"] == "CLOSED_DECLINED"
     refused(draft(world, story), "E_WISH_REFUSED", "R34")
@@ -103,7 +103,7 @@ def test_r34_a_complete_refusal_ends_the_plan(world: World) -> None:
 
 
 def test_r34_he_may_refuse_while_visits_are_under_way(world: World) -> None:
-    story = world.story().active()
+    story = world.concluded().active()
     done(visit(world, story))
     milder = world.give(story.plan, "RecordSubjectWish", SUBJECT, {"wish": "NEUTRAL"})
     refused(milder, "E_STATE", "R34")
@@ -146,7 +146,7 @@ def test_r37_two_visit_and_one_may_telephone(world: World, plan_opened: Story) -
         refused(draft(world, plan_opened, *tasks), "E_STAFF_COUNT", "R37")
     twice = plan_opened.task(staff=alone * 2)
     refused(draft(world, plan_opened, twice, plan_opened.task("UNIT")), "E_STAFF_COUNT", "R37")
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     phone = story.task(mode="PHONE_CALL", staff=alone)
     done(draft(world, story, story.task(), phone, story.task("UNIT")))
 
@@ -155,7 +155,7 @@ def test_r37_not_by_telephone_only_unless_he_asks_for_it(world: World, plan_open
     phone: dict[str, Any] = {"mode": "PHONE_CALL", "staff": [sub(OFFICER)]}
     tasks = (plan_opened.task(**phone), plan_opened.task("UNIT"))
     refused(draft(world, plan_opened, *tasks), "E_SCHEMA", "R37")
-    story = world.story().wished(phone_only=True)
+    story = world.concluded().wished(phone_only=True)
     done(draft(world, story, story.task(**phone), story.task("UNIT")))
 
 
@@ -170,7 +170,7 @@ def test_r34_no_visit_before_the_completion(world: World, plan_opened: Story) ->
 
 
 def test_r52_undated_visits_take_the_days_of_the_schedule(world: World) -> None:
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     completed = world.today
     undated = [{k: v for k, v in story.task().items() if k != "due"} for _ in range(4)]
     refused(draft(world, story, *undated, story.task("UNIT")), "E_SCHEMA", "R52")
@@ -184,7 +184,7 @@ def test_r52_undated_visits_take_the_days_of_the_schedule(world: World) -> None:
 
 
 def test_r35_the_head_of_the_department_approves_once(world: World) -> None:
-    story = world.story().drafted()
+    story = world.concluded().drafted()
     for who in (OFFICER,):
         refused(world.give(story.plan, "ApproveRevisitPlan", who), "E_FORBIDDEN_ROLE", "R35")
     assert world.do(story.plan, "ApproveRevisitPlan", CHIEF)["state"] == "ACTIVE"
@@ -193,13 +193,13 @@ def test_r35_the_head_of_the_department_approves_once(world: World) -> None:
 
 
 def test_r35_no_visit_without_an_approved_plan(world: World) -> None:
-    story = world.story().drafted()
+    story = world.concluded().drafted()
     refused(visit(world, story), "E_PLAN_REQUIRED", "R35")
 
 
 def test_dl18_the_default_schedule_runs_until_a_plan_is_approved(world: World) -> None:
     """30, 90 and 180 days after completion, and the grace: a plan that nobody drafts is late too."""
-    story = world.story().completed()
+    story = world.concluded().completed()
     completed = world.today
     default = {
         f"DL-18#D{n}": str(completed + timedelta(days=days + 15))
@@ -250,7 +250,7 @@ def test_r37_visits_are_made_by_two(world: World, active: Story) -> None:
 def test_sd7_one_at_least_was_not_among_those_who_verified(world: World, active: Story) -> None:
     refused(visit(world, active, staff=active.team), "E_SOD_CONFLICT", "SD7")
     verifiers = active.task(staff=active.team)
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     refused(draft(world, story, verifiers, story.task("UNIT")), "E_SOD_CONFLICT", "SD7")
 
 
@@ -265,7 +265,7 @@ def test_r35_a_visit_is_the_one_that_was_planned(world: World, active: Story) ->
 
 
 def test_r48_further_home_visits_without_a_task(world: World) -> None:
-    story = world.story().active()
+    story = world.concluded().active()
     for _ in range(3):
         done(visit(world, story, task_id=None))
     refused(visit(world, story, task_id=None, target="UNIT"), "E_SCHEMA", "R48")
@@ -273,7 +273,7 @@ def test_r48_further_home_visits_without_a_task(world: World) -> None:
 
 
 def test_45_a_visit_is_made_once(world: World) -> None:
-    story = world.story().active()
+    story = world.concluded().active()
     done(visit(world, story))
     refused(visit(world, story), "E_STATE")
 
@@ -309,7 +309,7 @@ def test_r38_the_effect_is_judged_after_a_visit(world: World, active: Story) -> 
 
 
 def test_r38_not_reached_names_its_measures_and_they_are_taken(world: World) -> None:
-    story = world.story().visited()
+    story = world.concluded().visited()
     bad = {**EFFECT, "grade": "NOT_REACHED"}
     refused(world.give(story.plan, "EvaluateEffect", OFFICER, bad), "E_SCHEMA", "R38")
     kinds = ["EXTRA_REVISIT"]
@@ -321,7 +321,7 @@ def test_r38_not_reached_names_its_measures_and_they_are_taken(world: World) -> 
 
 
 def test_r36_the_ledger_is_complete_before_closing(world: World) -> None:
-    story = world.story().active()
+    story = world.concluded().active()
 
     def closing() -> httpx.Response:
         return world.give(story.plan, "CloseRevisitPlan", OFFICER)
@@ -340,7 +340,7 @@ def test_r36_the_ledger_is_complete_before_closing(world: World) -> None:
 
 
 def test_r36_an_open_task_keeps_the_plan_open(world: World) -> None:
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     story.active(story.task(), story.task(), story.task("UNIT"))
     done(visit(world, story))
     done(visit(world, story, "T3", "UNIT"))
@@ -351,7 +351,7 @@ def test_r36_an_open_task_keeps_the_plan_open(world: World) -> None:
 
 
 def test_r49_the_subject_is_heard_before_closing(world: World) -> None:
-    story = world.story().active()
+    story = world.concluded().active()
     done(visit(world, story, subject_voice=None))
     done(visit(world, story, "T2", "UNIT"))
     world.do(story.plan, "RecordUnitFeedback", OFFICER, {"feedback": "积极性恢复。"})
@@ -360,7 +360,7 @@ def test_r49_the_subject_is_heard_before_closing(world: World) -> None:
 
 
 def test_r34_the_units_contact_gives_feedback_and_sees_nothing_else(world: World) -> None:
-    story = world.story().active()
+    story = world.concluded().active()
     contact = "unit-yunping"
     hidden(world.give(story.plan, "RecordUnitFeedback", contact, {"feedback": "很好。"}))
     world.assign(story.plan, contact, by=CHIEF)
@@ -372,7 +372,7 @@ def test_r34_the_units_contact_gives_feedback_and_sees_nothing_else(world: World
 
 def test_r53a_the_loop_of_one_unfounded_finding_closes(world: World) -> None:
     """R53 (a): a completed clarification and a closed plan."""
-    story = world.story().visited()
+    story = world.concluded().visited()
     world.do(story.plan, "EvaluateEffect", OFFICER, EFFECT)
     world.do(story.plan, "CloseRevisitPlan", OFFICER)
     assert (story.state(), story.state("plan")) == ("COMPLETED", "CLOSED")
@@ -380,7 +380,7 @@ def test_r53a_the_loop_of_one_unfounded_finding_closes(world: World) -> None:
 
 def test_r53b_the_loop_closes_by_a_decision_that_none_is_required(world: World) -> None:
     """R53 (b): not required, with its reason and the one who decided."""
-    story = world.story().assessed(adverse_effect=[], recommendation="NOT")
+    story = world.concluded().assessed(adverse_effect=[], recommendation="NOT")
     body = {"reason": "NORMAL_PROCEDURE_IMPACT", "opinion": "属正常程序影响。"}
     world.do(story.clarification, "DecideNotRequired", TOWN.deputy_leader, body)
     last = world.read(story.clarification, TOWN.handler)["history"][-1]

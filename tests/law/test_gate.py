@@ -263,7 +263,7 @@ def test_a48_who_steps_aside_is_out_at_once_and_for_good(world: World) -> None:
 def test_a48_the_approving_organs_approver_steps_aside_too(world: World) -> None:
     """Regression: only the owning organ's people could, so a county's approver could not recuse
     themselves."""
-    story = world.story().reviewed()
+    story = world.concluded().reviewed()
     approver = COUNTY.clarification_approver
     world.do(story.clarification, "DeclareRecusal", approver, {"ground": "与当事人有利害关系。"})
     hidden(world.give(story.clarification, "ApproveClarification", approver, APPROVE))
@@ -311,7 +311,7 @@ def test_sd10_a_late_recusal_reaches_what_is_already_open(world: World) -> None:
     """Declared in the case after its conclusion, when clarification and plan were open: the officer who
     was assigned there is out at once."""
     officer = TOWN.revisit_officer
-    story = world.story().plan_opened()
+    story = world.concluded().plan_opened()
     assert world.get(officer, story.plan.path).status_code == 200
     world.assign(story.case, officer, by=CHIEF)
     world.do(story.case, "DeclareRecusal", officer, {"ground": "与当事人有利害关系。"})
@@ -381,7 +381,7 @@ def test_order_screen_after_state(world: World, opened: Story) -> None:
 
 
 def test_428_a_decision_names_its_version_and_the_answer_tells_it(world: World) -> None:
-    story = world.story().submitted()
+    story = world.concluded().submitted()
     version = world.read(story.clarification, HANDLER)["version"]
     missing = raw(world, story.clarification, "ReviewClarification", HEAD, ENDORSE)
     assert refused(missing, "E_VERSION_REQUIRED", "R3") == {"version": version}
@@ -427,7 +427,7 @@ def test_412_a_condition_may_name_several_versions(world: World) -> None:
 
 
 def test_412_of_two_deciders_at_once_one_is_told(world: World) -> None:
-    story = world.story().submitted()
+    story = world.concluded().submitted()
     version = world.read(story.clarification, HANDLER)["version"]
 
     def decide(_: int) -> httpx.Response:
@@ -568,7 +568,7 @@ def test_idempotency_at_once_on_a_case(world: World) -> None:
 
 def test_idempotency_a_lost_answer_is_success_and_no_conflict(world: World) -> None:
     """The first answer was lost; meanwhile the case moved on, and the command itself staled its version."""
-    story, mine = world.story().submitted(), key()
+    story, mine = world.concluded().submitted(), key()
     version = world.read(story.clarification, HANDLER)["version"]
     sent = {"if_match": f'"{version}"', "idempotency_key": mine}
     first = done(raw(world, story.clarification, "ReviewClarification", HEAD, ENDORSE, **sent))
@@ -580,7 +580,7 @@ def test_idempotency_a_lost_answer_is_success_and_no_conflict(world: World) -> N
 
 def test_idempotency_a_refusal_is_not_remembered(world: World) -> None:
     """A refused command may be given again, when it has become possible."""
-    story, mine = world.story().invited(), key()
+    story, mine = world.concluded().invited(), key()
     refused(
         raw(world, story.clarification, "SubmitForReview", HANDLER, idempotency_key=mine), "E_VOICE_MISSING"
     )
@@ -653,7 +653,7 @@ def test_b40_no_act_is_dated_before_its_case_was_there(world: World, monkeypatch
         return give(self, case, command, *args, **more)
 
     monkeypatch.setattr(World, "give", too_early_first)
-    world.story().visited()
+    world.concluded().visited()
     some = {"AcceptComplaint", "RecordEvidence", "FindAllegation", "ImplementForm", "CompleteRevisit"}
     assert some <= set(dated_back)
 
@@ -728,7 +728,7 @@ def test_sec9_every_reading_of_a_case_leaves_a_record(world: World, verifying: S
 
 
 def test_sec9_the_subject_reading_his_draft_leaves_one_too(world: World) -> None:
-    story = world.story().invited()
+    story = world.concluded().invited()
     before = world.position("clarification")
     world.get(SUBJECT, story.clarification.path + "/draft")
     reads = world.log("clarification", before, "CaseRead")
@@ -736,7 +736,7 @@ def test_sec9_the_subject_reading_his_draft_leaves_one_too(world: World) -> None
 
 
 def test_sec9_a_reading_never_stales_a_version(world: World) -> None:
-    story = world.story().submitted()
+    story = world.concluded().submitted()
     etag = world.get(HEAD, story.clarification.path).headers["etag"]
     for who in (HANDLER, CHIEF, COUNTY.auditor):
         assert world.get(who, story.clarification.path).headers["etag"] == etag

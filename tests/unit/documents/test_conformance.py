@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tools.conformance import RULES, Rule, beginning, conformance, rules_of_test, speechless
+from tools.conformance import Conformance, Rule, beginning, conformance, rules_of_test, speechless
+
+
+@pytest.fixture(scope="module")
+def told() -> Conformance:
+    """The table of this repository."""
+    return conformance()
 
 
 @pytest.mark.parametrize(
@@ -42,8 +48,7 @@ def test_what_is_missing_is_told() -> None:
     assert "verification.HoldTalk carries out A60, which" in wrong
 
 
-def test_a_rule_is_shown_with_its_commands_and_its_tests() -> None:
-    told = conformance(RULES.read_text("utf-8"))
+def test_a_rule_is_shown_with_its_commands_and_its_tests(told: Conformance) -> None:
     assert "clarification.RecordConsent" in told.rules["R7"].commands
     assert "shared/casework/gate.py" in told.rules["SEC-12"].places
     assert "shared/casework/gate.py" in told.rules["B40"].places
@@ -58,9 +63,8 @@ def test_a_rule_is_shown_with_its_commands_and_its_tests() -> None:
     assert "[tests/law/test_outsiders.py](../tests/law/test_outsiders.py)" in row
 
 
-def test_a_rule_is_built_when_all_that_it_names_is() -> None:
+def test_a_rule_is_built_when_all_that_it_names_is(told: Conformance) -> None:
     """R28 has code and tests; its orders for tracing are still to come."""
-    told = conformance()
     assert told.rules["R4"].built
     assert "E_APPROVAL_REQUIRED" in {clause.name for clause in told.rules["R4"].clauses}
     assert not told.rules["R28"].built
@@ -69,7 +73,7 @@ def test_a_rule_is_built_when_all_that_it_names_is() -> None:
     assert "| process managers | 6 | 13 |" in told.table()
 
 
-def test_a_rule_says_what_it_demands_in_one_sentence() -> None:
+def test_a_rule_says_what_it_demands_in_one_sentence(told: Conformance) -> None:
     rules = [
         Rule("R1", "a", "all", says="It does."),
         Rule("R2", "b", "all"),
@@ -78,5 +82,4 @@ def test_a_rule_says_what_it_demands_in_one_sentence() -> None:
     ]
     wrong = speechless({rule.id: rule for rule in rules})
     assert [line.split()[0] for line in wrong] == ["R2", "R3", "R4"]
-    told = conformance()
     assert speechless({id: rule for id, rule in told.rules.items() if id.startswith("B")}) == []
