@@ -7,7 +7,6 @@ no event names in the end is shown to nobody; the sweep erases it where its case
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -184,7 +183,7 @@ class IntakeDeposits:
                 refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
         kept = await self._keep(case, reporter)
         original = await self.transfers.keep(case.id, command.content_blob)
-        return replace(kept, original=original.id, things=(original,))
+        return kept._replace(original=original.id, things=(original,))
 
     async def account_of_retaliation(
         self, command: RecordRetaliationReport, case: RetaliationReport, ctx: Context
