@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from deploy.local.process import Child, answers, free_port, spawn, wait_until
+from deploy.local.launcher import LAUNCHER
+from deploy.local.process import Child, answers, free_port, wait_until
 from deploy.local.stack import Stack
 
 
@@ -28,7 +28,7 @@ async def process(
     stack: Stack, module: str, args: list[str], port: int, env: Mapping[str, str], until: str = "/readyz"
 ) -> AsyncIterator[Child]:
     """A Python module that serves on a port, from when it is ready to when it has ended."""
-    child = spawn(module, [sys.executable, "-m", module, *args], log=stack.data.log(module), env=env)
+    child = LAUNCHER.launch(module, module, args, log=stack.data.log(module), env=env)
     try:
         await asyncio.to_thread(wait_until, child, lambda: answers(f"http://127.0.0.1:{port}{until}"))
         yield child

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.local.console import tell_ready
-from deploy.local.player import SHANGHAI, Departure, Happened, Player, load, there_are
+from deploy.local.player import SHANGHAI, Departure, Happened, Onlooker, Player, load, there_are
 from deploy.local.stack import Stack
 from services.audit.verify_store import verify_store
 from shared.kernel.evidence.verify import main as verify_bundle
@@ -37,11 +37,13 @@ MARKS = {"accepted": "✓", "refused": "✗", "followed": "→", "due": "⏱", "
 class Demo:
     """One demonstration on a running stack."""
 
-    def __init__(self, stack: Stack, scenario: dict[str, Any], console: Console) -> None:
+    def __init__(
+        self, stack: Stack, scenario: dict[str, Any], console: Console, onlooker: Onlooker | None = None
+    ) -> None:
         self.stack = stack
         self.scenario = scenario
         self.console = console
-        self.player = Player(stack, self._tell)
+        self.player = Player(stack, self._tell, onlooker)
         self._day = ""
 
     def run(self) -> None:
@@ -254,7 +256,11 @@ def _detail(event: dict[str, Any]) -> str:
     return "  ".join(f"{d['id']} until {d['due']}" for d in event.get("deadlines", ()))
 
 
-def main(argv: list[str] | None = None, out: Callable[[], Console] = lambda: Console(width=200)) -> int:
+def main(
+    argv: list[str] | None = None,
+    out: Callable[[], Console] = lambda: Console(width=200),
+    onlooker: Onlooker | None = None,
+) -> int:
     """Plays the scenario whose number is given (2 by default) on a fresh stack of its own. Exit status 2 for
     one that does not exist."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -268,7 +274,7 @@ def main(argv: list[str] | None = None, out: Callable[[], Console] = lambda: Con
         console.print("启动 · starting PostgreSQL, NATS JetStream, five services and the front door …")
         with Stack(Path(folder), tell=tell_ready) as stack:
             console.print(f"started in {stack.started_in:.1f} s at {stack.front_url}")
-            demo = Demo(stack, load(number), console)
+            demo = Demo(stack, load(number), console, onlooker)
             try:
                 demo.run()
             except Departure as departure:

@@ -13,24 +13,46 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: services run from here with ``python -m``."""
 
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 # The kernel sends the death signal when the *thread* that forked ends, not the process. So every child is
 # forked from this one thread, which lives as long as the interpreter, whoever asks for it.
 _FORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forker")
 
 
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH")
+
+
 class StartError(RuntimeError):
     """A part of the stack did not start; the message carries the last lines of its log."""
+
+
+class Process(Protocol):
+    """A process as `subprocess.Popen` has it."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -38,9 +60,9 @@ class Child:
     """One running part of the stack."""
 
     name: str
-    popen: subprocess.Popen[bytes]
+    popen: Process
     log: Path
-    started: float
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def pid(self) -> int:
@@ -72,6 +94,33 @@ class Child:
             self.popen.wait()
 
 
+def passed_on() -> dict[str, str]:
+    """The environment of every Python of ours; to it comes what we set, and nothing else. A proxy for the
+    internet, or a ZM_ variable of somebody's real deployment, has no business here."""
+    told = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return told | {"PYTHONUNBUFFERED": "1"}
+
+
+def die_with(parent: int, sig: int = signal.SIGKILL) -> None:
+    """Has the kernel send this process `sig` when its parent ends. Also called between fork and exec: it is
+    one system call, looked up before the fork."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, sig)
+        if os.getppid() != parent:  # died between the fork and the line above
+            os._exit(1)
+
+
+@contextmanager
+def open_log(log: Path) -> Iterator[int]:
+    """A log to append to, as a descriptor."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def spawn(
     name: str,
     args: Sequence[str | Path],
@@ -88,23 +137,17 @@ def spawn(
     order. It is sent `death_signal` should the supervisor die without doing so.
     """
     parent = os.getpid()
-    libc = _LIBC if death_signal is not None else None
 
-    def in_child() -> None:  # between fork and exec: one system call, looked up before the fork
-        if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, death_signal)
-            if os.getppid() != parent:  # died between the fork and the line above
-                os._exit(1)
+    def in_child() -> None:
+        if death_signal is not None:
+            die_with(parent, death_signal)
 
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-
-    def fork() -> subprocess.Popen[bytes]:
+    def fork(output: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [str(arg) for arg in args],
             stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
+            stdout=output,
+            stderr=output,
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
@@ -112,11 +155,9 @@ def spawn(
             preexec_fn=in_child,
         )
 
-    try:
-        popen = _FORKER.submit(fork).result()
-    finally:
-        os.close(descriptor)
-    return Child(name, popen, log, time.monotonic())
+    with open_log(log) as output:
+        popen = _FORKER.submit(fork, output).result()
+    return Child(name, popen, log)
 
 
 START_SECONDS = 120.0

@@ -34,6 +34,7 @@ from typing import Literal, Self
 from deploy.local import caddy, databases, issuer
 from deploy.local.clockfile import ensure_clock
 from deploy.local.datafolder import DataFolder
+from deploy.local.launcher import LAUNCHER
 from deploy.local.nats import Nats
 from deploy.local.postgres import Postgres, Running, StopMode
 from deploy.local.process import (
@@ -45,7 +46,7 @@ from deploy.local.process import (
     check_port,
     free_port,
     hold_port,
-    spawn,
+    passed_on,
     wait_until,
 )
 from ops import secretfiles
@@ -53,13 +54,10 @@ from shared.kernel.store.migrate import migrate
 
 AUDIT = "audit"
 SERVICES = ("intake", "verification", "clarification", "followup", AUDIT)
+ISSUER = "deploy.local.issuer"
 VERIFIER = "zm_verifier"
 """The role by which audit reads the stores of the others."""
 Clock = Literal["simulated", "system"]
-
-# Children get these and what we set, nothing else: a proxy meant for the internet, or a ZM_ variable of
-# somebody's real deployment, has no business here.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH")
 
 
 @dataclass(frozen=True)
@@ -159,9 +157,7 @@ class Stack:
 
     def environment(self, service: str) -> dict[str, str]:
         """The environment of a service, all that it is told."""
-        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        env |= {
-            "PYTHONUNBUFFERED": "1",
+        env = passed_on() | {
             "ZM_PROFILE": "development",
             "ZM_SERVICE": service,
             "ZM_HOST": "127.0.0.1",
@@ -323,14 +319,8 @@ class Stack:
 
     def command(self, service: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Runs an operator's command on a service: `zhengming SERVICE WORDS`, in its environment."""
-        return subprocess.run(
-            [sys.executable, "-m", "ops", service, *words],
-            env=self.environment(service) | env,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        env = self.environment(service) | env
+        return LAUNCHER.run("ops", [service, *words], log=self.data.log("ops"), env=env)
 
     # --- Tokens and time ---------------------------------------------------------------------------
 
@@ -396,6 +386,8 @@ class Stack:
         )
 
     def _start_parts(self) -> None:
+        # While the servers start.
+        LAUNCHER.load([self._module(name) for name in ("issuer", *self.services)], self.data.log("launcher"))
         with ThreadPoolExecutor(max_workers=len(self.services) + 3) as pool:
 
             def together(jobs: Iterable[Callable[[], object]]) -> None:
@@ -469,14 +461,15 @@ class Stack:
                 if (ROOT / migrations).is_dir():
                     migrate(str(migrations), self.database_url(owner))
 
+    def _module(self, name: str) -> str:
+        return ISSUER if name == "issuer" else f"{self._package.format(name=name)}.main"
+
     def _start_python(self, name: str, *, wait: bool = True) -> None:
-        if name == "issuer":
-            command = [sys.executable, "-m", "deploy.local.issuer"]
-            env = self._issuer_environment()
-        else:
-            command = [sys.executable, "-m", f"{self._package.format(name=name)}.main", "serve"]
-            env = self.environment(name)
-        child = spawn(name, command, log=self.data.log(name), env=env, keep_fds=self._keep_fds())
+        args = [] if name == "issuer" else ["serve"]
+        env = self._issuer_environment() if name == "issuer" else self.environment(name)
+        child = LAUNCHER.launch(
+            name, self._module(name), args, log=self.data.log(name), env=env, keep_fds=self._keep_fds()
+        )
         self._children[name] = child
         if wait:
             url = f"{self.direct_url(name)}/readyz"
@@ -488,7 +481,7 @@ class Stack:
             wait_until(child, ready)
 
     def _issuer_environment(self) -> dict[str, str]:
-        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        env = passed_on()
         env |= {"ZM_PORT": str(self._ports["issuer"]), "ZM_ISSUER": self.issuer_id}
         env |= {"ZM_KEYS_DIR": str(self.data.issuer)}
         if self.clock == "simulated":

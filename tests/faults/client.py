@@ -21,6 +21,9 @@ PATIENCE_SECONDS = 600.0
 that is to answer it is kept away, and the work meanwhile takes minutes on a busy machine."""
 TIMEOUT_SECONDS = 3.0
 """Shorter than a service's own patience: repeats overtake first attempts that are still under way."""
+LONGEST_PAUSE = 1.0
+"""Seconds between two attempts. All together must leave room for those who repair: the test and its clients
+are one process."""
 DOUBLE_SHARE = 0.03
 _NOT_FINAL = {408, 425, 429}
 
@@ -32,8 +35,15 @@ class NoFinalAnswer(Exception):
 class Client:
     """Connections through the front door, in the name of seeded people."""
 
-    def __init__(self, stack: Stack, ledger: Ledger, people: Mapping[str, str], connections: int) -> None:
-        """`people`: user name -> access token."""
+    def __init__(
+        self,
+        stack: Stack,
+        ledger: Ledger,
+        people: Mapping[str, str],
+        connections: int,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """`people`: user name -> access token. Seconds of `timeout` after which it asks again."""
         self.ledger = ledger
         self._stack = stack
         self._people = people
@@ -41,7 +51,7 @@ class Client:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._http = httpx.AsyncClient(
             base_url=stack.front_url,
-            timeout=httpx.Timeout(TIMEOUT_SECONDS, pool=PATIENCE_SECONDS),
+            timeout=httpx.Timeout(timeout, pool=PATIENCE_SECONDS),
             limits=limits,
             trust_env=False,
         )
@@ -105,7 +115,7 @@ class Client:
             if loop.time() > until:
                 raise NoFinalAnswer(f"{method} {url}: {what}")
             await asyncio.sleep(pause * self._random.uniform(0.5, 1.5))
-            pause = min(2 * pause, 0.5)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _not_final(self, answer: httpx.Response, url: str) -> str:
         try:

@@ -27,8 +27,8 @@ CONSENT_WINDOW = timedelta(days=5)
 LAPSED = ("E_STATE", "E_CONSENT_REFUSED")
 """Codes that an answer to a lapsed request meets: with its lapse noted, and before that."""
 
-Exists = Callable[[str, UUID], Awaitable[bool]]
-"""Tells whether a service's store has a stream: the result of a reaction."""
+Opened = Callable[[str, UUID], Awaitable[None]]
+"""Waits until a service's store has a stream: the result of a reaction."""
 
 EVENTS = {
     "ReceiveComplaint": ["ComplaintReceived", "AssignmentStarted"],
@@ -85,7 +85,7 @@ class Journey:
 
     client: Client
     road: Road
-    exists: Exists
+    opened: Opened
     now: Callable[[], str]
     name: str
     _count: int = 0
@@ -130,8 +130,7 @@ class Journey:
 
     async def follows(self, service: str, stream: UUID) -> str:
         """Waits for a stream that another service's reaction opens."""
-        while not await self.exists(service, stream):
-            await asyncio.sleep(0.1)
+        await self.opened(service, stream)
         return str(stream)
 
     # --- the ways ----------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -168,60 +170,23 @@ class Observatory:
             self._stack.nats.url, nkeys_seed=str(self._stack.nats.seed_file("admin")), connect_timeout=5
         )
 
-    async def lags(self, today: date) -> dict[str, int]:
-        """The parts that are behind, and by how much; empty when the house has come to rest."""
-        behind: dict[str, int] = {}
-        heads = {}
-        for name in PUBLISHERS:
-            connection = await self.connect(name)
-            try:
-                heads[name] = await connection.fetchval(
-                    f"SELECT coalesce(max(notification_id), 0) FROM {name}_events"
-                )
-                projections = await connection.fetch("SELECT name, position FROM view.projection_positions")
-                behind[f"{name}: scheduler"] = await connection.fetchval(
-                    f"SELECT count(*) FROM {DEADLINES} WHERE NOT met AND NOT breached AND due < $1",
-                    today,
-                )
-            finally:
-                await connection.close()
-            behind |= {f"{name}: view {row['name']}": heads[name] - row["position"] for row in projections}
-        for name, sources in SOURCES.items():
-            tracked = await self.tracked(name)
-            behind |= {f"{name}: inbox {s}": heads[s] - tracked.get(s, 0) for s in sources}
-        behind |= await self._unpublished(heads)
-        return {what: lag for what, lag in behind.items() if lag}
-
-    async def _unpublished(self, heads: dict[str, int]) -> dict[str, int]:
-        behind = {}
-        nc = await self.admin()
-        try:
-            for name, head in heads.items():
-                stream = stream_name(name)
-                js = nc.jetstream()
-                try:
-                    last = await js.get_last_msg(stream, f"zm.{name}.>")
-                    behind[f"{name}: relay"] = head - int((last.headers or {})[POSITION])
-                except NotFoundError:
-                    behind[f"{name}: relay"] = head
-                    continue
-                for consumer, sources in SOURCES.items():
-                    if name in sources:
-                        behind[f"{name}: waiting for {consumer}"] = await _waiting(js, stream, consumer)
-        finally:
-            await nc.close()
-        return behind
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[Watch]:
+        """Looks at the house again and again."""
+        async with AsyncExitStack() as opened:
+            connections = {}
+            for name in SOURCES:
+                connections[name] = await self.connect(name)
+                opened.push_async_callback(connections[name].close)
+            nc = await self.admin()
+            opened.push_async_callback(nc.close)
+            yield Watch(connections, nc)
 
     async def tracked(self, service: str) -> dict[str, int]:
         """The places up to which a service has taken its sources in."""
         connection = await self.connect(service)
-        query = (
-            "SELECT source, position FROM tracking"
-            if service == "audit"
-            else f"SELECT application_name, notification_id FROM {service}_tracking"
-        )
         try:
-            return {row[0]: row[1] for row in await connection.fetch(query)}
+            return await tracked_by(connection, service)
         finally:
             await connection.close()
 
@@ -285,6 +250,64 @@ class Observatory:
             parked=[tuple(row) for row in parked],
             leaves={row[0]: row[1] for row in leaves},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Sessions on all stores and on the broker."""
+
+    connections: dict[str, asyncpg.Connection]
+    nc: Client
+
+    async def heads(self) -> dict[str, int]:
+        """The ends of all logs."""
+        return {
+            name: await self.connections[name].fetchval(
+                f"SELECT coalesce(max(notification_id), 0) FROM {name}_events"
+            )
+            for name in PUBLISHERS
+        }
+
+    async def lags(self, heads: dict[str, int], today: date) -> dict[str, int]:
+        """The parts that are behind, and by how much; empty when the house has come to rest."""
+        behind: dict[str, int] = {}
+        for name, head in heads.items():
+            connection = self.connections[name]
+            for row in await connection.fetch("SELECT name, position FROM view.projection_positions"):
+                behind[f"{name}: view {row['name']}"] = head - row["position"]
+            behind[f"{name}: scheduler"] = await connection.fetchval(
+                f"SELECT count(*) FROM {DEADLINES} WHERE NOT met AND NOT breached AND due < $1", today
+            )
+        for name, sources in SOURCES.items():
+            tracked = await tracked_by(self.connections[name], name)
+            behind |= {f"{name}: inbox {s}": heads[s] - tracked.get(s, 0) for s in sources}
+        behind |= await self._unpublished(heads)
+        return {what: lag for what, lag in behind.items() if lag}
+
+    async def _unpublished(self, heads: dict[str, int]) -> dict[str, int]:
+        behind = {}
+        js = self.nc.jetstream()
+        for name, head in heads.items():
+            stream = stream_name(name)
+            try:
+                last = await js.get_last_msg(stream, f"zm.{name}.>")
+                behind[f"{name}: relay"] = head - int((last.headers or {})[POSITION])
+            except NotFoundError:
+                behind[f"{name}: relay"] = head
+                continue
+            for consumer, sources in SOURCES.items():
+                if name in sources:
+                    behind[f"{name}: waiting for {consumer}"] = await _waiting(js, stream, consumer)
+        return behind
+
+
+async def tracked_by(connection: asyncpg.Connection, service: str) -> dict[str, int]:
+    query = (
+        "SELECT source, position FROM tracking"
+        if service == "audit"
+        else f"SELECT application_name, notification_id FROM {service}_tracking"
+    )
+    return {row[0]: row[1] for row in await connection.fetch(query)}
 
 
 async def _waiting(js: JetStreamContext, stream: str, consumer: str) -> int:

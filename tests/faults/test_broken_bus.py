@@ -9,9 +9,9 @@ from dataclasses import replace
 from subprocess import CompletedProcess
 from uuid import uuid4
 
-import httpx
 import pytest
 
+from deploy.local.door import door
 from shared.kernel.store.types import Append, LogEntry
 from shared.language.contracts.verification import VerificationConcluded
 from shared.language.event import Event, Meta, Recorded, event_class
@@ -72,8 +72,7 @@ async def test_late_and_repeated_messages(
             for round in range(10):
                 await acknowledged(BEFORE + 5 * round)
                 log = await forger.log()
-                for entry in (log[-1], log[-9], log[-40]):
-                    await forger.publish(entry)
+                await forger.publish(log[-1], log[-9], log[-40])
             await forger.publish(log[2])
         await acknowledged(AFTER)
     assert metric(stack, "verification", "zm_inbox_duplicates_total", "intake") > before
@@ -90,8 +89,7 @@ async def test_a_message_that_does_not_open(
     async def spoil_one(forger: Forger, old: list[LogEntry], new: list[LogEntry]) -> None:
         """The first transfer among what nobody has received yet."""
         spoilt.append(next(e for e in new if e.topic == "intake.ComplaintTransferredToHandler"))
-        for entry in [*old, *new]:
-            await forger.publish(entry, forger.wrong_key if entry is spoilt[0] else None)
+        await forger.publish(*old, *new, spoilt=spoilt[0])
 
     async with traffic.flowing() as acknowledged:
         await acknowledged(BEFORE)
@@ -167,12 +165,8 @@ async def disorderly(forger: Forger, old: list[LogEntry], new: list[LogEntry]) -
     last = new.pop()
     for n in range(0, len(new) - 1, 11):
         new[n], new[n + 1] = new[n + 1], new[n]
-    for n, entry in enumerate([*old, *new]):
-        if n % 7 != 3:
-            await forger.publish(entry)
-        if n % 5 == 0:
-            await forger.publish(entry)
-    await forger.publish(last)
+    written = [entry for n, entry in enumerate([*old, *new]) for _ in range((n % 7 != 3) + (n % 5 == 0))]
+    await forger.publish(*written, last)
 
 
 async def operator(stack: BreakableStack, service: str, *words: str) -> CompletedProcess[str]:
@@ -222,6 +216,7 @@ def events_of_a_case(forger: Forger, *events: Event) -> list[Recorded]:
 
 def metric(stack: BreakableStack, service: str, name: str, source: str) -> float:
     """A counter of a service as it reports it; 0 before it first counted."""
-    text = httpx.get(f"{stack.direct_url(service)}/metrics", timeout=5, trust_env=False).text
+    with door(stack.direct_url(service)) as client:
+        text = client.get("/metrics").text
     line = next((line for line in text.splitlines() if line.startswith(f'{name}{{source="{source}"}}')), "")
     return float(line.rpartition(" ")[2] or 0)

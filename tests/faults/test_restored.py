@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 
+from deploy.local.door import door
 from deploy.local.postgres import binaries
 from deploy.local.process import ROOT
 from shared.language.ids import derived_id
@@ -45,7 +45,7 @@ async def hand_over(stack: BreakableStack, ledger: Ledger) -> AsyncIterator[Hand
     async def go(name: str, count: int, told: Ledger = ledger) -> list[str]:
         clients.append(Client(stack, told, people, 2 * count))
         ways = [
-            Journey(clients[-1], road, streams.exists, stack.now, f"{name}-{number}").handed_over()
+            Journey(clients[-1], road, streams.opened, stack.now, f"{name}-{number}").handed_over()
             for number in range(count)
         ]
         return list(await asyncio.gather(*ways))
@@ -132,7 +132,7 @@ async def test_sec3_a_service_older_than_those_who_listen_to_it(
     try:
         for complaint in new:
             case = derived_id("verification-case", complaint)
-            await until(partial(streams.exists, "verification", case))
+            await streams.opened("verification", case)
     finally:
         streams.close()
     await until(partial(goes_on, stack, "verification", "inbox.intake"))
@@ -186,8 +186,11 @@ async def relay_lag(stack: BreakableStack, service: str) -> float:
 
 
 async def metrics_of(stack: BreakableStack, service: str) -> str:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-        return (await client.get(f"{stack.direct_url(service)}/metrics")).text
+    def asked() -> str:
+        with door(stack.direct_url(service)) as client:
+            return client.get("/metrics").text
+
+    return await asyncio.to_thread(asked)
 
 
 def stop(stack: BreakableStack, *services: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -68,33 +69,52 @@ class Traffic:
             number = next(self._numbers)
             name = f"journey-{number:05d}"
             await travel(
-                Journey(self._client, self._road, self._streams.exists, self._stack.now, name), number
+                Journey(self._client, self._road, self._streams.opened, self._stack.now, name), number
             )
 
 
 class Streams:
-    """Looks into a store for a stream that a reaction opens. A store that is away has nothing yet."""
+    """Looks into the stores for streams that reactions open: one question for all who wait for one."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._connections: dict[str, asyncpg.Connection] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._awaited: dict[str, dict[UUID, asyncio.Future[None]]] = defaultdict(dict)
+        self._looking: asyncio.Task[None] | None = None
 
-    async def exists(self, service: str, stream: UUID) -> bool:
-        query = f"SELECT EXISTS (SELECT FROM {service}_events WHERE originator_id = $1)"
-        async with self._one_at_a_time:
-            try:
-                connection = await self._connection(service)
-                return bool(await connection.fetchval(query, stream, timeout=2))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                if (broken := self._connections.pop(service, None)) is not None:
-                    broken.terminate()
-                return False
+    async def opened(self, service: str, stream: UUID) -> None:
+        """Waits until the stream is there."""
+        arrival = self._awaited[service].setdefault(stream, asyncio.get_running_loop().create_future())
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        await asyncio.wait({arrival, self._looking}, return_when=asyncio.FIRST_COMPLETED)
+        if not arrival.done():
+            self._looking.result()  # it ends before all is there by an error alone
 
     def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         for connection in self._connections.values():
             connection.terminate()
         self._connections.clear()
+
+    async def _look(self) -> None:
+        while any(self._awaited.values()):
+            for service, awaited in list(self._awaited.items()):
+                for stream in await self._among(service, list(awaited)):
+                    awaited.pop(stream).set_result(None)
+            await asyncio.sleep(0.05)
+
+    async def _among(self, service: str, streams: list[UUID]) -> list[UUID]:
+        """Those that are there. A store that is away has nothing yet."""
+        query = f"SELECT DISTINCT originator_id FROM {service}_events WHERE originator_id = ANY($1)"
+        try:
+            connection = await self._connection(service)
+            return [row[0] for row in await connection.fetch(query, streams, timeout=2)]
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            if (broken := self._connections.pop(service, None)) is not None:
+                broken.terminate()
+            return []
 
     async def _connection(self, service: str) -> asyncpg.Connection:
         if service not in self._connections:

@@ -32,17 +32,20 @@ class Violation(AssertionError):
 
 async def rest(stack: BreakableStack) -> None:
     """I11: waits until relays, inboxes, projections and schedulers have nothing left to do."""
-    observatory = Observatory(stack)
     today = local_date(FileClock(stack.data.clock).now())
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
-    quiet, behind = 0, {"": 1}
-    while quiet < 2:
-        if loop.time() > until:
-            raise Violation(f"I11 still behind after {PATIENCE_SECONDS:.0f} s: {behind}")
-        await asyncio.sleep(0.25)
-        behind = await observatory.lags(today)
-        quiet = 0 if behind else quiet + 1
+    behind: dict[str, int] = {}
+    async with Observatory(stack).watch() as watch:
+        quiet, before = 0, dict[str, int]()
+        while quiet < 2:
+            if loop.time() > until:
+                raise Violation(f"I11 still behind after {PATIENCE_SECONDS:.0f} s: {behind}")
+            await asyncio.sleep(0.1)
+            heads = await watch.heads()
+            behind = await watch.lags(heads, today)
+            quiet = 0 if behind else quiet + 1 if heads == before else 1
+            before = heads
 
 
 async def verify_all(
@@ -261,8 +264,8 @@ def _numbers(name: str, service: ServicePicture) -> Iterator[str]:
     for prefix, given in series.items():
         if given != list(range(1, len(given) + 1)):
             yield f"I6 {name}: numbers of {prefix} have gaps or repeats"
-    if {prefix: len(given) for prefix, given in series.items()} != service.counters:
-        yield f"I6 {name}: counters {service.counters} are not those of the events"
+    if (last := {prefix: len(given) for prefix, given in series.items()}) != service.counters:
+        yield f"I6 {name}: counters {service.counters} are not those of the events, {last}"
 
 
 def _deadlines(picture: Picture, today: Any) -> Iterator[str]:

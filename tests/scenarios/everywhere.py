@@ -17,7 +17,9 @@ from urllib.parse import quote
 import httpx
 import nats
 import psycopg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from deploy.local.door import PATIENCE_SECONDS
 from deploy.local.postgres import binaries
 from deploy.local.stack import SERVICES, Stack
 from shared.kernel.bus import envelope
@@ -30,6 +32,12 @@ PUBLISHERS = ("intake", "verification", "clarification", "followup")
 VAULT = "zm_vault"
 Found = tuple[str, bytes]
 """The place, and the bytes written there."""
+
+
+EVERYTHING = ConsumerConfig(
+    deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE, mem_storage=True, inactive_threshold=30
+)
+"""A consumer of a stream from its beginning, gone when nobody asks it any more."""
 
 
 class Message(NamedTuple):
@@ -80,6 +88,8 @@ class Search:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._wanted = {spelling: (word, how) for word in words for how, spelling in spellings(word).items()}
+        self._known: dict[bytes, list[tuple[str, str]]] = {}
+        """The finds in a content, by its digest: the files of databases that were copied are equal."""
 
     def through(self, sources: Iterable[Found]) -> tuple[list[tuple[str, str, str]], int]:
         """The words that were found, with their places and spellings; and the number of places that were
@@ -87,7 +97,11 @@ class Search:
         hits, looked = [], 0
         for where, content in sources:
             looked += 1
-            hits += [(where, *told) for spelling, told in self._wanted.items() if spelling in content]
+            digest = sha256(content).digest()
+            if digest not in self._known:
+                found = [told for spelling, told in self._wanted.items() if spelling in content]
+                self._known[digest] = found
+            hits += [(where, *told) for told in self._known[digest]]
         return hits, looked
 
 
@@ -175,11 +189,12 @@ async def _messages(stack: Stack) -> list[Message]:
             assert name is not None
             if stream.state.messages == 0:
                 continue
-            for sequence in range(stream.state.first_seq, stream.state.last_seq + 1):
-                message = await js.get_msg(name, sequence)
-                found.append(
-                    Message(name, message.subject or "", str(message.headers or ""), message.data or b"")
-                )
+            [subject] = stream.config.subjects or [""]
+            subscription = await js.subscribe(subject, stream=name, config=EVERYTHING)
+            for _ in range(stream.state.messages):
+                message = await subscription.next_msg(timeout=PATIENCE_SECONDS)
+                found.append(Message(name, message.subject, str(message.headers or ""), message.data))
+            await subscription.unsubscribe()
         return found
     finally:
         await client.close()

@@ -6,12 +6,13 @@ import asyncio
 import importlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from jsonschema_rs import validator_for
+from jsonschema_rs import Validator, validator_for
 
 from deploy.local.player import Player, expand, load
 from deploy.local.stack import SERVICES, Stack
@@ -20,6 +21,7 @@ from shared.casework.readmodel import CaseBook
 from shared.casework.service import build
 from shared.kernel.settings import Settings
 from shared.kernel.store.projector import Difference
+from tests.scenarios.foretold import Foretold
 from tools.documents import AUDIT, openapi
 
 pytestmark = pytest.mark.external
@@ -30,10 +32,15 @@ STEPS = list(expand(SCENARIO))
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
+def foretold() -> Foretold:
+    return Foretold()
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory, foretold: Foretold) -> Iterator[Player]:
     """The whole scenario on a stack of its own: the player stops at the first answer that departs."""
     with Stack(tmp_path_factory.mktemp("scenario-2")) as stack:
-        player = Player(stack)
+        player = Player(stack, onlooker=foretold)
         try:
             player.play(SCENARIO)
             yield player
@@ -104,15 +111,22 @@ def test_every_row_happens_as_the_table_says(played: Player) -> None:
             assert (promise.type, promise.day) in told, promise
 
 
+def test_a_command_is_carried_out_if_and_only_if_it_was_foretold(played: Player, foretold: Foretold) -> None:
+    foretold.account(SCENARIO)
+
+
 def test_answers_are_what_the_documents_say(played: Player) -> None:
     """Every view that was read, and the whole timeline; of the facts of a kind none is missing there."""
     documents = {service: openapi(service)["components"] for service in SERVICES}
     views = [(service, view["kind"] + "View", view) for _, service, view in played.answers]
     assert {name for _, name, _ in views} == {"ComplaintView", "VerificationCaseView", "ClarificationView"}
+
+    @cache
+    def schema(service: str, name: str) -> Validator:
+        return validator_for({"$ref": f"#/components/schemas/{name}", "components": documents[service]})
+
     for service, name, value in [*views, *((AUDIT, "TimelineEvent", e) for e in timeline(played))]:
-        validator_for({"$ref": f"#/components/schemas/{name}", "components": documents[service]}).validate(
-            value
-        )
+        schema(service, name).validate(value)
     for service, name, view in views:
         known = documents[service]["schemas"][name.removesuffix("View") + "Facts"]["properties"]
         assert view["facts"].keys() <= known.keys(), name

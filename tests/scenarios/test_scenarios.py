@@ -11,6 +11,7 @@ from rich.console import Console
 
 from deploy.local.demo import main
 from deploy.local.player import expand, load
+from tests.scenarios.foretold import Foretold
 
 pytestmark = pytest.mark.external
 
@@ -42,7 +43,10 @@ def test_the_file_has_the_days_and_refusals_of_its_table(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 4, 5])
-def test_every_row_happens_and_is_proved(number: int) -> None:
-    """Runs `make demo SCENARIO=`: it ends with 1 at the first answer that departs from the table."""
-    told = io.StringIO()
-    assert main([str(number)], out=lambda: Console(file=told, width=200)) == 0, told.getvalue()[-3000:]
+def test_every_row_happens_as_foretold_and_is_proved(number: int) -> None:
+    """Runs `make demo SCENARIO=`: it ends with 1 at the first answer that departs from the table. A command
+    is carried out if and only if its giver was told so before."""
+    told, foretold = io.StringIO(), Foretold()
+    status = main([str(number)], out=lambda: Console(file=told, width=200), onlooker=foretold)
+    assert status == 0, told.getvalue()[-3000:]
+    foretold.account(load(number))
