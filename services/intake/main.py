@@ -163,7 +163,7 @@ class Intake:
         if way is None:
             log.warning("no_way_out", kind=MESSAGE_KIND)
         else:
-            jobs[MESSAGE_KIND] = OutgoingJob(way, ReporterMessages(parts, vault).prepare)
+            jobs[MESSAGE_KIND] = OutgoingJob(way, ReporterMessages(parts, vault).prepare, of_a_reporter=True)
         return jobs
 
     def lookups(self, parts: Parts) -> Lookups:
