@@ -202,7 +202,7 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     keys = [str(key) for key in parts.trees.verifier_keys()]
     organs = OrganTree.load()
     define(app, **NAMED)
-    ReadGate(face, organs).add(
+    ReadGate(SERVICE, face, organs).add(
         app,
         Replays(parts.cases, parts.trees, parts.access, organs),
         Supervision(parts.access, parts.cases, organs),

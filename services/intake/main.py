@@ -176,7 +176,7 @@ def outgoing(core: Core, platforms: Platforms, vault: Vault) -> dict[str, Outgoi
     if way is None:
         log.warning("no_way_out", kind=MESSAGE_KIND)
     else:
-        jobs[MESSAGE_KIND] = OutgoingJob(way, ReporterMessages(core, vault).prepare)
+        jobs[MESSAGE_KIND] = OutgoingJob(way, ReporterMessages(core, vault).prepare, of_a_reporter=True)
     return jobs
 
 

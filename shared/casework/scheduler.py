@@ -23,6 +23,7 @@ from shared.casework.readmodel import CaseBook
 from shared.casework.repository import Repository
 from shared.kernel.clock import Clock
 from shared.kernel.effect import Effect
+from shared.kernel.spans import daily
 from shared.kernel.store.projector import Projector
 from shared.kernel.store.types import Append, StoreError, StoreUnavailable, VersionConflict
 from shared.language.ids import derived_id
@@ -87,7 +88,13 @@ class Scheduler:
         while True:
             try:
                 today, position = local_date(self._clock.now()), await self._recorder.max_position()
-                if (today, position) != looked and await self.tick(today, position):
+                if looked is None or looked[0] != today:
+                    # Of later runs nothing is told: an event begins them, perhaps a reporter's.
+                    with daily(self._service, "deadlines"):
+                        done = await self.tick(today, position)
+                else:
+                    done = position != looked[1] and await self.tick(today, position)
+                if done:
                     looked = (today, position)
             except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("scheduler_waits", error=type(error).__name__)

@@ -60,6 +60,7 @@ from shared.kernel.http.metrics import BusMetrics
 from shared.kernel.memory import keep_to_itself
 from shared.kernel.outgoing.worker import Outgoing, OutgoingMetrics
 from shared.kernel.settings import Settings, with_files
+from shared.kernel.spans import step
 from shared.kernel.store.clockwatch import ClockWatch
 from shared.kernel.store.driver import away, open_engine
 from shared.kernel.store.inspection import Inspection
@@ -366,7 +367,8 @@ def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[App
             # A version that this service does not know yet: parked and retried, never passed over.
             raise UnknownVersion(f"{published.topic}.v{published.version}")
         desk = Desk(published, core.repository, core.law, core.clock.now(), reaction.__name__)
-        await reaction(event, desk)
+        with step("react", reaction.__name__):
+            await reaction(event, desk)
         events = [e for a in desk.touched.values() for e in a.collect_events()]
         return Append(events=events, effects=desk.effects) if events else None
 
@@ -650,4 +652,10 @@ def run_server(app: Application, settings: Settings) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=2048,
     )
-    Server(config).run_to_the_end()
+    if not settings.otlp_url:
+        Server(config).run_to_the_end()
+        return
+    from shared.kernel.otlp import telling  # OpenTelemetry's kit is a tenth of a start that tells nobody
+
+    with telling(settings):
+        Server(config).run_to_the_end()

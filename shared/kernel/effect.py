@@ -20,6 +20,8 @@ class Effect:
     key: str
     kind: str
     payload: dict[str, Any]
+    trace_id: str = ""
+    """The trace of the call that asked for it, where it may be followed: written by the store."""
 
 
 def to_subject(case: UUID, version: int, template: str) -> Effect:

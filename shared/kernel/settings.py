@@ -97,6 +97,9 @@ class Settings:
     outgoing_dir: Path
     """The directory into which `files` are written."""
     outgoing_trust: Trust
+    otlp_url: str
+    """The address at which a collector takes spans (OTLP over HTTP); empty where there is none."""
+    otlp_trust: Trust
     stores: dict[str, str]
     """The services' stores, which audit holds against its evidence; from ZM_STORE_URL_<SERVICE>."""
     log_origin: str
@@ -179,6 +182,8 @@ class Settings:
             transit_ca_file=told("ZM_TRANSIT_CA_FILE"),
             outgoing_trust=told.trust("ZM_OUTGOING"),
             outgoing_dir=Path(told("ZM_OUTGOING_DIR", "outgoing")),
+            otlp_url=told("ZM_OTLP_URL"),
+            otlp_trust=told.trust("ZM_OTLP"),
             outgoing=told.by_name(OUTGOING),
             stores=told.by_name(STORE),
             log_origin=told("ZM_LOG_ORIGIN"),
@@ -245,6 +250,7 @@ class Settings:
         """The addresses of others that are reached by HTTP."""
         yield "ZM_JWKS_URL", self.issuer.jwks_url
         yield "ZM_TRANSIT_URL", self.transit_url
+        yield "ZM_OTLP_URL", self.otlp_url
         for kind, way in self.outgoing.items():
             if way != "files":
                 yield OUTGOING + kind.upper().replace("-", "_"), way
@@ -264,6 +270,7 @@ class Settings:
         yield from self.nats_trust.faults("ZM_NATS")
         yield from self.issuer.trust.faults("ZM_TOKEN")
         yield from self.outgoing_trust.faults("ZM_OUTGOING")
+        yield from self.otlp_trust.faults("ZM_OTLP")
         if self.transit_ca_file:
             yield from Trust(self.transit_ca_file).faults("ZM_TRANSIT")
         files: list[tuple[str, str, Reader]] = [
@@ -332,6 +339,7 @@ class Settings:
             ("ZM_ISSUER", self.issuer.name),
             ("ZM_JWKS_URL", self.issuer.jwks_url),
             ("ZM_TRANSIT_URL", self.transit_url),
+            ("ZM_OTLP_URL", self.otlp_url),
         )
         ways = ((OUTGOING + kind.upper().replace("-", "_"), way) for kind, way in self.outgoing.items())
         for name, url in (*((name, url) for name, url in named if url), *ways):
@@ -357,7 +365,10 @@ class Settings:
             self.nats_seed_file,
             self.vault_nats_seed_file,
             self.transit_token_file,
-            *(trust.key_file for trust in (self.nats_trust, self.issuer.trust, self.outgoing_trust)),
+            *(
+                trust.key_file
+                for trust in (self.nats_trust, self.issuer.trust, self.outgoing_trust, self.otlp_trust)
+            ),
         )
         in_folder = self.keys_dir.iterdir() if self.keys_dir.is_dir() else ()
         yield from (file for file in (*map(Path, filter(None, named)), *in_folder) if file.is_file())

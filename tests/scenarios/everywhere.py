@@ -227,6 +227,20 @@ def logs(stack: Stack) -> Iterator[Found]:
         yield path.name, path.read_bytes()
 
 
+def keep_spans(stack: Stack, bodies: Iterable[bytes]) -> None:
+    """Keeps what a collector of spans was told, as it came."""
+    folder = stack.data.root / "spans"
+    folder.mkdir()
+    for number, body in enumerate(bodies):
+        (folder / str(number)).write_bytes(body)
+
+
+def spans(stack: Stack) -> Iterator[Found]:
+    """The spans that were told to a collector."""
+    for path in sorted((stack.data.root / "spans").iterdir()):
+        yield f"spans {path.name}", path.read_bytes()
+
+
 def metrics(stack: Stack) -> Iterator[Found]:
     """The metrics that the services and the broker tell a watcher."""
     places = {f"metrics of {name}": f"{stack.direct_url(name)}/metrics" for name in SERVICES}

@@ -49,6 +49,7 @@ import pytest
 from deploy.local.stack import Stack
 from shared.kernel.store.sealing import Sealer
 from tests.harness import COUNTY, SUBJECT, TOWN, sub
+from tests.receiver import receiving
 from tests.scenarios import everywhere
 from tests.scenarios.doors import (
     CANARY,
@@ -76,6 +77,7 @@ SOURCES: dict[str, tuple[Callable[[Stack], Iterator[Found]], int]] = {
     "files": (everywhere.files, 1000),
     "logs": (everywhere.logs, 9),
     "metrics": (everywhere.metrics, 9),
+    "spans": (everywhere.spans, 20),
 }
 """The places that are looked at, and how many of each there are at least."""
 ANSWERED = re.compile(
@@ -103,8 +105,12 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     with Stack(tmp_path_factory.mktemp("others")) as stack:
         doors, other = surveyed(stack, same=False)
         doors.world.close()
-    with Stack(tmp_path_factory.mktemp("same")) as stack:
+    with (
+        receiving() as collector,
+        Stack(tmp_path_factory.mktemp("same"), env={"ZM_OTLP_URL": collector.url}) as stack,
+    ):
         first, one = surveyed(stack, same=True)
+        everywhere.keep_spans(stack, (got.body for got in collector.got))
         yield Worlds(first, one, other)
         first.world.close()
 
@@ -446,7 +452,7 @@ def test_what_is_confidential_is_found_where_it_is_opened_and_only_there(stack: 
         places = {where for where, _, _ in accused.through(SOURCES[source][0](stack))[0]}
         assert {p for p in places if "verification" in p.lower()}, source
         assert source != "messages" or all(p.endswith(", opened") for p in places)
-    for source in ("logs", "metrics"):
+    for source in ("logs", "metrics", "spans"):
         assert accused.through(SOURCES[source][0](stack))[0] == []
 
 

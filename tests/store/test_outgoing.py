@@ -10,21 +10,29 @@ from uuid import uuid4
 
 import orjson
 import pytest
+import structlog
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import Postgres
+from shared.kernel import spans
 from shared.kernel.effect import Effect
+from shared.kernel.otlp import Collector
 from shared.kernel.outgoing.adapters import HttpEndpoint, NotDelivered
 from shared.kernel.outgoing.worker import Outgoing, OutgoingJob, OutgoingMetrics, Pace
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import Append, StoreUnavailable
+from shared.kernel.trace import tell_trace
+from shared.language import roles
 from tests.receiver import Receiver, receiving
 from tests.servers import Database
 from tests.store.conftest import admin, engine_of, make_database
 from tests.store.examples import opened
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 QUICK = Pace(first=0.02, longest=0.1, patience=1, lease=2, poll=0.02)
 
 
@@ -52,6 +60,17 @@ async def engine(fresh: Database) -> AsyncIterator[AsyncEngine]:
     engine = engine_of(fresh)
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+def telling() -> Iterator[InMemorySpanExporter]:
+    """The spans that were told."""
+    memory = InMemorySpanExporter()
+    collector = Collector("zhengming.toy", SimpleSpanProcessor(memory))
+    spans.tell_by(collector)
+    yield memory
+    spans.tell_by(None)
+    collector.close()
 
 
 def outgoing(
@@ -156,6 +175,64 @@ async def _state(database: Database, key: str, state: str) -> bool:
 
 async def _gauge(registry: CollectorRegistry, name: str, value: float) -> bool:
     return registry.get_sample_value(name, {"kind": "sms"}) == value
+
+
+@pytest.mark.parametrize(
+    ("role", "of_a_reporter", "followed"),
+    [
+        ("clerk", False, True),
+        ("clerk", True, False),
+        (roles.REPORTER, False, False),
+        ("anyone", False, False),
+    ],
+)
+async def test_a_delivery_is_followed_in_the_trace_of_the_call_that_asked_for_it(
+    engine: AsyncEngine,
+    recorder: Recorder,
+    telling: InMemorySpanExporter,
+    role: str,
+    of_a_reporter: bool,
+    followed: bool,
+) -> None:
+    """By its span, and by the line of the log that tells of its failure; but for what tells of a reporter."""
+    box = Box()
+    box.failures += [NotDelivered("HTTP_503"), NotDelivered("HTTP_410", final=True)]
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(box, of_a_reporter=of_a_reporter))
+    asked = opened(role=role, trace_id=TRACE)
+    await recorder.append(Append(events=[asked], effects=[Effect("虚", "sms", {"to": "19273640518"})]))
+    with structlog.testing.capture_logs(processors=[tell_trace]) as lines:
+        assert await worker.deliver_next("sms")
+        await asyncio.sleep(QUICK.longest)
+        assert await worker.deliver_next("sms")
+    assert [(line["reason"], line.get("trace_id")) for line in lines] == [
+        (reason, TRACE if followed else None) for reason in ("HTTP_503", "HTTP_410")
+    ]
+    told = [
+        (s.name, f"{s.context.trace_id:032x}", dict(s.attributes or {}))
+        for s in telling.get_finished_spans()
+        if s.context
+    ]
+    assert told == [
+        ("send sms", TRACE, {"zm.step": "send", "zm.what": "sms", "zm.outcome": reason})
+        for reason in ("HTTP_503", "HTTP_410")
+        if followed
+    ]
+
+
+async def test_what_nobody_is_said_to_have_asked_for_belongs_to_no_trace(
+    engine: AsyncEngine, recorder: Recorder, telling: InMemorySpanExporter
+) -> None:
+    """Nor do the lines of what the worker does next."""
+    box = Box()
+    box.failures += [NotDelivered("HTTP_503"), NotDelivered("HTTP_503")]
+    worker, _ = outgoing(engine, recorder, sms=OutgoingJob(box))
+    await recorder.append(Append(events=[opened(trace_id=TRACE)], effects=[Effect("a", "sms", {})]))
+    await ask(recorder, "b")
+    with structlog.testing.capture_logs(processors=[tell_trace]) as lines:
+        assert await worker.deliver_next("sms")
+        assert await worker.deliver_next("sms")
+    assert [line.get("trace_id") for line in lines] == [TRACE, None]
+    assert len(telling.get_finished_spans()) == 1
 
 
 async def test_b35_what_is_given_up_is_told_before_it_is(

@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.casework.command import Command, Token
 from shared.casework.gate import OUTSIDE_ORGANS, CommandGate, Submission
+from shared.casework.http.openapi import command_path
 from shared.casework.http.places import Places
 from shared.casework.http.values import idempotency_key, if_match, legal_basis, object_id, occurred_at, parse
 from shared.casework.tokens import TokenVerifier
+from shared.kernel import spans
 from shared.kernel.http.middleware import body_of
 from shared.kernel.store.types import Appended
 
@@ -49,18 +51,21 @@ class Face:
         self, command: Command, token: Token | None, object_id: UUID | None, headers: Headers, trace: bytes
     ) -> Appended:
         """Reads the headers that condition a command, and passes it through the gate."""
-        return await self.command_gate.execute(
-            Submission(
-                command=command,
-                token=token,
-                object_id=object_id,
-                idempotency_key=idempotency_key(_told(headers, b"idempotency-key")),
-                if_match=if_match(_told(headers, b"if-match")),
-                occurred_at=occurred_at(_told(headers, b"occurred-at")),
-                legal_basis=legal_basis(_told(headers, b"legal-basis")),
-                trace_id=trace[3:35].decode(),
-            )
+        submission = Submission(
+            command=command,
+            token=token,
+            object_id=object_id,
+            idempotency_key=idempotency_key(_told(headers, b"idempotency-key")),
+            if_match=if_match(_told(headers, b"if-match")),
+            occurred_at=occurred_at(_told(headers, b"occurred-at")),
+            legal_basis=legal_basis(_told(headers, b"legal-basis")),
+            trace_id=trace[3:35].decode(),
         )
+        if token is None or not spans.told():
+            return await self.command_gate.execute(submission)
+        name, path = type(command).__name__, command_path(type(command))
+        with spans.call("command", name, path, trace, self.command_gate.service, token.roles):
+            return await self.command_gate.execute(submission)
 
 
 def _told(headers: Headers, name: bytes) -> str | None:

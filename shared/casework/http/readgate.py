@@ -29,6 +29,7 @@ from shared.casework.http.read import Asked, Read, declared_in
 from shared.casework.http.shelf import Shelf
 from shared.casework.http.values import object_id
 from shared.casework.readmodel import CaseBook
+from shared.kernel import spans
 from shared.kernel.clock import Clock
 from shared.kernel.store.projector import Projector
 from shared.kernel.store.recorder import Recorder
@@ -61,9 +62,10 @@ A = TypeVar("A", bound=Aggregate)
 class ReadGate:
     """The gate of a service that has no cases of its own (audit): token, role, level and form."""
 
-    def __init__(self, face: Face, organs: OrganTree) -> None:
+    def __init__(self, service: str, face: Face, organs: OrganTree) -> None:
         self.face = face
         self.organs = organs
+        self.service = service
 
     def add(self, app: FastAPI, *holders: Any) -> None:
         """Adds the routes of everything that these objects declare, with what the document says of them."""
@@ -96,6 +98,16 @@ class ReadGate:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             ask: Asked[Any] = Asked(self, read, request)  # type: ignore[arg-type] # no cases, no notes
+            if read.anyone:
+                return await answer(ask)
+            ask.token = await self.face.token(request)
+            if not spans.told():
+                return await answer(ask)
+            trace = request.scope["state"]["traceparent"]
+            with spans.call("read", read.name, read.path, trace, self.service, ask.token.roles):
+                return await answer(ask)
+
+        async def answer(ask: Asked[Any]) -> Response:
             await self.let_in(ask, holder)
             response = await method(ask)
             assert ask.noted or not read.notes, f"{read.name} left no record"
@@ -106,9 +118,8 @@ class ReadGate:
         return endpoint
 
     async def let_in(self, ask: Asked[Any], holder: Any) -> None:
-        """Carries one asking through the gate. Raises Refusal."""
+        """Carries one asking, whose token was read, through the gate. Raises Refusal."""
         if not ask.read.anyone:
-            ask.token = await self.face.token(ask.request)
             self._check_role(ask)
         self._check_form(ask)
 
@@ -146,7 +157,7 @@ class CaseReadGate(ReadGate):
         book: CaseBook,
         clock: Clock,
     ) -> None:
-        super().__init__(face, command_gate.law.organs)
+        super().__init__(command_gate.service, face, command_gate.law.organs)
         self.command_gate = command_gate
         self.recorder = recorder
         self.projector = projector
@@ -159,7 +170,6 @@ class CaseReadGate(ReadGate):
         """The whole order. A refusal of what hides, or of a reading that traces, is told on."""
         read = ask.read
         if not read.anyone:
-            ask.token = await self.face.token(ask.request)
             if "id" in ask.request.path_params:
                 ask.target = object_id(ask.request.path_params["id"])
             await self._not_by_reporter(ask)

@@ -21,6 +21,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from time import time_ns
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,8 @@ from shared.kernel.bus.names import stream_name
 from shared.kernel.bus.observer import Observer
 from shared.kernel.bus.parking import BEHIND, Parked, ParkedStore, pack, reason_of
 from shared.kernel.bus.pull import Puller
+from shared.kernel.spans import batch as tell_batch
+from shared.kernel.spans import handling
 from shared.kernel.store.driver import away
 from shared.kernel.store.types import AlreadyTracked, Append, StoreUnavailable, Tracked, VersionConflict
 
@@ -372,12 +375,14 @@ class Inbox:
         assert handle is not None
 
         async def attempt() -> None:
-            append = await handle(published)
-            place = self._place_of(published)
-            if append is None or _is_empty(append):
-                self._seen = place
-            else:
-                await self._commit(append, place)
+            with handling(self._service, published.topic, published.event_id, published.meta) as step:
+                append = await handle(published)
+                place = self._place_of(published)
+                if append is None or _is_empty(append):
+                    step.forget()
+                    self._seen = place
+                else:
+                    await self._commit(append, place)
 
         await self._try(attempt, arrival, published)
 
@@ -400,9 +405,11 @@ class Inbox:
 
     async def _attempt_batch(self, run: Sequence[_Opened]) -> None:
         assert self._handle_batch is not None
+        began = time_ns()
         failpoint.hit("inbox.before_commit")
         await self._handle_batch([published for _, published in run], ())
         failpoint.hit("inbox.after_commit")
+        tell_batch(self._service, "take in", self._source, began, ((p.event_id, p.meta) for _, p in run))
         self._place = self._seen = self._place_of(run[-1][1])
 
     async def _try(

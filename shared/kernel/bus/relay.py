@@ -43,6 +43,7 @@ from shared.kernel.bus.names import (
 )
 from shared.kernel.bus.observer import Observer
 from shared.kernel.bus.parking import reason_of
+from shared.kernel.spans import publishing
 from shared.kernel.store.mapper import type_of
 from shared.kernel.store.types import LogEntry, StoreUnavailable
 
@@ -293,6 +294,7 @@ class Relay:
             with suppress(TimeoutError):
                 await self._log.wait_for(self.position, 1.0)
 
+    @publishing
     async def _publish(self, entries: list[LogEntry]) -> None:
         """Publishes a batch at once. Each message names the sequence that it follows: the broker takes them
         in order, or nothing after the first refusal. So what it says of the last one it says of all."""

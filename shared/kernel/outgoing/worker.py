@@ -21,9 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kernel.effect import Effect
 from shared.kernel.outgoing.adapters import Adapter, NotDelivered
+from shared.kernel.spans import Untold, sending
 from shared.kernel.store.driver import away, borrowed
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import Append, CommandRecord, StoreUnavailable, VersionConflict
+from shared.kernel.trace import follow
 from shared.language.ids import derived_id
 
 log = structlog.get_logger("outgoing")
@@ -40,6 +42,9 @@ class OutgoingJob:
     prepare: Callable[[Effect], Awaitable[Effect]] | None = None
     on_done: Callable[[Effect], Awaitable[Append | None]] | None = None
     on_dead: Callable[[Effect, str], Awaitable[Append | None]] | None = None
+    of_a_reporter: bool = False
+    """True if what became of a message tells of a reporter (that they gave no contact): no span and no line
+    of the log then leads from it to the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +122,31 @@ class Outgoing:
 
     async def deliver_next(self, kind: str) -> bool:
         """Deals with the oldest due effect of a kind; False when none is due."""
+        follow("")
         async with borrowed(self._engine) as driver:
             row = await driver.fetchrow(_CLAIM, kind, self._pace.lease)
         if row is None:
             return False
         effect, attempt = Effect(row["key"], kind, orjson.loads(row["payload"])), row["attempts"]
+        trace_id = "" if self._errands[kind].of_a_reporter else row["trace_id"]
+        follow(trace_id)
+        with sending(kind, trace_id) as step:
+            await self._attempt(effect, attempt, step)
+        return True
+
+    async def _attempt(self, effect: Effect, attempt: int, step: Untold) -> None:
+        kind = effect.kind
         try:
             async with asyncio.timeout(self._pace.lease / 2):
                 await self._deliver(effect)
         except NotDelivered as failure:
+            step.ends(failure.reason)
             await self._failed(effect, attempt, failure)
         except TimeoutError:
+            step.ends("TIMEOUT")
             await self._failed(effect, attempt, NotDelivered("TIMEOUT"))
         except StoreUnavailable:
+            step.ends("AWAY")
             await self._failed(effect, attempt, NotDelivered("AWAY"))
         except Exception as error:
             # Its type names the defect; its message might hold what was to be sent.
@@ -139,7 +156,6 @@ class Outgoing:
             async with borrowed(self._engine) as driver:
                 await driver.execute(_DONE, effect.key, attempt)
             self._metrics.done.labels(kind).inc()
-        return True
 
     async def _deliver(self, effect: Effect) -> None:
         job = self._errands[effect.kind]
@@ -200,7 +216,7 @@ _CLAIM = """
         SELECT key FROM effects
         WHERE state = 'pending' AND kind = $1 AND (next_at IS NULL OR next_at <= now())
         ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING key, payload::text AS payload, attempts
+    RETURNING key, payload::text AS payload, attempts, trace_id
     """
 _DONE = """
     UPDATE effects SET state = 'done', done_at = now(), next_at = NULL, error = NULL

@@ -16,7 +16,7 @@ import contextlib
 import ctypes
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateIndex
 
 from shared.kernel.clock import Clock
+from shared.kernel.spans import batch as tell_batch
 from shared.kernel.store.driver import away, borrowed, driver_of
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.rows import RowSet
@@ -370,6 +371,7 @@ class Projector:
         """Folds one batch in one transaction; True if there may be more. A connection on which it fails is
         given up, and the transaction with it."""
         self._asked.clear()
+        began = time_ns()
         async with borrowed(self._engine) as driver:
             await driver.execute(_BEGIN)
             # The row locks make a second projector of the same service wait, and go on behind us.
@@ -389,6 +391,8 @@ class Projector:
                 keys = [p.name for p in behind], [p.version for p in behind]
                 await driver.execute(_MOVE_POSITIONS, *keys, batch[-1].position)
             await driver.execute("COMMIT")
+        followed = ((entry.data["event_id"], entry.data["meta"]) for entry in batch)
+        tell_batch(self._recorder.service, "fold", "+".join(keys[0]), began, followed)
         for name, reached in positions.items():
             self._reached(name, reached)
         return len(batch) == self.BATCH or len(behind) < len(projections)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -21,6 +21,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kernel.clock import Clock
+from shared.kernel.spans import followed, step, told
 from shared.kernel.store.admission import EventRow, Rendered
 from shared.kernel.store.canonical import content_digest
 from shared.kernel.store.committer import Committer, Limits, Tally
@@ -101,7 +102,11 @@ class Recorder:
         Raises `VersionConflict`, `CommandMismatch`, `AlreadyTracked` or `StoreUnavailable`. The answer to a
         command that is known is its first answer (`repeated`).
         """
-        return await self._committer.submit(_Unit(append, self.mapper))
+        unit = _Unit(append, self.mapper)
+        if not told():
+            return await self._committer.submit(unit)
+        with step("commit", self.service, self.service):
+            return await self._committer.submit(unit)
 
     async def load(
         self, stream: UUID, *, as_of: datetime | None = None, up_to_version: int | None = None
@@ -380,7 +385,12 @@ class _Unit:
 
     @property
     def effects(self) -> Sequence[Effect]:
-        return self.append.effects
+        append = self.append
+        if not append.effects or not append.events:
+            return append.effects
+        meta = append.events[0].meta
+        trace_id = followed(meta.trace_id, meta.role)
+        return [replace(effect, trace_id=trace_id) for effect in append.effects]
 
     def render(self, index: int, number: str) -> Rendered:
         ready = self._ready[index]

@@ -130,6 +130,7 @@ class KernelTables:
             Column("next_at", _time()),
             Column("done_at", _time()),
             Column("error", Text),
+            Column("trace_id", Text, nullable=False, server_default=text("''")),
             Column("seq", BigInteger, Identity(always=True), nullable=False),
         )
         Index(

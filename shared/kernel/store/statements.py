@@ -77,9 +77,10 @@ class Statements:
             """
         self._unparked = "DELETE FROM parked WHERE id = ANY($1::bigint[])"
         self._effects = """
-            INSERT INTO effects (key, kind, payload, created_at)
-            SELECT key, kind, payload::jsonb, $4::timestamptz
-            FROM unnest($1::text[], $2::text[], $3::text[]) AS effect (key, kind, payload)
+            INSERT INTO effects (key, kind, payload, trace_id, created_at)
+            SELECT key, kind, payload::jsonb, trace_id, $5::timestamptz
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                AS effect (key, kind, payload, trace_id)
             ON CONFLICT (key) DO NOTHING
             """
         # Everything at once, a transaction of its own. The lock is held before the first row is made, since
@@ -171,8 +172,10 @@ class Statements:
             ]
             await driver.execute(self._parked, *_columns(messages, 6), at)
         if writes.effects:
-            effects = [(e.key, e.kind, orjson.dumps(e.payload).decode()) for e in writes.effects.values()]
-            await driver.execute(self._effects, *_columns(effects, 3), at)
+            effects = [
+                (e.key, e.kind, orjson.dumps(e.payload).decode(), e.trace_id) for e in writes.effects.values()
+            ]
+            await driver.execute(self._effects, *_columns(effects, 4), at)
 
     async def write_at_once(self, driver: Any, writes: Writes, built_on: Sequence[tuple[UUID, int]]) -> bool:
         """Writes and commits events and commands. False, and nothing is written, where somebody else has

@@ -68,6 +68,7 @@ def test_a_password_stands_in_a_file(tmp_path: Path) -> None:
         {"ZM_OUTGOING_REPORTER_MESSAGE": ""},
         {"ZM_ISSUER": "http://id.example"},
         {"ZM_JWKS_URL": "http://id.example/jwks"},
+        {"ZM_OTLP_URL": "http://collector.example:4318/v1/traces"},
         {"ZM_NATS_URL": "nats://a.example"},
         {"ZM_NATS_URL": "tls://a.example,nats://b.example"},
         {"ZM_NATS_URL": "a.example:4222"},
