@@ -455,7 +455,7 @@ class CommandGate:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
-        actor = Actor("anonymous", "", "") if token is None else replace(_actor_of(token), person=person)
+        actor = Actor("anonymous", "anyone", "") if token is None else replace(_actor_of(token), person=person)
         target = None
         if request.object_id is not None:
             target = await self.repository.get(request.command.on, request.object_id)
@@ -539,7 +539,7 @@ def _held(token: Token) -> frozenset[str]:
 
 def _actor_of(token: Token) -> Actor:
     """The person who was refused, in the first of their roles."""
-    return Actor(token.person, next(iter(sorted(token.roles)), ""), token.organ)
+    return Actor(token.person, next(iter(sorted(token.roles)), "anyone"), token.organ)
 
 
 def _hour(instant: datetime) -> datetime:
