@@ -86,9 +86,10 @@ class Scheduler:
         looked: tuple[date, int] | None = None
         while True:
             try:
-                today, position = local_date(self._clock.now()), await self._recorder.max_position()
-                if (today, position) != looked and await self.tick(today, position):
-                    looked = (today, position)
+                # What the projector beside us has seen is at hand: the database is not asked at every tick.
+                now = local_date(self._clock.now()), self._recorder.head
+                if now != looked and await self.tick(now[0], await self._recorder.max_position()):
+                    looked = now
             except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("scheduler_waits", error=type(error).__name__)
                 await asyncio.sleep(1)
