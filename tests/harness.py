@@ -5,6 +5,9 @@
     answer = world.give(story.clarification, "SubmitForReview", TOWN.handler)
     refused(answer, "E_CONSENT_REQUIRED", rule="R7")
 
+Where only the clarification matters and not the case before it, `world.concluded()` begins such a story
+behind the conclusion, for a part of the requests.
+
 All tests share one running stack, and its clock only moves forward: days are counted from now, every
 story has an accused of its own, and nothing here lists or counts what other tests made.
 """

@@ -455,7 +455,9 @@ class CommandGate:
         """One audit record per refusal: code, rule, command, actor, object; never the body."""
         token = request.token
         person = token.person if token and roles.REPORTER not in token.roles else "anonymous"
-        actor = Actor("anonymous", "anyone", "") if token is None else replace(_actor_of(token), person=person)
+        actor = (
+            Actor("anonymous", "anyone", "") if token is None else replace(_actor_of(token), person=person)
+        )
         target = None
         if request.object_id is not None:
             target = await self.repository.get(request.command.on, request.object_id)

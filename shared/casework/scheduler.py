@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -87,15 +88,14 @@ class Scheduler:
         looked: tuple[date, int] | None = None
         while True:
             try:
-                today, position = local_date(self._clock.now()), await self._recorder.max_position()
-                if looked is None or looked[0] != today:
-                    # Of later runs nothing is told: an event begins them, perhaps a reporter's.
-                    with daily(self._service, "deadlines"):
-                        done = await self.tick(today, position)
-                else:
-                    done = position != looked[1] and await self.tick(today, position)
-                if done:
-                    looked = (today, position)
+                # The projector beside us knows the head: the database is not asked at every tick.
+                now = local_date(self._clock.now()), self._recorder.head
+                if now != looked:
+                    # Of a day's later runs nothing is told: an event begins them, perhaps a reporter's.
+                    first = looked is None or looked[0] != now[0]
+                    with daily(self._service, "deadlines") if first else nullcontext():
+                        if await self.tick(now[0], await self._recorder.max_position()):
+                            looked = now
             except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("scheduler_waits", error=type(error).__name__)
                 await asyncio.sleep(1)
