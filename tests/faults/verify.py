@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.kernel.clock import FileClock
+from shared.language.contracts import clarification, followup, intake, verification
 from shared.language.event import event_class
 from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date
@@ -24,6 +25,8 @@ from tests.faults.ledger import Ledger
 from tests.faults.picture import SOURCES, Observatory, Picture, Published, ServicePicture, Stored
 
 MOST_TOLD = 12
+CONTRACTS = (intake, verification, clarification, followup)
+"""Imported, so that the class of every event is known."""
 
 
 class Violation(AssertionError):
