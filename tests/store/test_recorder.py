@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,7 +20,7 @@ from shared.kernel.clock import SystemClock
 from shared.kernel.store.canonical import content_digest
 from shared.kernel.store.clockwatch import ClockWatch
 from shared.kernel.store.projector import Projector
-from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.recorder import POLL, POLL_QUIET, QUIET, Recorder
 from shared.kernel.store.types import (
     AlreadyTracked,
     Append,
@@ -325,6 +326,30 @@ async def test_waiting_is_woken_by_own_commits_and_finds_others(
         await asyncio.sleep(0.01)
         await (here if own else there).append(Append(events=[opened()]))
         assert await waiting
+
+
+async def test_a_log_in_which_nothing_happens_is_looked_at_less_often(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until something comes again."""
+    paused: list[float] = []
+    looks = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 2:
+            looks.set()
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    for moved, expected in ((-QUIET, POLL_QUIET), (0.0, POLL)):
+        recorder._moved = monotonic() + moved
+        waiting = asyncio.create_task(recorder.wait_for(0, 60))
+        await looks.wait()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert set(paused[:2]) == {expected}
+        paused.clear()
+        looks.clear()
 
 
 async def test_one_looks_for_all_that_wait_and_only_while_they_do(

@@ -94,14 +94,14 @@ class Outgoing:
     ) -> None:
         self._engine = engine
         self._recorder = recorder
-        self._errands = jobs
+        self._jobs = jobs
         self._metrics = metrics
         self._pace = pace or Pace()
 
     async def run(self) -> None:
         """Works until it is cancelled; a database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
-            for kind in self._errands:
+            for kind in self._jobs:
                 group.create_task(self._supervised(partial(self._drain, kind), self._pace.poll))
             group.create_task(self._supervised(self._watch, WATCH_SECONDS))
 
@@ -128,7 +128,7 @@ class Outgoing:
         if row is None:
             return False
         effect, attempt = Effect(row["key"], kind, orjson.loads(row["payload"])), row["attempts"]
-        trace_id = "" if self._errands[kind].of_a_reporter else row["trace_id"]
+        trace_id = "" if self._jobs[kind].of_a_reporter else row["trace_id"]
         follow(trace_id)
         with sending(kind, trace_id) as step:
             await self._attempt(effect, attempt, step)
@@ -158,7 +158,7 @@ class Outgoing:
             self._metrics.done.labels(kind).inc()
 
     async def _deliver(self, effect: Effect) -> None:
-        job = self._errands[effect.kind]
+        job = self._jobs[effect.kind]
         message = effect if job.prepare is None else await job.prepare(effect)
         await job.adapter.send(message)
         if job.on_done is not None:
@@ -184,7 +184,7 @@ class Outgoing:
 
     async def _failed(self, effect: Effect, attempt: int, failure: NotDelivered) -> None:
         dead = failure.final or self._pace.exhausted(attempt)
-        on_dead = self._errands[effect.kind].on_dead
+        on_dead = self._jobs[effect.kind].on_dead
         if dead and on_dead is not None:
             # Before it is given up, those who must hear of it do.
             await self._record(partial(on_dead, effect, failure.reason), "dead effect", effect)
@@ -205,7 +205,7 @@ class Outgoing:
         async with borrowed(self._engine) as driver:
             rows = await driver.fetch(_COUNT)
         counts = {(r["kind"], r["state"]): r["n"] for r in rows}
-        for kind in {*self._errands, *(kind for kind, _ in counts)}:
+        for kind in {*self._jobs, *(kind for kind, _ in counts)}:
             self._metrics.pending.labels(kind).set(counts.get((kind, "pending"), 0))
             self._metrics.dead.labels(kind).set(counts.get((kind, "dead"), 0))
 

@@ -50,8 +50,10 @@ MiB."""
 JUST_SAID = 0.25
 """Seconds for which the relay trusts a commit's own answer: a failover in that time loses no more than
 that."""
-POLL = 0.1
-"""Seconds between looks for events that other processes appended."""
+POLL, POLL_QUIET = 0.1, 0.5
+"""Seconds between looks for events that other processes appended, and where none has come for `QUIET`."""
+QUIET = 10.0
+"""Seconds without an event after which a log is looked at less often: an idle store costs little."""
 
 
 class Recorder:
@@ -74,6 +76,8 @@ class Recorder:
             engine, Statements(self.tables), clock, self._committed, limits, self._recent.forget
         )
         self._seen = 0
+        self._moved = monotonic()
+        """When it was last seen to grow."""
         self._waiting = 0
         self._looking: asyncio.Task[None] | None = None
         self._wake: asyncio.Event = asyncio.Event()
@@ -232,7 +236,7 @@ class Recorder:
     async def wait_for(self, position_after: int, timeout: float) -> bool:  # noqa: ASYNC109 -- not an error
         """Waits until something stands after a position; False when the time is over first.
 
-        Commits of this process wake it in memory, those of others are found by looking every 100 ms; one
+        Commits of this process wake it in memory, those of others are found by looking every `POLL`; one
         looks for all that wait.
         """
         if self._seen > position_after:
@@ -259,7 +263,7 @@ class Recorder:
     async def _look(self) -> None:
         """Looks for events that other processes appended, as long as somebody waits for one."""
         while self._waiting:
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL if monotonic() - self._moved < QUIET else POLL_QUIET)
             with contextlib.suppress(StoreUnavailable):  # those who wait go on waiting: it comes back
                 await self.max_position()
 
@@ -269,7 +273,7 @@ class Recorder:
 
     def _see(self, position: int) -> None:
         if position > self._seen:
-            self._seen = position
+            self._seen, self._moved = position, monotonic()
             self._wake.set()
             self._wake = asyncio.Event()
 
