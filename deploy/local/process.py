@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -217,7 +216,7 @@ class _Ports:
     """Ports that this process was given: a byte per port in one file, locked while the process lives,
     so that stacks which start and stop at the same time never hand out the same one."""
 
-    PLACE = Path(tempfile.gettempdir()) / "zhengming-ports"
+    PLACE = Path("/tmp/zhengming-ports")  # noqa: S108 - one for all of this machine, whatever their TMPDIR
 
     def __init__(self) -> None:
         self._claimed: set[int] = set()
