@@ -179,6 +179,7 @@ class Stack:
         if service == "intake":
             env["ZM_VAULT_DATABASE_URL_FILE"] = self._url_file("zm_vault")
             env["ZM_VAULT_NATS_SEED_FILE"] = str(self.nats.seed_file("vault"))
+            env["ZM_STAFF_FILE"] = str(self.data.staff)
         if service == AUDIT:
             for name in self._guarded():
                 env[f"ZM_STORE_URL_{name.upper()}"] = self.database_url(VERIFIER, f"zm_{name}")

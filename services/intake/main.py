@@ -20,6 +20,8 @@ from services.intake.clerks.letters import LetterRoutes
 from services.intake.clerks.quarterly import QuarterlyRoutes
 from services.intake.clerks.queue import QueueRoutes
 from services.intake.clerks.search import SearchRoutes
+from services.intake.clerks.staff import StaffRoutes
+from services.intake.clerks.staff import load as load_staff
 from services.intake.commands import COMMANDS
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.deposits import IntakeDeposits
@@ -142,6 +144,7 @@ def assemble(core: Core) -> Additions:
             OversightRoutes(parts),
             *(AccountRoutes(kind, letters) for kind in KINDS),
             QuarterlyRoutes(parts),
+            StaffRoutes(parts),
         )
         room.mount(app)
         reports = Reports(parts, letters, flood, public, room.ask)
@@ -193,7 +196,7 @@ def service() -> Service:
         assemble=assemble,
         larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
         for_anyone="/v1/reports",
-        readers_of_files={"ZM_CONTACTS_FILE": load_contacts},
+        readers_of_files={"ZM_CONTACTS_FILE": load_contacts, "ZM_STAFF_FILE": load_staff},
         migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
     )
 

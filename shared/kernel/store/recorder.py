@@ -77,7 +77,7 @@ class Recorder:
         )
         self._seen = 0
         self._moved = monotonic()
-        """When it was last seen to grow."""
+        """The moment at which it was last seen to grow."""
         self._waiting = 0
         self._looking: asyncio.Task[None] | None = None
         self._wake: asyncio.Event = asyncio.Event()
