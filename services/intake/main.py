@@ -97,13 +97,13 @@ def assemble(core: Core) -> Additions:
     blobs = Blobs(engine, keys, vault.ready, vault.guard)
     parcels = Parcels(engine, keys, vault.ready, vault.guard)
     transfers = Transfers(engine, keys, vault.ready, vault.guard)
-    room = VaultRoom(vault, repository, settings, core.halts)
 
     def today() -> date:
         return local_date(clock.now())
 
     # One screen, which counts for all who ask.
     screen = VaultScreen(vault, widening(repository), today)
+    room = VaultRoom(vault, repository, screen, settings, core.halts)
     envelopes = Envelopes(settings.keys_dir / KEYS_FILE)
     platforms = Platforms(settings.keys_dir / PLATFORMS_FILE, strict=settings.production)
     platforms.of("")  # what cannot be used is told at the start, and not at the first call

@@ -326,10 +326,15 @@ def test_r10_r47_the_note_is_screened(world: World, planned: Story, note: str, c
 
 def test_sec12_no_reporter_of_any_joined_complaint_is_named(world: World) -> None:
     story = world.story(reporter={"name": "虚文举", "phone": "19933334444", "unit": "虚举单位"}).planned()
-    for note in ("感谢虚文举同志。", "联系电话19933334444。", "虚举单位反映。", "联系：1 9 9-3333-4444"):
+    for note, rule in (
+        ("感谢虚文举同志。", "SEC-12"),
+        ("联系电话19933334444。", "B21"),
+        ("虚举单位反映。", "SEC-12"),
+        ("联系：1 9 9-3333-4444", "B21"),
+    ):
         body = {"procedural_note": note}
         answer = world.give(story.clarification, "RenderText", HANDLER, body)
-        refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+        refused(answer, "E_TEXT_IDENTITY_LEAK", rule)
         world.forget_questions()
     world.do(story.clarification, "RenderText", HANDLER, {"procedural_note": "组织已核查完毕。"})
 

@@ -653,7 +653,7 @@ def test_b40_no_act_is_dated_before_its_case_was_there(world: World, monkeypatch
         return give(self, case, command, *args, **more)
 
     monkeypatch.setattr(World, "give", too_early_first)
-    world.concluded().visited()
+    world.story().visited()
     some = {"AcceptComplaint", "RecordEvidence", "FindAllegation", "ImplementForm", "CompleteRevisit"}
     assert some <= set(dated_back)
 

@@ -304,9 +304,9 @@ def test_63_each_organ_ends_the_need_to_know_of_its_own_people(world: World) -> 
 def test_47_an_order_never_reveals_the_reporter(world: World) -> None:
     """Neither in its words, which the vault screens against this complaint's reporter, nor in its events."""
     story: Story = world.story(reporter=REPORTER).listed()
-    for leak in (f"来信人{REPORTER['name']}多次来电", f"电话{REPORTER['phone']}"):
+    for leak, rule in ((f"来信人{REPORTER['name']}多次来电", "SEC-12"), (f"电话{REPORTER['phone']}", "B21")):
         answer = draft(world, CLERK, body(story, text=leak))
-        refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
+        refused(answer, "E_TEXT_IDENTITY_LEAK", rule)
         assert REPORTER["name"] not in answer.text
     pressed = drafted(world, story).answered()
     for command, who, name in (
