@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
+import nats
 import pytest
 
 from deploy.local.door import door
 from deploy.local.postgres import binaries
 from deploy.local.process import ROOT
+from shared.kernel.bus.log_server import LogUnavailable, fetch_log
 from shared.language.ids import derived_id
 from tests.faults import LONG
 from tests.faults.breakable import BreakableStack
@@ -209,6 +211,21 @@ async def broker(stack: BreakableStack, *, wiped: bool) -> None:
         await asyncio.to_thread(stack.kill_nats)
         stack.wipe_nats()
         await asyncio.to_thread(stack.start_nats)
+        await until(partial(all_answer, stack))
+
+
+async def all_answer(stack: BreakableStack) -> bool:
+    """True if every producer that runs is with the broker again, and answers for its log."""
+    nc = await nats.connect(stack.nats.url, nkeys_seed=str(stack.nats.seed_file("admin")))
+    try:
+        for service in SOURCES:
+            if service != "audit" and stack.child(service).alive():
+                await fetch_log(nc, service, 0, 1)
+    except LogUnavailable:
+        return False
+    finally:
+        await nc.close()
+    return True
 
 
 def take_backup(stack: BreakableStack, folder: Path) -> None:
