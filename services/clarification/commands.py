@@ -56,7 +56,7 @@ MaybeText = Annotated[
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), IfSeen, Straight, Screened()]
 FormList = Annotated[tuple[Form, ...], Field(min_length=1, max_length=4)]
 Hashes = Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=50)]
-Receipt = Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$")]
+Receipt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$"), Chosen()]
 
 
 def approving_organ(aggregate: Any, law: Law) -> str:

@@ -28,9 +28,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law, snake, states_of
 from shared.casework.preparation import Deposit, Lookup
@@ -59,18 +61,24 @@ ShortText = Annotated[
 ]
 
 
-def impersonal(reference: str) -> str:
-    """The reference; ValueError where it holds a telephone or identity number."""
-    if holds_personal_number(reference):
+class Chosen(Screened):
+    """Marks an identifier that a person or another system chose. Letters spell names too, so it is screened;
+    and it is nobody's telephone or identity number (SEC-12, B21). Set behind the constraints, it leaves them
+    in the API document."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_impersonal, handler(source))
+
+
+def _impersonal(identifier: str) -> str:
+    if holds_personal_number(identifier):
         raise ValueError("a telephone or identity number is no reference")
-    return reference
+    return identifier
 
 
-Chosen = Annotated[str, AfterValidator(impersonal), Screened()]
-"""An identifier that a person or another system chose: letters spell names too, so it is screened (B21)."""
-Reference = Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$")]
-"""A reference to a document, study or person: an identifier, not prose, and nobody's number (SEC-12)."""
-Code = Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"), Chosen()]
+"""A reference to a document, study or person: an identifier, not prose."""
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), Chosen()]
 """The short identifier of an allegation, a department, a text."""
 Day = Annotated[
     date, Field(ge=date(1949, 10, 1), le=date(2099, 12, 31), description="From 1949-10-01 to 2099-12-31.")

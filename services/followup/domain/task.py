@@ -18,7 +18,9 @@ from shared.language.refusal import refuse
 
 MODES: tuple[str, ...] = get_args(Mode)
 PHONE: Mode = "PHONE_CALL"
-ModeName = Annotated[Chosen, StringConstraints(min_length=1, max_length=40), Field(examples=list(MODES))]
+ModeName = Annotated[
+    str, StringConstraints(min_length=1, max_length=40), Field(examples=list(MODES)), Chosen()
+]
 """Any word: an unknown mode is refused by rule (R37) and not by form."""
 
 

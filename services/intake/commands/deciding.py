@@ -34,7 +34,7 @@ class RejectComplaint(Command, on=Complaint, rule="A10", by=(PETITION_HEAD,), du
     """Does not accept a complaint (不予受理), on one of three grounds: LEGAL_REMEDY, OTHER_ORGAN_DUTY,
     NO_SUBSTANCE."""
 
-    reason: Annotated[Chosen, StringConstraints(pattern=r"^[A-Z_]{1,40}$")]
+    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z_]{1,40}$"), Chosen()]
     """LEGAL_REMEDY, OTHER_ORGAN_DUTY or NO_SUBSTANCE; another word is E_REJECTION_REASON."""
 
 

@@ -30,7 +30,7 @@ class ReceivePlatformTransfer(
     """Receives a complaint that the provincial petition platform transfers (转送), for the organ that it
     names."""
 
-    platform_no: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$")]
+    platform_no: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,60}$"), Chosen()]
     """The platform's own number; sent again with other content it is refused."""
     received_on: Day
     """The day on which the platform received it."""

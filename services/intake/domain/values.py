@@ -91,7 +91,7 @@ class AccusedEntry(Value):
     """The kind of public official, in the words of the Supervision Law."""
     is_discipline_staff: bool = False
     """True if they belong to an organ of discipline inspection; the organ above is then competent (A75)."""
-    organisation_code: Annotated[Chosen, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
+    organisation_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$"), Chosen()] = ""
     """The code of a party organisation, where it has one."""
     principal_head: MaybeTitle = ""
     """The head of a party organisation, who answers for it; needed for one without `match`."""
