@@ -21,6 +21,7 @@ from shared.casework.command import (
     Day,
     Field,
     FreeText,
+    Given,
     Reference,
     Screened,
     Sha256,
@@ -119,7 +120,7 @@ class ProposeClarification(
     every substantiated allegation of the same case needs its disposition first, recorded in verification
     (R9)."""
 
-    items: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
+    items: Annotated[tuple[Given, ...], Field(min_length=1, max_length=100)]
     """The ids of unfounded allegations, of this round or an earlier one; where harm was found, all of this
     round."""
 

@@ -103,7 +103,7 @@ def assemble(core: Core) -> Additions:
 
     # One screen, which counts for all who ask.
     screen = VaultScreen(vault, widening(repository), today)
-    room = VaultRoom(vault, repository, screen, settings, core.halts)
+    room = VaultRoom(vault, repository, settings, core.halts)
     envelopes = Envelopes(settings.keys_dir / KEYS_FILE)
     platforms = Platforms(settings.keys_dir / PLATFORMS_FILE, strict=settings.production)
     platforms.of("")  # what cannot be used is told at the start, and not at the first call

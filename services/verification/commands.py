@@ -11,7 +11,7 @@ from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart, FoundOutcome, ThreeDistinction
 from services.verification.domain.quarter import RESULTS, QuarterlyFeedback, feedback_id
 from shared.casework.case_commands import case_commands
-from shared.casework.command import Command, Field, FreeText, Instant, Reference, Sha256, ShortText
+from shared.casework.command import Command, Field, FreeText, Given, Instant, Reference, Sha256, ShortText
 from shared.language.contracts.verification import (
     AdverseEffect,
     DispositionReason,
@@ -202,7 +202,7 @@ class HoldTalk(
 
     talked_with: TalkedWith
     """ACCUSED needs `accused_ref`."""
-    accused_ref: Reference | None = None
+    accused_ref: Given | None = None
     """The reference of the accused in this case; given for a talk with an accused, and for no other."""
     staff: People
     """The accounts of those who held the talk: two different people at least."""
@@ -226,7 +226,7 @@ class RecordAccusedStatement(
 ):
     """Records the explanation or defence of the accused."""
 
-    accused_ref: Reference
+    accused_ref: Given
     """The reference of the accused in this case."""
     statement: FreeText
     """The explanation or defence, in short."""
@@ -239,7 +239,7 @@ class SplitAllegation(
 ):
     """Splits an allegation that turns out partly true into atomic parts, each to be found by itself."""
 
-    allegation_id: Reference
+    allegation_id: Given
     """The allegation that is partly true, by its id in this case."""
     parts: Annotated[tuple[AllegationPart, ...], Field(min_length=2, max_length=20)]
     """Two parts at least, each to be found by itself; they take the place of the whole."""
@@ -259,7 +259,7 @@ class FindAllegation(
     """Finds one atomic allegation substantiated, unfounded or inconclusive, on recorded evidence. A finding
     made again, after the report was returned, replaces the earlier one."""
 
-    allegation_id: Reference
+    allegation_id: Given
     """One atomic allegation, by its id in this case."""
     outcome: FoundOutcome
     """PARTIALLY_SUBSTANTIATED is refused on an atomic allegation: it is split first (E_SPLIT_REQUIRED)."""
@@ -277,7 +277,7 @@ class RecordSubstantiatedDisposition(
     """Records the measure that follows from a substantiated allegation: one of the four forms of supervision
     (四种形态). Without it the case cannot be closed, nor its subject cleared of anything else (R9)."""
 
-    allegation_id: Reference
+    allegation_id: Given
     """A substantiated allegation of this case."""
     form_of_supervision: Literal[1, 2, 3, 4]
     """1 to 4: which of the four forms of supervision (四种形态)."""
@@ -396,7 +396,7 @@ class AssessNewEvidence(
     """Finds that evidence which came later changes nothing, and says why. Evidence that does is answered
     by the head of the organ, who reopens the case."""
 
-    evidence_id: Reference
+    evidence_id: Given
     """The id that the new evidence was given when intake took it in (`NewEvidenceNoted`)."""
     reason: FreeText
     """The reason why it changes nothing."""
@@ -407,7 +407,7 @@ class ReopenCase(
 ):
     """Reopens a concluded or closed case because of new evidence (重新核查)."""
 
-    evidence_id: Reference
+    evidence_id: Given
     """The new evidence that still waits for an answer (`NewEvidenceNoted`)."""
     cause: FreeText
     """The change that the evidence makes."""

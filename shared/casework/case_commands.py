@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from shared.casework.aggregate import Aggregate, Law
 from shared.casework.case import RECUSAL_DECIDERS
-from shared.casework.command import Command, FreeText, Reference, ShortText
+from shared.casework.command import Command, FreeText, Given, Reference, ShortText
 from shared.language.contracts.common import RecusalAskedBy, RecusalGround
 from shared.language.roles import CUSTODIAN, INTERNAL_SUPERVISOR, LEADERS, STAFF, SUBJECT, UNIT_CONTACT
 
@@ -75,7 +75,7 @@ class _DecideRecusal(Command):
     """Decides on a request for recusal (回避决定): a leader of the organ, on its head one of the superior
     organ. Granted, the person is out of this case at once and of all that follows from it (SD10)."""
 
-    request: Reference
+    request: Given
     """The request's id, as the case tells it under `recusals`."""
     person: Reference
     """The account that is meant: the one that the request names, or the one that it only describes."""

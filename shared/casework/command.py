@@ -45,7 +45,7 @@ from shared.language.text import Seen, Straight
 
 
 class Screened:
-    """Marks text that the vault's screen reads before it is stored: prose and identifiers (SEC-12)."""
+    """Marks text that the vault's screen reads before it is stored (SEC-12, SEC-16)."""
 
 
 FreeText = Annotated[
@@ -61,10 +61,9 @@ ShortText = Annotated[
 ]
 
 
-class Chosen(Screened):
-    """Marks an identifier that a person or another system chose. Letters spell names too, so it is screened;
-    and it is nobody's telephone or identity number (SEC-12, B21). Set behind the constraints, it leaves them
-    in the API document."""
+class Chosen:
+    """Marks an identifier that a person or another system chose: it is nobody's telephone or identity number
+    (SEC-12, B21). Set behind the constraints, it leaves them in the API document."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(_impersonal, handler(source))
@@ -76,8 +75,11 @@ def _impersonal(identifier: str) -> str:
     return identifier
 
 
-Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"), Chosen()]
+FORM = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"
+Reference = Annotated[str, StringConstraints(pattern=FORM), Chosen()]
 """A reference to a document, study or person: an identifier, not prose."""
+Given = Annotated[str, StringConstraints(pattern=FORM)]
+"""An identifier that the house itself gave: any digits may stand in it by chance."""
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), Chosen()]
 """The short identifier of an allegation, a department, a text."""
 Day = Annotated[
@@ -318,6 +320,7 @@ __all__ = [
     "Field",
     "FreeText",
     "Gate",
+    "Given",
     "Instant",
     "Reference",
     "Screened",

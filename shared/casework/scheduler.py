@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from datetime import date
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from shared.language.roles import SYSTEM
 
 log = structlog.get_logger("scheduler")
 TICK_SECONDS = 0.2
+ASKED_SECONDS = 60.0
 OnBreach = dict[str, Callable[[UUID, Context], Awaitable[None]]]
 OnReminder = dict[str, Callable[[UUID], Awaitable[Sequence[Effect]]]]
 """The messages, by deadline, that are sent to somebody outside when the end comes near, with the reminder or
@@ -86,11 +88,14 @@ class Scheduler:
     async def run(self) -> None:
         """Ticks until it is cancelled; what is away is tried again at the next tick."""
         looked: tuple[date, int] | None = None
+        asked = monotonic()
         while True:
             try:
                 # The projector beside us knows the head: the database is not asked at every tick.
                 now = local_date(self._clock.now()), self._recorder.head
-                if now != looked:
+                # A log that lost its end grows again below that head: it is asked once a minute.
+                if now != looked or monotonic() - asked >= ASKED_SECONDS:
+                    asked = monotonic()
                     # Of a day's later runs nothing is told: an event begins them, perhaps a reporter's.
                     first = looked is None or looked[0] != now[0]
                     with daily(self._service, "deadlines") if first else nullcontext():

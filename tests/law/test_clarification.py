@@ -330,7 +330,7 @@ def test_sec12_no_reporter_of_any_joined_complaint_is_named(world: World) -> Non
         ("感谢虚文举同志。", "SEC-12"),
         ("联系电话19933334444。", "B21"),
         ("虚举单位反映。", "SEC-12"),
-        ("联系：1 9 9-3333-4444", "B21"),
+        ("联系：1 9 9-3333-4444", "SEC-12"),
     ):
         body = {"procedural_note": note}
         answer = world.give(story.clarification, "RenderText", HANDLER, body)

@@ -369,7 +369,8 @@ def test_sec5_the_handler_asks_and_the_clerk_relays(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["请说明您的姓名、住址、手机号，以便联系。", "您在哪个单位工作？", "Tell us your name."]
+    "question",
+    ["请说明您的姓名、住址、手机号，以便联系。", "不要担心，您在哪个单位工作？", "Tell us your name."],
 )
 def test_b21_nobody_asks_the_reporter_who_they_are(world: World, question: str) -> None:
     """A reporter with a name is not asked either; the name of somebody else is no such question."""
@@ -399,20 +400,6 @@ def test_b21_an_answer_that_tells_who_gave_it_stays_in_the_vault(world: World, a
     body = {"question_id": "Q1", "outcome": "ANSWERED", "means": "PHONE", "answer": answer}
     refused(world.give(story.complaint, "RelayAnswer", CLERK, body), "E_TEXT_IDENTITY_LEAK", "B21")
     world.do(story.complaint, "RelayAnswer", CLERK, {**body, "answer": "去年春节前。"})
-
-
-@pytest.mark.parametrize("reference", ["LuoXuyi/statement-2", "luo-xu-yi.pdf", "told-luoxuyi-139"])
-def test_b21_references_and_codes_spell_no_name(world: World, reference: str) -> None:
-    """Joined or parted, in letters, and in every service: an identifier goes over the bus like any word."""
-    story = world.story(reporter={**REPORTER, "name": "罗虚一"}).opened()
-    evidence = {"from_reporter": True, "description": "新账页。", "document_ref": reference}
-    answer = world.give(story.complaint, "SubmitNewEvidence", CLERK, evidence)
-    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
-    person = {"person": reference, "role": "handler"}
-    answer = world.give(story.case, "AssignToCase", TOWN.handling_dept_head, person)
-    refused(answer, "E_TEXT_IDENTITY_LEAK", "SEC-12")
-    assert reference not in answer.text
-    world.forget_questions()
 
 
 def test_sec5_who_left_no_way_to_be_reached_is_not_asked(world: World) -> None:

@@ -384,15 +384,20 @@ def test_nobody_fills_the_log_by_being_refused(world: World) -> None:
     """Attempts to learn who reported are on record one by one and alert, up to a number; the rest of the hour
     is one record, with one alert."""
     who, before = "unit-yunping", world.position("intake")
+
+    def of_theirs(name: str) -> list[dict[str, Any]]:
+        """Of one person: the hours of others, whom other tests refused, end meanwhile."""
+        return [e.event for e in world.log("intake", before, name) if e.event["actor"] == sub(who)]
+
     world.pass_minutes(61)
     for _ in range(MOST + 20):
         answer = world.client(who).get(f"/intake/v1/complaints/{uuid4()}/reporter")
         refused(answer, "E_TRACE_FORBIDDEN", "R27")
-    assert len(world.log("intake", before, "SecurityAlertRaised")) == MOST
-    assert world.log("intake", before, "RefusalsSummed") == []
+    assert len(of_theirs("SecurityAlertRaised")) == MOST
+    assert of_theirs("RefusalsSummed") == []
     world.pass_minutes(61)
     refused(world.client(who).get(f"/intake/v1/complaints/{uuid4()}/reporter"), "E_TRACE_FORBIDDEN")
     world.give(world.story().received().complaint, "CloseComplaint", who, {})
-    told = [e.event for e in world.log("intake", before, "RefusalsSummed") if e.event["actor"] == sub(who)]
+    told = of_theirs("RefusalsSummed")
     assert [(t["count"], t["codes"]) for t in told] == [(20, ["E_TRACE_FORBIDDEN"])]
-    assert len(world.log("intake", before, "SecurityAlertRaised")) == MOST + 2
+    assert len(of_theirs("SecurityAlertRaised")) == MOST + 2

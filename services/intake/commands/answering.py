@@ -8,7 +8,7 @@ from pydantic import Field
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import OutcomeTold
-from shared.casework.command import Code, Command, Day, FreeText, Reference
+from shared.casework.command import Code, Command, Day, FreeText, Given, Reference
 from shared.language.contracts.intake import (
     Means,
     MeetingMode,
@@ -98,7 +98,7 @@ class RecordResultFeedback(Command, on=Complaint, rule="A31", by=HANDLERS, duty=
     """Tells a real-name reporter the result (反馈结果), explains policy, and reminds them of secrecy. A
     handler who worked on it does this (§5.2); the petition department reads that it was done."""
 
-    outcomes: Annotated[tuple[OutcomeTold, ...], Field(min_length=1, max_length=100)]
+    outcomes: Annotated[tuple[OutcomeTold, ...], Field(min_length=1, max_length=2000)]
     """The findings that the reporter is told, by allegation."""
     means: Means
     """The means by which they were told; always the contact that the reporter gave (SEC-10)."""
@@ -129,7 +129,7 @@ class AskReporter(Command, on=Complaint, rule="SEC-5", by=HANDLERS):
 class RelayAnswer(Command, on=Complaint, rule="SEC-5", by=PETITION):
     """Passes on the reporter's answer, without a word that tells who they are."""
 
-    question_id: Code
+    question_id: Given
     """The question that waits, as `Q1`."""
     outcome: QuestionOutcome
     """ANSWERED needs `answer`."""

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.deciding import ADVICE
 from services.intake.domain.values import OrganCode
-from shared.casework.command import Chosen, Code, Command, FreeText, Reference, ShortText
+from shared.casework.command import Chosen, Code, Command, FreeText, Given, ShortText
 from shared.language.contracts.intake import Means
 from shared.language.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
@@ -74,7 +74,7 @@ class SplitComplaint(Command, on=Complaint, rule="A18", by=(PETITION_HEAD,), dut
 
     to_organ: OrganCode
     """The organ that is competent for the part; not this one and none above it."""
-    allegation_ids: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=100)]
+    allegation_ids: Annotated[tuple[Given, ...], Field(min_length=1, max_length=100)]
     """The allegations that go there; one at least stays."""
 
 

@@ -12,7 +12,7 @@ from services.intake.domain.complaint.reporting import FILE, LETTER
 from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import ReporterBlock
 from shared.casework.case_commands import Role
-from shared.casework.command import Command, Reference
+from shared.casework.command import Command, Given
 from shared.language.contracts.common import Division, LevelName, RecusalGround
 from shared.language.contracts.intake import MediaType, Stage
 from shared.language.event import L3
@@ -73,7 +73,7 @@ class WaiveMeeting(Command, on=Complaint, rule="R46", anyone=True, organ=None):
 class AddAttachment(Command, on=Complaint, rule="SEC-6", anyone=True, organ=None, lookups=(FILE,)):
     """Notes that a file came behind the query code; the file itself lies in the vault."""
 
-    attachment: Reference
+    attachment: Given
     """The name of the file in the vault."""
     media_type: MediaType
     """The type that the file was found to be."""

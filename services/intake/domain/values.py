@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.casework.command import Chosen, Code, FreeText, Reference, Screened
+from shared.casework.command import Chosen, Code, FreeText, Given, Reference, Screened
 from shared.language.contracts.common import (
     Accused,
     AllegationKind,
@@ -39,7 +39,7 @@ MaybeStatus = Annotated[
 class OutcomeTold(Value):
     """The outcome of one of the reporter's allegations, as they are told it."""
 
-    allegation_id: Reference
+    allegation_id: Given
     """One of this complaint's allegations, or a part into which verification split one."""
     outcome: Outcome
     """The finding of the verification."""
@@ -70,7 +70,7 @@ class Reception(Value):
 class AccusedEntry(Value):
     """An accused as the clerk enters it: either the confirmed match in the register, or a new entry."""
 
-    match: Reference | None = None
+    match: Given | None = None
     """The reference of an accused who is known already (`FindAccused`); nothing else is then read."""
     subject_type: SubjectType = "PERSON"
     """A person, or a party organisation with its `principal_head`."""

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.kernel.effect import Effect
 from shared.kernel.outgoing.adapters import Adapter, NotDelivered
-from shared.kernel.spans import Untold, sending
+from shared.kernel.spans import DEFECT, Untold, sending
 from shared.kernel.store.driver import away, borrowed
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import Append, CommandRecord, StoreUnavailable, VersionConflict
@@ -150,6 +150,7 @@ class Outgoing:
             await self._failed(effect, attempt, NotDelivered("AWAY"))
         except Exception as error:
             # Its type names the defect; its message might hold what was to be sent.
+            step.ends(DEFECT)
             log.error("outgoing_defect", kind=kind, error=type(error).__name__)
             await self._failed(effect, attempt, NotDelivered(f"DEFECT_{type(error).__name__}"))
         else:

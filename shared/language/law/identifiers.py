@@ -5,7 +5,6 @@ These functions say only whether an identifier is well formed. Resident ids belo
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 
@@ -20,16 +19,26 @@ _RANDOM = re.compile(
 """A UUID or a digest in hex, with nothing glued to it."""
 _MOBILE = re.compile(r"(?:(?:00)?86)?1[3-9][0-9]{9}")
 
-_LANDLINE = re.compile(r"(?:(?:00)?86)?0(?:10|2[0-9]|[3-9][0-9]{2})[2-8][0-9]{6,7}")
-"""With its area code: without one, seven digits may be anything."""
-_OLD_RESIDENT_ID = re.compile(
-    r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|99)[0-9]{4}[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}"
+_BEGINS = r"(?<![0-9])(?<![0-9][ -])"
+_ENDS = r"(?![0-9]|[ ]?-?[ ]?[0-9]|[ ]?(?:元|万|亿|[.][0-9]))"
+"""Nothing of another number around it, and no amount."""
+_SIGN = "[ ]?-?[ ]?"
+_CALLED = re.compile(
+    f"{_BEGINS}(?:(?:[+]|00)?86[ -]?)?1[3-9][0-9](?:[0-9]{{8}}|{_SIGN}[0-9]{{4}}{_SIGN}[0-9]{{4}}){_ENDS}"
+    f"|{_BEGINS}[(]?0(?:10|2[0-9]|[3-9][0-9]{{2}})[)]?{_SIGN}[2-8][0-9]{{6,7}}{_ENDS}"
 )
-_GROUPS = re.compile(r"(?<![0-9A-Z-])\+?[0-9](?:[ ()./·-]{0,2}[0-9]){8,40}X?(?![0-9A-Z])")
-"""Digits with at most two signs between them."""
-_DATE = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9](?![0-9])")
-_MANY = re.compile(r"(?:[\d〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖][ ()（）./·\-－—]{0,2}){9}")
-_NUMERALS = str.maketrans("〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖—", "0012345678912123456789-")
+"""A mobile number, whole or in groups of three, four and four; a landline with its area code."""
+_OLD_RESIDENT_ID = re.compile(
+    r"(?<![0-9])(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|99)[0-9]{4}"
+    r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}(?![0-9])"
+)
+"""Fifteen digits may be many things: it counts where the text speaks of such a card."""
+_CARD = re.compile(r"(?<![0-9])[1-9][0-9]{5}[ ]?[0-9]{8}[ ]?[0-9]{3}[0-9X](?![0-9])")
+_MANY = re.compile(r"(?:[\d〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖][^\d\w]{0,3}){9}")
+_NUMERALS = str.maketrans(
+    "〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖‐‑‒–—−", "0012345678912123456789------"
+)
+_BLANKS = re.compile(r"[^\S\n]+")
 
 _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # no I, O, S, V, Z
 _CREDIT_CODE = re.compile(f"[{_CREDIT_ALPHABET}]{{18}}")
@@ -80,26 +89,17 @@ def holds_personal_number(reference: str) -> bool:
 
 
 def tells_personal_number(text: str) -> bool:
-    """True if prose holds a telephone number or a resident id, of 18 or 15 characters, as people write them:
-    in groups, in digits of another width, or in Chinese numerals (B21)."""
+    """True if prose holds a mobile number, a landline with its area code, or a resident id: in digits of
+    another width or Chinese numerals too, and grouped as these are grouped (B21). Amounts, dates, accounts
+    and numbers of documents are none."""
     if not _MANY.search(text):
         return False
-    folded = unicodedata.normalize("NFKC", text).translate(_NUMERALS).upper()
-    folded = _DATE.sub(";", _RANDOM.sub(";", folded))
-    return any(_is_personal(run) for found in _GROUPS.finditer(folded) for run in _joined(found[0]))
-
-
-def _is_personal(digits: str) -> bool:
-    shapes = (_MOBILE, _LANDLINE, _OLD_RESIDENT_ID)
-    return any(shape.fullmatch(digits) for shape in shapes) or is_resident_id(digits)
-
-
-def _joined(group: str) -> Iterator[str]:
-    """Every run of neighbouring numbers in a group, without the signs between them."""
-    numbers = _RUNS.findall(group)
-    for first in range(len(numbers)):
-        for last in range(first, len(numbers)):
-            yield "".join(numbers[first : last + 1])
+    plain = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    folded = _BLANKS.sub(" ", _RANDOM.sub(";", plain.translate(_NUMERALS).upper()))
+    if _CALLED.search(folded):
+        return True
+    cards = (found[0].replace(" ", "") for found in _CARD.finditer(folded))
+    return any(map(is_resident_id, cards)) or ("证" in text and bool(_OLD_RESIDENT_ID.search(folded)))
 
 
 def credit_code_check(first17: str) -> str:

@@ -484,8 +484,22 @@ def test_a31_the_result_is_told_once_and_to_a_confirmed_name(given: Given) -> No
         ("", "a1=INCONCLUSIVE a2=INCONCLUSIVE", ""),
         ("", "a1=UNFOUNDED a2=INCONCLUSIVE", "E_RESULT_MISMATCH"),
         ("a1=UNFOUNDED a2=UNFOUNDED c7=SUBSTANTIATED", "a1=UNFOUNDED a2=UNFOUNDED", ""),
+        (
+            "a1ab=UNFOUNDED a1b=SUBSTANTIATED a2=UNFOUNDED",
+            "a1ab=UNFOUNDED a1b=SUBSTANTIATED a2=UNFOUNDED",
+            "",
+        ),
     ],
-    ids=["by part", "split", "half", "otherwise", "closed unverified", "never verified", "of somebody else"],
+    ids=[
+        "by part",
+        "split",
+        "half",
+        "otherwise",
+        "closed unverified",
+        "never verified",
+        "of somebody else",
+        "parts of parts",
+    ],
 )
 def test_b23_the_result_told_is_the_result_found(given: Given, found: str, told: str, refusal: str) -> None:
     """Verification splits `a1` into `a1a` and `a1b` (§4.2); `c7` belongs to another complaint of the case."""

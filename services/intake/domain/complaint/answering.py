@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
-from string import ascii_lowercase
 from typing import get_args
 
 from services.intake.domain.complaint.phase import HERE, STAGES, ComplaintPhase
@@ -33,6 +33,7 @@ from shared.language.refusal import refuse
 from shared.language.tracing import asks_who_you_are, names_its_speaker
 
 POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
+_LETTERS = re.compile("[a-z]*")
 
 
 class Answering(ComplaintPhase):
@@ -97,7 +98,7 @@ class Answering(ComplaintPhase):
             refuse("E_NOT_CONCLUDED", "A31")
         if unknown := self._not_theirs(told.allegation_id for told in outcomes):
             refuse("E_SCHEMA", "A31", field="outcomes", unknown=unknown)
-        if self.state == "RESULT_AVAILABLE":
+        if self.state == "RESULT_AVAILABLE" and not self.answered_below:
             self._check_true(outcomes)
         self.record(
             ctx,
@@ -114,9 +115,9 @@ class Answering(ComplaintPhase):
     def _check_true(self, outcomes: Sequence[OutcomeTold]) -> None:
         """B23: refuses to tell less than was found about this complaint's allegations, or something else. An
         allegation on which nothing was found is told as INCONCLUSIVE; one that was split, part by part."""
-        found = {id: outcome for id, outcome in self.found.items() if not self._not_theirs([id])}
-        answered = {id.rstrip(ascii_lowercase) for id in found} | found.keys()
-        found |= {a.id: "INCONCLUSIVE" for a in self.allegations if a.id not in answered}
+        whole = {id: own for id in self.found if (own := self._own_of(id)) is not None}
+        found = {id: self.found[id] for id in whole}
+        found |= {a.id: "INCONCLUSIVE" for a in self.allegations if a.id not in whole.values()}
         told = {each.allegation_id: each.outcome for each in outcomes}
         if len(told) != len(outcomes) or told != found:
             missing = sorted(found.keys() - told.keys())
@@ -124,10 +125,14 @@ class Answering(ComplaintPhase):
             refuse("E_RESULT_MISMATCH", "B23", missing=missing, differs=differs)
 
     def _not_theirs(self, ids: Iterable[str]) -> list[str]:
-        """The ids that belong neither to one of this complaint's allegations nor to a part into which
-        verification split one: a part has the id of the whole with a letter behind (§4.2)."""
-        own = {allegation.id for allegation in self.allegations}
-        return [id for id in ids if id not in own and id.rstrip(ascii_lowercase) not in own]
+        """The ids that belong neither to one of this complaint's allegations nor to a part of one."""
+        return [id for id in ids if self._own_of(id) is None]
+
+    def _own_of(self, id: str) -> str | None:
+        """The allegation of this complaint of which `id` is the whole or a part: verification gives a part
+        the id of the whole with a letter behind, and a part of a part another (§4.2)."""
+        own = [a.id for a in self.allegations if id.startswith(a.id) and _LETTERS.fullmatch(id[len(a.id) :])]
+        return max(own, key=len, default=None)
 
     @allowed_in("RESULT_AVAILABLE", "CLOSED")
     def record_objection(self, ctx: Context, objection: str, explanation: str) -> None:

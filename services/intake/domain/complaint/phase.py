@@ -73,7 +73,7 @@ class ComplaintPhase(ComplaintState):
         """A15, A75, B16: refuses to pass anything to an organ whose own head or staff is accused here, or to
         one below it, whoever goes along."""
         organs = ctx.law.organs
-        for person in self.accused:
+        for person in self.ever_accused.values():
             own = organs.covering(person.unit_division).code
             if person.is_discipline_staff and organs.is_ancestor_or_self(own, organ):
                 refuse("E_NOT_COMPETENT", "A75", field="to_organ", own_organ=own)

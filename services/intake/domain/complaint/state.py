@@ -102,6 +102,8 @@ class ComplaintState(Case):
         self.category = ""
         self.received_on: date | None = None
         self.accused: tuple[Accused, ...] = ()
+        self.ever_accused: dict[str, Accused] = {}
+        """The accused as they were listed last, also those who went with a part (B16)."""
         self.allegations: tuple[Allegation, ...] = ()
         self.relisting = False
         """True if new substance may be listed, with the people it is about."""
@@ -243,6 +245,7 @@ class ComplaintState(Case):
 
     def on_allegations_listed(self, event: AllegationsListed, meta: Meta) -> None:
         self.accused = event.accused
+        self.ever_accused = {person.ref: person for person in event.accused}
         self.allegations = event.allegations
         self.wording_approved_by = event.approved_by
         self.relisting = False
