@@ -386,7 +386,7 @@ def test_nobody_fills_the_log_by_being_refused(world: World) -> None:
     who, before = "unit-yunping", world.position("intake")
 
     def of_theirs(name: str) -> list[dict[str, Any]]:
-        """Of one person: the hours of others, whom other tests refused, end meanwhile."""
+        """The events about one person: the hours of others, whom other tests refused, end meanwhile."""
         return [e.event for e in world.log("intake", before, name) if e.event["actor"] == sub(who)]
 
     world.pass_minutes(61)
