@@ -315,7 +315,7 @@ async def test_sec1_outside_the_organs_a_bundle_tells_of_no_report(
         "etaliation",
         "2022-02-28",
         "2022-03-01",
-        "c-2",
+        '"c-2"',
     ):
         assert word not in text, word
     (tmp_path / "bundle.json").write_text(text, "utf-8")
