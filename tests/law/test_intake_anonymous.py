@@ -224,6 +224,14 @@ def test_sec7_wrong_and_foreign_codes_are_the_same(world: World) -> None:
     assert len({a.content for a in answers}) == 1
 
 
+def test_b21_a_letter_asks_the_reporter_nothing_of_themselves(world: World) -> None:
+    _, case = reported(world)
+    world.assign(case, CLERK, by=HEAD)
+    asked = world.give(case, "WriteToReporter", CLERK, {"text": "不要担心，请留个电话。"})
+    refused(asked, "E_TRACE_FORBIDDEN", "B21")
+    world.do(case, "WriteToReporter", CLERK, {"text": "您的身份将严格保密。"})
+
+
 def test_sec7_letters_go_to_and_fro_behind_the_code(world: World) -> None:
     code, case = reported(world)
     world.assign(case, CLERK, by=HEAD)

@@ -14,6 +14,7 @@ from tests.harness import (
     COUNTY,
     OTHER_COUNTY,
     OTHER_TOWN,
+    PROVINCE,
     TOWN,
     Case,
     Entry,
@@ -212,6 +213,18 @@ def test_b16_no_part_goes_into_the_house_of_an_accused(world: World) -> None:
     answer = world.give(story.complaint, "SplitComplaint", COUNTY.petition_head, body)
     refused(answer, "E_NOT_COMPETENT", "A75")
     world.do(story.complaint, "AcceptComplaint", COUNTY.petition_head, {"handling_dept": "dept"})
+
+
+def test_b16_what_stays_remembers_who_was_accused_with_it(world: World) -> None:
+    """The officer's part has gone elsewhere; the rest still does not go into their house."""
+    story = world.story(PROVINCE, accused=[person(COUNTY, is_discipline_staff=True), person(COUNTY)])
+    story.allegations = [allegation(f"a{n}", n) for n in range(2)]
+    story.listed()
+    head = PROVINCE.petition_head
+    world.assign(story.complaint, head, by=head)
+    sent(world, story, "SplitComplaint", head, CITY, allegation_ids=[story.allegation_ids[0]])
+    answer = world.give(story.complaint, "TransferDown", head, {"to_organ": COUNTY.code})
+    refused(answer, "E_NOT_COMPETENT", "A75")
 
 
 # --- assigned, and its result ---

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from starlette.responses import Response
 
 from services.intake.domain.complaint import Complaint
+from shared.casework.command import Reference
 from shared.casework.http import query
 from shared.casework.http.describe import answer, array, in_query, of_list, page
 from shared.casework.http.naming import named
@@ -24,7 +25,6 @@ from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
 from shared.language.roles import ALL, OF_AN_ORGAN, STAFF
 
-PERSON = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"
 AFTER = query.Cursor[tuple[str]](tuple[query.Key])
 TEXT = {"type": "string"}
 
@@ -40,7 +40,7 @@ class Member(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    person: Annotated[str, StringConstraints(pattern=PERSON)]
+    person: Reference
     """The `sub` of their tokens."""
     name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     organ: Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]

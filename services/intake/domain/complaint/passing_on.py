@@ -76,6 +76,7 @@ class PassingOn(ComplaintPhase):
         if not self._is_below(ctx, to_organ):
             refuse("E_NOT_COMPETENT", "A16", field="to_organ", reason="not below")
         self._check_competent(ctx, to_organ, self.accused)
+        self._check_not_their_own(ctx, to_organ)
         self.record(ctx, ComplaintTransferredDown(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
     @allowed_in("REGISTERED")
@@ -112,6 +113,7 @@ class PassingOn(ComplaintPhase):
         if organs.is_ancestor_or_self(to_organ, self.organ):
             refuse("E_SEALED_UPWARD", "A14", field="to_organ")
         self._check_competent(ctx, to_organ, self.accused)
+        self._check_not_their_own(ctx, to_organ)
         self.record(ctx, ComplaintTransferredLateral(born=str(self.born_at(to_organ)), to_organ=to_organ))
 
     @allowed_in("REGISTERED", "ACCEPTED")
