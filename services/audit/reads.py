@@ -131,6 +131,7 @@ EVENT["properties"] |= {
     "legal_basis": array(CITED),
     "deadlines": array(DUE),
     "deadlines_met": array(DEADLINE_ID),
+    "assigns": {"type": "boolean", "description": "The actor works on the case from this event on."},
     "text_hash": TEXT,
 }
 EVENT_TYPES = sorted({cls.__name__ for service in PUBLISHERS for cls in event_classes(service)})

@@ -99,7 +99,7 @@ def line_of(
         "policy": meta["policy"],
         "correlation_id": meta["correlation_id"],
     }
-    for name in ("duty", "causation_id", "links", "legal_basis", "deadlines", "deadlines_met"):
+    for name in ("duty", "causation_id", "links", "legal_basis", "deadlines", "deadlines_met", "assigns"):
         if name in meta:
             entry[name] = meta[name]
     text_hash = event.get("text_hash")

@@ -74,6 +74,8 @@ class Context:
     command: str
     rule: str = ""
     duty: str = ""
+    assigns: bool = False
+    """True assigns the actor to the case that they open, by its opening event itself (§6.3)."""
     correlation_id: UUID | None = None
     command_id: UUID | None = None
     attempt: UUID | None = None
@@ -311,6 +313,7 @@ class Aggregate:
                     for id in ctx.law.deadlines.satisfied_by(self.service, name)
                     if self.meets(id, event)
                 ),
+                assigns=ctx.assigns and self.version == 0,
                 trace_id=ctx.trace_id,
             ),
         )

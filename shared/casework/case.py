@@ -28,7 +28,7 @@ RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
 class Case(Aggregate):
     """An aggregate that people are assigned to. Commands of all services include these five.
 
-    A person who acts on a case that they opened themselves is assigned by that act (`assigns_actor`).
+    The member of staff who opens a case is assigned by that act (`Meta.assigns`).
     """
 
     tells_unit: ClassVar[bool] = False
@@ -44,6 +44,8 @@ class Case(Aggregate):
 
     def apply(self, recorded: Recorded) -> None:
         super().apply(recorded)
+        if recorded.meta.assigns:
+            self.take_on(recorded.meta.actor, recorded.meta.role, recorded.meta)
         if recorded.meta.role == ORGAN_HEAD and recorded.meta.organ == self.organ:
             self.heads.add(recorded.meta.actor)
 
@@ -205,9 +207,13 @@ class Case(Aggregate):
             refuse("E_RECUSAL", "SD10" if recused <= self.recused_before else "A48", people=sorted(recused))
 
     def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
-        self.assigned.setdefault(event.person, set()).add(event.role)
-        if event.role == ORGAN_HEAD and meta.organ == self.organ:
-            self.heads.add(event.person)
+        self.take_on(event.person, event.role, meta)
+
+    def take_on(self, person: str, role: str, meta: Meta) -> None:
+        """Folds in that a person works on the case from now on."""
+        self.assigned.setdefault(person, set()).add(role)
+        if role == ORGAN_HEAD and meta.organ == self.organ:
+            self.heads.add(person)
 
     def on_assignment_ended(self, event: AssignmentEnded, meta: Meta) -> None:
         self.assigned.get(event.person, set()).discard(event.role)

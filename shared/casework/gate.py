@@ -35,7 +35,6 @@ from shared.kernel.store.types import (
 )
 from shared.language import roles
 from shared.language.contracts.common import Accused
-from shared.language.event import event_class
 from shared.language.ids import derived_id, keyed_digest, keyed_id, random_id
 from shared.language.refusal import Refusal, refuse
 
@@ -175,6 +174,7 @@ class CommandGate:
         actor = self._check_actor(command, request.token, aggregate)
         if not command.creates:
             self._check_version(request, aggregate)
+        assigns = command.creates and gate.need_to_know and actor.role in roles.STAFF
         now = self.clock.now()
         prepared: dict[Lookup[Any] | Deposit[Any], Any] = {}
         ctx = Context(
@@ -185,6 +185,7 @@ class CommandGate:
             command=type(command).__name__,
             rule=gate.rule,
             duty=gate.duty,
+            assigns=assigns,
             command_id=command_id,
             attempt=attempt,
             legal_basis=request.legal_basis,
@@ -198,8 +199,6 @@ class CommandGate:
             prepared[deposit] = await self.deposits[deposit](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
         await self._check_texts(command, aggregate, actor)
-        if command.creates and gate.need_to_know:
-            self._assign_creator(aggregate, ctx)
         others: Sequence[Aggregate] = ()
         if (beside := self.beside.get(type(command).__name__)) is not None:
             others = await beside(command, aggregate, ctx)
@@ -409,12 +408,6 @@ class CommandGate:
             rule = "SEC-16" if code == "E_TRACE_FORBIDDEN" else "B54" if verdict.reason else "SEC-12"
             told = {"fields": list(command.screened), "alert": verdict.alert}
             refuse(code, rule, **told, **({"reason": verdict.reason} if verdict.reason else {}))
-
-    @staticmethod
-    def _assign_creator(aggregate: Aggregate, ctx: Context) -> None:
-        started = event_class(f"{aggregate.service}.AssignmentStarted")
-        if started is not None and ctx.actor.role not in OUTSIDE_ORGANS | {"anyone"}:
-            aggregate.record(ctx, started(person=ctx.actor.person, role=ctx.actor.role))
 
     def _command_id(self, request: Submission) -> UUID:
         if request.idempotency_key is None:

@@ -31,7 +31,7 @@ from shared.kernel.store.schema import view_metadata
 from shared.kernel.store.types import RawEntry
 from shared.language.roles import SUBJECT
 
-VERSION = 8
+VERSION = 9
 DEADLINE = "^DL-[0-9]{2}(#.+)?$"
 """The id of a deadline; where several of it run in one case, with the one that is meant."""
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
@@ -137,7 +137,7 @@ class CaseBook:
                 self._emitted(entry.data["event"], name, deadlines)
             elif kind != "AuditRecord":
                 self._case(entry, cases)
-                if name in PEOPLE or name in ACCOUNTS:
+                if name in PEOPLE or name in ACCOUNTS or entry.data["meta"].get("assigns"):
                     await self._people(entry, name, work, rows[self.recused])
                 if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
                     rows[self.kept_from].put({"stream": entry.stream, "person": person})
@@ -173,6 +173,8 @@ class CaseBook:
             for stale in await work.where(stream=entry.stream, roles=SUBJECT):
                 work.delete((entry.stream, stale["person"]))
             work.put({"stream": entry.stream, "person": account, "roles": SUBJECT})
+        if (meta := entry.data["meta"]).get("assigns"):
+            work.put({"stream": entry.stream, "person": meta["actor"], "roles": meta["role"]})
         if name not in PEOPLE:
             return
         if name == "RecusalDeclared":

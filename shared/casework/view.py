@@ -36,6 +36,8 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
         event = content["event"]
         view["version"] = stream["version"]
         view["state"] = stream["state"]
+        if meta.get("assigns"):
+            view["assigned"][meta["actor"]] = [meta["role"]]
         _fold_people(view["assigned"], name, event)
         if name in REQUESTS:
             view.setdefault("recusals", {}).setdefault(event["request"], {}).update(event)

@@ -223,7 +223,8 @@ class Meta:
     every event.
 
     `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the part that
-    the actor thereby plays in the case; separation of duties reads it (§5.3).
+    the actor thereby plays in the case; separation of duties reads it (§5.3). `assigns` says that the actor
+    works on the case from this event on, in the role that they act in (§6.3).
     """
 
     occurred_at: datetime
@@ -241,6 +242,7 @@ class Meta:
     legal_basis: tuple[dict[str, str], ...] = ()
     deadlines: tuple[DeadlineSet, ...] = ()
     deadlines_met: tuple[str, ...] = ()
+    assigns: bool = False
     trace_id: str = ""
 
 

@@ -35,6 +35,7 @@ def life() -> list[Recorded]:
             command="Benchmark",
             rule="A3",
             duty="registrar",
+            assigns=True,
             command_id=uuid4(),
             trace_id="0123456789abcdef" * 2,
             prepared={IDENTITY: Deposited()},
@@ -56,7 +57,6 @@ def life() -> list[Recorded]:
         reception=None,
         parcel=None,
     )
-    complaint.assign_to_case(at(0), "p-990102100-petition_clerk", "petition_clerk")
     complaint.register_complaint(at(1), "ACCUSATION")
     accused = AccusedEntry(
         name="王虚清", unit="虚构镇政府", unit_division="990102100", managed_by_level="TOWNSHIP"

@@ -18,7 +18,6 @@ from tests.benchmarks.life import life, log_of
 def test_a_life_goes_from_the_receipt_to_the_handler() -> None:
     assert [e.type for e in life()] == [
         "ComplaintReceived",
-        "AssignmentStarted",
         "ComplaintRegistered",
         "AllegationsListed",
         "ComplaintAccepted",

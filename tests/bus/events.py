@@ -75,5 +75,6 @@ FULL_META: dict[str, Any] = {
     "legal_basis": ({"instrument": "X", "article": "12"},),
     "deadlines": (DeadlineSet("DL-01", "2026-04-01", "2026-03-27", True),),
     "deadlines_met": ("DL-00",),
+    "assigns": True,
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }

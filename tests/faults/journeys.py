@@ -31,7 +31,7 @@ Opened = Callable[[str, UUID], Awaitable[None]]
 """Waits until a service's store has a stream: the result of a reaction."""
 
 EVENTS = {
-    "ReceiveComplaint": ["ComplaintReceived", "AssignmentStarted"],
+    "ReceiveComplaint": ["ComplaintReceived"],
     "RegisterComplaint": ["ComplaintRegistered"],
     "AcceptComplaint": ["ComplaintAccepted"],
     "TransferToHandler": ["ComplaintTransferredToHandler"],

@@ -85,6 +85,7 @@ def full_meta() -> Meta:
             DeadlineSet("DL-02", "2022-04-08", "2022-04-01", True),
         ),
         deadlines_met=("DL-00",),
+        assigns=True,
         trace_id="0af7",
     )
 

@@ -9,7 +9,6 @@ from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Context, allowed_in
 from shared.casework.case import Case
 from shared.casework.preparation import Lookup
-from shared.language.contracts.common import AssignmentStarted
 from shared.language.contracts.intake import (
     SupervisionCause,
     SupervisionMethod,
@@ -141,6 +140,6 @@ class SupervisionOrder(Case):
         if not below:
             super()._may_assign(ctx, role)
 
-    def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
-        super().on_assignment_started(event, meta)
-        self.assigned_by[event.person] = meta.organ
+    def take_on(self, person: str, role: str, meta: Meta) -> None:
+        super().take_on(person, role, meta)
+        self.assigned_by[person] = meta.organ

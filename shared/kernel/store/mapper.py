@@ -197,6 +197,8 @@ def encode_meta(meta: Meta) -> dict[str, Any]:
         data["deadlines"] = [d.told() for d in meta.deadlines]
     if meta.deadlines_met:
         data["deadlines_met"] = list(meta.deadlines_met)
+    if meta.assigns:
+        data["assigns"] = True
     if meta.trace_id:
         data["trace_id"] = meta.trace_id
     return data
@@ -221,6 +223,7 @@ def decode_meta(data: dict[str, Any]) -> Meta:
         legal_basis=tuple(get("legal_basis", ())),
         deadlines=tuple(DeadlineSet(**deadline) for deadline in get("deadlines", ())),
         deadlines_met=tuple(get("deadlines_met", ())),
+        assigns=get("assigns", False),
         trace_id=get("trace_id", ""),
     )
 

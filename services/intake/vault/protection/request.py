@@ -18,7 +18,6 @@ from services.intake.vault.events import (
 )
 from shared.casework.aggregate import Context, Law, allowed_in
 from shared.casework.preparation import Lookup
-from shared.language.contracts.common import AssignmentStarted
 from shared.language.event import Meta
 
 SERVED: Lookup[UUID] = Lookup("served")
@@ -91,10 +90,10 @@ class ProtectionRequest(VaultCase):
             for role in sorted(self.assigned[person]):
                 self.record(ctx, ended(person=person, role=role, reason="REVIEWED"))
 
-    def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
-        super().on_assignment_started(event, meta)
+    def take_on(self, person: str, role: str, meta: Meta) -> None:
+        super().take_on(person, role, meta)
         if meta.organ != self.organ:
-            self.from_above.add(event.person)
+            self.from_above.add(person)
 
     @allowed_in("PROVIDED")
     def end_protection(self, ctx: Context) -> None:
