@@ -228,6 +228,17 @@ def refused(answer: httpx.Response, code: str, rule: str | None = None) -> dict[
     return details
 
 
+def excluded_there(world: World, case: Case, who: str) -> None:
+    """Waits until a service knows that a person is excluded from the matters of a case (B2)."""
+
+    def told() -> bool:
+        # Of a version that never is: nothing happens before it has arrived either.
+        answer = world.give(case, "DeclareRecusal", who, {"ground": "再次回避。"}, if_match='"9999"')
+        return bool(answer.json()["code"] == "E_RECUSAL")
+
+    world.patiently(told, f"the exclusion in {case.service}")
+
+
 def hidden(answer: httpx.Response) -> None:
     """The answer tells nothing, not even that there is something to know (§5.4)."""
     assert refused(answer, "E_NOT_FOUND", "") == {}

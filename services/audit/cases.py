@@ -59,6 +59,12 @@ def _is_concealed(declared: Sequence[Concealed]) -> str:
 
 
 _CONCEALED = _is_concealed(CONCEALED)
+_EXCLUDED = """
+    EXISTS (SELECT FROM matters WHERE matters.stream = {stream} AND (
+        SELECT excluded FROM exclusions WHERE exclusions.matter = matters.matter AND person = ${person}
+        ORDER BY recorded_at DESC LIMIT 1))
+    """
+"""The condition under which a person is excluded from a matter of a stream, as it is now (B2)."""
 # Links are followed in both directions, each as far as it was known then.
 _STREAMS = """
     WITH RECURSIVE start AS (SELECT stream FROM {start}),
@@ -73,6 +79,7 @@ _STREAMS = """
         ARRAY(SELECT DISTINCT subject FROM subjects WHERE stream = s.stream AND {known} ORDER BY subject)
             AS subjects,
         {concealed} AS concealed,
+        {excluded} AS excluded,
         (SELECT json_agg(json_build_array(who, role, organ, count, first, last))::text
          FROM ({looked}) AS looked) AS looked
     FROM streams s WHERE s.correlation_id = ANY(ARRAY(SELECT correlation_id FROM joined)) AND ({begun})
@@ -89,6 +96,7 @@ _BEGUN = """
 _ALERTS = f"""
     SELECT * FROM ledger
     WHERE type = '{ALERT}' AND (starts_with(organ, $1) OR $2 AND organ = '') AND actor <> $3
+        AND NOT {_EXCLUDED.format(stream="ANY(ledger.about)", person=3)}
         AND (recorded_at, service, position) < ($4, $5, $6)
     ORDER BY recorded_at DESC, service DESC, position DESC LIMIT $7
     """  # noqa: S608
@@ -105,7 +113,7 @@ _OF_SUBJECT = """
 
 
 def _streams_of(
-    name: str | UUID, as_of: datetime | None, by: By, subject: str | None
+    name: str | UUID, person: str, as_of: datetime | None, by: By, subject: str | None
 ) -> tuple[str, list[Any]]:
     """The statement that finds a case, and its values. Only what is asked stands in it: PostgreSQL keeps the
     plan of one that depends on no value, and makes that of any other anew each time."""
@@ -120,7 +128,9 @@ def _streams_of(
         values.append(subject)
         speaks = _SPEAKS.format(known=known, subject=len(values))
     asked = {"start": start, "known": known, "looked": looked, "begun": begun, "speaks": speaks}
-    text = _STREAMS.format(concealed=_CONCEALED, **asked)
+    values.append(person)
+    excluded = _EXCLUDED.format(stream="s.stream", person=len(values))
+    text = _STREAMS.format(concealed=_CONCEALED, excluded=excluded, **asked)
     return text, values
 
 
@@ -163,10 +173,11 @@ class Session:
         self._driver = driver
 
     async def find(
-        self, name: str | UUID, as_of: datetime | None, by: By, subject: str | None
+        self, name: str | UUID, person: str, as_of: datetime | None, by: By, subject: str | None
     ) -> Found | None:
-        """The case of a human number, or of a stream's id for one that has no number yet."""
-        statement, values = _streams_of(name, as_of, by, subject)
+        """The case of a human number, or of a stream's id for one that has no number yet, as a person asks
+        for it."""
+        statement, values = _streams_of(name, person, as_of, by, subject)
         rows = await self._driver.fetch(statement, *values)
         streams = tuple(_stream(row) for row in rows)
         asked = next((s for s, row in zip(streams, rows, strict=True) if row["asked"]), None)
@@ -237,5 +248,6 @@ def _stream(row: Any) -> Stream:
         number=row["number"],
         subjects=tuple(row["subjects"]),
         concealed=bool(row["concealed"]),
+        excluded=bool(row["excluded"]),
         looked=tuple(Looked(*said) for said in orjson.loads(row["looked"] or b"[]")),
     )

@@ -69,6 +69,13 @@ _SUBJECTS = """
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[],
                          $7::timestamptz[])
     """
+_MATTERS = """
+    INSERT INTO matters (stream, matter) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING
+    """
+_EXCLUSIONS = """
+    INSERT INTO exclusions (service, position, matter, person, excluded, recorded_at)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::boolean[], $6::timestamptz[])
+    """
 # $1: everything by which this run may be meant or may mean something: targets it names, and its own
 # streams, numbers and event ids, which earlier claims may have been waiting for.
 _LINKS = """
@@ -227,13 +234,26 @@ class Ledger:
 
 
 async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
-    """Streams, numbers, subjects, claims, and the links that became visible with this run."""
+    """Streams, matters, exclusions, numbers, subjects, claims, and the links that became visible with this
+    run."""
     streams = [
         (p.stream_id, p.service, p.kind, p.organ, p.correlation_id, next(iter(record.about(p)), None))
         for p in events
         if p.name not in READINGS
     ]
     await driver.execute(_STREAMS, *columns(streams, 6))
+    # A stream has all but the matters that it joins later from its beginning.
+    joined = [p for p in events if p.name not in READINGS and (p.stream_version == 1 or len(p.matters) > 1)]
+    if matters := {(p.stream_id, matter) for p in joined for matter in p.matters}:
+        await driver.execute(_MATTERS, *columns(sorted(matters), 2))
+    exclusions = [
+        (p.service, p.position, matter, *exclusion, p.recorded_at)
+        for p in events
+        if (exclusion := record.exclusion_of(p)) is not None
+        for matter in p.matters
+    ]
+    if exclusions:
+        await driver.execute(_EXCLUSIONS, *columns(exclusions, 6))
     seen = [
         (about, p.meta["actor"], p.meta["role"], p.meta["organ"], p.recorded_at)
         for p in events

@@ -411,7 +411,7 @@ class Replays:
         if name is not None:
             # Nothing is raised in here: that would cost the connection.
             async with self.cases.session() as session:
-                found = await session.find(name, as_of, by, subject)
+                found = await session.find(name, token.person, as_of, by, subject)
                 if found is not None:
                     streams = visible(found.streams, token.organ, self.organs, subject)
                     outcome = self._outcome(token, found, streams, subject)

@@ -19,7 +19,7 @@ import orjson
 
 from shared.kernel.bus.envelope import Published
 from shared.language.contracts import clarification, followup, intake, verification
-from shared.language.event import DataClass, Event, event_class
+from shared.language.event import ChangesExclusion, DataClass, Event, event_class
 
 CONTRACTS = (intake, verification, clarification, followup)
 """Imported so that every published event is known here, with the classes of its fields."""
@@ -199,6 +199,14 @@ def objects_of(kind: str, event: Mapping[str, Any]) -> list[UUID]:
     several = event.get("objects")
     named = several if isinstance(several, list) else [event.get("object") or event.get("stream")]
     return [id for value in named if (id := uuid_or_none(value)) is not None]
+
+
+def exclusion_of(published: Published) -> tuple[str, bool] | None:
+    """The person whom an event excludes from its matters, or lets in again (B2)."""
+    cls = event_class(published.topic)
+    if cls is None or not issubclass(cls, ChangesExclusion):
+        return None
+    return published.event["person"], cls.excludes
 
 
 def claims_of(published: Published) -> set[str]:

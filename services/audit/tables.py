@@ -174,6 +174,26 @@ SUBJECTS = Table(
 Index("subjects_stream_idx", SUBJECTS.c.stream)
 Index("subjects_correlation_idx", SUBJECTS.c.correlation_id, SUBJECTS.c.subject)
 
+MATTERS = Table(
+    "matters",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    Column("matter", Uuid, primary_key=True),
+)
+"""The matters that each stream belongs to (B1)."""
+
+EXCLUSIONS = Table(
+    "exclusions",
+    METADATA,
+    *_place(),
+    Column("matter", Uuid, primary_key=True),
+    _text("person"),
+    Column("excluded", Boolean, nullable=False),
+    _time("recorded_at"),
+)
+"""The persons excluded from matters, and let in again (B2): the latest word on both holds."""
+Index("exclusions_idx", EXCLUSIONS.c.matter, EXCLUSIONS.c.person, EXCLUSIONS.c.recorded_at)
+
 Index(
     "ledger_openings_idx",
     LEDGER.c.actor,
@@ -267,7 +287,7 @@ WATCHED = Table(
 )
 """The place up to which each log, the access log too, was looked at for bulk reading."""
 
-DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, NODES)
+DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, MATTERS, EXCLUSIONS, NODES)
 """Tables that the producers' logs give again."""
 OWN = (CHECKPOINTS, ACCESS_LOG, ACCESS_NODES)
 """Tables that only audit has: its signatures, and the log of replays."""

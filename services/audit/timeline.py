@@ -53,6 +53,8 @@ class Stream:
     looked: tuple[Looked, ...] = ()
     concealed: bool = False
     """An envelope that nobody registered, or one that was sealed for a superior: no auditor's (A14, A15)."""
+    excluded: bool = False
+    """The person who asks is excluded from one of its matters (B2)."""
 
     @property
     def is_case(self) -> bool:
@@ -87,7 +89,8 @@ def until(events: Iterable[Told], as_of: datetime | None, by: By) -> list[Told]:
 def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: str | None) -> list[Stream]:
     """The streams within an organ's jurisdiction, of one subject where one is named.
 
-    Envelopes that were never opened there are shown to nobody. A refusal, a reading or a reminder stands
+    Envelopes that were never opened there are shown to nobody, and nothing to a person who is excluded from
+    its matters (B2). A refusal, a reading or a reminder stands
     beside a case, and is seen by everybody who sees the case it is about. A case that speaks of other
     subjects only is left out; one that speaks of nobody stays.
     """
@@ -95,7 +98,9 @@ def visible(streams: Sequence[Stream], organ: str, organs: OrganTree, subject: s
 
     def sees(stream: Stream) -> bool:
         target = by_id.get(stream.about, stream) if stream.about is not None else stream
-        if target.concealed or not organs.is_ancestor_or_self(organ, target.organ):
+        if stream.excluded or target.excluded or target.concealed:
+            return False
+        if not organs.is_ancestor_or_self(organ, target.organ):
             return False
         return subject is None or not target.subjects or subject in target.subjects
 

@@ -2,4 +2,4 @@
 intake for what holds them up (A44)."""
 
 SERVICE = "clarification"
-LISTENS_TO = ("verification", "intake")
+LISTENS_TO = ("intake", "verification", "followup")

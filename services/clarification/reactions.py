@@ -7,7 +7,6 @@ from services.clarification.domain.clarification import Clarification
 from services.clarification.domain.retaliation import RetaliationWatch, watch_id
 from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.clarification import Disposition
-from shared.language.contracts.common import RecusalDeclared
 from shared.language.contracts.intake import RetaliationReported, RetaliationSettled
 from shared.language.contracts.verification import (
     AllegationsVerifiedUnfounded,
@@ -21,20 +20,6 @@ async def take_up_unfounded(event: AllegationsVerifiedUnfounded, desk: Desk) -> 
     id = desk.derived_id("clarification", event.subject.ref, event.handling_organ)
     clarification = await desk.get_or_new(Clarification, id)
     clarification.take_up(desk.context(event.handling_organ, rule="R25"), event)
-    ctx = desk.context(event.handling_organ, rule="SD10")
-    clarification.take_over_recusals(ctx, event.recused, event.case_id)
-
-
-async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
-    """Takes over a recusal (SD10): somebody stepped aside from a case whose conclusion clarification already
-    has."""
-    case = str(desk.published.stream_id)
-    for subject_ref in event.subject_refs:
-        id = desk.derived_id("clarification", subject_ref, desk.published.organ)
-        clarification = await desk.get(Clarification, id)
-        if clarification is not None and case in clarification.known_cases:
-            ctx = desk.context(clarification.organ, rule="SD10")
-            clarification.take_over_recusals(ctx, [event.person], case, event.ground)
 
 
 async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) -> None:
@@ -71,5 +56,4 @@ REACTIONS: Reactions = {
     "intake.RetaliationSettled": note_settlement,
     "verification.AllegationsVerifiedUnfounded": take_up_unfounded,
     "verification.SubstantiatedDispositionRecorded": note_disposition,
-    "verification.RecusalDeclared": take_over_recusal,
 }

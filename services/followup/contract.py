@@ -1,4 +1,4 @@
 """Every event of followup leaves it as it was recorded; it listens to completed clarifications."""
 
 SERVICE = "followup"
-LISTENS_TO = ("clarification",)
+LISTENS_TO = ("intake", "verification", "clarification")

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from services.intake.commands.answering import SubmitNewEvidence
 from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension, ReturnResult
-from services.intake.commands.receiving import SENT_UP, ReceiveComplaint
+from services.intake.commands.receiving import ReceiveComplaint
 from services.intake.deposits import IntakeDeposits
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.passing_on import PassedOn
+from services.intake.domain.complaint.receiving import SENT_UP
 from services.intake.domain.register import RegisterEntry, register_id
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command

@@ -19,13 +19,14 @@ from services.intake.commands.overseeing import (
     ReportStaffMisconduct,
     TellOfStaffMisconduct,
 )
-from services.intake.commands.receiving import SENT_UP, ReceiveComplaint, SealAndEscalate
+from services.intake.commands.receiving import ReceiveComplaint, SealAndEscalate
 from services.intake.commands.reporting import AskForRecusal, SubmitReport, WriteToOrgan, WriteToReporter
 from services.intake.domain import misconduct, retaliation
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.deciding import ADVICE
 from services.intake.domain.complaint.integration import TRANSFER
 from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.receiving import SENT_UP
 from services.intake.domain.complaint.reporting import LETTER
 from services.intake.domain.complaint.sealing import PARCEL
 from services.intake.domain.misconduct import StaffMisconductReport

@@ -8,7 +8,6 @@ from uuid import UUID
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
 from services.intake.commands.overseeing import RecordRetaliationReport, TellOfStaffMisconduct
 from services.intake.commands.receiving import (
-    SENT_UP,
     ListAllegations,
     MarkDuplicate,
     MarkRepeat,
@@ -17,7 +16,7 @@ from services.intake.commands.receiving import (
 from services.intake.commands.reporting import AddAttachment
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER
+from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP
 from services.intake.domain.complaint.reporting import FILE
 from services.intake.domain.disclosing import (
     ASKED,
@@ -95,7 +94,7 @@ class IntakeLookups:
         if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
             refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
         complaint = await self.sealed_complaint(command.parcel, ctx.actor.organ)
-        if complaint is None:
+        if complaint is None or ctx.actor.person in complaint.excluded:
             refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
         return complaint
 

@@ -45,6 +45,7 @@ from services.intake.vault.blobs import blobs as blobs_table
 from services.intake.vault.check import VaultCheck
 from services.intake.vault.clearance import ClearanceRoutes
 from services.intake.vault.door import Door
+from services.intake.vault.exclusions import ExclusionExchange
 from services.intake.vault.findings import Findings
 from services.intake.vault.forgetting import Forgetting, destroyed_keys
 from services.intake.vault.keys import Periods, open_keys, secret_for
@@ -123,6 +124,7 @@ def assemble(core: Core) -> Additions:
         *([door.run] if settings.nats_url else []),
         Sweep(vault, recorder, named, halted).run,
         Forgetting(vault, recorder).run,
+        ExclusionExchange(room.parts.recorder, repository, core.law, clock).run,
         Nightly(clock, vault, check, roots, renewal, findings, halted).run,
         partial(asyncio.to_thread, tell_of_sandbox, halted),
     ]

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 SERVICE = "verification"
-LISTENS_TO = ("intake", "clarification")
+LISTENS_TO = ("intake", "clarification", "followup")

@@ -8,7 +8,6 @@ from uuid import UUID
 from services.verification.domain.case import VerificationCase
 from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.clarification import ClarificationAssessed
-from shared.language.contracts.common import RecusalDeclared
 from shared.language.contracts.intake import (
     ComplaintTransferredToHandler,
     NewEvidenceReceived,
@@ -52,14 +51,6 @@ async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
             assigned_by_superior=event.assigned_by_superior,
         ),
     )
-    case.take_over_recusals(desk.context(rule="SD10"), event.recused, str(complaint))
-
-
-async def take_over_recusal(event: RecusalDeclared, desk: Desk) -> None:
-    """Takes over a recusal (SD10): somebody stepped aside from a complaint whose cases are already open."""
-    async for case in cases_of(desk):
-        ctx = desk.context(case.organ, rule="SD10")
-        case.take_over_recusals(ctx, [event.person], str(desk.published.stream_id), event.ground)
 
 
 async def note_feedback(event: ResultFeedbackGiven, desk: Desk) -> None:
@@ -110,7 +101,6 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
 
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
-    "intake.RecusalDeclared": take_over_recusal,
     "intake.ReporterIdentityConfirmed": note_real_name,
     "intake.ResultFeedbackGiven": note_feedback,
     "intake.StageWaived": note_waiver,

@@ -9,7 +9,7 @@ tightened later leaves every old stream loadable. Satisfies the eventsourcing li
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -77,6 +77,8 @@ class Context:
     assigns: bool = False
     """True assigns the actor to the case that they open, by its opening event itself (§6.3)."""
     correlation_id: UUID | None = None
+    matters: tuple[UUID, ...] = ()
+    """The matters of what is opened by it; none where it opens a matter of its own (B1)."""
     command_id: UUID | None = None
     attempt: UUID | None = None
     """Id of this very command, body included. A deposit made before the decision is named by it, so a command
@@ -194,7 +196,11 @@ class Aggregate:
         self.correlation_id: UUID | None = None
         self.duties: dict[str, set[str]] = {}
         self.assigned: dict[str, set[str]] = {}
-        self.recused: set[str] = set()
+        self.matters: tuple[UUID, ...] = ()
+        """The matters that it belongs to (B1): the first letters from which it grew, several where it joins
+        them."""
+        self.excluded: set[str] = set()
+        """People excluded from one of its matters, wherever that was decided (B2)."""
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.kept_from: set[str] = set()
@@ -277,8 +283,27 @@ class Aggregate:
             since = at
         return since
 
-    def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
-        """Adds an event to the stream and applies it. Refuses with E_STATE where the command's
+    def follow(self, case: Aggregate) -> None:
+        """Makes what is opened over a case belong to its matters (B1), on the same correlation."""
+        self.correlation_id, self.matters = case.correlation_id, case.matters
+        self.keep_out(case.excluded)
+
+    def keep_out(self, people: Set[str]) -> None:
+        """Excludes people, and ends their need to know of this."""
+        self.excluded |= people
+        for person in people:
+            self.assigned.pop(person, None)
+
+    def record(
+        self,
+        ctx: Context,
+        event: Event,
+        *,
+        links: Sequence[str] = (),
+        joins: Sequence[UUID] = (),
+    ) -> None:
+        """Adds an event to the stream and applies it. From it on, the stream belongs to the matters too that
+        it `joins` (B1). Refuses with E_STATE where the command's
         `allowed_in` does not name the present state (asked once, at the command's first event)."""
         if self._allowed is not None:
             self.check_state(ctx, self._allowed)
@@ -301,6 +326,7 @@ class Aggregate:
                 command=ctx.command,
                 policy=ctx.law.policy.label,
                 correlation_id=self.correlation_id or ctx.correlation_id or self.id,
+                matters=self._matters_with(ctx, joins),
                 rule=ctx.rule,
                 duty=ctx.duty,
                 command_id=ctx.command_id,
@@ -319,6 +345,13 @@ class Aggregate:
         )
         self.apply(recorded)
         self._pending.append(recorded)
+
+    def _matters_with(self, ctx: Context, joins: Sequence[UUID]) -> tuple[UUID, ...]:
+        if not joins:
+            return self.matters or ctx.matters or (self.id,)
+        # A letter that repeats another, or a parcel's, is one too.
+        own = self.matters or ctx.matters
+        return tuple(dict.fromkeys((*own, *joins)))
 
     def recompute_deadlines(self, ctx: Context) -> None:
         """Counts due days anew (§8.7): those that were provisional, by the calendar that is known now, and
@@ -382,6 +415,7 @@ class Aggregate:
             self.correlation_id = recorded.meta.correlation_id
             self.organ = recorded.stream_organ
         self.version = recorded.originator_version
+        self.matters = recorded.meta.matters or self.matters
         if not isinstance(recorded.event, DeadlineRecomputed):
             # That is nobody's act: a paper letter that is told late may lie before it, as before others.
             occurred = recorded.meta.occurred_at

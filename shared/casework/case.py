@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from shared.casework.aggregate import Aggregate, Context, Law
 from shared.language.contracts.common import (
     AssignmentEnded,
     AssignmentStarted,
+    ExclusionLifted,
     InVault,
+    PersonExcluded,
     RecusalAskedBy,
     RecusalDecided,
-    RecusalDeclared,
     RecusalGround,
     RecusalRequested,
 )
@@ -26,7 +27,7 @@ RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
 
 
 class Case(Aggregate):
-    """An aggregate that people are assigned to. Commands of all services include these five.
+    """An aggregate that people are assigned to. Commands of all services include these six.
 
     The member of staff who opens a case is assigned by that act (`Meta.assigns`).
     """
@@ -35,8 +36,8 @@ class Case(Aggregate):
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
-        self.recused_before: set[str] = set()
-        """The recused who stepped aside in another service's case (SD10)."""
+        self.excluded_here: set[str] = set()
+        """The excluded of whom that was decided in this case, and not in another of its matters."""
         self.recusals_asked: dict[str, RecusalRequested] = {}
         """Requests for recusal that wait for a decision."""
         self.heads: set[str] = set()
@@ -80,8 +81,7 @@ class Case(Aggregate):
             refuse("E_JURISDICTION", "§5.4")
 
     def declare_recusal(self, ctx: Context, ground: str) -> None:
-        declared = self.own("RecusalDeclared")
-        self.record(ctx, declared(person=ctx.actor.person, ground=ground, **self.recusal_reach()))
+        self.record(ctx, self.own("PersonExcluded")(person=ctx.actor.person, ground=ground))
 
     def request_recusal(
         self,
@@ -108,8 +108,8 @@ class Case(Aggregate):
         reason: str = "",
         letter: InVault | None = None,
     ) -> None:
-        """Records a request. Refuses if the person is already recused."""
-        if person in self.recused:
+        """Records a request. Refuses if the person is excluded already."""
+        if person in self.excluded:
             refuse("E_STATE", "A48", person=person)
         self.record(
             ctx,
@@ -127,8 +127,8 @@ class Case(Aggregate):
 
     def decide_recusal(self, ctx: Context, request: str, person: str, granted: bool, opinion: str) -> None:
         """Decides a request (A48): the organ decides, on its head the superior organ (the province, which has
-        none here, by another of its leaders); nobody decides on themselves. Granted, it reaches the cases
-        that follow from this one."""
+        none here, by another of its leaders); nobody decides on themselves. Granted, the person is out of
+        every matter of the case (B2)."""
         asked = self.recusals_asked.get(request)
         if asked is None:
             refuse("E_STATE", "A48", request=request)
@@ -144,13 +144,23 @@ class Case(Aggregate):
             refuse("E_FORBIDDEN_ROLE", "A48", allowed=[ORGAN_HEAD])
         decided = self.own("RecusalDecided")
         self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
-        if granted:
-            self.take_over_recusals(ctx, [person], "", asked.ground)
+        if granted and person not in self.excluded:
+            self.record(ctx, self.own("PersonExcluded")(person=person, ground=asked.ground))
         if ctx.actor.organ != self.organ:
             # The superior came for this alone.
             for role in sorted(self.assigned.get(ctx.actor.person, ())):
                 ended = self.own("AssignmentEnded")
                 self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
+
+    def lift_exclusion(self, ctx: Context, person: str, reason: str) -> None:
+        """Lets somebody in again (B2), decided by those who decide on recusals."""
+        if person not in self.excluded:
+            refuse("E_STATE", "B2", person=person)
+        superior = ctx.law.organs.get(self.organ).parent or self.organ
+        deciding = superior if person in self.heads else self.organ
+        if ctx.actor.organ != deciding:
+            refuse("E_JURISDICTION", "B2", required_organ=deciding)
+        self.record(ctx, self.own("ExclusionLifted")(person=person, reason=reason))
 
     def recusal_letters_for(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
         """The reporters' letters on which this person decides."""
@@ -159,7 +169,7 @@ class Case(Aggregate):
 
     def recusals_to_decide(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
         """The requests that this person decides on: none that is about them, or may be."""
-        if not roles.intersection(RECUSAL_DECIDERS) or person in self.recused | self.kept_from:
+        if not roles.intersection(RECUSAL_DECIDERS) or person in self.excluded | self.kept_from:
             return set()
         found = set()
         for asked in self.recusals_asked.values():
@@ -186,25 +196,12 @@ class Case(Aggregate):
         waiting = self.recusals_asked.values()
         return {organ for asked in waiting for organ in self._decides_recusal(law, asked, asked.person)}
 
-    def recusal_reach(self) -> dict[str, Any]:
-        """The keys by which the next service finds its own cases, when somebody steps aside from this one
-        (SD10)."""
-        return {}
-
-    def take_over_recusals(self, ctx: Context, people: Iterable[str], origin: str, ground: str = "") -> None:
-        """Recuses here everybody who stepped aside from the case that this one follows from (SD10). Told
-        twice, it changes nothing. Recorded as this case's own event, it travels on by itself."""
-        for person in people:
-            if person not in self.recused:
-                declared = self.own("RecusalDeclared")
-                self.record(
-                    ctx, declared(person=person, ground=ground, origin=origin, **self.recusal_reach())
-                )
-
     def check_not_recused(self, people: Iterable[str]) -> None:
-        """Refuses to send or assign anybody who stepped aside, here (A48) or in a case before (SD10)."""
-        if recused := self.recused.intersection(people):
-            refuse("E_RECUSAL", "SD10" if recused <= self.recused_before else "A48", people=sorted(recused))
+        """Refuses to send or assign anybody who is excluded, by this case (A48) or another of its matters
+        (SD10, B2)."""
+        if excluded := self.excluded.intersection(people):
+            rule = "A48" if excluded & self.excluded_here else "SD10"
+            refuse("E_RECUSAL", rule, people=sorted(excluded))
 
     def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
         self.take_on(event.person, event.role, meta)
@@ -224,8 +221,10 @@ class Case(Aggregate):
     def on_recusal_decided(self, event: RecusalDecided, meta: Meta) -> None:
         self.recusals_asked.pop(event.request, None)
 
-    def on_recusal_declared(self, event: RecusalDeclared, meta: Meta) -> None:
-        self.recused.add(event.person)
-        if event.origin:
-            self.recused_before.add(event.person)
-        self.assigned.pop(event.person, None)
+    def on_person_excluded(self, event: PersonExcluded, meta: Meta) -> None:
+        self.excluded_here.add(event.person)
+        self.keep_out({event.person})
+
+    def on_exclusion_lifted(self, event: ExclusionLifted, meta: Meta) -> None:
+        self.excluded_here.discard(event.person)
+        self.excluded.discard(event.person)

@@ -73,7 +73,7 @@ class _RequestRecusal(Command):
 
 class _DecideRecusal(Command):
     """Decides on a request for recusal (回避决定): a leader of the organ, on its head one of the superior
-    organ. Granted, the person is out of this case at once and of all that follows from it (SD10)."""
+    organ. Granted, the person is out of every matter of this case at once, in all services (SD10, B2)."""
 
     request: Given
     """The request's id, as the case tells it under `recusals`."""
@@ -85,9 +85,19 @@ class _DecideRecusal(Command):
     """The reasons of the decision."""
 
 
+class _LiftExclusion(Command):
+    """Lets somebody in again who was excluded from the matters of this case (B2): a leader of the organ, of
+    its head one of the superior organ. Their assignments do not come back."""
+
+    person: Reference
+    """The account of the member of staff."""
+    reason: FreeText
+    """The reasons of the decision."""
+
+
 def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
     """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal. If
-    nothing may be stored in clear, nobody can give reasons, so recusal cannot be asked for
+    nothing may be stored in clear, nobody can give reasons, so recusal cannot be asked for or lifted
     (`recusal_asked`)."""
     leaders = (*LEADERS, *approvers)
 
@@ -113,5 +123,6 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
         found += [
             make(_RequestRecusal, "A33", by=(*STAFF, SUBJECT), organ=any_organ),
             make(_DecideRecusal, "A48", by=RECUSAL_DECIDERS, organ=any_organ, decides=True),
+            make(_LiftExclusion, "B2", by=RECUSAL_DECIDERS, organ=any_organ, decides=True),
         ]
     return found

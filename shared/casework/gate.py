@@ -28,9 +28,11 @@ from shared.kernel.clock import Clock
 from shared.kernel.store.types import (
     Append,
     Appended,
+    Clearance,
     CommandMismatch,
     CommandRecord,
     EventTooLarge,
+    PersonIsExcluded,
     VersionConflict,
 )
 from shared.language import roles
@@ -162,6 +164,8 @@ class CommandGate:
         for attempt in (1, 2):
             try:
                 return await self._decide(request, command_id, request_hash)
+            except PersonIsExcluded:
+                refuse("E_RECUSAL", "B2")
             except VersionConflict:
                 if attempt == 2:
                     refuse("E_CONFLICT_VERSION")
@@ -213,6 +217,7 @@ class CommandGate:
                     {"state": aggregate.state, "number": aggregate.number},
                 ),
                 effects=ctx.effects,
+                clearance=_clearance(actor, aggregate),
             )
         )
 
@@ -238,7 +243,7 @@ class CommandGate:
         if gate.anyone or token is None:
             return Actor("anonymous", "anyone", aggregate.organ)
         if not command.creates:
-            self.check_visible(token, aggregate, assigned=gate.need_to_know)
+            self.check_visible(token, aggregate, assigned=gate.need_to_know, commands=True)
         return token.as_actor(self._check_right(command, token, _held(token), aggregate))
 
     def _check_right(
@@ -257,7 +262,7 @@ class CommandGate:
         if role is None or not token.roles.isdisjoint(roles.NEVER_CASE_COMMANDS):
             refuse("E_FORBIDDEN_ROLE", gate.rule, allowed=list(gate.by))
         themself = role != roles.SUBJECT and token.person == aggregate.subject_account
-        if token.person in aggregate.recused or themself:
+        if token.person in aggregate.excluded or themself:
             refuse("E_RECUSAL", "A48")
         for duty in gate.differs_from:
             if token.person in aggregate.duties.get(duty, ()):
@@ -337,9 +342,12 @@ class CommandGate:
             return refusal.shown_code, refusal.rule
         return "", ""
 
-    def check_visible(self, token: Token, aggregate: Aggregate, *, assigned: bool = True) -> None:
+    def check_visible(
+        self, token: Token, aggregate: Aggregate, *, assigned: bool = True, commands: bool = False
+    ) -> None:
         """Refuses as 404 if the person may not know of the case at all (`shared.casework.visibility`)."""
-        visibility.check(token, aggregate, self.law.organs, self.readers, assigned=assigned)
+        organs, readers = self.law.organs, self.readers
+        visibility.check(token, aggregate, organs, readers, assigned=assigned, commands=commands)
 
     async def watch(self, token: Token, aggregate: Aggregate, refusal: Refusal) -> None:
         """Raises an alert to the addressee's internal supervision when someone tries to open a case that was
@@ -468,6 +476,7 @@ class CommandGate:
             refusal.rule or request.command.gate.rule,
             (target.correlation_id if target else None) or record.id,
             request.trace_id,
+            target.matters if target else (),
         )
         object_ = str(request.object_id or "")
         record.note(
@@ -484,7 +493,13 @@ class CommandGate:
         await self.store.append(Append(events=record.collect_events()))
 
     def _on_record(
-        self, actor: Actor, command: str, rule: str, correlation: UUID, trace_id: str = ""
+        self,
+        actor: Actor,
+        command: str,
+        rule: str,
+        correlation: UUID,
+        trace_id: str = "",
+        matters: tuple[UUID, ...] = (),
     ) -> Context:
         """The context of a record that belongs to no case and happened now."""
         now = self.clock.now()
@@ -496,6 +511,7 @@ class CommandGate:
             command=command,
             rule=rule,
             correlation_id=correlation,
+            matters=matters,
             trace_id=trace_id,
         )
 
@@ -530,6 +546,12 @@ def _held(token: Token) -> frozenset[str]:
     """The roles in which somebody acts: who comes from outside acts as such only, whatever else their token
     says that they are."""
     return token.roles & OUTSIDE_ORGANS or token.roles
+
+
+def _clearance(actor: Actor, aggregate: Aggregate) -> Clearance | None:
+    """The condition of the append: nobody is excluded yet from a matter that begins with it."""
+    begins = aggregate.matters == (aggregate.id,) and aggregate.version == len(aggregate.pending_events)
+    return None if begins else Clearance(actor.person, aggregate.matters)
 
 
 def _actor_of(token: Token) -> Actor:

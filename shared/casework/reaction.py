@@ -16,6 +16,7 @@ from uuid import UUID
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law
 from shared.kernel.effect import Effect
+from shared.kernel.store.types import Exclusion
 from shared.language.ids import derived_id
 from shared.language.roles import SYSTEM
 
@@ -35,6 +36,8 @@ class PublishedLike(Protocol):
     def occurred_at(self) -> datetime: ...
     @property
     def correlation_id(self) -> UUID: ...
+    @property
+    def matters(self) -> tuple[UUID, ...]: ...
     @property
     def trace_id(self) -> str: ...
 
@@ -58,6 +61,8 @@ class Desk:
         self.touched: dict[UUID, Aggregate] = {}
         self.effects: list[Effect] = []
         """Messages to the outside, stored in the transaction of the events."""
+        self.exclusions: list[Exclusion] = []
+        """Changes of the register of exclusions, stored in the same transaction (B2)."""
 
     async def get(self, cls: type[A], id: UUID) -> A | None:
         """The aggregate as it stands, or None."""
@@ -79,7 +84,7 @@ class Desk:
 
     def context(self, organ: str = "", *, rule: str = "") -> Context:
         """A context in which the system acts for an organ, caused by the published event, on the same
-        correlation."""
+        correlation and in the same matters."""
         return Context(
             actor=Actor(SYSTEM, SYSTEM, organ or self.published.organ),
             now=self.now,
@@ -88,6 +93,7 @@ class Desk:
             command=self.name,
             rule=rule,
             correlation_id=self.published.correlation_id,
+            matters=self.published.matters,
             causation_id=self.published.event_id,
             trace_id=self.published.trace_id,
             effects=self.effects,

@@ -40,10 +40,10 @@ KEPT_FROM = {"StaffMisconductReported": "staff"}
 """Events of which the person they are about is to find nothing, and the field that names that person
 (A33)."""
 RECUSALS = ("RecusalRequested", "RecusalDecided")
-PEOPLE = ("AssignmentStarted", "AssignmentEnded", "RecusalDeclared")
+PEOPLE = ("AssignmentStarted", "AssignmentEnded", "PersonExcluded")
 
 
-def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, Table]:
+def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
     """Tables of the common projection, in the schema that the service owns."""
     cases = Table(
         f"cases_v{VERSION}",
@@ -58,6 +58,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("changed_at", DateTime(timezone=True), nullable=False),
         Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
+        Column("matters", Text, nullable=False),
     )
     work = Table(
         f"work_v{VERSION}",
@@ -72,6 +73,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("stream", Uuid, primary_key=True),
         Column("deadline", Text, primary_key=True, info={"pattern": DEADLINE}),
         Column("correlation", Uuid, nullable=False),
+        Column("matters", Text, nullable=False),
         Column("organ", Text, nullable=False),
         Column("due", Date, nullable=False),
         Column("provisional", Boolean, nullable=False),
@@ -94,12 +96,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("stream", Uuid, primary_key=True),
         Column("person", Text, primary_key=True),
     )
-    recused = Table(
-        f"recused_v{VERSION}",
-        metadata,
-        Column("stream", Uuid, primary_key=True),
-        Column("person", Text, primary_key=True),
-    )
     recusals = Table(
         f"recusals_v{VERSION}",
         metadata,
@@ -109,7 +105,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table, 
         Column("asked_at", DateTime(timezone=True), nullable=False),
         Column("position", BigInteger, nullable=False, index=True),
     )
-    return cases, work, deadlines, kept_from, recused, recusals
+    return cases, work, deadlines, kept_from, recusals
 
 
 class CaseBook:
@@ -122,7 +118,7 @@ class CaseBook:
         self.metadata = view_metadata()
         tables = case_tables(self.metadata)
         self.cases, self.work, self.deadlines, *others = tables
-        self.kept_from, self.recused, self.recusals = others
+        self.kept_from, self.recusals = others
         self.tables = list(tables)
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
@@ -138,7 +134,7 @@ class CaseBook:
             elif kind != "AuditRecord":
                 self._case(entry, cases)
                 if name in PEOPLE or name in ACCOUNTS or entry.data["meta"].get("assigns"):
-                    await self._people(entry, name, work, rows[self.recused])
+                    await self._people(entry, name, work)
                 if name in KEPT_FROM and (person := entry.data["event"].get(KEPT_FROM[name])):
                     rows[self.kept_from].put({"stream": entry.stream, "person": person})
                 if name in RECUSALS:
@@ -161,13 +157,14 @@ class CaseBook:
                 }
             )
         row["number"] = row["number"] or event.get("number", "")
+        row["matters"] = ",".join(data["meta"].get("matters", ()))
         row["state"], row["version"], row["position"] = data["state"], entry.version, entry.position
         if row.get("changed_at", occurred) <= occurred:
             row["changed_at"] = occurred
         if "addressee" in event:
             row["addressee"] = event["addressee"]
 
-    async def _people(self, entry: RawEntry, name: str, work: TableRows, recused: TableRows) -> None:
+    async def _people(self, entry: RawEntry, name: str, work: TableRows) -> None:
         event = entry.data["event"]
         if name in ACCOUNTS and (account := event.get("account") or event.get("subject_account")):
             for stale in await work.where(stream=entry.stream, roles=SUBJECT):
@@ -177,8 +174,6 @@ class CaseBook:
             work.put({"stream": entry.stream, "person": meta["actor"], "roles": meta["role"]})
         if name not in PEOPLE:
             return
-        if name == "RecusalDeclared":
-            recused.put({"stream": entry.stream, "person": event["person"]})
         key = (entry.stream, event["person"])
         row = work.get(key)
         held = set(row["roles"].split(",")) if row else set()
@@ -226,6 +221,7 @@ class CaseBook:
                     "stream": entry.stream,
                     "deadline": started["id"],
                     "correlation": UUID(meta["correlation_id"]),
+                    "matters": ",".join(meta.get("matters", ())),
                     "organ": entry.data["organ"],
                     "due": date.fromisoformat(started["due"]),
                     "provisional": started.get("provisional", False),

@@ -23,7 +23,8 @@ class Repository:
         self.recorder = recorder
 
     async def get(self, cls: type[A], id: UUID, as_of: datetime | None = None) -> A | None:
-        """The aggregate, now or as it was recorded at an instant; None where there is no such stream.
+        """The aggregate, now or as it was recorded at an instant; None where there is no such stream. As it
+        is now, it knows who is excluded from its matters, wherever that was decided (B2).
 
         A stream of another kind is none either: ids come from outside.
         """
@@ -33,6 +34,8 @@ class Repository:
         aggregate = cls(id)
         for recorded in history:
             aggregate.apply(recorded)
+        if as_of is None:
+            aggregate.keep_out(self.recorder.exclusions.of(aggregate.matters))
         return aggregate
 
     async def save(

@@ -162,7 +162,7 @@ class Scheduler:
         if (said := said_from_file()) is not None:
             first, last = said
             may_move = or_(may_move, and_(d.working_days > 0, d.since < last, d.due >= first))
-        columns = (d.stream, d.organ, d.correlation, d.since, d.working_days, d.due, d.provisional)
+        columns = (d.stream, d.organ, d.correlation, d.matters, d.since, d.working_days, d.due, d.provisional)
         return (
             select(*columns, cases.kind)
             .join(self._book.cases, cases.stream == d.stream)
@@ -201,6 +201,7 @@ class Scheduler:
             command=name,
             rule=rule,
             correlation_id=row["correlation"],
+            matters=tuple(map(UUID, filter(None, row["matters"].split(",")))),
         )
 
 

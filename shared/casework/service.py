@@ -30,6 +30,7 @@ from uvicorn.config import STARTUP_FAILURE
 from shared.casework.aggregate import Actor, Law
 from shared.casework.command import commands_on
 from shared.casework.dead import DeadLetters, note_replay
+from shared.casework.exclusion import EXCLUDING
 from shared.casework.gate import CommandGate
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.commands import Face
@@ -359,7 +360,7 @@ def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[App
     async def handle(published: Published) -> Append | None:
         follow(published.trace_id)
         topic = published.topic
-        reaction = service.reactions.get(topic)
+        reaction = service.reactions.get(topic) or EXCLUDING.get(published.name)
         event = published.as_event() if reaction is not None else None
         if reaction is None:
             return None
@@ -370,7 +371,9 @@ def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[App
         with step("react", reaction.__name__):
             await reaction(event, desk)
         events = [e for a in desk.touched.values() for e in a.collect_events()]
-        return Append(events=events, effects=desk.effects) if events else None
+        if not events and not desk.exclusions:
+            return None
+        return Append(events=events, effects=desk.effects, exclusions=desk.exclusions)
 
     async def follow_while_handling(published: Published) -> Append | None:
         """Handles one event under its trace, so that its failures are logged with it; later lines have

@@ -86,4 +86,5 @@ def _context(core: Core, case: Aggregate) -> Context:
         command="SendSubjectMessage",
         rule="B35",
         correlation_id=case.correlation_id,
+        matters=case.matters,
     )

@@ -86,7 +86,9 @@ def fold_occurred(
 
 
 REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})
-BESIDE = REQUESTS | {"AssignmentStarted", "AssignmentEnded", "RecusalDeclared", "DeadlineRecomputed"}
+BESIDE = REQUESTS | {
+    *("AssignmentStarted", "AssignmentEnded", "PersonExcluded", "ExclusionLifted", "DeadlineRecomputed"),
+}
 """Events that change who works on a case and until when, but not its content."""
 
 
@@ -155,5 +157,5 @@ def _fold_people(assigned: dict[str, list[str]], name: str, event: Mapping[str, 
             assigned[event["person"]] = left
         else:
             assigned.pop(event["person"], None)
-    elif name == "RecusalDeclared":
+    elif name == "PersonExcluded":
         assigned.pop(event["person"], None)

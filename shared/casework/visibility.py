@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Table, Text, and_, exists, func, not_, or_
+from sqlalchemy import ColumnElement, Table, Text, and_, cast, column, exists, func, not_, or_, select, table
 
 from shared.casework.aggregate import Aggregate
 from shared.casework.command import Token
@@ -25,6 +25,14 @@ from shared.language.refusal import refuse
 
 PERSON = given("person", Text())
 """The person who asks, in the statements of lists."""
+_REGISTER = table("exclusions", column("matter"), column("person"), column("excluded"))
+EXCLUDED_FROM = (
+    select(func.array_agg(cast(_REGISTER.c.matter, Text)))
+    .where(_REGISTER.c.person == PERSON, _REGISTER.c.excluded)
+    .scalar_subquery()
+)
+"""The matters from which the person who asks is excluded (B2); null where there are none. It is the register
+itself: lists lag behind by no more than their rows do."""
 
 
 class Sight(NamedTuple):
@@ -45,11 +53,16 @@ def check(
     readers: frozenset[str] | None = None,
     *,
     assigned: bool = True,
+    commands: bool = False,
 ) -> None:
     """Refuses, as 404, who may not know of a case: exclusion, jurisdiction, concealment, need to know.
 
     `readers` are the only roles of a service that may know of its cases, if it has such. Auditors need no
-    assignment; `assigned` False asks nobody for one."""
+    assignment; `assigned` False asks nobody for one. Somebody excluded who `commands` is let pass here: they
+    are told that they are (B2)."""
+    excluded = token.person in case.excluded
+    if excluded and not commands:
+        refuse("E_NEED_TO_KNOW", "B2")
     if token.person in case.kept_from:
         refuse("E_NEED_TO_KNOW")
     if readers is not None and not token.roles & readers:
@@ -66,7 +79,7 @@ def check(
         refuse("E_JURISDICTION")
     if _is_concealed(token, case):
         refuse("E_NEED_TO_KNOW")
-    if assigned and roles.AUDITOR not in token.roles and not case.assigned.get(token.person):
+    if assigned and not excluded and roles.AUDITOR not in token.roles and not case.assigned.get(token.person):
         refuse("E_NEED_TO_KNOW")
 
 
@@ -89,7 +102,7 @@ def _is_concealed(token: Token, case: Aggregate) -> bool:
 
 def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
     """True if the case stands in the lists of a member of an organ: `listed` of one case."""
-    if token.person in case.kept_from or not _within(token, case, organs):
+    if token.person in case.kept_from | case.excluded or not _within(token, case, organs):
         return False
     own = token.organ == case.organ
     if case.state in case.sealed:
@@ -108,11 +121,18 @@ def listed(
     """The one rule by which a case may stand in a list (§5.4): the organ's own and its descendants', by the
     prefix of the division code, and the cases that a superior sent to this very organ. Envelopes that nobody
     has registered stand only in those of the petition department that they came to, and complaints sealed
-    upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33). A
+    upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33), and
+    nobody anything of a matter from which they are excluded (B2). A
     case kept within its organ stands above only while it is reviewed there (A49). The statement is given
     `person`."""
     within = or_(func.starts_with(cases.c.organ, sight.organ), cases.c.addressee == sight.organ)
     return and_(within, *(not_(hidden) for hidden in _hidden(cases, book, kinds, organs, sight)))
+
+
+def is_excluded(cases: Table) -> ColumnElement[bool]:
+    """The rows of cases from which the person who asks is excluded, by one of their matters (B2)."""
+    matters = func.string_to_array(cases.c.matters, ",")
+    return and_(EXCLUDED_FROM.is_not(None), matters.op("&&")(EXCLUDED_FROM))
 
 
 def _hidden(
@@ -120,6 +140,7 @@ def _hidden(
 ) -> Iterator[ColumnElement[bool]]:
     kept, organ = book.kept_from.c, sight.organ
     yield exists().where(kept.stream == cases.c.stream, kept.person == PERSON)
+    yield is_excluded(cases)
     for kind in kinds:
         if kind.sealed:
             yield and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.sealed))

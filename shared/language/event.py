@@ -182,6 +182,14 @@ class Numbered(Event):
     """The number of the case, which the store gives when it takes the event."""
 
 
+class ChangesExclusion(Event):
+    """An event by which a person is excluded from the matters of its stream, or let in again (B2)."""
+
+    excludes: ClassVar[bool] = True
+
+    person: L2[str]
+
+
 class OfOrgan(Event):
     """An event that says whose its stream is: of this organ, whoever acts."""
 
@@ -224,7 +232,8 @@ class Meta:
 
     `occurred_at` may lie before the recording (paper letters), never in the future. `duty` is the part that
     the actor thereby plays in the case; separation of duties reads it (§5.3). `assigns` says that the actor
-    works on the case from this event on, in the role that they act in (§6.3).
+    works on the case from this event on, in the role that they act in (§6.3). `matters` are
+    those of its stream: the first letters that it grew from (B1).
     """
 
     occurred_at: datetime
@@ -243,6 +252,7 @@ class Meta:
     deadlines: tuple[DeadlineSet, ...] = ()
     deadlines_met: tuple[str, ...] = ()
     assigns: bool = False
+    matters: tuple[UUID, ...] = ()
     trace_id: str = ""
 
 

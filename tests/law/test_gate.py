@@ -36,6 +36,7 @@ from tests.harness import (
     Story,
     World,
     done,
+    excluded_there,
     hidden,
     kebab,
     place_of,
@@ -263,10 +264,11 @@ def test_a48_who_steps_aside_is_out_at_once_and_for_good(world: World) -> None:
 def test_a48_the_approving_organs_approver_steps_aside_too(world: World) -> None:
     """Regression: only the owning organ's people could, so a county's approver could not recuse
     themselves."""
-    story = world.concluded().reviewed()
+    story = world.story().reviewed()
     approver = COUNTY.clarification_approver
     world.do(story.clarification, "DeclareRecusal", approver, {"ground": "与当事人有利害关系。"})
-    hidden(world.give(story.clarification, "ApproveClarification", approver, APPROVE))
+    hidden(world.get(approver, story.clarification.path))
+    refused(world.give(story.clarification, "ApproveClarification", approver, APPROVE), "E_RECUSAL", "A48")
 
 
 def test_sd10_recusal_in_a_leading_role(world: World) -> None:
@@ -280,12 +282,7 @@ def test_sd10_recusal_in_a_leading_role(world: World) -> None:
 def recused_there(world: World, case: Case, who: str) -> None:
     """A person who stepped aside before may neither be assigned nor act; the recusal arrives in its own
     time."""
-
-    def told() -> bool:
-        log = world.log(case.service, 0, "RecusalDeclared")
-        return any(e.stream == case.id and e.event["person"] == sub(who) for e in log)
-
-    world.patiently(told, f"recusal in {case.service}")
+    excluded_there(world, case, who)
     body = {"person": sub(who), "role": "revisit_officer"}
     refused(world.give(case, "AssignToCase", CHIEF, body), "E_RECUSAL", "SD10")
 
@@ -311,7 +308,7 @@ def test_sd10_a_late_recusal_reaches_what_is_already_open(world: World) -> None:
     """Declared in the case after its conclusion, when clarification and plan were open: the officer who
     was assigned there is out at once."""
     officer = TOWN.revisit_officer
-    story = world.concluded().plan_opened()
+    story = world.story().plan_opened()
     assert world.get(officer, story.plan.path).status_code == 200
     world.assign(story.case, officer, by=CHIEF)
     world.do(story.case, "DeclareRecusal", officer, {"ground": "与当事人有利害关系。"})

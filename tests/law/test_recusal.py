@@ -20,6 +20,7 @@ from tests.harness import (
     Story,
     World,
     done,
+    excluded_there,
     hidden,
     refused,
     sub,
@@ -206,12 +207,7 @@ def test_sd10_a_decided_recusal_travels_to_what_follows(world: World) -> None:
     request = asked(world, story.complaint, HEAD, officer, role="revisit_officer")
     done(decide(world, story.complaint, LEADER, decision(request, officer)))
     case = story.opened().case
-
-    def told() -> bool:
-        log = world.entries("verification", case.id, "RecusalDeclared")
-        return any(e.event["person"] == sub(officer) for e in log)
-
-    world.patiently(told, "the recusal in verification")
+    excluded_there(world, case, officer)
     body = {"person": sub(officer), "role": "revisit_officer"}
     refused(world.give(case, "AssignToCase", CHIEF, body), "E_RECUSAL", "SD10")
 

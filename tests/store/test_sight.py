@@ -47,6 +47,8 @@ PEOPLE = ("p-1", "p-2", "p-3")
 LOOKING = (roles.PETITION_CLERK, roles.PETITION_HEAD, roles.CASE_MANAGER, roles.AUDITOR)
 TERMS = ("王虚清", "王虚明", "虚构镇政府", "虚构镇卫生院", "镇长")
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
+OUT_OF = {UUID(int=1, version=4): {"p-1"}, UUID(int=2, version=4): {"p-2", "p-3"}}
+"""Matters that some of the cases join, with the people who are excluded from them."""
 
 
 @dataclass
@@ -60,8 +62,9 @@ class Row:
     received_on: date
     terms: list[str]
     kept_from: set[str]
-    recused: set[str]
+    excluded: set[str]
     assigned: set[str]
+    joined: tuple[UUID, ...] = ()
     kind: type[Aggregate] = Complaint
     number: str = field(default_factory=lambda: f"XF-{uuid4().hex}")
 
@@ -70,8 +73,9 @@ class Row:
         case = self.kind(self.stream)
         case.organ, case.state, case.version = self.organ, self.state, 1
         case.addressees = {self.addressee} - {""}
-        case.kept_from, case.recused = self.kept_from, self.recused
+        case.kept_from, case.matters = self.kept_from, (self.stream, *self.joined)
         case.assigned = {person: {"handler"} for person in self.assigned}
+        case.keep_out(self.excluded.union(*(OUT_OF[matter] for matter in self.joined)))
         return case
 
     def complaint(self) -> Complaint:
@@ -102,8 +106,9 @@ def rows_of(seed: int, number: int, kinds: Sequence[type[Aggregate]] = ()) -> li
             received_on=date(2026, 1, 1) + timedelta(days=chance.randrange(40)),
             terms=sorted(some(TERMS, 0.5) or {TERMS[0]}),
             kept_from=some(PEOPLE, 0.1),
-            recused=some(PEOPLE, 0.2),
+            excluded=some(PEOPLE, 0.2),
             assigned=some(PEOPLE, 0.3),
+            joined=tuple(matter for matter in OUT_OF if chance.random() < 0.1),
         )
         for _ in range(number)
     ]
@@ -157,11 +162,16 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
                 "changed_at": NOW,
                 "addressee": row.addressee,
                 "position": position,
+                "matters": ",".join(map(str, (row.stream, *row.joined))),
             }
             for position, row in enumerate(EVERY, 1)
         ],
         book.work: [{"stream": r.stream, "person": p, "roles": "handler"} for r in ROWS for p in r.assigned],
-        book.recused: [{"stream": r.stream, "person": p} for r in ROWS for p in r.recused],
+        recorder.tables.exclusions: [
+            {"matter": matter, "person": person, "excluded": True}
+            for matter, people in [*((r.stream, r.excluded) for r in EVERY), *OUT_OF.items()]
+            for person in people
+        ],
         book.kept_from: [{"stream": r.stream, "person": p} for r in EVERY for p in r.kept_from],
         shelf.terms: [{"term": normal(term), "grams": grams(normal(term))} for term in TERMS],
         shelf.named: [

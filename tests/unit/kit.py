@@ -296,7 +296,7 @@ def check_actor(command: type[Command], aggregate: Aggregate, actor: Actor, law:
             refuse(gate.wrong_organ, gate.rule)
     if actor.role not in gate.by:
         refuse("E_FORBIDDEN_ROLE", gate.rule)
-    if actor.person in aggregate.recused:
+    if actor.person in aggregate.excluded:
         refuse("E_RECUSAL", "A48")
     if any(actor.person in aggregate.duties.get(duty, ()) for duty in gate.differs_from):
         refuse("E_SOD_CONFLICT", gate.rule)

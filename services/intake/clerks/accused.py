@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Select, Text, func, select
+from sqlalchemy import Column, ColumnElement, Select, Text, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from starlette.responses import Response
 
@@ -18,7 +18,7 @@ from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.casework.parts import Parts
-from shared.casework.visibility import Sight
+from shared.casework.visibility import EXCLUDED_FROM, Sight, is_excluded
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.store.reading import given
 from shared.language import roles
@@ -69,7 +69,8 @@ class IntakeRoutes:
         typed = ask.query("name")
         if len(typed) > NAME_MAX or not (name := normal(typed)):
             refuse("E_SCHEMA", "R55", field="name", maximum=NAME_MAX)
-        rows = await self.parts.reading.rows(self._called, ask.token.organ, name=name)
+        values = {"name": name, "person": ask.token.person}
+        rows = await self.parts.reading.rows(self._called, ask.token.organ, **values)
         entries = [register_id(row["ref"]) for row in rows]
         await ask.gate.note_readings(ask, {"accused-search": entries})
         return json_response({"items": rows})
@@ -83,17 +84,39 @@ class IntakeRoutes:
         return (
             select(*self._told())
             .ext(distinct_on(table.c.ref))
-            .where(func.starts_with(table.c.organ, organ), table.c.called == given("name", Text()))
+            .where(
+                func.starts_with(table.c.organ, organ),
+                table.c.called == given("name", Text()),
+                or_(EXCLUDED_FROM.is_(None), self._in_another_matter(table.c.ref)),
+            )
             .order_by(table.c.ref, table.c.organ)
             .limit(CANDIDATES)
         )
+
+    def _in_another_matter(self, ref: Column[Any]) -> ColumnElement[bool]:
+        """True for an accused of whom the person who asks may know by a complaint that is there (B2)."""
+        links, cases = self.accused.links, self.parts.book.cases
+        linked = links.join(cases, cases.c.stream == links.c.complaint)
+        return exists().select_from(linked).where(links.c.ref == ref, not_(is_excluded(cases)))
 
     async def _entry(self, ask: Asked[RegisterEntry]) -> RegisterEntry | None:
         """An entry that the caller's organ, or one below it, has had a complaint about."""
         ref, organs = ask.request.path_params["ref"], self.parts.law.organs
         entry = await self.parts.repository.get(RegisterEntry, register_id(ref))
-        within = entry and any(organs.is_ancestor_or_self(ask.token.organ, o) for o in entry.organs)
-        return entry if within else None
+        if entry is None:
+            return None
+        known = entry.organs_of_all_but(await self._withheld(ref, ask.token.person))
+        return entry if any(organs.is_ancestor_or_self(ask.token.organ, organ) for organ in known) else None
+
+    async def _withheld(self, ref: str, person: str) -> frozenset[str]:
+        """The complaints about an accused from which a person is excluded (B2)."""
+        rows = await self.parts.reading.rows(self._excluded_about, ref=ref, person=person)
+        return frozenset(str(row["id"]) for row in rows)
+
+    def _excluded_about(self) -> Select[Any]:
+        links, cases = self.accused.links, self.parts.book.cases
+        about = select(cases.c.stream).join(links, links.c.complaint == cases.c.stream)
+        return about.where(links.c.ref == given("ref", Text()), is_excluded(cases))
 
     @read(
         "AccusedHistory",
@@ -115,7 +138,7 @@ class IntakeRoutes:
         values = {"person": token.person, "ref": ref}
         rows = await self.parts.reading.rows(self._about, Sight.of(token), **values)
         # A superior may have passed on what it knew already: its own conclusions are not told downwards.
-        conclusions = sorted(ask.case.conclusions)
+        conclusions = ask.case.conclusions_of_all_but(await self._withheld(ref, token.person))
         own = [n for n in conclusions if f"DI-{n.split('-')[1]}".startswith(token.organ)]
         return json_response({"ref": ref, "complaints": rows, "conclusions": own})
 
@@ -148,7 +171,8 @@ class IntakeRoutes:
         items = []
         for parcel in await self.parcels.addressed_to(ask.token.organ):
             complaint = await self.parts.repository.get(Complaint, parcel.complaint)
-            if complaint is not None and complaint.parcel == str(parcel.id):
+            kept = complaint is None or ask.token.person in complaint.excluded
+            if complaint is not None and not kept and complaint.parcel == str(parcel.id):
                 items.append(_label(parcel, complaint))
         return json_response({"items": items})
 

@@ -28,7 +28,6 @@ from sqlalchemy import (
     and_,
     false,
     func,
-    not_,
     or_,
     select,
     true,
@@ -205,7 +204,7 @@ class SearchRoutes:
 
     def _readable(self, reader: Reader) -> ColumnElement[bool]:
         """`_may_read` for the query."""
-        cases, work, recused = self.parts.book.cases.c, self.parts.book.work, self.parts.book.recused
+        cases, work = self.parts.book.cases.c, self.parts.book.work
 
         def stands_in(table: Table) -> ColumnElement[bool]:
             # Not EXISTS: that may be answered by reading all that a person works on.
@@ -213,8 +212,7 @@ class SearchRoutes:
             return found.scalar_subquery().is_not(None)
 
         keeps_register = cases.organ == reader.organ if reader.petition else false()
-        may = true() if reader.auditor else or_(keeps_register, stands_in(work))
-        return and_(not_(stands_in(recused)), may)
+        return true() if reader.auditor else or_(keeps_register, stands_in(work))
 
     @read(
         "LikelyDuplicates",
@@ -308,9 +306,9 @@ def _words(request: Request, name: str) -> str | None:
 
 
 def _may_read(token: Token, complaint: Complaint) -> bool:
-    """True for readers of a hit's content: people who are assigned, audit, or keep the register, and have not
-    stepped aside."""
-    if token.person in complaint.recused:
+    """True for readers of a hit's content: people who are assigned, audit, or keep the register, and are not
+    excluded."""
+    if token.person in complaint.excluded:
         return False
     keeps_register = token.organ == complaint.organ and bool(token.roles & frozenset(roles.PETITION))
     return keeps_register or roles.AUDITOR in token.roles or bool(complaint.assigned.get(token.person))

@@ -9,22 +9,18 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.phase import IDENTITY
-from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER
+from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP
 from services.intake.domain.complaint.sealing import PARCEL
 from services.intake.domain.complaint.state import received_as
 from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
 from shared.casework.command import Chosen, Command, Day, Reference, ShortText
-from shared.casework.preparation import Lookup
 from shared.language.contracts.common import LevelName
 from shared.language.contracts.intake import Category, Channel, Source
 from shared.language.event import L3, L4
 from shared.language.organs.tree import Level
 from shared.language.roles import PETITION, PETITION_CLERK
 from shared.language.text import Seen
-
-SENT_UP: Lookup[Complaint | None] = Lookup("sent_up")
-"""The complaint that a lower organ sealed for this one, where its parcel is received."""
 
 
 class ReceiveComplaint(

@@ -80,14 +80,13 @@ class IdentityDisclosure(Case):
         today = local_date(ctx.now)
         if not today <= until <= today + LONGEST:
             refuse("E_SCHEMA", "SEC-5", field="until", days=LONGEST.days)
-        self.correlation_id = case.correlation_id
+        self.follow(case)
         self.record(
             ctx,
             IdentityDisclosureRequested(
                 organ=case.organ, complaint=str(complaint), purpose=purpose, fields=fields, until=until
             ),
         )
-        self.take_over_recusals(ctx, sorted(case.recused), str(complaint))
 
     def on_identity_disclosure_requested(self, event: IdentityDisclosureRequested, meta: Meta) -> None:
         self.organ = event.organ
@@ -157,7 +156,7 @@ class IdentityKey(Aggregate):
         if found.protection_open:
             # Without a word why: a request for protection is nobody's business but the clerks'.
             refuse("E_STATE", "§6.5", state="HELD")
-        self.correlation_id = case.correlation_id
+        self.follow(case)
         self.record(
             ctx,
             IdentityKeyDestroyed(

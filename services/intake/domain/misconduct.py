@@ -69,7 +69,7 @@ class StaffMisconductReport(Overseen):
         self._take_in(event)
         self.addressees |= {event.addressee} - {""}
         self.kept_from |= {event.staff} - {""}
-        self.recused |= self.kept_from
+        self.excluded |= self.kept_from
 
     @allowed_in(REPORTED)
     def settle_staff_misconduct(self, ctx: Context, finding: MisconductFinding, measures: str) -> None:

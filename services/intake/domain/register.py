@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 from shared.casework.aggregate import Aggregate, Context
@@ -32,15 +32,24 @@ class RegisterEntry(Aggregate):
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.accused: Accused | None = None
-        self.complaints: list[str] = []
-        self.complaint_organs: set[str] = set()
-        self.conclusions: set[str] = set()
+        self.complaints: dict[str, str] = {}
+        """The organ of each complaint about them, by the complaint's id."""
+        self.conclusions: dict[str, tuple[str, ...]] = {}
+        """The complaints that each conclusion was about, by the number of its case."""
 
     @property
     def organs(self) -> set[str]:
         """The organs in whose register this accused stands: the one that entered them, and those to which a
         complaint was passed on."""
-        return {self.organ, *self.complaint_organs}
+        return self.organs_of_all_but(frozenset())
+
+    def organs_of_all_but(self, withheld: Set[str]) -> set[str]:
+        """The organs in whose register they would stand without some of the complaints."""
+        return {organ for complaint, organ in self.complaints.items() if complaint not in withheld}
+
+    def conclusions_of_all_but(self, withheld: Set[str]) -> list[str]:
+        """The numbers of concluded cases, without those that some of the complaints led to."""
+        return sorted(n for n, about in self.conclusions.items() if withheld.isdisjoint(about))
 
     def link_complaint(
         self, ctx: Context, accused: Accused, complaint: UUID, kinds: Sequence[str], organ: str
@@ -72,8 +81,7 @@ class RegisterEntry(Aggregate):
         self.accused = event.accused
 
     def on_complaint_linked_to_accused(self, event: ComplaintLinkedToAccused, meta: Meta) -> None:
-        self.complaints.append(event.complaint)
-        self.complaint_organs.add(event.complaint_organ or self.organ)
+        self.complaints[event.complaint] = event.complaint_organ or self.organ
 
     def on_accused_conclusion_noted(self, event: AccusedConclusionNoted, meta: Meta) -> None:
-        self.conclusions.add(event.case_number)
+        self.conclusions[event.case_number] = event.complaints

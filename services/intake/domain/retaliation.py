@@ -37,7 +37,7 @@ class RetaliationReport(Overseen):
         over, letter = ctx.found(OVER), ctx.deposited(ACCOUNT)
         if letter is None:
             refuse("E_SCHEMA", "A44", field="subject", reason="not accused in this complaint")
-        self.correlation_id = over.correlation_id
+        self.follow(over)
         self.record(
             ctx,
             RetaliationReported(
@@ -48,7 +48,6 @@ class RetaliationReport(Overseen):
                 in_vault=(letter,),
             ),
         )
-        self.take_over_recusals(ctx, sorted(over.recused), str(complaint))
 
     def on_retaliation_reported(self, event: RetaliationReported, meta: Meta) -> None:
         self._take_in(event)

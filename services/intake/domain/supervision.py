@@ -73,9 +73,9 @@ class SupervisionOrder(Case):
             refuse("E_SCHEMA", "A24", field="complaint", reason="not a registered complaint of the target")
         if case_number and case_number.split("-")[1] != target.removeprefix("DI-"):
             refuse("E_SCHEMA", "A24", field="case_number", reason="not a case of the target")
-        if ctx.actor.person in item.recused:
+        if ctx.actor.person in item.excluded:
             refuse("E_RECUSAL", "SD10")
-        self.correlation_id = item.correlation_id
+        self.follow(item)
         self.record(
             ctx,
             SupervisionOrderDrafted(
@@ -86,7 +86,6 @@ class SupervisionOrder(Case):
                 cause=cause,
                 methods=tuple(dict.fromkeys(methods)),
                 text=text,
-                recused=tuple(sorted(item.recused)),
             ),
         )
 
@@ -94,8 +93,6 @@ class SupervisionOrder(Case):
         self.target = event.target
         self.complaint = event.complaint
         self.cause, self.methods = event.cause, event.methods
-        self.recused |= set(event.recused)
-        self.recused_before |= set(event.recused)
 
     @allowed_in("DRAFTED")
     def approve_supervision_order(self, ctx: Context) -> None:

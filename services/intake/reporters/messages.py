@@ -77,6 +77,7 @@ class ReporterMessages:
             command="SendReporterMessage",
             rule="SEC-10",
             correlation_id=complaint.correlation_id,
+            matters=complaint.matters,
         )
         record = AuditRecord(uuid4(), Complaint.service)
         record.note(

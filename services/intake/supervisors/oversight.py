@@ -16,6 +16,7 @@ from shared.casework.http.read import Asked, read
 from shared.casework.http.reads import CASES, PAGING
 from shared.casework.http.values import json_response, plain_rows
 from shared.casework.parts import Parts
+from shared.casework.visibility import is_excluded
 from shared.language import roles
 
 KINDS: tuple[type[Overseen], ...] = (RetaliationReport, StaffMisconductReport)
@@ -49,13 +50,14 @@ class OversightRoutes:
                 or_(cases.c.organ == token.organ, cases.c.addressee == token.organ),
                 # Before the page is cut: a short page, or its cursor, would tell that there is one on them.
                 ~exists().where(kept.stream == cases.c.stream, kept.person == token.person),
+                ~is_excluded(cases),
                 cases.c.position < before,
             )
             .order_by(cases.c.position.desc())
             .limit(limit)
         )
         async with self.parts.engine.connect() as connection:
-            rows = plain_rows((await connection.execute(query)).mappings())
+            rows = plain_rows((await connection.execute(query, {"person": token.person})).mappings())
         return reads.page(ask, rows, limit)
 
 

@@ -58,6 +58,7 @@ class Findings:
             command="CheckVault",
             rule="B55",
             correlation_id=complaint.correlation_id if complaint else stream,
+            matters=complaint.matters if complaint else (),
         )
         record = AuditRecord(stream, Complaint.service)
         record.record(ctx, event)

@@ -202,7 +202,9 @@ class VaultRoutes:
                     if row.stream not in held or not mine or due > local_date(now):
                         continue
                     complaint = await self.parts.repository.get(Complaint, row.stream)
-                    if complaint is not None and is_over(complaint):
+                    if complaint is None or token.person in complaint.excluded:
+                        continue
+                    if is_over(complaint):
                         items.append({"id": row.stream, "number": row.number, "state": row.state, "due": due})
                 if len(items) >= limit:
                     break

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.intake.domain.complaint import Complaint
 from services.intake.vault.case import SEALED, Personal, VaultCase
 from services.intake.vault.events import RewardPaid, RewardRecorded
 from shared.casework.aggregate import Context, allowed_in
@@ -26,7 +27,7 @@ PROVED = frozenset({"ALL_SUBSTANTIATED", "MIXED"})
 class Merits:
     """The grounds of a reward."""
 
-    correlation: UUID
+    complaint: Complaint
     identity_status: str
     verdict: str
     code: str
@@ -54,7 +55,7 @@ class Reward(VaultCase):
             refuse("E_STATE", "A32", identity_status=merits.identity_status)
         if merits.verdict not in PROVED:
             refuse("E_NOT_CONCLUDED", "A32", verdict=merits.verdict)
-        self.correlation_id = merits.correlation
+        self.follow(merits.complaint)
         self.record(
             ctx,
             RewardRecorded(

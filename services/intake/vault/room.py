@@ -112,29 +112,25 @@ class VaultRoom:
     def deposits(self) -> Deposits:
         return [SEALED.made_by(self._sealed)]
 
-    async def _served(self, command: RequestProtection, case: ProtectionRequest, ctx: Context) -> UUID:
-        """The complaint's correlation, where the actor serves its reporter; otherwise there is none."""
-        complaint = await self._reporters_complaint(command.complaint, ctx)
-        assert complaint.correlation_id is not None
-        return complaint.correlation_id
+    async def _served(self, command: RequestProtection, case: ProtectionRequest, ctx: Context) -> Complaint:
+        """The complaint, where the actor serves its reporter; otherwise there is none."""
+        return await self._reporters_complaint(command.complaint, ctx)
 
     async def _opened(
         self, command: AskForProtection, case: ProtectionRequest, ctx: Context
-    ) -> tuple[str, UUID | None]:
-        """The organ that protects its reporter, and the correlation of the complaint that the code has
-        opened. If the complaint was sealed upward, that is the organ above: nobody here may learn of it
-        (A14)."""
+    ) -> tuple[str, Complaint]:
+        """The organ that protects the reporter, and the complaint that the code has opened. If the complaint
+        was sealed upward, that is the organ above: nobody here may learn of it (A14)."""
         complaint = await self._complaints.get(Complaint, command.complaint)
         assert complaint is not None
         above = complaint.sent_to if complaint.state in complaint.sealed else ""
-        return above or complaint.organ, complaint.correlation_id
+        return above or complaint.organ, complaint
 
     async def _merits(self, command: RecordReward, case: Reward, ctx: Context) -> Merits:
         """The merits of the complaint, and a code for the reward that nothing can be told from."""
         complaint = await self._reporters_complaint(command.complaint, ctx)
-        assert complaint.correlation_id is not None
         return Merits(
-            complaint.correlation_id,
+            complaint,
             complaint.identity_status,
             complaint.verdict,
             secrets.token_hex(6).upper(),

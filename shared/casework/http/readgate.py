@@ -193,7 +193,7 @@ class CaseReadGate(ReadGate):
             self._check_role(ask)
         if read.found is not None:
             ask.about = await read.found(holder, ask)
-            if ask.about is None:
+            if ask.about is None or ask.token.person in ask.about.excluded:
                 refuse("E_NOT_FOUND")
         elif read.of is not None:
             assert ask.target is not None, read.name
@@ -362,6 +362,7 @@ class CaseReadGate(ReadGate):
             command=read,
             rule=rule,
             correlation_id=about.correlation_id if about else None,
+            matters=about.matters if about else (),
         )
 
     # --- Read models ---

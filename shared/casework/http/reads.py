@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     func,
+    not_,
     or_,
     select,
     tuple_,
@@ -39,7 +40,7 @@ from shared.casework.http.readgate import PURPOSE, CaseReadGate
 from shared.casework.http.values import instant, json_response, page_number
 from shared.casework.readmodel import CaseBook
 from shared.casework.view import fold_view
-from shared.casework.visibility import PERSON, Sight, listed
+from shared.casework.visibility import PERSON, Sight, is_excluded, listed
 from shared.kernel.bus.envelope import content
 from shared.kernel.clock import Clock
 from shared.kernel.store.projector import Projector
@@ -122,7 +123,8 @@ class Reads:
         cases, work = self.book.cases, self.book.work
         roles = func.string_to_array(work.c.roles, ",").label("roles")
         mine = select(cases, roles).join(work, work.c.stream == cases.c.stream)
-        return _latest(mine.where(work.c.person == PERSON), cases.c.position, limit)
+        mine = mine.where(work.c.person == PERSON, not_(is_excluded(cases)))
+        return _latest(mine, cases.c.position, limit)
 
     @read(
         "RunningDeadlines",

@@ -25,11 +25,13 @@ MOST = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """A case, its view as JSON, and the state of its last event as it is stored."""
+    """A case, its view as JSON, the state of its last event as it is stored, and the people excluded from its
+    matters (B2)."""
 
     aggregate: Aggregate
     view: bytes
     last: bytes
+    excluded: frozenset[str]
 
 
 class Shelf:
@@ -45,7 +47,8 @@ class Shelf:
         """The case as it stands now; None where there is no such stream, or one of another kind."""
         if (kept := self._kept.pop(id, None)) is not None:
             rows = await self._recorder.rows_of(id, kept.aggregate.version)
-            if len(rows) != 1 or rows[0]["state"] != kept.last:
+            stands = len(rows) == 1 and rows[0]["state"] == kept.last
+            if not stands or self._recorder.exclusions.of(kept.aggregate.matters) != kept.excluded:
                 kept = None
         if kept is None and (kept := await self._folded(id)) is None:
             return None
@@ -59,5 +62,7 @@ class Shelf:
         history = self._recorder.events_in(rows)
         if not history or history[0].kind != self._kind.kind:
             return None
-        view = fold_view(map(content, history))
-        return Shelved(fold(self._kind(id), history), orjson.dumps(view), rows[-1]["state"])
+        view, case = fold_view(map(content, history)), fold(self._kind(id), history)
+        excluded = self._recorder.exclusions.of(case.matters)
+        case.keep_out(excluded)
+        return Shelved(case, orjson.dumps(view), rows[-1]["state"], excluded)

@@ -204,6 +204,11 @@ class Published:
         return UUID(self.meta["correlation_id"])
 
     @property
+    def matters(self) -> tuple[UUID, ...]:
+        """The matters of its stream (B1)."""
+        return tuple(map(UUID, self.meta.get("matters", ())))
+
+    @property
     def trace_id(self) -> str:
         """The trace of the call that it followed from; empty where there was none."""
         return str(self.meta.get("trace_id", ""))
@@ -265,7 +270,8 @@ def _published(envelope: dict[str, Any], body: dict[str, Any], secret: dict[str,
     stream, evidence = body["stream"], body["evidence"]
     algorithm = algorithm_of(evidence)
     state_digest, digest = MEMBERS[algorithm]
-    UUID(body["meta"]["correlation_id"])
+    for id in (body["meta"]["correlation_id"], *body["meta"].get("matters", ())):
+        UUID(id)
     return Published(
         service=service,
         event_id=UUID(envelope["id"]),

@@ -16,10 +16,13 @@ from uuid import UUID
 from shared.kernel.store.types import (
     AlreadyTracked,
     Appended,
+    Clearance,
     CommandMismatch,
     CommandRecord,
     Effect,
+    Exclusion,
     LogEntry,
+    PersonIsExcluded,
     Tracked,
     VersionConflict,
     VersionGap,
@@ -63,6 +66,10 @@ class Unit(Protocol):
     def unparked(self) -> Sequence[int]: ...
     @property
     def effects(self) -> Sequence[Effect]: ...
+    @property
+    def exclusions(self) -> Sequence[Exclusion]: ...
+    @property
+    def clearance(self) -> Clearance | None: ...
 
     def render(self, index: int, number: str) -> Rendered:
         """The row of one event, holding the human number that it was given ("" where its series is)."""
@@ -92,6 +99,8 @@ class StoreFacts:
     tracked: dict[str, int | None] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
+    excluded: set[tuple[UUID, str]] = field(default_factory=set)
+    """Matters and persons asked for, where the person is excluded from the matter."""
 
 
 @dataclass(slots=True)
@@ -109,10 +118,19 @@ class Writes:
     parked: list[dict[str, Any]] = field(default_factory=list)
     unparked: list[int] = field(default_factory=list)
     effects: dict[str, Effect] = field(default_factory=dict)
+    exclusions: dict[tuple[UUID, str], bool] = field(default_factory=dict)
+    clearances: list[tuple[UUID, str]] = field(default_factory=list)
+    """Matters and the persons who act in them: of those taken for granted, none may be excluded."""
 
     def __bool__(self) -> bool:
         return bool(
-            self.events or self.commands or self.tracked or self.parked or self.unparked or self.effects
+            self.events
+            or self.commands
+            or self.tracked
+            or self.parked
+            or self.unparked
+            or self.effects
+            or self.exclusions
         )
 
 
@@ -148,6 +166,7 @@ def _repeated(unit: Unit, facts: StoreFacts) -> Appended | None:
 def _admit(unit: Unit, facts: StoreFacts, writes: Writes) -> Appended:
     """Changes facts and writes only after the last thing that can refuse."""
     _check_source(unit, facts)
+    cleared = _check_clearance(unit, facts)
     versions = _check_places(unit, facts)
     rendered, counters = _render(unit, facts)
 
@@ -172,6 +191,10 @@ def _admit(unit: Unit, facts: StoreFacts, writes: Writes) -> Appended:
     facts.parked.difference_update(unit.unparked)
     for effect in unit.effects:
         writes.effects.setdefault(effect.key, effect)
+    writes.clearances.extend(cleared)
+    for matter, person, excluded in unit.exclusions:
+        writes.exclusions[matter, person] = excluded
+        (facts.excluded.add if excluded else facts.excluded.discard)((matter, person))
 
     answer: dict[str, Any] = {}
     command = unit.command
@@ -199,6 +222,15 @@ def _check_source(unit: Unit, facts: StoreFacts) -> None:
     if not facts.parked.issuperset(unit.unparked):
         # Another worker drained it: its effect is there already.
         raise AlreadyTracked("a parked message was taken up by another worker")
+
+
+def _check_clearance(unit: Unit, facts: StoreFacts) -> list[tuple[UUID, str]]:
+    if (clearance := unit.clearance) is None:
+        return []
+    asked = [(matter, clearance.person) for matter in clearance.matters]
+    if not facts.excluded.isdisjoint(asked):
+        raise PersonIsExcluded("the person who acts is excluded from the matter")
+    return asked
 
 
 def _check_places(unit: Unit, facts: StoreFacts) -> dict[UUID, int]:

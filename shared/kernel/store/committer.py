@@ -377,7 +377,7 @@ def _only_adds(unit: Unit) -> bool:
     return bool(
         unit.places
         and unit.tracking is None
-        and not (unit.parked or unit.unparked or unit.effects or any(unit.series))
+        and not (unit.parked or unit.unparked or unit.effects or unit.exclusions or any(unit.series))
         and (command is None or any(stream == command.stream for stream, _ in unit.places))
     )
 

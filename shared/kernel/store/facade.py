@@ -36,8 +36,10 @@ from shared.kernel.store.schema import KernelTables
 from shared.kernel.store.statements import Statements
 from shared.kernel.store.types import (
     AlreadyTracked,
+    Clearance,
     CommandRecord,
     Effect,
+    Exclusion,
     StoreUnavailable,
     Tracked,
     VersionConflict,
@@ -218,6 +220,8 @@ class _StoredUnit:
     parked: Sequence[dict[str, Any]] = ()
     unparked: Sequence[int] = ()
     effects: Sequence[Effect] = ()
+    exclusions: Sequence[Exclusion] = ()
+    clearance: Clearance | None = None
 
     def __init__(self, events: Sequence[StoredEvent], tracking: Tracking | None) -> None:
         self.events = events

@@ -199,6 +199,8 @@ def encode_meta(meta: Meta) -> dict[str, Any]:
         data["deadlines_met"] = list(meta.deadlines_met)
     if meta.assigns:
         data["assigns"] = True
+    if meta.matters:
+        data["matters"] = [str(matter) for matter in meta.matters]
     if meta.trace_id:
         data["trace_id"] = meta.trace_id
     return data
@@ -224,6 +226,7 @@ def decode_meta(data: dict[str, Any]) -> Meta:
         deadlines=tuple(DeadlineSet(**deadline) for deadline in get("deadlines", ())),
         deadlines_met=tuple(get("deadlines_met", ())),
         assigns=get("assigns", False),
+        matters=tuple(map(UUID, get("matters", ()))),
         trace_id=get("trace_id", ""),
     )
 

@@ -26,6 +26,7 @@ from shared.kernel.store.admission import EventRow, Rendered
 from shared.kernel.store.canonical import content_digest
 from shared.kernel.store.committer import Committer, Limits, Tally
 from shared.kernel.store.driver import READ_SECONDS, away, borrowed
+from shared.kernel.store.exclusions import Change, Exclusions
 from shared.kernel.store.mapper import EventMapper, content_of, data_of, lifted, recorded_of
 from shared.kernel.store.recent import Recent
 from shared.kernel.store.schema import KernelTables
@@ -33,15 +34,17 @@ from shared.kernel.store.statements import Statements
 from shared.kernel.store.types import (
     Append,
     Appended,
+    Clearance,
     CommandRecord,
     Effect,
     EventTooLarge,
+    Exclusion,
     LogEntry,
     RawEntry,
     StoreUnavailable,
     Tracked,
 )
-from shared.language.event import Recorded
+from shared.language.event import ChangesExclusion, Recorded
 
 LEGAL_TIME = ZoneInfo("Asia/Shanghai")
 MOST_BYTES = 600_000
@@ -72,6 +75,7 @@ class Recorder:
         self.tables = KernelTables(service)
         self._engine = engine
         self._recent = Recent()
+        self.exclusions = Exclusions(self.exclusions_since)
         self._committer = Committer(
             engine, Statements(self.tables), clock, self._committed, limits, self._recent.forget
         )
@@ -117,11 +121,28 @@ class Recorder:
     ) -> list[Recorded]:
         """A stream's events in order; by recorded time, `as_of` is a prefix of the log."""
         rows = await self._fetch(self._sql.stream, stream, as_of, up_to_version)
+        await self._learn(rows)
         return self.events_in(rows)
 
     async def rows_of(self, stream: UUID, first: int = 1) -> list[Any]:
         """A stream from a version on, as it is stored; `events_in` opens it."""
-        return await self._fetch(self._sql.stream_from, stream, first)
+        rows = await self._fetch(self._sql.stream_from, stream, first)
+        await self._learn(rows)
+        return rows
+
+    async def _learn(self, rows: list[Any]) -> None:
+        """Takes the register as far as a reading of a stream tells that it has come."""
+        if rows:
+            await self.exclusions.reach(rows[0]["register"])
+
+    async def exclusions_since(self, number: int) -> list[Change]:
+        """The changes of the register of exclusions behind one of them, in their order."""
+        return [tuple(row) for row in await self._fetch(self._sql.exclusions, number)]
+
+    async def last_exclusion(self) -> int:
+        """The number of the register's last change; 0 where there is none."""
+        rows = await self._fetch(self._sql.last_exclusion)
+        return int(rows[0][0])
 
     def events_in(self, rows: list[Any]) -> list[Recorded]:
         """Opens the events of rows."""
@@ -307,14 +328,16 @@ class _Queries:
             "originator_id, originator_version, topic, state, notification_id, recorded_at, event_id,"
             " correlation_id"
         )
+        register = "(SELECT coalesce(max(number), 0) FROM exclusions) AS register"
         # ruff: noqa: S608 -- the names are those of our own tables
         self.stream = (
-            f"SELECT {columns} FROM {events} WHERE originator_id = $1"
+            f"SELECT {columns}, {register} FROM {events} WHERE originator_id = $1"
             " AND ($2::timestamptz IS NULL OR recorded_at <= $2)"
             " AND ($3::bigint IS NULL OR originator_version <= $3) ORDER BY originator_version"
         )
         self.stream_from = (
-            f"SELECT {columns} FROM {events} WHERE originator_id = $1 AND originator_version >= $2"
+            f"SELECT {columns}, {register} FROM {events}"
+            " WHERE originator_id = $1 AND originator_version >= $2"
             " ORDER BY originator_version"
         )
         # The position before the first row is the last one not after `after`, whether or not that exists.
@@ -329,6 +352,10 @@ class _Queries:
             f"SELECT {columns} FROM {events} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
         )
         self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"
+        self.exclusions = (
+            "SELECT matter, person, excluded, number FROM exclusions WHERE number > $1 ORDER BY number"
+        )
+        self.last_exclusion = "SELECT coalesce(max(number), 0) FROM exclusions"
         self.existing = (
             f"SELECT originator_id FROM {events} WHERE originator_id = ANY($1) AND originator_version = 1"
         )
@@ -353,6 +380,7 @@ class _Unit:
     mapper: EventMapper
     places: list[tuple[UUID, int]]
     series: list[str]
+    exclusions: Sequence[Exclusion]
     _ready: list[Rendered | None]
 
     def __init__(self, append: Append, mapper: EventMapper) -> None:
@@ -361,11 +389,15 @@ class _Unit:
         self.places = []
         self.series = []
         self._ready = []
+        self.exclusions = append.exclusions
         for recorded in append.events:
             if recorded.originator_version < 1:
                 raise ValueError(f"{recorded.type}: a stream starts at version 1")
             if not recorded.event.topic:
                 raise TypeError(f"{recorded.type} belongs to no service and has no topic")
+            if isinstance(event := recorded.event, ChangesExclusion):
+                changes = [Exclusion(m, event.person, event.excludes) for m in recorded.meta.matters]
+                self.exclusions = [*self.exclusions, *changes]
             self.places.append((recorded.originator_id, recorded.originator_version))
             series = series_of(recorded)
             self.series.append(series)
@@ -386,6 +418,10 @@ class _Unit:
     @property
     def unparked(self) -> Sequence[int]:
         return self.append.unparked
+
+    @property
+    def clearance(self) -> Clearance | None:
+        return self.append.clearance
 
     @property
     def effects(self) -> Sequence[Effect]:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     DateTime,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Sequence,
     Table,
     Text,
     Uuid,
@@ -138,6 +140,15 @@ class KernelTables:
             self.effects.c.created_at,
             postgresql_where=self.effects.c.state == "pending",
         )
+        self.exclusions = Table(
+            "exclusions",
+            metadata,
+            Column("matter", Uuid, primary_key=True),
+            Column("person", Text, primary_key=True),
+            Column("excluded", Boolean, nullable=False),
+            Column("number", BigInteger, Sequence("exclusions_number"), nullable=False, unique=True),
+        )
+        Index("exclusions_person_idx", self.exclusions.c.person)
         Index("effects_dead_idx", self.effects.c.key, postgresql_where=self.effects.c.state == "dead")
 
     @property
@@ -221,7 +232,7 @@ def _grants(connection: Connection, tables: KernelTables, service_role: str) -> 
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     rights = {
         "SELECT, INSERT": (tables.events, tables.commands, tables.epochs),
-        "SELECT, INSERT, UPDATE": (tables.tracking, tables.counters, tables.effects),
+        "SELECT, INSERT, UPDATE": (tables.tracking, tables.counters, tables.effects, tables.exclusions),
         "SELECT, INSERT, UPDATE, DELETE": (tables.parked,),
     }
     for right, granted in rights.items():
@@ -229,6 +240,7 @@ def _grants(connection: Connection, tables: KernelTables, service_role: str) -> 
             yield f"REVOKE ALL ON {table.name} FROM {role}"
             yield f"GRANT {right} ON {table.name} TO {role}"
     yield f"GRANT USAGE ON SEQUENCE {tables.parked.name}_id_seq TO {role}"
+    yield f"GRANT USAGE ON SEQUENCE exclusions_number TO {role}"
 
 
 def _ensure_schema(connection: Connection, schema: str, service_role: str) -> None:

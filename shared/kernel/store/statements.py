@@ -42,7 +42,10 @@ class Statements:
                 (SELECT json_agg(json_build_array(id, encode(request_hash, 'hex'), answer, position,
                                                   recorded_at))::text
                  FROM commands WHERE id = ANY($4::uuid[])) AS commands,
-                ARRAY(SELECT id FROM parked WHERE id = ANY($5::bigint[])) AS parked
+                ARRAY(SELECT id FROM parked WHERE id = ANY($5::bigint[])) AS parked,
+                ARRAY(SELECT n FROM unnest($6::uuid[], $7::text[]) WITH ORDINALITY
+                          AS asked (matter, person, n)
+                      JOIN exclusions USING (matter, person) WHERE excluded) AS excluded
             FROM (VALUES (1)) AS always
             LEFT JOIN LATERAL (SELECT notification_id, recorded_at FROM {events}
                                ORDER BY notification_id DESC LIMIT 1) AS last ON true
@@ -83,6 +86,12 @@ class Statements:
                 AS effect (key, kind, payload, trace_id)
             ON CONFLICT (key) DO NOTHING
             """
+        self._exclusions = """
+            INSERT INTO exclusions (matter, person, excluded, number)
+            SELECT matter, person, is_excluded, nextval('exclusions_number')
+            FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS change (matter, person, is_excluded)
+            ON CONFLICT (matter, person) DO UPDATE SET excluded = excluded.excluded, number = excluded.number
+            """
         # Everything at once, a transaction of its own. The lock is held before the first row is made, since
         # every row is joined to it. That nobody has written since the end of the log was seen, the end of the
         # log tells; who wrote while we waited for the lock has taken our positions, which are unique.
@@ -95,6 +104,9 @@ class Statements:
                 FROM held, unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[],
                                   $7::uuid[], $8::bigint[]) AS event
                 WHERE (SELECT coalesce(max(notification_id), 0) FROM {events}) = $8[1] - 1
+                    AND NOT EXISTS (
+                        SELECT FROM unnest($17::uuid[], $18::text[]) AS cleared (matter, person)
+                        JOIN exclusions USING (matter, person) WHERE excluded)
                     AND NOT EXISTS (
                         SELECT FROM unnest($10::uuid[], $11::bigint[]) AS built_on (stream, version)
                         WHERE NOT EXISTS (SELECT FROM {events} WHERE originator_id = built_on.stream
@@ -130,7 +142,10 @@ class Statements:
         series = _unique(s for unit in units for s in unit.series if s)
         commands = _unique(unit.command.id for unit in units if unit.command is not None)
         parked = _unique(id for unit in units for id in unit.unparked)
-        row = await driver.fetchrow(self._facts, streams, sources, series, commands, parked)
+        cleared = _unique(asked for unit in units for asked in _cleared(unit))
+        row = await driver.fetchrow(
+            self._facts, streams, sources, series, commands, parked, *_columns(cleared, 2)
+        )
         facts = StoreFacts(
             position=row["notification_id"] or 0,
             recorded_at=row["recorded_at"],
@@ -139,6 +154,7 @@ class Statements:
             tracked={s: None if p < 0 else p for s, p in zip(sources, row["tracked"], strict=True)},
             counters=dict(zip(series, row["counters"], strict=True)),
             parked=set(row["parked"]),
+            excluded={cleared[n - 1] for n in row["excluded"]},
         )
         return facts, row["transaction"]
 
@@ -176,13 +192,21 @@ class Statements:
                 (e.key, e.kind, orjson.dumps(e.payload).decode(), e.trace_id) for e in writes.effects.values()
             ]
             await driver.execute(self._effects, *_columns(effects, 4), at)
+        if writes.exclusions:
+            changes = [(*asked, excluded) for asked, excluded in writes.exclusions.items()]
+            await driver.execute(self._exclusions, *_columns(changes, 3))
 
     async def write_at_once(self, driver: Any, writes: Writes, built_on: Sequence[tuple[UUID, int]]) -> bool:
         """Writes and commits events and commands. False, and nothing is written, where somebody else has
-        written behind the position that they follow, or a version is missing that they are built on."""
+        written behind the position that they follow, a version is missing that they are built on, or a person
+        who acts is excluded."""
         columns = (*_event_columns(writes), writes.recorded_at)
         written = await driver.fetchval(
-            self._at_once, *columns, *_columns(built_on, 2), *_command_columns(writes)
+            self._at_once,
+            *columns,
+            *_columns(built_on, 2),
+            *_command_columns(writes),
+            *_columns(_unique(writes.clearances), 2),
         )
         return bool(written)
 
@@ -202,6 +226,12 @@ def _streams(unit: Unit) -> Iterable[UUID]:
     if unit.command is not None:
         # The answer tells its version, also where this command changed nothing.
         yield unit.command.stream
+
+
+def _cleared(unit: Unit) -> Iterable[tuple[UUID, str]]:
+    if unit.clearance is not None:
+        for matter in unit.clearance.matters:
+            yield matter, unit.clearance.person
 
 
 def _unique(values: Iterable[T]) -> list[T]:

@@ -48,6 +48,10 @@ class CommandMismatch(StoreError):
     """The command id is known with another body (E_IDEMPOTENCY_MISMATCH)."""
 
 
+class PersonIsExcluded(StoreError):
+    """The person who acts has been excluded from a matter of the case (B2)."""
+
+
 class StoreUnavailable(StoreError):
     """The database is away or overloaded; the append was certainly not acknowledged (503)."""
 
@@ -87,6 +91,21 @@ class CommandRecord(NamedTuple):
     answer: Mapping[str, Any] = _NOTHING
 
 
+class Exclusion(NamedTuple):
+    """A change of the register: who is excluded from which matter from now on, or let in again (B2)."""
+
+    matter: UUID
+    person: str
+    excluded: bool = True
+
+
+class Clearance(NamedTuple):
+    """The condition of an append: the person who acts is excluded from none of these matters (B2)."""
+
+    person: str
+    matters: Sequence[UUID]
+
+
 @dataclass(slots=True)
 class Append:
     """One all-or-nothing unit: events of one or several streams, with the other rows that belong to them."""
@@ -97,6 +116,9 @@ class Append:
     parked: Sequence[dict[str, Any]] = ()
     unparked: Sequence[int] = ()
     effects: Sequence[Effect] = ()
+    exclusions: Sequence[Exclusion] = ()
+    """Exclusions that another service told of; those that its own events tell of follow from them."""
+    clearance: Clearance | None = None
 
 
 class Appended(NamedTuple):

@@ -441,8 +441,6 @@ class ClarificationCompleted(ClarificationEvent):
     complaint_ids: L1[tuple[str, ...]]
     case_ids: L1[tuple[str, ...]]
     completed_on: L1[date]
-    recused: L1[tuple[str, ...]] = ()
-    """People who stepped aside so far; they are recused from what follows too (SD10)."""
 
 
 class RetaliationReportNoted(ClarificationEvent):

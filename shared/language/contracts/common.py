@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, StringConstraints, create_model
 
-from shared.language.event import L1, L2, Event, Value
+from shared.language.event import L1, L2, ChangesExclusion, Event, Value
 
 LevelName = Literal["TOWNSHIP", "COUNTY", "CITY", "PROVINCE", "CENTRAL"]
 SubjectType = Literal["PERSON", "PARTY_ORG"]
@@ -179,7 +179,7 @@ class RecusalRequested(NamesVaulted):
 
 class RecusalDecided(Event):
     """The organ has decided on a request for recusal; on the head of an organ its superior has (A48). If it
-    is granted, `RecusalDeclared` follows and carries it on (SD10)."""
+    is granted, `PersonExcluded` follows."""
 
     request: L1[str]
     person: L1[str]
@@ -187,18 +187,20 @@ class RecusalDecided(Event):
     opinion: L2[str]
 
 
-class RecusalDeclared(Event):
-    """A person steps aside from this case, of their own accord or because it was decided (A48); later
-    commands by them are refused, here and in the services that follow (SD10)."""
+class PersonExcluded(ChangesExclusion):
+    """A person is out of the matters of this case, of their own accord or because it was decided (A48, B2):
+    nothing of them is shown to that person any more, and no command of theirs is taken, in any service
+    (SD10)."""
 
-    person: L1[str]
     ground: L2[str]
-    origin: L1[str] = ""
-    """The case of another service in which they stepped aside; empty where it was this one."""
-    subject_refs: L1[tuple[str, ...]] = ()
-    """The people whom a verification case is about: their clarifications follow from it."""
-    round: L1[int] = 0
-    """The round of a clarification: a plan follows from each."""
+
+
+class ExclusionLifted(ChangesExclusion):
+    """A person is no longer excluded from the matters of this case (B2)."""
+
+    excludes = False
+
+    reason: L2[str]
 
 
 class CommandRefused(Event):
@@ -305,7 +307,8 @@ COMMON = (
     AssignmentEnded,
     RecusalRequested,
     RecusalDecided,
-    RecusalDeclared,
+    PersonExcluded,
+    ExclusionLifted,
     CommandRefused,
     CaseRead,
     CasesRead,

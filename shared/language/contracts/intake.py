@@ -412,8 +412,6 @@ class ComplaintTransferredToHandler(IntakeEvent):
     registered_by: L1[tuple[str, ...]]
     """The people who registered it; none of them may verify it (SD3)."""
     real_name: L2[bool]
-    recused: L1[tuple[str, ...]] = ()
-    """People who stepped aside so far; they are recused from what follows too (SD10)."""
     round: L1[int] = 1
     """2 and more: it was returned and is handed over again, to a new case (A19)."""
     assigned_by_superior: L1[bool] = False
@@ -670,7 +668,6 @@ class SupervisionOrderDrafted(IntakeEvent):
     cause: L1[SupervisionCause]
     methods: L1[tuple[SupervisionMethod, ...]]
     text: L2[str]
-    recused: L1[tuple[str, ...]] = ()
     """People who stepped aside from the complaint; they neither press nor answer here (SD10)."""
 
 

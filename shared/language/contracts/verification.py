@@ -325,8 +325,6 @@ class AllegationsVerifiedUnfounded(VerificationEvent):
     concluded_by: L1[str]
     concluded_on: L1[date]
     adverse_effect_hint: L2[tuple[str, ...]] = ()
-    recused: L1[tuple[str, ...]] = ()
-    """People who stepped aside so far; they are recused from what follows too (SD10)."""
 
 
 class AllegationsSubstantiated(VerificationEvent):

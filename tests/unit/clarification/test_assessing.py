@@ -41,6 +41,7 @@ class Published:
     stream_id = derived_id("case", 1)
     organ = TOWN
     correlation_id = derived_id("complaint", 1)
+    matters = (correlation_id,)
     trace_id = ""
 
     def __init__(self, scene: Clarifying) -> None:

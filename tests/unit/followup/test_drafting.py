@@ -55,6 +55,7 @@ class Published:
     organ = TOWNSHIP
     occurred_at = datetime.fromisoformat("2022-03-25T10:00:00+08:00")
     correlation_id = uuid4()
+    matters = (correlation_id,)
     trace_id = ""
 
 

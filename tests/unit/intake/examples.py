@@ -135,7 +135,7 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
     return (
         Scene(lambda: Complaint(id), number=NUMBER)
         .at("2022-03-01T17:00:00+08:00")
-        .knowing(r.SENT_UP, None)
+        .knowing(receiving.SENT_UP, None)
         .knowing(IDENTITY, Deposited(reporter=REPORTER, identity_status="CLAIMED"))
         .knowing(sealing.PARCEL, PARCEL)
         .knowing(receiving.REGISTER, {})
@@ -149,9 +149,12 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
 
 # --- one command of each kind, which passes every guard but the state's -----------------------------------
 
-AssignToCase, EndAssignment, DeclareRecusal, RequestRecusal, DecideRecusal = (
+AssignToCase, EndAssignment, DeclareRecusal, RequestRecusal, DecideRecusal, LiftExclusion = (
     named([c for c in COMMANDS if c.on is Complaint], name)
-    for name in ("AssignToCase", "EndAssignment", "DeclareRecusal", "RequestRecusal", "DecideRecusal")
+    for name in (
+        *("AssignToCase", "EndAssignment", "DeclareRecusal", "RequestRecusal", "DecideRecusal"),
+        "LiftExclusion",
+    )
 )
 RECEIVE = r.ReceiveComplaint(channel="LETTER", received_on=TODAY, competent_level="COUNTY")
 TRIAGE = r.CorrectTriage(competent_level="CITY")
@@ -229,6 +232,7 @@ STEP_ASIDE = DeclareRecusal.model_validate({"ground": "亲属"})
 ASK_STAFF_RECUSAL = RequestRecusal.model_validate(
     {"person": "p-old", "role": "handler", "ground": "INTEREST", "reason": "有利害关系"}
 )
+LIFT_EXCLUSION = LiftExclusion.model_validate({"person": "p-out", "reason": "情形已消除"})
 DECIDE_RECUSAL = DecideRecusal.model_validate(
     {"request": "R1", "person": "p-old", "granted": True, "opinion": "同意"}
 )

@@ -49,6 +49,7 @@ def rejected(reason: str) -> Changes:
 
 DUPLICATE = {"DUPLICATE_FILED": "E_DUPLICATE"}
 OLD_ONE = x.complaint().aggregate.own("AssignmentStarted")(person="p-old", role="handler")
+OUT = x.complaint().aggregate.own("PersonExcluded")(person="p-out", ground="亲属")
 ASKED_TO_STEP_ASIDE = (
     x.complaint()
     .aggregate.own("RecusalRequested")
@@ -178,6 +179,7 @@ ROWS = [
     row(x.STEP_ASIDE, *x.HISTORIES),
     row(x.ASK_STAFF_RECUSAL, *OPEN, then=(OLD_ONE,)),
     row(x.DECIDE_RECUSAL, *OPEN, then=(OLD_ONE, ASKED_TO_STEP_ASIDE)),
+    row(x.LIFT_EXCLUSION, *OPEN, then=(OUT,)),
 ]
 CREATING = {"ReceiveComplaint", "SubmitReport", "ReceivePlatformTransfer"}
 

@@ -141,7 +141,7 @@ def test_what_hangs_on_the_clock_is_asked_anew(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a48_may_tells_somebody_of_their_own_recusal_and_of_nobody_elses() -> None:
     case = complaint("RECEIVED")
-    case.recused = {"p-2"}
+    case.excluded = {"p-2"}
     assert "E_RECUSAL" not in may(case, roles.PETITION_CLERK)[1].values()
     now, not_now = may(case, roles.PETITION_CLERK, person="p-2")
     assert now == []

@@ -25,9 +25,11 @@ class Arrived:
 
     trace_id: str = TRACE
     topic: str = "intake.Toy"
+    name: str = "Toy"
     event_id: UUID = field(default_factory=uuid4)
     stream_id: UUID = field(default_factory=uuid4)
     correlation_id: UUID = field(default_factory=uuid4)
+    matters: tuple[UUID, ...] = ()
     organ: str = "DI-99"
     occurred_at: datetime = datetime(2026, 11, 30, tzinfo=UTC)
 

@@ -135,4 +135,4 @@ def test_a48_the_case_commands_are_here(given: Given) -> None:
     )
     assert not scene.aggregate.assigned["handler-li"]
     scene.when(commands["DeclareRecusal"].model_validate({"ground": "亲属"}), by="handler-li")
-    assert scene.aggregate.recused == {"handler-li"}
+    assert scene.aggregate.excluded == {"handler-li"}

@@ -57,6 +57,7 @@ class Published:
     organ: str = TOWNSHIP
     occurred_at: datetime = NOW
     correlation_id: UUID = COMPLAINT
+    matters: tuple[UUID, ...] = (COMPLAINT,)
     trace_id: str = ""
 
 

@@ -64,6 +64,7 @@ ASSIGNED = e.COMMON["AssignmentStarted"].model_validate({"person": "p-old", "rol
 ASKED = e.COMMON["RecusalRequested"].model_validate(
     {"request": "R1", "person": "p-old", "role": "handler", "ground": "INTEREST", "asked_by": "STAFF"}
 )
+OUT = e.COMMON["PersonExcluded"].model_validate({"person": "p-out", "ground": "亲属"})
 PARTS = (AllegationPart(suffix="a", text="收受红包一次"), AllegationPart(suffix="b", text="收受红包两次"))
 ROWS = [
     row(c.RequestReturn(reason="OTHER_ORGAN", consulted="已协商"), "OPENED"),
@@ -132,13 +133,14 @@ ROWS = [
         first=dict.fromkeys(HISTORIES, "E_TRACE_PREMATURE"),
     ),
     *(
-        row(named(COMMON, name).model_validate(body), *HISTORIES, then=(ASSIGNED, ASKED))
+        row(named(COMMON, name).model_validate(body), *HISTORIES, then=(ASSIGNED, ASKED, OUT))
         for name, body in (
             ("AssignToCase", {"person": "p-new", "role": "handler"}),
             ("EndAssignment", {"person": "p-old", "role": "handler", "reason": "调离"}),
             ("DeclareRecusal", {"ground": "亲属"}),
             ("RequestRecusal", {"person": "p-x", "role": "handler", "ground": "OTHER", "reason": "有关系"}),
             ("DecideRecusal", {"request": "R1", "person": "p-old", "granted": True, "opinion": "同意"}),
+            ("LiftExclusion", {"person": "p-out", "reason": "情形已消除"}),
         )
     ),
 ]

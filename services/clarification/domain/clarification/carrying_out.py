@@ -129,7 +129,6 @@ class CarryingOut(ClarificationPhase):
                 complaint_ids=tuple(self.round_complaints),
                 case_ids=tuple(self.case_ids),
                 completed_on=local_date(ctx.occurred_at),
-                recused=tuple(sorted(self.recused)),
             ),
         )
         self._open_what_waits(ctx)

@@ -44,7 +44,7 @@ class Consenting(ClarificationPhase):
         staff = {
             ctx.actor.person,
             *self.assigned,
-            *self.recused,
+            *self.excluded,
             *(p for d in self.duties.values() for p in d),
         }
         if (

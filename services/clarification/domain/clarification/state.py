@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from services.clarification.domain.consent import Consent
@@ -87,9 +87,6 @@ class ClarificationState(Case):
     @property
     def rests_on(self) -> Sequence[str]:
         return self.complaint_ids
-
-    def recusal_reach(self) -> dict[str, Any]:
-        return {"round": self.round}
 
     def _begin_round(self) -> None:
         self.items: list[Item] = []

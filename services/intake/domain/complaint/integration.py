@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta
+from uuid import UUID
 
 from services.intake.domain.complaint.phase import ComplaintPhase
 from services.intake.domain.values import Deposited
@@ -92,11 +93,13 @@ class Integration(ComplaintPhase):
             refuse("E_STATE", "DL-13", due=str(self.object_until))
         self.record(ctx, TransferObjected(competent_organ=competent_organ, reason=reason))
 
-    def record(self, ctx: Context, event: Event, *, links: Sequence[str] = ()) -> None:
+    def record(
+        self, ctx: Context, event: Event, *, links: Sequence[str] = (), joins: Sequence[UUID] = ()
+    ) -> None:
         """Records the event. If it changes the status that the platform may know, a message to the platform
         is stored with it and sent later."""
         told = self._told()
-        super().record(ctx, event, links=links)
+        super().record(ctx, event, links=links, joins=joins)
         if (tell := self._told()) != told:
             ctx.effects.append(
                 Effect(

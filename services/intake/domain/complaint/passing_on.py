@@ -54,7 +54,6 @@ class PassingOn(ComplaintPhase):
                 allegations=self.allegations,
                 registered_by=tuple(sorted(self.duties.get("registrar", ()))),
                 real_name=self.identity_status == "CONFIRMED",
-                recused=tuple(sorted(self.recused)),
                 round=self.return_count + 1,
                 assigned_by_superior=self.source == "SUPERIOR_ASSIGNED",
             ),
@@ -161,6 +160,7 @@ class PassingOn(ComplaintPhase):
                 origin=str((owed_to or of).id),
                 origin_number=(owed_to or of).number,
             ),
+            joins=of.matters,
         )
         self.record(
             ctx,
@@ -170,7 +170,6 @@ class PassingOn(ComplaintPhase):
                 approved_by=of.wording_approved_by,
             ),
         )
-        self.take_over_recusals(ctx, sorted(of.recused), str(of.id))
 
     def _check_leaves(self) -> None:
         self.check_not_sealed()

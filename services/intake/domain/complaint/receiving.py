@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services.intake.domain.complaint.phase import IDENTITY, ComplaintPhase
@@ -30,6 +31,11 @@ from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
 from shared.language.wording import tells_channel
 
+if TYPE_CHECKING:
+    from services.intake.domain.complaint import Complaint
+
+SENT_UP: Lookup[Complaint | None] = Lookup("sent_up")
+"""The complaint that a lower organ sealed for this one, where its parcel is received."""
 REGISTER: Lookup[Mapping[str, Accused]] = Lookup("register")
 """The accused whom the clerk says are known already, by their references, as the register has them."""
 ORIGINAL: Lookup[ComplaintState | None] = Lookup("original")
@@ -68,6 +74,7 @@ class Receiving(ComplaintPhase):
             refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
         _check_reception(channel, reception)
         deposited = ctx.deposited(IDENTITY)
+        below = ctx.found(SENT_UP) if parcel is not None else None
         self.record(
             ctx,
             ComplaintReceived(
@@ -92,6 +99,7 @@ class Receiving(ComplaintPhase):
                 oral_record=reception.oral_record if reception else False,
                 reporter_confirmed=reception.reporter_confirmed if reception else False,
             ),
+            joins=below.matters if below is not None else (),
         )
 
     @allowed_in("RECEIVED")
@@ -207,6 +215,7 @@ class Receiving(ComplaintPhase):
             ctx,
             DuplicateFiled(of=str(original.id), of_number=original.number, repeat_kind=kind),
             links=(str(original.correlation_id),),
+            joins=original.matters,
         )
 
     @allowed_in("REGISTERED")
@@ -226,6 +235,7 @@ class Receiving(ComplaintPhase):
                 new_evidence=new_evidence,
             ),
             links=(str(original.correlation_id),),
+            joins=original.matters,
         )
 
     def _original(self, ctx: Context) -> ComplaintState:
@@ -238,6 +248,7 @@ class Receiving(ComplaintPhase):
             or original.state in unknown
             or original.organ != self.organ
             or original.id == self.id
+            or ctx.actor.person in original.excluded
         ):
             refuse("E_CONTENT_MISMATCH", "A12", field="of")
         if original.is_away:

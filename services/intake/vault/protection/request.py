@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from services.intake.domain.complaint import Complaint
 from services.intake.vault.case import SEALED, VaultCase
 from services.intake.vault.events import (
     Authority,
@@ -20,10 +21,10 @@ from shared.casework.aggregate import Context, Law, allowed_in
 from shared.casework.preparation import Lookup
 from shared.language.event import Meta
 
-SERVED: Lookup[UUID] = Lookup("served")
-"""The correlation of the complaint whose reporter the actor serves."""
-OPENED: Lookup[tuple[str, UUID | None]] = Lookup("opened")
-"""The organ that protects the reporter of the complaint that the code has opened, and its correlation."""
+SERVED: Lookup[Complaint] = Lookup("served")
+"""The complaint whose reporter the actor serves."""
+OPENED: Lookup[tuple[str, Complaint]] = Lookup("opened")
+"""The organ that protects the reporter, and the complaint that the code has opened."""
 
 
 def reviewing_organ(organ: str, law: Law) -> str:
@@ -47,7 +48,7 @@ class ProtectionRequest(VaultCase):
     def request_protection(self, ctx: Context, complaint: UUID) -> None:
         """Opens a request by the clerk (A49). The lookup SERVED refused already where the actor does not
         serve this complaint's reporter."""
-        self.correlation_id = ctx.found(SERVED)
+        self.follow(ctx.found(SERVED))
         self.record(
             ctx,
             ProtectionRequested(
@@ -57,7 +58,8 @@ class ProtectionRequest(VaultCase):
 
     def ask_for_protection(self, ctx: Context, complaint: UUID) -> None:
         """Opens a request by the reporter, behind the query code (A33)."""
-        self.organ, self.correlation_id = ctx.found(OPENED)
+        self.organ, opened = ctx.found(OPENED)
+        self.follow(opened)
         self.record(
             ctx,
             ProtectionRequested(organ=self.organ, complaint=str(complaint), sealed=ctx.deposited(SEALED)),

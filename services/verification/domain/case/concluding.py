@@ -73,7 +73,6 @@ class Concluding(VerificationPhase):
                     concluded_by=ctx.actor.person,
                     concluded_on=concluded_on,
                     adverse_effect_hint=findings.effects(unfounded),
-                    recused=tuple(sorted(self.recused)),
                 ),
             )
         if substantiated := findings.of(subject.ref, "SUBSTANTIATED"):

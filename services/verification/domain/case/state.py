@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from services.verification.domain.findings import Findings
@@ -77,9 +76,6 @@ class VerificationState(Case):
     @property
     def rests_on(self) -> Sequence[str]:
         return self.complaint_ids
-
-    def recusal_reach(self) -> dict[str, Any]:
-        return {"subject_refs": tuple(self.accused)}
 
     def _subjects_with_unfounded(self) -> list[str]:
         return [ref for ref in self.accused if self.findings.of(ref, "UNFOUNDED")]

@@ -1,0 +1,87 @@
+"""The register of exclusions (B2): asked by every append in its own transaction, and at hand for readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.kernel.store.recorder import Recorder
+from shared.kernel.store.types import Append, Clearance, Exclusion, PersonIsExcluded
+from tests.servers import Database
+from tests.store.examples import paged
+from tests.store.test_at_once import known_end
+
+MakeRecorder = Callable[..., Awaitable[Recorder]]
+
+
+def by(person: str, *matters: UUID) -> Append:
+    """An event that a person records in these matters."""
+    return Append(events=[paged(uuid4(), 1)], clearance=Clearance(person, matters))
+
+
+def excluding(person: str, *matters: UUID, excluded: bool = True) -> Append:
+    return Append(exclusions=[Exclusion(matter, person, excluded) for matter in matters])
+
+
+async def test_b2_nobody_excluded_appends_however_it_is_written(recorder: Recorder) -> None:
+    """In one statement, where the process has written last, and on the long way."""
+    matter, other = uuid4(), uuid4()
+    await recorder.append(excluding("p-1", matter))
+    with pytest.raises(PersonIsExcluded):
+        await recorder.append(by("p-1", matter))
+    await recorder.append(by("p-2", matter))
+    before = recorder.tally.at_once
+    await recorder.append(by("p-1", other))
+    assert recorder.tally.at_once == before + 1
+    with pytest.raises(PersonIsExcluded):
+        await recorder.append(by("p-1", other, matter))
+    await recorder.append(excluding("p-1", matter, excluded=False))
+    await recorder.append(by("p-1", matter))
+
+
+async def test_b2_of_a_batch_only_who_is_excluded_is_refused(recorder: Recorder) -> None:
+    matter = uuid4()
+    await known_end(recorder)
+    units = (by("p-1", matter), excluding("p-1", matter), by("p-1", matter), by("p-2", matter))
+    outcomes = await asyncio.gather(*map(recorder.append, units), return_exceptions=True)
+    assert [isinstance(o, PersonIsExcluded) for o in outcomes] == [False, False, True, False]
+
+
+async def test_b2_an_exclusion_by_another_process_is_met_at_once(
+    fresh: Database, make_recorder: MakeRecorder
+) -> None:
+    ours, theirs = await make_recorder(fresh), await make_recorder(fresh)
+    matter, stream = uuid4(), uuid4()
+    await ours.append(Append(events=[paged(stream, 1)]))
+    await ours.append(by("p-1", matter))
+    await theirs.append(excluding("p-1", matter))
+    with pytest.raises(PersonIsExcluded):
+        await ours.append(by("p-1", matter))
+    assert ours.exclusions.of([matter]) == set()
+    await ours.load(stream)
+    assert ours.exclusions.of([matter]) == {"p-1"}
+    await theirs.append(excluding("p-1", matter, excluded=False))
+    await ours.rows_of(stream)
+    assert ours.exclusions.of([matter]) == set()
+
+
+async def test_b2_a_register_that_went_back_is_read_anew(
+    fresh: Database, make_recorder: MakeRecorder
+) -> None:
+    """A database that was replaced may have lost the end of the register."""
+    ours = await make_recorder(fresh)
+    first, second, stream = uuid4(), uuid4(), uuid4()
+    await ours.append(Append(events=[paged(stream, 1)]))
+    await ours.append(excluding("p-1", first))
+    await ours.append(excluding("p-1", second))
+    await ours.load(stream)
+    assert ours.exclusions.of([first, second]) == {"p-1"}
+    await ours.exclusions.reach(await ours.last_exclusion())
+    ours.exclusions._number += 10
+    ours.exclusions._of = {first: frozenset({"p-9"})}
+    await ours.load(stream)
+    assert ours.exclusions.of([first]) == {"p-1"}
+    assert ours.exclusions.of([second]) == {"p-1"}
