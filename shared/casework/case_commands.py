@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model
 
@@ -53,6 +53,20 @@ class _DeclareRecusal(Command):
     """The reason for stepping aside; a tie to the reporter is not spelled out."""
 
 
+class _EndAssignmentBySort(_EndAssignment):
+    """Ends a person's need to know at once (§6.3)."""
+
+    reason: Literal["MOVED", "DONE", "OTHER"]
+    """The sort of reason: nothing about this case is told in clear words."""
+
+
+class _DeclareRecusalBySort(_DeclareRecusal):
+    """Steps aside from this case (回避, A48)."""
+
+    ground: RecusalGround
+    """The legal ground; a tie to the reporter is OTHER."""
+
+
 class _RequestRecusal(Command):
     """Asks that a member of staff stay away from this case (申请回避): by staff, for themselves or for a
     reporter or accused who asks them to; by the accused from their own account. A tie to the reporter is
@@ -97,8 +111,8 @@ class _LiftExclusion(Command):
 
 def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
     """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal. If
-    nothing may be stored in clear, nobody can give reasons, so recusal cannot be asked for or lifted
-    (`recusal_asked`)."""
+    nothing may be stored in clear (`recusal_asked` False), reasons are given by their sort, and recusal
+    cannot be asked for or lifted."""
     leaders = (*LEADERS, *approvers)
 
     def any_organ(aggregate: Aggregate, law: Law) -> str:
@@ -106,7 +120,7 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
 
     def make(base: type[Command], rule: str, **gate: Any) -> type[Command]:
         made: type[Command] = create_model(
-            base.__name__.removeprefix("_"),
+            base.__name__.removeprefix("_").removesuffix("BySort"),
             __base__=base,
             __module__=on.__module__,
             __doc__=base.__doc__,
@@ -116,8 +130,14 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
 
     found = [
         make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
-        make(_EndAssignment, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
-        make(_DeclareRecusal, "A48", by=STAFF, organ=any_organ),
+        make(
+            _EndAssignment if recusal_asked else _EndAssignmentBySort,
+            "§6.3",
+            by=leaders,
+            need_to_know=False,
+            organ=any_organ,
+        ),
+        make(_DeclareRecusal if recusal_asked else _DeclareRecusalBySort, "A48", by=STAFF, organ=any_organ),
     ]
     if recusal_asked:
         found += [

@@ -652,5 +652,5 @@ def is_away(error: BaseException) -> bool:
 
 
 def _is_empty(append: Append) -> bool:
-    parts: Iterable[object] = (append.events, append.command, append.parked, append.unparked, append.effects)
-    return not any(parts)
+    beside: Iterable[object] = (append.parked, append.unparked, append.effects, append.exclusions)
+    return not (append.events or append.command or any(beside))

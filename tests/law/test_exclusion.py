@@ -1,0 +1,290 @@
+"""A person is excluded from a matter, and not from a stream (B1, B2): in every service, of every kind."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.casework.http.read import Read
+from tests.harness import (
+    CITY,
+    COUNTY,
+    OTHER_COUNTY,
+    OTHER_TOWN,
+    PLACE,
+    SERVICES,
+    TOWN,
+    Case,
+    Story,
+    World,
+    asked_of,
+    declared,
+    done,
+    excluded_there,
+    hidden,
+    person,
+    refused,
+    sub,
+)
+
+CLERK, HEAD, HANDLER, CHIEF, LEADER, DEPUTY = (
+    TOWN.petition_clerk,
+    TOWN.petition_head,
+    TOWN.handler,
+    TOWN.handling_dept_head,
+    TOWN.organ_head,
+    TOWN.deputy_leader,
+)
+REPORTER = {"name": "郑虚避", "phone": "13972064819", "may_be_contacted": True}
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+"""An id that nothing has."""
+OUT: dict[str, str] = {
+    CLERK: "petition_clerk",
+    HEAD: "petition_head",
+    HANDLER: "handler",
+    CHIEF: "handling_dept_head",
+    TOWN.revisit_officer: "revisit_officer",
+    COUNTY.petition_clerk: "petition_clerk",
+    COUNTY.petition_head: "petition_head",
+    COUNTY.clarification_approver: "clarification_approver",
+    COUNTY.case_manager: "case_manager",
+    COUNTY.auditor: "case_manager",
+    COUNTY.internal_supervisor: "case_manager",
+    COUNTY.identity_custodian: "case_manager",
+    CITY.petition_head: "petition_head",
+}
+"""People who are told, by list or by assignment, of what happens in the town; with the role in which each is
+asked to stay away."""
+PREFIXES = {service: f"/{service}" for service in (*SERVICES, "audit")} | {"vault": "/intake/vault"}
+
+
+@dataclass
+class Matter:
+    """Everything that grew from one letter, and every word by which it may be found."""
+
+    world: World
+    story: Story
+    others: list[Case] = field(default_factory=list)
+
+    @property
+    def cases(self) -> list[Case]:
+        return [*self.story.cases.values(), *self.others]
+
+    @property
+    def ids(self) -> list[str]:
+        return [case.id for case in self.cases]
+
+    def marks(self) -> set[str]:
+        """Ids, numbers, and the name and reference of the accused."""
+        story, numbers = self.story, set()
+        for service in (*SERVICES, "vault"):
+            for entry in self.world.log(service, 0):
+                if entry.stream in self.ids and entry.event.get("number"):
+                    numbers.add(str(entry.event["number"]))
+        assert len(numbers) >= 5
+        return {*self.ids, *numbers, story.name, story.ref()}
+
+
+def read_by(world: World, who: str, service: str, read: Read, id: str, **asked: str) -> str:
+    """The answer of a read, as far as it hangs on what it is about and not on the moment."""
+    url = asked_of(read, id, PREFIXES[service], **asked)
+    headers = {"purpose": "survey"} if any(p["name"] == "Purpose" for p in read.parameters) else {}
+    answer = world.client(who).get(url, headers=headers)
+    assert answer.status_code < 500, (url, answer.text)
+    told = re.sub(r'"trace_id":"[0-9a-f]*"|' + PLACE.pattern, "", answer.text)
+    return f"{answer.status_code} {answer.headers.get('etag', '')} {told}".replace(id, "<asked>")
+
+
+def reads_of(service: str) -> Iterator[Read]:
+    for read in declared(service):
+        if not read.anyone:
+            yield read
+
+
+def shown(matter: Matter, who: str) -> dict[str, list[str]]:
+    """The reads that show somebody anything of the matter, with the marks by which they do; `other`, where
+    one that names an object answers otherwise than where there is none."""
+    world, marks, found = matter.world, matter.marks(), dict[str, list[str]]()
+    for service in PREFIXES:
+        end = {} if service == "audit" else {"min_position": str(world.position(service))}
+        for read in reads_of(service):
+            fresh = end if any(p["name"] == "min_position" for p in read.parameters) else {}
+            limit = {"limit": "200"} if "limit" in read.queries else {}
+            asked = {**fresh, **limit, **searched(read, matter.story)}
+            if "{" not in read.path:
+                answer = read_by(world, who, service, read, NOWHERE, **asked)
+                told = sorted(mark for mark in marks if mark in answer)
+            else:
+                nothing = read_by(world, who, service, read, NOWHERE, **asked)
+                told = []
+                for id in objects(matter, service, read):
+                    answer = read_by(world, who, service, read, id, **asked)
+                    told += [mark for mark in marks - {id} if mark in answer]
+                    told += ["other"] if answer != nothing else []
+            if told:
+                found[f"{service} {read.name}"] = told
+    return found
+
+
+def objects(matter: Matter, service: str, read: Read) -> list[str]:
+    """The objects of the matter that a read may be about."""
+    if "{ref}" in read.path:
+        return [matter.story.ref()]
+    return [case.id for case in matter.cases if service in (case.service, "audit")]
+
+
+def searched(read: Read, story: Story) -> dict[str, str]:
+    """The words by which somebody would look for the accused."""
+    return {name: story.name for name in ("name", "accused", "text") if name in read.queries}
+
+
+def keep_out(matter: Matter) -> None:
+    """Asks that everybody of OUT stay away, decides it, and waits until every service knows."""
+    world, complaint = matter.world, matter.story.complaint
+    world.assign(complaint, *(who for who in (LEADER,) if who), by=HEAD)
+    for who, role in OUT.items():
+        body = {"role": role, "ground": "INTEREST", "reason": "与当事人有利害关系。", "person": sub(who)}
+        done(world.give(complaint, "RequestRecusal", LEADER, body))
+        request = f"R{world.entries('intake', complaint.id, 'RecusalRequested')[-1].version}"
+        decided = {"request": request, "person": sub(who), "granted": True, "opinion": "经研究决定。"}
+        etag = world.get(LEADER, complaint.path).headers["etag"]
+        done(world.give(complaint, "DecideRecusal", LEADER, decided, if_match=etag))
+
+
+@pytest.fixture(scope="module")
+def matter(world: World) -> Matter:
+    """A letter, its case, its clarification and its plan; a request for protection, an order of the county
+    above and a request for the reporter's identity."""
+    story = world.story(reporter=REPORTER, accused=[person(name="虚避嫌")]).received()
+    protection = done(
+        world.client(CLERK).post(
+            "/intake/vault/v1/protection-requests",
+            json={"complaint": story.complaint.id, "threat": "虚乙扬言报复其家人。"},
+        )
+    )
+    story.listed()
+    order = {
+        **{"target": TOWN.code, "complaint": story.complaint.id, "cause": "OVERDUE", "methods": ["LETTER"]},
+        "text": "请抓紧办理。",
+    }
+    ordered = done(world.client(COUNTY.petition_clerk).post("/intake/v1/supervision-orders", json=order))
+    story.plan_opened()
+    others = [Case("vault", protection["id"]), Case("intake", ordered["id"])]
+    return Matter(world, story, others)
+
+
+def test_b2_nobody_excluded_finds_anything_anywhere(matter: Matter) -> None:
+    """Every read that any service declares, asked by people of every role about every object of the matter:
+    before, most of them are shown something; afterwards nobody is shown a number, and what is there answers
+    as what is not."""
+    world = matter.world
+    before = {who: shown(matter, who) for who in OUT}
+    assert sum(map(len, before.values())) > 40, before
+    assert [who for who, told in before.items() if not told] == [COUNTY.identity_custodian]
+    keep_out(matter)
+    for service in ("verification", "clarification", "followup"):
+        case = {"verification": "case", "clarification": "clarification", "followup": "plan"}[service]
+        excluded_there(world, matter.story.cases[case], CHIEF)
+    timeline = f"/audit/v1/cases/{matter.story.complaint.id}/timeline"
+    request = f"/intake/vault/v1/protection-requests/{matter.others[0].id}"
+    world.patiently(lambda: world.get(COUNTY.auditor, timeline).status_code == 404, "audit")
+    world.patiently(lambda: world.get(CLERK, request).status_code == 404, "the vault")
+    assert {who: told for who in OUT if (told := shown(matter, who))} == {}
+
+
+def test_b2_nobody_excluded_does_anything(matter: Matter) -> None:
+    """Commands are answered E_RECUSAL, in whatever state and on whatever object, and nobody sends them."""
+    world, story = matter.world, matter.story
+    aside: dict[str, Any] = {"ground": "再次回避。"}
+    for name, who in (("complaint", HEAD), ("case", CHIEF), ("clarification", CHIEF), ("plan", CHIEF)):
+        refused(world.give(story.cases[name], "DeclareRecusal", who, aside), "E_RECUSAL")
+        body = {"person": sub(HANDLER), "role": "handler"}
+        refused(world.give(story.cases[name], "AssignToCase", DEPUTY, body), "E_RECUSAL")
+    order, body = matter.others[1].id, {"person": sub(COUNTY.deputy_leader), "role": "deputy_leader"}
+    path = f"/intake/v1/supervision-orders/{order}/assign-to-case"
+    refused(world.client(COUNTY.petition_head).post(path, json=body), "E_RECUSAL")
+
+
+def test_b2_who_is_let_in_again_is_let_in(world: World) -> None:
+    story = world.story().verifying()
+    world.do(story.case, "DeclareRecusal", HANDLER, {"ground": "与当事人有利害关系。"})
+    hidden(world.get(HANDLER, story.case.path))
+    body = {"person": sub(HANDLER), "reason": "经查不存在利害关系。"}
+    refused(world.give(story.case, "LiftExclusion", HANDLER, body), "E_FORBIDDEN_ROLE")
+    answer: httpx.Response = world.give(
+        story.case, "LiftExclusion", LEADER, body, if_match=world.get(LEADER, story.case.path).headers["etag"]
+    )
+    done(answer)
+    hidden(world.get(HANDLER, story.case.path))  # the assignment does not come back (§6.3)
+    world.assign(story.case, HANDLER, by=CHIEF)
+    assert world.get(HANDLER, story.case.path).status_code == 200
+    refused(world.give(story.case, "LiftExclusion", LEADER, body, if_match='"1"'), "E_STALE_VERSION")
+
+
+def test_b1_everything_that_grows_from_a_letter_names_its_matter(world: World) -> None:
+    """Each event of each service, by the id of the letter that came first."""
+    story = world.story().plan_opened()
+    for service, case in zip(SERVICES, story.cases.values(), strict=True):
+        named = {tuple(entry.meta["matters"]) for entry in world.entries(service, case.id)}
+        assert named == {(story.complaint.id,)}, service
+
+
+def test_b1_a_letter_that_repeats_another_is_of_both_matters(world: World) -> None:
+    """Somebody who is excluded from the first finds nothing of the second either, in which the same person
+    reports the same."""
+    first = world.story().accepted()
+    again = world.story(accused=[{"match": first.ref()}]).listed()
+    world.do(first.complaint, "DeclareRecusal", HEAD, {"ground": "与当事人有利害关系。"})
+    assert found(world, HEAD, again)
+    world.do(again.complaint, "MarkDuplicate", CLERK, {"of": first.complaint.id})
+    last = world.entries("intake", again.complaint.id)[-1]
+    assert last.meta["matters"] == [again.complaint.id, first.complaint.id]
+    assert not found(world, HEAD, again)
+    refused(world.give(again.complaint, "DeclareRecusal", HEAD, {"ground": "再次回避。"}), "E_RECUSAL")
+
+
+def test_b1_b2_a_parcel_is_of_the_matter_that_was_sealed(world: World) -> None:
+    """Somebody of the organ above who steps aside from what it became reads the parcel no more (A14)."""
+    clerk, above = OTHER_TOWN.petition_clerk, OTHER_COUNTY.petition_clerk
+    envelope = Case("intake", done(world.receive(clerk, {"competent_level": "COUNTY"}))["id"])
+    sealed = {"to": OTHER_COUNTY.code, "content": "密件一件。", "organ_head": sub(OTHER_TOWN.organ_head)}
+    world.do(envelope, "SealAndEscalate", clerk, sealed)
+    parcel = world.entries("intake", envelope.id, "ComplaintSealedUpward")[0].event["parcel"]
+    path = f"/intake/v1/sealed-parcels/{parcel}"
+    assert world.get(above, path).status_code == 200
+    taken = done(world.receive(above, {"source": "SUBORDINATE_ESCALATED", "parcel": parcel}))["id"]
+    born = Case("intake", taken)
+    assert world.entries("intake", taken)[0].meta["matters"] == [envelope.id]
+    world.do(born, "DeclareRecusal", above, {"ground": "与当事人有利害关系。"})
+    hidden(world.get(above, path))
+    listed = world.get(above, "/intake/v1/sealed-parcels").json()["items"]
+    assert parcel not in {row["id"] for row in listed}
+
+
+def test_b2_who_steps_aside_from_a_request_for_protection_is_out_everywhere(world: World) -> None:
+    """By an event on the complaint that tells nothing of the request."""
+    story = world.story(reporter=REPORTER).registered()
+    world.assign(story.complaint, HEAD, by=HEAD)
+    body = {"complaint": story.complaint.id, "threat": "虚丙扬言报复。"}
+    asked = done(world.client(HEAD).post("/intake/vault/v1/protection-requests", json=body))["id"]
+    path = f"/intake/vault/v1/protection-requests/{asked}"
+    done(world.client(HEAD).post(f"{path}/declare-recusal", json={"ground": "INTEREST"}))
+    hidden(world.get(HEAD, path))
+    world.patiently(lambda: world.get(HEAD, story.complaint.path).status_code == 404, "intake")
+    excluded = world.entries("intake", story.complaint.id, "PersonExcluded")[-1]
+    assert (excluded.event, excluded.meta["command"]) == (
+        {"person": sub(HEAD), "ground": "OTHER"},
+        "DeclareRecusal",
+    )
+    assert asked not in json.dumps([excluded.event, excluded.meta])
+
+
+def found(world: World, who: str, story: Story) -> bool:
+    rows = world.get(who, "/intake/v1/complaints", limit=200, min_position=world.position("intake"))
+    return story.complaint.id in {row["id"] for row in rows.json()["items"]}
