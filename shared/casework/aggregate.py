@@ -37,8 +37,10 @@ from shared.language.law.policy import Policy
 from shared.language.law.working_days import FIRST_DAY, Due, add_working_days, local_date, may_have_moved
 from shared.language.organs.tree import OrganTree
 from shared.language.refusal import refuse
-from shared.language.roles import PETITION
+from shared.language.roles import DEPUTY_LEADER, PETITION, PETITION_HEAD
 
+OPENERS_OUT = frozenset({PETITION_HEAD, DEPUTY_LEADER})
+"""The roles without which nobody of an organ assigns anybody to an envelope (B4)."""
 P = ParamSpec("P")
 A = TypeVar("A", bound="Aggregate")
 R = TypeVar("R")
@@ -201,6 +203,8 @@ class Aggregate:
         them."""
         self.excluded: set[str] = set()
         """People excluded from one of its matters, wherever that was decided (B2)."""
+        self.roles_out: set[str] = set()
+        """Roles in which somebody was told here to stay away, also where that was lifted since."""
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.kept_from: set[str] = set()
@@ -240,6 +244,18 @@ class Aggregate:
     def listed_now(self) -> Sequence[Accused]:
         """The accused, with those whom the present command lists: no record knows them yet (B48)."""
         return ()
+
+    @property
+    def opened_by(self) -> frozenset[str]:
+        """The roles of its own organ that may assign people while it is unopened (B4): its openers, and once
+        the head of the petition department is out, the deputy leader."""
+        return self.openers | {DEPUTY_LEADER} if PETITION_HEAD in self.roles_out else self.openers
+
+    @property
+    def opens_above(self) -> bool:
+        """True if the head of the petition department of the next organ above opens it: both the head of the
+        own one and the deputy leader are out (B4)."""
+        return self.state in self.unopened and self.roles_out.issuperset(OPENERS_OUT)
 
     def collect_events(self) -> Sequence[Recorded]:
         """Hands over the events recorded since the last call."""

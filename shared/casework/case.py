@@ -20,7 +20,14 @@ from shared.language.contracts.common import (
 )
 from shared.language.event import Meta, Recorded
 from shared.language.refusal import refuse
-from shared.language.roles import CLARIFICATION_APPROVER, DEPUTY_LEADER, ORGAN_HEAD, SUBJECT, UNIT_CONTACT
+from shared.language.roles import (
+    CLARIFICATION_APPROVER,
+    DEPUTY_LEADER,
+    ORGAN_HEAD,
+    PETITION,
+    SUBJECT,
+    UNIT_CONTACT,
+)
 
 RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
 """Roles that decide in an organ whether somebody else steps aside (A48)."""
@@ -67,12 +74,16 @@ class Case(Aggregate):
 
     def _may_assign(self, ctx: Context, role: str) -> None:
         """Refuses an assignment from outside (§5.4). The organ that owns the case assigns its people; from
-        above, the organ that must approve a clarification names its own approver, and the one that must
+        above, the head of the petition department assigns petition staff to an envelope that nobody here may
+        open (B4), the organ that must approve a clarification names its own approver, and the one that must
         decide on the recusal of a head its own leader; nobody else assigns. The unit is told of revisits
         only."""
         if role == UNIT_CONTACT and not self.tells_unit:
             refuse("E_SCHEMA", "§6.3", field="role")
         if ctx.actor.organ == self.organ:
+            return
+        superior = ctx.law.organs.get(self.organ).parent
+        if self.opens_above and ctx.actor.organ == superior and role in PETITION:
             return
         if role in RECUSAL_DECIDERS and ctx.actor.organ in self._recusal_deciders(ctx.law):
             return
@@ -81,7 +92,8 @@ class Case(Aggregate):
             refuse("E_JURISDICTION", "§5.4")
 
     def declare_recusal(self, ctx: Context, ground: str) -> None:
-        self.record(ctx, self.own("PersonExcluded")(person=ctx.actor.person, ground=ground))
+        actor = ctx.actor
+        self.record(ctx, self.own("PersonExcluded")(person=actor.person, role=actor.role, ground=ground))
 
     def request_recusal(
         self,
@@ -145,7 +157,8 @@ class Case(Aggregate):
         decided = self.own("RecusalDecided")
         self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
         if granted and person not in self.excluded:
-            self.record(ctx, self.own("PersonExcluded")(person=person, ground=asked.ground))
+            excluded = self.own("PersonExcluded")
+            self.record(ctx, excluded(person=person, role=asked.role, ground=asked.ground))
         if ctx.actor.organ != self.organ:
             # The superior came for this alone.
             for role in sorted(self.assigned.get(ctx.actor.person, ())):
@@ -223,6 +236,7 @@ class Case(Aggregate):
 
     def on_person_excluded(self, event: PersonExcluded, meta: Meta) -> None:
         self.excluded_here.add(event.person)
+        self.roles_out.add(event.role)
         self.keep_out({event.person})
 
     def on_exclusion_lifted(self, event: ExclusionLifted, meta: Meta) -> None:

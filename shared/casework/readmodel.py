@@ -39,6 +39,8 @@ ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 KEPT_FROM = {"StaffMisconductReported": "staff"}
 """Events of which the person they are about is to find nothing, and the field that names that person
 (A33)."""
+KEPT = ("matters", "roles_out")
+"""Columns of a case by which it is decided who sees it, and which nobody is shown."""
 RECUSALS = ("RecusalRequested", "RecusalDecided")
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "PersonExcluded")
 
@@ -59,6 +61,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
         Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
         Column("matters", Text, nullable=False),
+        Column("roles_out", Text, nullable=False),
     )
     work = Table(
         f"work_v{VERSION}",
@@ -119,6 +122,8 @@ class CaseBook:
         tables = case_tables(self.metadata)
         self.cases, self.work, self.deadlines, *others = tables
         self.kept_from, self.recusals = others
+        self.told = [column for column in self.cases.c if column.name not in KEPT]
+        """The columns of a case that lists show: all of them L1."""
         self.tables = list(tables)
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
@@ -154,6 +159,7 @@ class CaseBook:
                     "number": "",
                     "opened_at": occurred,
                     "addressee": "",
+                    "roles_out": "",
                 }
             )
         row["number"] = row["number"] or event.get("number", "")
@@ -161,6 +167,8 @@ class CaseBook:
         row["state"], row["version"], row["position"] = data["state"], entry.version, entry.position
         if row.get("changed_at", occurred) <= occurred:
             row["changed_at"] = occurred
+        if entry.topic.endswith(".PersonExcluded"):
+            row["roles_out"] = ",".join(sorted({*row["roles_out"].split(","), event["role"]} - {""}))
         if "addressee" in event:
             row["addressee"] = event["addressee"]
 

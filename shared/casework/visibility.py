@@ -13,9 +13,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Table, Text, and_, cast, column, exists, func, not_, or_, select, table
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    cast,
+    column,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    table,
+)
 
-from shared.casework.aggregate import Aggregate
+from shared.casework.aggregate import OPENERS_OUT, Aggregate
 from shared.casework.command import Token
 from shared.casework.readmodel import CaseBook
 from shared.kernel.store.reading import given
@@ -40,10 +54,15 @@ class Sight(NamedTuple):
 
     organ: str
     petition: bool
+    deputy: bool = False
+    head: bool = False
+    """Of the petition department."""
 
     @classmethod
     def of(cls, token: Token) -> Self:
-        return cls(token.organ, bool(token.roles.intersection(roles.PETITION)))
+        held = token.roles
+        petition = bool(held.intersection(roles.PETITION))
+        return cls(token.organ, petition, roles.DEPUTY_LEADER in held, roles.PETITION_HEAD in held)
 
 
 def check(
@@ -77,7 +96,7 @@ def check(
         return
     if not _within(token, case, organs):
         refuse("E_JURISDICTION")
-    if _is_concealed(token, case):
+    if _is_concealed(token, case, organs):
         refuse("E_NEED_TO_KNOW")
     if assigned and not excluded and roles.AUDITOR not in token.roles and not case.assigned.get(token.person):
         refuse("E_NEED_TO_KNOW")
@@ -90,14 +109,22 @@ def _within(token: Token, case: Aggregate, organs: OrganTree) -> bool:
     )
 
 
-def _is_concealed(token: Token, case: Aggregate) -> bool:
+def _is_concealed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
     """An envelope nobody has registered is the petition department's own; a sealed one is nobody's but
     of the people assigned, whatever their rank (§4.1 note a, A14, A15)."""
     if case.assigned.get(token.person):
         return False
     if case.state in case.unopened:
-        return not (token.organ == case.organ and token.roles & case.openers)
+        own = token.organ == case.organ and bool(token.roles & case.opened_by)
+        return not own and not _opens_from_above(token, case, organs)
     return case.state in case.sealed
+
+
+def _opens_from_above(token: Token, case: Aggregate, organs: OrganTree) -> bool:
+    """True for the head of the petition department of the next organ above, where nobody of the own organ is
+    left to open an envelope (B4)."""
+    above = case.opens_above and token.organ == organs.get(case.organ).parent
+    return above and roles.PETITION_HEAD in token.roles
 
 
 def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
@@ -107,8 +134,10 @@ def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
     own = token.organ == case.organ
     if case.state in case.sealed:
         return False
-    if case.state in case.unopened and not (own and token.roles.intersection(roles.PETITION)):
-        return False
+    if case.state in case.unopened and not _opens_from_above(token, case, organs):
+        deputy = roles.DEPUTY_LEADER in token.roles and roles.DEPUTY_LEADER in case.opened_by
+        if not own or not (deputy or token.roles.intersection(roles.PETITION)):
+            return False
     if case.kept_within and not own:
         below = organs.directly_below(token.organ)
         return case.organ in below and case.state in case.reviewed_above
@@ -146,9 +175,26 @@ def _hidden(
             yield and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.sealed))
         if kind.unopened:
             envelopes = and_(cases.c.kind == kind.kind, cases.c.state.in_(kind.unopened))
-            yield and_(envelopes, cases.c.organ != organ) if sight.petition else envelopes
+            yield and_(envelopes, not_(_opens(cases, organs, sight)))
         if kind.kept_within:
             below = organs.directly_below(organ)
             reviewed = and_(cases.c.organ.in_(below), cases.c.state.in_(kind.reviewed_above))
             elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != organ)
             yield and_(elsewhere, not_(reviewed))
+
+
+def _opens(cases: Table, organs: OrganTree, sight: Sight) -> ColumnElement[bool]:
+    """The envelopes that somebody may open: petition staff those of their own organ; the deputy leader, and
+    the head of the petition department above, those that nobody else is left to open (B4)."""
+    own = cases.c.organ == sight.organ
+
+    def out(role: str) -> ColumnElement[bool]:
+        return func.strpos(cases.c.roles_out, role) > 0
+
+    may = [own] if sight.petition else []
+    if sight.deputy:
+        may.append(and_(own, out(roles.PETITION_HEAD)))
+    if sight.head:
+        below = cases.c.organ.in_(organs.directly_below(sight.organ))
+        may.append(and_(below, *map(out, sorted(OPENERS_OUT))))
+    return or_(false(), *may)

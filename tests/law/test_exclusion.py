@@ -13,6 +13,7 @@ import pytest
 
 from shared.casework.http.read import Read
 from tests.harness import (
+    ANONYMOUS,
     CITY,
     COUNTY,
     OTHER_COUNTY,
@@ -241,11 +242,11 @@ def test_b1_a_letter_that_repeats_another_is_of_both_matters(world: World) -> No
     first = world.story().accepted()
     again = world.story(accused=[{"match": first.ref()}]).listed()
     world.do(first.complaint, "DeclareRecusal", HEAD, {"ground": "与当事人有利害关系。"})
-    assert found(world, HEAD, again)
+    assert lists(world, HEAD, again.complaint)
     world.do(again.complaint, "MarkDuplicate", CLERK, {"of": first.complaint.id})
     last = world.entries("intake", again.complaint.id)[-1]
     assert last.meta["matters"] == [again.complaint.id, first.complaint.id]
-    assert not found(world, HEAD, again)
+    assert not lists(world, HEAD, again.complaint)
     refused(world.give(again.complaint, "DeclareRecusal", HEAD, {"ground": "再次回避。"}), "E_RECUSAL")
 
 
@@ -279,12 +280,42 @@ def test_b2_who_steps_aside_from_a_request_for_protection_is_out_everywhere(worl
     world.patiently(lambda: world.get(HEAD, story.complaint.path).status_code == 404, "intake")
     excluded = world.entries("intake", story.complaint.id, "PersonExcluded")[-1]
     assert (excluded.event, excluded.meta["command"]) == (
-        {"person": sub(HEAD), "ground": "OTHER"},
+        {"person": sub(HEAD), "role": "petition_head", "ground": "OTHER"},
         "DeclareRecusal",
     )
     assert asked not in json.dumps([excluded.event, excluded.meta])
 
 
-def found(world: World, who: str, story: Story) -> bool:
+def test_b4_somebody_opens_what_the_head_may_not(world: World) -> None:
+    """The head of the petition department opens a report and finds a relative accused: the deputy leader
+    opens it to the clerk; where they step aside too, the head of the department above does."""
+    sent = done(world.anonymously(**ANONYMOUS))
+    report = Case("intake", world.log("intake", 0, "ComplaintReceived")[-1].stream)
+    assert sent["query_code"]
+    above = COUNTY.petition_head
+    for who in (DEPUTY, above):
+        assert not lists(world, who, report)
+        refused(assigning(world, report, who, CLERK), "E_NOT_FOUND")
+    world.assign(report, HEAD, by=HEAD)
+    world.do(report, "DeclareRecusal", HEAD, {"ground": "系近亲属。"})
+    assert not lists(world, HEAD, report)
+    assert lists(world, DEPUTY, report)
+    assert not lists(world, above, report)
+    world.assign(report, DEPUTY, by=DEPUTY)
+    world.do(report, "DeclareRecusal", DEPUTY, {"ground": "系近亲属。"})
+    assert not lists(world, DEPUTY, report)
+    assert lists(world, above, report)
+    refused(assigning(world, report, COUNTY.petition_clerk, CLERK), "E_NOT_FOUND")
+    refused(assigning(world, report, above, HANDLER), "E_NOT_FOUND")
+    done(assigning(world, report, above, CLERK))
+    world.do(report, "RegisterComplaint", CLERK)
+
+
+def assigning(world: World, case: Case, who: str, whom: str) -> httpx.Response:
+    role = {CLERK: "petition_clerk", HANDLER: "handler"}[whom]
+    return world.give(case, "AssignToCase", who, {"person": sub(whom), "role": role})
+
+
+def lists(world: World, who: str, case: Case) -> bool:
     rows = world.get(who, "/intake/v1/complaints", limit=200, min_position=world.position("intake"))
-    return story.complaint.id in {row["id"] for row in rows.json()["items"]}
+    return case.id in {row["id"] for row in rows.json()["items"]}

@@ -65,6 +65,7 @@ class Row:
     excluded: set[str]
     assigned: set[str]
     joined: tuple[UUID, ...] = ()
+    roles_out: frozenset[str] = frozenset()
     kind: type[Aggregate] = Complaint
     number: str = field(default_factory=lambda: f"XF-{uuid4().hex}")
 
@@ -75,6 +76,7 @@ class Row:
         case.addressees = {self.addressee} - {""}
         case.kept_from, case.matters = self.kept_from, (self.stream, *self.joined)
         case.assigned = {person: {"handler"} for person in self.assigned}
+        case.roles_out = set(self.roles_out)
         case.keep_out(self.excluded.union(*(OUT_OF[matter] for matter in self.joined)))
         return case
 
@@ -109,6 +111,7 @@ def rows_of(seed: int, number: int, kinds: Sequence[type[Aggregate]] = ()) -> li
             excluded=some(PEOPLE, 0.2),
             assigned=some(PEOPLE, 0.3),
             joined=tuple(matter for matter in OUT_OF if chance.random() < 0.1),
+            roles_out=frozenset(some((roles.PETITION_HEAD, roles.DEPUTY_LEADER, roles.HANDLER), 0.3)),
         )
         for _ in range(number)
     ]
@@ -163,6 +166,7 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
                 "addressee": row.addressee,
                 "position": position,
                 "matters": ",".join(map(str, (row.stream, *row.joined))),
+                "roles_out": ",".join(sorted(row.roles_out)),
             }
             for position, row in enumerate(EVERY, 1)
         ],
@@ -212,7 +216,7 @@ def sees(command_gate: CommandGate, token: Token, row: Row) -> bool:
     return True
 
 
-EVERYBODY = (*LOOKING, roles.HANDLER, roles.ORGAN_HEAD, roles.INTERNAL_SUPERVISOR)
+EVERYBODY = (*(*LOOKING, roles.HANDLER, roles.ORGAN_HEAD, roles.DEPUTY_LEADER, roles.INTERNAL_SUPERVISOR),)
 
 
 async def test_54_the_rule_over_rows_is_the_rule_over_cases(desk: Desk) -> None:
@@ -284,6 +288,6 @@ def test_what_a_plan_depends_on_stands_in_the_statement_and_nobody_does(desk: De
     assert "'DI-99''01'" in text
     assert "LIMIT 50" in text
     wanted = frozenset({"accused", "accused_grams", "number"})
-    text = Statement(desk.search._found(Reader("DI-99", True, False), wanted, 20)).text
+    text = Statement(desk.search._found(Reader(Sight("DI-99", True), False), wanted, 20)).text
     assert "$1" in text
     assert "p-1" not in text

@@ -67,14 +67,12 @@ TEXT: Schema = {"type": "string"}
 class Reader(NamedTuple):
     """The part of a token, besides the person, that decides on whether a hit's content is shown."""
 
-    organ: str
-    petition: bool
+    sight: Sight
     auditor: bool
 
     @classmethod
     def of(cls, token: Token) -> Self:
-        sight = Sight.of(token)
-        return cls(sight.organ, sight.petition, roles.AUDITOR in token.roles)
+        return cls(Sight.of(token), roles.AUDITOR in token.roles)
 
 
 class SearchRoutes:
@@ -197,7 +195,7 @@ class SearchRoutes:
                     content, content.c.stream == listed.c.stream
                 )
             )
-            .where(self.parts.reads.visible(cases, Sight(reader.organ, reader.petition)))
+            .where(self.parts.reads.visible(cases, reader.sight))
             .where(*(condition for name, condition in conditions.items() if name in values))
             .order_by(*(column.desc() for column in place))
         )
@@ -211,7 +209,7 @@ class SearchRoutes:
             found = select(table.c.person).where(table.c.stream == cases.stream, table.c.person == PERSON)
             return found.scalar_subquery().is_not(None)
 
-        keeps_register = cases.organ == reader.organ if reader.petition else false()
+        keeps_register = cases.organ == reader.sight.organ if reader.sight.petition else false()
         return true() if reader.auditor else or_(keeps_register, stands_in(work))
 
     @read(

@@ -35,7 +35,7 @@ class OversightRoutes:
         by=(roles.INTERNAL_SUPERVISOR,),
         models=CASES,
         parameters=PAGING,
-        answer=lambda self: page(row_of(*self.parts.book.cases.c)),
+        answer=lambda self: page(row_of(*self.parts.book.told)),
     )
     async def watched(self, ask: Asked[Overseen]) -> Response:
         """Reports of retaliation and of misconduct that the caller's internal supervision watches over, by
@@ -44,7 +44,7 @@ class OversightRoutes:
         limit, before = reads.limit(ask), reads.behind(ask)
         cases, kept = self.parts.book.cases, self.parts.book.kept_from.c
         query = (
-            select(cases)
+            select(*self.parts.book.told)
             .where(
                 cases.c.kind.in_([kind.kind for kind in KINDS]),
                 or_(cases.c.organ == token.organ, cases.c.addressee == token.organ),

@@ -83,7 +83,7 @@ class ExclusionExchange:
             complaint = await self._intake.get(Complaint, matter)
             if complaint is not None and person not in complaint.excluded:
                 excluded = complaint.own(PersonExcluded.__name__)
-                complaint.record(self._context(meta), excluded(person=person, ground="OTHER"))
+                complaint.record(self._context(meta), excluded(person=person, role=meta.role, ground="OTHER"))
                 complaints.append(complaint)
         await self._intake.save(*complaints, tracking=Tracked(SOURCE, entry.position))
 

@@ -111,7 +111,7 @@ class Reads:
         outsiders=True,
         models=CASES,
         parameters=PAGING,
-        answer=lambda self: page(row_of(*self.book.cases.c, roles=array(named("Role")))),
+        answer=lambda self: page(row_of(*self.book.told, roles=array(named("Role")))),
     )
     async def my_work(self, ask: Asked[Aggregate]) -> Response:
         """The cases that the caller is assigned to, or that are about them, by the last change."""
@@ -122,7 +122,7 @@ class Reads:
     def _mine(self, limit: int) -> Select[Any]:
         cases, work = self.book.cases, self.book.work
         roles = func.string_to_array(work.c.roles, ",").label("roles")
-        mine = select(cases, roles).join(work, work.c.stream == cases.c.stream)
+        mine = select(*self.book.told, roles).join(work, work.c.stream == cases.c.stream)
         mine = mine.where(work.c.person == PERSON, not_(is_excluded(cases)))
         return _latest(mine, cases.c.position, limit)
 
@@ -270,7 +270,7 @@ class CaseReads:
         rule="§5.4",
         models=CASES,
         parameters=(of_list("state", "In this state only.", "<kind>State"), *PAGING),
-        answer=lambda self: page(row_of(*self.reads.book.cases.c, state=named(f"{self.kind.kind}State"))),
+        answer=lambda self: page(row_of(*self.reads.book.told, state=named(f"{self.kind.kind}State"))),
     )
     async def list_cases(self, ask: Asked[Case]) -> Response:
         """Cases of the organ and its descendants: numbers, states and dates, by cursor."""
@@ -289,7 +289,7 @@ class CaseReads:
 
     def _cases_of(self, kind: str, sight: Sight, asked: frozenset[str], limit: int) -> Select[Any]:
         cases = self.reads.book.cases
-        of_kind = select(cases).where(cases.c.kind == kind, self.reads.visible(cases, sight))
+        of_kind = select(*self.reads.book.told).where(cases.c.kind == kind, self.reads.visible(cases, sight))
         if "state" in asked:
             of_kind = of_kind.where(cases.c.state == given("state", Text()))
         return _latest(of_kind, cases.c.position, limit)

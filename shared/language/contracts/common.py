@@ -192,6 +192,8 @@ class PersonExcluded(ChangesExclusion):
     nothing of them is shown to that person any more, and no command of theirs is taken, in any service
     (SD10)."""
 
+    role: L1[str]
+    """The role in which they were to stay away: others open what they would have opened (B4)."""
     ground: L2[str]
 
 

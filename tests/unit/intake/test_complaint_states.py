@@ -49,7 +49,7 @@ def rejected(reason: str) -> Changes:
 
 DUPLICATE = {"DUPLICATE_FILED": "E_DUPLICATE"}
 OLD_ONE = x.complaint().aggregate.own("AssignmentStarted")(person="p-old", role="handler")
-OUT = x.complaint().aggregate.own("PersonExcluded")(person="p-out", ground="亲属")
+OUT = x.complaint().aggregate.own("PersonExcluded")(person="p-out", role="handler", ground="亲属")
 ASKED_TO_STEP_ASIDE = (
     x.complaint()
     .aggregate.own("RecusalRequested")

@@ -64,7 +64,7 @@ ASSIGNED = e.COMMON["AssignmentStarted"].model_validate({"person": "p-old", "rol
 ASKED = e.COMMON["RecusalRequested"].model_validate(
     {"request": "R1", "person": "p-old", "role": "handler", "ground": "INTEREST", "asked_by": "STAFF"}
 )
-OUT = e.COMMON["PersonExcluded"].model_validate({"person": "p-out", "ground": "亲属"})
+OUT = e.COMMON["PersonExcluded"].model_validate({"person": "p-out", "role": "handler", "ground": "亲属"})
 PARTS = (AllegationPart(suffix="a", text="收受红包一次"), AllegationPart(suffix="b", text="收受红包两次"))
 ROWS = [
     row(c.RequestReturn(reason="OTHER_ORGAN", consulted="已协商"), "OPENED"),

@@ -60,7 +60,7 @@ def test_a61_a_team_is_two_different_people_at_least(given: Given, team: tuple[s
 
 
 def test_a48_a_recused_person_joins_no_team(given: Given) -> None:
-    recused = COMMON["PersonExcluded"].model_validate({"person": ZHAO, "ground": "亲属"})
+    recused = COMMON["PersonExcluded"].model_validate({"person": ZHAO, "role": "handler", "ground": "亲属"})
     given(*READY, recused).when(START).refused("E_RECUSAL", "A48")
 
 
