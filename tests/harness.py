@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
@@ -229,12 +230,13 @@ def refused(answer: httpx.Response, code: str, rule: str | None = None) -> dict[
 
 
 def excluded_there(world: World, case: Case, who: str) -> None:
-    """Waits until a service knows that a person is excluded from the matters of a case (B2)."""
+    """Waits until a service's register says that somebody is excluded from the matters of a case (B2)."""
+    asked = "SELECT EXISTS (SELECT FROM exclusions WHERE person = %s AND excluded AND matter = ANY(%s))"
 
     def told() -> bool:
-        # Of a version that never is: nothing happens before it has arrived either.
-        answer = world.give(case, "DeclareRecusal", who, {"ground": "再次回避。"}, if_match='"9999"')
-        return bool(answer.json()["code"] == "E_RECUSAL")
+        matters = [UUID(matter) for matter in world.entries(case.service, case.id)[-1].meta["matters"]]
+        found = world._database(case.service).execute(asked, (sub(who), matters)).fetchone()
+        return found is not None and bool(found[0])
 
     world.patiently(told, f"the exclusion in {case.service}")
 

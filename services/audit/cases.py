@@ -60,9 +60,11 @@ def _is_concealed(declared: Sequence[Concealed]) -> str:
 
 _CONCEALED = _is_concealed(CONCEALED)
 _EXCLUDED = """
-    EXISTS (SELECT FROM matters WHERE matters.stream = {stream} AND (
-        SELECT excluded FROM exclusions WHERE exclusions.matter = matters.matter AND person = ${person}
-        ORDER BY recorded_at DESC LIMIT 1))
+    EXISTS (
+        SELECT FROM matters JOIN exclusions said USING (matter)
+        WHERE matters.stream = {stream} AND said.person = ${person} AND said.excluded AND NOT EXISTS (
+            SELECT FROM exclusions later WHERE later.matter = said.matter AND later.person = said.person
+                AND later.stream = said.stream AND later.position > said.position))
     """
 """The condition under which a person is excluded from a matter of a stream, as it is now (B2)."""
 # Links are followed in both directions, each as far as it was known then.

@@ -73,8 +73,8 @@ _MATTERS = """
     INSERT INTO matters (stream, matter) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING
     """
 _EXCLUSIONS = """
-    INSERT INTO exclusions (service, position, matter, person, excluded, recorded_at)
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::boolean[], $6::timestamptz[])
+    INSERT INTO exclusions (service, position, matter, person, stream, excluded)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::boolean[])
     """
 # $1: everything by which this run may be meant or may mean something: targets it names, and its own
 # streams, numbers and event ids, which earlier claims may have been waiting for.
@@ -242,12 +242,11 @@ async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
         if p.name not in READINGS
     ]
     await driver.execute(_STREAMS, *columns(streams, 6))
-    # A stream has all but the matters that it joins later from its beginning.
-    joined = [p for p in events if p.name not in READINGS and (p.stream_version == 1 or len(p.matters) > 1)]
-    if matters := {(p.stream_id, matter) for p in joined for matter in p.matters}:
+    told = [p for p in events if p.name not in READINGS]
+    if matters := {(p.stream_id, matter) for p in told for matter in p.matters}:
         await driver.execute(_MATTERS, *columns(sorted(matters), 2))
     exclusions = [
-        (p.service, p.position, matter, *exclusion, p.recorded_at)
+        (p.service, p.position, matter, *exclusion)
         for p in events
         if (exclusion := record.exclusion_of(p)) is not None
         for matter in p.matters

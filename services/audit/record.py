@@ -23,6 +23,7 @@ from shared.language.event import ChangesExclusion, DataClass, Event, event_clas
 
 CONTRACTS = (intake, verification, clarification, followup)
 """Imported so that every published event is known here, with the classes of its fields."""
+EXCLUDING = ("PersonExcluded", "ExclusionLifted")
 BESIDE = frozenset({"AuditRecord", "Deadline"})
 """Kinds of streams that are no cases: refusals, readings and reminders, each about a case."""
 
@@ -201,12 +202,14 @@ def objects_of(kind: str, event: Mapping[str, Any]) -> list[UUID]:
     return [id for value in named if (id := uuid_or_none(value)) is not None]
 
 
-def exclusion_of(published: Published) -> tuple[str, bool] | None:
-    """The person whom an event excludes from its matters, or lets in again (B2)."""
-    cls = event_class(published.topic)
-    if cls is None or not issubclass(cls, ChangesExclusion):
+def exclusion_of(published: Published) -> tuple[str, UUID, bool] | None:
+    """The person whom an event excludes from its matters, or lets in again, with the stream that decided it
+    (B2). A service that only notes what another decided says nothing new."""
+    event = published.as_event() if published.name in EXCLUDING else None
+    if not isinstance(event, ChangesExclusion):
         return None
-    return published.event["person"], cls.excludes
+    stream, _, excluded = event.change(published.stream_id)
+    return event.person, stream, excluded
 
 
 def claims_of(published: Published) -> set[str]:

@@ -188,11 +188,11 @@ EXCLUSIONS = Table(
     *_place(),
     Column("matter", Uuid, primary_key=True),
     _text("person"),
+    _uuid("stream"),
     Column("excluded", Boolean, nullable=False),
-    _time("recorded_at"),
 )
-"""The persons excluded from matters, and let in again (B2): the latest word on both holds."""
-Index("exclusions_idx", EXCLUSIONS.c.matter, EXCLUSIONS.c.person, EXCLUSIONS.c.recorded_at)
+"""The persons excluded from matters, and let in again (B2): the latest word of each stream holds."""
+Index("exclusions_idx", EXCLUSIONS.c.matter, EXCLUSIONS.c.person)
 
 Index(
     "ledger_openings_idx",

@@ -62,7 +62,9 @@ class IntakeBeside:
             id = register_id(person.ref)
             entry = await self.repository.get(RegisterEntry, id) or RegisterEntry(id)
             kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
-            entry.link_complaint(ctx, person, complaint.id, kinds, complaint.organ)
+            entry.link_complaint(
+                replace(ctx, matters=complaint.matters), person, complaint.id, kinds, complaint.organ
+            )
             entries.append(entry)
         return entries
 

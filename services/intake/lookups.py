@@ -26,7 +26,7 @@ from services.intake.domain.disclosing import (
     IdentityDisclosure,
     IdentityKey,
 )
-from services.intake.domain.misconduct import HANDLED_BY, StaffMisconductReport
+from services.intake.domain.misconduct import TOLD_OVER, StaffMisconductReport
 from services.intake.domain.overseen import REPORTED, Overseen
 from services.intake.domain.register import RegisterEntry, register_id
 from services.intake.domain.retaliation import OVER, RetaliationReport
@@ -74,7 +74,7 @@ class IntakeLookups:
             FILE.found_by(self.file),
             SUPERVISED.found_by(self.supervised),
             OVER.found_by(self.over),
-            HANDLED_BY.found_by(self.handled_by),
+            TOLD_OVER.found_by(self.told_over),
             ASKED.found_by(self.asked),
             FORGETTABLE.found_by(self.forgettable),
         ]
@@ -131,12 +131,12 @@ class IntakeLookups:
             refuse("E_NEED_TO_KNOW")
         return complaint
 
-    async def handled_by(
+    async def told_over(
         self, command: TellOfStaffMisconduct, case: StaffMisconductReport, ctx: Context
-    ) -> str:
+    ) -> Complaint:
         complaint = await self.repository.get(Complaint, command.complaint)
         assert complaint is not None
-        return complaint.organ
+        return complaint
 
     async def asked(
         self, command: RequestIdentityDisclosure, case: IdentityDisclosure, ctx: Context

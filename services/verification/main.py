@@ -29,7 +29,7 @@ def lookups(core: Core) -> Lookups:
     async def results(
         command: SendQuarterlyFeedback, feedback: QuarterlyFeedback, ctx: Context
     ) -> list[VerificationCase]:
-        """Finds those on which DL-07 runs."""
+        """Finds those on which DL-07 runs. Of those from which the actor is excluded somebody else tells."""
         position = await core.recorder.max_position()
         if not await core.projector.wait_for(core.book.name, position, PATIENCE_SECONDS):
             refuse("E_NOT_YET")
@@ -40,9 +40,8 @@ def lookups(core: Core) -> Lookups:
         async with core.engine.connect() as connection:
             streams = (await connection.execute(query.order_by(owed.c.stream))).scalars().all()
         found = [await core.repository.get(VerificationCase, stream) for stream in streams]
-        concluded = [
-            c for c in found if c and c.concluded_on and quarter_of(c.concluded_on) == command.quarter
-        ]
+        known = [case for case in found if case and ctx.actor.person not in case.excluded]
+        concluded = [c for c in known if c.concluded_on and quarter_of(c.concluded_on) == command.quarter]
         return sorted(concluded, key=lambda c: c.number)
 
     return [RESULTS.found_by(results)]

@@ -20,6 +20,7 @@ from uuid import UUID
 from shared.casework.preparation import Deposit, Lookup, Prepared, Undeclared
 from shared.casework.rehearsal import Rehearsed
 from shared.kernel.effect import Effect
+from shared.kernel.store.exclusions import Exclusions
 from shared.language.contracts.common import Accused, DeadlineRecomputed
 from shared.language.event import (
     DeadlineSet,
@@ -171,6 +172,9 @@ class Aggregate:
     """States in which nobody knows of a case but the people assigned to it (A14, A15)."""
     kept_within: ClassVar[bool] = False
     """True keeps its cases in the lists of their own organ, out of those of every superior."""
+    collects: ClassVar[bool] = False
+    """True for what tells of many cases: each of its events names the matters of those that it tells of, and
+    it belongs to none of them itself (B1)."""
     reviewed_above: ClassVar[frozenset[str]] = frozenset()
     """States in which a `kept_within` case is still listed for the next higher organ, which reviews it."""
 
@@ -203,8 +207,10 @@ class Aggregate:
         them."""
         self.excluded: set[str] = set()
         """People excluded from one of its matters, wherever that was decided (B2)."""
+        self.were_assigned: set[str] = set()
+        """The excluded who had worked on it: they may be told that they are out, it is no news to them."""
         self.roles_out: set[str] = set()
-        """Roles in which somebody was told here to stay away, also where that was lifted since."""
+        """Roles in which somebody is out of its matters (B4)."""
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.kept_from: set[str] = set()
@@ -304,11 +310,18 @@ class Aggregate:
         self.correlation_id, self.matters = case.correlation_id, case.matters
         self.keep_out(case.excluded)
 
+    def ask_register(self, register: Exclusions) -> None:
+        """Takes over who is excluded from its matters, wherever that was decided (B2)."""
+        if people := register.of(self.matters):
+            self.keep_out(people)
+            self.roles_out |= register.roles_of(self.matters)
+
     def keep_out(self, people: Set[str]) -> None:
         """Excludes people, and ends their need to know of this."""
         self.excluded |= people
         for person in people:
-            self.assigned.pop(person, None)
+            if self.assigned.pop(person, None):
+                self.were_assigned.add(person)
 
     def record(
         self,
@@ -431,7 +444,8 @@ class Aggregate:
             self.correlation_id = recorded.meta.correlation_id
             self.organ = recorded.stream_organ
         self.version = recorded.originator_version
-        self.matters = recorded.meta.matters or self.matters
+        if not self.collects:
+            self.matters = recorded.meta.matters or self.matters
         if not isinstance(recorded.event, DeadlineRecomputed):
             # That is nobody's act: a paper letter that is told late may lie before it, as before others.
             occurred = recorded.meta.occurred_at

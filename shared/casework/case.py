@@ -43,8 +43,9 @@ class Case(Aggregate):
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
-        self.excluded_here: set[str] = set()
-        """The excluded of whom that was decided in this case, and not in another of its matters."""
+        self.excluded_here: dict[str, tuple[str, str]] = {}
+        """The people whom this case itself excluded, and not another of its matters: each one's role, and the
+        organ that decided."""
         self.recusals_asked: dict[str, RecusalRequested] = {}
         """Requests for recusal that wait for a decision."""
         self.heads: set[str] = set()
@@ -166,14 +167,19 @@ class Case(Aggregate):
                 self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
 
     def lift_exclusion(self, ctx: Context, person: str, reason: str) -> None:
-        """Lets somebody in again (B2), decided by those who decide on recusals."""
-        if person not in self.excluded:
+        """Lets somebody in again whom this case had excluded (B2): the organ that decided does, of a head the
+        superior."""
+        if person not in self.excluded_here:
+            # Another stream that says so decides for itself.
             refuse("E_STATE", "B2", person=person)
+        role, organ = self.excluded_here[person]
         superior = ctx.law.organs.get(self.organ).parent or self.organ
-        deciding = superior if person in self.heads else self.organ
+        deciding = superior if person in self.heads or role == ORGAN_HEAD else self.organ
+        if organ != self.organ:
+            deciding = organ
         if ctx.actor.organ != deciding:
             refuse("E_JURISDICTION", "B2", required_organ=deciding)
-        self.record(ctx, self.own("ExclusionLifted")(person=person, reason=reason))
+        self.record(ctx, self.own("ExclusionLifted")(person=person, role=role, reason=reason))
 
     def recusal_letters_for(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
         """The reporters' letters on which this person decides."""
@@ -213,7 +219,7 @@ class Case(Aggregate):
         """Refuses to send or assign anybody who is excluded, by this case (A48) or another of its matters
         (SD10, B2)."""
         if excluded := self.excluded.intersection(people):
-            rule = "A48" if excluded & self.excluded_here else "SD10"
+            rule = "A48" if excluded & self.excluded_here.keys() else "SD10"
             refuse("E_RECUSAL", rule, people=sorted(excluded))
 
     def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:
@@ -235,10 +241,11 @@ class Case(Aggregate):
         self.recusals_asked.pop(event.request, None)
 
     def on_person_excluded(self, event: PersonExcluded, meta: Meta) -> None:
-        self.excluded_here.add(event.person)
+        self.excluded_here[event.person] = event.role, meta.organ
         self.roles_out.add(event.role)
         self.keep_out({event.person})
 
     def on_exclusion_lifted(self, event: ExclusionLifted, meta: Meta) -> None:
-        self.excluded_here.discard(event.person)
+        self.excluded_here.pop(event.person, None)
+        self.roles_out = {role for role, _ in self.excluded_here.values()}
         self.excluded.discard(event.person)

@@ -217,7 +217,7 @@ class CommandGate:
                     {"state": aggregate.state, "number": aggregate.number},
                 ),
                 effects=ctx.effects,
-                clearance=_clearance(actor, aggregate),
+                clearance=_clearance(actor, aggregate, begins=command.creates),
             )
         )
 
@@ -548,10 +548,11 @@ def _held(token: Token) -> frozenset[str]:
     return token.roles & OUTSIDE_ORGANS or token.roles
 
 
-def _clearance(actor: Actor, aggregate: Aggregate) -> Clearance | None:
+def _clearance(actor: Actor, aggregate: Aggregate, *, begins: bool) -> Clearance | None:
     """The condition of the append: nobody is excluded yet from a matter that begins with it."""
-    begins = aggregate.matters == (aggregate.id,) and aggregate.version == len(aggregate.pending_events)
-    return None if begins else Clearance(actor.person, aggregate.matters)
+    if begins and aggregate.matters == (aggregate.id,):
+        return None
+    return Clearance(actor.person, aggregate.matters)
 
 
 def _actor_of(token: Token) -> Actor:

@@ -16,7 +16,6 @@ from uuid import UUID
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law
 from shared.kernel.effect import Effect
-from shared.kernel.store.types import Exclusion
 from shared.language.ids import derived_id
 from shared.language.roles import SYSTEM
 
@@ -61,8 +60,6 @@ class Desk:
         self.touched: dict[UUID, Aggregate] = {}
         self.effects: list[Effect] = []
         """Messages to the outside, stored in the transaction of the events."""
-        self.exclusions: list[Exclusion] = []
-        """Changes of the register of exclusions, stored in the same transaction (B2)."""
 
     async def get(self, cls: type[A], id: UUID) -> A | None:
         """The aggregate as it stands, or None."""

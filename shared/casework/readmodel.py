@@ -39,7 +39,7 @@ ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 KEPT_FROM = {"StaffMisconductReported": "staff"}
 """Events of which the person they are about is to find nothing, and the field that names that person
 (A33)."""
-KEPT = ("matters", "roles_out")
+KEPT = ("matters",)
 """Columns of a case by which it is decided who sees it, and which nobody is shown."""
 RECUSALS = ("RecusalRequested", "RecusalDecided")
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "PersonExcluded")
@@ -61,7 +61,6 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
         Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
         Column("matters", Text, nullable=False),
-        Column("roles_out", Text, nullable=False),
     )
     work = Table(
         f"work_v{VERSION}",
@@ -159,7 +158,6 @@ class CaseBook:
                     "number": "",
                     "opened_at": occurred,
                     "addressee": "",
-                    "roles_out": "",
                 }
             )
         row["number"] = row["number"] or event.get("number", "")
@@ -167,8 +165,6 @@ class CaseBook:
         row["state"], row["version"], row["position"] = data["state"], entry.version, entry.position
         if row.get("changed_at", occurred) <= occurred:
             row["changed_at"] = occurred
-        if entry.topic.endswith(".PersonExcluded"):
-            row["roles_out"] = ",".join(sorted({*row["roles_out"].split(","), event["role"]} - {""}))
         if "addressee" in event:
             row["addressee"] = event["addressee"]
 

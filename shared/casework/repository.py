@@ -35,7 +35,7 @@ class Repository:
         for recorded in history:
             aggregate.apply(recorded)
         if as_of is None:
-            aggregate.keep_out(self.recorder.exclusions.of(aggregate.matters))
+            aggregate.ask_register(self.recorder.exclusions)
         return aggregate
 
     async def save(

@@ -30,7 +30,7 @@ from uvicorn.config import STARTUP_FAILURE
 from shared.casework.aggregate import Actor, Law
 from shared.casework.command import commands_on
 from shared.casework.dead import DeadLetters, note_replay
-from shared.casework.exclusion import EXCLUDING
+from shared.casework.exclusion import noting
 from shared.casework.gate import CommandGate
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.commands import Face
@@ -351,16 +351,18 @@ def inbox_of(service: Service, core: Core, source: str) -> Inbox:
         key=core.bus_key,
         parked=PgParkedStore(core.engine),
         observer=core.observer,
+        unordered=noting(service.name),
     )
 
 
 def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[Append | None]]:
     """Turns a published event into the append of its reaction, if this service has one."""
+    exclusions = noting(service.name)
 
     async def handle(published: Published) -> Append | None:
         follow(published.trace_id)
         topic = published.topic
-        reaction = service.reactions.get(topic) or EXCLUDING.get(published.name)
+        reaction = service.reactions.get(topic) or exclusions.get(published.name)
         event = published.as_event() if reaction is not None else None
         if reaction is None:
             return None
@@ -371,9 +373,7 @@ def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[App
         with step("react", reaction.__name__):
             await reaction(event, desk)
         events = [e for a in desk.touched.values() for e in a.collect_events()]
-        if not events and not desk.exclusions:
-            return None
-        return Append(events=events, effects=desk.effects, exclusions=desk.exclusions)
+        return Append(events=events, effects=desk.effects) if events else None
 
     async def follow_while_handling(published: Published) -> Append | None:
         """Handles one event under its trace, so that its failures are logged with it; later lines have

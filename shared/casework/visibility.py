@@ -39,7 +39,7 @@ from shared.language.refusal import refuse
 
 PERSON = given("person", Text())
 """The person who asks, in the statements of lists."""
-_REGISTER = table("exclusions", column("matter"), column("person"), column("excluded"))
+_REGISTER = table("exclusions", *map(column, ("matter", "person", "role", "excluded")))
 EXCLUDED_FROM = (
     select(func.array_agg(cast(_REGISTER.c.matter, Text)))
     .where(_REGISTER.c.person == PERSON, _REGISTER.c.excluded)
@@ -56,7 +56,7 @@ class Sight(NamedTuple):
     petition: bool
     deputy: bool = False
     head: bool = False
-    """Of the petition department."""
+    """True for the head of the petition department."""
 
     @classmethod
     def of(cls, token: Token) -> Self:
@@ -77,11 +77,12 @@ def check(
     """Refuses, as 404, who may not know of a case: exclusion, jurisdiction, concealment, need to know.
 
     `readers` are the only roles of a service that may know of its cases, if it has such. Auditors need no
-    assignment; `assigned` False asks nobody for one. Somebody excluded who `commands` is let pass here: they
-    are told that they are (B2)."""
+    assignment; `assigned` False asks nobody for one. Somebody excluded who `commands` is told that they are,
+    and not more than before: those who had not worked on it find nothing (B2)."""
     excluded = token.person in case.excluded
     if excluded and not commands:
         refuse("E_NEED_TO_KNOW", "B2")
+    told = excluded and token.person in case.were_assigned
     if token.person in case.kept_from:
         refuse("E_NEED_TO_KNOW")
     if readers is not None and not token.roles & readers:
@@ -98,7 +99,7 @@ def check(
         refuse("E_JURISDICTION")
     if _is_concealed(token, case, organs):
         refuse("E_NEED_TO_KNOW")
-    if assigned and not excluded and roles.AUDITOR not in token.roles and not case.assigned.get(token.person):
+    if assigned and not told and roles.AUDITOR not in token.roles and not case.assigned.get(token.person):
         refuse("E_NEED_TO_KNOW")
 
 
@@ -140,7 +141,9 @@ def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
             return False
     if case.kept_within and not own:
         below = organs.directly_below(token.organ)
-        return case.organ in below and case.state in case.reviewed_above
+        return case.organ in below and (
+            case.state in case.reviewed_above or roles.PETITION_HEAD in case.roles_out
+        )
     return True
 
 
@@ -152,7 +155,8 @@ def listed(
     has registered stand only in those of the petition department that they came to, and complaints sealed
     upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33), and
     nobody anything of a matter from which they are excluded (B2). A
-    case kept within its organ stands above only while it is reviewed there (A49). The statement is given
+    case kept within its organ stands above only while it is reviewed there (A49), or where nobody is left in
+    the organ who assigns to it (B4). The statement is given
     `person`."""
     within = or_(func.starts_with(cases.c.organ, sight.organ), cases.c.addressee == sight.organ)
     return and_(within, *(not_(hidden) for hidden in _hidden(cases, book, kinds, organs, sight)))
@@ -178,7 +182,8 @@ def _hidden(
             yield and_(envelopes, not_(_opens(cases, organs, sight)))
         if kind.kept_within:
             below = organs.directly_below(organ)
-            reviewed = and_(cases.c.organ.in_(below), cases.c.state.in_(kind.reviewed_above))
+            theirs = or_(cases.c.state.in_(kind.reviewed_above), _is_out(cases, roles.PETITION_HEAD))
+            reviewed = and_(cases.c.organ.in_(below), theirs)
             elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != organ)
             yield and_(elsewhere, not_(reviewed))
 
@@ -187,14 +192,16 @@ def _opens(cases: Table, organs: OrganTree, sight: Sight) -> ColumnElement[bool]
     """The envelopes that somebody may open: petition staff those of their own organ; the deputy leader, and
     the head of the petition department above, those that nobody else is left to open (B4)."""
     own = cases.c.organ == sight.organ
-
-    def out(role: str) -> ColumnElement[bool]:
-        return func.strpos(cases.c.roles_out, role) > 0
-
     may = [own] if sight.petition else []
     if sight.deputy:
-        may.append(and_(own, out(roles.PETITION_HEAD)))
+        may.append(and_(own, _is_out(cases, roles.PETITION_HEAD)))
     if sight.head:
         below = cases.c.organ.in_(organs.directly_below(sight.organ))
-        may.append(and_(below, *map(out, sorted(OPENERS_OUT))))
+        may.append(and_(below, *(_is_out(cases, role) for role in sorted(OPENERS_OUT))))
     return or_(false(), *may)
+
+
+def _is_out(cases: Table, role: str) -> ColumnElement[bool]:
+    """The cases of which somebody of a role is out (B4)."""
+    within = func.strpos(cases.c.matters, cast(_REGISTER.c.matter, Text)) > 0
+    return exists().where(_REGISTER.c.role == role, _REGISTER.c.excluded, within)

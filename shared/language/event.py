@@ -185,9 +185,11 @@ class Numbered(Event):
 class ChangesExclusion(Event):
     """An event by which a person is excluded from the matters of its stream, or let in again (B2)."""
 
-    excludes: ClassVar[bool] = True
-
     person: L2[str]
+
+    def change(self, stream: UUID) -> tuple[UUID, str, bool]:
+        """The stream in which it was decided, the role concerned, and whether the person is excluded."""
+        raise NotImplementedError
 
 
 class OfOrgan(Event):

@@ -8,7 +8,17 @@ from uuid import UUID, uuid4
 
 from shared.kernel.store.mapper import EventMapper
 from shared.kernel.store.sealing import Keyring, Sealer
-from shared.language.event import L1, L2, DeadlineSet, Event, Meta, Numbered, Recorded, Value
+from shared.language.event import (
+    L1,
+    L2,
+    ChangesExclusion,
+    DeadlineSet,
+    Event,
+    Meta,
+    Numbered,
+    Recorded,
+    Value,
+)
 
 SERVICE = "archive"
 NOON = datetime(2022, 3, 1, 4, tzinfo=UTC)
@@ -32,6 +42,15 @@ class DossierOpened(Numbered, _Archive):
 class PageAdded(_Archive):
     page: L2[Page]
     tags: L1[tuple[str, ...]] = ()
+
+
+class ReaderExcluded(ChangesExclusion, _Archive):
+    """Somebody may not read it any more, or may again."""
+
+    excluded: L1[bool]
+
+    def change(self, stream: UUID) -> tuple[UUID, str, bool]:
+        return stream, "clerk", self.excluded
 
 
 class DossierRenamed(_Archive):

@@ -166,14 +166,17 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
                 "addressee": row.addressee,
                 "position": position,
                 "matters": ",".join(map(str, (row.stream, *row.joined))),
-                "roles_out": ",".join(sorted(row.roles_out)),
             }
             for position, row in enumerate(EVERY, 1)
         ],
         book.work: [{"stream": r.stream, "person": p, "roles": "handler"} for r in ROWS for p in r.assigned],
         recorder.tables.exclusions: [
-            {"matter": matter, "person": person, "excluded": True}
-            for matter, people in [*((r.stream, r.excluded) for r in EVERY), *OUT_OF.items()]
+            {"matter": matter, "person": person, "stream": matter, "role": role, "excluded": True}
+            for matter, role, people in (
+                *((r.stream, roles.HANDLER, r.excluded) for r in EVERY),
+                *((r.stream, role, {f"{role}-out"}) for r in EVERY for role in r.roles_out),
+                *((matter, roles.HANDLER, people) for matter, people in OUT_OF.items()),
+            )
             for person in people
         ],
         book.kept_from: [{"stream": r.stream, "person": p} for r in EVERY for p in r.kept_from],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Text, exists, func, not_, or_, select
+from sqlalchemy import Column, ColumnElement, Select, Table, Text, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from starlette.responses import Response
 
@@ -87,17 +87,21 @@ class IntakeRoutes:
             .where(
                 func.starts_with(table.c.organ, organ),
                 table.c.called == given("name", Text()),
-                or_(EXCLUDED_FROM.is_(None), self._in_another_matter(table.c.ref)),
+                or_(EXCLUDED_FROM.is_(None), self._in_another_matter(table)),
             )
             .order_by(table.c.ref, table.c.organ)
             .limit(CANDIDATES)
         )
 
-    def _in_another_matter(self, ref: Column[Any]) -> ColumnElement[bool]:
-        """True for an accused of whom the person who asks may know by a complaint that is there (B2)."""
+    def _in_another_matter(self, table: Table) -> ColumnElement[bool]:
+        """True for an accused of whom the person who asks may know by a complaint of the same organ (B2)."""
         links, cases = self.accused.links, self.parts.book.cases
         linked = links.join(cases, cases.c.stream == links.c.complaint)
-        return exists().select_from(linked).where(links.c.ref == ref, not_(is_excluded(cases)))
+        return (
+            exists()
+            .select_from(linked)
+            .where(links.c.ref == table.c.ref, cases.c.organ == table.c.organ, not_(is_excluded(cases)))
+        )
 
     async def _entry(self, ask: Asked[RegisterEntry]) -> RegisterEntry | None:
         """An entry that the caller's organ, or one below it, has had a complaint about."""

@@ -7,7 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -35,6 +35,14 @@ log = structlog.get_logger("digest")
 TICK_SECONDS = 0.2
 PATIENCE_SECONDS = 5.0
 PLACE: query.Cursor[tuple[str, UUID, int]] = query.Cursor(tuple[query.Key, UUID, query.Count])
+
+
+class Filed(NamedTuple):
+    """Duplicates with their originals, by number, and the matters of the originals; the duplicates are of
+    them too."""
+
+    pairs: list[tuple[str, str]]
+    matters: list[UUID]
 
 
 class DigestSender:
@@ -69,20 +77,21 @@ class DigestSender:
         over = select(filed).where(filed.c.told.is_(False), filed.c.month < f"{today:%Y-%m}")
         async with self.core.engine.connect() as connection:
             rows = (await connection.execute(over.order_by(filed.c.number))).mappings().all()
-        for (organ, month, dept), pairs in (await self._by_department(rows)).items():
-            await self._tell(organ, month, dept, pairs)
+        for (organ, month, dept), told in (await self._by_department(rows)).items():
+            await self._tell(organ, month, dept, told)
         return True
 
-    async def _by_department(self, rows: Sequence[Any]) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
-        found: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
+    async def _by_department(self, rows: Sequence[Any]) -> dict[tuple[str, str, str], Filed]:
+        found: dict[tuple[str, str, str], Filed] = defaultdict(lambda: Filed([], []))
         for row in rows:
             original = await self.core.repository.get(Complaint, row["original"])
             if original is not None and original.handling_dept:
                 key = (row["organ"], row["month"], original.handling_dept)
-                found[key].append((row["number"], row["original_number"]))
+                found[key].pairs.append((row["number"], row["original_number"]))
+                found[key].matters.extend(original.matters)
         return found
 
-    async def _tell(self, organ: str, month: str, dept: str, pairs: Sequence[tuple[str, str]]) -> None:
+    async def _tell(self, organ: str, month: str, dept: str, filed: Filed) -> None:
         id = derived_id("duplicate-digest", organ, month, dept)
         digest = await self.core.repository.get(Digest, id) or Digest(id)
         now = self.core.clock.now()
@@ -94,7 +103,7 @@ class DigestSender:
             command="SendDuplicateDigest",
             rule="A12",
         )
-        digest.tell(ctx, month, dept, pairs)
+        digest.tell(ctx, month, dept, filed.pairs, filed.matters)
         if events := digest.collect_events():
             try:
                 await self.core.recorder.append(Append(events=events))
@@ -137,6 +146,8 @@ class DigestRoutes:
         rows = await self.parts.reading.rows(self._told, *of, person=ask.token.person, **values)
         end = rows[-1] if len(rows) == limit else None
         last = PLACE.write(end["month"], end["id"], end["version"]) if end else None
+        withheld = await self.parts.reads.withheld(ask.token.person)
+        rows = [told for row in rows if (told := _without(row, withheld)) is not None]
         return json_response({"items": rows, "next": last})
 
     def _told(self, sight: Sight, organ: str | None, values: frozenset[str], limit: int) -> Select[Any]:
@@ -159,3 +170,14 @@ class DigestRoutes:
             found = found.where(place < tuple_(*behind))
         order = told.c.month.desc(), told.c.stream.desc(), told.c.version.desc()
         return found.order_by(*order).limit(limit)
+
+
+def _without(row: dict[str, Any], withheld: frozenset[str]) -> dict[str, Any] | None:
+    """A digest without the numbers that somebody may not know of; None where nothing is left of it."""
+    pairs = list(zip(row["duplicates"], row["originals"], strict=True))
+    shown = [pair for pair in pairs if withheld.isdisjoint(pair)]
+    if shown == pairs:
+        return row
+    duplicates, originals = ([pair[n] for pair in shown] for n in (0, 1))
+    told = {"count": len(shown), "duplicates": duplicates, "originals": originals}
+    return row | told if shown else None

@@ -3,9 +3,6 @@ petition department that handed them over (A21)."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, select
 from starlette.responses import Response
 
 from services.intake.clerks.book import READERS
@@ -15,7 +12,6 @@ from shared.casework.http.describe import answer, array, in_query
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import json_response
 from shared.casework.parts import Parts
-from shared.casework.visibility import is_excluded
 from shared.kernel.http.docstrings import schema_of
 from shared.language.contracts.verification import QuarterResult
 from shared.language.law.working_days import quarter_end
@@ -70,15 +66,9 @@ class QuarterlyRoutes:
         """The results of a quarter by case: way, verdict, whether the reporter was told, and the measures.
         For the petition department and the case managers; on record (SEC-9)."""
         (organ, quarter), received = self._asked(ask), ask.case
-        rows = await self.parts.reading.rows(self._withheld, person=ask.token.person)
-        withheld = {row["number"] for row in rows}
+        withheld = await self.parts.reads.withheld(ask.token.person)
         shown = [result for result in received.results if withheld.isdisjoint(result.complaint_numbers)]
         told = [result.model_dump(mode="json") for result in shown]
         return json_response(
             {"organ": organ, "quarter": quarter, "feedbacks": received.version, "items": told}
         )
-
-    def _withheld(self) -> Select[Any]:
-        """The numbers of the cases from which the person who asks is excluded (B2)."""
-        cases = self.parts.book.cases
-        return select(cases.c.number).where(is_excluded(cases))

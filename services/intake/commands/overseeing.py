@@ -90,7 +90,7 @@ class TellOfStaffMisconduct(
     anyone=True,
     organ=None,
     need_to_know=False,
-    lookups=(misconduct.HANDLED_BY,),
+    lookups=(misconduct.TOLD_OVER,),
     deposits=(misconduct.ACCOUNT,),
 ):
     """Reports behind the query code a member of the organ that handles the complaint. It has no route of its

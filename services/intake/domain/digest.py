@@ -16,14 +16,18 @@ class Digest(Aggregate):
 
     kind = "DuplicateDigest"
     plural = "duplicate-digests"
+    collects = True
     service = "intake"
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
         self.told: set[str] = set()
 
-    def tell(self, ctx: Context, month: str, dept: str, filed: Sequence[tuple[str, str]]) -> None:
-        """Duplicates and their originals by number; what was told before is left out."""
+    def tell(
+        self, ctx: Context, month: str, dept: str, filed: Sequence[tuple[str, str]], matters: Sequence[UUID]
+    ) -> None:
+        """Duplicates and their originals by number, with the matters of both; what was told before is left
+        out."""
         new = sorted({pair for pair in filed if pair[0] not in self.told})
         if new:
             self.record(
@@ -35,6 +39,7 @@ class Digest(Aggregate):
                     duplicates=tuple(duplicate for duplicate, _ in new),
                     originals=tuple(original for _, original in new),
                 ),
+                joins=matters,
             )
 
     def on_duplicate_digest(self, event: DuplicateDigest, meta: Meta) -> None:

@@ -145,6 +145,8 @@ class IdentityKey(Aggregate):
         case = found.complaint
         if case is None or ctx.actor.organ != custodian_organ(case.organ, ctx.law.organs):
             refuse("E_JURISDICTION")
+        if ctx.actor.person in case.excluded:
+            refuse("E_RECUSAL", "B2")
         if self.version:
             refuse("E_STATE", "§6.5", state=self.state)
         last = case.modified_on

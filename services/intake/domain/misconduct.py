@@ -6,7 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from services.intake.domain.overseen import REPORTED, Overseen, superior_of
-from shared.casework.aggregate import Context, allowed_in
+from shared.casework.aggregate import Aggregate, Context, allowed_in
 from shared.casework.preparation import Deposit, Lookup
 from shared.language.contracts.common import InVault
 from shared.language.contracts.intake import (
@@ -18,8 +18,8 @@ from shared.language.event import Meta
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
 
-HANDLED_BY: Lookup[str] = Lookup("handled_by")
-"""The organ of the complaint that the code has opened."""
+TOLD_OVER: Lookup[Aggregate] = Lookup("told_over")
+"""The complaint that the code has opened."""
 ACCOUNT: Deposit[InVault] = Deposit("account")
 """The words about a member of the staff."""
 
@@ -42,7 +42,9 @@ class StaffMisconductReport(Overseen):
 
     def tell_of_staff_misconduct(self, ctx: Context, complaint: UUID) -> None:
         """A33: told by a reporter behind their query code, about the organ that handles their complaint."""
-        self._report(ctx, ctx.found(HANDLED_BY), "", str(complaint))
+        over = ctx.found(TOLD_OVER)
+        self.matters = over.matters
+        self._report(ctx, over.organ, "", str(complaint))
 
     def _report(self, ctx: Context, staff_organ: str, staff: str, complaint: str = "") -> None:
         if staff_organ not in ctx.law.organs:

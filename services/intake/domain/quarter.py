@@ -21,6 +21,7 @@ class ReceivedFeedback(Aggregate):
 
     kind = "QuarterlyFeedback"
     plural = "quarterly-feedback"
+    collects = True
     service = "intake"
 
     def __init__(self, id: UUID) -> None:

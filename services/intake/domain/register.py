@@ -27,6 +27,7 @@ class RegisterEntry(Aggregate):
 
     kind = "RegisterEntry"
     plural = "accused"
+    collects = True
     service = "intake"
 
     def __init__(self, id: UUID) -> None:

@@ -1,9 +1,11 @@
 """The vault's register of exclusions follows intake's, and intake's follows the vault's (B2).
 
-The vault publishes nothing and listens to nobody, so the two stores tell one another here. Intake's register
-is copied into the vault's. Somebody who steps aside from a case of the vault is excluded by an event on the
-complaint that its matter began with, and from there in every service. That event is the one that they would
-have caused by stepping aside from the complaint itself: nothing in it tells that the vault has a case.
+The vault publishes nothing and listens to nobody, so the two stores tell one another here. What intake's
+register says is noted in the vault. Somebody who steps aside from a case of the vault while they work on the
+complaint is excluded by an event on the complaint, the one that they would have caused by stepping aside
+there: it goes on to every service. Of anybody else intake notes it as it notes what other services tell,
+and the others are not told: that somebody had to do with a reporter who is protected, or rewarded, would be
+told with it (B50).
 """
 
 from __future__ import annotations
@@ -14,16 +16,28 @@ import structlog
 
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Actor, Context, Law
+from shared.casework.exclusion import NotedExclusion
 from shared.casework.repository import Repository
 from shared.kernel.clock import Clock
+from shared.kernel.store.exclusions import Change
 from shared.kernel.store.mapper import decode_meta
 from shared.kernel.store.recorder import Recorder
-from shared.kernel.store.types import Append, Exclusion, LogEntry, StoreUnavailable, Tracked, VersionConflict
+from shared.kernel.store.types import (
+    AlreadyTracked,
+    Append,
+    LogEntry,
+    StoreUnavailable,
+    Tracked,
+    VersionConflict,
+)
 from shared.language.contracts.common import PersonExcluded
 from shared.language.event import Meta
+from shared.language.ids import derived_id
+from shared.language.roles import SYSTEM
 
 log = structlog.get_logger("vault")
-SOURCE = "vault-exclusions"
+INWARDS, OUTWARDS = "intake-exclusions", "vault-exclusions"
+"""The places, in the store that is written, up to which the other one was followed."""
 TOPIC = "vault.PersonExcluded"
 PAGE = 500
 SECONDS = 1.0
@@ -38,38 +52,52 @@ class ExclusionExchange:
         self._intake = intake
         self._law = law
         self._clock = clock
-        self._copied = 0
-        """The number of the last change of intake's register that the vault has."""
+        self._whole = -1
+        """The end of intake's register when all of it was last compared."""
         self._read = 0
         """The position up to which the vault's log was looked through."""
 
     async def run(self) -> None:
-        """Looks from time to time, until it is cancelled. A store that is away is asked again."""
+        """Looks from time to time, until it is cancelled. A store that is away is asked again; another
+        process that was faster has done the same."""
         while True:
             try:
                 await self.copy_inwards()
                 await self.carry_outwards()
-            except (StoreUnavailable, VersionConflict) as error:
-                log.warning("exclusions_wait", error=type(error).__name__)
+            except (StoreUnavailable, VersionConflict, AlreadyTracked) as error:
+                log.info("exclusions_wait", error=type(error).__name__)
             await asyncio.sleep(SECONDS)
 
     async def copy_inwards(self) -> None:
-        """Brings the vault's register to where intake's is. The first time it is all of it, and again where
-        intake's store has lost its end: the same row twice changes nothing."""
+        """Notes in the vault what intake's register says since the last time; all of it where intake's store
+        has lost its end. The same change twice is noted once."""
         last = await self._intake.recorder.last_exclusion()
-        if last < self._copied:
-            self._copied = 0
-        if last == self._copied:
+        place = (await self._vault.tracked(INWARDS)).position
+        if last in (place, self._whole):
             return
-        changes = await self._intake.recorder.exclusions_since(self._copied)
-        if changes:
-            rows = [Exclusion(matter, person, excluded) for matter, person, excluded, _ in changes]
-            await self._vault.append(Append(exclusions=rows))
-            self._copied = changes[-1][3]
+        for change in await self._intake.recorder.exclusions_since(place if place < last else 0):
+            await self._note(change, Tracked(INWARDS, change.number) if change.number > place else None)
+        self._whole = last
+
+    async def _note(self, change: Change, place: Tracked | None) -> None:
+        row = change.row
+        if row.stream == derived_id("of-the-vault", row.matter, row.person):
+            await self._vault.append(Append(tracking=place))
+            return  # it came from here
+        id = derived_id("exclusion-noted", row.matter, row.person, row.stream, change.number)
+        if await self._vault.existing([id]):
+            await self._vault.append(Append(tracking=place))
+            return
+        complaint = await self._intake.get(Complaint, row.matter)
+        noted = NotedExclusion(id, "vault")
+        ctx = self._context(complaint.organ if complaint else "")
+        noted.organ, noted.matters = ctx.actor.organ, (row.matter,)
+        noted.note(ctx, row.person, row.stream, row.role, excluded=row.excluded)
+        await self._vault.append(Append(events=noted.collect_events(), tracking=place))
 
     async def carry_outwards(self) -> None:
-        """Excludes from the complaint whoever stepped aside in the vault, each once."""
-        self._read = self._read or (await self._intake.recorder.tracked(SOURCE)).position
+        """Tells intake of everybody who stepped aside in the vault, each once."""
+        self._read = self._read or (await self._intake.recorder.tracked(OUTWARDS)).position
         while entries := await self._vault.read(self._read, PAGE):
             for entry in entries:
                 if entry.topic == TOPIC:
@@ -78,16 +106,27 @@ class ExclusionExchange:
 
     async def _carry(self, entry: LogEntry) -> None:
         meta, person = decode_meta(entry.data["meta"]), entry.data["event"]["person"]
-        complaints = []
+        written: list[Complaint | NotedExclusion] = []
         for matter in meta.matters:
             complaint = await self._intake.get(Complaint, matter)
-            if complaint is not None and person not in complaint.excluded:
+            if complaint is None or person in complaint.excluded:
+                continue
+            if complaint.assigned.get(person):
                 excluded = complaint.own(PersonExcluded.__name__)
-                complaint.record(self._context(meta), excluded(person=person, role=meta.role, ground="OTHER"))
-                complaints.append(complaint)
-        await self._intake.save(*complaints, tracking=Tracked(SOURCE, entry.position))
+                complaint.record(
+                    self._as_there(meta), excluded(person=person, role=meta.role, ground="OTHER")
+                )
+                written.append(complaint)
+            else:
+                id = derived_id("of-the-vault", matter, person)
+                noted = NotedExclusion(id, complaint.service)
+                noted.organ, noted.matters = complaint.organ, complaint.matters
+                noted.note(self._context(complaint.organ), person, id, meta.role, excluded=True)
+                written.append(noted)
+        await self._intake.save(*written, tracking=Tracked(OUTWARDS, entry.position))
 
-    def _context(self, meta: Meta) -> Context:
+    def _as_there(self, meta: Meta) -> Context:
+        """The circumstances of the same act on the complaint itself."""
         return Context(
             actor=Actor(meta.actor, meta.role, meta.organ),
             now=self._clock.now(),
@@ -95,4 +134,15 @@ class ExclusionExchange:
             law=self._law,
             command=meta.command,
             rule=meta.rule,
+        )
+
+    def _context(self, organ: str) -> Context:
+        now = self._clock.now()
+        return Context(
+            actor=Actor(SYSTEM, SYSTEM, organ),
+            now=now,
+            occurred_at=now,
+            law=self._law,
+            command="note_exclusion",
+            rule="B2",
         )

@@ -122,7 +122,7 @@ class VaultRoutes:
         """A disclosure that is open to its requester, or to the custodian who operates it."""
         assert ask.target is not None
         token, disclosure = ask.token, await self.parts.repository.get(IdentityDisclosure, ask.target)
-        if disclosure is None:
+        if disclosure is None or token.person in disclosure.excluded:
             return None
         ask.about = disclosure
         operates = roles.CUSTODIAN in token.roles and token.organ == custodian_organ(

@@ -35,6 +35,7 @@ class QuarterlyFeedback(Aggregate):
 
     kind = "QuarterlyFeedback"
     plural = "quarterly-feedback"
+    collects = True
     service = "verification"
 
     def __init__(self, id: UUID) -> None:
@@ -57,6 +58,7 @@ class QuarterlyFeedback(Aggregate):
                 quarter=quarter,
                 results=tuple(case.quarterly_result() for case in results),
             ),
+            joins=[matter for case in results for matter in case.matters],
         )
 
     def on_quarterly_feedback_sent(self, event: QuarterlyFeedbackSent, meta: Meta) -> None:

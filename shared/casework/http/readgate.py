@@ -211,6 +211,8 @@ class CaseReadGate(ReadGate):
     def check_case(self, ask: Asked[Any], case: Aggregate) -> None:
         """Refuses unless the reader may know of a case, by its kind and by the declaration of the read."""
         read, token = ask.read, ask.token
+        if token.person in case.excluded:
+            refuse("E_NEED_TO_KNOW", "B2")
         if read.also is None or not read.also(token, case):
             self.command_gate.check_visible(token, case)
             if read.assigned_as is not None:

@@ -201,6 +201,15 @@ class Reads:
         """The rows of cases that may stand in a list of this service (`shared.casework.visibility`)."""
         return listed(cases, self.book, self._kinds, self.command_gate.law.organs, sight)
 
+    async def withheld(self, person: str) -> frozenset[str]:
+        """The numbers of the cases from which a person is excluded (B2), for answers that hold numbers."""
+        rows = await self.reading.rows(self._withheld, person=person)
+        return frozenset(row["number"] for row in rows)
+
+    def _withheld(self) -> Select[Any]:
+        cases = self.book.cases
+        return select(cases.c.number).where(is_excluded(cases))
+
     @staticmethod
     def limit(ask: Asked[Any], default: int = PAGE, maximum: int = PAGE_MAX) -> int:
         """The length of a page."""

@@ -64,5 +64,5 @@ class Shelf:
             return None
         view, case = fold_view(map(content, history)), fold(self._kind(id), history)
         excluded = self._recorder.exclusions.of(case.matters)
-        case.keep_out(excluded)
+        case.ask_register(self._recorder.exclusions)
         return Shelved(case, orjson.dumps(view), rows[-1]["state"], excluded)

@@ -18,7 +18,7 @@ on. Away is not broken: while the database or the broker is away, nothing is par
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from time import time_ns
@@ -89,16 +89,19 @@ class Inbox:
         heartbeat: float = 1.0,
         janitor: float = 5.0,
         rest: float = 0.05,
+        unordered: Container[str] = (),
     ) -> None:
         """`attempts` and `first_pause`: how often and after which growing pauses a failing event is tried.
         `janitor`: how often it is looked whether something is parked behind nothing any more. `rest`: seconds
         that it rests once it has caught up. Under a steady stream that makes the next run longer, and each
-        event cheaper; an event that comes after a pause finds it waiting."""
+        event cheaper; an event that comes after a pause finds it waiting. `unordered`: the names of events
+        that are handled also while an earlier one of their case is parked."""
         if (handle is None) == (handle_batch is None):
             raise ValueError("an inbox has either a handler or a batch handler")
         self.halted: str | None = None
         self._service = service
         self._source = source
+        self._unordered = unordered
         self._name = f"inbox.{source}"
         self._nc = nc
         self._js = nc.jetstream(timeout=3.0)
@@ -525,9 +528,10 @@ class Inbox:
     # --- parking ---------------------------------------------------------------------------------
 
     async def _is_blocked(self, published: Published) -> bool:
-        """True if an earlier event of its case is parked; asks the store before it says so."""
+        """True if an earlier event of its case is parked; asks the store before it says so. An event that is
+        `unordered` waits for none."""
         correlation = published.meta["correlation_id"]
-        if correlation not in self._blocked:
+        if correlation not in self._blocked or published.name in self._unordered:
             return False
 
         async def look() -> None:
@@ -652,5 +656,5 @@ def is_away(error: BaseException) -> bool:
 
 
 def _is_empty(append: Append) -> bool:
-    beside: Iterable[object] = (append.parked, append.unparked, append.effects, append.exclusions)
-    return not (append.events or append.command or any(beside))
+    parts: Iterable[object] = (append.events, append.command, append.parked, append.unparked, append.effects)
+    return not any(parts)

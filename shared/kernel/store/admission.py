@@ -118,7 +118,7 @@ class Writes:
     parked: list[dict[str, Any]] = field(default_factory=list)
     unparked: list[int] = field(default_factory=list)
     effects: dict[str, Effect] = field(default_factory=dict)
-    exclusions: dict[tuple[UUID, str], bool] = field(default_factory=dict)
+    exclusions: dict[tuple[UUID, str, UUID], Exclusion] = field(default_factory=dict)
     clearances: list[tuple[UUID, str]] = field(default_factory=list)
     """Matters and the persons who act in them: of those taken for granted, none may be excluded."""
 
@@ -192,9 +192,10 @@ def _admit(unit: Unit, facts: StoreFacts, writes: Writes) -> Appended:
     for effect in unit.effects:
         writes.effects.setdefault(effect.key, effect)
     writes.clearances.extend(cleared)
-    for matter, person, excluded in unit.exclusions:
-        writes.exclusions[matter, person] = excluded
-        (facts.excluded.add if excluded else facts.excluded.discard)((matter, person))
+    for change in unit.exclusions:
+        writes.exclusions[change.matter, change.person, change.stream] = change
+        if change.excluded:
+            facts.excluded.add((change.matter, change.person))
 
     answer: dict[str, Any] = {}
     command = unit.command

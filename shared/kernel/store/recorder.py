@@ -75,9 +75,9 @@ class Recorder:
         self.tables = KernelTables(service)
         self._engine = engine
         self._recent = Recent()
-        self.exclusions = Exclusions(self.exclusions_since)
+        self.exclusions = Exclusions(self.exclusions_since, self.last_exclusion)
         self._committer = Committer(
-            engine, Statements(self.tables), clock, self._committed, limits, self._recent.forget
+            engine, Statements(self.tables), clock, self._committed, limits, self._forget
         )
         self._seen = 0
         self._moved = monotonic()
@@ -137,7 +137,8 @@ class Recorder:
 
     async def exclusions_since(self, number: int) -> list[Change]:
         """The changes of the register of exclusions behind one of them, in their order."""
-        return [tuple(row) for row in await self._fetch(self._sql.exclusions, number)]
+        rows = await self._fetch(self._sql.exclusions, number)
+        return [Change(Exclusion(*row[:5]), row["number"]) for row in rows]
 
     async def last_exclusion(self) -> int:
         """The number of the register's last change; 0 where there is none."""
@@ -288,6 +289,11 @@ class Recorder:
             with contextlib.suppress(StoreUnavailable):  # those who wait go on waiting: it comes back
                 await self.max_position()
 
+    def _forget(self) -> None:
+        """Trusts nothing at hand any more: the database may be another one."""
+        self._recent.forget()
+        self.exclusions.forget()
+
     def _committed(self, position: int, entries: Sequence[LogEntry]) -> None:
         self._recent.add(entries)
         self._see(position)
@@ -353,7 +359,8 @@ class _Queries:
         )
         self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"
         self.exclusions = (
-            "SELECT matter, person, excluded, number FROM exclusions WHERE number > $1 ORDER BY number"
+            "SELECT matter, person, stream, role, excluded, number FROM exclusions WHERE number > $1"
+            " ORDER BY number"
         )
         self.last_exclusion = "SELECT coalesce(max(number), 0) FROM exclusions"
         self.existing = (
@@ -380,7 +387,7 @@ class _Unit:
     mapper: EventMapper
     places: list[tuple[UUID, int]]
     series: list[str]
-    exclusions: Sequence[Exclusion]
+    exclusions: list[Exclusion]
     _ready: list[Rendered | None]
 
     def __init__(self, append: Append, mapper: EventMapper) -> None:
@@ -389,15 +396,15 @@ class _Unit:
         self.places = []
         self.series = []
         self._ready = []
-        self.exclusions = append.exclusions
+        self.exclusions = []
         for recorded in append.events:
             if recorded.originator_version < 1:
                 raise ValueError(f"{recorded.type}: a stream starts at version 1")
             if not recorded.event.topic:
                 raise TypeError(f"{recorded.type} belongs to no service and has no topic")
             if isinstance(event := recorded.event, ChangesExclusion):
-                changes = [Exclusion(m, event.person, event.excludes) for m in recorded.meta.matters]
-                self.exclusions = [*self.exclusions, *changes]
+                change = event.change(recorded.originator_id)
+                self.exclusions += [Exclusion(m, event.person, *change) for m in recorded.meta.matters]
             self.places.append((recorded.originator_id, recorded.originator_version))
             series = series_of(recorded)
             self.series.append(series)

@@ -145,6 +145,8 @@ class KernelTables:
             metadata,
             Column("matter", Uuid, primary_key=True),
             Column("person", Text, primary_key=True),
+            Column("stream", Uuid, primary_key=True),
+            Column("role", Text, nullable=False),
             Column("excluded", Boolean, nullable=False),
             Column("number", BigInteger, Sequence("exclusions_number"), nullable=False, unique=True),
         )

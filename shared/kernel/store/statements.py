@@ -87,10 +87,12 @@ class Statements:
             ON CONFLICT (key) DO NOTHING
             """
         self._exclusions = """
-            INSERT INTO exclusions (matter, person, excluded, number)
-            SELECT matter, person, is_excluded, nextval('exclusions_number')
-            FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS change (matter, person, is_excluded)
-            ON CONFLICT (matter, person) DO UPDATE SET excluded = excluded.excluded, number = excluded.number
+            INSERT INTO exclusions (matter, person, stream, role, excluded, number)
+            SELECT matter, person, stream, role, is_excluded, nextval('exclusions_number')
+            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::boolean[])
+                AS change (matter, person, stream, role, is_excluded)
+            ON CONFLICT (matter, person, stream) DO UPDATE SET role = excluded.role,
+                excluded = excluded.excluded, number = excluded.number
             """
         # Everything at once, a transaction of its own. The lock is held before the first row is made, since
         # every row is joined to it. That nobody has written since the end of the log was seen, the end of the
@@ -193,8 +195,8 @@ class Statements:
             ]
             await driver.execute(self._effects, *_columns(effects, 4), at)
         if writes.exclusions:
-            changes = [(*asked, excluded) for asked, excluded in writes.exclusions.items()]
-            await driver.execute(self._exclusions, *_columns(changes, 3))
+            changes = list(writes.exclusions.values())
+            await driver.execute(self._exclusions, *_columns(changes, 5))
 
     async def write_at_once(self, driver: Any, writes: Writes, built_on: Sequence[tuple[UUID, int]]) -> bool:
         """Writes and commits events and commands. False, and nothing is written, where somebody else has

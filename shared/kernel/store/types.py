@@ -92,10 +92,13 @@ class CommandRecord(NamedTuple):
 
 
 class Exclusion(NamedTuple):
-    """A change of the register: who is excluded from which matter from now on, or let in again (B2)."""
+    """A row of the register: somebody is excluded from a matter by what was decided in a stream, or no longer
+    (B2)."""
 
     matter: UUID
     person: str
+    stream: UUID
+    role: str
     excluded: bool = True
 
 
@@ -116,8 +119,6 @@ class Append:
     parked: Sequence[dict[str, Any]] = ()
     unparked: Sequence[int] = ()
     effects: Sequence[Effect] = ()
-    exclusions: Sequence[Exclusion] = ()
-    """Exclusions that another service told of; those that its own events tell of follow from them."""
     clearance: Clearance | None = None
 
 

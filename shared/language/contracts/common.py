@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import ConfigDict, StringConstraints, create_model
 
@@ -166,7 +167,7 @@ class RecusalRequested(NamesVaulted):
     """Somebody asks that a member of staff stay away from this case (申请回避, A33, A48)."""
 
     request: L1[str]
-    person: L1[str] = ""
+    person: L2[str] = ""
     """The account of the member of staff. Empty where the asker knows none: then `role` and the reason say
     whom they mean."""
     role: L1[str]
@@ -182,8 +183,8 @@ class RecusalDecided(Event):
     is granted, `PersonExcluded` follows."""
 
     request: L1[str]
-    person: L1[str]
-    granted: L1[bool]
+    person: L2[str]
+    granted: L2[bool]
     opinion: L2[str]
 
 
@@ -192,17 +193,34 @@ class PersonExcluded(ChangesExclusion):
     nothing of them is shown to that person any more, and no command of theirs is taken, in any service
     (SD10)."""
 
-    role: L1[str]
+    role: L2[str]
     """The role in which they were to stay away: others open what they would have opened (B4)."""
     ground: L2[str]
 
+    def change(self, stream: UUID) -> tuple[UUID, str, bool]:
+        return stream, self.role, True
+
 
 class ExclusionLifted(ChangesExclusion):
-    """A person is no longer excluded from the matters of this case (B2)."""
+    """A person is no longer excluded by what was decided in this case (B2)."""
 
-    excludes = False
-
+    role: L2[str]
     reason: L2[str]
+
+    def change(self, stream: UUID) -> tuple[UUID, str, bool]:
+        return stream, self.role, False
+
+
+class ExclusionNoted(ChangesExclusion):
+    """An exclusion that was decided elsewhere, or its end, as the service was told of it (B2)."""
+
+    decided_in: L1[str]
+    """The stream in which it was decided."""
+    role: L2[str]
+    excluded: L2[bool]
+
+    def change(self, stream: UUID) -> tuple[UUID, str, bool]:
+        return UUID(self.decided_in), self.role, self.excluded
 
 
 class CommandRefused(Event):
@@ -311,6 +329,7 @@ COMMON = (
     RecusalDecided,
     PersonExcluded,
     ExclusionLifted,
+    ExclusionNoted,
     CommandRefused,
     CaseRead,
     CasesRead,

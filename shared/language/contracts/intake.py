@@ -668,7 +668,6 @@ class SupervisionOrderDrafted(IntakeEvent):
     cause: L1[SupervisionCause]
     methods: L1[tuple[SupervisionMethod, ...]]
     text: L2[str]
-    """People who stepped aside from the complaint; they neither press nor answer here (SD10)."""
 
 
 class SupervisionOrderApproved(IntakeEvent):

@@ -46,12 +46,19 @@ class Assessing(ClarificationPhase):
         links = (found.case_id, *found.complaint_ids)
         if not self.state:
             opened = ClarificationOpened(organ=found.handling_organ, **_taken_over(found, 1))
-            self.record(ctx, opened, links=links)
+            self.record(ctx, opened, links=links, joins=ctx.matters)
         elif self.state in ENDED:
-            self.record(ctx, ClarificationReopened(**_taken_over(found, self.round + 1)), links=links)
+            self.record(
+                ctx,
+                ClarificationReopened(**_taken_over(found, self.round + 1)),
+                links=links,
+                joins=ctx.matters,
+            )
         else:
             round = self.round if self.state == "ASSESSING" else self.round + 1
-            self.record(ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links)
+            self.record(
+                ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links, joins=ctx.matters
+            )
 
     def note_disposition(self, ctx: Context, disposition: Disposition) -> None:
         """R9: verification tells what follows from a substantiated allegation; told twice, it changes

@@ -20,6 +20,7 @@ from services.intake.vault.events import (
 from shared.casework.aggregate import Context, Law, allowed_in
 from shared.casework.preparation import Lookup
 from shared.language.event import Meta
+from shared.language.roles import PETITION_HEAD
 
 SERVED: Lookup[Complaint] = Lookup("served")
 """The complaint whose reporter the actor serves."""
@@ -103,6 +104,6 @@ class ProtectionRequest(VaultCase):
 
     def assigners(self, law: Law) -> set[str]:
         """The organs whose petition head may assign: also the reviewing organ's, once there is a refusal to
-        review."""
-        reviewing = {reviewing_organ(self.organ, law)} if self.state == "DECLINED" else set()
-        return super().assigners(law) | reviewing
+        review, or where the own one is out (B4)."""
+        above = self.state == "DECLINED" or PETITION_HEAD in self.roles_out
+        return super().assigners(law) | ({reviewing_organ(self.organ, law)} if above else set())
