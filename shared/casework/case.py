@@ -219,7 +219,7 @@ class Case(Aggregate):
         """Refuses to send or assign anybody who is excluded, by this case (A48) or another of its matters
         (SD10, B2)."""
         if excluded := self.excluded.intersection(people):
-            rule = "A48" if excluded & self.excluded_here.keys() else "SD10"
+            rule = "A48" if excluded & (self.excluded_here.keys() | self.kept_from) else "SD10"
             refuse("E_RECUSAL", rule, people=sorted(excluded))
 
     def on_assignment_started(self, event: AssignmentStarted, meta: Meta) -> None:

@@ -79,7 +79,7 @@ def log_of(count: int) -> Iterator[Recorded]:
             event: Any = pattern.event
             if event.numbered:
                 event = event.model_copy(update={"number": f"XF-990102100-{YEAR}-{next(numbers):06d}"})
-            meta = replace(pattern.meta, correlation_id=stream)
+            meta = replace(pattern.meta, correlation_id=stream, matters=(stream,))
             yield replace(
                 pattern, originator_id=stream, event=event, meta=meta, event_id=uuid4(), position=position
             )

@@ -73,6 +73,7 @@ EVENTS = [
 ]
 COMMANDS = ["id", "request_hash", "stream", "answer", "position", "recorded_at"]
 STREAMS = ["stream", "service", "kind", "organ", "correlation_id", "about"]
+MATTERS = ["stream", "matter"]
 NUMBERS = ["number", "stream", "correlation_id", "occurred_at", "recorded_at"]
 SUBJECTS = ["service", "position", "subject", "stream", "correlation_id", "occurred_at", "recorded_at"]
 CLAIMS = ["service", "position", "target", "correlation_id", "occurred_at", "recorded_at"]
@@ -191,7 +192,9 @@ def own_event(event: Recorded, own: Own, n: int) -> Recorded:
         event,
         originator_id=own.stream,
         event=payload.model_copy(update=changed),
-        meta=replace(event.meta, correlation_id=own.stream, command_id=own.commands[n]),
+        meta=replace(
+            event.meta, correlation_id=own.stream, matters=(own.stream,), command_id=own.commands[n]
+        ),
         event_id=own.events[n],
         salt=SALT,
     )
@@ -209,6 +212,7 @@ def opened_case(handed: Recorded, own: Own, now: datetime) -> Recorded:
         command="open_case",
         rule="P1",
         correlation_id=own.stream,
+        matters=(own.stream,),
         causation_id=handed.event_id,
     )
     opened = VerificationCaseOpened(
@@ -310,6 +314,7 @@ class Pages:
         kept = {
             "ledger": ROWS,
             "streams": STREAMS,
+            "matters": MATTERS,
             "numbers": NUMBERS,
             "subjects": SUBJECTS,
             "claims": CLAIMS,
@@ -358,6 +363,7 @@ class Pages:
         if pattern.version == 1:
             kind, organ = pattern.kept["kind"], pattern.kept["organ"]
             tables["audit", "streams"][1].append((stream, service, kind, organ, own.stream, None))
+            tables["audit", "matters"][1].append((stream, own.stream))
         if pattern.numbered:
             number = own.case_number(self.life.year) if last else own.number
             tables["audit", "numbers"][1].append((number, stream, own.stream, *when))

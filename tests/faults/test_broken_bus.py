@@ -97,11 +97,11 @@ async def test_a_message_that_does_not_open(
         await acknowledged(BEFORE + UNPUBLISHED)
         await refill(stack, spoil_one)
         position = spoilt[0].position
-        for listener in ("verification", "clarification", "audit"):
+        for listener in ("verification", "clarification", "followup", "audit"):
             await parked(stack, listener, "intake", position)
         await asyncio.to_thread(stack.start_service, "intake")
         await acknowledged(AFTER)
-    for listener in ("verification", "clarification", "audit"):
+    for listener in ("verification", "clarification", "followup", "audit"):
         waiting = await operator(stack, listener, "parked", "list", "--source", "intake")
         assert (waiting.returncode, f"intake {position}  case" in waiting.stdout) == (1, True), waiting
         again = await operator(stack, listener, "parked", "retry", "--source", "intake")

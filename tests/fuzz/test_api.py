@@ -59,7 +59,10 @@ def _opening() -> list[tuple[str, str, tuple[str, ...]]]:
     for (service, name), operation in operations().items():
         links = operation.definition.raw["responses"].get("201", {}).get("links", {})
         if links:
-            found.append((service, name, tuple(link["operationId"] for link in links.values())))
+            # Who steps aside is out of the whole matter, and opens nothing more in it: asked by itself (B2).
+            following = (link["operationId"] for link in links.values())
+            staying = tuple(id for id in following if not id.startswith("DeclareRecusal"))
+            found.append((service, name, staying))
     return found
 
 

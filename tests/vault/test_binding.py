@@ -23,6 +23,7 @@ from services.intake.vault.renewal import WRAPPED, Renewal
 from services.intake.vault.store import KEY, Vault
 from services.intake.vault.transfers import Transfers
 from shared.casework.repository import Repository
+from shared.kernel.store.exclusions import Change, Exclusions
 from shared.language.contracts.common import InVault
 from shared.language.contracts.intake import AttachmentReceived, ComplaintReceived, StaffMisconductReported
 from shared.language.event import Event, Meta, Recorded
@@ -34,11 +35,20 @@ SECRET = bytes(range(32))
 THEN, NOW = datetime(2024, 3, 5, tzinfo=UTC), datetime(2034, 4, 5, tzinfo=UTC)
 
 
+async def nothing(number: int) -> list[Change]:
+    return []
+
+
+async def nought() -> int:
+    return 0
+
+
 class Log:
     """Intake's log, as far as the check reads it: the first events of a few cases."""
 
     def __init__(self) -> None:
         self.events: dict[UUID, list[Recorded]] = {}
+        self.exclusions = Exclusions(nothing, nought)
 
     async def streams_with(self, topic: str, after: int) -> list[UUID]:
         return [id for id, events in self.events.items() if events[0].event.topic == topic]
