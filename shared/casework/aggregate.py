@@ -9,18 +9,17 @@ tightened later leaves every old stream loadable. Satisfies the eventsourcing li
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
 from shared.casework.preparation import Deposit, Lookup, Prepared, Undeclared
 from shared.casework.rehearsal import Rehearsed
 from shared.kernel.effect import Effect
-from shared.kernel.store.exclusions import Exclusions
 from shared.language.contracts.common import Accused, DeadlineRecomputed
 from shared.language.event import (
     DeadlineSet,
@@ -55,6 +54,13 @@ class Actor:
     person: str
     role: str
     organ: str
+
+
+class Register(Protocol):
+    """The register of exclusions, by the matters of whoever asks (B2)."""
+
+    def of(self, matters: Iterable[UUID]) -> frozenset[str]: ...
+    def roles_of(self, matters: Iterable[UUID]) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +316,7 @@ class Aggregate:
         self.correlation_id, self.matters = case.correlation_id, case.matters
         self.keep_out(case.excluded)
 
-    def ask_register(self, register: Exclusions) -> None:
+    def ask_register(self, register: Register) -> None:
         """Takes over who is excluded from its matters, wherever that was decided (B2)."""
         if people := register.of(self.matters):
             self.keep_out(people)
