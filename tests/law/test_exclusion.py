@@ -24,6 +24,7 @@ from tests.harness import (
     Case,
     Story,
     World,
+    allegation,
     asked_of,
     declared,
     done,
@@ -284,6 +285,90 @@ def test_b2_who_steps_aside_from_a_request_for_protection_is_out_everywhere(worl
         "DeclareRecusal",
     )
     assert asked not in json.dumps([excluded.event, excluded.meta])
+
+
+def test_b1_a_clarification_is_of_every_letter_that_it_clears(world: World) -> None:
+    """Somebody excluded from the second letter is out of the clarification that the first one opened."""
+    first = world.story().assessing()
+    again = world.story(
+        accused=[{"match": first.ref()}], allegations=[allegation("x1", kind="LIFE_DISCIPLINE")]
+    )
+    again.listed()
+    world.assign(again.complaint, TOWN.revisit_officer, by=HEAD)
+    world.do(again.complaint, "DeclareRecusal", TOWN.revisit_officer, {"ground": "与当事人有利害关系。"})
+    world.assign(first.clarification, TOWN.revisit_officer, by=CHIEF)
+    again.concluded()
+
+    def joined() -> bool:
+        return len(world.entries("clarification", first.clarification.id)[-1].meta["matters"]) == 2
+
+    world.patiently(joined, "the second letter")
+    hidden(world.get(TOWN.revisit_officer, first.clarification.path))
+
+
+def exclude(world: World, case: Case, who: str) -> None:
+    """Asks that somebody stay away, and decides it."""
+    body = {"role": "handler", "ground": "INTEREST", "reason": "与当事人有利害关系。", "person": sub(who)}
+    done(world.give(case, "RequestRecusal", LEADER, body))
+    told = {"person": sub(who), "granted": True, "opinion": "经研究决定。"}
+    told["request"] = f"R{world.version(case)}"
+    done(world.give(case, "DecideRecusal", LEADER, told, if_match=etag(world, case)))
+
+
+def test_b2_what_one_case_decided_no_other_lifts(world: World) -> None:
+    story = world.story().verifying()
+    world.assign(story.complaint, HANDLER, LEADER, by=HEAD)
+    exclude(world, story.complaint, HANDLER)
+    excluded_there(world, story.case, HANDLER)
+    hidden(world.get(HANDLER, story.case.path))
+    lift = {"person": sub(HANDLER), "reason": "经查不存在利害关系。"}
+    answer = world.give(story.case, "LiftExclusion", LEADER, lift, if_match=etag(world, story.case))
+    refused(answer, "E_STATE", "B2")
+    done(world.give(story.complaint, "LiftExclusion", LEADER, lift, if_match=etag(world, story.complaint)))
+    world.patiently(lambda: world.get(HANDLER, story.case.path).status_code == 200, "verification")
+
+
+def test_b2_nobody_excluded_is_named(world: World) -> None:
+    """Neither as the second person of a wording nor as staff of a meeting."""
+    story = world.story(reporter=REPORTER).registered()
+    world.assign(story.complaint, HEAD, by=HEAD)
+    world.do(story.complaint, "DeclareRecusal", HEAD, {"ground": "与当事人有利害关系。"})
+    answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
+    assert refused(answer, "E_RECUSAL", "A48")["people"] == [sub(HEAD)]
+
+
+def test_a33_b2_internal_supervision_that_is_excluded_reads_no_account(world: World) -> None:
+    """Internal supervision reads a report by its office, but not of a matter from which it is excluded."""
+    watcher = COUNTY.internal_supervisor
+    story = world.story(reporter=REPORTER).listed()
+    report = {"complaint": story.complaint.id, "subject": story.ref(), "account": "其家门被泼漆。"}
+    id = done(world.client(CLERK).post("/intake/v1/retaliation-reports", json=report))["id"]
+    path = f"/intake/v1/retaliation-reports/{id}/account"
+    assert world.client(watcher).get(path, headers={"purpose": "protect"}).status_code == 200
+    world.assign(story.complaint, LEADER, by=HEAD)
+    exclude(world, story.complaint, watcher)
+    hidden(world.client(watcher).get(path, headers={"purpose": "protect"}))
+
+
+def test_b4_a_request_for_protection_finds_somebody_who_assigns(world: World) -> None:
+    """The only head of the petition department is out: the head above hands the reporter's request to the
+    clerk."""
+    code = done(world.anonymously(**ANONYMOUS))["query_code"]
+    report = Case("intake", world.log("intake", 0, "ComplaintReceived")[-1].stream)
+    world.assign(report, HEAD, by=HEAD)
+    world.do(report, "DeclareRecusal", HEAD, {"ground": "系近亲属。"})
+    done(world.anonymously("/protection", code=code, text="虚戊扬言报复。"))
+    id = world.log("vault", 0, "ProtectionRequested")[-1].stream
+    base, above = "/intake/vault/v1/protection-requests", COUNTY.petition_head
+    body = {"person": sub(CLERK), "role": "petition_clerk"}
+    world.patiently(lambda: id in {row["id"] for row in world.get(above, base).json()["items"]}, "the list")
+    refused(world.client(HEAD).post(f"{base}/{id}/assign-to-case", json=body), "E_RECUSAL")
+    done(world.client(above).post(f"{base}/{id}/assign-to-case", json=body))
+    assert world.get(CLERK, f"{base}/{id}").status_code == 200
+
+
+def etag(world: World, case: Case) -> str:
+    return str(world.get(LEADER, case.path).headers["etag"])
 
 
 def test_b4_somebody_opens_what_the_head_may_not(world: World) -> None:

@@ -222,6 +222,16 @@ def test_63_only_who_is_assigned_reads(world: World) -> None:
     refused(world.give(story.case, "EndAssignment", CHIEF, end), "E_STATE", "§6.3")
 
 
+def test_63_who_opens_a_case_works_on_it(world: World) -> None:
+    """By the event that opens it: there is no second one."""
+    case = Case("intake", done(world.receive(CLERK))["id"])
+    [opened] = world.entries("intake", case.id)
+    assert (opened.type, opened.meta["assigns"]) == ("ComplaintReceived", True)
+    assert world.read(case, CLERK)["assigned"] == {sub(CLERK): ["petition_clerk"]}
+    again = {"person": sub(CLERK), "role": "petition_clerk"}
+    refused(world.give(case, "AssignToCase", TOWN.petition_head, again), "E_STATE", "§6.3")
+
+
 def test_63_an_assignment_is_given_once_and_by_a_leader(world: World, verifying: Story) -> None:
     body = {"person": sub(HANDLER), "role": "handler"}
     refused(world.give(verifying.case, "AssignToCase", CHIEF, body), "E_STATE", "§6.3")
