@@ -6,7 +6,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, any_, exists, not_, select
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -76,13 +76,19 @@ class DeadLetters:
         e = self._effects.c
         query = (
             select(*(e[name] for name in SHOWN))
-            .where(e.state == "dead", e.key > ask.query("after"))
+            .where(e.state == "dead", e.key > ask.query("after"), not_(self._kept_from(ask.token.person)))
             .order_by(e.key)
             .limit(limit)
         )
         async with self._reads.engine.connect() as connection:
             rows = plain_rows((await connection.execute(query)).mappings())
         return json_response({"items": rows, "next": rows[-1]["key"] if len(rows) == limit else None})
+
+    def _kept_from(self, person: str) -> ColumnElement[bool]:
+        """The messages of matters from which somebody is excluded (B2)."""
+        register = KernelTables(self._reads.service).exclusions.c
+        matter = register.matter == any_(self._effects.c.matters)
+        return exists().where(register.person == person, register.excluded, matter)
 
     async def replay(self, request: Request) -> Response:
         """Tries a message again that was given up, from the start. Leaves an audit record."""
@@ -91,7 +97,7 @@ class DeadLetters:
         if "\0" in key:
             refuse("E_NOT_FOUND")
         async with borrowed(self._reads.engine) as driver:
-            kind = await driver.fetchval("SELECT kind FROM effects WHERE key = $1 AND state = 'dead'", key)
+            kind = await driver.fetchval(KIND, key, token.person)
         if kind is None:
             refuse("E_NOT_FOUND")
         await self._note(token, key, kind)
@@ -123,6 +129,10 @@ async def note_replay(recorder: Recorder, law: Law, clock: Clock, actor: Actor, 
     await recorder.append(Append(events=record.collect_events()))
 
 
+KIND = """
+    SELECT kind FROM effects WHERE key = $1 AND state = 'dead' AND NOT EXISTS (
+        SELECT FROM exclusions WHERE person = $2 AND excluded AND matter = ANY(effects.matters))
+    """
 DEAD = "SELECT key, kind, attempts, error, created_at FROM effects WHERE state = 'dead' ORDER BY key"
 """Selects the messages that were given up; never their payload."""
 REPLAY = """

@@ -22,6 +22,8 @@ class Effect:
     payload: dict[str, Any]
     trace_id: str = ""
     """The trace of the call that asked for it, where it may be followed: written by the store."""
+    matters: tuple[UUID, ...] = ()
+    """The matters of the event that asked for it (B1): written by the store."""
 
 
 def to_subject(case: UUID, version: int, template: str) -> Effect:

@@ -622,6 +622,28 @@ def test_85_what_was_given_up_is_listed_and_replayed(world: World, platform: Rec
     hidden(world.client(boss).post("/intake/v1/outgoing/dead/a%00b/replay"))
 
 
+def test_b2_nobody_excluded_finds_a_message_of_the_matter(world: World, platform: Receiver) -> None:
+    """What could not be delivered is of the matter too."""
+    no, boss, head, leader = number(), PROVINCE.case_manager, TOWN.petition_head, TOWN.organ_head
+    platform.script.append(410)
+    start = world.position("intake")
+    sent(world, platform_no=no)
+    world.patiently(lambda: [r.state for r in rows_of(world, no)] == ["dead"], "given up")
+    [row] = rows_of(world, no)
+    case = Case("intake", world.log("intake", start, "ComplaintReceived")[-1].stream)
+    world.assign(case, head, leader, by=head)
+    body = {"role": "case_manager", "ground": "INTEREST", "reason": "有利害关系。", "person": sub(boss)}
+    done(world.give(case, "RequestRecusal", head, body))
+    told = {"request": f"R{world.version(case)}", "person": sub(boss), "granted": True, "opinion": "同意。"}
+    etag = world.get(leader, case.path).headers["etag"]
+    done(world.give(case, "DecideRecusal", leader, told, if_match=etag))
+    listed = world.get(boss, "/intake/v1/outgoing/dead", limit=200).json()["items"]
+    assert row.key not in {item["key"] for item in listed}
+    path = f"/intake/v1/outgoing/dead/{row.key}/replay"
+    hidden(world.client(boss).post(path))
+    assert world.client(PROVINCE.petition_head).post(path).status_code == 200
+
+
 def test_85_outgoing_metrics_tell_kinds_only(world: World) -> None:
     text = httpx.get(f"{world.stack.direct_url('intake')}/metrics", timeout=60, trust_env=False).text
     lines = [line for line in text.splitlines() if line.startswith("zm_outgoing_") and "_created" not in line]

@@ -437,7 +437,7 @@ class _Unit:
             return append.effects
         meta = append.events[0].meta
         trace_id = followed(meta.trace_id, meta.role)
-        return [replace(effect, trace_id=trace_id) for effect in append.effects]
+        return [replace(effect, trace_id=trace_id, matters=meta.matters) for effect in append.effects]
 
     def render(self, index: int, number: str) -> Rendered:
         ready = self._ready[index]

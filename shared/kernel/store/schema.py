@@ -27,7 +27,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 VIEW_SCHEMA = "view"
 """The schema in which the read models serve."""
@@ -133,6 +133,7 @@ class KernelTables:
             Column("done_at", _time()),
             Column("error", Text),
             Column("trace_id", Text, nullable=False, server_default=text("''")),
+            Column("matters", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
             Column("seq", BigInteger, Identity(always=True), nullable=False),
         )
         Index(

@@ -80,10 +80,10 @@ class Statements:
             """
         self._unparked = "DELETE FROM parked WHERE id = ANY($1::bigint[])"
         self._effects = """
-            INSERT INTO effects (key, kind, payload, trace_id, created_at)
-            SELECT key, kind, payload::jsonb, trace_id, $5::timestamptz
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-                AS effect (key, kind, payload, trace_id)
+            INSERT INTO effects (key, kind, payload, trace_id, matters, created_at)
+            SELECT key, kind, payload::jsonb, trace_id, string_to_array(matters, ',')::uuid[], $6::timestamptz
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+                AS effect (key, kind, payload, trace_id, matters)
             ON CONFLICT (key) DO NOTHING
             """
         self._exclusions = """
@@ -191,9 +191,10 @@ class Statements:
             await driver.execute(self._parked, *_columns(messages, 6), at)
         if writes.effects:
             effects = [
-                (e.key, e.kind, orjson.dumps(e.payload).decode(), e.trace_id) for e in writes.effects.values()
+                (e.key, e.kind, orjson.dumps(e.payload).decode(), e.trace_id, ",".join(map(str, e.matters)))
+                for e in writes.effects.values()
             ]
-            await driver.execute(self._effects, *_columns(effects, 4), at)
+            await driver.execute(self._effects, *_columns(effects, 5), at)
         if writes.exclusions:
             changes = list(writes.exclusions.values())
             await driver.execute(self._exclusions, *_columns(changes, 5))
