@@ -384,9 +384,7 @@ class Aggregate:
     def _matters_with(self, ctx: Context, joins: Sequence[UUID]) -> tuple[UUID, ...]:
         if not joins:
             return self.matters or ctx.matters or (self.id,)
-        # A letter that repeats another, or a parcel's, is one too.
-        own = self.matters or ctx.matters
-        return tuple(dict.fromkeys((*own, *joins)))
+        return tuple(dict.fromkeys((*(self.matters or ctx.matters), *joins)))
 
     def recompute_deadlines(self, ctx: Context) -> None:
         """Counts due days anew (§8.7): those that were provisional, by the calendar that is known now, and

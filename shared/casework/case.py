@@ -157,7 +157,7 @@ class Case(Aggregate):
             refuse("E_FORBIDDEN_ROLE", "A48", allowed=[ORGAN_HEAD])
         decided = self.own("RecusalDecided")
         self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
-        if granted and person not in self.excluded:
+        if granted and person not in self.excluded_here:
             excluded = self.own("PersonExcluded")
             self.record(ctx, excluded(person=person, role=asked.role, ground=asked.ground))
         if ctx.actor.organ != self.organ:
