@@ -623,7 +623,7 @@ def test_85_what_was_given_up_is_listed_and_replayed(world: World, platform: Rec
 
 
 def test_b2_nobody_excluded_finds_a_message_of_the_matter(world: World, platform: Receiver) -> None:
-    """What could not be delivered is of the matter too."""
+    """A message that could not be delivered is of the matter too."""
     no, boss, head, leader = number(), PROVINCE.case_manager, TOWN.petition_head, TOWN.organ_head
     platform.script.append(410)
     start = world.position("intake")
