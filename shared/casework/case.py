@@ -23,8 +23,11 @@ from shared.language.refusal import refuse
 from shared.language.roles import (
     CLARIFICATION_APPROVER,
     DEPUTY_LEADER,
+    LEADERS,
     ORGAN_HEAD,
     PETITION,
+    PETITION_CLERK,
+    PETITION_HEAD,
     SUBJECT,
     UNIT_CONTACT,
 )
@@ -74,23 +77,32 @@ class Case(Aggregate):
         self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason=reason))
 
     def _may_assign(self, ctx: Context, role: str) -> None:
-        """Refuses an assignment from outside (§5.4). The organ that owns the case assigns its people; from
+        """Refuses an assignment from outside (§5.4). The organ that owns the case assigns its people: its
+        leaders, and a clerk where the head of the petition department may not open what lies there (B4). From
         above, the head of the petition department assigns petition staff to an envelope that nobody here may
         open (B4), the organ that must approve a clarification names its own approver, and the one that must
         decide on the recusal of a head its own leader; nobody else assigns. The unit is told of revisits
         only."""
         if role == UNIT_CONTACT and not self.tells_unit:
             refuse("E_SCHEMA", "§6.3", field="role")
+        if ctx.actor.role == PETITION_CLERK and not (self._opened_by_clerks and role in PETITION):
+            refuse("E_FORBIDDEN_ROLE", "§6.3", allowed=list(LEADERS))
         if ctx.actor.organ == self.organ:
             return
         superior = ctx.law.organs.get(self.organ).parent
         if self.opens_above and ctx.actor.organ == superior and role in PETITION:
             return
-        if role in RECUSAL_DECIDERS and ctx.actor.organ in self._recusal_deciders(ctx.law):
+        deciding = self._recusal_deciders(ctx.law) | {self._lifts(ctx.law, p) for p in self.excluded_here}
+        if role in RECUSAL_DECIDERS and ctx.actor.organ in deciding:
             return
         approving = ctx.law.organs.clarification_approving_organ(self.organ).code
         if ctx.actor.organ != approving or role != CLARIFICATION_APPROVER:
             refuse("E_JURISDICTION", "§5.4")
+
+    @property
+    def _opened_by_clerks(self) -> bool:
+        """True if a clerk of the petition department opens it, since its head is out (B4)."""
+        return self.state in self.unopened and PETITION_HEAD in self.roles_out
 
     def declare_recusal(self, ctx: Context, ground: str) -> None:
         actor = ctx.actor
@@ -160,11 +172,7 @@ class Case(Aggregate):
         if granted and person not in self.excluded_here:
             excluded = self.own("PersonExcluded")
             self.record(ctx, excluded(person=person, role=asked.role, ground=asked.ground))
-        if ctx.actor.organ != self.organ:
-            # The superior came for this alone.
-            for role in sorted(self.assigned.get(ctx.actor.person, ())):
-                ended = self.own("AssignmentEnded")
-                self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
+        self._leave_again(ctx)
 
     def lift_exclusion(self, ctx: Context, person: str, reason: str) -> None:
         """Lets somebody in again whom this case had excluded (B2): the organ that decided does, of a head the
@@ -172,14 +180,25 @@ class Case(Aggregate):
         if person not in self.excluded_here:
             # Another stream that says so decides for itself.
             refuse("E_STATE", "B2", person=person)
-        role, organ = self.excluded_here[person]
-        superior = ctx.law.organs.get(self.organ).parent or self.organ
-        deciding = superior if person in self.heads or role == ORGAN_HEAD else self.organ
-        if organ != self.organ:
-            deciding = organ
-        if ctx.actor.organ != deciding:
+        if ctx.actor.organ != (deciding := self._lifts(ctx.law, person)):
             refuse("E_JURISDICTION", "B2", required_organ=deciding)
+        role, _ = self.excluded_here[person]
         self.record(ctx, self.own("ExclusionLifted")(person=person, role=role, reason=reason))
+        self._leave_again(ctx)
+
+    def _lifts(self, law: Law, person: str) -> str:
+        """The organ that may let somebody in again whom this case had excluded."""
+        role, organ = self.excluded_here[person]
+        if organ == self.organ and (person in self.heads or role == ORGAN_HEAD):
+            return law.organs.get(self.organ).parent or self.organ
+        return organ
+
+    def _leave_again(self, ctx: Context) -> None:
+        """Ends the assignment of a superior who came for one decision alone."""
+        if ctx.actor.organ != self.organ:
+            for role in sorted(self.assigned.get(ctx.actor.person, ())):
+                ended = self.own("AssignmentEnded")
+                self.record(ctx, ended(person=ctx.actor.person, role=role, reason="RECUSAL_DECIDED"))
 
     def recusal_letters_for(self, law: Law, person: str, roles: frozenset[str], organ: str) -> set[str]:
         """The reporters' letters on which this person decides."""

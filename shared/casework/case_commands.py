@@ -10,7 +10,15 @@ from shared.casework.aggregate import Aggregate, Law
 from shared.casework.case import RECUSAL_DECIDERS
 from shared.casework.command import Command, FreeText, Given, Reference, ShortText
 from shared.language.contracts.common import RecusalAskedBy, RecusalGround
-from shared.language.roles import CUSTODIAN, INTERNAL_SUPERVISOR, LEADERS, STAFF, SUBJECT, UNIT_CONTACT
+from shared.language.roles import (
+    CUSTODIAN,
+    INTERNAL_SUPERVISOR,
+    LEADERS,
+    PETITION_CLERK,
+    STAFF,
+    SUBJECT,
+    UNIT_CONTACT,
+)
 
 ROLES = frozenset({*STAFF, UNIT_CONTACT}) - {CUSTODIAN, INTERNAL_SUPERVISOR}
 """Custodians hold no case role (SD8), supervisors none at all (SD9)."""
@@ -101,7 +109,8 @@ class _DecideRecusal(Command):
 
 class _LiftExclusion(Command):
     """Lets somebody in again who was excluded from the matters of this case (B2): a leader of the organ, of
-    its head one of the superior organ. Their assignments do not come back."""
+    its head one of the superior organ. Assignments that this case ended do not come
+    back; those in other cases of the matter do."""
 
     person: Reference
     """The account of the member of staff."""
@@ -113,7 +122,9 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
     """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal. If
     nothing may be stored in clear (`recusal_asked` False), reasons are given by their sort, and recusal
     cannot be asked for or lifted."""
-    leaders = (*LEADERS, *approvers)
+    # A clerk may, where the head is out (B4): the case itself says so.
+    clerks = (PETITION_CLERK,) if on.unopened else ()
+    leaders = (*LEADERS, *approvers, *clerks)
 
     def any_organ(aggregate: Aggregate, law: Law) -> str:
         return ""

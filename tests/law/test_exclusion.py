@@ -350,6 +350,33 @@ def test_a33_b2_internal_supervision_that_is_excluded_reads_no_account(world: Wo
     hidden(world.client(watcher).get(path, headers={"purpose": "protect"}))
 
 
+def test_b4_a_clerk_who_is_free_opens(world: World) -> None:
+    """Petition staff open first: the clerk takes the report that the head may not open, and no other."""
+    done(world.anonymously(**ANONYMOUS))
+    report = Case("intake", world.log("intake", 0, "ComplaintReceived")[-1].stream)
+    refused(assigning(world, report, CLERK, CLERK), "E_FORBIDDEN_ROLE", "§6.3")
+    world.assign(report, HEAD, by=HEAD)
+    world.do(report, "DeclareRecusal", HEAD, {"ground": "系近亲属。"})
+    refused(assigning(world, report, CLERK, HANDLER), "E_FORBIDDEN_ROLE", "§6.3")
+    done(assigning(world, report, CLERK, CLERK))
+    world.do(report, "RegisterComplaint", CLERK)
+    refused(assigning(world, report, CLERK, HANDLER), "E_FORBIDDEN_ROLE", "§6.3")
+
+
+def test_b2_the_head_of_an_organ_is_let_in_again_from_above(world: World) -> None:
+    story, above = world.story().verifying(), COUNTY.organ_head
+    world.do(story.case, "DeclareRecusal", LEADER, {"ground": "与当事人有利害关系。"})
+    lift = {"person": sub(LEADER), "reason": "经查不存在利害关系。"}
+    version = world.get(DEPUTY, story.case.path).headers["etag"]
+    refused(world.give(story.case, "LiftExclusion", DEPUTY, lift, if_match=version), "E_NOT_FOUND")
+    world.assign(story.case, above, by=above)
+    version = world.get(above, story.case.path).headers["etag"]
+    done(world.give(story.case, "LiftExclusion", above, lift, if_match=version))
+    hidden(world.get(above, story.case.path))  # for this alone
+    world.assign(story.case, LEADER, by=CHIEF)
+    assert world.get(LEADER, story.case.path).status_code == 200
+
+
 def test_b4_a_request_for_protection_finds_somebody_who_assigns(world: World) -> None:
     """The only head of the petition department is out: the head above hands the reporter's request to the
     clerk."""
