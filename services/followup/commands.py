@@ -97,7 +97,7 @@ class CompleteRevisit(Command, on=RevisitPlan, rule="R52", by=(REVISIT_OFFICER,)
     mode: ModeName
     """As the task says; HOME_VISIT of a further visit."""
     staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=20)]
-    """The accounts of those who went: as many as the mode needs (E_STAFF_COUNT), none recused, and not only
+    """The accounts of those who went: as many as the mode needs (E_STAFF_COUNT), none excluded, and not only
     people who verified the case (SD7)."""
     work_performance: FreeText
     """The person's work since the clarification (履职情况)."""

@@ -146,7 +146,7 @@ class StartVerification(
     """Forms the team (核查组) of two people at least and fixes its plan. Its members become handlers."""
 
     team: People
-    """The accounts of two different people at least, none of them recused; they become handlers of the
+    """The accounts of two different people at least, none of them excluded; they become handlers of the
     case."""
     plan_hash: Sha256
     """SHA-256 in hex of the approved verification plan (核查方案), which stays in the file."""

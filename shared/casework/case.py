@@ -67,7 +67,7 @@ class Case(Aggregate):
             refuse("E_RECUSAL", "A48", person=person)
         if self.version == 0 or role in self.assigned.get(person, ()):
             refuse("E_STATE", "§6.3", person=person)
-        self.check_not_recused([person])
+        self.check_not_excluded([person])
         self.record(ctx, self.own("AssignmentStarted")(person=person, role=role))
 
     def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:
@@ -234,7 +234,7 @@ class Case(Aggregate):
         waiting = self.recusals_asked.values()
         return {organ for asked in waiting for organ in self._decides_recusal(law, asked, asked.person)}
 
-    def check_not_recused(self, people: Iterable[str]) -> None:
+    def check_not_excluded(self, people: Iterable[str]) -> None:
         """Refuses to send or assign anybody who is excluded, by this case (A48) or another of its matters
         (SD10, B2)."""
         if excluded := self.excluded.intersection(people):

@@ -61,7 +61,7 @@ class FaceToFaceEvidence(Value):
     held_at: Instant
     """Not before the approval is valid, and not later than now."""
     staff: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=10)]
-    """The accounts of two different members of staff at least, none of them recused."""
+    """The accounts of two different members of staff at least, none of them excluded."""
     signature_hash: Sha256 | None = None
     """SHA-256 in hex of what the subject signed; either this or `refusal_note`."""
     refusal_note: ShortText | None = None

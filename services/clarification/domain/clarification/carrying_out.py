@@ -46,7 +46,7 @@ class CarryingOut(ClarificationPhase):
             refuse("E_RETALIATION_OPEN", "A44")
         ctx.check_past(evidence.done_on, "evidence", "R6")
         if isinstance(evidence, FaceToFaceEvidence):
-            self.check_not_recused(evidence.staff)
+            self.check_not_excluded(evidence.staff)
         if isinstance(evidence, CircularEvidence) and plans.width(evidence.range) > plans.width(terms.scope):
             refuse("E_SCOPE_EXCEEDS_CONSENT", "R7", approved=terms.scope)
         if isinstance(evidence, MeetingEvidence) and evidence.script is not None:

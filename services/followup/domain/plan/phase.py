@@ -22,6 +22,6 @@ class RevisitPlanPhase(RevisitPlanState):
         needed = ctx.law.policy.int_table_of("revisit.min_staff")[mode]
         if len(present) < needed:
             refuse("E_STAFF_COUNT", "R37", mode=mode, needed=needed)
-        self.check_not_recused(present)
+        self.check_not_excluded(present)
         if present <= self.duties.get("verification_handler", set()):
             refuse("E_SOD_CONFLICT", "SD7", duty="verification_handler")

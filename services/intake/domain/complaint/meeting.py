@@ -76,7 +76,7 @@ class Meeting(ComplaintPhase):
         self._check_stage(ctx, stage)
         if stage in self.met:
             refuse("E_STATE", "R46", done=stage)
-        self.check_not_recused(staff)
+        self.check_not_excluded(staff)
         self.record(
             ctx, StageMeetingHeld(stage=stage, mode=mode, staff=tuple(staff), heard=heard, demands=demands)
         )

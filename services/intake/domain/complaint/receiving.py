@@ -151,7 +151,7 @@ class Receiving(ComplaintPhase):
             refuse("E_STATE", "R25", state=self.state, listed=len(self.allegations))
         if approved_by == ctx.actor.person:
             refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
-        self.check_not_recused([approved_by])
+        self.check_not_excluded([approved_by])
         people = tuple(self._identify(ctx, n, entry) for n, entry in enumerate(accused))
         for index, person in enumerate(people):
             if not any(a.accused == index for a in allegations):

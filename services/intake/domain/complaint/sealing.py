@@ -92,7 +92,7 @@ class Sealing(ComplaintPhase):
                     ended = self.own("AssignmentEnded")
                     self.record(ctx, ended(person=person, role=role, reason="SEALED_UPWARD"))
         if organ_head is not None:
-            self.check_not_recused([organ_head])
+            self.check_not_excluded([organ_head])
             self.record(ctx, self.own("AssignmentStarted")(person=organ_head, role=ORGAN_HEAD))
 
     def take_in_parcel(self, ctx: Context) -> None:

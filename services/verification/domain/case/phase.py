@@ -12,10 +12,10 @@ class VerificationPhase(VerificationState):
     """The state, and the rules that several phases share."""
 
     def _check_staff(self, people: Sequence[str], rule: str, field: str) -> None:
-        """Two different people at least, none recused, none who registered the complaint (SD3)."""
+        """Two different people at least, none excluded, none who registered the complaint (SD3)."""
         if len(set(people)) < 2 or len(set(people)) < len(people):
             refuse("E_SCHEMA", rule, field=field, reason="two different people at least, each named once")
-        self.check_not_recused(people)
+        self.check_not_excluded(people)
         if registrars := self.duties.get("registrar", set()).intersection(people):
             refuse("E_SOD_CONFLICT", "SD3", people=sorted(registrars))
 

@@ -33,7 +33,7 @@ class Reporting(VerificationPhase):
             refuse("E_STATE", "§4.2", field="allegation_id", reason="found already")
         if approved_by == ctx.actor.person:
             refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
-        self.check_not_recused([approved_by])
+        self.check_not_excluded([approved_by])
         if len({p.suffix for p in parts}) < len(parts):
             refuse("E_SCHEMA", "§4.2", field="parts.suffix", reason="not unique")
         for n, part in enumerate(parts):
