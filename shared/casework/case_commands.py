@@ -109,8 +109,8 @@ class _DecideRecusal(Command):
 
 class _LiftExclusion(Command):
     """Lets somebody in again who was excluded from the matters of this case (B2): a leader of the organ, of
-    its head one of the superior organ. Assignments that this case ended do not come
-    back; those in other cases of the matter do."""
+    its head one of the superior organ. Assignments that this case ended do not come back; those in other
+    cases of the matter do."""
 
     person: Reference
     """The account of the member of staff."""

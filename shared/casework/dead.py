@@ -37,7 +37,8 @@ class DeadLetters:
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
-        self._effects = KernelTables(reads.service).effects
+        tables = KernelTables(reads.service)
+        self._effects, self._register = tables.effects, tables.exclusions.c
 
     def add_to(self, app: FastAPI) -> None:
         self._reads.gate.add(app, self)
@@ -86,9 +87,8 @@ class DeadLetters:
 
     def _kept_from(self, person: str) -> ColumnElement[bool]:
         """The messages of matters from which somebody is excluded (B2)."""
-        register = KernelTables(self._reads.service).exclusions.c
-        matter = register.matter == any_(self._effects.c.matters)
-        return exists().where(register.person == person, register.excluded, matter)
+        register, matters = self._register, self._effects.c.matters
+        return exists().where(register.person == person, register.excluded, register.matter == any_(matters))
 
     async def replay(self, request: Request) -> Response:
         """Tries a message again that was given up, from the start. Leaves an audit record."""

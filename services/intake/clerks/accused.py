@@ -175,8 +175,9 @@ class IntakeRoutes:
         items = []
         for parcel in await self.parcels.addressed_to(ask.token.organ):
             complaint = await self.parts.repository.get(Complaint, parcel.complaint)
-            kept = complaint is None or ask.token.person in complaint.excluded
-            if complaint is not None and not kept and complaint.parcel == str(parcel.id):
+            if complaint is None or ask.token.person in complaint.excluded:
+                continue
+            if complaint.parcel == str(parcel.id):
                 items.append(_label(parcel, complaint))
         return json_response({"items": items})
 

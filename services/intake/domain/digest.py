@@ -26,8 +26,7 @@ class Digest(Aggregate):
     def tell(
         self, ctx: Context, month: str, dept: str, filed: Sequence[tuple[str, str]], matters: Sequence[UUID]
     ) -> None:
-        """Duplicates and their originals by number, with the matters of both; what was told before is left
-        out."""
+        """Duplicates and their originals by number, in these matters; what was told before is left out."""
         new = sorted({pair for pair in filed if pair[0] not in self.told})
         if new:
             self.record(

@@ -11,12 +11,13 @@ told with it (B50).
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import structlog
 
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Actor, Context, Law
-from shared.casework.exclusion import NotedExclusion
+from shared.casework.gate import AuditRecord
 from shared.casework.repository import Repository
 from shared.kernel.clock import Clock
 from shared.kernel.store.exclusions import Change
@@ -25,12 +26,13 @@ from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import (
     AlreadyTracked,
     Append,
+    Exclusion,
     LogEntry,
     StoreUnavailable,
     Tracked,
     VersionConflict,
 )
-from shared.language.contracts.common import PersonExcluded
+from shared.language.contracts.common import ExclusionNoted, PersonExcluded
 from shared.language.event import Meta
 from shared.language.ids import derived_id
 from shared.language.roles import SYSTEM
@@ -89,10 +91,7 @@ class ExclusionExchange:
             await self._vault.append(Append(tracking=place))
             return
         complaint = await self._intake.get(Complaint, row.matter)
-        noted = NotedExclusion(id, "vault")
-        ctx = self._context(complaint.organ if complaint else "")
-        noted.organ, noted.matters = ctx.actor.organ, (row.matter,)
-        noted.note(ctx, row.person, row.stream, row.role, excluded=row.excluded)
+        noted = self._noted(id, "vault", complaint.organ if complaint else "", row)
         await self._vault.append(Append(events=noted.collect_events(), tracking=place))
 
     async def carry_outwards(self) -> None:
@@ -106,7 +105,7 @@ class ExclusionExchange:
 
     async def _carry(self, entry: LogEntry) -> None:
         meta, person = decode_meta(entry.data["meta"]), entry.data["event"]["person"]
-        written: list[Complaint | NotedExclusion] = []
+        written: list[Complaint | AuditRecord] = []
         for matter in meta.matters:
             complaint = await self._intake.get(Complaint, matter)
             if complaint is None or person in complaint.excluded:
@@ -119,10 +118,8 @@ class ExclusionExchange:
                 written.append(complaint)
             else:
                 id = derived_id("of-the-vault", matter, person)
-                noted = NotedExclusion(id, complaint.service)
-                noted.organ, noted.matters = complaint.organ, complaint.matters
-                noted.note(self._context(complaint.organ), person, id, meta.role, excluded=True)
-                written.append(noted)
+                row = Exclusion(matter, person, id, meta.role)
+                written.append(self._noted(id, complaint.service, complaint.organ, row))
         await self._intake.save(*written, tracking=Tracked(OUTWARDS, entry.position))
 
     def _as_there(self, meta: Meta) -> Context:
@@ -136,13 +133,19 @@ class ExclusionExchange:
             rule=meta.rule,
         )
 
-    def _context(self, organ: str) -> Context:
+    def _noted(self, id: UUID, service: str, organ: str, row: Exclusion) -> AuditRecord:
+        """The record by which one store takes over a row of the other's register."""
         now = self._clock.now()
-        return Context(
+        ctx = Context(
             actor=Actor(SYSTEM, SYSTEM, organ),
             now=now,
             occurred_at=now,
             law=self._law,
             command="note_exclusion",
             rule="B2",
+            matters=(row.matter,),
         )
+        record = AuditRecord(id, service)
+        told = {"person": row.person, "decided_in": str(row.stream), "role": row.role}
+        record.note(ctx, ExclusionNoted.__name__, **told, excluded=row.excluded)
+        return record
