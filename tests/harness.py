@@ -83,7 +83,21 @@ class Organ:
         return username
 
 
+@dataclass(frozen=True)
+class SmallOrgan(Organ):
+    """An organ whose few people hold several roles each."""
+
+    def __getattr__(self, role: str) -> str:
+        name, second, _ = role.partition("_second")
+        holders = [u for u, p in people().items() if p.organ == self.code and name in p.role]
+        if len(holders) <= bool(second):
+            raise AttributeError(role)
+        return holders[bool(second)]
+
+
 TOWN = Organ("DI-990102100")
+THREE = SmallOrgan("DI-990102101")
+"""A township of three people."""
 OTHER_TOWN = Organ("DI-990101001")
 COUNTY = Organ("DI-990102")
 OTHER_COUNTY = Organ("DI-990101")
@@ -91,9 +105,12 @@ CITY = Organ("DI-9901")
 PROVINCE = Organ("DI-99")
 SUBJECT = "subject-wu"
 OTHER_SUBJECT = "subject-qian"
-PARENTS = {TOWN: COUNTY, OTHER_TOWN: OTHER_COUNTY}
+DIRECTORY = "staff-directory"
+"""The account that imports the staff directory."""
+PARENTS = {TOWN: COUNTY, THREE: COUNTY, OTHER_TOWN: OTHER_COUNTY}
 DIVISIONS = {
     TOWN: "990102100001",
+    THREE: "990102101001",
     OTHER_TOWN: "990101001001",
     COUNTY: "990102",
     OTHER_COUNTY: "990101",
@@ -102,6 +119,7 @@ DIVISIONS = {
 }
 LEVELS = {
     TOWN: "TOWNSHIP",
+    THREE: "TOWNSHIP",
     OTHER_TOWN: "TOWNSHIP",
     COUNTY: "COUNTY",
     OTHER_COUNTY: "COUNTY",
@@ -732,8 +750,13 @@ class Story:
             world.do(self.complaint, "TransferToHandler", organ.petition_head)
             chief = organ.handling_dept_head
             self._cases["case"] = case = world.arrived("verification", self.complaint.id, chief)
-            world.assign(case, organ.handler, organ.organ_head, organ.deputy_leader, by=chief)
+            self._join(case, organ.handler, organ.organ_head, organ.deputy_leader)
         return self
+
+    def _join(self, case: Case, *whom: str) -> None:
+        """Assigns people to a case, beside the head of the department, each once."""
+        chief = self.organ.handling_dept_head
+        self.world.assign(case, *(who for who in dict.fromkeys(whom) if who != chief), by=chief)
 
     def proposed_disposition(
         self, way: str = "PRELIMINARY_VERIFICATION", reason: str = "PLAUSIBLE_AND_VERIFIABLE"
@@ -855,7 +878,7 @@ class Story:
             chief = organ.handling_dept_head
             clarification = world.arrived("clarification", self.ref(self.subject), chief)
             self._cases["clarification"] = clarification
-            world.assign(clarification, organ.handler, organ.organ_head, organ.deputy_leader, by=chief)
+            self._join(clarification, organ.handler, organ.organ_head, organ.deputy_leader)
         return self
 
     def assessed(self, **more: Any) -> Story:
@@ -1046,7 +1069,8 @@ class Story:
 
     @property
     def visitors(self) -> list[str]:
-        return [sub(self.organ.revisit_officer), sub(self.organ.petition_clerk)]
+        officer, clerk = self.organ.revisit_officer, self.organ.petition_clerk
+        return [sub(officer), sub(clerk if clerk != officer else self.organ.handler)]
 
     def task(self, target: str = "SUBJECT", mode: str = "HOME_VISIT", **more: Any) -> dict[str, Any]:
         due = str(self.world.today + timedelta(days=10))

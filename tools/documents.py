@@ -20,7 +20,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import FastAPI
 
-from deploy.local.player import EXPRESSION, SCENARIOS, document_hash, expand, instant_on, load
+from deploy.local.player import EXPRESSION, document_hash, expand, instant_on, load, there_are
 from shared.casework.http.app import Application
 from shared.casework.http.openapi import EXAMPLES
 from shared.casework.parts import Service
@@ -198,9 +198,10 @@ def examples() -> dict[str, Any]:
     running case are made up here; each is held against its command's class."""
     commands = {f"{c.on.service}:{c.__name__}": c for s in WRITING for c in service_of(s).commands}
     found: dict[str, Any] = {}
-    for number in sorted(int(p.stem.split("-")[1]) for p in SCENARIOS.glob("scenario-*.json")):
-        for step in expand(load(number)):
-            name = step.get("do", "intake:SubmitReport")
+    for scenario in there_are():
+        for step in expand(load(scenario)):
+            place, _, command = step.get("do", "intake:SubmitReport").partition(":")
+            name = f"{place.partition('/')[0]}:{command}"
             body = _made_up(step.get("body", step.get("report")))
             if name in commands and body and len(body) > len(found.get(name, ())):
                 commands[name].model_validate_json(json.dumps(body), strict=True)

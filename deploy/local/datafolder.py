@@ -7,7 +7,6 @@ keys/             keys of the services: store-<service> and bus (of either suite
                   integration.jwks: what the petition platform encrypts for
 outgoing/         messages to the outside, a file each; vault/: those that hold a contact, sealed
 secrets/          passwords of the database roles, nkeys of the NATS users
-staff.json        the staff directory (people.py)
 issuer/           signing key, password of the seeded people, secrets of the service accounts
 postgres/ nats/ caddy/    data of the servers
 logs/             one file per process
@@ -19,9 +18,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
-
-from deploy.local.people import directory
 from deploy.local.process import ROOT
 from ops import keys, secretfiles
 from shared.kernel.store.mark import FORMAT, check_format
@@ -39,7 +35,6 @@ class DataFolder:
         self.lock_file = self.root / "lock"
         self.format = self.root / "format"
         self.clock = self.root / "clock"
-        self.staff = self.root / "staff.json"
         self.keys = self.root / "keys"
         self.secrets = self.root / "secrets"
         self.issuer = self.root / "issuer"
@@ -59,7 +54,6 @@ class DataFolder:
         self.format.write_text(f"{FORMAT}\n")
         for folder in (self.keys, self.secrets, self.issuer, self.logs):
             secretfiles.private_folder(folder)
-        self.staff.write_bytes(orjson.dumps(directory(), option=orjson.OPT_INDENT_2))
         keys.make(self.keys, services)
         # A service with the production profile refuses a folder of keys that is marked so.
         secretfiles.kept(self.keys / "DEVELOPMENT", lambda: b"made by deploy/local\n")

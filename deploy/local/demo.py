@@ -227,7 +227,7 @@ class Demo:
             await connection.execute("ALTER TABLE clarification_events DISABLE TRIGGER USER")
             await connection.execute(
                 "UPDATE clarification_events SET recorded_at = recorded_at - interval '1 day'"
-                " WHERE notification_id = (SELECT max(notification_id) / 2 FROM clarification_events)"
+                " WHERE notification_id = (SELECT (max(notification_id) + 1) / 2 FROM clarification_events)"
             )
         finally:
             await connection.close()
@@ -261,20 +261,19 @@ def main(
     out: Callable[[], Console] = lambda: Console(width=200),
     onlooker: Onlooker | None = None,
 ) -> int:
-    """Plays the scenario whose number is given (2 by default) on a fresh stack of its own. Exit status 2 for
-    one that does not exist."""
+    """Plays the scenario or drill that is named (2 by default) on a fresh stack of its own. Exit status 2
+    for one that does not exist."""
     arguments = sys.argv[1:] if argv is None else argv
     wanted = arguments[0] if arguments else "2"
-    if wanted not in (known := [str(number) for number in there_are()]):
+    if wanted.upper() not in (known := there_are()):
         print(f"没有 {wanted} / there is no scenario {wanted}; there are {', '.join(known)}", file=sys.stderr)
         return 2
-    number = int(wanted)
     console = out()
     with tempfile.TemporaryDirectory(prefix="zhengming-demo-") as folder:
         console.print("启动 · starting PostgreSQL, NATS JetStream, five services and the front door …")
         with Stack(Path(folder), tell=tell_ready) as stack:
             console.print(f"started in {stack.started_in:.1f} s at {stack.front_url}")
-            demo = Demo(stack, load(number), console, onlooker)
+            demo = Demo(stack, load(wanted.upper()), console, onlooker)
             try:
                 demo.run()
             except Departure as departure:

@@ -45,15 +45,6 @@ def clients() -> dict[str, Identity]:
     return {entry["client_id"]: _identity(entry) for entry in _seeds()["clients"]}
 
 
-def directory() -> list[dict[str, Any]]:
-    """The staff among them, as `ZM_STAFF_FILE` has them: an identity provider would export the same."""
-    return [
-        {"person": i.sub, "name": i.name, "organ": i.organ, "department": i.dept or "", "roles": list(i.role)}
-        for i in people().values()
-        if i.organ is not None
-    ]
-
-
 def _seeds() -> Any:
     return orjson.loads(_FILE.read_bytes())
 

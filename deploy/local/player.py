@@ -1,7 +1,8 @@
 """Plays a scenario's data file through the public API, step by step, and holds every answer against it.
 
 A step is a command (`do`), a submission without account (`report`), a wait for what another service's
-reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`).
+reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`, `unseen_by`,
+`alerted`).
 `${name.facts.x.0}` is read from the case as the acting person sees it; `#name` is the SHA-256 of a made-up
 document, `${parcel}` the sealed parcel that waits for the acting person's organ.
 """
@@ -79,6 +80,9 @@ class Expected:
     """The name that a step gave the case, where it stands apart from the story that is replayed."""
 
 
+LISTS = ("my-work", "deadlines", "recusal-requests")
+"""Lists that every service has, besides its cases."""
+OF_INTAKE = ("/intake/v1/queue", "/intake/v1/sealed-parcels", "/intake/v1/handovers")
 PLURALS = {
     "intake": "complaints",
     "verification": "cases",
@@ -87,15 +91,15 @@ PLURALS = {
 }
 
 
-def load(number: int) -> dict[str, Any]:
-    """The scenario's data file."""
-    data: dict[str, Any] = json.loads((SCENARIOS / f"scenario-{number}.json").read_text("utf-8"))
+def load(name: str) -> dict[str, Any]:
+    """The data file of a scenario or drill."""
+    data: dict[str, Any] = json.loads((SCENARIOS / f"scenario-{name}.json").read_text("utf-8"))
     return data
 
 
-def there_are() -> list[int]:
-    """The numbers of the scenarios that can be played."""
-    return sorted(int(path.stem.removeprefix("scenario-")) for path in SCENARIOS.glob("scenario-*.json"))
+def there_are() -> list[str]:
+    """The scenarios, by number, and the drills, by letter, that can be played."""
+    return sorted(path.stem.removeprefix("scenario-") for path in SCENARIOS.glob("scenario-*.json"))
 
 
 def expand(scenario: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -167,6 +171,10 @@ class Player:
             self._check_deadline(step)
         elif "history" in step:
             self._check_history(step)
+        elif "unseen_by" in step:
+            self._check_unseen(step)
+        elif "alerted" in step:
+            self._check_alert(step)
         else:
             raise Departure(f"unknown step {step}")
 
@@ -203,11 +211,12 @@ class Player:
     # --- commands ----------------------------------------------------------------------------------
 
     def _command(self, step: dict[str, Any]) -> None:
-        service, command = step["do"].split(":")
+        place, command = step["do"].split(":")
+        service, _, plural = place.partition("/")
         client = self.client(step["who"])
         case = self.cases.get(step.get("at", ""))
         body = self._resolve(step["body"], step["who"])
-        path = f"/{service}/v1/{PLURALS[service]}"
+        path = f"/{service}/v1/{plural or PLURALS[service]}"
         headers = {"idempotency-key": f"scenario-step-{self._count:05d}"}
         self._count += 1
         if case is not None:
@@ -232,7 +241,9 @@ class Player:
         if "save" in step:
             case = self.cases[step["save"]] = Case(service, PLURALS[service], told["id"])
             self._seen.add(told["id"])
-        assert case is not None
+        if case is None:
+            self.tell(Happened(step, self.now, "accepted", words=", ".join(expect["events"])))
+            return
         case.number = told["number"] or case.number
         self._promise(service, expect.get("events", ()), step.get("save") or step["at"])
         for name, value in expect.get("facts", {}).items():
@@ -365,6 +376,30 @@ class Player:
             raise Departure(f"history of the accused: {counts}") from departure
         words = "AccusedHistory " + ", ".join(f"{v} {k}" for k, v in counts.items())
         self.tell(Happened(step, self.now, "looked", words=words))
+
+    def _check_unseen(self, step: dict[str, Any]) -> None:
+        """Nothing of what is played is shown to somebody: no case, and in no list so much as a number."""
+        who = step["unseen_by"]
+        words = {word for case in self.cases.values() for word in (case.id, case.number) if word}
+        paths = [f"/{service}/v1/{name}" for service, plural in PLURALS.items() for name in (plural, *LISTS)]
+        paths += [f"/{case.service}/v1/{case.plural}/{case.id}" for case in self.cases.values()]
+        for path in (*paths, *OF_INTAKE):
+            answer = self.client(who).get(path)
+            if answer.status_code not in (200, 403, 404) or any(word in answer.text for word in words):
+                raise Departure(f"{who} reads {path}: {answer.status_code} {answer.text}")
+        told = f"{len(paths) + len(OF_INTAKE)} places asked, not a number shown"
+        self.tell(Happened(step, self.now, "looked", words=told))
+
+    def _check_alert(self, step: dict[str, Any]) -> None:
+        """Internal supervision is told of an attempt on a case."""
+        who, case = step["alerted"], self.cases[step["at"]]
+
+        def told() -> bool:
+            items = self.get(who, "/audit/v1/alerts").json()["items"]
+            return any(item["object"] == case.id and item["actor"] == step["of"] for item in items)
+
+        self.patiently(step, told)
+        self.tell(Happened(step, self.now, "looked", words=f"alert about {step['of']}"))
 
     def patiently(self, step: dict[str, Any], look: Callable[[], Any]) -> Any:
         """Services follow one another's events in their own time; a look is repeated, not forced."""

@@ -31,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from deploy.local import caddy, databases, issuer
+from deploy.local import caddy, databases, issuer, staff
 from deploy.local.clockfile import ensure_clock
 from deploy.local.datafolder import DataFolder
 from deploy.local.launcher import LAUNCHER
@@ -55,6 +55,8 @@ from shared.kernel.store.migrate import migrate
 AUDIT = "audit"
 SERVICES = ("intake", "verification", "clarification", "followup", AUDIT)
 ISSUER = "deploy.local.issuer"
+OURS = "services.{name}"
+"""The package of a service; tests start others."""
 VERIFIER = "zm_verifier"
 """The role by which audit reads the stores of the others."""
 Clock = Literal["simulated", "system"]
@@ -81,7 +83,7 @@ class Stack:
         clock: Clock = "simulated",
         ports: Ports | None = None,
         services: Sequence[str] = SERVICES,
-        package: str = "services.{name}",
+        package: str = OURS,
         env: Mapping[str, str] | None = None,
         suites: Mapping[str, str] | None = None,
         empty_broker: bool = False,
@@ -179,7 +181,6 @@ class Stack:
         if service == "intake":
             env["ZM_VAULT_DATABASE_URL_FILE"] = self._url_file("zm_vault")
             env["ZM_VAULT_NATS_SEED_FILE"] = str(self.nats.seed_file("vault"))
-            env["ZM_STAFF_FILE"] = str(self.data.staff)
         if service == AUDIT:
             for name in self._guarded():
                 env[f"ZM_STORE_URL_{name.upper()}"] = self.database_url(VERIFIER, f"zm_{name}")
@@ -415,6 +416,8 @@ class Stack:
                 ]
             )
             together([told(name, partial(self._start_python, name)) for name in self.services])
+        if "intake" in self.services and self._package == OURS:
+            self._import_staff()
         self._start_caddy()
         self._ready("front door")
 
@@ -488,6 +491,13 @@ class Stack:
         if self.clock == "simulated":
             env["ZM_CLOCK_FILE"] = str(self.data.clock)
         return env
+
+    def _import_staff(self) -> None:
+        """Tells who serves in the seeded organs, as a real organ's identity provider does (B8)."""
+        staff.bring_in(self.direct_url("intake"), self.client_token("staff-directory"))
+        told = [self.direct_url(name) for name in self._guarded()]
+        staff.await_copies(told, self.token(staff.ANYBODY))
+        self._ready("staff")
 
     def _start_caddy(self) -> None:
         upstreams = {name: self._ports[name] for name in (*self.services, "issuer")}

@@ -38,7 +38,7 @@ from services.audit.timeline import (
 )
 from shared.casework.command import Token
 from shared.casework.http import query
-from shared.casework.http.commands import Face
+from shared.casework.http.commands import Face, as_it_is
 from shared.casework.http.describe import CURSOR, answer, array, in_path, in_query, page, whole
 from shared.casework.http.naming import a_list, named
 from shared.casework.http.read import Asked, read
@@ -201,7 +201,7 @@ found it, and puts the outcome on record in any case."""
 PROOF: dict[str, Any] = {"rule": "§6.6", "by": (roles.AUDITOR,), "level": Level.COUNTY, "tag": "proof"}
 OF_ORGANS: dict[str, Any] = {
     "rule": "SEC-1",
-    "by": roles.OF_AN_ORGAN - {roles.PLATFORM},
+    "by": roles.OF_AN_ORGAN - {roles.PLATFORM, roles.DIRECTORY},
     "answer": TEXT,
     "media_type": "text/plain",
     "tag": "proof",
@@ -213,6 +213,7 @@ class ReadingFace(Face):
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self.verifier = verifier
+        self._standing_in = as_it_is
 
 
 @dataclass(frozen=True, slots=True)

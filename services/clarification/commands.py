@@ -97,7 +97,13 @@ class AssessClarification(
 
 
 class DecideNotRequired(
-    Command, on=Clarification, rule="A72", by=(DEPUTY_LEADER,), differs_from=("handler",), decides=True
+    Command,
+    on=Clarification,
+    rule="A72",
+    by=(DEPUTY_LEADER,),
+    differs_from=("handler",),
+    decides=True,
+    occasional=True,
 ):
     """Decides that no clarification is made (不予澄清); refused where harm was found (A68)."""
 

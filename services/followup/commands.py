@@ -8,7 +8,7 @@ from services.followup.domain.plan import RevisitPlan
 from services.followup.domain.plan.drafting import PLAN_TEXT_KNOWN
 from services.followup.domain.task import ModeName, PackageLine, TaskLine, text_hash
 from shared.casework.case_commands import case_commands
-from shared.casework.command import Command, Day, Field, FreeText, Reference, Sha256, ShortText
+from shared.casework.command import Colleague, Command, Day, Field, FreeText, Reference, Sha256, ShortText
 from shared.language.contracts.followup import Grade, Measure, Target, Wish
 from shared.language.roles import DEPT_HEAD, REVISIT_OFFICER, SUBJECT, UNIT_CONTACT
 
@@ -96,7 +96,7 @@ class CompleteRevisit(Command, on=RevisitPlan, rule="R52", by=(REVISIT_OFFICER,)
     """As the task says; SUBJECT of a further visit."""
     mode: ModeName
     """As the task says; HOME_VISIT of a further visit."""
-    staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=20)]
+    staff: Annotated[tuple[Colleague, ...], Field(min_length=1, max_length=20)]
     """The accounts of those who went: as many as the mode needs (E_STAFF_COUNT), none excluded, and not only
     people who verified the case (SD7)."""
     work_performance: FreeText

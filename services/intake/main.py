@@ -20,8 +20,6 @@ from services.intake.clerks.letters import LetterRoutes
 from services.intake.clerks.quarterly import QuarterlyRoutes
 from services.intake.clerks.queue import QueueRoutes
 from services.intake.clerks.search import SearchRoutes
-from services.intake.clerks.staff import StaffRoutes
-from services.intake.clerks.staff import load as load_staff
 from services.intake.commands import COMMANDS
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.deposits import IntakeDeposits
@@ -73,6 +71,8 @@ from shared.kernel.outgoing.worker import OutgoingJob
 from shared.language.law.working_days import local_date
 
 log = structlog.get_logger("intake")
+STAFF, STAFF_BYTES = "/v1/staff", 8 << 20
+"""The import of the staff directory: a province in one go."""
 FURTHER = tuple(
     table.c.complaint for table in (letters_table, codes_table, blobs_table, parcels_table, transfers_table)
 )
@@ -104,7 +104,7 @@ def assemble(core: Core) -> Additions:
 
     # One screen, which counts for all who ask.
     screen = VaultScreen(vault, widening(repository), today)
-    room = VaultRoom(vault, repository, settings, core.halts)
+    room = VaultRoom(vault, repository, settings, core.halts, core.staff)
     envelopes = Envelopes(settings.keys_dir / KEYS_FILE)
     platforms = Platforms(settings.keys_dir / PLATFORMS_FILE, strict=settings.production)
     platforms.of("")  # what cannot be used is told at the start, and not at the first call
@@ -146,7 +146,6 @@ def assemble(core: Core) -> Additions:
             OversightRoutes(parts),
             *(AccountRoutes(kind, letters) for kind in KINDS),
             QuarterlyRoutes(parts),
-            StaffRoutes(parts),
         )
         room.mount(app)
         reports = Reports(parts, letters, flood, public, room.ask)
@@ -196,9 +195,9 @@ def service() -> Service:
         listens_to=LISTENS_TO,
         models=(AccusedBook, DeskBook, StatusBook),
         assemble=assemble,
-        larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES},
+        larger_bodies={**LARGER_BODIES, BATCH: BATCH_BYTES, STAFF: STAFF_BYTES},
         for_anyone="/v1/reports",
-        readers_of_files={"ZM_CONTACTS_FILE": load_contacts, "ZM_STAFF_FILE": load_staff},
+        readers_of_files={"ZM_CONTACTS_FILE": load_contacts},
         migrations=[("services/intake/vault/migrations", "ZM_VAULT_OWNER_DATABASE_URL")],
     )
 

@@ -11,7 +11,18 @@ from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart, FoundOutcome, ThreeDistinction
 from services.verification.domain.quarter import RESULTS, QuarterlyFeedback, feedback_id
 from shared.casework.case_commands import case_commands
-from shared.casework.command import Command, Field, FreeText, Given, Instant, Reference, Sha256, ShortText
+from shared.casework.command import (
+    Colleague,
+    Command,
+    Field,
+    FreeText,
+    Given,
+    Instant,
+    Leader,
+    Reference,
+    Sha256,
+    ShortText,
+)
 from shared.language.contracts.verification import (
     AdverseEffect,
     DispositionReason,
@@ -25,7 +36,7 @@ from shared.language.organs.tree import Level
 from shared.language.roles import DEPT_HEAD, DEPUTY_LEADER, HANDLER, ORGAN_HEAD
 
 HANDLERS = (HANDLER, DEPT_HEAD)
-People = Annotated[tuple[Reference, ...], Field(max_length=20)]
+People = Annotated[tuple[Colleague, ...], Field(max_length=20)]
 EvidenceId = Annotated[str, StringConstraints(pattern=r"^E[0-9]{1,4}$")]
 TraceMeans = Literal[
     "HANDWRITING",
@@ -62,6 +73,7 @@ class ReturnToPetitionDept(
     by=(DEPUTY_LEADER, *HANDLERS),
     differs_from=("handler",),
     decides=True,
+    occasional=True,
 ):
     """Gives the complaint back (退回), with the deputy leader's approval; the petition department
     decides on it anew."""
@@ -108,6 +120,7 @@ class RejectDisposition(
     duty="approver",
     differs_from=("handler",),
     decides=True,
+    step="ApproveDisposition",
 ):
     """Rejects the proposed way, for another proposal; the leader who would approve it decides."""
 
@@ -133,6 +146,7 @@ class ResumeCase(
     duty="approver",
     differs_from=("handler",),
     decides=True,
+    occasional=True,
 ):
     """Takes a held case up again: the leader who may hold it may end it. Another disposition follows."""
 
@@ -159,6 +173,7 @@ class ExtendVerification(
     by=(ORGAN_HEAD,),
     differs_from=("handler",),
     decides=True,
+    occasional=True,
 ):
     """Gives a preliminary verification the further time that policy allows, once."""
 
@@ -243,7 +258,7 @@ class SplitAllegation(
     """The allegation that is partly true, by its id in this case."""
     parts: Annotated[tuple[AllegationPart, ...], Field(min_length=2, max_length=20)]
     """Two parts at least, each to be found by itself; they take the place of the whole."""
-    approved_by: Reference
+    approved_by: Leader
     """The person who approved the sanitised wording of the parts."""
 
 
@@ -334,6 +349,7 @@ class ReturnReport(
     duty="reviewer",
     differs_from=("handler",),
     decides=True,
+    step="ConcludeVerification",
 ):
     """Returns the report to its authors."""
 
@@ -363,7 +379,13 @@ class ConcludeVerification(
 
 
 class SubmitAssignedResult(
-    Command, on=VerificationCase, rule="A26", by=(ORGAN_HEAD,), differs_from=("handler",), decides=True
+    Command,
+    on=VerificationCase,
+    rule="A26",
+    by=(ORGAN_HEAD,),
+    differs_from=("handler",),
+    decides=True,
+    occasional=True,
 ):
     """Reports the result of an assigned item to the superior that assigned it (上报核查处理情况)."""
 
@@ -403,7 +425,13 @@ class AssessNewEvidence(
 
 
 class ReopenCase(
-    Command, on=VerificationCase, rule="§4.2", by=(ORGAN_HEAD,), differs_from=("handler",), decides=True
+    Command,
+    on=VerificationCase,
+    rule="§4.2",
+    by=(ORGAN_HEAD,),
+    differs_from=("handler",),
+    decides=True,
+    occasional=True,
 ):
     """Reopens a concluded or closed case because of new evidence (重新核查)."""
 
@@ -421,6 +449,7 @@ class CloseWithoutVerification(
     duty="concluder",
     differs_from=("handler",),
     decides=True,
+    occasional=True,
 ):
     """Closes a case for which no verification was approved (予以了结), for the reason of that disposition.
     Without evidence every allegation is inconclusive; nobody is cleared by it (A66)."""

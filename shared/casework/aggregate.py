@@ -39,6 +39,8 @@ from shared.language.organs.tree import OrganTree
 from shared.language.refusal import refuse
 from shared.language.roles import DEPUTY_LEADER, PETITION, PETITION_HEAD
 
+STANDING_IN = "DL-34"
+"""The clock for who stands in, by role or by escalated step."""
 OPENERS_OUT = frozenset({PETITION_HEAD, DEPUTY_LEADER})
 """The roles without which nobody of an organ assigns anybody to an envelope (B4)."""
 P = ParamSpec("P")
@@ -178,6 +180,8 @@ class Aggregate:
     """States in which nobody knows of a case but the people assigned to it (A14, A15)."""
     kept_within: ClassVar[bool] = False
     """True keeps its cases in the lists of their own organ, out of those of every superior."""
+    ended: ClassVar[frozenset[str]] = frozenset()
+    """States in which nothing is owed any more."""
     collects: ClassVar[bool] = False
     """True for what tells of many cases: each of its events names the matters of those that it tells of, and
     it belongs to none of them itself (B1)."""
@@ -217,6 +221,8 @@ class Aggregate:
         """The excluded who had worked on it: they may be told that they are out, it is no news to them."""
         self.roles_out: set[str] = set()
         """Roles in which somebody is out of its matters (B4)."""
+        self.acting: dict[str, str] = {}
+        """The organ that takes a step, of those that were escalated (B5)."""
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
         self.kept_from: set[str] = set()
@@ -229,6 +235,9 @@ class Aggregate:
         self.modified_on: datetime | None = None
         self.entered: list[tuple[str, datetime]] = []
         """The states that it went through, in order, each with the instant at which it was reached."""
+        self.taken: dict[str, int] = {}
+        """The commands that brought it to where it stands, each with the number of states it had then gone
+        through; those behind a state to which it returned count no more."""
         self.clocks: dict[str, DeadlineSet] = {}
         """Every deadline as it was last counted, by its id."""
         self.stopped: set[str] = set()
@@ -237,6 +246,11 @@ class Aggregate:
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
         self._rehearsed = False
+
+    @property
+    def running(self) -> Set[str]:
+        """Ids of the deadlines that run."""
+        return self.clocks.keys() - self.stopped
 
     @property
     def pending_events(self) -> Sequence[Recorded]:
@@ -345,7 +359,6 @@ class Aggregate:
             self._allowed = None
         if self._rehearsed:
             raise Rehearsed
-        name = type(event).__name__
         recorded = Recorded(
             originator_id=self.id,
             originator_version=self.version + 1,
@@ -369,11 +382,7 @@ class Aggregate:
                 links=tuple(links),
                 legal_basis=ctx.legal_basis,
                 deadlines=self._deadlines_started(ctx, event),
-                deadlines_met=tuple(
-                    _keyed(id, event)
-                    for id in ctx.law.deadlines.satisfied_by(self.service, name)
-                    if self.meets(id, event)
-                ),
+                deadlines_met=self._deadlines_met(ctx, event),
                 assigns=ctx.assigns and self.version == 0,
                 trace_id=ctx.trace_id,
             ),
@@ -407,6 +416,15 @@ class Aggregate:
     def meets(self, deadline: str, event: Event) -> bool:
         """True if this one event ends a deadline that events of its kind may end."""
         return True
+
+    def _deadlines_met(self, ctx: Context, event: Event) -> tuple[str, ...]:
+        """The deadlines that an event ends; one that has a key only where it runs. With the case itself it
+        ends that somebody stands in."""
+        ends = ctx.law.deadlines.satisfied_by(self.service, type(event).__name__)
+        met = [_keyed(id, event) for id in ends if self.meets(id, event)]
+        if event.leads_to() in self.ended:
+            met += sorted(id for id in self.running if id.startswith(f"{STANDING_IN}#"))
+        return tuple(id for id in met if "#" not in id or id in self.running)
 
     def _deadlines_started(self, ctx: Context, event: Event) -> tuple[DeadlineSet, ...]:
         """The deadlines that an event starts, with their due dates, fixed under the policy of that day (R54).
@@ -459,7 +477,11 @@ class Aggregate:
         if recorded.event.numbered:
             assert isinstance(recorded.event, Numbered)
             self.number = recorded.event.number or self.number
+        self.taken[recorded.meta.command] = len(self.entered)
         if state := recorded.event.leads_to():
+            if state in (before := [entered for entered, _ in self.entered]):
+                first = before.index(state)
+                self.taken = {command: n for command, n in self.taken.items() if n <= first}
             self.state = state
             self.entered.append((state, recorded.meta.occurred_at))
         self.stopped.update(recorded.meta.deadlines_met)

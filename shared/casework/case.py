@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Sequence, Set
 from typing import ClassVar
 from uuid import UUID
 
-from shared.casework.aggregate import Aggregate, Context, Law
+from shared.casework.aggregate import STANDING_IN, Aggregate, Context, Law
+from shared.casework.steps import STANDING
 from shared.language.contracts.common import (
+    Accused,
     AssignmentEnded,
     AssignmentStarted,
     ExclusionLifted,
@@ -17,10 +19,13 @@ from shared.language.contracts.common import (
     RecusalDecided,
     RecusalGround,
     RecusalRequested,
+    StepEscalated,
 )
 from shared.language.event import Meta, Recorded
 from shared.language.refusal import refuse
 from shared.language.roles import (
+    CASE_MANAGER,
+    CASEWORK,
     CLARIFICATION_APPROVER,
     DEPUTY_LEADER,
     LEADERS,
@@ -37,7 +42,7 @@ RECUSAL_DECIDERS = (ORGAN_HEAD, DEPUTY_LEADER)
 
 
 class Case(Aggregate):
-    """An aggregate that people are assigned to. Commands of all services include these six.
+    """An aggregate that people are assigned to. Commands of all services include these.
 
     The member of staff who opens a case is assigned by that act (`Meta.assigns`).
     """
@@ -51,6 +56,10 @@ class Case(Aggregate):
         organ that decided."""
         self.recusals_asked: dict[str, RecusalRequested] = {}
         """Requests for recusal that wait for a decision."""
+        self.assigned_at: dict[str, set[str]] = {}
+        """The organs that assigned each person."""
+        self.escalated: dict[str, tuple[str, ...]] = {}
+        """The roles of each step that was escalated (B5)."""
         self.heads: set[str] = set()
         """People who have acted here, or were assigned here by their own organ, as its head."""
 
@@ -61,6 +70,18 @@ class Case(Aggregate):
         if recorded.meta.role == ORGAN_HEAD and recorded.meta.organ == self.organ:
             self.heads.add(recorded.meta.actor)
 
+    @property
+    def people_accused(self) -> Collection[Accused]:
+        """The people that it is about: nothing of it goes to an organ of theirs (B16)."""
+        return ()
+
+    def _house_of_accused(self, law: Law, organ: str) -> str:
+        """The organ whose own head or staff it is about (A15, A75), where that is this organ or one above it;
+        empty where there is none."""
+        staff = (person for person in self.people_accused if person.is_discipline_staff)
+        own = (law.organs.covering(person.unit_division).code for person in staff)
+        return next((house for house in own if law.organs.is_ancestor_or_self(house, organ)), "")
+
     def assign_to_case(self, ctx: Context, person: str, role: str) -> None:
         self._may_assign(ctx, role)
         if person == self.subject_account:
@@ -69,6 +90,13 @@ class Case(Aggregate):
             refuse("E_STATE", "§6.3", person=person)
         self.check_not_excluded([person])
         self.record(ctx, self.own("AssignmentStarted")(person=person, role=role))
+        for step, roles in self.escalated.items():
+            if (
+                self.acting[step] == ctx.actor.organ
+                and role in roles
+                and f"{STANDING_IN}#{step}" in self.running
+            ):
+                self.record(ctx, self.own("StepTakenUp")(step=step, person=person))
 
     def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:
         self._may_assign(ctx, role)
@@ -76,12 +104,60 @@ class Case(Aggregate):
             refuse("E_STATE", "§6.3", person=person)
         self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason=reason))
 
+    def end_assignments_of(
+        self, ctx: Context, people: Set[str], held: Callable[[str, Container[str]], Set[str]]
+    ) -> None:
+        """Ends the assignments of people who do not hold their roles any more in this organ or the one that
+        assigned them (B8). `held` tells the roles that somebody has in some organs today."""
+        for person in sorted(people & self.assigned.keys()):
+            left = self.assigned[person] & CASEWORK - held(person, {self.organ, *self.assigned_at[person]})
+            for role in sorted(left):
+                self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason="LEFT"))
+            self._await_stand_in(ctx, left)
+
+    def _await_stand_in(self, ctx: Context, roles: Set[str]) -> None:
+        """Starts the clock for roles in which nobody works on the case any more (DL-34)."""
+        if self.state in self.ended:
+            return
+        for role in sorted(frozenset(roles).difference(*self.assigned.values())):
+            self.record(ctx, self.own("StandInAwaited")(role=role))
+
+    def escalate_for_separation(
+        self, ctx: Context, step: str, reason: str, unavailable: Sequence[str]
+    ) -> None:
+        """Moves a step to the next organ above, where nobody is left who could take it (B5): asked by who
+        works on the case, by case management, or from above. `unavailable` are holders who are away, or are
+        to take part in the case otherwise (B6)."""
+        standing, actor = ctx.found(STANDING), ctx.actor
+        line = ctx.law.organs.line(standing.organ)[1:]
+        above = next((organ for organ in line if not self._house_of_accused(ctx.law, organ)), None)
+        from_above = actor.role in LEADERS and actor.organ == above
+        managing = actor.role == CASE_MANAGER and actor.organ == self.organ
+        if not (self.assigned.get(actor.person) or from_above or managing):
+            refuse("E_NEED_TO_KNOW", "B5")
+        if free := standing.free.difference(unavailable):
+            refuse("E_SUBSTITUTE_NOT_NEEDED", "B5", step=step, free=len(free))
+        if above is None:
+            refuse("E_STATE", "B5", step=step, reason="no organ above: name a substitute")
+        escalated = self.own("StepEscalated")
+        self.record(
+            ctx,
+            escalated(
+                step=step,
+                roles=tuple(sorted(standing.step.by)),
+                to_organ=above,
+                unavailable=tuple(unavailable),
+                reason=reason,
+            ),
+        )
+
     def _may_assign(self, ctx: Context, role: str) -> None:
         """Refuses an assignment from outside (§5.4). The organ that owns the case assigns its people: its
         leaders, and a clerk where the head of the petition department may not open what lies there (B4). From
         above, the head of the petition department assigns petition staff to an envelope that nobody here may
-        open (B4), the organ that must approve a clarification names its own approver, and the one that must
-        decide on the recusal of a head its own leader; nobody else assigns. The unit is told of revisits
+        open (B4), the organ that must approve a clarification names its own approver, the one that must
+        decide on the recusal of a head its own leader, and the one that takes an escalated step whoever takes
+        it (B5); nobody else assigns. The unit is told of revisits
         only."""
         if role == UNIT_CONTACT and not self.tells_unit:
             refuse("E_SCHEMA", "§6.3", field="role")
@@ -95,6 +171,9 @@ class Case(Aggregate):
         deciding = self._recusal_deciders(ctx.law) | {self._lifts(ctx.law, p) for p in self.excluded_here}
         if role in RECUSAL_DECIDERS and ctx.actor.organ in deciding:
             return
+        escalated = (roles for step, roles in self.escalated.items() if self.acting[step] == ctx.actor.organ)
+        if any(role in roles for roles in escalated):
+            return
         approving = ctx.law.organs.clarification_approving_organ(self.organ).code
         if ctx.actor.organ != approving or role != CLARIFICATION_APPROVER:
             refuse("E_JURISDICTION", "§5.4")
@@ -105,8 +184,12 @@ class Case(Aggregate):
         return self.state in self.unopened and PETITION_HEAD in self.roles_out
 
     def declare_recusal(self, ctx: Context, ground: str) -> None:
-        actor = ctx.actor
-        self.record(ctx, self.own("PersonExcluded")(person=actor.person, role=actor.role, ground=ground))
+        self._exclude(ctx, ctx.actor.person, ctx.actor.role, ground)
+
+    def _exclude(self, ctx: Context, person: str, role: str, ground: str) -> None:
+        roles = frozenset(self.assigned.get(person, ()))
+        self.record(ctx, self.own("PersonExcluded")(person=person, role=role, ground=ground))
+        self._await_stand_in(ctx, roles & CASEWORK)
 
     def request_recusal(
         self,
@@ -170,8 +253,7 @@ class Case(Aggregate):
         decided = self.own("RecusalDecided")
         self.record(ctx, decided(request=request, person=person, granted=granted, opinion=opinion))
         if granted and person not in self.excluded_here:
-            excluded = self.own("PersonExcluded")
-            self.record(ctx, excluded(person=person, role=asked.role, ground=asked.ground))
+            self._exclude(ctx, person, asked.role, asked.ground)
         self._leave_again(ctx)
 
     def lift_exclusion(self, ctx: Context, person: str, reason: str) -> None:
@@ -247,11 +329,16 @@ class Case(Aggregate):
     def take_on(self, person: str, role: str, meta: Meta) -> None:
         """Folds in that a person works on the case from now on."""
         self.assigned.setdefault(person, set()).add(role)
+        self.assigned_at.setdefault(person, set()).add(meta.organ)
         if role == ORGAN_HEAD and meta.organ == self.organ:
             self.heads.add(person)
 
     def on_assignment_ended(self, event: AssignmentEnded, meta: Meta) -> None:
         self.assigned.get(event.person, set()).discard(event.role)
+
+    def on_step_escalated(self, event: StepEscalated, meta: Meta) -> None:
+        self.acting[event.step] = event.to_organ
+        self.escalated[event.step] = event.roles
 
     def on_recusal_requested(self, event: RecusalRequested, meta: Meta) -> None:
         self.recusals_asked[event.request] = event

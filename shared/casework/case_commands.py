@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model
 
 from shared.casework.aggregate import Aggregate, Law
 from shared.casework.case import RECUSAL_DECIDERS
-from shared.casework.command import Command, FreeText, Given, Reference, ShortText
+from shared.casework.command import Command, FreeText, Given, Reference, ShortText, among
+from shared.casework.steps import STANDING, steps_of
 from shared.language.contracts.common import RecusalAskedBy, RecusalGround
 from shared.language.roles import (
-    CUSTODIAN,
-    INTERNAL_SUPERVISOR,
+    CASEWORK,
     LEADERS,
     PETITION_CLERK,
     STAFF,
@@ -20,17 +21,14 @@ from shared.language.roles import (
     UNIT_CONTACT,
 )
 
-ROLES = frozenset({*STAFF, UNIT_CONTACT}) - {CUSTODIAN, INTERNAL_SUPERVISOR}
-"""Custodians hold no case role (SD8), supervisors none at all (SD9)."""
+ROLES = CASEWORK | {UNIT_CONTACT}
+"""Roles in which somebody may be assigned to a case."""
 
 
-def _known(role: str) -> str:
-    if role not in ROLES:
-        raise ValueError(f"one of {sorted(ROLES)}")
-    return role
+Role = Annotated[str, AfterValidator(among(ROLES)), Field(json_schema_extra={"enum": sorted(ROLES)})]
 
 
-Role = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(ROLES)})]
+STEP = "The step: the command that decides it, or the role whose work it is."
 
 
 class _AssignToCase(Command):
@@ -41,6 +39,10 @@ class _AssignToCase(Command):
     """The account of the member of staff, as their tokens name it."""
     role: Role
     """The role in which they are to work on the case; it allows nothing that their token does not."""
+
+    def people(self) -> Iterator[tuple[str, str, frozenset[str]]]:
+        if self.role != UNIT_CONTACT:
+            yield "person", self.person, frozenset({self.role})
 
 
 class _EndAssignment(Command):
@@ -118,6 +120,29 @@ class _LiftExclusion(Command):
     """The reasons of the decision."""
 
 
+class _EscalateForSeparation(Command):
+    """Moves a step of this case to the same role at the next organ above (提级办理, B5), where all its
+    holders are excluded, barred by separation of duties, away or gone. Asked by anybody who works on the
+    case, by case management, or by a leader of the organ above. A step that has a free holder is not moved
+    (E_SUBSTITUTE_NOT_NEEDED)."""
+
+    step: str
+    """The step: the command that decides it, or the role whose work it is."""
+    reason: FreeText
+    """The reason why nobody of the organ can take it."""
+    unavailable: Annotated[tuple[Reference, ...], Field(max_length=20)] = ()
+    """Holders of the role who are away, or are to take part in the case otherwise, as in its team (B6)."""
+
+
+class _EscalateForSeparationBySort(_EscalateForSeparation):
+    """Moves a step of this case to the same role at the next organ above (提级办理, B5), where all its
+    holders are excluded, barred by separation of duties, away or gone. A step that has a free holder is not
+    moved (E_SUBSTITUTE_NOT_NEEDED)."""
+
+    reason: Literal["EXCLUDED", "BARRED", "AWAY", "GONE"]
+    """The sort of reason: nothing about this case is told in clear words."""
+
+
 def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = True) -> list[type[Command]]:
     """Makes the common commands of one kind of case: `AssignToCase`, `EndAssignment` and those of recusal. If
     nothing may be stored in clear (`recusal_asked` False), reasons are given by their sort, and recusal
@@ -129,15 +154,20 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
     def any_organ(aggregate: Aggregate, law: Law) -> str:
         return ""
 
-    def make(base: type[Command], rule: str, **gate: Any) -> type[Command]:
+    def make(
+        base: type[Command], rule: str, fields: dict[str, Any] | None = None, **gate: Any
+    ) -> type[Command]:
         made: type[Command] = create_model(
             base.__name__.removeprefix("_").removesuffix("BySort"),
             __base__=base,
             __module__=on.__module__,
             __doc__=base.__doc__,
-            __cls_kwargs__={"on": on, "rule": rule, **gate},
+            __cls_kwargs__={"on": on, "rule": rule, "step": "", **gate},
+            **(fields or {}),
         )
         return made
+
+    steps = tuple(sorted(steps_of(on)))
 
     found = [
         make(_AssignToCase, "§6.3", by=leaders, need_to_know=False, organ=any_organ),
@@ -150,6 +180,18 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
         ),
         make(_DeclareRecusal if recusal_asked else _DeclareRecusalBySort, "A48", by=STAFF, organ=any_organ),
     ]
+    if steps:
+        found.append(
+            make(
+                _EscalateForSeparation if recusal_asked else _EscalateForSeparationBySort,
+                "B5",
+                {"step": (Literal[steps], Field(description=STEP))},
+                by=STAFF,
+                need_to_know=False,
+                organ=any_organ,
+                lookups=(STANDING,),
+            )
+        )
     if recusal_asked:
         found += [
             make(_RequestRecusal, "A33", by=(*STAFF, SUBJECT), organ=any_organ),

@@ -15,7 +15,7 @@ as keyword arguments (checked when the class is made); the docstring is the Open
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -32,6 +32,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
 from shared.casework.aggregate import Actor, Aggregate, Context, Law, snake, states_of
@@ -41,6 +42,7 @@ from shared.kernel.clock import instant_of
 from shared.language.event import DataClass
 from shared.language.law.identifiers import holds_personal_number, tells_personal_number
 from shared.language.organs.tree import Level
+from shared.language.roles import CASEWORK, LEADERS
 from shared.language.text import Seen, Straight
 
 
@@ -75,9 +77,32 @@ def _impersonal(identifier: str) -> str:
     return identifier
 
 
+class Serving:
+    """Marks a reference to a member of staff, who must hold one of these roles on that day in the organ of
+    the case or one above it (B8)."""
+
+    def __init__(self, *roles: str) -> None:
+        self.roles = frozenset(roles)
+
+
+def among(values: Collection[str]) -> Callable[[str], str]:
+    """A check that a text is one of these; ValueError where it is not."""
+
+    def check(text: str) -> str:
+        if text not in values:
+            raise ValueError(f"one of {sorted(values)}")
+        return text
+
+    return check
+
+
 FORM = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,119}$"
 Reference = Annotated[str, StringConstraints(pattern=FORM), Chosen()]
 """A reference to a document, study or person: an identifier, not prose."""
+Colleague = Annotated[Reference, Serving(*CASEWORK)]
+"""The account of somebody who works on cases."""
+Leader = Annotated[Reference, Serving(*LEADERS)]
+"""The account of a leader of an organ or of its departments."""
 Given = Annotated[str, StringConstraints(pattern=FORM)]
 """An identifier that the house itself gave: any digits may stand in it by chance."""
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), Chosen()]
@@ -140,6 +165,11 @@ class Gate:
     in_order: bool = False
     """True for a record that cannot be dated before the case's last event (decisions never can)."""
     anyone: bool = False
+    step: str | None = None
+    """Name of the step that it belongs to (`shared.casework.steps`), where it is not told by role and
+    decision; empty for what belongs to none."""
+    occasional: bool = False
+    """True for a step that a case need not pass: whether anybody is left for it is asked when it comes."""
     leak: LeakCode = "E_TEXT_IDENTITY_LEAK"
     lookups: tuple[Lookup[Any], ...] = ()
     """Names of things that are read before it is decided."""
@@ -171,7 +201,13 @@ class Command(BaseModel):
     """The fields of the method, of which nothing is known (`rehearse`)."""
     optional: ClassVar[bool]
     """True if the method may get nothing for one of its fields."""
+    takes: ClassVar[str]
+    """The step of the case that it takes (B5); empty where it belongs to no role of one organ."""
+    plural: ClassVar[str]
+    """Name in paths of what it opens or acts on."""
     screened: ClassVar[tuple[str, ...]]
+    serving: ClassVar[tuple[str, ...]]
+    """Fields that name members of staff."""
     vaulted: ClassVar[frozenset[str]]
     """Fields of class L3 and L4: they go to the vault and never to an aggregate."""
 
@@ -187,10 +223,12 @@ class Command(BaseModel):
         creates: bool = False,
         rule: str = "",
         by: tuple[str, ...] = (),
+        plural: str = "",
         **gate: Any,
     ) -> None:
         super().__pydantic_init_subclass__()
-        cls.screened = tuple(_screened_fields(cls))
+        cls.screened = tuple(_marked_fields(cls, Screened))
+        cls.serving = tuple(_marked_fields(cls, Serving))
         cls.vaulted = frozenset(n for n, f in cls.model_fields.items() if VAULTED.intersection(f.metadata))
         cls.method_fields = tuple(name for name in cls.model_fields if name not in cls.vaulted)
         cls.unsaid = dict.fromkeys(cls.method_fields, FIELD)
@@ -200,6 +238,8 @@ class Command(BaseModel):
         cls.on = on
         cls.creates = creates
         cls.gate = Gate(rule=rule, by=by, **gate)
+        cls.takes = _step_of(cls)
+        cls.plural = plural or getattr(on, "plural", "")
         cls.method = snake(cls.__name__)
         _check_method(cls)
         cls.states = states_of(getattr(cls.on, cls.method))
@@ -235,6 +275,13 @@ class Command(BaseModel):
         """True if it holds something that goes to the vault before anything is decided."""
         return any(getattr(self, name) is not None for name in self.vaulted)
 
+    def people(self) -> Iterator[tuple[str, str, frozenset[str]]]:
+        """The members of staff whom it names: the field, the person, and the roles of which they must hold
+        one."""
+        for name in self.serving:
+            for person, roles in _people_in(getattr(self, name), self.__class__.model_fields[name]):
+                yield name, person, roles
+
     def numbered(self) -> list[str]:
         """The screened fields that hold a telephone or identity number (B21)."""
         told = ((name, _texts(getattr(self, name))) for name in self.screened)
@@ -255,25 +302,37 @@ def commands_on(kinds: Collection[type[Aggregate]]) -> Iterator[type[Command]]:
             yield command
 
 
-def _screened_fields(model: type[BaseModel]) -> list[str]:
-    return [name for name, info in model.model_fields.items() if _is_screened(info.metadata, info.annotation)]
+def _step_of(command: type[Command]) -> str:
+    gate = command.gate
+    if gate.step is not None:
+        return gate.step
+    by = [role for role in gate.by if role in CASEWORK]
+    if not by or gate.organ is None or gate.anyone or command.creates:
+        return ""
+    return command.__name__ if gate.decides and gate.differs_from else by[0]
+
+
+def _marked_fields(model: type[BaseModel], mark: type) -> list[str]:
+    """The fields in which, or in parts of which, a mark stands."""
+    fields = model.model_fields.items()
+    return [name for name, info in fields if _is_marked(mark, info.metadata, info.annotation)]
 
 
 def _admits_none(annotation: Any) -> bool:
     return annotation is type(None) or any(map(_admits_none, getattr(annotation, "__args__", ())))
 
 
-def _is_screened(metadata: list[Any], annotation: Any) -> bool:
-    if any(isinstance(m, Screened) for m in metadata):
+def _is_marked(mark: type, metadata: Sequence[Any], annotation: Any) -> bool:
+    if any(isinstance(m, mark) for m in metadata):
         return True
     arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
     inner = [*arguments, annotation]
     for a in inner:
-        if any(isinstance(m, Screened) for m in getattr(a, "__metadata__", [])):
+        if any(isinstance(m, mark) for m in getattr(a, "__metadata__", [])):
             return True
-        if isinstance(a, type) and issubclass(a, BaseModel) and _screened_fields(a):
+        if isinstance(a, type) and issubclass(a, BaseModel) and _marked_fields(a, mark):
             return True
-        if a is not annotation and hasattr(a, "__args__") and _is_screened([], a):
+        if a is not annotation and hasattr(a, "__args__") and _is_marked(mark, [], a):
             return True
     return False
 
@@ -282,10 +341,29 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, BaseModel):
-        return [t for name in _screened_fields(type(value)) for t in _texts(getattr(value, name))]
+        marked = _marked_fields(type(value), Screened)
+        return [t for name in marked for t in _texts(getattr(value, name))]
     if isinstance(value, (list, tuple)):
         return [t for item in value for t in _texts(item)]
     return []
+
+
+def _people_in(value: Any, field: Any) -> Iterator[tuple[str, frozenset[str]]]:
+    """The people in a value, each with the roles of its mark: it stands on the field, on the items of a list,
+    or in a part of the command."""
+    if isinstance(value, BaseModel):
+        model = type(value)
+        for name in _marked_fields(model, Serving):
+            yield from _people_in(getattr(value, name), model.model_fields[name])
+    elif isinstance(value, (list, tuple)):
+        item = FieldInfo.from_annotation(field.annotation.__args__[0])
+        for each in value:
+            yield from _people_in(each, item)
+    elif value is not None:
+        parts = getattr(field.annotation, "__args__", ())
+        for mark in (*field.metadata, *(m for part in parts for m in getattr(part, "__metadata__", ()))):
+            if isinstance(mark, Serving):
+                yield value, mark.roles
 
 
 def _check_method(cls: type[Command]) -> None:
@@ -315,6 +393,7 @@ class Token:
 __all__ = [
     "Chosen",
     "Code",
+    "Colleague",
     "Command",
     "Day",
     "Field",
@@ -322,8 +401,10 @@ __all__ = [
     "Gate",
     "Given",
     "Instant",
+    "Leader",
     "Reference",
     "Screened",
+    "Serving",
     "Sha256",
     "ShortText",
     "Token",

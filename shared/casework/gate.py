@@ -8,9 +8,9 @@ an audit record and no domain event. The token was read before, and a body witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -23,6 +23,8 @@ from shared.casework.command import Command, Token
 from shared.casework.preparation import Deposit, Lookup, Prepare
 from shared.casework.rehearsal import MOMENT, Dated, NotPrepared
 from shared.casework.screen import Asker, Verdict
+from shared.casework.staff import DIRECTORY_ID
+from shared.casework.steps import Standing, known_steps, unfilled
 from shared.casework.tally import Tally
 from shared.kernel.clock import Clock
 from shared.kernel.store.types import (
@@ -38,6 +40,7 @@ from shared.kernel.store.types import (
 from shared.language import roles
 from shared.language.contracts.common import Accused
 from shared.language.ids import derived_id, keyed_digest, keyed_id, random_id
+from shared.language.law.working_days import local_date
 from shared.language.refusal import Refusal, refuse
 
 A = TypeVar("A", bound=Aggregate)
@@ -68,6 +71,14 @@ class Screen(Protocol):
     async def asked(
         self, asker: Asker, complaints: Sequence[str], texts: Sequence[str], accused: Sequence[Accused] = ()
     ) -> Verdict: ...
+
+
+class Directory(Protocol):
+    """The staff directory, as far as the gate asks it (`shared.casework.staff`)."""
+
+    async def reach(self) -> None: ...
+    def roles_of(self, person: str, organs: Container[str], today: date) -> frozenset[str]: ...
+    def holders(self, organ: str, roles: Set[str], today: date) -> frozenset[str]: ...
 
 
 Beside = Callable[[Command, Aggregate, Context], Awaitable[Sequence[Aggregate]]]
@@ -129,6 +140,7 @@ class CommandGate:
     beside: dict[str, Beside] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     _summing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    staff: Directory = field(kw_only=True)
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
 
@@ -197,17 +209,21 @@ class CommandGate:
             prepared=prepared,
         )
         aggregate.check_open(ctx)
+        before = {duty: frozenset(people) for duty, people in aggregate.duties.items()}
         for lookup in gate.lookups:
             prepared[lookup] = await self.lookups[lookup](command, aggregate, ctx)
         for deposit in gate.deposits:
             prepared[deposit] = await self.deposits[deposit](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
+        await self._check_people(command, aggregate, actor)
+        if not command.creates and aggregate.duties != before:
+            await self._check_steps(aggregate, before)
         await self._check_texts(command, aggregate, actor)
         others: Sequence[Aggregate] = ()
         if (beside := self.beside.get(type(command).__name__)) is not None:
             others = await beside(command, aggregate, ctx)
         events = [e for a in (aggregate, *others) for e in a.collect_events()]
-        return await self.store.append(
+        appended = await self.store.append(
             Append(
                 events=events,
                 command=CommandRecord(
@@ -220,6 +236,9 @@ class CommandGate:
                 clearance=_clearance(actor, aggregate, begins=command.creates),
             )
         )
+        if aggregate.id == DIRECTORY_ID:
+            await self.staff.reach()  # whom it names may act at once
+        return appended
 
     async def _load(self, request: Submission, attempt: UUID) -> Aggregate:
         command = request.command
@@ -253,7 +272,8 @@ class CommandGate:
         gate, outside = command.gate, not held.isdisjoint(OUTSIDE_ORGANS)
         own = aggregate.organ or token.organ
         if not outside and gate.organ is not None:
-            required = own if command.creates else gate.organ(aggregate, self.law)
+            escalated = aggregate.acting.get(command.takes)
+            required = own if command.creates else escalated or gate.organ(aggregate, self.law)
             if required and token.organ != required:
                 refuse(gate.wrong_organ, gate.rule, required_organ=required)
         if gate.level is not None and self._level(token.organ) < gate.level:
@@ -393,6 +413,30 @@ class CommandGate:
         if earliest is not None and given < earliest:
             refuse("E_SCHEMA", gate.rule, field="Occurred-At", reason=reason)
         return given
+
+    async def _check_people(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:
+        """The people whom a command names hold a fitting role today, in the organ of the case or one above
+        (B8)."""
+        if not (named := list(command.people())):
+            return
+        await self.staff.reach()
+        at, today = {actor.organ, *self.law.organs.line(aggregate.organ)}, local_date(self.clock.now())
+        for name, person, fitting in named:
+            if fitting.isdisjoint(self.staff.roles_of(person, at, today)):
+                refuse("E_PERSON_UNKNOWN", "B8", field=name, person=person, roles=sorted(fitting))
+
+    async def _check_steps(self, aggregate: Aggregate, before: Mapping[str, Set[str]]) -> None:
+        """Some other person is left for every later step, if there was one before (B6)."""
+        await self.staff.reach()
+        if step := unfilled(aggregate, before, self.law, self.staff, local_date(self.clock.now())):
+            refuse("E_STEP_UNFILLED", "B6", step=step)
+
+    async def find_standing(self, command: Command, case: Aggregate, ctx: Context) -> Standing:
+        """The step that is to be escalated, as it stands in a case (B5)."""
+        await self.staff.reach()
+        step = known_steps(type(case))[command.arguments()["step"]]
+        free = step.free(case, self.law, self.staff, local_date(ctx.now), case.duties)
+        return Standing(step, step.acting_organ(case, self.law), free)
 
     async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:
         """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.

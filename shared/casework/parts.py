@@ -27,6 +27,7 @@ from shared.casework.reaction import Reactions
 from shared.casework.readmodel import CaseBook
 from shared.casework.repository import Repository
 from shared.casework.scheduler import OnBreach, OnReminder
+from shared.casework.staff import Staff
 from shared.kernel.bus.envelope import BusKey
 from shared.kernel.clock import Clock
 from shared.kernel.halts import Halts
@@ -63,6 +64,8 @@ class Core:
     registry: CollectorRegistry
     observer: BusMetrics
     halts: Halts
+    staff: Staff
+    """The staff directory; of a room, that of the service around it."""
 
     def model(self, kind: type[M]) -> M:
         """The one read model of this kind among those that the service declares."""

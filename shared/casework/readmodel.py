@@ -31,7 +31,7 @@ from shared.kernel.store.schema import view_metadata
 from shared.kernel.store.types import RawEntry
 from shared.language.roles import SUBJECT
 
-VERSION = 9
+VERSION = 10
 DEADLINE = "^DL-[0-9]{2}(#.+)?$"
 """The id of a deadline; where several of it run in one case, with the one that is meant."""
 ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
@@ -39,7 +39,9 @@ ACCOUNTS = ("SubjectInvited", "RevisitPlanOpened")
 KEPT_FROM = {"StaffMisconductReported": "staff"}
 """Events of which the person they are about is to find nothing, and the field that names that person
 (A33)."""
-KEPT = ("matters",)
+BESIDE = frozenset({"AuditRecord", "StaffDirectory"})
+"""Kinds of streams that are no cases."""
+KEPT = ("matters", "acting")
 """Columns of a case by which it is decided who sees it, and which nobody is shown."""
 RECUSALS = ("RecusalRequested", "RecusalDecided")
 PEOPLE = ("AssignmentStarted", "AssignmentEnded", "PersonExcluded")
@@ -61,6 +63,7 @@ def case_tables(metadata: MetaData) -> tuple[Table, Table, Table, Table, Table]:
         Column("addressee", Text, nullable=False, index=True),
         Column("position", BigInteger, nullable=False, index=True),
         Column("matters", Text, nullable=False),
+        Column("acting", Text, nullable=False),
     )
     work = Table(
         f"work_v{VERSION}",
@@ -135,7 +138,7 @@ class CaseBook:
             kind, name = entry.data["kind"], entry.topic.rpartition(".")[2]
             if kind == "Deadline":
                 self._emitted(entry.data["event"], name, deadlines)
-            elif kind != "AuditRecord":
+            elif kind not in BESIDE:
                 self._case(entry, cases)
                 if name in PEOPLE or name in ACCOUNTS or entry.data["meta"].get("assigns"):
                     await self._people(entry, name, work)
@@ -158,6 +161,7 @@ class CaseBook:
                     "number": "",
                     "opened_at": occurred,
                     "addressee": "",
+                    "acting": "",
                 }
             )
         row["number"] = row["number"] or event.get("number", "")
@@ -165,6 +169,8 @@ class CaseBook:
         row["state"], row["version"], row["position"] = data["state"], entry.version, entry.position
         if row.get("changed_at", occurred) <= occurred:
             row["changed_at"] = occurred
+        if entry.topic.endswith(".StepEscalated"):
+            row["acting"] = ",".join(filter(None, (row["acting"], event["to_organ"])))
         if "addressee" in event:
             row["addressee"] = event["addressee"]
 

@@ -30,6 +30,7 @@ from uvicorn.config import STARTUP_FAILURE
 from shared.casework.aggregate import Actor, Law
 from shared.casework.command import commands_on
 from shared.casework.dead import DeadLetters, note_replay
+from shared.casework.departures import Departures
 from shared.casework.exclusion import noting
 from shared.casework.gate import CommandGate
 from shared.casework.http.app import Application, make_app
@@ -39,6 +40,7 @@ from shared.casework.http.places import Places
 from shared.casework.http.readgate import CaseReadGate
 from shared.casework.http.reads import Reads
 from shared.casework.http.recusals import RecusalRequests
+from shared.casework.http.staff import StaffRoutes
 from shared.casework.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
 from shared.casework.parts import Additions, Assembled, Core, Parts, Service, Work
 from shared.casework.preparation import check_bound
@@ -47,6 +49,8 @@ from shared.casework.readmodel import CaseBook
 from shared.casework.repository import Repository
 from shared.casework.scheduler import Scheduler
 from shared.casework.screen import RemoteScreen
+from shared.casework.staff import Staff, copying
+from shared.casework.steps import STANDING
 from shared.casework.tokens import TokenMetrics, TokenVerifier
 from shared.kernel.bus.connection import connect, disconnect, new_client
 from shared.kernel.bus.envelope import BusKey, Published
@@ -111,11 +115,16 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def build(
-    service: Service, settings: Settings, *, halts: Halts | None = None, always: Sequence[Work] = ()
+    service: Service,
+    settings: Settings,
+    *,
+    halts: Halts | None = None,
+    staff: Staff | None = None,
+    always: Sequence[Work] = (),
 ) -> Assembled:
     """Makes every part, once, each after those that it needs, and starts nothing: that is for the
-    application's lifespan. `halts`: those of a room, which the service around it tells. `always`: work that
-    every process does, whatever its roles."""
+    application's lifespan. `halts`, `staff`: those of a room, which the service around it tells. `always`:
+    work that every process does, whatever its roles."""
     law = load_law(settings.calendar_file)
     clock = clock_of(settings)
     keys = settings.keys_dir
@@ -130,6 +139,7 @@ def build(
     engine = open_engine(settings.database_url, size=settings.pool_size)
     recorder = Recorder(engine, service.name, EventMapper(sealer), clock)
     repository = Repository(recorder)
+    staff = Staff(recorder, service.name) if staff is None else staff
     book, models = CaseBook(), [model() for model in service.models]
     projector = Projector(engine, recorder, [book, *models], clock, on_halt=partial(_halt_model, halts))
     for name in projector.names:
@@ -152,9 +162,9 @@ def build(
         registry=registry,
         observer=observer,
         halts=halts,
+        staff=staff,
     )
     own = service.assemble(core)
-    check_bound(commands_on(service.kinds), dict([*own.lookups, *own.deposits]))
 
     command_gate = CommandGate(
         service.name,
@@ -169,9 +179,14 @@ def build(
         lookups=dict(own.lookups),
         deposits=dict(own.deposits),
         beside=own.beside,
+        staff=staff,
     )
+    command_gate.lookups = dict([*own.lookups, STANDING.found_by(command_gate.find_standing)])
+    check_bound(commands_on(service.kinds), {**command_gate.lookups, **command_gate.deposits})
     verifier = TokenVerifier(settings.issuer, law.organs, TokenMetrics(registry))
-    face = Face(command_gate, verifier, Places(sealer))
+    face = Face(
+        command_gate, verifier, Places(sealer), lambda token: staff.with_substitutions(token, clock.now())
+    )
     read_gate = CaseReadGate(face, command_gate, recorder, projector, book, clock)
     reads = Reads(
         service.name, face, read_gate, recorder, projector, engine, reading, book, clock, service.kinds
@@ -200,6 +215,8 @@ def build(
     )
     reads.add_to(app)
     RecusalRequests(reads, service.commands).add_to(app)
+    if not service.within:
+        read_gate.add(app, StaffRoutes(reads, staff))
     if own.jobs:
         DeadLetters(reads).add_to(app)
     own.routes(app, parts)
@@ -295,6 +312,8 @@ async def _sum_refusals(command_gate: CommandGate) -> None:
 def _works(service: Service, parts: Parts, own: Additions) -> list[Work]:
     """The work of this process, by its roles."""
     works: list[Work] = [partial(_sum_refusals, parts.command_gate)]
+    if not service.within:
+        works.append(parts.staff.follow)
     if isinstance(parts.clock, SystemClock):
         works.append(
             ClockWatch(parts.clock, parts.engine, parts.recorder, parts.registry, parts.halts.halt).run
@@ -317,7 +336,8 @@ def _works(service: Service, parts: Parts, own: Additions) -> list[Work]:
         own.on_breach,
         own.on_reminder,
     )
-    works += [scheduler.run, Inspection(parts.projector, parts.halts.halt).run]
+    departures = Departures(parts, service.kinds)
+    works += [scheduler.run, departures.run, Inspection(parts.projector, parts.halts.halt).run]
     if parts.settings.nats_url:
         works += _on_the_bus(service, parts)
     return [*works, *outgoing, *own.workers]
@@ -357,12 +377,12 @@ def inbox_of(service: Service, core: Core, source: str) -> Inbox:
 
 def handler(service: Service, core: Core) -> Callable[[Published], Awaitable[Append | None]]:
     """Turns a published event into the append of its reaction, if this service has one."""
-    exclusions = noting(service.name)
+    exclusions, directory = noting(service.name), copying(service.name)
 
     async def handle(published: Published) -> Append | None:
         follow(published.trace_id)
         topic = published.topic
-        reaction = service.reactions.get(topic) or exclusions.get(published.name)
+        reaction = service.reactions.get(topic) or directory.get(topic) or exclusions.get(published.name)
         event = published.as_event() if reaction is not None else None
         if reaction is None:
             return None

@@ -14,7 +14,8 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Folds published contents of one stream, in order. None when there are none.
 
     `facts` holds the latest value of every published field; `history` one line per event; `open` the
-    deadlines that run; `recusals`, where somebody asked for one, the requests with their decisions.
+    deadlines that run; `recusals`, where somebody asked for one, the requests with their decisions; `acting`,
+    where a step was escalated, the organs above that take one.
     """
     view: dict[str, Any] | None = None
     for content in contents:
@@ -39,6 +40,8 @@ def fold_view(contents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
         if meta.get("assigns"):
             view["assigned"][meta["actor"]] = [meta["role"]]
         _fold_people(view["assigned"], name, event)
+        if name == "StepEscalated":
+            view.setdefault("acting", {})[event["step"]] = event["to_organ"]
         if name in REQUESTS:
             view.setdefault("recusals", {}).setdefault(event["request"], {}).update(event)
         for met in meta.get("deadlines_met", ()):
@@ -88,6 +91,7 @@ def fold_occurred(
 REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})
 BESIDE = REQUESTS | {
     *("AssignmentStarted", "AssignmentEnded", "PersonExcluded", "ExclusionLifted", "DeadlineRecomputed"),
+    *("StandInAwaited", "StepEscalated", "StepTakenUp"),
 }
 """Events that change who works on a case and until when, but not its content."""
 
@@ -114,6 +118,11 @@ VIEW: dict[str, Any] = {
             "description": "Who works on it, in which roles.",
             "type": "object",
             "additionalProperties": {"type": "array", "items": _TEXT},
+        },
+        "acting": {
+            "description": "The organ above that takes a step which was escalated, by step (B5).",
+            "type": "object",
+            "additionalProperties": _TEXT,
         },
         "deadlines": {
             "description": "What runs, and until when.",

@@ -139,7 +139,7 @@ def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
         deputy = roles.DEPUTY_LEADER in token.roles and roles.DEPUTY_LEADER in case.opened_by
         if not own or not (deputy or token.roles.intersection(roles.PETITION)):
             return False
-    if case.kept_within and not own:
+    if case.kept_within and not own and token.organ not in case.acting.values():
         below = organs.directly_below(token.organ)
         return case.organ in below and (
             case.state in case.reviewed_above or roles.PETITION_HEAD in case.roles_out
@@ -155,8 +155,8 @@ def listed(
     has registered stand only in those of the petition department that they came to, and complaints sealed
     upward in none (§4.1 note a, A14, A15). The person whom a report is about finds nothing of it (A33), and
     nobody anything of a matter from which they are excluded (B2). A
-    case kept within its organ stands above only while it is reviewed there (A49), or where nobody is left in
-    the organ who assigns to it (B4). The statement is given
+    case kept within its organ stands above only while it is reviewed there (A49), where nobody is left in the
+    organ who assigns to it (B4), or where a step of it was escalated (B5). The statement is given
     `person`."""
     within = or_(func.starts_with(cases.c.organ, sight.organ), cases.c.addressee == sight.organ)
     return and_(within, *(not_(hidden) for hidden in _hidden(cases, book, kinds, organs, sight)))
@@ -185,7 +185,8 @@ def _hidden(
             theirs = or_(cases.c.state.in_(kind.reviewed_above), _is_out(cases, roles.PETITION_HEAD))
             reviewed = and_(cases.c.organ.in_(below), theirs)
             elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != organ)
-            yield and_(elsewhere, not_(reviewed))
+            takes = func.array_position(func.string_to_array(cases.c.acting, ","), organ).is_not(None)
+            yield and_(elsewhere, not_(or_(reviewed, takes)))
 
 
 def _opens(cases: Table, organs: OrganTree, sight: Sight) -> ColumnElement[bool]:

@@ -112,8 +112,6 @@ class Settings:
     suite: Suite
     contacts_file: str
     """The file that says where and when organs can be reached (A4); the packaged example if empty."""
-    staff_file: str
-    """The staff directory, exported by the identity provider (B8); nobody stands in it if empty."""
     calendar_file: str
     """Years of the civil-service calendar beyond the packaged ones (§8.7); none if empty."""
     clock_file: str
@@ -193,7 +191,6 @@ class Settings:
             vault_backups_kept=timedelta(days=told.number("ZM_VAULT_BACKUP_DAYS", 7)),
             suite=suite_named(told.one_of("ZM_SUITE", INTERNATIONAL.name, suites)),
             contacts_file=told("ZM_CONTACTS_FILE"),
-            staff_file=told("ZM_STAFF_FILE"),
             calendar_file=told("ZM_CALENDAR_FILE"),
             clock_file=told("ZM_CLOCK_FILE"),
             clock_jump_seconds=told.number("ZM_CLOCK_JUMP_SECONDS", 300, 1, 3600),
@@ -321,7 +318,6 @@ class Settings:
             yield "ZM_TRANSIT_URL", self.transit_url
             yield "ZM_TRANSIT_TOKEN_FILE", self.transit_token_file
             yield "ZM_CONTACTS_FILE", self.contacts_file
-            yield "ZM_STAFF_FILE", self.staff_file
 
     def _unsafe(self, told: Told) -> Iterator[str]:
         """The settings that a production start refuses (ADR 0024)."""

@@ -52,6 +52,19 @@ CATALOGUE: dict[str, Entry] = {
         403, "经办、审核、批准须由不同人员担任。", "Separation of duties: this needs a different person."
     ),
     "E_RECUSAL": Entry(403, "您已回避此案。", "You are recused from this case."),
+    "E_PERSON_UNKNOWN": Entry(
+        422,
+        "人员名册中无此人，或此人当日在该机关不任相应职务。",
+        "The staff directory knows nobody of that name who holds a fitting role at that organ today.",
+    ),
+    "E_STEP_UNFILLED": Entry(
+        409,
+        "如此办理，后续环节将无人可办；请先提级办理该环节或指定代行人。",
+        "Nobody would be left for a later step: escalate it, or name a substitute, first.",
+    ),
+    "E_SUBSTITUTE_NOT_NEEDED": Entry(
+        409, "该环节尚有人可办，不得提级或者指定代行。", "Somebody is free for this step."
+    ),
     "E_CONSENT_AUTHORITY": Entry(403, "您无权代为表示同意。", "You have no authority to give this consent."),
     # intake
     "E_SEALED_UPWARD": Entry(

@@ -95,6 +95,8 @@ class Event(BaseModel):
     service: ClassVar[str] = ""
     version: ClassVar[int] = 1
     to: ClassVar[str | None] = None
+    may_lead_to: ClassVar[tuple[str, ...]] = ()
+    """The states of which one follows, by what it says (`leads_to`)."""
     numbered: ClassVar[str] = ""
     topic: ClassVar[str] = ""
     classes: ClassVar[dict[str, DataClass]] = {}

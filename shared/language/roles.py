@@ -20,6 +20,7 @@ INTERNAL_SUPERVISOR = "internal_supervisor"
 AUDITOR = "auditor"
 STATISTICS = "statistics_viewer"
 PLATFORM = "platform_integration"
+DIRECTORY = "directory_integration"
 UNIT_CONTACT = "unit_contact"
 SYSTEM = "system"
 
@@ -38,7 +39,7 @@ STAFF = (
     CUSTODIAN,
     INTERNAL_SUPERVISOR,
 )
-OF_AN_ORGAN = frozenset({*STAFF, AUDITOR, STATISTICS, PLATFORM})
+OF_AN_ORGAN = frozenset({*STAFF, AUDITOR, STATISTICS, PLATFORM, DIRECTORY})
 """Roles that are held in an organ."""
 OUTSIDE = frozenset({REPORTER, SUBJECT, UNIT_CONTACT})
 """Persons outside the organs: their account decides what they may see."""
@@ -47,8 +48,10 @@ PETITION = (PETITION_CLERK, PETITION_HEAD)
 """The petition department: receives, registers, answers."""
 LEADERS = (PETITION_HEAD, DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD)
 """Roles that may assign people to a case (§6.3)."""
+CASEWORK = frozenset(STAFF) - {CUSTODIAN, INTERNAL_SUPERVISOR}
+"""Roles in which people work on cases: custodians hold none of these (SD8), supervisors none at all (SD9)."""
 NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})
 """Roles that read and watch, and never execute a command on a case (SD9)."""
-HELD_ALONE = {CUSTODIAN: "SD8", PLATFORM: "SD12"}
+HELD_ALONE = {CUSTODIAN: "SD8", PLATFORM: "SD12", DIRECTORY: "SD12"}
 """Roles that exclude every other role: the custodian of identities decides no case, and a service account is
 not a person (§5.3)."""

@@ -28,7 +28,7 @@ def test_b8_people_are_found_by_role_in_their_organ(world: World) -> None:
     assert sub(TOWN.handler) in {member["person"] for member in everybody}
     handlers = listed(world, HEAD, role="handler")
     assert handlers == [member for member in everybody if "handler" in member["roles"]]
-    assert set(handlers[0]) == {"person", "name", "organ", "department", "roles"}
+    assert set(handlers[0]) == {"person", "name", "organ", "department", "roles", "substitute_for"}
     assert listed(world, HEAD, limit=2) == everybody
 
 

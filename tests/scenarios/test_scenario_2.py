@@ -27,7 +27,7 @@ from tools.documents import AUDIT, openapi
 pytestmark = pytest.mark.external
 
 AUDITOR = "auditor@DI-990102"
-SCENARIO = load(2)
+SCENARIO = load("2")
 STEPS = list(expand(SCENARIO))
 
 

@@ -26,7 +26,7 @@ from tools.documents import openapi
 
 pytestmark = pytest.mark.external
 
-SCENARIO = load(2)
+SCENARIO = load("2")
 PUBLIC = token_hex(16)
 """The trace under which somebody without an account calls."""
 NAMED = re.compile(r"[A-Za-z_+. -]{2,80}")

@@ -28,7 +28,7 @@ from tests.scenarios.everywhere import messages_of
 
 pytestmark = pytest.mark.external
 
-SCENARIO = load(1)
+SCENARIO = load("1")
 AUDITOR = SCENARIO["replay"]["auditor"]
 ALL_SM = dict.fromkeys(SERVICES, "sm")
 

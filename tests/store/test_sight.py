@@ -66,6 +66,7 @@ class Row:
     assigned: set[str]
     joined: tuple[UUID, ...] = ()
     roles_out: frozenset[str] = frozenset()
+    acting: str = ""
     kind: type[Aggregate] = Complaint
     number: str = field(default_factory=lambda: f"XF-{uuid4().hex}")
 
@@ -77,6 +78,7 @@ class Row:
         case.kept_from, case.matters = self.kept_from, (self.stream, *self.joined)
         case.assigned = {person: {"handler"} for person in self.assigned}
         case.roles_out = set(self.roles_out)
+        case.acting = {"handler": self.acting} if self.acting else {}
         case.keep_out(self.excluded.union(*(OUT_OF[matter] for matter in self.joined)))
         return case
 
@@ -112,6 +114,7 @@ def rows_of(seed: int, number: int, kinds: Sequence[type[Aggregate]] = ()) -> li
             assigned=some(PEOPLE, 0.3),
             joined=tuple(matter for matter in OUT_OF if chance.random() < 0.1),
             roles_out=frozenset(some((roles.PETITION_HEAD, roles.DEPUTY_LEADER, roles.HANDLER), 0.3)),
+            acting=chance.choice(ORGANS) if chance.random() < 0.2 else "",
         )
         for _ in range(number)
     ]
@@ -144,7 +147,14 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
     recorder = Recorder(engine, "intake", mapper("intake"), clock)
     await Projector(engine, recorder, [book, shelf], clock).prepare()
     command_gate = CommandGate(
-        "intake", load_law(), clock, recorder, cast(Any, None), cast(Any, None), bytes(32)
+        "intake",
+        load_law(),
+        clock,
+        recorder,
+        cast(Any, None),
+        cast(Any, None),
+        bytes(32),
+        staff=cast(Any, None),
     )
     reading = Reading(Readers(engine_of(database), 2))
     nothing = cast(Any, None)
@@ -166,6 +176,7 @@ async def desk(server: Postgres) -> AsyncIterator[Desk]:
                 "addressee": row.addressee,
                 "position": position,
                 "matters": ",".join(map(str, (row.stream, *row.joined))),
+                "acting": row.acting,
             }
             for position, row in enumerate(EVERY, 1)
         ],

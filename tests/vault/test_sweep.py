@@ -133,7 +133,9 @@ async def test_s65_what_was_deposited_for_a_refused_command_is_erased(room: Room
     """A report from nowhere: its words and its reporter were in the vault before anybody could say so."""
     nothing = cast(Any, None)
     stores = (room.vault, room.letters, room.blobs, room.parcels, room.transfers)
-    gate = CommandGate("intake", load_law(), SystemClock(), room.log, nothing, nothing, bytes(32))
+    gate = CommandGate(
+        "intake", load_law(), SystemClock(), room.log, nothing, nothing, bytes(32), staff=nothing
+    )
     gate.deposits = dict(IntakeDeposits(nothing, *stores, nothing).deposits())
     report = SubmitReport(
         channel="ONLINE_SITE",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.casework.command import Day, FreeText, Instant, Reference, Sha256, ShortText
+from shared.casework.command import Colleague, Day, FreeText, Instant, Sha256, ShortText
 from shared.language.contracts.common import Scope
 from shared.language.event import Value
 from shared.language.law.working_days import local_date
@@ -60,7 +60,7 @@ class FaceToFaceEvidence(Value):
     """The place where they were told."""
     held_at: Instant
     """Not before the approval is valid, and not later than now."""
-    staff: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=10)]
+    staff: Annotated[tuple[Colleague, ...], Field(min_length=2, max_length=10)]
     """The accounts of two different members of staff at least, none of them excluded."""
     signature_hash: Sha256 | None = None
     """SHA-256 in hex of what the subject signed; either this or `refusal_note`."""

@@ -11,7 +11,7 @@ from typing import Annotated, cast, get_args
 import rfc8785
 from pydantic import Field, StringConstraints
 
-from shared.casework.command import Chosen, Day, Reference
+from shared.casework.command import Chosen, Colleague, Day
 from shared.language.contracts.followup import Mode, PackageItem, PlannedTask, Target
 from shared.language.event import Value
 from shared.language.refusal import refuse
@@ -46,7 +46,7 @@ class TaskLine(Value):
     due: Day | None = None
     """The day of the visit, not before the clarification was completed; left out, the next day of the default
     schedule."""
-    staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=20)]
+    staff: Annotated[tuple[Colleague, ...], Field(min_length=1, max_length=20)]
     """The accounts of those who are to go."""
 
 

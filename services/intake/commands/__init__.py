@@ -10,6 +10,7 @@ from services.intake.commands.overseeing import OVERSEEING
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
 from services.intake.commands.reporting import REPORTING
+from services.intake.commands.staffing import STAFFING
 from services.intake.commands.supervising import SUPERVISING
 from services.intake.domain.complaint import Complaint
 from shared.casework.case_commands import case_commands
@@ -26,4 +27,5 @@ COMMANDS: list[type[Command]] = [
     *SUPERVISING,
     *DISCLOSING,
     *OVERSEEING,
+    *STAFFING,
 ]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import OutcomeTold
-from shared.casework.command import Code, Command, Day, FreeText, Given, Reference
+from shared.casework.command import Code, Colleague, Command, Day, FreeText, Given, Reference
 from shared.language.contracts.intake import (
     Means,
     MeetingMode,
@@ -52,7 +52,7 @@ class RecordStageMeeting(Command, on=Complaint, rule="R46", by=BOTH):
     """ACCEPTANCE, INVESTIGATION or REPLY, each after the one before."""
     mode: MeetingMode
     """By phone only if the reporter asked for it."""
-    staff: Annotated[tuple[Reference, ...], Field(min_length=1, max_length=10)]
+    staff: Annotated[tuple[Colleague, ...], Field(min_length=1, max_length=10)]
     """The accounts of those who met the reporter."""
     place_type: Literal["DISCREET"]
     """DISCREET: a place where nobody notices."""

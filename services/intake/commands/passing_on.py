@@ -37,6 +37,7 @@ class AssignDown(
     duty="acceptor",
     differs_from=("registrar",),
     decides=True,
+    occasional=True,
 ):
     """Assigns a complaint to a lower organ by letter (交办), on one of four grounds; the deputy leader
     decides. Its result is owed in three months (DL-06)."""
@@ -81,6 +82,7 @@ class AssignJurisdiction(
     rule="A9",
     by=(PETITION_HEAD, ORGAN_HEAD),
     organ=common_superior,
+    step="AssignJurisdiction",
     need_to_know=False,
     decides=True,
 ):

@@ -14,12 +14,12 @@ from services.intake.domain.complaint.sealing import PARCEL
 from services.intake.domain.complaint.state import received_as
 from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
-from shared.casework.command import Chosen, Command, Day, Reference, ShortText
+from shared.casework.command import Chosen, Command, Day, Leader, Reference, Serving, ShortText
 from shared.language.contracts.common import LevelName
 from shared.language.contracts.intake import Category, Channel, Source
 from shared.language.event import L3, L4
 from shared.language.organs.tree import Level
-from shared.language.roles import PETITION, PETITION_CLERK
+from shared.language.roles import ORGAN_HEAD, PETITION, PETITION_CLERK
 from shared.language.text import Seen
 
 
@@ -98,7 +98,7 @@ class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="regi
     """The content that is sealed: 1 to 100,000 characters, encrypted for the addressee."""
     bypass_organ_head: bool = False
     """True if the own head is passed over, since the complaint is about them (A15)."""
-    organ_head: Reference | None = None
+    organ_head: Annotated[Reference, Serving(ORGAN_HEAD)] | None = None
     """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
     """The level that a second look found, where the triage had been wrong."""
@@ -112,7 +112,7 @@ class EscalateOutside(
 
     bypass_organ_head: bool = False
     """True if the own head is passed over, since the complaint is about them (A15)."""
-    organ_head: Reference | None = None
+    organ_head: Annotated[Reference, Serving(ORGAN_HEAD)] | None = None
     """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
     """The level that a second look found, where the triage had been wrong."""
@@ -128,7 +128,7 @@ class ListAllegations(
     """Everybody whom the complaint accuses."""
     allegations: Annotated[tuple[AllegationEntry, ...], Field(min_length=1, max_length=100)]
     """One at least about each accused (R25)."""
-    approved_by: Reference
+    approved_by: Leader
     """The person who approved the sanitised wording."""
 
 

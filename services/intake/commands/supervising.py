@@ -70,6 +70,7 @@ class RespondSupervision(
     rule="R45",
     by=(*PETITION, DEPT_HEAD),
     organ=target_organ,
+    step="RespondSupervision",
     duty="respondent",
     in_order=True,
 ):
@@ -82,7 +83,13 @@ class RespondSupervision(
 
 
 class ReturnSupervisionResponse(
-    Command, on=SupervisionOrder, rule="R45", by=PETITION, differs_from=("respondent",), decides=True
+    Command,
+    on=SupervisionOrder,
+    rule="R45",
+    by=PETITION,
+    differs_from=("respondent",),
+    decides=True,
+    step="CloseSupervision",
 ):
     """Returns an answer that does not do."""
 

@@ -52,6 +52,7 @@ class IdentityDisclosure(Case):
 
     kind = "IdentityDisclosure"
     plural: ClassVar[str] = "disclosures"
+    ended = frozenset({"APPROVED", "DENIED"})
     service = "intake"
 
     def __init__(self, id: UUID) -> None:

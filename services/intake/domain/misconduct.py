@@ -35,6 +35,7 @@ class StaffMisconductReport(Overseen):
 
     kind = "StaffMisconductReport"
     plural: ClassVar[str] = "staff-misconduct-reports"
+    ended = frozenset({"SETTLED"})
 
     def report_staff_misconduct(self, ctx: Context, staff_organ: str, staff: str | None) -> None:
         """A33, A36: reported by staff, and by the accused from their own account."""

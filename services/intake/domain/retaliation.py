@@ -31,6 +31,7 @@ class RetaliationReport(Overseen):
 
     kind = "RetaliationReport"
     plural: ClassVar[str] = "retaliation-reports"
+    ended = frozenset({"SETTLED"})
 
     def record_retaliation_report(self, ctx: Context, complaint: UUID, subject: str) -> None:
         """A44. Several reports on one accused stand side by side; each is settled by itself."""

@@ -35,6 +35,7 @@ class SupervisionOrder(Case):
 
     kind = "SupervisionOrder"
     plural = "supervision-orders"
+    ended = frozenset({"CLOSED"})
     service = "intake"
 
     def __init__(self, id: UUID) -> None:

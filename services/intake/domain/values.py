@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.casework.command import Chosen, Code, FreeText, Given, Reference, Screened
+from shared.casework.command import Chosen, Code, Colleague, FreeText, Given, Screened
 from shared.language.contracts.common import (
     Accused,
     AllegationKind,
@@ -49,7 +49,7 @@ class Reception(Value):
     """The way in which a visit or a call was received: by a named person and with nobody else present (A5); a
     group through its representatives (A6); with the words written down and confirmed (A7)."""
 
-    received_by: Reference
+    received_by: Colleague
     """The account of the one member of staff who received them."""
     others_present: bool
     """True is refused: nobody else may be present (A5)."""

@@ -38,6 +38,7 @@ class VaultCase(Case):
     def _may_assign(self, ctx: Context, role: str) -> None:
         """Lets the petition department's head assign people of that department. For everybody else there is
         nothing here."""
-        by_head = ctx.actor.role == PETITION_HEAD and ctx.actor.organ in self.assigners(ctx.law)
+        assigners = self.assigners(ctx.law) | set(self.acting.values())
+        by_head = ctx.actor.role == PETITION_HEAD and ctx.actor.organ in assigners
         if not by_head or role not in PETITION:
             refuse("E_NEED_TO_KNOW")

@@ -41,6 +41,7 @@ class Reward(VaultCase):
 
     kind = "Reward"
     plural: ClassVar[str] = "rewards"
+    ended = frozenset({"PAID"})
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)

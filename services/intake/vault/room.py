@@ -36,6 +36,7 @@ from shared.casework.preparation import Deposits, Lookups
 from shared.casework.repository import Repository
 from shared.casework.screen import Asker, Verdict
 from shared.casework.service import build
+from shared.casework.staff import Staff
 from shared.kernel.halts import Halts
 from shared.kernel.http.pages import PAGES
 from shared.kernel.settings import Settings
@@ -63,7 +64,9 @@ class NoTexts:
 class VaultRoom:
     """The vault's store, its gate and its routes."""
 
-    def __init__(self, vault: Vault, complaints: Repository, settings: Settings, halts: Halts) -> None:
+    def __init__(
+        self, vault: Vault, complaints: Repository, settings: Settings, halts: Halts, staff: Staff
+    ) -> None:
         self._vault = vault
         self._complaints = complaints
         service = Service(
@@ -75,7 +78,7 @@ class VaultRoom:
             readers=frozenset(roles.PETITION),
             within="intake",
         )
-        self.assembled = build(service, of_the_vault(settings), halts=halts.within(NAME))
+        self.assembled = build(service, of_the_vault(settings), halts=halts.within(NAME), staff=staff)
         self.app, self.parts = self.assembled
 
     def _assemble(self, core: Core) -> Additions:

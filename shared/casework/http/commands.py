@@ -5,7 +5,7 @@ Conditional headers follow RFC 9110; `Idempotency-Key` its IETF draft.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -27,25 +27,40 @@ Headers = Mapping[bytes, bytes]
 """Headers of a request by their names in lower case; of several of one name, the last."""
 
 
+def as_it_is(token: Token) -> Token:
+    """The token itself, where nobody stands in for anybody."""
+    return token
+
+
 class Face:
     """The caller, the gate, and the place to which somebody's own deeds have moved the log: for hand-written
     routes."""
 
-    def __init__(self, command_gate: CommandGate, verifier: TokenVerifier, places: Places) -> None:
+    def __init__(
+        self,
+        command_gate: CommandGate,
+        verifier: TokenVerifier,
+        places: Places,
+        standing_in: Callable[[Token], Token] = as_it_is,
+    ) -> None:
+        """`standing_in` gives a token the roles in which its person stands in for others (B5)."""
         self.command_gate = command_gate
         self.verifier = verifier
         self.places = places
+        self._standing_in = standing_in
 
     async def token(self, request: Request) -> Token:
-        """The verified token of the request; refuses with E_UNAUTHENTICATED."""
-        return await self.verifier.verify(request.headers.get("authorization"))
+        """The verified token of the request, with the roles in which its person stands in for others (B5);
+        refuses with E_UNAUTHENTICATED."""
+        return self._standing_in(await self.verifier.verify(request.headers.get("authorization")))
 
     async def caller(self, command: type[Command], headers: Headers) -> Token | None:
         """The caller of a command; None where it takes no token. Refuses with E_UNAUTHENTICATED."""
         if command.gate.anyone:
             return None
         given = headers.get(b"authorization")
-        return self.verifier.known(given) or await self.verifier.verify(_told(headers, b"authorization"))
+        known = self.verifier.known(given) or await self.verifier.verify(_told(headers, b"authorization"))
+        return self._standing_in(known)
 
     async def run(
         self, command: Command, token: Token | None, object_id: UUID | None, headers: Headers, trace: bytes
@@ -148,5 +163,5 @@ class CommandRoutes:
             headed.append((b"position", self.face.places.seal(token.person, answer["position"]).encode()))
         if command.creates:
             # Relative to the request's own address, so it holds behind any front door (RFC 9110 §10.2.2).
-            headed.append((b"location", f"{command.on.plural}/{told['id']}".encode()))
+            headed.append((b"location", f"{command.plural}/{told['id']}".encode()))
         return Answer(201 if command.creates else 200, headed, content)

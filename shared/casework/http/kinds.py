@@ -95,7 +95,7 @@ def events_of(kind: type[Aggregate]) -> list[type[Event]]:
 
 def states_of_kind(kind: type[Aggregate]) -> tuple[str, ...]:
     """The states that its events lead to, and those in which its commands may be given."""
-    found = {cls.to for cls in events_of(kind)} - {None}
+    found = {state for cls in events_of(kind) for state in (cls.to, *cls.may_lead_to)} - {None}
     for name, method in inspect.getmembers(kind, inspect.isfunction):
         found |= set(states_of(method)) if not name.startswith("_") else set()
     return tuple(sorted(str(state) for state in found))

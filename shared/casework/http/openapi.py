@@ -215,7 +215,7 @@ COMMAND_HEADERS = (
 
 def command_path(command: type[Command]) -> str:
     """The path to which a command is posted."""
-    base = f"/v1/{command.on.plural}"
+    base = f"/v1/{command.plural}"
     return base if command.creates else f"{base}/{{id}}/{snake(command.__name__).replace('_', '-')}"
 
 
@@ -249,8 +249,12 @@ def _codes(command: type[Command], package: str) -> set[str]:
         codes |= {"E_UNAUTHENTICATED", "E_RECUSAL"}
     if gate.level is not None:
         codes.add(gate.level_code)
+    if command.serving:
+        codes.add("E_PERSON_UNKNOWN")
     if gate.differs_from:
         codes.add("E_SOD_CONFLICT")
+    if gate.duty and not command.creates:
+        codes.add("E_STEP_UNFILLED")
     if not command.creates:
         codes |= {"E_NOT_FOUND", "E_STALE_VERSION"}
     if gate.decides:

@@ -41,7 +41,7 @@ from shared.language.organs.tree import OrganTree
 from shared.language.refusal import Refusal, refuse
 
 WAIT_SECONDS = 1.0
-NO_CASE_READERS = frozenset({roles.PLATFORM, roles.STATISTICS, roles.CUSTODIAN})
+NO_CASE_READERS = frozenset({roles.PLATFORM, roles.DIRECTORY, roles.STATISTICS, roles.CUSTODIAN})
 """Accounts that work with contract fields, aggregates or the vault, and see no lists of cases (A80, SD8)."""
 ABOUT_REPORTERS = re.compile(
     r"reporter|informant|phone|mobile|e-?mail|^address$|resident|id_number", re.IGNORECASE

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, StringConstraints, create_model
 
-from shared.language.event import L1, L2, ChangesExclusion, Event, Value
+from shared.language.event import L1, L2, ChangesExclusion, Event, Timing, Value
 
 LevelName = Literal["TOWNSHIP", "COUNTY", "CITY", "PROVINCE", "CENTRAL"]
 SubjectType = Literal["PERSON", "PARTY_ORG"]
@@ -111,11 +111,68 @@ class LegalBasis(Value):
     article: Code
 
 
+class Member(Read):
+    """A person as the staff directory has them (B8)."""
+
+    person: str
+    """The `sub` of their tokens."""
+    name: str
+    organ: str
+    department: str = ""
+    roles: tuple[str, ...]
+    since: str = ""
+    """The first day in this place; always, where it is not told."""
+    until: str = ""
+    """The last day in it."""
+
+    def is_there(self, today: date) -> bool:
+        """True if they hold the place on this day."""
+        return self.since <= today.isoformat() and (not self.until or today.isoformat() <= self.until)
+
+
+class StaffJoined(Event):
+    """People whom the staff directory did not know serve in an organ (B8)."""
+
+    members: L2[tuple[Member, ...]]
+
+
+class StaffMoved(Event):
+    """People have another place: organ, department, roles or days (B8)."""
+
+    members: L2[tuple[Member, ...]]
+
+
+class StaffLeft(Event):
+    """People serve nowhere any more (B8). The assignments that they had end."""
+
+    people: L2[tuple[str, ...]]
+
+
+class SubstituteDesignated(Event):
+    """Somebody stands in for the holders of a role in an organ, from one day to another (代行, B5). A later
+    one for the same role and person takes its place."""
+
+    role: L1[str]
+    person: L2[str]
+    at: L1[str]
+    """The organ."""
+    since: L1[str]
+    until: L1[str]
+    reason: L2[str]
+
+    def runs(self, today: date) -> bool:
+        """True if they stand in on this day."""
+        return self.since <= today.isoformat() <= self.until
+
+
 class AssignmentStarted(Event):
     """A person may from now on see and work on this case in this role (§6.3)."""
 
     person: L1[str]
     role: L1[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.role)
 
 
 class AssignmentEnded(Event):
@@ -223,6 +280,40 @@ class ExclusionNoted(ChangesExclusion):
         return UUID(self.decided_in), self.role, self.excluded
 
 
+class StandInAwaited(Event):
+    """Nobody works on this case any more in a role that somebody had: another is to be assigned (DL-34)."""
+
+    role: L1[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.role)
+
+
+class StepEscalated(Event):
+    """A step of this case is taken by the next organ above, since nobody is left who could take it (B5)."""
+
+    step: L1[str]
+    roles: L1[tuple[str, ...]]
+    """The roles to which the step belongs."""
+    to_organ: L1[str]
+    unavailable: L2[tuple[str, ...]] = ()
+    """Holders of the role who are away, or are to take part in the case otherwise."""
+    reason: L2[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.step)
+
+
+class StepTakenUp(Event):
+    """The organ above has named who takes the step that was escalated to it (DL-34)."""
+
+    step: L1[str]
+    person: L1[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.step)
+
+
 class CommandRefused(Event):
     """Audit record of a refused command: never its body (§0.5)."""
 
@@ -323,6 +414,10 @@ class DeadlineRecomputed(Event):
 
 
 COMMON = (
+    StaffJoined,
+    StaffMoved,
+    StaffLeft,
+    SubstituteDesignated,
     AssignmentStarted,
     AssignmentEnded,
     RecusalRequested,
@@ -330,6 +425,9 @@ COMMON = (
     PersonExcluded,
     ExclusionLifted,
     ExclusionNoted,
+    StandInAwaited,
+    StepEscalated,
+    StepTakenUp,
     CommandRefused,
     CaseRead,
     CasesRead,

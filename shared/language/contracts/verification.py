@@ -141,6 +141,8 @@ class DispositionApproved(VerificationEvent):
     study_ref: L1[str]
     opinion: L2[str]
 
+    may_lead_to = tuple(STATE_AFTER.values())
+
     def leads_to(self) -> str:
         return STATE_AFTER[self.way]
 
@@ -283,6 +285,8 @@ class VerificationReportReturned(VerificationEvent):
     def timing(self) -> Timing:
         """DL-11 runs again, to its old last day: returning a report gives no further two months."""
         return Timing(begins=self.started_on, extended=self.extended)
+
+    may_lead_to = ("TALKING", "VERIFYING")
 
     def leads_to(self) -> str:
         return self.back_to

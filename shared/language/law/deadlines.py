@@ -1,7 +1,8 @@
-"""The deadline catalogue DL-01 to DL-21 (§3.8): data in `deadlines.json`, arithmetic here.
+"""The deadline catalogue (§3.8): data in `deadlines.json`, arithmetic here.
 
-A deadline belongs to one service and starts on an event of that service; a foreign trigger is represented by
-the local event that it causes. A breach is reported, it never changes the state of a case by itself.
+A deadline belongs to one service, or to all, and starts on an event of that service; a foreign trigger is
+represented by the local event that it causes. A breach is reported, it never changes the state of a case by
+itself.
 """
 
 from collections import defaultdict
@@ -26,6 +27,7 @@ from shared.language.law.working_days import (
     subtract_working_days,
 )
 
+SERVICES = ("intake", "verification", "clarification", "followup", "vault")
 _Length = Annotated[StrictInt, Field(gt=0)] | StrictStr
 
 
@@ -55,7 +57,8 @@ class Deadline(BaseModel):
     id: Annotated[str, Field(pattern=r"^DL-[0-9]{2}$")]
     name_zh: str
     name_en: str
-    service: Literal["intake", "verification", "clarification", "followup", "vault"]
+    service: Literal["intake", "verification", "clarification", "followup", "vault", "all"]
+    """The service whose cases it runs in; `all` for a clock that any case may have."""
     starts_on: tuple[str, ...]
     when: tuple[str, ...] = ()
     """Conditions that must all hold; the aggregate that emits the starting event knows whether they do."""
@@ -162,8 +165,10 @@ _Index = Mapping[tuple[str, str], tuple[Deadline, ...]]
 def _index(rows: Iterable[tuple[Deadline, tuple[str, ...]]]) -> _Index:
     found: defaultdict[tuple[str, str], list[Deadline]] = defaultdict(list)
     for row, event_types in rows:
-        for event_type in event_types:
-            found[row.service, event_type].append(row)
+        services = SERVICES if row.service == "all" else (row.service,)
+        for service in services:
+            for event_type in event_types:
+                found[service, event_type].append(row)
     return {key: tuple(deadlines) for key, deadlines in found.items()}
 
 

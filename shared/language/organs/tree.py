@@ -103,6 +103,15 @@ class OrganTree:
             at = organ.parent
         return False
 
+    def line(self, code: str) -> list[str]:
+        """An organ and those above it, in order; none for one that is unknown."""
+        found: list[str] = []
+        at: str | None = code
+        while at in self._organs:
+            found.append(at)
+            at = self._organs[at].parent
+        return found
+
     def directly_below(self, code: str) -> list[str]:
         """The organs whose next superior this one is."""
         return [organ.code for organ in self._organs.values() if organ.parent == code]

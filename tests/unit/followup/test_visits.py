@@ -140,7 +140,7 @@ def test_r48_further_home_visits_beyond_the_plan(scene: Revisiting) -> None:
     assert isinstance(done, events.RevisitCompleted)
     assert isinstance(voice, events.SubjectVoiceRecorded)
     assert (done.deadline_key, voice.at) == ("X1", "X1")
-    assert scene.history[-2].meta.deadlines_met == ("DL-18#X1",)
+    assert scene.history[-2].meta.deadlines_met == ()
     assert scene.when(CompleteRevisit(**visit(None, subject_voice=None))).events
     assert scene.aggregate.ledger.extra == 2
     assert scene.aggregate.ledger.open == ["T1", "T2", "T3", "T4"]

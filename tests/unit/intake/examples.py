@@ -149,11 +149,11 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
 
 # --- one command of each kind, which passes every guard but the state's -----------------------------------
 
-AssignToCase, EndAssignment, DeclareRecusal, RequestRecusal, DecideRecusal, LiftExclusion = (
+AssignToCase, EndAssignment, DeclareRecusal, RequestRecusal, DecideRecusal, LiftExclusion, Escalate = (
     named([c for c in COMMANDS if c.on is Complaint], name)
     for name in (
         *("AssignToCase", "EndAssignment", "DeclareRecusal", "RequestRecusal", "DecideRecusal"),
-        "LiftExclusion",
+        *("LiftExclusion", "EscalateForSeparation"),
     )
 )
 RECEIVE = r.ReceiveComplaint(channel="LETTER", received_on=TODAY, competent_level="COUNTY")
@@ -232,6 +232,7 @@ STEP_ASIDE = DeclareRecusal.model_validate({"ground": "亲属"})
 ASK_STAFF_RECUSAL = RequestRecusal.model_validate(
     {"person": "p-old", "role": "handler", "ground": "INTEREST", "reason": "有利害关系"}
 )
+ESCALATE = Escalate.model_validate({"step": "petition_head", "reason": "无人可办"})
 LIFT_EXCLUSION = LiftExclusion.model_validate({"person": "p-out", "reason": "情形已消除"})
 DECIDE_RECUSAL = DecideRecusal.model_validate(
     {"request": "R1", "person": "p-old", "granted": True, "opinion": "同意"}

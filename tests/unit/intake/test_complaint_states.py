@@ -11,7 +11,9 @@ from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.commands.reporting import FROM_ANYONE
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.receiving import ORIGINAL
+from shared.casework.aggregate import Actor
 from shared.casework.command import Command
+from shared.casework.steps import STANDING, Standing, known_steps
 from shared.language.contracts import intake as e
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given
@@ -49,6 +51,7 @@ def rejected(reason: str) -> Changes:
 
 DUPLICATE = {"DUPLICATE_FILED": "E_DUPLICATE"}
 OLD_ONE = x.complaint().aggregate.own("AssignmentStarted")(person="p-old", role="handler")
+NOBODY_FREE = {STANDING: Standing(known_steps(Complaint)["petition_head"], "DI-990102100", frozenset())}
 OUT = x.complaint().aggregate.own("PersonExcluded")(person="p-out", role="handler", ground="亲属")
 ASKED_TO_STEP_ASIDE = (
     x.complaint()
@@ -180,6 +183,7 @@ ROWS = [
     row(x.ASK_STAFF_RECUSAL, *OPEN, then=(OLD_ONE,)),
     row(x.DECIDE_RECUSAL, *OPEN, then=(OLD_ONE, ASKED_TO_STEP_ASIDE)),
     row(x.LIFT_EXCLUSION, *OPEN, then=(OUT,)),
+    row(x.ESCALATE, *OPEN, by=Actor("p-above", "organ_head", "DI-990102"), knowing=NOBODY_FREE),
 ]
 CREATING = {"ReceiveComplaint", "SubmitReport", "ReceivePlatformTransfer"}
 

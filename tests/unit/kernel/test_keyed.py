@@ -17,7 +17,7 @@ from shared.language.ids import keyed_digest, keyed_id
 
 def gate(secret: bytes) -> CommandGate:
     away = cast(Any, None)
-    return CommandGate("intake", away, away, away, away, away, secret)
+    return CommandGate("intake", away, away, away, away, away, secret, staff=away)
 
 
 def test_the_same_request_under_another_secret_is_another_id_and_digest() -> None:

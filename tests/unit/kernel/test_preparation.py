@@ -76,7 +76,7 @@ class House:
         self.asked: list[str] = []
         self.appended: list[Append] = []
         me = cast(Any, self)
-        self.gate = CommandGate("intake", LAW, SystemClock(), me, me, me, bytes(32))
+        self.gate = CommandGate("intake", LAW, SystemClock(), me, me, me, bytes(32), staff=me)
         self.gate.commands = {ParcelBox: [PackBox, OpenBox]}
         self.gate.lookups = dict([COLOUR.found_by(self.find)])
         self.gate.deposits = dict([LETTER.made_by(self.make)])

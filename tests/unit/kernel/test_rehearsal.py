@@ -89,7 +89,7 @@ def test_a_method_is_asked_up_to_its_first_event() -> None:
 
 def command_gate() -> CommandGate:
     nothing: Any = None
-    found = CommandGate("intake", LAW, SystemClock(), nothing, nothing, nothing, bytes(32))
+    found = CommandGate("intake", LAW, SystemClock(), nothing, nothing, nothing, bytes(32), staff=nothing)
     found.commands = service_of("intake").commands_on
     return found
 

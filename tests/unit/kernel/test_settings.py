@@ -26,7 +26,6 @@ OF_INTAKE = {
     "ZM_TRANSIT_URL": "https://keys.example",
     "ZM_TRANSIT_TOKEN_FILE": "token",
     "ZM_CONTACTS_FILE": "contacts.json",
-    "ZM_STAFF_FILE": "staff.json",
 }
 
 
@@ -215,7 +214,6 @@ def place(tmp_path: Path) -> dict[str, str]:
         (folder / name).write_bytes(os.urandom(32))
     for name in ("seed", "token", "root.pem"):
         (tmp_path / name).write_text("x")
-    (tmp_path / "staff.json").write_text("[]")
     for file in (*folder.iterdir(), *tmp_path.glob("*")):
         file.chmod(0o700 if file.is_dir() else 0o600)
     return {
@@ -226,7 +224,6 @@ def place(tmp_path: Path) -> dict[str, str]:
         "ZM_VAULT_NATS_SEED_FILE": str(tmp_path / "seed"),
         "ZM_TRANSIT_TOKEN_FILE": str(tmp_path / "token"),
         "ZM_CONTACTS_FILE": "shared/language/organs/data/contacts.json",
-        "ZM_STAFF_FILE": str(tmp_path / "staff.json"),
         "PGSSLROOTCERT": str(tmp_path / "root.pem"),
     }
 
@@ -242,12 +239,11 @@ BAD: list[tuple[dict[str, str | None], list[str]]] = [
         ],
     ),
     (
-        {"ZM_ISSUER": None, "ZM_NATS_URL": None, "ZM_DATABASE_URL": None, "ZM_STAFF_FILE": None},
+        {"ZM_ISSUER": None, "ZM_NATS_URL": None, "ZM_DATABASE_URL": None},
         [
             "ZM_ISSUER: not set",
             "ZM_DATABASE_URL: not set",
             "ZM_NATS_URL: not set",
-            "ZM_STAFF_FILE: not set",
         ],
     ),
     (

@@ -63,7 +63,9 @@ class Recorded:
 async def test_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
     """Requests and the worker may come at the same moment; the record is of the organ of who was refused."""
     store, away = Recorded(), cast(Any, None)
-    gate = CommandGate("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32))
+    gate = CommandGate(
+        "intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32), staff=away
+    )
     gate.tally = Tally(most=1)
     for _ in range(3):
         gate.tally.takes(ONE, "E_STATE", AT)

@@ -104,4 +104,4 @@ def test_a_scenario_that_does_not_exist_is_told_with_those_that_do(
     assert demo.main([asked]) == 2
     told = capsys.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 1)
-    assert f"no scenario {asked}; there are {', '.join(map(str, there_are()))}" in told.err
+    assert f"no scenario {asked}; there are {', '.join(there_are())}" in told.err

@@ -20,6 +20,8 @@ ORGANS = {
     "DI-990101001": "TOWNSHIP",
     "DI-990102100": "TOWNSHIP",
 }
+OF_THREE = "DI-990102101"
+"""A township whose three people hold three roles each."""
 EVERYWHERE = {
     "petition_clerk",
     "petition_head",
@@ -141,11 +143,13 @@ def test_every_staff_role_is_seeded_where_it_exists() -> None:
         if level in ("CITY", "PROVINCE"):
             roles.add("city_approver")
         expected |= {f"{role}@{organ}" for role in roles} | {f"handler@{organ}#2"}
+    expected |= {f"{role}@{OF_THREE}" for role in ("organ_head", "deputy_leader", "petition_clerk")}
     assert {name for name in people() if "@" in name} == expected
     for name, person in people().items():
         if "@" in name:
             role, _, organ = name.partition("@")
-            assert person.role == (role,)
+            assert person.role[0] == role
+            assert len(person.role) == (3 if organ == OF_THREE else 1)
             assert person.organ == organ.partition("#")[0]
 
 

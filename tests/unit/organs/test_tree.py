@@ -12,7 +12,7 @@ inside = st.sampled_from([Level.TOWNSHIP, Level.COUNTY, Level.CITY, Level.PROVIN
 
 
 def test_both_worlds_are_loaded() -> None:
-    """Zhejiang has 1 + 11 + 90 + 1386 organs, the synthetic province six."""
+    """Zhejiang has 1 + 11 + 90 + 1386 organs, the synthetic province seven."""
     assert sum(organ.division.startswith("33") for organ in TREE) == 1488
     assert [organ.code for organ in TREE if organ.division.startswith("99")] == [
         "DI-99",
@@ -21,6 +21,7 @@ def test_both_worlds_are_loaded() -> None:
         "DI-990102",
         "DI-990101001",
         "DI-990102100",
+        "DI-990102101",
     ]
 
 

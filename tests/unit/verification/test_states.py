@@ -9,10 +9,12 @@ import pytest
 from services.verification import commands as c
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart
+from shared.casework.aggregate import Actor
+from shared.casework.steps import STANDING, Standing, known_steps
 from shared.language.contracts import verification as e
 from shared.language.event import Event
 from shared.language.roles import ORGAN_HEAD
-from tests.unit.kit import Row, but, named, row
+from tests.unit.kit import TOWN, Row, but, named, row
 from tests.unit.verification import examples as x
 from tests.unit.verification.examples import Given
 
@@ -61,6 +63,8 @@ NO_EVIDENCE = dict.fromkeys(
 NOT_CONCLUDED = dict.fromkeys(set(HISTORIES) - {"CONCLUDED", "CLOSED"}, "E_NOT_CONCLUDED")
 COMMON = [cls for cls in c.COMMANDS if cls.on is VerificationCase]
 ASSIGNED = e.COMMON["AssignmentStarted"].model_validate({"person": "p-old", "role": "handler"})
+STEPS = known_steps(VerificationCase)
+ABOVE = Actor("p-above", ORGAN_HEAD, "DI-990102")
 ASKED = e.COMMON["RecusalRequested"].model_validate(
     {"request": "R1", "person": "p-old", "role": "handler", "ground": "INTEREST", "asked_by": "STAFF"}
 )
@@ -142,6 +146,16 @@ ROWS = [
             ("DecideRecusal", {"request": "R1", "person": "p-old", "granted": True, "opinion": "同意"}),
             ("LiftExclusion", {"person": "p-out", "reason": "情形已消除"}),
         )
+    ),
+    row(
+        named(COMMON, "EscalateForSeparation").model_validate(
+            {"step": "ConcludeVerification", "reason": "无人可办"}
+        ),
+        *HISTORIES,
+        by=ABOVE,
+        knowing={
+            STANDING: Standing(known_steps(VerificationCase)["ConcludeVerification"], TOWN, frozenset())
+        },
     ),
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar
@@ -63,6 +63,7 @@ class ClarificationState(Case):
 
     kind = "Clarification"
     plural: ClassVar[str] = "clarifications"
+    ended = frozenset({"NOT_REQUIRED", "COMPLETED"})
     service = "clarification"
 
     subject: Accused
@@ -83,6 +84,10 @@ class ClarificationState(Case):
         """The dispositions that have followed from true findings, by case and allegation, in every round
         (R9)."""
         self._begin_round()
+
+    @property
+    def people_accused(self) -> Collection[Accused]:
+        return (self.subject,)
 
     @property
     def rests_on(self) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -40,6 +40,7 @@ class RevisitPlanState(Case):
     kind: ClassVar[str] = "RevisitPlan"
     tells_unit: ClassVar[bool] = True
     plural: ClassVar[str] = "plans"
+    ended = frozenset({"CLOSED", "CLOSED_DECLINED"})
     service: ClassVar[str] = "followup"
 
     subject: Accused
@@ -57,6 +58,10 @@ class RevisitPlanState(Case):
         self.approved_on: date | None = None
         self.default_schedule: list[str] = []
         """The days of the default schedule that still hold (DL-18)."""
+
+    @property
+    def people_accused(self) -> Collection[Accused]:
+        return (self.subject,)
 
     @property
     def rests_on(self) -> Sequence[str]:

@@ -72,11 +72,8 @@ class ComplaintPhase(ComplaintState):
     def _check_not_their_own(self, ctx: Context, organ: str) -> None:
         """A15, A75, B16: refuses to pass anything to an organ whose own head or staff is accused here, or to
         one below it, whoever goes along."""
-        organs = ctx.law.organs
-        for person in self.ever_accused.values():
-            own = organs.covering(person.unit_division).code
-            if person.is_discipline_staff and organs.is_ancestor_or_self(own, organ):
-                refuse("E_NOT_COMPETENT", "A75", field="to_organ", own_organ=own)
+        if own := self._house_of_accused(ctx.law, organ):
+            refuse("E_NOT_COMPETENT", "A75", field="to_organ", own_organ=own)
 
     def _send(self, ctx: Context, template: str, means: Means) -> None:
         """Sends a message in neutral words if the reporter is not told in person (SEC-10). The row names the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -90,6 +91,7 @@ class ComplaintState(Case):
 
     kind = "Complaint"
     plural: ClassVar[str] = "complaints"
+    ended = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "RETURNED", "CLOSED"})
     service = "intake"
     unopened = frozenset({"RECEIVED"})
     sealed = frozenset({"SEALED_UPWARD"})
@@ -208,6 +210,10 @@ class ComplaintState(Case):
         return coarse(self.state) if self.platform else ""
 
     # --- receiving
+
+    @property
+    def people_accused(self) -> Collection[Accused]:
+        return self.ever_accused.values()
 
     def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
         self.organ = event.organ

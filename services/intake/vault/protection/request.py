@@ -39,6 +39,7 @@ class ProtectionRequest(VaultCase):
 
     kind = "ProtectionRequest"
     plural: ClassVar[str] = "protection-requests"
+    ended = frozenset({"ENDED"})
     reviewed_above: ClassVar[frozenset[str]] = frozenset({"DECLINED"})
 
     def __init__(self, id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -44,6 +44,7 @@ class VerificationState(Case):
     kind = "VerificationCase"
     plural = "cases"
     service = "verification"
+    ended = frozenset({"RETURNED", "CLOSED", "SENT"})
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
@@ -81,6 +82,10 @@ class VerificationState(Case):
         return [ref for ref in self.accused if self.findings.of(ref, "UNFOUNDED")]
 
     # --- disposition
+
+    @property
+    def people_accused(self) -> Collection[Accused]:
+        return self.accused.values()
 
     def on_verification_case_opened(self, event: VerificationCaseOpened, meta: Meta) -> None:
         self.complaint_ids = event.complaint_ids

@@ -1,0 +1,83 @@
+"""Ends the assignments of people who have left or moved (B8): day by day, and whenever the directory
+changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.casework.aggregate import Actor, Aggregate, Context
+from shared.casework.case import Case
+from shared.casework.parts import Parts
+from shared.kernel.store.types import StoreError, VersionConflict
+from shared.language.law.working_days import local_date
+from shared.language.roles import SYSTEM
+
+log = structlog.get_logger("departures")
+LOOK_SECONDS = 0.5
+PATIENCE_SECONDS = 5.0
+
+
+class Departures:
+    """Looks for assignments that nobody holds any more."""
+
+    def __init__(self, parts: Parts, kinds: Sequence[type[Aggregate]]) -> None:
+        self._parts = parts
+        self._kinds = {kind.kind: kind for kind in kinds if issubclass(kind, Case)}
+
+    async def run(self) -> None:
+        """Looks until it is cancelled; what is away is tried again at the next look."""
+        looked: tuple[date, int] | None = None
+        while True:
+            now = local_date(self._parts.clock.now()), self._parts.staff.version
+            if now != looked:
+                try:
+                    if await self._look(now[0]):
+                        looked = now
+                except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
+                    log.warning("departures_wait", error=type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, today: date) -> bool:
+        """Ends what is left over; False if the read model was too far behind to tell."""
+        if not (people := self._parts.staff.left(today)):
+            return True
+        parts, book = self._parts, self._parts.book
+        position = await parts.recorder.max_position()
+        if not await parts.projector.wait_for(book.name, position, PATIENCE_SECONDS):
+            return False
+        cases, work = book.cases.c, book.work.c
+        left = select(cases.stream, cases.kind).distinct().join(book.work, work.stream == cases.stream)
+        async with parts.engine.connect() as connection:
+            rows = (await connection.execute(left.where(work.person.in_(people)))).all()
+        done = True
+        for stream, kind in rows:
+            done &= await self._end(kind, stream, people, today)
+        return done
+
+    async def _end(self, kind: str, stream: UUID, people: frozenset[str], today: date) -> bool:
+        case = await self._parts.repository.get(self._kinds[kind], stream) if kind in self._kinds else None
+        if not isinstance(case, Case):
+            return True
+        now, staff = self._parts.clock.now(), self._parts.staff
+        ctx = Context(
+            actor=Actor(SYSTEM, SYSTEM, case.organ),
+            now=now,
+            occurred_at=now,
+            law=self._parts.law,
+            command="EndAssignmentsOfLeft",
+            rule="B8",
+        )
+        case.end_assignments_of(ctx, people, lambda person, organs: staff.roles_of(person, organs, today))
+        if case.pending_events:
+            try:
+                await self._parts.repository.save(case)
+            except VersionConflict:
+                return False
+        return True
