@@ -1,14 +1,24 @@
-"""Services as processes of their own beside a stack, with other settings than it gives them."""
+"""Processes of their own: services beside a stack with other settings than it gives them, and programs as
+operators run them.
+
+All are forked from modules that are loaded already, as those of the stack are (deploy/local/launcher.py): to
+load a service anew takes longer than what a test asks of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
 
 from deploy.local.launcher import LAUNCHER
 from deploy.local.process import Child, answers, free_port, wait_until
-from deploy.local.stack import Stack
+from deploy.local.stack import SERVICES, Stack
+
+PROGRAMS = ("ops.keys", "ops.backup", *(f"services.{name}.main" for name in SERVICES))
+"""The modules that operators' commands load."""
 
 
 @asynccontextmanager
@@ -34,3 +44,25 @@ async def process(
         yield child
     finally:
         await asyncio.to_thread(child.end)
+
+
+def run(module: str, *words: str, folder: Path, env: Mapping[str, str]) -> CompletedProcess[str]:
+    """Runs `python -m MODULE WORDS` to its end. The launcher's own words are in `folder`."""
+    load(folder, *PROGRAMS)
+    return LAUNCHER.run(module, words, log=folder / "log", env=env)
+
+
+def start(module: str, *words: str, log: Path, env: Mapping[str, str]) -> Child:
+    """`python -m MODULE WORDS`, at work."""
+    load(log.parent, module)
+    return LAUNCHER.launch(module, module, words, log=log, env=env)
+
+
+_loaded = set[str]()
+
+
+def load(folder: Path, *modules: str) -> None:
+    """Has the launcher load modules once."""
+    if not _loaded.issuperset(modules):
+        _loaded.update(modules)
+        LAUNCHER.load(modules, folder / "log")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local.postgres import Postgres
-from deploy.local.process import ROOT
 from services.audit.verify_store import Comparison, Finding, verify_checkpoint, verify_store
 from shared.kernel.bus.envelope import open as open_envelope
 from shared.kernel.bus.envelope import to_cloudevent
@@ -30,6 +27,7 @@ from shared.kernel.store.types import Append, LogEntry
 from shared.kernel.suites import SUITES, Digest
 from shared.language.contracts import intake
 from shared.language.event import Meta, Recorded
+from tests import processes
 from tests.audit.conftest import Audit
 from tests.audit.world import EPOCH, KEY, TOWNSHIP
 from tests.servers import Database, migrated_database
@@ -257,13 +255,11 @@ async def test_the_command(store: Store, audit: Audit, settings: Settings, tmp_p
     note.write_text(await audit.parts.trees.checkpoint("intake"), "utf-8")
     keys.write_text("\n".join(map(str, audit.parts.trees.verifier_keys())))
     env = {"PATH": os.defpath, "ZM_PROFILE": "development", "ZM_DATABASE_URL": settings.database_url}
-    env |= {"ZM_STORE_URL_INTAKE": store.url, "PYTHONIOENCODING": "utf-8"}
+    env |= {"ZM_STORE_URL_INTAKE": store.url}
 
     async def run(*more: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "services.audit.main", "verify-store", "--patience", "0", *more]
-        done = await asyncio.to_thread(
-            subprocess.run, command, env=env, cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        words = "services.audit.main", "verify-store", "--patience", "0", *more
+        done = await asyncio.to_thread(processes.run, *words, folder=tmp_path, env=env)
         return done.returncode, done.stdout + done.stderr
 
     assert (await run())[0] == 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,11 +12,11 @@ import pytest
 
 from deploy.local.databases import ensure_database
 from deploy.local.postgres import Postgres
-from deploy.local.process import ROOT
 from deploy.local.stack import SERVICES
 from shared.kernel.store.mark import FORMAT, CannotTakeOver, NotLetIn, NotMigrated, check_store
 from shared.kernel.store.migrate import migrate
 from shared.kernel.store.types import StoreUnavailable
+from tests.processes import run, start
 from tests.servers import PASSWORDS, Database, make_database, migrated_database
 
 TABLES = {"audit": "ledger", **{name: f"{name}_events" for name in SERVICES if name != "audit"}}
@@ -43,9 +41,9 @@ async def test_the_owner_makes_the_tables_and_a_second_time_changes_nothing(
         env[f"{setting}_DATABASE_URL"] = f"postgresql+asyncpg://{role}:{PASSWORDS.service}@{place}/{name}"
         owner = f"{role}_owner:{PASSWORDS.owner}"
         env[f"{setting}_OWNER_DATABASE_URL"] = f"postgresql+asyncpg://{owner}@{place}/{name}"
-    command = [sys.executable, "-m", "ops", service, "migrate"]
     for _ in range(2):
-        await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=env, check=True)
+        done = await asyncio.to_thread(run, "ops", service, "migrate", folder=tmp_path, env=env)
+        assert done.returncode == 0, done
     connection = await asyncpg.connect(admin_url, database=made)
     query = "SELECT tableowner FROM pg_tables WHERE tablename = $1"
     assert await connection.fetchval(query, TABLES[service]) == f"zm_{service}_owner"
@@ -61,14 +59,13 @@ async def test_of_three_at_once_one_migrates_and_the_others_wait(server: Postgre
     env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_OWNER_DATABASE_URL": url}
     holder = await asyncpg.connect(admin_url, database=made)
     await holder.execute("SELECT pg_advisory_lock(hashtext('zm.migrate'))")
-    command = [sys.executable, "-m", "ops", "followup", "migrate"]
-    at_work = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env) for _ in range(3)]
+    at_work = [start("ops", "followup", "migrate", log=tmp_path / str(n), env=env) for n in range(3)]
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while await holder.fetchval(waiting) < 3:  # all are there
-        assert [process.returncode for process in at_work] == [None] * 3
+        assert all(child.alive() for child in at_work), at_work
         await asyncio.sleep(0.05)
     await holder.close()
-    assert [await process.wait() for process in at_work] == [0, 0, 0]
+    assert [await asyncio.to_thread(child.popen.wait) for child in at_work] == [0, 0, 0]
     await check_store(url, FOLDER)
 
 
@@ -139,13 +136,10 @@ async def test_a_service_serves_no_store_that_was_not_migrated(server: Postgres,
     with pytest.raises(NotMigrated, match=r"请先运行 migrate(.|\n)*run `migrate` first"):
         await check_store(empty.service_url, FOLDER)
     env = {"PATH": os.environ.get("PATH", os.defpath), "ZM_PROFILE": "development"}
-    env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_DATABASE_URL": empty.service_url, "PYTHONIOENCODING": "utf-8"}
+    env |= {"ZM_KEYS_DIR": str(tmp_path), "ZM_DATABASE_URL": empty.service_url}
     for name in ("store-followup.key", "bus.key"):
         (tmp_path / name).write_bytes(os.urandom(32))
-    command = [sys.executable, "-m", "ops", "followup", "serve"]
-    ended = await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, env=env, check=False, capture_output=True, text=True
-    )
+    ended = await asyncio.to_thread(run, "ops", "followup", "serve", folder=tmp_path, env=env)
     assert (ended.returncode, "请先运行 migrate" in ended.stderr) == (1, True)
 
 

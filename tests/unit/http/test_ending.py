@@ -6,7 +6,6 @@ import json
 import logging
 import signal
 import socket
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from deploy.local.process import ROOT, Child, accepts, free_port, spawn, wait_until
+from deploy.local.process import Child, accepts, free_port, passed_on, wait_until
 from shared.casework.service import DEFECT_STATUS, ForeignLines
+from tests import processes
 
 SECRET = "张三"
 
 
 def start(how: str, port: int, log: Path) -> Child:
-    return spawn(how, [sys.executable, "-m", "tests.unit.http.ending", how, str(port)], log=log, cwd=ROOT)
+    return processes.start("tests.unit.http.ending", how, str(port), log=log, env=passed_on())
 
 
 def lines(log: Path) -> list[dict[str, Any]]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.local.process import ROOT
 from services.intake.reporters.contacts import load
 from shared.kernel.settings import BadSettings, Settings, UnsafeForProduction
 from shared.kernel.suites import INTERNATIONAL, SM
+from tests.processes import run
 
 SAFE = {
     "ZM_ISSUER": "https://id.example",
@@ -357,14 +355,8 @@ def test_a_process_that_was_told_nothing_says_what_it_needs(
     tmp_path: Path, service: str, command: str
 ) -> None:
     """And ends, without a traceback."""
-    ended = subprocess.run(
-        [sys.executable, "-m", f"services.{service}.main", command],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ZM_POOL_SIZE": "ten"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ZM_POOL_SIZE": "ten"}
+    ended = run(f"services.{service}.main", command, folder=tmp_path, env=env)
     assert (ended.returncode, ended.stdout) == (1, "")
     head, *lines = ended.stderr.splitlines()
     assert head == "refusing to start in production:"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 from uuid import uuid4
 
 import pytest
 
-from deploy.local.process import ROOT
 from ops import broker, keys
 from services.audit.proof import Signer
 from services.intake.platform.envelopes import Envelopes
@@ -20,32 +20,35 @@ from shared.kernel.bus.envelope import BusKey
 from shared.kernel.settings import Settings
 from shared.kernel.store.sealing import Sealer, keyrings, secret_for
 from shared.kernel.suites import SUITES, Suite
+from tests.processes import run
+
+ENV = {"PATH": os.defpath, "ZM_PROFILE": "development"}
+Zhengming = Callable[..., CompletedProcess[str]]
 
 
-def zhengming(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ops", *words]
-    env = {"PATH": os.defpath, "PYTHONIOENCODING": "utf-8", "ZM_PROFILE": "development"}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+@pytest.fixture
+def zhengming(tmp_path_factory: pytest.TempPathFactory) -> Zhengming:
+    return partial(run, "ops", folder=tmp_path_factory.mktemp("ops"), env=ENV)
 
 
 @pytest.mark.parametrize(
     "words", [[], ["nothing"], ["intake"], ["intake", "sing"], ["keys"], ["audit", "dead"]]
 )
-def test_a_wrong_word_is_answered_by_what_there_is(words: list[str]) -> None:
+def test_a_wrong_word_is_answered_by_what_there_is(zhengming: Zhengming, words: list[str]) -> None:
     said = zhengming(*words)
     assert said.returncode == 2
     assert "usage: zhengming" in said.stderr
     assert "Traceback" not in said.stderr
 
 
-def test_all_services_have_the_same_commands() -> None:
+def test_all_services_have_the_same_commands(zhengming: Zhengming) -> None:
     for service in keys.SERVICES:
         told = zhengming(service, "--help").stdout
         for word in ("serve", "migrate", "settings", "rebuild", "after-restore", "parked", "dead"):
             assert f"\n    {word}" in told
 
 
-def test_each_service_can_use_what_is_made_for_it(tmp_path: Path) -> None:
+def test_each_service_can_use_what_is_made_for_it(zhengming: Zhengming, tmp_path: Path) -> None:
     """The files have the forms in which services read them; made a second time, they stay."""
     for service in keys.SERVICES:
         folder = tmp_path / service
@@ -110,7 +113,9 @@ def test_the_platform_encrypts_for_the_newest_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["vault.key", "checkpoint-ed25519.key", "nats-intake.nk"])
-def test_what_cannot_be_rotated_stays_as_it_is_and_is_told_why(tmp_path: Path, name: str) -> None:
+def test_what_cannot_be_rotated_stays_as_it_is_and_is_told_why(
+    zhengming: Zhengming, tmp_path: Path, name: str
+) -> None:
     keys.make(tmp_path, keys.SERVICES)
     keys.make_seeds(tmp_path, ["intake"])
     before = (tmp_path / name).read_bytes()
@@ -120,7 +125,7 @@ def test_what_cannot_be_rotated_stays_as_it_is_and_is_told_why(tmp_path: Path, n
     assert (tmp_path / name).read_bytes() == before
 
 
-def test_the_broker_knows_public_halves_only(tmp_path: Path) -> None:
+def test_the_broker_knows_public_halves_only(zhengming: Zhengming, tmp_path: Path) -> None:
     """A block for nats-server, with a user for each seed; the vault's may answer its screen and no more."""
     assert zhengming("keys", "make", str(tmp_path), "--admin").returncode == 0
     told = zhengming("keys", "broker", str(tmp_path)).stdout

@@ -32,6 +32,29 @@ for package in sys.argv[1:]:
             names.append(module.name)
 print(json.dumps({name: importlib.import_module(name).__file__ for name in names}))
 """
+EACH = """
+import gc, importlib, json, os, runpy, sys, tempfile
+script, *services = sys.argv[1:]
+for service in services:
+    importlib.import_module(f"services.{service}.main")
+gc.freeze()
+told = []
+for words, more in json.load(sys.stdin):
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
+        if (child := os.fork()) == 0:
+            os.dup2(said.fileno(), 1)
+            os.dup2(complained.fileno(), 2)
+            os.environ.update(more)
+            sys.argv = [script, *words]
+            runpy.run_path(script, run_name="__main__")
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for file in (said, complained):
+            file.seek(0)
+        told.append((status, said.read(), complained.read()))
+print(json.dumps(told))
+"""
+"""Runs the console script for each list of words and what comes to the environment, forked from a process
+that has loaded the services: to load one takes longer than all the rest."""
 
 
 @pytest.fixture(scope="module")
@@ -106,15 +129,28 @@ def test_every_module_is_imported_from_the_wheel(installed: Path, tmp_path: Path
 
 def test_each_service_tells_its_commands_and_looks_at_its_settings(installed: Path, tmp_path: Path) -> None:
     assert zhengming(installed, "keys", "make", str(tmp_path)).returncode == 0
-    env = environment(installed, ZM_KEYS_DIR=str(tmp_path))
     stores = {f"ZM_{of}DATABASE_URL": "postgresql+asyncpg://zm@db.example/zm" for of in ("", "VAULT_")}
+    asked = [
+        ((service, word), {"ZM_KEYS_DIR": str(tmp_path)} | more)
+        for service in SERVICES
+        for word, more in (("--help", {}), ("settings", stores), ("settings", {"ZM_PROFILE": "production"}))
+    ]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", EACH, str(installed / "bin" / "zhengming"), *SERVICES],
+        cwd=tmp_path,
+        env=environment(installed),
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = iter(json.loads(done.stdout))
     for service in SERVICES:
-        assert f"usage: zhengming {service}" in zhengming(installed, service, "--help").stdout
-        right = zhengming(installed, service, "settings", env=env | stores)
-        assert (right.returncode, right.stdout) == (0, "设置完整 / the settings are complete\n"), right
-        wrong = zhengming(installed, service, "settings", env=env | {"ZM_PROFILE": "production"})
-        assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
-        assert "ZM_DATABASE_URL: not set" in wrong.stderr
+        assert f"usage: zhengming {service}" in next(told)[1]
+        assert next(told) == [0, "设置完整 / the settings are complete\n", ""]
+        status, _, wrong = next(told)
+        assert (status, "Traceback" in wrong) == (1, False)
+        assert "ZM_DATABASE_URL: not set" in wrong
 
 
 @pytest.mark.external
