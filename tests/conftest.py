@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ from tests.harness import SHANGHAI, World
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 pytest_plugins = ["tests.servers"]
+sys.dont_write_bytecode = False
+"""What pytest makes of the tests' code is kept, whatever the environment says: else each worker makes it again
+at every run, for ten seconds."""
 LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
 """A working day; the clock of the stack only moves forward from here."""
 TESTS = Path(__file__).parent
