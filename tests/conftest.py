@@ -26,15 +26,18 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 pytest_plugins = ["tests.servers"]
 sys.dont_write_bytecode = False
-"""What pytest makes of the tests' code is kept, whatever the environment says: else each worker makes it again
-at every run, for ten seconds."""
+"""Keeps the code that pytest makes of the tests, whatever the environment says: else each worker makes it
+again at every run, for ten seconds."""
 LAW_BEGINS = datetime(2023, 1, 3, 9, tzinfo=SHANGHAI)
 """A working day; the clock of the stack only moves forward from here."""
 TESTS = Path(__file__).parent
 MEMORY, ROOM = Path("/dev/shm"), 12 * 2**30
 """The place whose files lie in memory, and the bytes that two workers may need there."""
-LONGEST_FIRST = ("scenarios", "faults", "fuzz", "law")
-"""The rooms whose files take minutes. They come first, so that the short ones fill the gaps at the end."""
+LONGEST = ("scenarios", "faults")
+"""The rooms whose files take minutes, on stacks of their own. They come first."""
+SHARING = ("fuzz", "clients", "law")
+"""The rooms that share the worker's stack. They come last: from its start on it works for itself, for a
+twentieth of a core. The short files of the law fill the gaps at the end."""
 
 
 def has_room(place: Path) -> bool:
@@ -52,12 +55,13 @@ if has_room(MEMORY):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest first; a worker that is free takes the next file."""
+    """Puts the longest first, and together what shares a stack; a worker that is free takes the next file."""
     sizes = Counter(item.path for item in items)
+    order = (*LONGEST, "", *SHARING)
 
     def place(item: pytest.Item) -> tuple[int, int, str]:
         room = item.path.relative_to(TESTS).parts[0]
-        rank = LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST)
+        rank = order.index(room if room in order else "")
         return rank, -sizes[item.path], str(item.path)
 
     items.sort(key=place)
