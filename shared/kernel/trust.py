@@ -31,12 +31,16 @@ class Trust:
         return context
 
     def faults(self, prefix: str) -> Iterator[str]:
-        """The faults of the files, by the names of their settings."""
+        """The faults of the files that there are, by the names of their settings."""
         if self.key_file and not self.cert_file:
             yield f"{prefix}_KEY_FILE: there is no {prefix}_CERT_FILE that it belongs to"
-        for name, part in (("CA", Trust(self.ca_file)), ("CERT", Trust("", self.cert_file, self.key_file))):
+        for name, file, part in (
+            ("CA", self.ca_file, Trust(self.ca_file)),
+            ("CERT", self.cert_file, Trust("", self.cert_file, self.key_file)),
+        ):
             try:
-                part.context()
+                if file:  # the system's authorities take a while to load, and are no file of ours
+                    part.context()
             except (OSError, ValueError) as error:
                 said = error.strerror if isinstance(error, OSError) and error.strerror else "no PEM"
                 yield f"{prefix}_{name}_FILE: cannot be used ({said})"
