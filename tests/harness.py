@@ -20,10 +20,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -413,6 +413,31 @@ class World:
         """Gives people the need to know, each in their first role unless another is named."""
         for who in whom:
             self.do(case, "AssignToCase", by, {"person": sub(who), "role": role or people()[who].role[0]})
+
+    @contextmanager
+    def standing_in(self, organ: Organ, role: str, who: str) -> Iterator[None]:
+        """Lets somebody stand in for the holders of a role in an organ for as long as the block lasts (B5)."""
+        days = {"since": str(self.today), "until": str(self.today)}
+        body = {"role": role, "person": sub(who), "reason": "外出。", **days}
+        past = {"until": str(self.today - timedelta(days=1)), "since": str(self.today - timedelta(days=1))}
+        self._designated(organ, body)
+        try:
+            yield
+        finally:
+            self._designated(organ, body | past)
+
+    def _designated(self, organ: Organ, body: dict[str, Any]) -> None:
+        """Names a substitute, or the end of it, and waits until every service knows."""
+        done(self.client(organ.organ_head).post("/intake/v1/substitutes", json=body))
+        ends = body["until"] < str(self.today)
+
+        def known(service: str) -> bool:
+            items = self.get(organ.organ_head, f"/{service}/v1/staff", limit=200).json()["items"]
+            [roles] = [i["substitute_for"] for i in items if i["person"] == body["person"]]
+            return (body["role"] in {r["role"] for r in roles}) != ends
+
+        for service in SERVICES:
+            self.patiently(partial(known, service), f"the substitute in {service}")
 
     def _deciding(self, service: str) -> set[str]:
         """The commands that demand `If-Match`, as the service's own OpenAPI document says."""

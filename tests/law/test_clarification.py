@@ -399,7 +399,8 @@ def test_r8_somebody_else_than_the_handler_invites_the_subject(world: World, pla
 def test_r8_who_drafted_does_not_invite_and_who_invited_does_not_ask(world: World) -> None:
     chief = TOWN.handling_dept_head
     story = world.concluded().planned(**MEETING)
-    world.do(story.clarification, "RenderText", chief)
+    with world.standing_in(TOWN, "handling_dept_head", TOWN.deputy_leader):
+        world.do(story.clarification, "RenderText", chief)
     answer = world.give(story.clarification, "InviteSubject", chief, {"account": sub(SUBJECT)})
     assert refused(answer, "E_SOD_CONFLICT", "R8") == {"duty": "author"}
     other = world.concluded().planned(**MEETING).invited()
@@ -775,10 +776,12 @@ def test_r4_a_sibling_county_does_not_even_see_it(world: World, reviewed: Story)
 
 
 def test_r4_only_an_approver_of_the_petition_department(world: World, reviewed: Story) -> None:
+    """Nobody else is made one by being assigned as one (B8)."""
     for who in (COUNTY.petition_head, COUNTY.organ_head, COUNTY.deputy_leader):
-        world.assign(reviewed.clarification, who, by=COUNTY.petition_head, role="clarification_approver")
-        answer = world.give(reviewed.clarification, "ApproveClarification", who, APPROVE)
-        refused(answer, "E_FORBIDDEN_ROLE", "R4")
+        named = {"person": sub(who), "role": "clarification_approver"}
+        answer = world.give(reviewed.clarification, "AssignToCase", COUNTY.petition_head, named)
+        refused(answer, "E_PERSON_UNKNOWN", "B8")
+        hidden(world.give(reviewed.clarification, "ApproveClarification", who, APPROVE))
 
 
 def test_r4_r9_the_approver_confirms_that_nothing_is_prejudiced(world: World, reviewed: Story) -> None:

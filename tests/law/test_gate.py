@@ -357,7 +357,8 @@ def test_order_role_before_version(world: World, submitted: Story) -> None:
 def test_order_separation_of_duties_before_version(world: World) -> None:
     story = world.story().verifying()
     evidence = story.evidence(collectors=[sub(HANDLER), sub(HEAD)])
-    world.do(story.case, "RecordEvidence", HANDLER, evidence)
+    with world.standing_in(TOWN, "organ_head", TOWN.deputy_leader):
+        world.do(story.case, "RecordEvidence", HANDLER, evidence)
     world.do(story.case, "FindAllegation", HANDLER, story.finding())
     world.do(story.case, "SubmitReport", HANDLER, REPORT)
     refused(raw(world, story.case, "ConcludeVerification", HEAD, CONCLUSION), "E_SOD_CONFLICT")

@@ -123,7 +123,7 @@ def test_48_who_reviewed_a_refusal_does_not_learn_how_the_reporter_is_protected(
     reviewer, helper = COUNTY.petition_head, COUNTY.petition_clerk
     done(give(world, id, "DeclineProtection", HEAD, reason="未见威胁。"))
     done(assign(world, id, reviewer))
-    done(assign(world, id, helper, by=reviewer))
+    done(assign(world, id, helper, role="petition_clerk", by=reviewer))
     done(give(world, id, "ReviewDeclinedProtection", reviewer, upheld=False, opinion="应予保护。"))
     done(give(world, id, "ProvideProtection", HEAD, measures="夜间巡逻，临时住处在虚构路一号。"))
     for who in (reviewer, helper):

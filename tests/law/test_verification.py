@@ -367,7 +367,8 @@ def test_r1_who_took_part_does_not_countersign(world: World) -> None:
     """The head of the department took evidence in person."""
     story = world.story().verifying()
     evidence = story.evidence(collectors=[sub(HANDLER), sub(CHIEF)])
-    world.do(story.case, "RecordEvidence", HANDLER, evidence)
+    with world.standing_in(TOWN, "handling_dept_head", TOWN.deputy_leader):
+        world.do(story.case, "RecordEvidence", HANDLER, evidence)
     world.do(story.case, "FindAllegation", HANDLER, story.finding())
     world.do(story.case, "SubmitReport", HANDLER, REPORT)
     refused(world.give(story.case, "CountersignReport", CHIEF, {"opinion": "同意。"}), "E_SOD_CONFLICT", "R1")
@@ -405,10 +406,12 @@ def test_r1_only_the_organs_head_concludes(world: World, reported: Story, who: s
 
 
 def test_sd3_whoever_gathered_facts_does_not_conclude(world: World) -> None:
-    """The organ's head took evidence in person: now another organ's head would have to conclude."""
+    """The organ's head took evidence in person while somebody could have stood in: now the county's head would
+    have to conclude."""
     story = world.story().verifying()
     evidence = story.evidence(collectors=[sub(HANDLER), sub(TOWN.organ_head)])
-    world.do(story.case, "RecordEvidence", HANDLER, evidence)
+    with world.standing_in(TOWN, "organ_head", TOWN.deputy_leader):
+        world.do(story.case, "RecordEvidence", HANDLER, evidence)
     world.do(story.case, "FindAllegation", HANDLER, story.finding())
     world.do(story.case, "SubmitReport", HANDLER, REPORT)
     answer = world.give(story.case, "ConcludeVerification", TOWN.organ_head, CONCLUSION)
@@ -419,7 +422,8 @@ def test_sd3_whoever_proposed_does_not_approve_the_disposition(world: World) -> 
     """The team member of an organ's head is that head's own handler."""
     story = world.story().disposed()
     team = {"team": [sub(HANDLER), sub(TOWN.organ_head)], "plan_hash": sha("plan")}
-    world.do(story.case, "StartVerification", HANDLER, team)
+    with world.standing_in(TOWN, "organ_head", TOWN.deputy_leader):
+        world.do(story.case, "StartVerification", HANDLER, team)
     world.do(story.case, "RecordEvidence", HANDLER, story.evidence())
     world.do(story.case, "FindAllegation", HANDLER, story.finding())
     world.do(story.case, "SubmitReport", HANDLER, REPORT)
