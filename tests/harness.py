@@ -416,7 +416,7 @@ class World:
 
     @contextmanager
     def standing_in(self, organ: Organ, role: str, who: str) -> Iterator[None]:
-        """Lets somebody stand in for the holders of a role in an organ for as long as the block lasts (B5)."""
+        """Lets somebody stand in for the holders of a role in an organ while the block lasts (B5)."""
         days = {"since": str(self.today), "until": str(self.today)}
         body = {"role": role, "person": sub(who), "reason": "外出。", **days}
         past = {"until": str(self.today - timedelta(days=1)), "since": str(self.today - timedelta(days=1))}
@@ -434,7 +434,7 @@ class World:
         def known(service: str) -> bool:
             items = self.get(organ.organ_head, f"/{service}/v1/staff", limit=200).json()["items"]
             [roles] = [i["substitute_for"] for i in items if i["person"] == body["person"]]
-            return (body["role"] in {r["role"] for r in roles}) != ends
+            return bool((body["role"] in {r["role"] for r in roles}) != ends)
 
         for service in SERVICES:
             self.patiently(partial(known, service), f"the substitute in {service}")

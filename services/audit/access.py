@@ -40,34 +40,30 @@ _MOST_RACES = 20
 # by what was replayed.
 _ADD = """
     WITH added AS (
-        INSERT INTO access_log (id, who, role, organ, action, object, about, as_of, by, outcome, hash, at)
-        SELECT *, $12::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
-            $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[])
+        INSERT INTO access_log
+            (id, who, role, organ, action, object, about, as_of, by, outcome, sealed, hash, at)
+        SELECT *, $13::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
+            $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[])
         RETURNING about, who, role, organ, outcome
     ), grown AS (
         INSERT INTO access_nodes (service, level, idx, hash)
-        SELECT $13, * FROM unnest($14::smallint[], $15::bigint[], $16::bytea[])
+        SELECT $14, * FROM unnest($15::smallint[], $16::bigint[], $17::bytea[])
     )
     INSERT INTO replayed (about, who, role, organ, count, first, last)
-    SELECT about, who, role, organ, count(*), $12, $12
+    SELECT about, who, role, organ, count(*), $13, $13
     FROM added WHERE outcome = 'ok' AND about IS NOT NULL
     GROUP BY about, who, role, organ ORDER BY about, who, role, organ
     ON CONFLICT (about, who, role, organ) DO UPDATE SET count = replayed.count + excluded.count,
         first = least(replayed.first, excluded.first), last = greatest(replayed.last, excluded.last)
     """
 
-ALERT = "bulk-reading"
-"""The action of a record about somebody who has read too much: `object` cases, at `as_of`."""
-_ALERTS = f"""
-    SELECT id AS record, who, role, organ, object::bigint AS objects, as_of AS at FROM access_log
-    WHERE outcome = 'alert' AND action = '{ALERT}' AND starts_with(organ, $1) AND id < $2
-    ORDER BY id DESC LIMIT $3
-    """  # noqa: S608 -- our own word
+ALERT = "alert"
+"""The outcome of a record that is an alert of audit's own: `action` is its code, `about` its id (B47)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """One replay, done or refused."""
+    """One replay, done or refused; an alert that audit raises, or the end of one."""
 
     who: str
     role: str
@@ -78,6 +74,7 @@ class Access:
     as_of: str = ""
     by: str = ""
     outcome: str = "ok"
+    sealed: bytes = b""
 
 
 def leaf_of(id: int, at: datetime, access: Access) -> bytes:
@@ -94,6 +91,7 @@ def leaf_of(id: int, at: datetime, access: Access) -> bytes:
         "as_of": access.as_of,
         "by": access.by,
         "outcome": access.outcome,
+        **({"sealed": access.sealed.hex()} if access.sealed else {}),
     }
     return merkle.leaf_hash(canonical(said))
 
@@ -115,12 +113,6 @@ class AccessLog:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all())
         return await done
-
-    async def alerts(self, organ: str, before: int, limit: int) -> list[dict[str, Any]]:
-        """Alerts about people of an organ and its descendants, the newest first."""
-        async with using(self._engine) as driver:
-            rows = await driver.fetch(_ALERTS, organ, before, limit)
-        return [dict(row) for row in rows]
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -148,7 +140,7 @@ class AccessLog:
                 rows = [_row(id, at, access) for id, access in enumerate(batch, tree.size + 1)]
                 nodes, frontier = merkle.extend(tree.frontier, tree.size, [row[-1] for row in rows])
                 try:
-                    await driver.execute(_ADD, *columns(rows, 11), at, ACCESS, *columns(nodes, 3))
+                    await driver.execute(_ADD, *columns(rows, 12), at, ACCESS, *columns(nodes, 3))
                 except asyncpg.UniqueViolationError:
                     continue
                 self._tree = Grown(tree.size + len(rows), frontier)
@@ -157,11 +149,11 @@ class AccessLog:
 
 
 def _row(id: int, at: datetime, a: Access) -> tuple[Any, ...]:
-    said = (a.who, a.role, a.organ, a.action, a.object, a.about, a.as_of, a.by, a.outcome)
+    said = (a.who, a.role, a.organ, a.action, a.object, a.about, a.as_of, a.by, a.outcome, a.sealed)
     return (id, *said, leaf_of(id, at, a))
 
 
 def leaf_of_row(row: Mapping[str, Any]) -> bytes:
     """The leaf that a stored record ought to have."""
-    said = ("who", "role", "organ", "action", "object", "about", "as_of", "by", "outcome")
+    said = ("who", "role", "organ", "action", "object", "about", "as_of", "by", "outcome", "sealed")
     return leaf_of(row["id"], row["at"], Access(**{name: row[name] for name in said}))

@@ -6,7 +6,7 @@ day asked for. So an as-of answer stays the same for ever, whatever is joined to
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 
 from services.audit.record import shown_content
-from services.audit.tables import ALERT, READINGS
+from services.audit.tables import READINGS
 from services.audit.timeline import ORDER, By, Looked, Stream, Told
 from shared.kernel.store.reading import Readers
 from shared.kernel.store.sealing import Sealer
@@ -59,7 +59,7 @@ def _is_concealed(declared: Sequence[Concealed]) -> str:
 
 
 _CONCEALED = _is_concealed(CONCEALED)
-_EXCLUDED = """
+EXCLUDED = """
     EXISTS (
         SELECT FROM matters JOIN exclusions said USING (matter)
         WHERE matters.stream = {stream} AND said.person = ${person} AND said.excluded AND NOT EXISTS (
@@ -95,13 +95,6 @@ _SPEAKS = """
 _BEGUN = """
     s.stream = (SELECT stream FROM start) OR EXISTS (SELECT FROM ledger WHERE stream = s.stream AND {known})
     """
-_ALERTS = f"""
-    SELECT * FROM ledger
-    WHERE type = '{ALERT}' AND (starts_with(organ, $1) OR $2 AND organ = '') AND actor <> $3
-        AND NOT {_EXCLUDED.format(stream="ANY(ledger.about)", person=3)}
-        AND (recorded_at, service, position) < ($4, $5, $6)
-    ORDER BY recorded_at DESC, service DESC, position DESC LIMIT $7
-    """  # noqa: S608
 _ROWS = """
     SELECT service, position, event_id, stream, version, topic, occurred_at, recorded_at, state_digest,
         content_digest, algorithm, line, event_at, hidden, confidential, sealed
@@ -131,7 +124,7 @@ def _streams_of(
         speaks = _SPEAKS.format(known=known, subject=len(values))
     asked = {"start": start, "known": known, "looked": looked, "begun": begun, "speaks": speaks}
     values.append(person)
-    excluded = _EXCLUDED.format(stream="s.stream", person=len(values))
+    excluded = EXCLUDED.format(stream="s.stream", person=len(values))
     text = _STREAMS.format(concealed=_CONCEALED, excluded=excluded, **asked)
     return text, values
 
@@ -223,20 +216,6 @@ class Cases:
         content = shown_content(self.open(row), row["topic"])
         place = (row["service"], row["position"], row["stream"])
         return Told(*place, row["occurred_at"], row["recorded_at"], content)
-
-    async def alerts(
-        self, organ: str, person: str, behind: tuple[datetime, str, int], limit: int, *, of_nobody: bool
-    ) -> list[dict[str, Any]]:
-        """Alerts of all services about people of an organ and its descendants, the newest first. `of_nobody`
-        adds those about people who belong to no organ. None is about `person`."""
-        async with self._readers.using() as driver:
-            rows = await driver.fetch(_ALERTS, organ, of_nobody, person, *behind, limit)
-        return [_alert(row, self.told(row).content["event"]) for row in rows]
-
-
-def _alert(row: Any, event: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("service", "position", "recorded_at", "actor", "role", "organ")
-    return {**{name: row[name] for name in names}, "code": event["code"], "object": event["object"]}
 
 
 def _stream(row: Any) -> Stream:

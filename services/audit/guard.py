@@ -48,7 +48,7 @@ _GAPLESS = """
     FROM {service}_events
     """
 _ACCESS = """
-    SELECT id, at, who, role, organ, action, object, about, as_of, by, outcome, hash
+    SELECT id, at, who, role, organ, action, object, about, as_of, by, outcome, sealed, hash
     FROM access_log WHERE id > $1 AND id <= $2 ORDER BY id
     """
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.audit import proof, record
 from services.audit.database import using
-from services.audit.tables import LEDGER, READINGS
+from services.audit.tables import ALERTS, LEDGER, READINGS
 from shared.kernel.bus.envelope import Published
 from shared.kernel.clock import Clock
 from shared.kernel.store.sealing import Sealer
@@ -96,6 +96,7 @@ _LINKS = """
     """
 _HELD = "SELECT position, event_id, type, stream FROM ledger WHERE service = $1 ORDER BY position"
 _COLUMNS = [column.name for column in LEDGER.columns]
+_OF_ALERTS = [column.name for column in ALERTS.columns]
 
 
 class Held(NamedTuple):
@@ -234,8 +235,8 @@ class Ledger:
 
 
 async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
-    """Streams, matters, exclusions, numbers, subjects, claims, and the links that became visible with this
-    run."""
+    """Streams, matters, exclusions, alerts, numbers, subjects, claims, and the links that became visible with
+    this run."""
     streams = [
         (p.stream_id, p.service, p.kind, p.organ, p.correlation_id, next(iter(record.about(p)), None))
         for p in events
@@ -253,6 +254,8 @@ async def _write_surroundings(driver: Any, events: Sequence[Published]) -> None:
     ]
     if exclusions:
         await driver.execute(_EXCLUSIONS, *columns(exclusions, 6))
+    if alerts := [alert for p in events if (alert := record.alert_of(p)) is not None]:
+        await driver.copy_records_to_table("alerts", records=alerts, columns=_OF_ALERTS)
     seen = [
         (about, p.meta["actor"], p.meta["role"], p.meta["organ"], p.recorded_at)
         for p in events

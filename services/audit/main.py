@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.audit import rebuild
 from services.audit.access import AccessLog
+from services.audit.alerts import Alerts
 from services.audit.cases import Cases
 from services.audit.database import engine_for, using
 from services.audit.guard import Guard
@@ -36,20 +37,24 @@ from services.audit.ledger import Ledger
 from services.audit.metrics import AuditMetrics
 from services.audit.outside import Outside
 from services.audit.proof import ORIGIN, Signer, Trees
-from services.audit.reads import NAMED, Logs, ReadingFace, Replays, Supervision
+from services.audit.reads import NAMED, Logs, ReadingFace, Replays
 from services.audit.record import NotProved
 from services.audit.rounds import AWAY, Rounds
+from services.audit.supervision import Supervision
 from services.audit.tables import ACCESS, PUBLISHERS, SERVICE
 from services.audit.verify_store import CHANGED, SAME, UNREADABLE, verify_note, verify_store
 from services.audit.watch import Watch
+from shared.casework.gate import Screen
 from shared.casework.http.app import Application, make_app
 from shared.casework.http.describe import define
 from shared.casework.http.readgate import ReadGate
 from shared.casework.operating import carried_out, list_dead, list_parked, parser_of, replay_dead, sources_of
+from shared.casework.screen import RemoteScreen
 from shared.casework.service import (
     broker_of,
     configure_logs,
     end_by_defect,
+    load_law,
     report,
     run_server,
     settings_are_right,
@@ -92,6 +97,7 @@ class AuditParts:
     cases: Cases
     trees: Trees
     access: AccessLog
+    alerts: Alerts
     outside: Outside
     guard: Guard
     watch: Watch
@@ -159,6 +165,7 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> AuditParts:
     guard = Guard(engine, trees, sealer, settings.stores)
     outside, parked = Outside(engine, trees, clock, places), PgParkedStore(engine)
     watch, metrics = Watch(engine, access), AuditMetrics(registry)
+    alerts = Alerts(readers, engine, access, sealer, clock, load_law(settings.calendar_file))
     return AuditParts(
         settings=settings,
         engine=engine,
@@ -167,10 +174,11 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> AuditParts:
         cases=Cases(readers, sealer),
         trees=trees,
         access=access,
+        alerts=alerts,
         outside=outside,
         guard=guard,
         watch=watch,
-        rounds=Rounds(trees, parked, outside, guard, watch, metrics),
+        rounds=Rounds(trees, parked, outside, guard, watch, alerts, metrics),
         outgoing=Outgoing(engine, None, jobs, OutgoingMetrics(registry, jobs)),
         key=BusKey.from_files(keys / "bus.key", settings.suite),
         parked=parked,
@@ -179,7 +187,9 @@ def make_parts(settings: Settings, registry: CollectorRegistry) -> AuditParts:
     )
 
 
-def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Application, AuditParts]:
+def build(
+    settings: Settings, verifier: TokenVerifier | None = None, screen: Screen | None = None
+) -> tuple[Application, AuditParts]:
     """The application; its lifespan starts and stops the parts."""
     registry = CollectorRegistry()
     parts = make_parts(settings, registry)
@@ -189,7 +199,8 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
         name=SERVICE,
         title=TITLE,
         title_zh=TITLE_ZH,
-        description="What happened in a case, as it was known on any day, and the proof of it. Reads only.",
+        description="What happened in a case, as it was known on any day, and the proof of it. Nothing of a "
+        "case is changed here; alerts are closed.",
         face=face,
         commands=[],
         registry=registry,
@@ -202,10 +213,12 @@ def build(settings: Settings, verifier: TokenVerifier | None = None) -> tuple[Ap
     keys = [str(key) for key in parts.trees.verifier_keys()]
     organs = OrganTree.load()
     define(app, **NAMED)
+    supervision = Supervision(parts.alerts, face, organs, screen or RemoteScreen(parts.nats, parts.key))
+    supervision.add_to(app)
     ReadGate(SERVICE, face, organs).add(
         app,
         Replays(parts.cases, parts.trees, parts.access, organs),
-        Supervision(parts.access, parts.cases, organs),
+        supervision,
         Logs(parts.trees, keys),
     )
     if not settings.api:
@@ -226,11 +239,12 @@ async def _ready(engine: AsyncEngine) -> dict[str, bool]:
 async def _life(parts: AuditParts, draining: list[bool]) -> AsyncIterator[None]:
     """Starts the workers; stops them when no request is left, each after its unit."""
     works: list[Coroutine[Any, Any, None]] = []
+    if parts.settings.nats_url:
+        await parts.connect(wait=False)
     if parts.settings.worker:
         rounds = parts.rounds
-        works += [rounds.sign(), rounds.guard(), rounds.watch(), parts.outgoing.run()]
+        works += [rounds.sign(), rounds.guard(), rounds.watch(), rounds.alerts(), parts.outgoing.run()]
         if parts.settings.nats_url:
-            await parts.connect(wait=False)
             works += [parts.inbox(source).run() for source in PUBLISHERS]
     tasks = [asyncio.create_task(work) for work in works]
     for task in tasks:

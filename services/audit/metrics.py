@@ -23,6 +23,9 @@ class AuditMetrics(BusMetrics):
         self.bulk_readings = Counter(
             "zm_audit_bulk_readings_total", "Alerts about bulk reading", registry=registry
         )
+        self.late_alerts = Gauge(
+            "zm_audit_late_alerts", "Alerts that ought to be closed by now", registry=registry
+        )
         self.set_aside = Gauge(
             "zm_audit_set_aside",
             "Events parked now: the tree waits before them",

@@ -37,9 +37,8 @@ from services.audit.timeline import (
     visible,
 )
 from shared.casework.command import Token
-from shared.casework.http import query
 from shared.casework.http.commands import Face, as_it_is
-from shared.casework.http.describe import CURSOR, answer, array, in_path, in_query, page, whole
+from shared.casework.http.describe import CURSOR, answer, array, in_path, in_query, page
 from shared.casework.http.naming import a_list, named
 from shared.casework.http.read import Asked, read
 from shared.casework.http.values import instant, json_response, page_number
@@ -547,70 +546,6 @@ class Logs:
         proof = await self.trees.consistency(service, old, new)
         told = {"service": service, "from": old, "to": new, "consistency": _hashes(proof)}
         return json_response(told)
-
-
-PLACE: query.Cursor[tuple[datetime, str, int]] = query.Cursor(tuple[datetime, query.Key, int])
-
-
-class Supervision:
-    """The alerts that audit has for internal supervision."""
-
-    def __init__(self, access: AccessLog, cases: Cases, organs: OrganTree) -> None:
-        self.access = access
-        self.cases = cases
-        self.organs = organs
-
-    @read(
-        "Alerts",
-        "/v1/alerts",
-        rule="R27",
-        by=(roles.INTERNAL_SUPERVISOR,),
-        parameters=(CURSOR, LIMIT),
-        answer=page(
-            answer(service=LOG, recorded_at=TIME, actor=TEXT, role=TEXT, organ=TEXT, code=TEXT, object=TEXT)
-        ),
-        tag="supervision",
-    )
-    async def alerts(self, ask: Asked[Any]) -> Response:
-        """Incidents that internal supervision must see, from all services (R27, A52): attempts to learn of a
-        reporter, to trace, to penalise; refused texts; people who were refused all too often. They are those
-        of its organ and below, the newest first, and none about themselves. Incidents about people who belong
-        to no organ go to a city's and the province's supervision."""
-        request, token = ask.request, self._of_an_organ(ask)
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        behind = PLACE.read(request) or (datetime.max.replace(tzinfo=UTC), "", 0)
-        high = self.organs.get(token.organ).level >= Level.CITY
-        rows = await self.cases.alerts(token.organ, token.person, behind, limit, of_nobody=high)
-        places = [(row["recorded_at"], row["service"], row.pop("position")) for row in rows]
-        last = PLACE.write(*places[-1]) if len(rows) == limit else None
-        return json_response({"items": rows, "next": last})
-
-    def _of_an_organ(self, ask: Asked[Any]) -> Token:
-        """The caller's token, as internal supervision of an organ that there is."""
-        if ask.token.organ not in self.organs:
-            refuse("E_FORBIDDEN_ROLE", ask.read.rule, allowed=[roles.INTERNAL_SUPERVISOR])
-        return ask.token
-
-    @read(
-        "BulkReadings",
-        "/v1/bulk-readings",
-        rule="SEC-9",
-        by=(roles.INTERNAL_SUPERVISOR,),
-        parameters=(whole("before", "`next` of the page before."), LIMIT),
-        answer=answer(
-            items=array(answer(record=WHOLE, who=TEXT, role=TEXT, organ=TEXT, objects=WHOLE, at=TIME)),
-            next={"type": ["integer", "null"]},
-        ),
-        tag="supervision",
-    )
-    async def bulk_readings(self, ask: Asked[Any]) -> Response:
-        """People within the organ and its descendants who were shown more than twenty different cases within
-        an hour, by all services and by audit together (SEC-9), the newest alert first."""
-        request, token = ask.request, self._of_an_organ(ask)
-        limit = page_number(request.query_params.get("limit"), "limit", PAGE, PAGE_MAX, minimum=1)
-        before = page_number(request.query_params.get("before"), "before", 1 << 62, 1 << 62)
-        rows = await self.access.alerts(token.organ, before, limit)
-        return json_response({"items": rows, "next": rows[-1]["record"] if len(rows) == limit else None})
 
 
 async def _whole(session: Session, replay: Replay) -> list[Any]:

@@ -18,8 +18,11 @@ from uuid import UUID
 import orjson
 
 from shared.kernel.bus.envelope import Published
+from shared.language.alerts import BULK_READING, rank_of, severity_of
 from shared.language.contracts import clarification, followup, intake, verification
+from shared.language.contracts.common import Alert, BulkReadAlert, SecurityAlertRaised
 from shared.language.event import ChangesExclusion, DataClass, Event, event_class
+from shared.language.roles import WATCHED_FROM_ABOVE
 
 CONTRACTS = (intake, verification, clarification, followup)
 """Imported so that every published event is known here, with the classes of its fields."""
@@ -210,6 +213,27 @@ def exclusion_of(published: Published) -> tuple[str, UUID, bool] | None:
         return None
     stream, _, excluded = event.change(published.stream_id)
     return event.person, stream, excluded
+
+
+def alert_of(published: Published) -> tuple[Any, ...] | None:
+    """The row of an alert (`tables.ALERTS`), for what internal supervision must see and close (B47)."""
+    cls = event_class(published.topic)
+    if cls is None or not issubclass(cls, Alert):
+        return None
+    event = cls.model_validate(published.event)
+    meta = published.meta
+    if isinstance(event, SecurityAlertRaised):
+        person, code, object_, severity = event.actor, event.code, event.object, event.severity
+    else:
+        assert isinstance(event, BulkReadAlert), cls
+        person, code, object_ = event.who, BULK_READING, str(event.objects)
+        severity = severity_of(code)
+    from_above = meta["role"] in WATCHED_FROM_ABOVE and meta["organ"] == published.organ
+    return (
+        *(published.service, published.position, published.event_id, published.recorded_at),
+        *(person, meta["role"], published.organ, from_above, code, object_, rank_of(severity)),
+        [*about(published), published.stream_id],
+    )
 
 
 def claims_of(published: Published) -> set[str]:

@@ -1,4 +1,5 @@
-"""The rounds that audit makes in the background: it signs, it looks at what is stored, it counts readings."""
+"""The rounds that audit makes in the background: it signs, it looks at what is stored, it counts readings and
+the alerts that nobody has closed."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import asyncio
 import asyncpg
 import structlog
 
+from services.audit.alerts import Alerts
 from services.audit.guard import Guard
 from services.audit.metrics import AuditMetrics
 from services.audit.outside import Outside
@@ -37,6 +39,7 @@ class Rounds:
         outside: Outside,
         guard: Guard,
         watch: Watch,
+        alerts: Alerts,
         metrics: AuditMetrics,
     ) -> None:
         self._trees = trees
@@ -44,6 +47,7 @@ class Rounds:
         self._outside = outside
         self._guard = guard
         self._watch = watch
+        self._alerts = alerts
         self._metrics = metrics
 
     async def sign(self, seconds: float = LOOK_SECONDS) -> None:
@@ -102,4 +106,13 @@ class Rounds:
                     log.warning("bulk_reading", alerts=raised)
             except AWAY as error:
                 self._metrics.error("watch", error)
+            await asyncio.sleep(seconds)
+
+    async def alerts(self, seconds: float = LOOK_SECONDS) -> None:
+        """Tells how many alerts ought to be closed by now (B47)."""
+        while True:
+            try:
+                self._metrics.late_alerts.set(await self._alerts.late())
+            except AWAY as error:
+                self._metrics.error("alerts", error)
             await asyncio.sleep(seconds)

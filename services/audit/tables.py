@@ -109,9 +109,6 @@ Index(
     postgresql_where=LEDGER.c.type.in_(READINGS),
 )
 
-ALERT = "SecurityAlertRaised"
-Index("ledger_alerts_idx", LEDGER.c.recorded_at, postgresql_where=LEDGER.c.type == ALERT)
-
 STREAMS = Table(
     "streams",
     METADATA,
@@ -194,6 +191,25 @@ EXCLUSIONS = Table(
 """The persons excluded from matters, and let in again (B2): the latest word of each stream holds."""
 Index("exclusions_idx", EXCLUSIONS.c.matter, EXCLUSIONS.c.person)
 
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    *_place(),
+    Column("id", Uuid, nullable=False, unique=True),
+    _time("raised_at"),
+    _text("person"),
+    _text("role"),
+    _text("organ"),
+    Column("from_above", Boolean, nullable=False),
+    _text("code"),
+    _text("object"),
+    Column("severity", SmallInteger, nullable=False),
+    Column("about", ARRAY(Uuid), nullable=False),
+)
+"""The alerts of the services (B47): who gave rise to each, and the organ whose internal supervision hears of
+it, or the one above that where `from_above` is true. `about` names the streams by whose matters somebody may
+be excluded from it. Audit's own stand in the access log."""
+
 Index(
     "ledger_openings_idx",
     LEDGER.c.actor,
@@ -242,8 +258,18 @@ ACCESS_LOG = Table(
     _text("by"),
     _text("outcome"),
     _bytes("hash"),
+    Column("sealed", LargeBinary, nullable=False, server_default=""),
 )
-"""`hash` is the record's leaf; leaf i of the tree is the record i + 1."""
+"""`hash` is the record's leaf; leaf i of the tree is the record i + 1. `sealed` holds words of a person,
+where there are some."""
+CLOSING, CLOSED = "close-alert", "closed"
+"""Action and outcome of the record that ends the alert `about`; `object` says with what result (B47)."""
+Index(
+    "access_log_closed_idx",
+    ACCESS_LOG.c.about,
+    unique=True,
+    postgresql_where=(ACCESS_LOG.c.action == CLOSING) & (ACCESS_LOG.c.outcome == CLOSED),
+)
 Index("access_log_about_idx", ACCESS_LOG.c.about)
 Index("access_log_who_idx", ACCESS_LOG.c.who, ACCESS_LOG.c.at)
 Index("access_log_alerts_idx", ACCESS_LOG.c.id, postgresql_where=ACCESS_LOG.c.outcome == "alert")
@@ -287,7 +313,7 @@ WATCHED = Table(
 )
 """The place up to which each log, the access log too, was looked at for bulk reading."""
 
-DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, MATTERS, EXCLUSIONS, NODES)
+DERIVED = (LEDGER, STREAMS, NUMBERS, CLAIMS, LINKS, SUBJECTS, MATTERS, EXCLUSIONS, ALERTS, NODES)
 """Tables that the producers' logs give again."""
 OWN = (CHECKPOINTS, ACCESS_LOG, ACCESS_NODES)
 """Tables that only audit has: its signatures, and the log of replays."""
@@ -311,6 +337,14 @@ def create_guards(connection: Connection) -> None:
         _create_moving(connection, table)
     for index in LEDGER.indexes:
         index.create(connection, checkfirst=True)
+
+
+def create_closing(connection: Connection) -> None:
+    """Adds to an older audit what the end of an alert needs; a rebuild brings the alerts of before."""
+    connection.execute(text("ALTER TABLE access_log ADD COLUMN sealed bytea NOT NULL DEFAULT ''"))
+    for index in ACCESS_LOG.indexes:
+        index.create(connection, checkfirst=True)
+    _create(connection, (ALERTS,))
 
 
 def create_ingest(connection: Connection) -> None:

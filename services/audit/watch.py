@@ -3,7 +3,8 @@
 Every reading of a case leaves a record in the service that showed it, and audit has all of them on its
 ledger; its own replays stand in the access log. So more than twenty different cases within an hour are told
 wherever they were read, by whichever process, and after any restart. The alert is a record of the access log:
-sealed in its tree like the replays, and listed for internal supervision.
+sealed in its tree like the replays, and listed for internal supervision (`services.audit.alerts`). What a
+service has told by itself is not told again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from services.audit.access import ALERT, Access, AccessLog
 from services.audit.database import using
 from services.audit.tables import ACCESS, OPENINGS, PUBLISHERS
 from shared.casework.bulk import WITHIN, BulkReadWatch
+from shared.language.alerts import BULK_READING
+from shared.language.ids import random_id
 
 _LOCK = int.from_bytes(blake2b(b"zhengming.audit.watch", digest_size=8).digest(), "big", signed=True)
 # ruff: noqa: S608 -- the words are our own
@@ -49,7 +52,13 @@ _ALL_OF = f"""
     WHERE who = $1 AND outcome = 'ok' AND about IS NOT NULL AND at > $2 AND at <= $3
     ORDER BY at
     """
-_TOLD = f"SELECT as_of FROM access_log WHERE who = $1 AND action = '{ALERT}'"
+_TOLD = f"""
+    SELECT as_of::timestamptz FROM access_log
+    WHERE who = $1 AND action = '{BULK_READING}' AND outcome = '{ALERT}'
+    UNION ALL
+    SELECT raised_at FROM alerts WHERE person = $1 AND code = '{BULK_READING}'
+    """
+"""The instants at which somebody was told to have read too much, by audit or by a service of its own."""
 
 
 class Reading(NamedTuple):
@@ -97,7 +106,7 @@ class Watch:
         alerts = crossings(Reading(*row) for row in found)
         if not alerts:
             return 0
-        told = [datetime.fromisoformat(as_of) for (as_of,) in await driver.fetch(_TOLD, who)]
+        told = [at for (at,) in await driver.fetch(_TOLD, who)]
         raised = 0
         for reading, objects in alerts:
             if all(abs(reading.at - at) >= WITHIN for at in told):
@@ -108,10 +117,11 @@ class Watch:
                         who=who,
                         role=reading.role,
                         organ=reading.organ,
-                        action=ALERT,
+                        action=BULK_READING,
                         object=str(objects),
+                        about=random_id(),
                         as_of=reading.at.isoformat(),
-                        outcome="alert",
+                        outcome=ALERT,
                     )
                 )
         return raised

@@ -38,7 +38,8 @@ from shared.kernel.store.types import (
     VersionConflict,
 )
 from shared.language import roles
-from shared.language.contracts.common import Accused
+from shared.language.alerts import severity_of
+from shared.language.contracts.common import Accused, Severity
 from shared.language.ids import derived_id, keyed_digest, keyed_id, random_id
 from shared.language.law.working_days import local_date
 from shared.language.refusal import Refusal, refuse
@@ -378,9 +379,7 @@ class CommandGate:
             record = AuditRecord(random_id(), self.service)
             record.organ = aggregate.watched_by
             ctx = self._on_record(actor, "Watch", "A15", record.id)
-            record.note(
-                ctx, "SecurityAlertRaised", code=refusal.code, actor=token.person, object=str(aggregate.id)
-            )
+            record.alert(ctx, refusal.code, str(aggregate.id))
             await self.store.append(Append(events=record.collect_events()))
 
     def _level(self, organ: str) -> int:
@@ -533,7 +532,7 @@ class CommandGate:
             object=object_,
         )
         if alert:
-            record.note(ctx, "SecurityAlertRaised", code=refusal.code, actor=person, object=object_)
+            record.alert(ctx, refusal.code, object_)
         await self.store.append(Append(events=record.collect_events()))
 
     def _on_record(
@@ -580,8 +579,7 @@ class CommandGate:
                 count=summed.number,
                 codes=summed.codes,
             )
-            code = summed.codes[0]
-            record.note(ctx, "SecurityAlertRaised", code=code, actor=summed.person, object="")
+            record.alert(ctx, summed.codes[0], severity="HIGH" if summed.alert else "LOW")
             await self.store.append(Append(events=record.collect_events()))
             self.tally.ended.remove(summed)
 
@@ -600,8 +598,8 @@ def _clearance(actor: Actor, aggregate: Aggregate, *, begins: bool) -> Clearance
 
 
 def _actor_of(token: Token) -> Actor:
-    """The person who was refused, in the first of their roles."""
-    return Actor(token.person, next(iter(sorted(token.roles)), "anyone"), token.organ)
+    """The person who was refused, in the foremost of their roles."""
+    return Actor(token.person, roles.foremost(token.roles) or "anyone", token.organ)
 
 
 def _hour(instant: datetime) -> datetime:
@@ -620,3 +618,8 @@ class AuditRecord(Aggregate):
 
     def note(self, ctx: Context, name: str, **fields: str | int | tuple[str, ...]) -> None:
         self.record(ctx, self.own(name)(**fields))
+
+    def alert(self, ctx: Context, code: str, object_: str = "", severity: Severity | None = None) -> None:
+        """Tells internal supervision of what the actor did (R27, B47)."""
+        fields = {"code": code, "actor": ctx.actor.person, "object": object_}
+        self.note(ctx, "SecurityAlertRaised", **fields, severity=severity or severity_of(code, ctx.rule))

@@ -25,6 +25,8 @@ class Summed(NamedTuple):
     since: datetime
     number: int
     codes: tuple[str, ...]
+    alert: bool = False
+    """True if each of them alone would have been told to internal supervision."""
 
 
 @dataclass
@@ -69,5 +71,6 @@ class Tally:
         window = self._of.pop((person, alert), None)
         if window is not None and window.more:
             codes = tuple(sorted(window.more))
-            summed = Summed(person, window.role, window.organ, window.since, window.more.total(), codes)
+            number = window.more.total()
+            summed = Summed(person, window.role, window.organ, window.since, number, codes, alert)
             self.ended.append(summed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 REPORTER = "reporter_mobile"
 SUBJECT = "subject_mobile"
 PETITION_CLERK = "petition_clerk"
@@ -52,6 +54,15 @@ CASEWORK = frozenset(STAFF) - {CUSTODIAN, INTERNAL_SUPERVISOR}
 """Roles in which people work on cases: custodians hold none of these (SD8), supervisors none at all (SD9)."""
 NEVER_CASE_COMMANDS = frozenset({AUDITOR, INTERNAL_SUPERVISOR})
 """Roles that read and watch, and never execute a command on a case (SD9)."""
+WATCHED_FROM_ABOVE = frozenset({ORGAN_HEAD, INTERNAL_SUPERVISOR})
+"""Roles of which an alert goes to the internal supervision of the organ above: nobody watches over their own
+head, or over themselves (B47)."""
 HELD_ALONE = {CUSTODIAN: "SD8", PLATFORM: "SD12", DIRECTORY: "SD12"}
 """Roles that exclude every other role: the custodian of identities decides no case, and a service account is
 not a person (§5.3)."""
+
+
+def foremost(held: Collection[str]) -> str:
+    """The role in which somebody is on record who is not known to act in a certain one: that of a head before
+    any other, since it decides who hears of them (B47). Empty for who holds none."""
+    return min(held, key=lambda role: (role not in WATCHED_FROM_ABOVE, role), default="")

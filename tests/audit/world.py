@@ -54,16 +54,17 @@ class Producer:
         occurred: datetime | None = None,
         organ: str = TOWNSHIP,
         kind: str = "Complaint",
+        of: str = "",
         **meta: Any,
     ) -> Recorded:
-        """Appends one event."""
+        """Appends one event; `of`: the organ of who did it, where that is another."""
         version = self._versions[stream] = self._versions.get(stream, 0) + 1
         self._states[stream] = event.leads_to() or self._states.get(stream, "")
         position = len(self.entries) + 1
         circumstances: dict[str, Any] = {
             "actor": "p-clerk",
             "role": "petition_clerk",
-            "organ": organ,
+            "organ": of or organ,
             "command": type(event).__name__,
             "policy": "2022-01",
             "rule": "R1",

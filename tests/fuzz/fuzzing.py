@@ -148,7 +148,7 @@ def operation_id(case: Asked) -> str:
 def roles_of(service: str, operation: str) -> frozenset[str]:
     """The roles that may give a command; none for a read."""
     if service == AUDIT:
-        return frozenset({"auditor"})
+        return frozenset({"auditor", "internal_supervisor"})
     given = [*PROTECTION, *REWARDS] if service == VAULT else service_of(service).commands
     ids = operation_ids(posted(given))
     commands = {id: command.gate.by for command, id in ids.items()}

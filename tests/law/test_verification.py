@@ -406,7 +406,7 @@ def test_r1_only_the_organs_head_concludes(world: World, reported: Story, who: s
 
 
 def test_sd3_whoever_gathered_facts_does_not_conclude(world: World) -> None:
-    """The organ's head took evidence in person while somebody could have stood in: now the county's head would
+    """The organ's head took evidence in person while somebody stood in for them: now the county's head would
     have to conclude."""
     story = world.story().verifying()
     evidence = story.evidence(collectors=[sub(HANDLER), sub(TOWN.organ_head)])

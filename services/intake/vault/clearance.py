@@ -72,7 +72,7 @@ class ClearanceRoutes:
             refuse("E_JURISDICTION", "B54")
         if person == token.person:
             refuse("E_SOD_CONFLICT", "B54")
-        now, role = self.parts.clock.now(), next(iter(sorted(token.roles)))
+        now, role = self.parts.clock.now(), roles.foremost(token.roles)
         record = AuditRecord(uuid4(), self.parts.settings.service)
         ctx = Context(
             actor=Actor(token.person, role, token.organ),
@@ -83,7 +83,7 @@ class ClearanceRoutes:
             rule="B54",
         )
         record.note(ctx, "ScreenCleared", who=token.person, role=role, person=person)
-        record.note(ctx, "SecurityAlertRaised", code="B54", actor=token.person, object=person)
+        record.alert(ctx, "B54", person)
         await self.parts.recorder.append(Append(events=record.collect_events()))
         await self._questions.forget(person)
         return json_response({"person": person})

@@ -15,6 +15,7 @@ from shared.casework.gate import AuditRecord
 from shared.casework.repository import Repository
 from shared.kernel.clock import Clock
 from shared.kernel.store.types import Append, VersionConflict
+from shared.language.alerts import severity_of
 from shared.language.contracts.intake import COMMON, VaultRootRecorded
 from shared.language.event import Event
 from shared.language.ids import derived_id
@@ -37,7 +38,8 @@ class Findings:
     async def alarm(self, complaint: UUID, id: str) -> None:
         """Tells internal supervision once of each thing that is missing (R27, B55)."""
         log.error("vault_incomplete", complaint=str(complaint), id=id)
-        alert = ALERT(code="E_RECORD_INCOMPLETE", actor=SYSTEM, object=str(complaint))
+        code = "E_RECORD_INCOMPLETE"
+        alert = ALERT(code=code, actor=SYSTEM, object=str(complaint), severity=severity_of(code))
         await self._note_once(derived_id("vault-incomplete", str(complaint), id), alert, complaint)
 
     async def note_root(self, today: date, root: VaultRootRecorded) -> None:

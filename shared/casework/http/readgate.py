@@ -294,7 +294,7 @@ class CaseReadGate(ReadGate):
         record = AuditRecord(random_id(), self.command_gate.service)
         record.organ = about.watched_by if about is not None else ""
         record.note(ctx, "CommandRefused", rule=rule, command=ask.read.name, **refusal)
-        record.note(ctx, "SecurityAlertRaised", **refusal)
+        record.alert(ctx, code, object_, severity="HIGH")
         await self.recorder.append(Append(events=record.collect_events()))
 
     # --- What is noted ---
@@ -355,7 +355,7 @@ class CaseReadGate(ReadGate):
 
     def _context(self, token: Token, read: str, rule: str, about: Aggregate | None = None) -> Context:
         now = self.clock.now()
-        role = next(iter(sorted(token.roles)), "")
+        role = roles.foremost(token.roles)
         return Context(
             actor=Actor(token.person, role, token.organ or (about.organ if about else "")),
             now=now,

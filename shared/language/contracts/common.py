@@ -354,7 +354,23 @@ class CasesRead(Event):
     purpose: L1[str]
 
 
-class BulkReadAlert(Event):
+Severity = Literal["HIGH", "MEDIUM", "LOW"]
+"""The severity of an alert (B47); `shared.language.alerts` says what is how grave."""
+
+
+AlertState = Literal["OPEN", "CLOSED"]
+AlertOutcome = Literal["NO_FAULT", "REMINDED", "ACCESS_CHANGED", "REFERRED", "PUT_RIGHT"]
+"""The end of an alert: nobody did wrong; the person was reminded or criticised; their assignments or accounts
+were changed; it was handed to whoever deals with misconduct; or it was a fault of the system, which is put
+right."""
+
+
+class Alert(Event):
+    """An incident that internal supervision must see, and closes with a word on what was done (B47): audit
+    lists everything of this kind."""
+
+
+class BulkReadAlert(Alert):
     """Audit record: a person has read more than twenty different objects within an hour (SEC-9)."""
 
     who: L1[str]
@@ -380,12 +396,13 @@ class EffectReplayed(Event):
     kind: L1[str]
 
 
-class SecurityAlertRaised(Event):
-    """An incident that internal supervision must see (R27)."""
+class SecurityAlertRaised(Alert):
+    """An attempt, a refusal or a loss that internal supervision must see (R27)."""
 
     code: L1[str]
     actor: L1[str]
     object: L1[str]
+    severity: L1[Severity]
 
 
 class DeadlineApproaching(Event):

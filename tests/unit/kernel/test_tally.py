@@ -73,4 +73,17 @@ async def test_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
     [append] = store.appended
     assert [event.type for event in append.events] == ["RefusalsSummed", "SecurityAlertRaised"]
     assert {event.stream_organ for event in append.events} == {ONE.organ}
+    assert append.events[1].event.severity == "LOW"  # type: ignore[attr-defined]
     assert gate.tally.ended == []
+
+
+async def test_b47_many_attempts_together_are_as_grave_as_one() -> None:
+    """The sum of refusals each of which alone is told is the gravest, whatever their codes are."""
+    store, away = Recorded(), cast(Any, None)
+    gate = CommandGate("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32), staff=away)
+    gate.tally = Tally(most=1)
+    for _ in range(3):
+        gate.tally.takes(ONE, "E_NEED_TO_KNOW", AT, alert=True)
+    await gate.sum_refusals()
+    [append] = store.appended
+    assert append.events[1].event.severity == "HIGH"  # type: ignore[attr-defined]
