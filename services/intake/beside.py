@@ -7,7 +7,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.intake.commands.answering import SubmitNewEvidence
-from services.intake.commands.passing_on import AssignJurisdiction, RequestExtension, ReturnResult
+from services.intake.commands.disputing import AssignJurisdiction
+from services.intake.commands.passing_on import RequestExtension, ReturnResult
 from services.intake.commands.receiving import ReceiveComplaint
 from services.intake.deposits import IntakeDeposits
 from services.intake.domain.complaint import Complaint
@@ -20,17 +21,20 @@ from shared.casework.gate import Beside
 from shared.casework.repository import Repository
 from shared.language.contracts.intake import (
     ComplaintAssignedDown,
+    ComplaintSentBack,
+    ComplaintSentUp,
     ComplaintSplit,
     ComplaintTakenUp,
-    JurisdictionAssigned,
 )
 
 Written = Sequence[Aggregate]
 PASSING = (
     "SplitComplaint",
-    "TransferDown",
+    "HandDown",
     "AssignDown",
-    "TransferLateral",
+    "SendLateral",
+    "SendUp",
+    "SendBack",
     "TakeUp",
     "AssignJurisdiction",
 )
@@ -77,10 +81,10 @@ class IntakeBeside:
         """Writes the complaint that is born at the organ that goes on with it, in the same transaction: it
         cannot be lost on the way (A16, A17, A18, A22)."""
         assert isinstance(aggregate, Complaint)
-        event = aggregate.pending_events[-1].event
-        if isinstance(event, JurisdictionAssigned):
+        passed = [e.event for e in aggregate.pending_events if isinstance(e.event, PassedOn)]
+        if not passed:
             return ()  # the dispute was decided for the organ itself
-        assert isinstance(event, PassedOn)
+        [event] = passed
         child = Complaint(UUID(event.born))
         # Their own words tell of the other parts too (A18).
         along = await self.deposits.send_along(
@@ -89,8 +93,11 @@ class IntakeBeside:
         below = ctx.law.organs.is_ancestor_or_self(aggregate.organ, event.to_organ)
         # Above, the superior follows its complaint down; a sibling's is a case of its own.
         child_ctx = replace(ctx, correlation_id=aggregate.correlation_id if below else None, duty="")
-        told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp)
-        designated = told_to or isinstance(command, AssignJurisdiction)
+        told_to = isinstance(event, ComplaintAssignedDown | ComplaintTakenUp | ComplaintSentUp)
+        above = ctx.law.organs.is_ancestor_or_self(event.to_organ, aggregate.organ)
+        # A superior keeps what comes from below, and what it gives back down is for that organ to handle.
+        back = isinstance(event, ComplaintSentBack) and (above or below)
+        designated = told_to or back or isinstance(command, AssignJurisdiction)
         told, owed_to = await self._tell_who_waits(aggregate, event, ctx)
         child.be_born(child_ctx, aggregate, event, along, designated=designated, owed_to=owed_to)
         return [child, *await self._link(child, ctx), *told]
@@ -98,9 +105,10 @@ class IntakeBeside:
     async def _tell_who_waits(
         self, complaint: Complaint, event: PassedOn, ctx: Context
     ) -> tuple[list[Complaint], Complaint | None]:
-        """§5.4, A26: tells the organs that wait for the result of a complaint that is taken over. Those below
-        the organ that takes it get no result; an organ that waits above it gets the result from there."""
-        if not isinstance(event, ComplaintTakenUp):
+        """§5.4, A26: tells the organs that wait for the result of a complaint that is taken over, or goes up
+        or back. Those below the organ that takes it get no result; an organ that waits above it gets the
+        result from there."""
+        if not isinstance(event, ComplaintTakenUp | ComplaintSentUp | ComplaintSentBack):
             return [], None
         below, told = complaint, []
         while below.source == "SUPERIOR_ASSIGNED":

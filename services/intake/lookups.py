@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
 from services.intake.commands.overseeing import RecordRetaliationReport, TellOfStaffMisconduct
+from services.intake.commands.passing_on import SendUp
 from services.intake.commands.receiving import (
     ListAllegations,
     MarkDuplicate,
@@ -16,6 +17,8 @@ from services.intake.commands.receiving import (
 from services.intake.commands.reporting import AddAttachment
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.passing_on import HEADS
+from services.intake.domain.complaint.phase import IN_MATTER
 from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP
 from services.intake.domain.complaint.reporting import FILE
 from services.intake.domain.disclosing import (
@@ -35,9 +38,13 @@ from services.intake.vault.blobs import Blobs
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
 from shared.casework.aggregate import Context
+from shared.casework.command import Command
 from shared.casework.preparation import Lookups
 from shared.casework.repository import Repository
+from shared.casework.staff import Staff
+from shared.language import roles
 from shared.language.contracts.common import Accused, InVault
+from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
 
 OVERSEEN: tuple[tuple[type[Overseen], str], ...] = (
@@ -57,6 +64,7 @@ class IntakeLookups:
         blobs: Blobs,
         parcels: Parcels,
         held: Callable[[Complaint], Awaitable[bool]],
+        staff: Staff,
     ) -> None:
         self.repository = repository
         self.vault = vault
@@ -64,6 +72,7 @@ class IntakeLookups:
         self.parcels = parcels
         self.held = held
         """Answers whether something still needs the reporter of a complaint."""
+        self.staff = staff
 
     def lookups(self) -> Lookups:
         """Every lookup, and the function that finds it."""
@@ -77,7 +86,27 @@ class IntakeLookups:
             TOLD_OVER.found_by(self.told_over),
             ASKED.found_by(self.asked),
             FORGETTABLE.found_by(self.forgettable),
+            IN_MATTER.found_by(self.in_matter),
+            HEADS.found_by(self.heads),
         ]
+
+    async def in_matter(self, command: Command, case: Complaint, ctx: Context) -> tuple[Accused, ...]:
+        """Everybody accused in a complaint that this one was born of, or that was born of one of them."""
+        found: dict[UUID, Complaint] = {}
+        waiting = [case.id]
+        while waiting:
+            id = waiting.pop()
+            if id in found or (complaint := await self.repository.get(Complaint, id)) is None:
+                continue
+            found[id] = complaint
+            near = (complaint.origin, complaint.sent_as, *complaint.parts)
+            waiting += [UUID(each) for each in near if each]
+        return tuple(person for complaint in found.values() for person in complaint.ever_accused.values())
+
+    async def heads(self, command: SendUp, case: Complaint, ctx: Context) -> frozenset[str]:
+        """The head of the organ by the directory, and who stands in for them."""
+        await self.staff.reach()
+        return self.staff.holders(case.organ, {roles.ORGAN_HEAD}, local_date(ctx.now))
 
     async def sealed_complaint(self, parcel: UUID, organ: str) -> Complaint | None:
         """The sealed complaint of a parcel, if it is addressed to this organ; None for every other."""

@@ -15,6 +15,7 @@ from services.intake.clerks.accused import IntakeRoutes
 from services.intake.clerks.accused_book import AccusedBook
 from services.intake.clerks.book import DeskBook
 from services.intake.clerks.digest import DigestRoutes, DigestSender
+from services.intake.clerks.disputes import DisputeRoutes
 from services.intake.clerks.handovers import HandoverRoutes
 from services.intake.clerks.letters import LetterRoutes
 from services.intake.clerks.quarterly import QuarterlyRoutes
@@ -108,7 +109,7 @@ def assemble(core: Core) -> Additions:
     envelopes = Envelopes(settings.keys_dir / KEYS_FILE)
     platforms = Platforms(settings.keys_dir / PLATFORMS_FILE, strict=settings.production)
     platforms.of("")  # what cannot be used is told at the start, and not at the first call
-    lookups = IntakeLookups(repository, vault, blobs, parcels, room.open_for)
+    lookups = IntakeLookups(repository, vault, blobs, parcels, room.open_for, core.staff)
     deposits = IntakeDeposits(repository, vault, letters, blobs, parcels, transfers, envelopes)
 
     async def named(parcel: Parcel) -> bool:
@@ -141,6 +142,7 @@ def assemble(core: Core) -> Additions:
             SearchRoutes(parts, desk),
             DigestRoutes(parts, desk),
             HandoverRoutes(parts, desk),
+            DisputeRoutes(parts, desk),
             ContactRoutes(parts),
             LetterRoutes(parts, letters),
             OversightRoutes(parts),

@@ -9,6 +9,11 @@ from services.verification.domain.case import VerificationCase
 from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.clarification import ClarificationAssessed
 from shared.language.contracts.intake import (
+    AllegationCorrected,
+    ComplaintHandedDown,
+    ComplaintSentBack,
+    ComplaintSentLateral,
+    ComplaintSentUp,
     ComplaintTransferredToHandler,
     NewEvidenceReceived,
     ReporterIdentityConfirmed,
@@ -17,6 +22,9 @@ from shared.language.contracts.intake import (
 )
 from shared.language.contracts.verification import VerificationCaseOpened
 from shared.language.ids import derived_id
+
+PassedOn = ComplaintHandedDown | ComplaintSentLateral | ComplaintSentUp | ComplaintSentBack
+"""The events by which a complaint goes to another organ, in any state before a finding."""
 
 
 def case_id(complaint: UUID, round: int) -> UUID:
@@ -51,6 +59,18 @@ async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
             assigned_by_superior=event.assigned_by_superior,
         ),
     )
+
+
+async def end_case(event: PassedOn, desk: Desk) -> None:
+    """Ends the case of a complaint that was passed on to the organ to which it belongs (B14)."""
+    async for case in cases_of(desk):
+        case.note_passed_on(desk.context(case.organ, rule="B14"), str(desk.published.stream_id))
+
+
+async def note_correction(event: AllegationCorrected, desk: Desk) -> None:
+    """Notes that an allegation reads otherwise (B12)."""
+    async for case in cases_of(desk):
+        case.note_correction(desk.context(case.organ, rule="B12"), event.now)
 
 
 async def note_feedback(event: ResultFeedbackGiven, desk: Desk) -> None:
@@ -101,6 +121,11 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
 
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
+    "intake.AllegationCorrected": note_correction,
+    "intake.ComplaintHandedDown": end_case,
+    "intake.ComplaintSentLateral": end_case,
+    "intake.ComplaintSentUp": end_case,
+    "intake.ComplaintSentBack": end_case,
     "intake.ReporterIdentityConfirmed": note_real_name,
     "intake.ResultFeedbackGiven": note_feedback,
     "intake.StageWaived": note_waiver,

@@ -225,6 +225,8 @@ class Aggregate:
         """The organ that takes a step, of those that were escalated (B5)."""
         self.addressees: set[str] = set()
         """Organs below that this was sent to: they may see it although a superior owns it (§5.4)."""
+        self.consulted: set[str] = set()
+        """Organs beside its own that are asked for a word on it, and see nothing else of it (B17)."""
         self.kept_from: set[str] = set()
         """People for whom this does not exist, whatever their rank: those whom a report is about (A33)."""
         self.subject_account = ""

@@ -75,13 +75,6 @@ class Case(Aggregate):
         """The people that it is about: nothing of it goes to an organ of theirs (B16)."""
         return ()
 
-    def _house_of_accused(self, law: Law, organ: str) -> str:
-        """The organ whose own head or staff it is about (A15, A75), where that is this organ or one above it;
-        empty where there is none."""
-        staff = (person for person in self.people_accused if person.is_discipline_staff)
-        own = (law.organs.covering(person.unit_division).code for person in staff)
-        return next((house for house in own if law.organs.is_ancestor_or_self(house, organ)), "")
-
     def assign_to_case(self, ctx: Context, person: str, role: str) -> None:
         self._may_assign(ctx, role)
         if person == self.subject_account:
@@ -130,7 +123,7 @@ class Case(Aggregate):
         to take part in the case otherwise (B6)."""
         standing, actor = ctx.found(STANDING), ctx.actor
         line = ctx.law.organs.line(standing.organ)[1:]
-        above = next((organ for organ in line if not self._house_of_accused(ctx.law, organ)), None)
+        above = next((organ for organ in line if not house_of(self.people_accused, ctx.law, organ)), None)
         from_above = actor.role in LEADERS and actor.organ == above
         managing = actor.role == CASE_MANAGER and actor.organ == self.organ
         if not (self.assigned.get(actor.person) or from_above or managing):
@@ -355,3 +348,10 @@ class Case(Aggregate):
         self.excluded_here.pop(event.person, None)
         self.roles_out = {role for role, _ in self.excluded_here.values()}
         self.excluded.discard(event.person)
+
+
+def house_of(accused: Collection[Accused], law: Law, organ: str) -> str:
+    """The organ whose own head or staff is among the accused (A15, A75), where that is this organ or one
+    above it; empty where there is none."""
+    own = (law.organs.covering(person.unit_division).code for person in accused if person.is_discipline_staff)
+    return next((house for house in own if law.organs.is_ancestor_or_self(house, organ)), "")

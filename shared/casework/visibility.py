@@ -77,7 +77,8 @@ def check(
     """Refuses, as 404, who may not know of a case: exclusion, jurisdiction, concealment, need to know.
 
     `readers` are the only roles of a service that may know of its cases, if it has such. Auditors need no
-    assignment; `assigned` False asks nobody for one. Somebody excluded who `commands` is told that they are,
+    assignment; `assigned` False asks nobody for one, and lets in an organ that is to be heard (B17). Somebody
+    excluded who `commands` is told that they are,
     and not more than before: those who had not worked on it find nothing (B2)."""
     excluded = token.person in case.excluded
     if excluded and not commands:
@@ -95,7 +96,7 @@ def check(
         if not case.assigned.get(token.person):
             refuse("E_NEED_TO_KNOW")
         return
-    if not _within(token, case, organs):
+    if not _within(token, case, organs) and not (commands and not assigned and token.organ in case.consulted):
         refuse("E_JURISDICTION")
     if _is_concealed(token, case, organs):
         refuse("E_NEED_TO_KNOW")

@@ -97,9 +97,10 @@ def test_b12_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -
     five, fifteen = (str(working_days_after(day, n)) for n in (5, 15))
     assert running(world, story.complaint, CLERK) == {"DL-03": five}
     world.pass_days(1)
+    why = {"reason": "首次研判有误。"}
 
     def correct(level: str, organ: str = "") -> dict[str, str]:
-        body = {"competent_level": level, "competent_organ": organ}
+        body = {"competent_level": level, "competent_organ": organ, **why}
         world.do(story.complaint, "CorrectTriage", CLERK, body)
         return running(world, story.complaint, CLERK)
 
@@ -107,12 +108,15 @@ def test_b12_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -
     assert correct("TOWNSHIP", TOWN.code) == {"DL-01": fifteen}
     assert correct("TOWNSHIP", "DI-990101001") == {"DL-05": five}
     assert correct("COUNTY") == {"DL-03": five}
-    body = {"competent_level": "TOWNSHIP", "competent_organ": "DI-123456789"}
+    body = {"competent_level": "TOWNSHIP", "competent_organ": "DI-123456789", **why}
     refused(world.give(story.complaint, "CorrectTriage", CLERK, body), "E_SCHEMA", "§5.4")
     assert correct("TOWNSHIP") == {"DL-01": fifteen}
     world.do(story.complaint, "RegisterComplaint", CLERK)
-    body = {"competent_level": "COUNTY"}
-    refused(world.give(story.complaint, "CorrectTriage", CLERK, body), "E_STATE", "A14")
+    body = {"competent_level": "COUNTY", **why}
+    refused(world.give(story.complaint, "CorrectTriage", CLERK, body), "E_STATE", "B12")
+    corrected = world.entries("intake", story.complaint.id, "TriageCorrected")[0].event
+    told = [corrected[n] for n in ("was_level", "competent_level", "correction")]
+    assert told == ["COUNTY", "TOWNSHIP", why["reason"]]
 
 
 def test_dl03_runs_where_the_triage_was_corrected(world: World) -> None:

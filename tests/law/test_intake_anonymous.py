@@ -450,14 +450,15 @@ def test_sec6_a35_no_log_knows_who_asked(world: World) -> None:
     assert looked > 100
 
 
-def handed_on(world: World, case: Case, command: str = "TransferDown", **more: Any) -> Case:
+def handed_on(world: World, case: Case, command: str = "HandDown", **more: Any) -> Case:
     """The county's complaint handed down to the township; as it is there, with its people."""
     head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
-    by = head if command == "TransferDown" else COUNTY.deputy_leader
+    by = head if command == "HandDown" else COUNTY.deputy_leader
     world.assign(case, *{head, clerk, by}, by=head)
     world.do(case, "RegisterComplaint", clerk)
     world.do(case, "ListAllegations", clerk, world.story(COUNTY, accused=[person(TOWN)]).listing())
-    world.do(case, command, by, {"to_organ": TOWN.code, **more})
+    told = {"reason": "属其管辖。"} if command == "HandDown" else {}
+    world.do(case, command, by, {"to_organ": TOWN.code, **told, **more})
     born = Case("intake", world.entries("intake", case.id)[-1].event["born"])
     world.assign(born, HEAD, CLERK, by=HEAD)
     return born
@@ -552,7 +553,6 @@ def sealed_report(world: World) -> tuple[str, Case]:
     done(upload(world, code, picture("PNG")))
     head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
     world.assign(case, clerk, by=head)
-    world.do(case, "RegisterComplaint", clerk)
     up = {"competent_level": "CITY", "to": CITY.code, "content": "虚述。"}
     world.do(case, "SealAndEscalate", clerk, {**up, "organ_head": sub(COUNTY.organ_head)})
     return code, case

@@ -44,7 +44,8 @@ def at(world: World, organ: Organ, accused: list[Organ], **more: Any) -> Story:
 
 def sent(world: World, story: Story, command: str, who: str, to: Organ, **body: Any) -> Case:
     """Passed on; returns the complaint that was born there."""
-    world.do(story.complaint, command, who, {"to_organ": to.code, **body})
+    told = {"reason": "属其管辖。"} if command in ("HandDown", "SendLateral") else {}
+    world.do(story.complaint, command, who, {"to_organ": to.code, **told, **body})
     [entry] = world.entries("intake", story.complaint.id)[-1:]
     return Case("intake", entry.event["born"])
 
@@ -55,7 +56,7 @@ def is_sent_down(world: World, case: Case, who: str) -> bool:
 
 def transferred(world: World) -> tuple[Story, Case]:
     story = at(world, COUNTY, [TOWN], reporter=REPORTER)
-    return story, sent(world, story, "TransferDown", COUNTY.petition_head, TOWN)
+    return story, sent(world, story, "HandDown", COUNTY.petition_head, TOWN)
 
 
 # --- down ---
@@ -101,11 +102,13 @@ def test_a16_only_downwards_and_only_to_the_competent(world: World) -> None:
     head = COUNTY.petition_head
     for to in (COUNTY, CITY, OTHER_TOWN):
         refused(
-            world.give(story.complaint, "TransferDown", head, {"to_organ": to.code}), "E_NOT_COMPETENT", "A16"
+            world.give(story.complaint, "HandDown", head, {"to_organ": to.code, "reason": "属其管辖。"}),
+            "E_NOT_COMPETENT",
+            "A16",
         )
-    refused(world.give(story.complaint, "TransferDown", head, {"to_organ": "DI-1"}), "E_SCHEMA")
+    refused(world.give(story.complaint, "HandDown", head, {"to_organ": "DI-1"}), "E_SCHEMA")
     own = at(world, COUNTY, [COUNTY])
-    answer = world.give(own.complaint, "TransferDown", head, {"to_organ": TOWN.code})
+    answer = world.give(own.complaint, "HandDown", head, {"to_organ": TOWN.code, "reason": "属其管辖。"})
     refused(answer, "E_NOT_COMPETENT", "§5.4")
 
 
@@ -124,7 +127,11 @@ def test_a12_a_duplicate_goes_nowhere(world: World) -> None:
     head = COUNTY.petition_head
     world.do(second.complaint, "MarkDuplicate", COUNTY.petition_clerk, {"of": first.complaint.id})
     world.assign(second.complaint, head, by=head)
-    refused(world.give(second.complaint, "TransferDown", head, {"to_organ": TOWN.code}), "E_DUPLICATE", "A12")
+    refused(
+        world.give(second.complaint, "HandDown", head, {"to_organ": TOWN.code, "reason": "属其管辖。"}),
+        "E_DUPLICATE",
+        "A12",
+    )
 
 
 # --- sideways and split ---
@@ -133,11 +140,11 @@ def test_a12_a_duplicate_goes_nowhere(world: World) -> None:
 def test_a17_another_competent_organ_gets_it(world: World) -> None:
     story = at(world, COUNTY, [OTHER_COUNTY])
     head = COUNTY.petition_head
-    answer = world.give(story.complaint, "TransferLateral", head, {"to_organ": TOWN.code})
+    answer = world.give(story.complaint, "SendLateral", head, {"to_organ": TOWN.code, "reason": "属其管辖。"})
     refused(answer, "E_NOT_COMPETENT", "A17")
-    answer = world.give(story.complaint, "TransferLateral", head, {"to_organ": CITY.code})
+    answer = world.give(story.complaint, "SendLateral", head, {"to_organ": CITY.code, "reason": "属其管辖。"})
     refused(answer, "E_SEALED_UPWARD", "A14")
-    born = sent(world, story, "TransferLateral", head, OTHER_COUNTY)
+    born = sent(world, story, "SendLateral", head, OTHER_COUNTY)
     world.assign(born, OTHER_COUNTY.petition_head, by=OTHER_COUNTY.petition_head)
     view = world.read(born, OTHER_COUNTY.petition_head)
     assert view["facts"]["source"] == "OTHER_ORGAN"
@@ -223,7 +230,7 @@ def test_b16_what_stays_remembers_who_was_accused_with_it(world: World) -> None:
     head = PROVINCE.petition_head
     world.assign(story.complaint, head, by=head)
     sent(world, story, "SplitComplaint", head, CITY, allegation_ids=[story.allegation_ids[0]])
-    answer = world.give(story.complaint, "TransferDown", head, {"to_organ": COUNTY.code})
+    answer = world.give(story.complaint, "HandDown", head, {"to_organ": COUNTY.code, "reason": "属其管辖。"})
     refused(answer, "E_NOT_COMPETENT", "A75")
 
 
@@ -402,8 +409,8 @@ def test_a26_what_was_assigned_from_organ_to_organ_comes_back_the_same_way(world
     ("command", "body"),
     [
         ("RejectComplaint", {"reason": "NO_SUBSTANCE"}),
-        ("TransferDown", {"to_organ": TOWN.code}),
-        ("TransferLateral", {"to_organ": OTHER_COUNTY.code}),
+        ("HandDown", {"to_organ": TOWN.code, "reason": "属其管辖。"}),
+        ("SendLateral", {"to_organ": OTHER_COUNTY.code, "reason": "属其管辖。"}),
         ("DisputeJurisdiction", {"with_organ": OTHER_COUNTY.code, "reason": "非本机关管辖。"}),
         ("SplitComplaint", {"to_organ": OTHER_COUNTY.code, "allegation_ids": ["a1"]}),
     ],
@@ -542,14 +549,15 @@ def test_sd10_who_stepped_aside_stays_aside_when_it_comes_back(world: World) -> 
     story = at(world, COUNTY, [OTHER_COUNTY])
     clerk = COUNTY.petition_clerk
     world.do(story.complaint, "DeclareRecusal", clerk, {"ground": "与当事人有利害关系。"})
-    away = sent(world, story, "TransferLateral", COUNTY.petition_head, OTHER_COUNTY)
+    away = sent(world, story, "SendLateral", COUNTY.petition_head, OTHER_COUNTY)
     received_by(world, away, OTHER_COUNTY)
     dispute = {"with_organ": COUNTY.code, "reason": "该员已调任。"}
     world.do(away, "DisputeJurisdiction", OTHER_COUNTY.petition_head, dispute)
-    version = world.read(away, OTHER_COUNTY.petition_head)["version"]
+    world.do(away, "AnswerDispute", COUNTY.petition_head, {"opinion": "亦非本机关管辖。"})
+    world.assign(away, CITY.petition_head, by=CITY.petition_head)
     body = {"to_organ": COUNTY.code, "reason": "由其主管。"}
-    world.do(away, "AssignJurisdiction", CITY.petition_head, body, if_match=version)
-    [event] = world.entries("intake", away.id, "ComplaintTransferredLateral")
+    world.do(away, "AssignJurisdiction", CITY.petition_head, body)
+    [event] = world.entries("intake", away.id, "ComplaintSentLateral")
     back = Case("intake", event.event["born"])
     world.assign(back, COUNTY.petition_head, by=COUNTY.petition_head)
     body = {"person": sub(clerk), "role": "petition_clerk"}
@@ -684,7 +692,7 @@ def test_r55_the_accused_stands_in_both_registers(world: World) -> None:
 
 def test_54_audit_shows_each_organ_its_own_part(world: World) -> None:
     story = at(world, CITY, [COUNTY])
-    born = sent(world, story, "TransferDown", CITY.petition_head, COUNTY)
+    born = sent(world, story, "HandDown", CITY.petition_head, COUNTY)
     world.assign(born, COUNTY.petition_clerk, by=COUNTY.petition_head)
     world.do(born, "RegisterComplaint", COUNTY.petition_clerk)
 
@@ -748,7 +756,7 @@ def test_dl05_ends_with_the_transfer(world: World) -> None:
     story.listed()
     head = COUNTY.petition_head
     world.assign(story.complaint, head, by=head)
-    born = sent(world, story, "TransferLateral", head, OTHER_COUNTY)
+    born = sent(world, story, "SendLateral", head, OTHER_COUNTY)
     assert world.read(story.complaint, head)["deadlines"] == {}
     [received] = world.entries("intake", born.id, "ComplaintReceived")
     assert "DL-05" not in [d["id"] for d in received.meta.get("deadlines", ())], "it has arrived"
@@ -832,51 +840,6 @@ def test_54_what_is_being_verified_is_not_taken_up(world: World) -> None:
     reason = {"reason": "提级办理。"}
     answer = world.give(story.complaint, "TakeUp", COUNTY.petition_head, reason, if_match=version)
     refused(answer, "E_STATE")
-
-
-def disputed(world: World) -> tuple[Case, int]:
-    """Two counties each hold the other competent."""
-    story = at(world, COUNTY, [OTHER_COUNTY])
-    born = sent(world, story, "TransferLateral", COUNTY.petition_head, OTHER_COUNTY)
-    received_by(world, born, OTHER_COUNTY)
-    body = {"to_organ": COUNTY.code, "reason": "由其主管。"}
-    version = world.read(born, OTHER_COUNTY.petition_head)["version"]
-    # As long as there is no dispute, the city has no say.
-    hidden(world.give(born, "AssignJurisdiction", CITY.petition_head, body, if_match=version))
-    for no in (OTHER_COUNTY, OTHER_TOWN, CITY):
-        wrong = {"with_organ": no.code, "reason": "有争议。"}
-        refused(world.give(born, "DisputeJurisdiction", OTHER_COUNTY.petition_head, wrong), "E_SCHEMA", "A9")
-    dispute = {"with_organ": COUNTY.code, "reason": "该员已调任。"}
-    world.do(born, "DisputeJurisdiction", OTHER_COUNTY.petition_head, dispute)
-    view = world.read(born, OTHER_COUNTY.petition_head)
-    assert view["facts"]["decided_by"] == CITY.code
-    hidden(world.give(born, "AssignJurisdiction", OTHER_COUNTY.petition_head, body, if_match=view["version"]))
-    return born, view["version"]
-
-
-def test_a9_the_common_superior_decides_a_dispute(world: World) -> None:
-    born, version = disputed(world)
-    third = {"to_organ": TOWN.code, "reason": "由其主管。"}
-    refused(
-        world.give(born, "AssignJurisdiction", CITY.petition_head, third, if_match=version), "E_SCHEMA", "A9"
-    )
-    body = {"to_organ": COUNTY.code, "reason": "由其主管。"}
-    world.do(born, "AssignJurisdiction", CITY.petition_head, body, if_match=version)
-    assert world.read(born, OTHER_COUNTY.petition_clerk)["state"] == "SENT_OUT"
-    [moved] = world.entries("intake", born.id, "ComplaintTransferredLateral")
-    back = Case("intake", moved.event["born"])
-    received_by(world, back, COUNTY)
-    # Whoever would be competent by management: the county is, because the superior said so.
-    accepts(world, back, COUNTY)
-
-
-def test_a9_a_dispute_may_be_decided_for_the_organ_itself(world: World) -> None:
-    born, version = disputed(world)
-    body = {"to_organ": OTHER_COUNTY.code, "reason": "由你单位办理。"}
-    world.do(born, "AssignJurisdiction", CITY.organ_head, body, if_match=version)
-    again = world.give(born, "AssignJurisdiction", CITY.organ_head, body, if_match=version + 1)
-    hidden(again)
-    accepts(world, born, OTHER_COUNTY)
 
 
 def test_a19_who_steps_aside_from_it_steps_aside_from_the_case_that_is_open_now(

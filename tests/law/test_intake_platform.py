@@ -206,8 +206,8 @@ def test_a16_the_original_goes_along_with_what_is_handed_down(world: World) -> N
     world.do(case, "RegisterComplaint", clerk)
     listing = {"accused": [person()], "allegations": [allegation("a1")], "approved_by": sub(head)}
     world.do(case, "ListAllegations", clerk, listing)
-    world.do(case, "TransferDown", head, {"to_organ": TOWN.code})
-    [event] = world.entries("intake", case.id, "ComplaintTransferredDown")
+    world.do(case, "HandDown", head, {"to_organ": TOWN.code, "reason": "属其管辖。"})
+    [event] = world.entries("intake", case.id, "ComplaintHandedDown")
     born = Case("intake", event.event["born"])
     hidden(world.get(CLERK, f"{born.path}/transferred-content"))
     world.assign(born, CLERK, by=HEAD)

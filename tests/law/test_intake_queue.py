@@ -65,9 +65,11 @@ def test_a29_a_confirmed_name_goes_before_what_is_older(world: World) -> None:
 def test_841_what_was_handed_down_waits_in_the_queue_of_the_organ_below(world: World) -> None:
     story = world.story(COUNTY, accused=[person(TOWN)]).listed()
     world.assign(story.complaint, COUNTY.petition_head, by=COUNTY.petition_head)
-    world.do(story.complaint, "TransferDown", COUNTY.petition_head, {"to_organ": TOWN.code})
+    world.do(
+        story.complaint, "HandDown", COUNTY.petition_head, {"to_organ": TOWN.code, "reason": "属其管辖。"}
+    )
     assert row_of(world.queue(COUNTY.petition_clerk), story) is None
-    [entry] = world.entries("intake", story.complaint.id, "ComplaintTransferredDown")
+    [entry] = world.entries("intake", story.complaint.id, "ComplaintHandedDown")
     assert entry.event["born"] in {r["id"] for r in world.queue(CLERK, state="RECEIVED")}
 
 

@@ -236,24 +236,6 @@ def test_a14_what_is_the_own_organs_is_not_sealed(world: World) -> None:
     refused(answer, "E_STATE", "A14")
 
 
-def test_a14_note_b_one_accused_of_a_superior_takes_the_whole_with_him(world: World) -> None:
-    """The clerk sees it when the accused are listed; nothing was entered then, so the whole can still be
-    sealed."""
-    accused = [person(OTHER_TOWN), person(OTHER_TOWN, managed_by_level="COUNTY")]
-    story = world.story(
-        OTHER_TOWN, accused=accused, allegations=[allegation("a1"), allegation("a2", 1)]
-    ).registered()
-    answer = world.give(story.complaint, "ListAllegations", CLERK, story.listing())
-    assert refused(answer, "E_SEALED_UPWARD", "A14") == {"competent_level": "COUNTY"}
-    world.do(story.complaint, "SealAndEscalate", CLERK, sealing(competent_level="COUNTY"))
-    for who in (OTHER_TOWN.petition_head, OTHER_COUNTY.petition_head, OTHER_COUNTY.auditor):
-        for answer in everything_about(world, story.complaint, who):
-            assert story.complaint.id not in answer.text
-    listed = world.story(OTHER_TOWN).listed()
-    answer = world.give(listed.complaint, "SealAndEscalate", CLERK, sealing(competent_level="COUNTY"))
-    refused(answer, "E_STATE", "A14")
-
-
 def test_a14_a_parcel_is_its_addressees_alone(world: World) -> None:
     case = sealed(world)
     parcel = parcel_of(world, case)

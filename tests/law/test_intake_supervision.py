@@ -240,7 +240,7 @@ def test_a24_what_was_handed_down_is_pressed_before_it_is_registered_there(world
     not_sent = body(story, target=TOWN.code)
     refused(draft(world, CLERK, not_sent), "E_SCHEMA", "A24")
     world.assign(story.complaint, HEAD, by=HEAD)
-    world.do(story.complaint, "TransferDown", HEAD, {"to_organ": TOWN.code})
+    world.do(story.complaint, "HandDown", HEAD, {"to_organ": TOWN.code, "reason": "属其管辖。"})
     number = world.read(story.complaint, CLERK)["number"]
     order = done(draft(world, CLERK, body(story, target=TOWN.code)))
     view = world.read(Order("intake", order["id"]), CLERK)

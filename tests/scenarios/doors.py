@@ -154,6 +154,7 @@ class Doors:
         self.from_the_platform()
         self.sealed_upward()
         self.passed_down()
+        self.disputed()
         self.refused()
         self.quarter_ends()
         self.settle()
@@ -347,12 +348,25 @@ class Doors:
             COUNTY, accused=[person(TOWN, name="蒋虚阶")], reporter=next(self.reporters)
         ).listed()
         world.assign(story.complaint, head, by=head)
-        world.do(story.complaint, "TransferDown", head, {"to_organ": TOWN.code})
+        world.do(story.complaint, "HandDown", head, {"to_organ": TOWN.code, "reason": "属其管辖。"})
         self._note("complaint", "sent-down", story.complaint.id)
         [*_, entry] = world.entries("intake", story.complaint.id)
         born = Case("intake", entry.event["born"])
         self._note("complaint", "born-below", born.id)
         world.assign(born, CLERK, by=HEAD)
+
+    def disputed(self) -> None:
+        """Two counties refuse it: of it the other one reads what competence needs, and not who reported."""
+        world, head = self.world, COUNTY.petition_head
+        story = world.story(
+            COUNTY, accused=[person(COUNTY, name="蒋虚争")], reporter=next(self.reporters)
+        ).listed()
+        world.assign(story.complaint, head, by=head)
+        dispute = {"with_organ": OTHER_COUNTY.code, "reason": "该员已调任。"}
+        world.do(story.complaint, "DisputeJurisdiction", head, dispute)
+        self._note("complaint", "disputed", story.complaint.id)
+        opinion = {"opinion": "该员未到我县任职。"}
+        world.do(story.complaint, "AnswerDispute", OTHER_COUNTY.petition_head, opinion)
 
     def refused(self) -> None:
         """Pasted, mistyped, searched for: whatever is refused must not tell it on."""

@@ -120,8 +120,8 @@ EXCEPTIONS: Mapping[str, Read] = {
         told={
             "clerk": "letter second-letter online platform platform-returned born-below pasted keyed",
             "head": "letter online",
-            "county-clerk": "sent-down",
-            "county-head": "sent-down",
+            "county-clerk": "sent-down disputed",
+            "county-head": "sent-down disputed",
             "other-county-clerk": "taken-in",
         },
         rule="§6.1: for the clerk who serves the reporter; not any more once it is sealed upward (A14)",

@@ -18,8 +18,11 @@ from shared.language.contracts.intake import (
     ComplaintReceived,
     ComplaintRegistered,
     ComplaintTransferredToHandler,
+    DisputeAnswered,
     DuplicateDigest,
     DuplicateFiled,
+    JurisdictionAssigned,
+    JurisdictionDisputed,
 )
 from shared.language.event import Event, Recorded
 from tests.servers import Database
@@ -97,9 +100,17 @@ async def test_the_desk_rebuilt_is_the_desk_as_it_grew(
         number="XF-0", handling_dept="d", accused=(), allegations=(), registered_by=("p-1",), real_name=False
     )
     await recorder.append(Append(events=[recorded(first, 4, handed)]))
-    assert await projector.wait_for(book.name, 9, 30)
+    third, fourth = uuid4(), uuid4()
+    disputed = JurisdictionDisputed(with_organ="DI-990101", decided_by="DI-9901", reason="已调离。")
+    decided = JurisdictionAssigned(to_organ=ORGAN, reason="由其主管。")
+    for stream, more in ((third, (DisputeAnswered(opinion="非我管辖。"),)), (fourth, (decided,))):
+        events = [recorded(stream, n, e) for n, e in enumerate((disputed, *more), 4)]
+        await recorder.append(Append(events=[*complaint(stream, "反映其公款吃喝。"), *events]))
+    assert await projector.wait_for(book.name, 19, 30)
     live = await everything(fresh, book)
-    assert [len(rows) for rows in live] == [2, 2, 2, 4, 1, 1, 1]
+    assert [len(rows) for rows in live] == [4, 4, 2, 8, 1, 1, 1, 1]
+    [waiting] = live[-1]
+    assert (waiting[0], waiting[4]) == (third, True)
     assert live[duplicates][0][-1] is True  # told
     await projector.rebuild(book.name)
     assert await everything(fresh, book) == live

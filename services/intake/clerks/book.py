@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.kernel.store.rows import RowSet, begun_in
+from shared.kernel.store.rows import RowSet, TableRows, begun_in
 from shared.kernel.store.schema import view_metadata
 from shared.kernel.store.types import RawEntry
 from shared.language import roles
@@ -43,7 +43,7 @@ DONE = frozenset({"SEALED_UPWARD", "DUPLICATE_FILED", "SENT_OUT", "CLOSED", "RET
 """States in which this organ's petition department has nothing more to do by itself (§4.1)."""
 
 HANDED_DOWN = {
-    "ComplaintTransferredDown": False,
+    "ComplaintHandedDown": False,
     "ComplaintAssignedDown": False,
     "AssignedResultNoted": True,
     "AssignedResultReturned": False,
@@ -59,7 +59,10 @@ QUESTIONS = {"ReporterAsked": 1, "ReporterAnswerRelayed": -1}
 """Events about questions to the reporter: each waits for the clerk who serves that reporter (SEC-5)."""
 
 
-CONTENT = ("AllegationsListed", "ComplaintSplit")
+DISPUTE_ENDS = ("JurisdictionAssigned", "ComplaintTakenUp")
+"""Events after which nobody disputes any more whose a complaint is (B17)."""
+
+CONTENT = ("AllegationsListed", "AllegationCorrected", "ComplaintSplit")
 """Events that change the content of a complaint."""
 
 
@@ -91,7 +94,7 @@ class DeskBook:
     """Projection of intake's complaints for those who work on them."""
 
     name = "deskbook"
-    version = 5
+    version = 6
 
     def __init__(self) -> None:
         metadata = view_metadata()
@@ -171,9 +174,20 @@ class DeskBook:
             Column("handed_on", Date, nullable=False),
             Column("position", BigInteger, nullable=False, index=True),
         )
+        self.disputes = Table(
+            f"disputes_v{self.version}",
+            metadata,
+            Column("stream", Uuid, primary_key=True),
+            Column("with_organ", Text, nullable=False, index=True),
+            Column("decided_by", Text, nullable=False, index=True),
+            Column("disputed_on", Date, nullable=False),
+            Column("answered", Boolean, nullable=False),
+            Column("position", BigInteger, nullable=False, index=True),
+        )
+        """The disputes about competence that wait for a decision (B17)."""
         self.tables = [
             *(self.queue, self.content, self.terms, self.named),
-            *(self.duplicates, self.digests, self.handovers),
+            *(self.duplicates, self.digests, self.handovers, self.disputes),
         ]
 
     async def apply(self, batch: Sequence[RawEntry], rows: RowSet) -> None:
@@ -183,6 +197,8 @@ class DeskBook:
         await rows[self.queue].fetch((e.stream for e in complaints), begun=begun)
         told = (e.stream for e in complaints if e.topic.endswith(CONTENT))
         await rows[self.content].fetch(told, begun=begun)
+        heard = (e.stream for e in complaints if e.topic.endswith(("DisputeAnswered", *DISPUTE_ENDS)))
+        await rows[self.disputes].fetch(heard, begun=begun)
         for entry in complaints:
             self._complaint(entry, entry.data["event"], rows)
         await rows[self.duplicates].fetch(n for e in digests for n in e.data["event"]["duplicates"])
@@ -211,8 +227,11 @@ class DeskBook:
         row["handling_dept"] = event.get("handling_dept", row["handling_dept"])
         row["questions"] += QUESTIONS.get(name, 0)
         row["to_do"] = to_do_after(name, entry.data["state"], row.get("to_do", True))
+        self._disputed(entry, name, event, rows[self.disputes])
         if name == "AllegationsListed":
             self._listed(entry.stream, row["received_on"], event, rows)
+        elif name == "AllegationCorrected":
+            rows[self.content][entry.stream].update(corrected(event))
         elif name == "ComplaintSplit":
             # A part that was split off stays findable here too: it leads to the complaint it came from (A18).
             rows[self.content][entry.stream].update(shown(event))
@@ -238,6 +257,24 @@ class DeskBook:
                     "told": False,
                 }
             )
+
+    @staticmethod
+    def _disputed(entry: RawEntry, name: str, event: dict[str, Any], disputes: TableRows) -> None:
+        if name == "JurisdictionDisputed":
+            disputes.put(
+                {
+                    "stream": entry.stream,
+                    "with_organ": event["with_organ"],
+                    "decided_by": event["decided_by"],
+                    "disputed_on": _day_of(entry),
+                    "answered": False,
+                    "position": entry.position,
+                }
+            )
+        elif name == "DisputeAnswered":
+            disputes[entry.stream]["answered"] = True
+        elif name in DISPUTE_ENDS:
+            disputes.delete(entry.stream)
 
     def _listed(self, stream: UUID, received_on: date, event: dict[str, Any], rows: RowSet) -> None:
         """A list replaces the one before it."""
@@ -275,6 +312,13 @@ def searchable(listed: dict[str, Any]) -> dict[str, Any]:
         "text": "\n".join(texts),
         "text_grams": grams(*texts),
     }
+
+
+def corrected(event: dict[str, Any]) -> dict[str, Any]:
+    """The content that changes with one allegation: the old words are found no more (B12)."""
+    texts = [normal(a["text"]) for a in event["allegations"]]
+    told = [{n: a[n] for n in ("kind", "text")} for a in event["allegations"]]
+    return {"text": "\n".join(texts), "text_grams": grams(*texts), "allegations": orjson.dumps(told)}
 
 
 def shown(listed: dict[str, Any]) -> dict[str, bytes]:

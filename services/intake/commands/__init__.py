@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from services.intake.commands.answering import ANSWERING
+from services.intake.commands.correcting import CORRECTING
 from services.intake.commands.deciding import DECIDING
 from services.intake.commands.disclosing import DISCLOSING
+from services.intake.commands.disputing import DISPUTING
 from services.intake.commands.integration import INTEGRATION
 from services.intake.commands.overseeing import OVERSEEING
 from services.intake.commands.passing_on import PASSING_ON
@@ -18,7 +20,9 @@ from shared.casework.command import Command
 
 COMMANDS: list[type[Command]] = [
     *RECEIVING,
+    *CORRECTING,
     *DECIDING,
+    *DISPUTING,
     *PASSING_ON,
     *ANSWERING,
     *REPORTING,

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.deciding import ADVICE
+from services.intake.domain.complaint.phase import IN_MATTER
 from services.intake.domain.values import OrganCode
 from shared.casework.command import Chosen, Code, Command, FreeText, Given, ShortText
 from shared.language.contracts.intake import Means
@@ -68,7 +69,15 @@ class ForwardComplaint(Command, on=Complaint, rule="C6", by=PETITION):
     """The body that it is forwarded to."""
 
 
-class SplitComplaint(Command, on=Complaint, rule="A18", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+class SplitComplaint(
+    Command,
+    on=Complaint,
+    rule="A18",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(IN_MATTER,),
+):
     """Gives part of the allegations to the organ that is competent for them; a complaint of its own is
     born there in the same transaction."""
 

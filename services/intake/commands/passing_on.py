@@ -2,31 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.passing_on import HEADS
+from services.intake.domain.complaint.phase import IN_MATTER
 from services.intake.domain.values import OrganCode
-from shared.casework.aggregate import Law
 from shared.casework.command import Command, FreeText, Reference
 from shared.language.contracts.intake import AssignmentGround
-from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION_HEAD
-
-
-def common_superior(complaint: Any, law: Law) -> str:
-    """The organ that decides on a dispute; while there is none, nobody else is answered (A9)."""
-    decided_by: str = complaint.decided_by or complaint.organ
-    return decided_by
+from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION, PETITION_HEAD
 
 
 class TransferToHandler(Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor"):
     """Hands an accepted complaint to the handling department (移送), which opens a case."""
 
 
-class TransferDown(Command, on=Complaint, rule="A16", by=(PETITION_HEAD,), duty="acceptor", decides=True):
-    """Hands a complaint down to the lower organ that is competent for it (转送); no reply is owed."""
+class HandDown(
+    Command,
+    on=Complaint,
+    rule="A16",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(IN_MATTER,),
+):
+    """Hands a complaint down to the lower organ that is competent for it (转送); no reply is owed. Like every
+    way of passing on, it is open in any state before a finding, and the content goes along (B14)."""
 
     to_organ: OrganCode
     """The lower organ that is competent."""
+    reason: FreeText
+    """The reason; the lower organ reads it."""
+
+
+class SendLateral(
+    Command,
+    on=Complaint,
+    rule="A17",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(IN_MATTER,),
+):
+    """Hands a complaint to another competent organ that is neither above nor below (移送)."""
+
+    to_organ: OrganCode
+    """The competent organ; neither above nor below this one."""
+    reason: FreeText
+    """The reason; the other organ reads it."""
+
+
+class SendUp(
+    Command,
+    on=Complaint,
+    rule="B14",
+    by=PETITION,
+    duty="acceptor",
+    decides=True,
+    lookups=(IN_MATTER, HEADS),
+):
+    """Sends up with its content what turned out to be an organ's above, or to be about this organ's own head
+    (上报). An envelope that nobody has registered is sealed instead."""
+
+    to_organ: OrganCode
+    """The organ above that it belongs to."""
+    reason: FreeText
+    """The reason; the organ above reads it."""
+    about_head: bool = False
+    """True if it turned out to be about this organ's own head, who is excluded from the matter at once: the
+    head by the staff directory, whom nobody names here (A15)."""
+
+
+class SendBack(
+    Command,
+    on=Complaint,
+    rule="B14",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(IN_MATTER,),
+):
+    """Gives back to its sender what came to the wrong organ (退回). The sender must take it, and sends it
+    here again only by letter or after a dispute."""
+
+    reason: FreeText
+    """The reason why it does not belong here; the sender reads it."""
 
 
 class AssignDown(
@@ -38,6 +96,7 @@ class AssignDown(
     differs_from=("registrar",),
     decides=True,
     occasional=True,
+    lookups=(IN_MATTER,),
 ):
     """Assigns a complaint to a lower organ by letter (交办), on one of four grounds; the deputy leader
     decides. Its result is owed in three months (DL-06)."""
@@ -50,13 +109,6 @@ class AssignDown(
     """The registered letter of assignment."""
 
 
-class TransferLateral(Command, on=Complaint, rule="A17", by=(PETITION_HEAD,), duty="acceptor", decides=True):
-    """Hands a complaint to another competent organ that is neither above nor below (移送)."""
-
-    to_organ: OrganCode
-    """The competent organ; neither above nor below this one."""
-
-
 class TakeUp(
     Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), organ=None, need_to_know=False, decides=True
 ):
@@ -65,33 +117,6 @@ class TakeUp(
 
     reason: FreeText
     """The reason why the superior organ handles it itself."""
-
-
-class DisputeJurisdiction(Command, on=Complaint, rule="A9", by=(PETITION_HEAD,), duty="acceptor"):
-    """Says that another organ is competent, which says the same of this one (管辖争议)."""
-
-    with_organ: OrganCode
-    """The organ that says the same of this one."""
-    reason: FreeText
-    """The reason why this organ is not competent."""
-
-
-class AssignJurisdiction(
-    Command,
-    on=Complaint,
-    rule="A9",
-    by=(PETITION_HEAD, ORGAN_HEAD),
-    organ=common_superior,
-    step="AssignJurisdiction",
-    need_to_know=False,
-    decides=True,
-):
-    """Decides as the common superior of the two organs which of them handles the complaint (指定管辖)."""
-
-    to_organ: OrganCode
-    """The one of the two that handles it from now on."""
-    reason: FreeText
-    """The reason why it is the competent one; both read it."""
 
 
 class AcceptResult(Command, on=Complaint, rule="A26", by=(PETITION_HEAD, DEPUTY_LEADER), decides=True):
@@ -117,12 +142,12 @@ class RequestExtension(Command, on=Complaint, rule="A23", by=(ORGAN_HEAD,), deci
 
 PASSING_ON: list[type[Command]] = [
     TransferToHandler,
-    TransferDown,
+    HandDown,
+    SendLateral,
+    SendUp,
+    SendBack,
     AssignDown,
-    TransferLateral,
     TakeUp,
-    DisputeJurisdiction,
-    AssignJurisdiction,
     AcceptResult,
     ReturnResult,
     RequestExtension,

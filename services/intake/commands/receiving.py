@@ -71,15 +71,6 @@ class ReceiveComplaint(
         return received_as(self.parcel, organ) if self.parcel is not None else None
 
 
-class CorrectTriage(Command, on=Complaint, rule="A14", by=PETITION):
-    """Corrects the findings of the triage, before anything follows from them: whose complaint it is."""
-
-    competent_level: LevelName
-    """The level that is competent in truth."""
-    competent_organ: Annotated[str, StringConstraints(pattern=r"^(DI-[0-9]{2,9})?$")] = ""
-    """Another organ of no higher level that is competent (A17)."""
-
-
 class RegisterComplaint(Command, on=Complaint, rule="A14", by=PETITION, duty="registrar"):
     """Registers a received complaint under a number without gaps (登记)."""
 
@@ -156,7 +147,6 @@ RECEIVING: list[type[Command]] = [
     ReceiveComplaint,
     SealAndEscalate,
     EscalateOutside,
-    CorrectTriage,
     RegisterComplaint,
     ListAllegations,
     MarkDuplicate,

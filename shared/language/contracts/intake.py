@@ -92,6 +92,12 @@ class ComplaintReceived(OfOrgan, NamesVaulted, IntakeEvent):
     origin: L1[str] = ""
     """The complaint of another organ from which this one was born."""
     origin_number: L1[str] = ""
+    sent_by: L1[str] = ""
+    """The organ that passed it on; empty where a superior took it or decided a dispute."""
+    sent_back: L1[bool] = False
+    """True if that organ gave back what this one had passed on to it (B14)."""
+    sent_because: L2[str] = ""
+    """The reason why it was passed on."""
     parcel: L1[str] = ""
     """The sealed parcel of a lower organ in which it came (A14)."""
     designated: L1[bool] = False
@@ -108,10 +114,14 @@ class ComplaintReceived(OfOrgan, NamesVaulted, IntakeEvent):
 
 
 class TriageCorrected(IntakeEvent):
-    """The triage was wrong: another level or organ is competent. Its clocks run from the receipt."""
+    """The triage was wrong: another level or organ is competent. Its clocks run from the receipt (B12)."""
 
     competent_level: L1[LevelName]
     competent_organ: L1[str]
+    was_level: L1[LevelName]
+    was_organ: L1[str]
+    correction: L2[str]
+    """The reason of the correction."""
     received_on: L2[date]
 
     def timing(self) -> Timing:
@@ -160,6 +170,30 @@ class AllegationsListed(IntakeEvent):
     accused: L2[tuple[Accused, ...]]
     allegations: L2[tuple[Allegation, ...]]
     approved_by: L1[str]
+
+
+class AllegationCorrected(IntakeEvent):
+    """An allegation was put down wrongly; so it stands now, until the conclusion (B12)."""
+
+    was: L2[Allegation]
+    now: L2[Allegation]
+    allegations: L2[tuple[Allegation, ...]]
+    """All allegations of the complaint from now on."""
+    correction: L2[str]
+    """The reason of the correction."""
+    wording_approved_by: L1[str] = ""
+    """The second person, where the words are others (SEC-2)."""
+
+
+class CategoryCorrected(IntakeEvent):
+    """The complaint was taken for something else than it is; it is decided on anew (B12)."""
+
+    to = "REGISTERED"
+
+    category: L1[Category]
+    was: L1[Category]
+    correction: L2[str]
+    """The reason of the correction."""
 
 
 class DuplicateFiled(IntakeEvent):
@@ -262,13 +296,36 @@ class ComplaintSplit(IntakeEvent):
     moved_allegations: L2[tuple[Allegation, ...]]
 
 
-class ComplaintTransferredDown(IntakeEvent):
+class ComplaintHandedDown(IntakeEvent):
     """Handed down to the competent lower organ; no reply is owed (A16)."""
 
     to = "SENT_DOWN"
 
     born: L1[str]
     to_organ: L1[str]
+    reason: L2[str]
+
+
+class ComplaintSentUp(IntakeEvent):
+    """Turned out to be an organ's above; it went there with its content (B14)."""
+
+    to = "SENT_OUT"
+
+    born: L1[str]
+    to_organ: L1[str]
+    reason: L2[str]
+    about_head: L2[bool] = False
+    """True if it turned out to be about the own head, who is excluded from the matter by it (A15)."""
+
+
+class ComplaintSentBack(IntakeEvent):
+    """Went back to the organ that had passed it on, which must take it (B14)."""
+
+    to = "SENT_OUT"
+
+    born: L1[str]
+    to_organ: L1[str]
+    reason: L2[str]
 
 
 class ComplaintAssignedDown(IntakeEvent):
@@ -283,13 +340,14 @@ class ComplaintAssignedDown(IntakeEvent):
     report_by: L1[date]
 
 
-class ComplaintTransferredLateral(IntakeEvent):
+class ComplaintSentLateral(IntakeEvent):
     """Handed to another competent organ that is neither above nor below (A17)."""
 
     to = "SENT_OUT"
 
     born: L1[str]
     to_organ: L1[str]
+    reason: L2[str]
 
 
 class ComplaintTakenUp(IntakeEvent):
@@ -311,8 +369,14 @@ class JurisdictionDisputed(IntakeEvent):
     reason: L2[str]
 
 
+class DisputeAnswered(IntakeEvent):
+    """The other organ of a dispute said why it is not competent either (B17)."""
+
+    opinion: L2[str]
+
+
 class JurisdictionAssigned(IntakeEvent):
-    """The common superior decided which of the two handles it (A9)."""
+    """The common superior decided which of the two handles it, or that it does so itself (A9, B17)."""
 
     to_organ: L1[str]
     reason: L2[str]

@@ -94,6 +94,24 @@ class ComplaintReturnedByHandler(VerificationEvent):
     opinion: L2[str]
 
 
+class VerificationCasePassedOn(VerificationEvent):
+    """The case ends without a finding: its complaint went to the organ to which it belongs (B14)."""
+
+    to = "PASSED_ON"
+
+    number: L1[str]
+    complaint_id: L1[str]
+
+
+class AllegationCorrectionNoted(VerificationEvent):
+    """The petition department had put an allegation down wrongly; so it reads now (B12). Where its words are
+    others, what was found on it does not stand."""
+
+    allegation: L2[Allegation]
+    found_anew: L1[bool]
+    """True if it has to be found on anew."""
+
+
 class ReturnProposed(VerificationEvent):
     """The handling department has talked it over and asks the deputy leader to let it return it (A19)."""
 

@@ -11,14 +11,17 @@ from uuid import UUID
 
 from services.intake.commands import COMMANDS
 from services.intake.commands import answering as a
+from services.intake.commands import correcting as c
 from services.intake.commands import deciding as d
+from services.intake.commands import disputing as q
 from services.intake.commands import integration as i
 from services.intake.commands import passing_on as p
 from services.intake.commands import receiving as r
 from services.intake.commands import reporting as o
 from services.intake.domain.complaint import Complaint, receiving, reporting, sealing
 from services.intake.domain.complaint.deciding import ADVICE
-from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.passing_on import HEADS
+from services.intake.domain.complaint.phase import IDENTITY, IN_MATTER
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, OutcomeTold
 from shared.casework.aggregate import Actor
 from shared.language.contracts import intake as e
@@ -82,7 +85,7 @@ ASSIGNED_DOWN = e.ComplaintAssignedDown(
     born=str(OTHER), to_organ=TOWN, ground="LONG_DELAYED", letter_ref="JB-1", report_by=date(2022, 6, 1)
 )
 RESULT_BELOW = e.AssignedResultNoted(case_number="HC-990102100-2022-000001", verdict="ALL_UNFOUNDED")
-SENT_LATERALLY = e.ComplaintTransferredLateral(born=str(OTHER), to_organ=NEIGHBOUR)
+SENT_LATERAL = e.ComplaintSentLateral(born=str(OTHER), to_organ=NEIGHBOUR, reason="属其管辖")
 OBJECTED = e.TransferObjected(competent_organ=NEIGHBOUR, reason="不属本机关")
 FOUND = tuple(Finding(allegation_id=id, outcome="UNFOUNDED") for id in ("a1", "a2"))
 RESULT = e.ResultBecameAvailable(
@@ -90,6 +93,7 @@ RESULT = e.ResultBecameAvailable(
 )
 CLOSED = e.ComplaintClosed(number=NUMBER, result_code="ALL_UNFOUNDED")
 DISPUTED = e.JurisdictionDisputed(with_organ=NEIGHBOUR, decided_by=CITY, reason="双方均称不属本机关")
+ANSWERED = e.DisputeAnswered(opinion="亦不属本机关")
 NOTIFIED = e.AcceptanceNotified(means="PHONE")
 ASKED = e.ReporterAsked(question_id="Q1", question="何时发生")
 FEEDBACK = e.ResultFeedbackGiven(
@@ -121,7 +125,7 @@ HISTORIES: dict[str, tuple[Event, ...]] = {
     "ACCEPTED": (RECEIVED, REGISTERED, LISTED, ACCEPTED),
     "WITH_HANDLER": TO_THE_HANDLER,
     "SENT_DOWN": (RECEIVED, REGISTERED, LISTED, ASSIGNED_DOWN, RESULT_BELOW),
-    "SENT_OUT": (RECEIVED, REGISTERED, LISTED, SENT_LATERALLY),
+    "SENT_OUT": (RECEIVED, REGISTERED, LISTED, SENT_LATERAL),
     "RETURNED": (RECEIVED, REGISTERED, LISTED, OBJECTED),
     "RESULT_AVAILABLE": (*TO_THE_HANDLER, RESULT),
     "CLOSED": (*TO_THE_HANDLER, RESULT, CLOSED),
@@ -141,6 +145,8 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
         .knowing(receiving.REGISTER, {})
         .knowing(receiving.ORIGINAL, None)
         .knowing(ADVICE, None)
+        .knowing(IN_MATTER, ())
+        .knowing(HEADS, frozenset({"p-head"}))
         .knowing(reporting.LETTER, LETTER)
         .knowing(reporting.FILE, ())
         .given(*events)
@@ -157,7 +163,9 @@ AssignToCase, EndAssignment, DeclareRecusal, RequestRecusal, DecideRecusal, Lift
     )
 )
 RECEIVE = r.ReceiveComplaint(channel="LETTER", received_on=TODAY, competent_level="COUNTY")
-TRIAGE = r.CorrectTriage(competent_level="CITY")
+TRIAGE = c.CorrectTriage(competent_level="CITY", reason="系市管干部")
+CATEGORY = c.CorrectCategory(category="APPEAL", reason="实为申诉")
+ALLEGATION = c.CorrectAllegation(allegation_id="a1", text="收受礼金", reason="误录", approved_by="p-reader")
 REGISTER = r.RegisterComplaint()
 SEAL = r.SealAndEscalate(to=CITY, content="密件", organ_head="p-head", competent_level="CITY")
 OUTSIDE = r.EscalateOutside(organ_head="p-head", competent_level="CENTRAL")
@@ -175,12 +183,15 @@ FILE = d.FileNotAccepted(means="PHONE")
 FORWARD = d.ForwardComplaint(to_body="县委组织部")
 SPLIT = d.SplitComplaint(to_organ=TOWN, allegation_ids=("b1",))
 HAND_OVER = p.TransferToHandler()
-TRANSFER_DOWN = p.TransferDown(to_organ=TOWN)
+HAND_DOWN = p.HandDown(to_organ=TOWN, reason="属其管辖")
 ASSIGN_DOWN = p.AssignDown(to_organ=TOWN, ground="LONG_DELAYED", letter_ref="JB-1")
-TRANSFER_LATERAL = p.TransferLateral(to_organ=NEIGHBOUR)
+SEND_LATERAL = p.SendLateral(to_organ=NEIGHBOUR, reason="属其管辖")
+SEND_UP = p.SendUp(to_organ=CITY, reason="属市管干部")
+SEND_BACK = p.SendBack(reason="不属本机关")
 TAKE_UP = p.TakeUp(reason="情况复杂")
-DISPUTE = p.DisputeJurisdiction(with_organ=NEIGHBOUR, reason="双方均称不属本机关")
-ASSIGN_JURISDICTION = p.AssignJurisdiction(to_organ=COUNTY, reason="指定办理")
+DISPUTE = q.DisputeJurisdiction(with_organ=NEIGHBOUR, reason="双方均称不属本机关")
+ANSWER_DISPUTE = q.AnswerDispute(opinion="亦不属本机关")
+ASSIGN_JURISDICTION = q.AssignJurisdiction(to_organ=COUNTY, reason="指定办理")
 ACCEPT_RESULT = p.AcceptResult(opinion="同意")
 RETURN_RESULT = p.ReturnResult(reason="补充核查")
 EXTEND = p.RequestExtension(reason="案情复杂")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.commands.receiving import CorrectTriage
+from services.intake.commands.correcting import CorrectTriage
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
 from shared.language.event import Event
@@ -104,7 +104,7 @@ def test_a14_a_corrected_triage_lets_another_clock_run(
     given: Given, found: dict[str, str], started: dict[str, str], met: set[str]
 ) -> None:
     """From the receipt, as if it had been read rightly at once; what was right already goes on."""
-    scene = given(x.RECEIVED).at("2022-03-03").when(CorrectTriage.model_validate(found))
+    scene = given(x.RECEIVED).at("2022-03-03").when(CorrectTriage.model_validate({**found, "reason": "误判"}))
     assert (scene.started, scene.met) == (started, met)
 
 

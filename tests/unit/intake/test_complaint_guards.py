@@ -300,7 +300,7 @@ OWED = received("REGISTERED", source="SUPERIOR_ASSIGNED", origin=str(x.OTHER))
 
 @pytest.mark.parametrize(
     "command",
-    [x.TRANSFER_DOWN, x.TRANSFER_LATERAL, x.REJECT, x.DISPUTE, x.SPLIT, x.MARK_DUPLICATE],
+    [x.HAND_DOWN, x.SEND_LATERAL, x.REJECT, x.DISPUTE, x.SPLIT, x.MARK_DUPLICATE],
     ids=lambda c: type(c).__name__,
 )
 def test_a22_what_a_superior_waits_for_ends_in_no_other_way(given: Given, command: Command) -> None:
@@ -311,14 +311,14 @@ def test_a22_what_a_superior_waits_for_ends_in_no_other_way(given: Given, comman
 @pytest.mark.parametrize(
     ("command", "events", "code", "rule"),
     [
-        (but(x.TRANSFER_DOWN, to_organ=x.CITY), "REGISTERED", "E_NOT_COMPETENT", "A16"),
-        (but(x.TRANSFER_DOWN, to_organ=x.NEIGHBOUR), "REGISTERED", "E_NOT_COMPETENT", "A16"),
-        (x.TRANSFER_DOWN, "REGISTERED", "E_NOT_COMPETENT", "§5.4"),
+        (but(x.HAND_DOWN, to_organ=x.CITY), "REGISTERED", "E_NOT_COMPETENT", "A16"),
+        (but(x.HAND_DOWN, to_organ=x.NEIGHBOUR), "REGISTERED", "E_NOT_COMPETENT", "A16"),
+        (x.HAND_DOWN, "REGISTERED", "E_NOT_COMPETENT", "§5.4"),
         (but(x.ASSIGN_DOWN, to_organ=x.CITY), "REGISTERED", "E_NOT_COMPETENT", "A22"),
-        (but(x.TRANSFER_LATERAL, to_organ=x.TOWN), "REGISTERED", "E_NOT_COMPETENT", "A17"),
-        (but(x.TRANSFER_LATERAL, to_organ=x.COUNTY), "REGISTERED", "E_NOT_COMPETENT", "A17"),
-        (but(x.TRANSFER_LATERAL, to_organ=x.CITY), "REGISTERED", "E_SEALED_UPWARD", "A14"),
-        (x.TRANSFER_LATERAL, "REGISTERED", "E_NOT_COMPETENT", "§5.4"),
+        (but(x.SEND_LATERAL, to_organ=x.TOWN), "REGISTERED", "E_NOT_COMPETENT", "A17"),
+        (but(x.SEND_LATERAL, to_organ=x.COUNTY), "REGISTERED", "E_NOT_COMPETENT", "A17"),
+        (but(x.SEND_LATERAL, to_organ=x.CITY), "REGISTERED", "E_SEALED_UPWARD", "A14"),
+        (x.SEND_LATERAL, "REGISTERED", "E_NOT_COMPETENT", "§5.4"),
         (but(x.DISPUTE, with_organ=x.CITY), "REGISTERED", "E_SCHEMA", "A9"),
         (x.ASSIGN_JURISDICTION, "REGISTERED", "E_STATE", "A9"),
     ],
@@ -329,7 +329,7 @@ def test_54_to_whom_it_may_go(given: Given, command: Command, events: str, code:
 
 @pytest.mark.parametrize(
     "command",
-    [x.TRANSFER_DOWN, x.ASSIGN_DOWN, x.TRANSFER_LATERAL, x.DISPUTE],
+    [x.HAND_DOWN, x.ASSIGN_DOWN, x.SEND_LATERAL, x.DISPUTE],
     ids=lambda c: type(c).__name__,
 )
 def test_r44_nothing_goes_on_before_it_is_listed(given: Given, command: Command) -> None:
@@ -347,11 +347,52 @@ def test_54_a_superior_takes_up_what_is_listed(given: Given) -> None:
 
 
 def test_a9_the_common_superior_names_one_of_the_two(given: Given) -> None:
-    disputed = (*x.HISTORIES["REGISTERED"], x.DISPUTED)
-    given(*disputed).when(but(x.ASSIGN_JURISDICTION, to_organ=x.TOWN)).refused("E_SCHEMA", "A9")
-    assert given(*disputed).when(x.ASSIGN_JURISDICTION).aggregate.designated
-    scene = given(*disputed).when(but(x.ASSIGN_JURISDICTION, to_organ=x.NEIGHBOUR))
-    scene.then(e.JurisdictionAssigned, e.ComplaintTransferredLateral).in_state("SENT_OUT")
+    heard = (*DISPUTED, x.ANSWERED)
+    given(*heard).when(but(x.ASSIGN_JURISDICTION, to_organ=x.TOWN)).refused("E_SCHEMA", "A9")
+    assert given(*heard).when(x.ASSIGN_JURISDICTION).aggregate.designated
+    scene = given(*heard).when(but(x.ASSIGN_JURISDICTION, to_organ=x.NEIGHBOUR))
+    scene.then(e.JurisdictionAssigned, e.ComplaintSentLateral).in_state("SENT_OUT")
+
+
+def test_b17_the_common_superior_may_take_it_itself(given: Given) -> None:
+    scene = given(*DISPUTED, x.ANSWERED).when(but(x.ASSIGN_JURISDICTION, to_organ=x.CITY))
+    scene.then(e.JurisdictionAssigned, e.ComplaintTakenUp).in_state("SENT_OUT")
+
+
+DISPUTED = (*x.HISTORIES["REGISTERED"], x.DISPUTED)
+
+
+def test_b17_silence_is_awaited_as_long_as_the_clock_runs(given: Given) -> None:
+    """Five working days: both opinions, or none to be had."""
+    scene = given(*DISPUTED)
+    scene.at("2022-03-08T17:00:00+08:00").when(x.ASSIGN_JURISDICTION).refused("E_RECORD_INCOMPLETE", "B17")
+    late = given(*DISPUTED).at("2022-03-09T09:00:00+08:00").when(x.ASSIGN_JURISDICTION)
+    late.then(e.JurisdictionAssigned)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(x.PROPOSE, x.ACCEPT, x.REJECT, x.SPLIT, x.HAND_DOWN, x.ASSIGN_DOWN, x.SEND_LATERAL),
+        *(x.DISPUTE, x.MARK_DUPLICATE),
+    ],
+    ids=lambda c: type(c).__name__,
+)
+def test_b17_nothing_is_done_with_what_is_disputed(given: Given, command: Command) -> None:
+    original = x.complaint(*x.HISTORIES["ACCEPTED"], id=x.OTHER).aggregate
+    given(*DISPUTED).knowing(ORIGINAL, original).when(command).refused("E_STATE", "B17")
+
+
+def test_b17_the_other_organ_answers_once(given: Given) -> None:
+    given(*x.HISTORIES["REGISTERED"]).when(x.ANSWER_DISPUTE).refused("E_STATE", "B17")
+    given(*DISPUTED, x.ANSWERED).when(x.ANSWER_DISPUTE).refused("E_STATE", "B17")
+
+
+def test_b16_no_dispute_reaches_the_house_of_an_accused(given: Given) -> None:
+    """Neither where its own staff is accused, nor where that of an organ above it is."""
+    for division in ("990101", "9901"):
+        staff = managed("COUNTY", division, staff=True)
+        given(*staff).when(x.DISPUTE).refused("E_NOT_COMPETENT", "A75")
 
 
 @pytest.mark.parametrize("command", [x.ACCEPT_RESULT, x.RETURN_RESULT], ids=["accept", "return"])
@@ -543,7 +584,7 @@ def test_sec7_only_who_wrote_online_is_written_to(given: Given) -> None:
 def test_a31_new_evidence_finds_who_handles_it(given: Given) -> None:
     """A complaint that was passed down is the lower organ's; one that another body decided has no case
     here."""
-    down = e.ComplaintTransferredDown(born=str(x.OTHER), to_organ=x.TOWN)
+    down = e.ComplaintHandedDown(born=str(x.OTHER), to_organ=x.TOWN, reason="属其管辖")
     given(*x.HISTORIES["REGISTERED"], down).when(x.BRING).refused("E_STATE", "A31")
     redirected = (*x.HISTORIES["NOT_ACCEPTED"], e.ComplaintRedirected(to_body="县人民法院"))
     elsewhere = changed(redirected, {e.ComplaintNotAccepted: {"reason": "LEGAL_REMEDY"}})

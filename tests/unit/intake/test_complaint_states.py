@@ -49,6 +49,9 @@ def rejected(reason: str) -> Changes:
     return {e.ComplaintNotAccepted: {"reason": reason}}
 
 
+PASSED_ON_FROM = ("REGISTERED", "NOT_ACCEPTED", "ACCEPTED", "WITH_HANDLER")
+"""The states before a finding, besides that of an envelope (B14)."""
+UNLISTED = {"RECEIVED": "E_RECORD_INCOMPLETE"}
 DUPLICATE = {"DUPLICATE_FILED": "E_DUPLICATE"}
 OLD_ONE = x.complaint().aggregate.own("AssignmentStarted")(person="p-old", role="handler")
 NOBODY_FREE = {STANDING: Standing(known_steps(Complaint)["petition_head"], "DI-990102100", frozenset())}
@@ -63,8 +66,10 @@ ASKED_TO_STEP_ASIDE = (
 WITH_HANDLER = {ORIGINAL: x.complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).aggregate}
 ROWS = [
     row(x.TRIAGE, "RECEIVED"),
+    row(x.CATEGORY, "REGISTERED", "NOT_ACCEPTED", "ACCEPTED", to="REGISTERED"),
+    row(x.ALLEGATION, "REGISTERED", "ACCEPTED", "WITH_HANDLER", first={"RECEIVED": "E_SCHEMA"}),
     row(x.REGISTER, "RECEIVED", to="REGISTERED"),
-    row(x.SEAL, "RECEIVED", "REGISTERED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),
+    row(x.SEAL, "RECEIVED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),
     row(x.OUTSIDE, "RECEIVED", "REGISTERED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),
     row(x.LIST, "REGISTERED", without=(e.AllegationsListed,)),
     row(
@@ -106,18 +111,27 @@ ROWS = [
     ),
     row(x.HAND_OVER, "ACCEPTED", to="WITH_HANDLER", first=DUPLICATE),
     row(
-        x.TRANSFER_DOWN,
-        "REGISTERED",
+        x.HAND_DOWN,
+        *PASSED_ON_FROM,
         to="SENT_DOWN",
         past=accused(x.ZHENG, allegations=(x.B1,)),
-        first=DUPLICATE,
+        first=DUPLICATE | UNLISTED,
     ),
     row(x.ASSIGN_DOWN, "REGISTERED", to="SENT_DOWN", first=DUPLICATE),
     row(
-        x.TRANSFER_LATERAL,
-        "REGISTERED",
+        x.SEND_LATERAL,
+        *PASSED_ON_FROM,
         to="SENT_OUT",
         past=accused(x.WU.model_copy(update={"unit_division": "990101"}), allegations=(x.A1,)),
+        first=DUPLICATE | UNLISTED,
+    ),
+    row(x.SEND_UP, *PASSED_ON_FROM, to="SENT_OUT", first=DUPLICATE | UNLISTED),
+    row(
+        x.SEND_BACK,
+        "RECEIVED",
+        *PASSED_ON_FROM,
+        to="SENT_OUT",
+        past={e.ComplaintReceived: {"sent_by": x.NEIGHBOUR}},
         first=DUPLICATE,
     ),
     row(
@@ -129,7 +143,8 @@ ROWS = [
         first={"RECEIVED": "E_RECORD_INCOMPLETE"},
     ),
     row(x.DISPUTE, "REGISTERED"),
-    row(x.ASSIGN_JURISDICTION, "REGISTERED", then=(x.DISPUTED,)),
+    row(x.ANSWER_DISPUTE, "REGISTERED", then=(x.DISPUTED,)),
+    row(x.ASSIGN_JURISDICTION, "REGISTERED", then=(x.DISPUTED, x.ANSWERED)),
     row(x.ACCEPT_RESULT, "SENT_DOWN", to="RESULT_AVAILABLE"),
     row(x.RETURN_RESULT, "SENT_DOWN"),
     row(

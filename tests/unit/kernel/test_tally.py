@@ -80,7 +80,9 @@ async def test_a_sum_is_written_once_whoever_comes_to_write_it() -> None:
 async def test_b47_many_attempts_together_are_as_grave_as_one() -> None:
     """The sum of refusals each of which alone is told is the gravest, whatever their codes are."""
     store, away = Recorded(), cast(Any, None)
-    gate = CommandGate("intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32), staff=away)
+    gate = CommandGate(
+        "intake", load_law(), FixedClock(AT + HOUR), cast(Any, store), away, away, bytes(32), staff=away
+    )
     gate.tally = Tally(most=1)
     for _ in range(3):
         gate.tally.takes(ONE, "E_NEED_TO_KNOW", AT, alert=True)

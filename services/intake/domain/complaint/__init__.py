@@ -9,7 +9,9 @@ from __future__ import annotations
 from services.intake.domain.complaint.answering import Answering
 from services.intake.domain.complaint.assigned import Assigned
 from services.intake.domain.complaint.clocks import Clocks
+from services.intake.domain.complaint.correcting import Correcting
 from services.intake.domain.complaint.deciding import Deciding
+from services.intake.domain.complaint.disputing import Disputing
 from services.intake.domain.complaint.integration import Integration
 from services.intake.domain.complaint.meeting import Meeting
 from services.intake.domain.complaint.passing_on import PassingOn
@@ -19,6 +21,17 @@ from services.intake.domain.complaint.sealing import Sealing
 
 
 class Complaint(
-    Receiving, Sealing, Deciding, PassingOn, Assigned, Meeting, Answering, Reporting, Integration, Clocks
+    Receiving,
+    Sealing,
+    Correcting,
+    Deciding,
+    Disputing,
+    PassingOn,
+    Assigned,
+    Meeting,
+    Answering,
+    Reporting,
+    Integration,
+    Clocks,
 ):
     """One registered item: a letter, a visit, a call, an online submission."""

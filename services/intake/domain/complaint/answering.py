@@ -61,8 +61,9 @@ class Answering(ComplaintPhase):
         concluded_on: date,
         findings: Sequence[Finding] = (),
     ) -> None:
-        """P2: the verification has ended. Told twice, it changes nothing."""
-        if case_number in self.concluded_in:
+        """P2: the verification has ended. Told twice, or after the complaint was passed on, it changes
+        nothing."""
+        if case_number in self.concluded_in or self.is_away:
             return
         self.record(
             ctx,

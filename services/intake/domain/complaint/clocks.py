@@ -10,6 +10,7 @@ from shared.language.contracts.intake import (
     ComplaintRegistered,
     ComplaintReopened,
     ComplaintSealedUpward,
+    JurisdictionAssigned,
     Stage,
     StageWaived,
     TriageCorrected,
@@ -63,7 +64,13 @@ class Clocks(ComplaintPhase):
         holds.add("competent" if isinstance(event, ComplaintAccepted) and whose != ABOVE else whose)
         if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
             holds.discard("initial")  # the clock of the notice has run since the receipt, or they were told
+        if isinstance(event, JurisdictionAssigned):
+            # Named itself, the organ decides on it like on everything that a superior sends it (DL-04).
+            source = "SUPERIOR_TRANSFERRED" if event.to_organ == self.organ else ""
         holds.add(source.lower())
+        came_from = event.origin if isinstance(event, ComplaintReceived) else ""
+        if source == "SUPERIOR_TRANSFERRED" or (came_from and source != "SUPERIOR_ASSIGNED"):
+            holds.add("passed_on")
         if isinstance(event, ComplaintReopened | AssignedCaseReopened) and not self.result_sent_up:
             holds.discard("superior_assigned")  # the first period still runs
         return frozenset(holds)

@@ -52,6 +52,7 @@ class Deciding(ComplaintPhase):
 
     def _check_acceptable(self, ctx: Context) -> None:
         """Nothing of this asks who reported (R16)."""
+        self.check_undisputed()
         if self.state == "DUPLICATE_FILED":
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
         if self.state == "REGISTERED" and not self.allegations:
@@ -78,8 +79,18 @@ class Deciding(ComplaintPhase):
             refuse("E_REJECTION_REASON", "A10", allowed=sorted(GROUNDS))
         if self.category == "OUT_OF_SCOPE" and reason != "OTHER_ORGAN_DUTY":
             refuse("E_REJECTION_REASON", "A10", allowed=["OTHER_ORGAN_DUTY"])
+        if reason == "OTHER_ORGAN_DUTY" and not self.designated:
+            self._check_no_other_of_ours(ctx)
         self.check_result_not_owed()
+        self.check_undisputed()
         self.record(ctx, ComplaintNotAccepted(reason=reason))
+
+    def _check_no_other_of_ours(self, ctx: Context) -> None:
+        """B14: refuses to reject what another organ of the discipline system must handle: it is passed on."""
+        for person in self.accused:
+            competent = self._competent_organ(ctx, person)
+            if competent != self.organ:
+                refuse("E_NOT_COMPETENT", "B14", competent=competent)
 
     @allowed_in("NOT_ACCEPTED")
     def redirect_out(self, ctx: Context, to_body: str) -> None:
@@ -125,12 +136,14 @@ class Deciding(ComplaintPhase):
         if event is None:
             refuse("E_SCHEMA", "C6", category=self.category)
         self.check_result_not_owed()
+        self.check_undisputed()
         self.record(ctx, event(to_body=to_body))
 
     @allowed_in("REGISTERED")
     def split_complaint(self, ctx: Context, to_organ: str, allegation_ids: Sequence[str]) -> None:
         """A18: passes the part that is another organ's to it, as a complaint of its own; the rest stays."""
         self.check_result_not_owed()
+        self.check_undisputed()
         known = {a.id: a for a in self.allegations}
         if unknown := [id for id in allegation_ids if id not in known]:
             refuse("E_SCHEMA", "A18", field="allegation_ids", unknown=unknown)

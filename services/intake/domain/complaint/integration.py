@@ -85,6 +85,7 @@ class Integration(ComplaintPhase):
         Later the organ passes it on itself (A17)."""
         if self.source != "PETITION_PLATFORM":
             refuse("E_STATE", "DL-13", reason="did not come from the petition platform")
+        self.check_undisputed()
         if competent_organ not in ctx.law.organs or competent_organ == self.organ:
             refuse("E_SCHEMA", "DL-13", field="competent_organ", reason="no other organ")
         if any(self._competent_organ(ctx, person) == self.organ for person in self.accused):

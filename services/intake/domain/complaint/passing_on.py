@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from services.intake.domain.complaint.phase import ComplaintPhase
+from services.intake.domain.complaint.phase import BEFORE_FINDING, ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context, allowed_in
+from shared.casework.preparation import Lookup
 from shared.language.contracts.intake import (
     AllegationsListed,
     AssignmentGround,
     ComplaintAssignedDown,
+    ComplaintHandedDown,
     ComplaintReceived,
+    ComplaintSentBack,
+    ComplaintSentLateral,
+    ComplaintSentUp,
     ComplaintSplit,
     ComplaintTakenUp,
-    ComplaintTransferredDown,
-    ComplaintTransferredLateral,
     ComplaintTransferredToHandler,
-    JurisdictionAssigned,
-    JurisdictionDisputed,
     ReturnByHandlerNoted,
     ReturnReason,
     Source,
 )
 from shared.language.law.working_days import local_date
-from shared.language.organs.tree import Organ, OrganTree
 from shared.language.refusal import refuse
+from shared.language.roles import ORGAN_HEAD
 
 PassedOn = (
     ComplaintSplit
-    | ComplaintTransferredDown
+    | ComplaintHandedDown
     | ComplaintAssignedDown
-    | ComplaintTransferredLateral
+    | ComplaintSentLateral
+    | ComplaintSentUp
+    | ComplaintSentBack
     | ComplaintTakenUp
 )
 
 """The events that give birth to a complaint at another organ."""
+HEADS: Lookup[frozenset[str]] = Lookup("heads")
+"""The heads of the complaint's organ, as the staff directory names them today."""
 
 
 class PassingOn(ComplaintPhase):
@@ -61,22 +66,85 @@ class PassingOn(ComplaintPhase):
 
     def note_returned(self, ctx: Context, case_number: str, reason: ReturnReason) -> None:
         """A19: the handling department returned it. Told twice, it changes nothing."""
-        if case_number not in self.returned_by:
+        if case_number not in self.returned_by and not self.is_away:
             self.record(ctx, ReturnByHandlerNoted(reason=reason, case_number=case_number))
 
     # --- to another organ
 
-    @allowed_in("REGISTERED")
-    def transfer_down(self, ctx: Context, to_organ: str) -> None:
+    @allowed_in(*BEFORE_FINDING)
+    def hand_down(self, ctx: Context, to_organ: str, reason: str) -> None:
         """A16: passes to a lower organ a complaint that belongs to it; that organ decides within five working
         days."""
         self._check_leaves()
         self.check_result_not_owed()
         if not self._is_below(ctx, to_organ):
             refuse("E_NOT_COMPETENT", "A16", field="to_organ", reason="not below")
+        self._check_not_sent_back_by(to_organ)
         self._check_competent(ctx, to_organ, self.accused)
         self._check_not_their_own(ctx, to_organ)
-        self.record(ctx, ComplaintTransferredDown(born=str(self.born_at(to_organ)), to_organ=to_organ))
+        born = str(self.born_at(to_organ))
+        self.record(ctx, ComplaintHandedDown(born=born, to_organ=to_organ, reason=reason))
+
+    @allowed_in(*BEFORE_FINDING)
+    def send_lateral(self, ctx: Context, to_organ: str, reason: str) -> None:
+        """A17: passes to another organ, neither above nor below, a complaint for which it is competent,
+        within five days."""
+        self._check_leaves()
+        self.check_not_told()
+        organs = ctx.law.organs
+        if to_organ not in organs or self.organ == to_organ or self._is_below(ctx, to_organ):
+            refuse("E_NOT_COMPETENT", "A17", field="to_organ")
+        if organs.is_ancestor_or_self(to_organ, self.organ):
+            refuse("E_SEALED_UPWARD", "A14", field="to_organ")
+        self._check_not_sent_back_by(to_organ)
+        self._check_competent(ctx, to_organ, self.accused)
+        self._check_not_their_own(ctx, to_organ)
+        born = str(self.born_at(to_organ))
+        self.record(ctx, ComplaintSentLateral(born=born, to_organ=to_organ, reason=reason))
+
+    @allowed_in(*BEFORE_FINDING)
+    def send_up(self, ctx: Context, to_organ: str, reason: str, about_head: bool) -> None:
+        """B14: passes to an organ above what turned out to be its, or to be about this organ's own head, who
+        is out of the matter by that (A15, B2). An envelope of which nothing is known is sealed instead."""
+        self._check_leaves()
+        if to_organ == self.organ or not ctx.law.organs.is_ancestor_or_self(to_organ, self.organ):
+            refuse("E_NOT_COMPETENT", "B14", field="to_organ", reason="not above")
+        if self.state == "RECEIVED" and not self.allegations:
+            refuse("E_RECORD_INCOMPLETE", "A14", missing="SealAndEscalate")
+        self._check_not_sent_back_by(to_organ)
+        self._check_not_their_own(ctx, to_organ)
+        born = str(self.born_at(to_organ))
+        if about_head:
+            self._exclude_heads(ctx)
+        sent = ComplaintSentUp(born=born, to_organ=to_organ, reason=reason, about_head=about_head)
+        self.record(ctx, sent)
+
+    @allowed_in(*BEFORE_FINDING)
+    def send_back(self, ctx: Context, reason: str) -> None:
+        """B14: gives back to the sender what came to the wrong organ; the sender must take it. An organ below
+        gets nothing back whose result is owed above: that is assigned to it."""
+        self._check_leaves()
+        if not self.sent_by or self.sent_back:
+            refuse("E_STATE", "B14", reason="no organ passed it on that must take it back")
+        if not ctx.law.organs.is_ancestor_or_self(self.sent_by, self.organ):
+            self.check_result_not_owed()
+        self._check_not_their_own(ctx, self.sent_by)
+        born = str(self.born_at(self.sent_by))
+        self.record(ctx, ComplaintSentBack(born=born, to_organ=self.sent_by, reason=reason))
+
+    def _check_not_sent_back_by(self, organ: str) -> None:
+        """B14: refuses to send it once more to the organ that gave it back: that is assigned, or disputed."""
+        if self.sent_back and organ == self.sent_by:
+            refuse("E_STATE", "B14", reason="that organ gave it back")
+
+    def _exclude_heads(self, ctx: Context) -> None:
+        """A15, B2: excludes the heads of this organ, by the directory and by what was done here."""
+        heads = {*ctx.found(HEADS), *self.heads}
+        if not heads:
+            refuse("E_SCHEMA", "B14", field="about_head", reason="no head of this organ is known")
+        excluded = self.own("PersonExcluded")
+        for head in sorted(heads - self.excluded):
+            self.record(ctx, excluded(person=head, role=ORGAN_HEAD, ground="ACCUSED_OR_RELATIVE"))
 
     @allowed_in("REGISTERED")
     def assign_down(self, ctx: Context, to_organ: str, ground: AssignmentGround, letter_ref: str) -> None:
@@ -100,29 +168,17 @@ class PassingOn(ComplaintPhase):
             ),
         )
 
-    @allowed_in("REGISTERED")
-    def transfer_lateral(self, ctx: Context, to_organ: str) -> None:
-        """A17: passes to another organ, neither above nor below, a complaint for which it is competent,
-        within five days."""
-        self._check_leaves()
-        self.check_result_not_owed()
-        organs = ctx.law.organs
-        if to_organ not in organs or self.organ == to_organ or self._is_below(ctx, to_organ):
-            refuse("E_NOT_COMPETENT", "A17", field="to_organ")
-        if organs.is_ancestor_or_self(to_organ, self.organ):
-            refuse("E_SEALED_UPWARD", "A14", field="to_organ")
-        self._check_competent(ctx, to_organ, self.accused)
-        self._check_not_their_own(ctx, to_organ)
-        self.record(ctx, ComplaintTransferredLateral(born=str(self.born_at(to_organ)), to_organ=to_organ))
-
     @allowed_in("REGISTERED", "ACCEPTED")
     def take_up(self, ctx: Context, reason: str) -> None:
         """§5.4: a superior may take over what a lower organ has, as long as nobody verifies it yet."""
         superior = ctx.actor.organ
         if superior == self.organ:
             refuse("E_NOT_COMPETENT", "§5.4", competent=self.organ)
+        if not ctx.law.organs.is_ancestor_or_self(superior, self.organ):
+            refuse("E_JURISDICTION", "§5.4")
         if not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
+        self.dismiss_judges(ctx)
         born = str(self.born_at(superior))
         self.record(ctx, ComplaintTakenUp(born=born, to_organ=superior, reason=reason))
 
@@ -140,12 +196,14 @@ class PassingOn(ComplaintPhase):
         number and the decisions of the organ from which it came. `owed_to`: the complaint above that still
         waits for its result."""
         split = event if isinstance(event, ComplaintSplit) else None
+        decided = ctx.command == "AssignJurisdiction"
+        taken = isinstance(event, ComplaintTakenUp)
         self.record(
             ctx,
             ComplaintReceived(
                 organ=event.to_organ,
                 channel=of.channel,
-                source="SUPERIOR_ASSIGNED" if owed_to is not None else _source(ctx, of.organ, event),
+                source="SUPERIOR_ASSIGNED" if owed_to is not None else _source(ctx, of, event, designated),
                 received_on=local_date(ctx.occurred_at),
                 pages=of.pages,
                 # The reporter's own words tell of the other parts too (A18).
@@ -159,9 +217,14 @@ class PassingOn(ComplaintPhase):
                 urgent=of.urgent,
                 origin=str((owed_to or of).id),
                 origin_number=(owed_to or of).number,
+                sent_by="" if taken or decided else of.organ,
+                sent_back=isinstance(event, ComplaintSentBack),
+                sent_because=getattr(event, "reason", ""),
             ),
             joins=of.matters,
         )
+        if not of.allegations:
+            return  # it turned out to be a superior's before anything was listed
         self.record(
             ctx,
             AllegationsListed(
@@ -173,6 +236,7 @@ class PassingOn(ComplaintPhase):
 
     def _check_leaves(self) -> None:
         self.check_not_sealed()
+        self.check_undisputed()
         if self.state == "DUPLICATE_FILED":
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
 
@@ -180,56 +244,12 @@ class PassingOn(ComplaintPhase):
         organs = ctx.law.organs
         return organ in organs and organ != self.organ and organs.is_ancestor_or_self(self.organ, organ)
 
-    # --- who is competent
 
-    @allowed_in("REGISTERED")
-    def dispute_jurisdiction(self, ctx: Context, with_organ: str, reason: str) -> None:
-        """A9: two organs each hold the other competent; their common superior decides. An organ that was told
-        by a superior is competent by that."""
-        self.check_result_not_owed()
-        superior = _common_superior(ctx.law.organs, self.organ, with_organ)
-        if superior is None:
-            refuse("E_SCHEMA", "A9", field="with_organ")
-        if self.state == "REGISTERED" and not self.allegations:
-            refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
-        self.record(ctx, JurisdictionDisputed(with_organ=with_organ, decided_by=superior.code, reason=reason))
-
-    @allowed_in("REGISTERED")
-    def assign_jurisdiction(self, ctx: Context, to_organ: str, reason: str) -> None:
-        """A9: the common superior says which of the two handles it; the organ it names is competent by
-        that."""
-        if not self.disputed_with:
-            refuse("E_STATE", "A9", missing="JurisdictionDisputed")
-        if to_organ not in (self.organ, self.disputed_with):
-            refuse("E_SCHEMA", "A9", field="to_organ", allowed=[self.organ, self.disputed_with])
-        self._check_not_their_own(ctx, to_organ)
-        self.record(ctx, JurisdictionAssigned(to_organ=to_organ, reason=reason))
-        if to_organ != self.organ:
-            born = str(self.born_at(to_organ))
-            self.record(ctx, ComplaintTransferredLateral(born=born, to_organ=to_organ))
-
-
-def _source(ctx: Context, sender: str, event: PassedOn) -> Source:
-    """The way by which the receiving organ came by it."""
+def _source(ctx: Context, of: ComplaintState, event: PassedOn, designated: bool) -> Source:
+    """The way by which the receiving organ came by it: from a superior too where that decided a dispute."""
+    above = ctx.law.organs.is_ancestor_or_self
     if isinstance(event, ComplaintAssignedDown):
         return "SUPERIOR_ASSIGNED"
-    if isinstance(event, ComplaintTakenUp):
+    if above(event.to_organ, of.organ):
         return "SUBORDINATE_ESCALATED"
-    below = ctx.law.organs.is_ancestor_or_self(sender, event.to_organ)
-    return "SUPERIOR_TRANSFERRED" if below else "OTHER_ORGAN"
-
-
-def _common_superior(organs: OrganTree, one: str, other: str) -> Organ | None:
-    """The lowest organ above both; None where there is none, or where one is above the other."""
-    if (
-        other not in organs
-        or organs.is_ancestor_or_self(one, other)
-        or organs.is_ancestor_or_self(other, one)
-    ):
-        return None
-    at = organs.get(one)
-    while at.parent is not None:
-        at = organs.get(at.parent)
-        if organs.is_ancestor_or_self(at.code, other):
-            return at
-    return None
+    return "SUPERIOR_TRANSFERRED" if designated or above(of.organ, event.to_organ) else "OTHER_ORGAN"

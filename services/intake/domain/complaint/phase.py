@@ -8,7 +8,8 @@ from typing import get_args
 from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context
-from shared.casework.preparation import Deposit
+from shared.casework.case import house_of
+from shared.casework.preparation import Deposit, Lookup
 from shared.kernel.effect import Effect
 from shared.language.contracts.common import Accused
 from shared.language.contracts.intake import Means, Stage
@@ -16,6 +17,10 @@ from shared.language.organs.tree import Competence, Level
 from shared.language.refusal import refuse
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
+BEFORE_FINDING = ("RECEIVED", "REGISTERED", "NOT_ACCEPTED", "ACCEPTED", "WITH_HANDLER")
+"""States in which there is no finding, and in which a complaint may still be passed on (B14)."""
+IN_MATTER: Lookup[tuple[Accused, ...]] = Lookup("in_matter")
+"""The accused of every complaint that grew from the same letter (B16)."""
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
 """The means by which a message leaves the house; the others are a person's word."""
@@ -37,6 +42,25 @@ class ComplaintPhase(ComplaintState):
         any more (A14)."""
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")
+
+    def check_undisputed(self) -> None:
+        """B17: refuses to do anything with a complaint while it is disputed whose it is. Its common superior
+        decides first."""
+        if self.disputed_with:
+            refuse("E_STATE", "B17", missing="JurisdictionAssigned", decided_by=self.decided_by)
+
+    def dismiss_judges(self, ctx: Context) -> None:
+        """Ends the assignments of those who came from the common superior for the dispute alone (B17)."""
+        for person, role in sorted(self.judges):
+            if role in self.assigned.get(person, ()):
+                ended = self.own("AssignmentEnded")
+                self.record(ctx, ended(person=person, role=role, reason="JURISDICTION_ASSIGNED"))
+
+    def check_not_told(self) -> None:
+        """A9: refuses to pass aside, or to dispute, what a superior told this organ to handle."""
+        self.check_result_not_owed()
+        if self.designated and self.source != "SUBORDINATE_ESCALATED":
+            refuse("E_STATE", "A9", reason="a superior said that this organ handles it")
 
     def check_result_not_owed(self) -> None:
         """A22: refuses to end a complaint that a superior assigned and that waits for its result there."""
@@ -62,18 +86,19 @@ class ComplaintPhase(ComplaintState):
 
     def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
         """Refuses unless the receiving organ is competent for every accused that goes along (§5.4)."""
-        if self.state == "REGISTERED" and not self.allegations:
+        if self.state in BEFORE_FINDING and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
         for person in people:
             competent = self._competent_organ(ctx, person)
             if competent != organ:
                 refuse("E_NOT_COMPETENT", "§5.4", competent=competent)
 
-    def _check_not_their_own(self, ctx: Context, organ: str) -> None:
-        """A15, A75, B16: refuses to pass anything to an organ whose own head or staff is accused here, or to
-        one below it, whoever goes along."""
-        if own := self._house_of_accused(ctx.law, organ):
-            refuse("E_NOT_COMPETENT", "A75", field="to_organ", own_organ=own)
+    def _check_not_their_own(self, ctx: Context, organ: str, field: str = "to_organ") -> None:
+        """A15, A75, B16: refuses to pass anything to an organ whose own head or staff is accused anywhere in
+        the matter, or to one below it, whoever goes along."""
+        people = (*self.people_accused, *ctx.found(IN_MATTER))
+        if own := house_of(people, ctx.law, organ):
+            refuse("E_NOT_COMPETENT", "A75", field=field, own_organ=own)
 
     def _send(self, ctx: Context, template: str, means: Means) -> None:
         """Sends a message in neutral words if the reporter is not told in person (SEC-10). The row names the

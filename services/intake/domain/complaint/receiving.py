@@ -24,7 +24,6 @@ from shared.language.contracts.intake import (
     RepeatKind,
     RepeatMarked,
     Source,
-    TriageCorrected,
 )
 from shared.language.ids import derived_id
 from shared.language.organs.tree import Level
@@ -100,22 +99,6 @@ class Receiving(ComplaintPhase):
                 reporter_confirmed=reception.reporter_confirmed if reception else False,
             ),
             joins=below.matters if below is not None else (),
-        )
-
-    @allowed_in("RECEIVED")
-    def correct_triage(self, ctx: Context, competent_level: LevelName, competent_organ: str) -> None:
-        """A14, A17: an envelope that was read wrongly is put right without showing it to the organ above."""
-        self.check_not_sealed()
-        if competent_organ and competent_organ not in ctx.law.organs:
-            refuse("E_SCHEMA", "§5.4", field="competent_organ")
-        assert self.received_on is not None
-        self.record(
-            ctx,
-            TriageCorrected(
-                competent_level=competent_level,
-                competent_organ=competent_organ,
-                received_on=self.received_on,
-            ),
         )
 
     @allowed_in("RECEIVED")
@@ -207,6 +190,7 @@ class Receiving(ComplaintPhase):
         after a conclusion it is a re-report."""
         original = self._original(ctx)
         self.check_result_not_owed()
+        self.check_undisputed()
         if new_evidence or self.repeat_of:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
         if not self._claims() or not self._claims() <= original._claims():

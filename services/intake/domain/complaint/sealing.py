@@ -22,7 +22,7 @@ PARCEL: Deposit[InVault | None] = Deposit("parcel")
 class Sealing(ComplaintPhase):
     """Seals a complaint for the organ above, or for an addressee outside this system."""
 
-    @allowed_in("RECEIVED", "REGISTERED")
+    @allowed_in("RECEIVED")
     def seal_and_escalate(
         self,
         ctx: Context,
@@ -32,8 +32,8 @@ class Sealing(ComplaintPhase):
         competent_level: LevelName | None,
     ) -> None:
         """A14, A15: sealed whole (note b), within the knowledge of the opener and the organ's head; if the
-        head is accused, not of the head. A triage that was wrong may be corrected, as long as nothing of the
-        content was entered here."""
+        head is accused, not of the head. Only an unopened envelope is sealed: what turns out later goes up by
+        `SendUp` (B14)."""
         above = ctx.law.organs.is_ancestor_or_self(to, self.organ)
         if not above or to == self.organ:
             refuse("E_SCHEMA", "A14", field="to", reason="not above this organ")

@@ -19,6 +19,7 @@ from shared.language.contracts.common import (
 )
 from shared.language.contracts.intake import (
     AcceptanceNotified,
+    AllegationCorrected,
     AllegationsListed,
     AssignedCaseReopened,
     AssignedPeriodExtended,
@@ -27,19 +28,23 @@ from shared.language.contracts.intake import (
     AssignedResultReported,
     AssignedResultReturned,
     AssignmentMoved,
+    CategoryCorrected,
     ComplaintAccepted,
     ComplaintAssignedDown,
+    ComplaintHandedDown,
     ComplaintNotAccepted,
     ComplaintReceived,
     ComplaintRegistered,
     ComplaintReopened,
     ComplaintRevived,
     ComplaintSealedUpward,
+    ComplaintSentBack,
+    ComplaintSentLateral,
+    ComplaintSentUp,
     ComplaintSplit,
     ComplaintTakenUp,
-    ComplaintTransferredDown,
-    ComplaintTransferredLateral,
     ContactAttempted,
+    DisputeAnswered,
     DuplicateFiled,
     IdentityStatus,
     JurisdictionAssigned,
@@ -116,6 +121,10 @@ class ComplaintState(Case):
         self.source = ""
         self.origin = ""
         self.origin_number = ""
+        self.sent_by = ""
+        """The organ that passed it on to this one, which must take it back."""
+        self.sent_back = False
+        """True if it came back from an organ to which this one had passed it on."""
         self.repeat_of = ""
         self.joint = False
         self.pages = 0
@@ -141,6 +150,12 @@ class ComplaintState(Case):
         self.returned_by: set[str] = set()
         self.disputed_with = ""
         self.decided_by = ""
+        self.decide_by = date.min
+        """The last day of the common superior (DL-34)."""
+        self.dispute_opinions: dict[str, str] = {}
+        """The opinion of each of the two organs, by its code."""
+        self.judges: set[tuple[str, str]] = set()
+        """People whom the common superior assigned, to decide the dispute, with their roles."""
         self.assigned_down = False
         self.result_reported = False
         self.assigned_verdict = ""
@@ -231,12 +246,15 @@ class ComplaintState(Case):
         self.designated = event.designated
         self.origin = event.origin
         self.origin_number = event.origin_number
+        self.sent_by, self.sent_back = event.sent_by, event.sent_back
         due = [d.due for d in meta.deadlines if d.id == "DL-13"]
         self.object_until = date.fromisoformat(due[0]) if due else None
 
     def on_deadline_recomputed(self, event: DeadlineRecomputed, meta: Meta) -> None:
         if event.deadline == "DL-13":
             self.object_until = date.fromisoformat(event.due)
+        if event.deadline == "DL-34":
+            self.decide_by = date.fromisoformat(event.due)
 
     def on_platform_transfer_received(self, event: PlatformTransferReceived, meta: Meta) -> None:
         self.platform = event.platform
@@ -255,6 +273,14 @@ class ComplaintState(Case):
         self.allegations = event.allegations
         self.wording_approved_by = event.approved_by
         self.relisting = False
+
+    def on_allegation_corrected(self, event: AllegationCorrected, meta: Meta) -> None:
+        self.allegations = event.allegations
+        self.wording_approved_by = event.wording_approved_by or self.wording_approved_by
+
+    def on_category_corrected(self, event: CategoryCorrected, meta: Meta) -> None:
+        self.category = event.category
+        self.rejected_for = ""
 
     def on_duplicate_filed(self, event: DuplicateFiled, meta: Meta) -> None:
         self.duplicate_of = event.of
@@ -291,26 +317,52 @@ class ComplaintState(Case):
         self.return_count += 1
         self.returned_by.add(event.case_number)
 
-    def on_complaint_transferred_down(self, event: ComplaintTransferredDown, meta: Meta) -> None:
+    def on_complaint_handed_down(self, event: ComplaintHandedDown, meta: Meta) -> None:
         self.sent_as, self.sent_to = event.born, event.to_organ
 
     def on_complaint_assigned_down(self, event: ComplaintAssignedDown, meta: Meta) -> None:
         self.sent_as, self.sent_to = event.born, event.to_organ
         self.assigned_down = True
 
-    def on_complaint_transferred_lateral(self, event: ComplaintTransferredLateral, meta: Meta) -> None:
+    def on_complaint_sent_lateral(self, event: ComplaintSentLateral, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
+
+    def on_complaint_sent_up(self, event: ComplaintSentUp, meta: Meta) -> None:
+        self.sent_as, self.sent_to = event.born, event.to_organ
+        self.watched_by = event.to_organ if event.about_head else self.watched_by
+
+    def on_complaint_sent_back(self, event: ComplaintSentBack, meta: Meta) -> None:
         self.sent_as, self.sent_to = event.born, event.to_organ
 
     def on_complaint_taken_up(self, event: ComplaintTakenUp, meta: Meta) -> None:
         self.sent_as, self.sent_to = event.born, event.to_organ
+        self._end_dispute()
+
+    # --- a dispute
+
+    def take_on(self, person: str, role: str, meta: Meta) -> None:
+        super().take_on(person, role, meta)
+        if self.decided_by and meta.organ == self.decided_by:
+            self.judges.add((person, role))
 
     def on_jurisdiction_disputed(self, event: JurisdictionDisputed, meta: Meta) -> None:
         self.disputed_with = event.with_organ
         self.decided_by = event.decided_by
+        self.consulted = {event.with_organ}
+        self.dispute_opinions = {self.organ: event.reason}
+        due = [d.due for d in meta.deadlines if d.id == "DL-34"]
+        self.decide_by = date.fromisoformat(due[0]) if due else date.min
+
+    def on_dispute_answered(self, event: DisputeAnswered, meta: Meta) -> None:
+        self.dispute_opinions[self.disputed_with] = event.opinion
 
     def on_jurisdiction_assigned(self, event: JurisdictionAssigned, meta: Meta) -> None:
-        self.disputed_with = self.decided_by = ""
+        self._end_dispute()
         self.designated = self.designated or event.to_organ == self.organ
+
+    def _end_dispute(self) -> None:
+        self.disputed_with = self.decided_by = ""
+        self.judges, self.consulted = set(), set()
 
     # --- the result of what was assigned
 

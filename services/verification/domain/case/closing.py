@@ -6,7 +6,9 @@ from typing import Literal
 
 from services.verification.domain.case.phase import VerificationPhase
 from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import Allegation
 from shared.language.contracts.verification import (
+    AllegationCorrectionNoted,
     AssignedResultReported,
     CaseClosed,
     ClarificationAssessmentNoted,
@@ -17,10 +19,14 @@ from shared.language.contracts.verification import (
     QuarterResult,
     RealNameNoted,
     ResultFeedbackNoted,
+    VerificationCasePassedOn,
     VerificationCaseReopened,
 )
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
+
+ENDED = frozenset({"RETURNED", "CONCLUDED", "CLOSED", "PASSED_ON"})
+"""States of a case that has its finding, or will have none."""
 
 
 class Closing(VerificationPhase):
@@ -87,6 +93,20 @@ class Closing(VerificationPhase):
         if self.real_name and not self.told.issuperset(self.complaint_ids):
             refuse("E_RECORD_INCOMPLETE", "A31", deadline="DL-02")
         self.record(ctx, CaseClosed(number=self.number, closed_on=local_date(ctx.occurred_at)))
+
+    def note_passed_on(self, ctx: Context, complaint_id: str) -> None:
+        """B14: ends a case without a finding; what was found stands, and hearing of it again changes
+        nothing."""
+        if complaint_id in self.complaint_ids and self.state not in ENDED:
+            self.record(ctx, VerificationCasePassedOn(number=self.number, complaint_id=complaint_id))
+
+    def note_correction(self, ctx: Context, allegation: Allegation) -> None:
+        """B12: takes over how an allegation reads now, as long as there is no conclusion. One that was split
+        here has its own words; hearing of it again changes nothing."""
+        was = self.findings.allegations.get(allegation.id)
+        if was is not None and was != allegation and self.state not in ENDED:
+            anew = was.text != allegation.text and allegation.id in self.findings.found
+            self.record(ctx, AllegationCorrectionNoted(allegation=allegation, found_anew=anew))
 
     # --- the reporter
 

@@ -35,6 +35,9 @@ class Concluding(VerificationPhase):
             refuse("E_COLLECTIVE_STUDY_MISSING", "A61")
         if self.state == "REPORTED" and not self.countersigned:
             refuse("E_APPROVAL_REQUIRED", "R1", missing="CountersignReport")
+        if self.state == "REPORTED" and (missing := self.findings.missing()):
+            # An allegation was corrected after the report: it is found on anew, and reported again (B12).
+            refuse("E_RECORD_INCOMPLETE", "A61", allegations=missing)
         self.record(
             ctx,
             VerificationConcluded(

@@ -10,6 +10,7 @@ from services.verification.domain.findings import Findings
 from shared.casework.case import Case
 from shared.language.contracts.common import Accused
 from shared.language.contracts.verification import (
+    AllegationCorrectionNoted,
     AllegationFound,
     AllegationSplit,
     CaseClosedWithoutVerification,
@@ -44,7 +45,7 @@ class VerificationState(Case):
     kind = "VerificationCase"
     plural = "cases"
     service = "verification"
-    ended = frozenset({"RETURNED", "CLOSED", "SENT"})
+    ended = frozenset({"RETURNED", "PASSED_ON", "CLOSED"})
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
@@ -129,6 +130,12 @@ class VerificationState(Case):
 
     def on_allegation_split(self, event: AllegationSplit, meta: Meta) -> None:
         self.findings.split(event.allegation_id, event.parts)
+
+    def on_allegation_correction_noted(self, event: AllegationCorrectionNoted, meta: Meta) -> None:
+        self.findings.allegations[event.allegation.id] = event.allegation
+        if event.found_anew:
+            self.findings.found.pop(event.allegation.id, None)
+            self.findings.dispositions.pop(event.allegation.id, None)
 
     def on_allegation_found(self, event: AllegationFound, meta: Meta) -> None:
         self.findings.found[event.allegation_id] = event
