@@ -418,7 +418,7 @@ class World:
     def standing_in(self, organ: Organ, role: str, who: str) -> Iterator[None]:
         """Lets somebody stand in for the holders of a role in an organ while the block lasts (B5)."""
         days = {"since": str(self.today), "until": str(self.today)}
-        body = {"role": role, "person": sub(who), "reason": "外出。", **days}
+        body = {"role": role, "person": sub(who), "reason": "AWAY", "organ": organ.code, **days}
         past = {"until": str(self.today - timedelta(days=1)), "since": str(self.today - timedelta(days=1))}
         self._designated(organ, body)
         try:
@@ -428,7 +428,8 @@ class World:
 
     def _designated(self, organ: Organ, body: dict[str, Any]) -> None:
         """Names a substitute, or the end of it, and waits until every service knows."""
-        done(self.client(organ.organ_head).post("/intake/v1/substitutes", json=body))
+        decides = PARENTS[organ] if body["role"] == "organ_head" else organ
+        done(self.client(decides.organ_head).post("/intake/v1/substitutes", json=body))
         ends = body["until"] < str(self.today)
 
         def known(service: str) -> bool:

@@ -396,7 +396,7 @@ class Player:
 
         def told() -> bool:
             items = self.get(who, "/audit/v1/alerts").json()["items"]
-            return any(item["object"] == case.id and item["actor"] == step["of"] for item in items)
+            return any(item["object"] == case.id and item["person"] == step["of"] for item in items)
 
         self.patiently(step, told)
         self.tell(Happened(step, self.now, "looked", words=f"alert about {step['of']}"))

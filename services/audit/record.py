@@ -27,7 +27,7 @@ from shared.language.roles import WATCHED_FROM_ABOVE
 CONTRACTS = (intake, verification, clarification, followup)
 """Imported so that every published event is known here, with the classes of its fields."""
 EXCLUDING = ("PersonExcluded", "ExclusionLifted")
-BESIDE = frozenset({"AuditRecord", "Deadline"})
+BESIDE = frozenset({"AuditRecord", "Deadline", "StaffDirectory"})
 """Kinds of streams that are no cases: refusals, readings and reminders, each about a case."""
 
 

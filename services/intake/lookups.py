@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
@@ -37,7 +37,7 @@ from services.intake.domain.supervision import SUPERVISED, SupervisionOrder
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
-from shared.casework.aggregate import Context
+from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
 from shared.casework.preparation import Lookups
 from shared.casework.repository import Repository
@@ -52,6 +52,27 @@ OVERSEEN: tuple[tuple[type[Overseen], str], ...] = (
     (StaffMisconductReport, "intake.StaffMisconductReported"),
 )
 """The reports that may have come with a complaint, and the event that each began with."""
+
+
+async def accused_of(repository: Repository, case: Aggregate) -> tuple[Accused, ...]:
+    """Everybody accused in the matters of a case, whatever its kind (B16)."""
+    complaint = getattr(case, "complaint", "")
+    told = {*case.rests_on, *([complaint] if isinstance(complaint, str) else [])} - {""}
+    return await accused_around(repository, [*map(UUID, told), *case.matters])
+
+
+async def accused_around(repository: Repository, complaints: Iterable[UUID]) -> tuple[Accused, ...]:
+    """Everybody accused in these complaints, in those that they were born of, and in those born of them."""
+    found: dict[UUID, Complaint] = {}
+    waiting = list(complaints)
+    while waiting:
+        id = waiting.pop()
+        if id in found or (complaint := await repository.get(Complaint, id)) is None:
+            continue
+        found[id] = complaint
+        near = (complaint.origin, complaint.sent_as, *complaint.parts)
+        waiting += [UUID(each) for each in near if each]
+    return tuple(person for complaint in found.values() for person in complaint.ever_accused.values())
 
 
 class IntakeLookups:
@@ -92,21 +113,13 @@ class IntakeLookups:
 
     async def in_matter(self, command: Command, case: Complaint, ctx: Context) -> tuple[Accused, ...]:
         """Everybody accused in a complaint that this one was born of, or that was born of one of them."""
-        found: dict[UUID, Complaint] = {}
-        waiting = [case.id]
-        while waiting:
-            id = waiting.pop()
-            if id in found or (complaint := await self.repository.get(Complaint, id)) is None:
-                continue
-            found[id] = complaint
-            near = (complaint.origin, complaint.sent_as, *complaint.parts)
-            waiting += [UUID(each) for each in near if each]
-        return tuple(person for complaint in found.values() for person in complaint.ever_accused.values())
+        return await accused_around(self.repository, [case.id])
 
     async def heads(self, command: SendUp, case: Complaint, ctx: Context) -> frozenset[str]:
-        """The head of the organ by the directory, and who stands in for them."""
+        """The heads of the organ by the directory; who stands in for one is not meant."""
         await self.staff.reach()
-        return self.staff.holders(case.organ, {roles.ORGAN_HEAD}, local_date(ctx.now))
+        serving = self.staff.of(case.organ, local_date(ctx.now))
+        return frozenset(member.person for member in serving if roles.ORGAN_HEAD in member.roles)
 
     async def sealed_complaint(self, parcel: UUID, organ: str) -> Complaint | None:
         """The sealed complaint of a parcel, if it is addressed to this organ; None for every other."""

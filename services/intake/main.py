@@ -25,7 +25,7 @@ from services.intake.commands import COMMANDS
 from services.intake.contract import LISTENS_TO, SERVICE
 from services.intake.deposits import IntakeDeposits
 from services.intake.domain.complaint.integration import STATUS_KIND
-from services.intake.lookups import IntakeLookups
+from services.intake.lookups import IntakeLookups, accused_of
 from services.intake.platform.envelopes import KEYS_FILE, Envelopes
 from services.intake.platform.inbound import BATCH, BATCH_BYTES, PlatformRoutes
 from services.intake.platform.platforms import PLATFORMS_FILE, Callbacks, Platforms
@@ -105,7 +105,7 @@ def assemble(core: Core) -> Additions:
 
     # One screen, which counts for all who ask.
     screen = VaultScreen(vault, widening(repository), today)
-    room = VaultRoom(vault, repository, settings, core.halts, core.staff)
+    room = VaultRoom(vault, repository, settings, core.halts, core.staff, partial(accused_of, repository))
     envelopes = Envelopes(settings.keys_dir / KEYS_FILE)
     platforms = Platforms(settings.keys_dir / PLATFORMS_FILE, strict=settings.production)
     platforms.of("")  # what cannot be used is told at the start, and not at the first call
@@ -161,6 +161,7 @@ def assemble(core: Core) -> Additions:
         lookups=lookups.lookups(),
         deposits=deposits.deposits(),
         beside=IntakeBeside(repository, deposits).beside(),
+        accused_of=partial(accused_of, repository),
         screen=screen,
         secret=secret_for("ids", secret),
         jobs=outgoing(core, platforms, vault),

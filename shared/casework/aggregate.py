@@ -37,7 +37,7 @@ from shared.language.law.policy import Policy
 from shared.language.law.working_days import FIRST_DAY, Due, add_working_days, local_date, may_have_moved
 from shared.language.organs.tree import OrganTree
 from shared.language.refusal import refuse
-from shared.language.roles import DEPUTY_LEADER, PETITION, PETITION_HEAD
+from shared.language.roles import CASEWORK, DEPUTY_LEADER, PETITION, PETITION_HEAD
 
 STANDING_IN = "DL-34"
 """The clock for who stands in, by role or by escalated step."""
@@ -217,8 +217,9 @@ class Aggregate:
         them."""
         self.excluded: set[str] = set()
         """People excluded from one of its matters, wherever that was decided (B2)."""
-        self.were_assigned: set[str] = set()
-        """The excluded who had worked on it: they may be told that they are out, it is no news to them."""
+        self.were_assigned: dict[str, set[str]] = {}
+        """The excluded who had worked on it, with their roles: they may be told that they are out, it is no
+        news to them."""
         self.roles_out: set[str] = set()
         """Roles in which somebody is out of its matters (B4)."""
         self.acting: dict[str, str] = {}
@@ -238,8 +239,9 @@ class Aggregate:
         self.entered: list[tuple[str, datetime]] = []
         """The states that it went through, in order, each with the instant at which it was reached."""
         self.taken: dict[str, int] = {}
-        """The commands that brought it to where it stands, each with the number of states it had then gone
-        through; those behind a state to which it returned count no more."""
+        """The commands that brought it to where it stands, each with the length of its path then."""
+        self.path: list[str] = []
+        """The states that lie behind it, up to the present one; a return cuts it, and what was done since."""
         self.clocks: dict[str, DeadlineSet] = {}
         """Every deadline as it was last counted, by its id."""
         self.stopped: set[str] = set()
@@ -248,6 +250,18 @@ class Aggregate:
         self._pending: list[Recorded] = []
         self._allowed: tuple[str, ...] | None = None
         self._rehearsed = False
+
+    @property
+    def working_organs(self) -> frozenset[str]:
+        """The organ that owns it, and those above to which the work of a role was escalated (B5)."""
+        return frozenset({self.organ, *(organ for step, organ in self.acting.items() if step in CASEWORK)})
+
+    def deciders(self, step: str) -> Set[str]:
+        """The roles that may take a step as the case stands, where not all to which it belongs may."""
+        return CASEWORK
+
+    def note_step_taken(self, ctx: Context, step: str) -> None:
+        """Notes that an escalated step was taken up, where its command shows that first."""
 
     @property
     def running(self) -> Set[str]:
@@ -342,8 +356,8 @@ class Aggregate:
         """Excludes people, and ends their need to know of this."""
         self.excluded |= people
         for person in people:
-            if self.assigned.pop(person, None):
-                self.were_assigned.add(person)
+            if held := self.assigned.pop(person, None):
+                self.were_assigned[person] = held
 
     def record(
         self,
@@ -479,11 +493,13 @@ class Aggregate:
         if recorded.event.numbered:
             assert isinstance(recorded.event, Numbered)
             self.number = recorded.event.number or self.number
-        self.taken[recorded.meta.command] = len(self.entered)
+        self.taken[recorded.meta.command] = len(self.path)
         if state := recorded.event.leads_to():
-            if state in (before := [entered for entered, _ in self.entered]):
-                first = before.index(state)
+            if state in self.path:
+                first = self.path.index(state)
                 self.taken = {command: n for command, n in self.taken.items() if n <= first}
+                del self.path[first:]
+            self.path.append(state)
             self.state = state
             self.entered.append((state, recorded.meta.occurred_at))
         self.stopped.update(recorded.meta.deadlines_met)

@@ -84,12 +84,16 @@ class Case(Aggregate):
         self.check_not_excluded([person])
         self.record(ctx, self.own("AssignmentStarted")(person=person, role=role))
         for step, roles in self.escalated.items():
-            if (
-                self.acting[step] == ctx.actor.organ
-                and role in roles
-                and f"{STANDING_IN}#{step}" in self.running
-            ):
+            if role in roles and self.acting[step] == ctx.actor.organ and self._waits(step):
                 self.record(ctx, self.own("StepTakenUp")(step=step, person=person))
+
+    def _waits(self, step: str) -> bool:
+        """True until the organ above has taken up a step that was escalated to it (DL-34)."""
+        return f"{STANDING_IN}#step.{step}" in self.running
+
+    def note_step_taken(self, ctx: Context, step: str) -> None:
+        if step in self.acting and self._waits(step):
+            self.record(ctx, self.own("StepTakenUp")(step=step, person=ctx.actor.person))
 
     def end_assignment(self, ctx: Context, person: str, role: str, reason: str) -> None:
         self._may_assign(ctx, role)
@@ -108,6 +112,12 @@ class Case(Aggregate):
                 self.record(ctx, self.own("AssignmentEnded")(person=person, role=role, reason="LEFT"))
             self._await_stand_in(ctx, left)
 
+    def await_stand_ins(self, ctx: Context) -> None:
+        """Starts the clocks for the roles of people who were excluded elsewhere, where nobody else works on
+        the case in them and none runs (DL-34)."""
+        roles = frozenset[str]().union(*self.were_assigned.values()) & CASEWORK
+        self._await_stand_in(ctx, {role for role in roles if f"{STANDING_IN}#{role}" not in self.clocks})
+
     def _await_stand_in(self, ctx: Context, roles: Set[str]) -> None:
         """Starts the clock for roles in which nobody works on the case any more (DL-34)."""
         if self.state in self.ended:
@@ -118,18 +128,25 @@ class Case(Aggregate):
     def escalate_for_separation(
         self, ctx: Context, step: str, reason: str, unavailable: Sequence[str]
     ) -> None:
-        """Moves a step to the next organ above, where nobody is left who could take it (B5): asked by who
-        works on the case, by case management, or from above. `unavailable` are holders who are away, or are
-        to take part in the case otherwise (B6)."""
+        """Moves a step to the next organ above that is no house of an accused (B16), where nobody is left who
+        could take it (B5): asked by who works on the case, by case management, or from above. `unavailable`
+        are holders who are away, or are to take part in the case otherwise (B6): everybody says so of
+        themselves, of others a leader or the case management."""
         standing, actor = ctx.found(STANDING), ctx.actor
+        accused = (*self.people_accused, *standing.accused)
         line = ctx.law.organs.line(standing.organ)[1:]
-        above = next((organ for organ in line if not house_of(self.people_accused, ctx.law, organ)), None)
+        above = next((organ for organ in line if not house_of(accused, ctx.law, organ)), None)
         from_above = actor.role in LEADERS and actor.organ == above
         managing = actor.role == CASE_MANAGER and actor.organ == self.organ
-        if not (self.assigned.get(actor.person) or from_above or managing):
+        works = self.assigned.get(actor.person) and actor.organ in (self.organ, standing.organ)
+        if not (works or from_above or managing):
             refuse("E_NEED_TO_KNOW", "B5")
-        if free := standing.free.difference(unavailable):
-            refuse("E_SUBSTITUTE_NOT_NEEDED", "B5", step=step, free=len(free))
+        if standing.past:
+            refuse("E_STATE", "B5", step=step, state=self.state)
+        if actor.role not in LEADERS and not managing and not {actor.person}.issuperset(unavailable):
+            refuse("E_FORBIDDEN_ROLE", "B5", field="unavailable", allowed=[*LEADERS, CASE_MANAGER])
+        if standing.free.difference(unavailable):
+            refuse("E_SUBSTITUTE_NOT_NEEDED", "B5", step=step)
         if above is None:
             refuse("E_STATE", "B5", step=step, reason="no organ above: name a substitute")
         escalated = self.own("StepEscalated")

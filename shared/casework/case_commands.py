@@ -9,12 +9,14 @@ from pydantic import AfterValidator, Field, create_model
 
 from shared.casework.aggregate import Aggregate, Law
 from shared.casework.case import RECUSAL_DECIDERS
-from shared.casework.command import Command, FreeText, Given, Reference, ShortText, among
+from shared.casework.command import Colleague, Command, FreeText, Given, Reference, Serving, ShortText, among
 from shared.casework.steps import STANDING, steps_of
 from shared.language.contracts.common import RecusalAskedBy, RecusalGround
 from shared.language.roles import (
+    CASE_MANAGER,
     CASEWORK,
     LEADERS,
+    OF_AN_ORGAN,
     PETITION_CLERK,
     STAFF,
     SUBJECT,
@@ -28,6 +30,8 @@ ROLES = CASEWORK | {UNIT_CONTACT}
 Role = Annotated[str, AfterValidator(among(ROLES)), Field(json_schema_extra={"enum": sorted(ROLES)})]
 
 
+FOREMOST = (*LEADERS, CASE_MANAGER, *(role for role in STAFF if role not in (*LEADERS, CASE_MANAGER)))
+"""All roles of staff, in the order in which somebody who has several acts here: as a leader first."""
 STEP = "The step: the command that decides it, or the role whose work it is."
 
 
@@ -40,9 +44,9 @@ class _AssignToCase(Command):
     role: Role
     """The role in which they are to work on the case; it allows nothing that their token does not."""
 
-    def people(self) -> Iterator[tuple[str, str, frozenset[str]]]:
+    def people(self) -> Iterator[tuple[str, str, Serving]]:
         if self.role != UNIT_CONTACT:
-            yield "person", self.person, frozenset({self.role})
+            yield "person", self.person, Serving(self.role, own=True)
 
 
 class _EndAssignment(Command):
@@ -101,7 +105,7 @@ class _DecideRecusal(Command):
 
     request: Given
     """The request's id, as the case tells it under `recusals`."""
-    person: Reference
+    person: Annotated[Reference, Serving(*OF_AN_ORGAN)]
     """The account that is meant: the one that the request names, or the one that it only describes."""
     granted: bool
     """True: the person is out of the case at once. False: they go on."""
@@ -130,8 +134,9 @@ class _EscalateForSeparation(Command):
     """The step: the command that decides it, or the role whose work it is."""
     reason: FreeText
     """The reason why nobody of the organ can take it."""
-    unavailable: Annotated[tuple[Reference, ...], Field(max_length=20)] = ()
-    """Holders of the role who are away, or are to take part in the case otherwise, as in its team (B6)."""
+    unavailable: Annotated[tuple[Colleague, ...], Field(max_length=20)] = ()
+    """Holders of the role who are away, or are to take part in the case otherwise, as in its team (B6). Of
+    others than themselves a leader says so, or the case management."""
 
 
 class _EscalateForSeparationBySort(_EscalateForSeparation):
@@ -178,7 +183,9 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
             need_to_know=False,
             organ=any_organ,
         ),
-        make(_DeclareRecusal if recusal_asked else _DeclareRecusalBySort, "A48", by=STAFF, organ=any_organ),
+        make(
+            _DeclareRecusal if recusal_asked else _DeclareRecusalBySort, "A48", by=FOREMOST, organ=any_organ
+        ),
     ]
     if steps:
         found.append(
@@ -186,7 +193,7 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
                 _EscalateForSeparation if recusal_asked else _EscalateForSeparationBySort,
                 "B5",
                 {"step": (Literal[steps], Field(description=STEP))},
-                by=STAFF,
+                by=FOREMOST,
                 need_to_know=False,
                 organ=any_organ,
                 lookups=(STANDING,),

@@ -79,10 +79,11 @@ def _impersonal(identifier: str) -> str:
 
 class Serving:
     """Marks a reference to a member of staff, who must hold one of these roles on that day in the organ of
-    the case or one above it (B8)."""
+    the case or, unless it must be its `own`, one above it, which may lend its people (B8)."""
 
-    def __init__(self, *roles: str) -> None:
+    def __init__(self, *roles: str, own: bool = False) -> None:
         self.roles = frozenset(roles)
+        self.own = own
 
 
 def among(values: Collection[str]) -> Callable[[str], str]:
@@ -275,12 +276,11 @@ class Command(BaseModel):
         """True if it holds something that goes to the vault before anything is decided."""
         return any(getattr(self, name) is not None for name in self.vaulted)
 
-    def people(self) -> Iterator[tuple[str, str, frozenset[str]]]:
-        """The members of staff whom it names: the field, the person, and the roles of which they must hold
-        one."""
+    def people(self) -> Iterator[tuple[str, str, Serving]]:
+        """The members of staff whom it names: the field, the person, and what they must be."""
         for name in self.serving:
-            for person, roles in _people_in(getattr(self, name), self.__class__.model_fields[name]):
-                yield name, person, roles
+            for person, mark in _people_in(getattr(self, name), self.__class__.model_fields[name]):
+                yield name, person, mark
 
     def numbered(self) -> list[str]:
         """The screened fields that hold a telephone or identity number (B21)."""
@@ -348,8 +348,8 @@ def _texts(value: Any) -> list[str]:
     return []
 
 
-def _people_in(value: Any, field: Any) -> Iterator[tuple[str, frozenset[str]]]:
-    """The people in a value, each with the roles of its mark: it stands on the field, on the items of a list,
+def _people_in(value: Any, field: Any) -> Iterator[tuple[str, Serving]]:
+    """The people in a value, each with its mark: it stands on the field, on the items of a list,
     or in a part of the command."""
     if isinstance(value, BaseModel):
         model = type(value)
@@ -363,7 +363,7 @@ def _people_in(value: Any, field: Any) -> Iterator[tuple[str, frozenset[str]]]:
         parts = getattr(field.annotation, "__args__", ())
         for mark in (*field.metadata, *(m for part in parts for m in getattr(part, "__metadata__", ()))):
             if isinstance(mark, Serving):
-                yield value, mark.roles
+                yield value, mark
 
 
 def _check_method(cls: type[Command]) -> None:

@@ -1,10 +1,11 @@
-"""Ends the assignments of people who have left or moved (B8): day by day, and whenever the directory
-changes."""
+"""Ends the assignments of people who have left or moved (B8), and sees to it that somebody stands in for them
+and for those who were excluded elsewhere (B2, DL-34): day by day, and whenever directory or register
+change."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 from uuid import UUID
 
@@ -34,34 +35,38 @@ class Departures:
     async def run(self) -> None:
         """Looks until it is cancelled; what is away is tried again at the next look."""
         looked: tuple[date, int] | None = None
+        excluded, parts = 0, self._parts
         while True:
-            now = local_date(self._parts.clock.now()), self._parts.staff.version
-            if now != looked:
-                try:
-                    if await self._look(now[0]):
-                        looked = now
-                except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
-                    log.warning("departures_wait", error=type(error).__name__)
+            try:
+                now = local_date(parts.clock.now()), parts.staff.version
+                left = parts.staff.left(now[0]) if now != looked else frozenset[str]()
+                changes = await parts.recorder.exclusions_since(excluded)
+                out = {change.row.person for change in changes if change.row.excluded}
+                if await self._look(left, out, now[0]):
+                    looked, excluded = now, changes[-1].number if changes else excluded
+            except (StoreError, SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("departures_wait", error=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _look(self, today: date) -> bool:
-        """Ends what is left over; False if the read model was too far behind to tell."""
-        if not (people := self._parts.staff.left(today)):
+    async def _look(self, left: Set[str], out: Set[str], today: date) -> bool:
+        """Sees to the cases of people who have left, or were excluded from some matter; False if the read
+        model was too far behind to tell."""
+        if not (people := left | out):
             return True
         parts, book = self._parts, self._parts.book
         position = await parts.recorder.max_position()
         if not await parts.projector.wait_for(book.name, position, PATIENCE_SECONDS):
             return False
         cases, work = book.cases.c, book.work.c
-        left = select(cases.stream, cases.kind).distinct().join(book.work, work.stream == cases.stream)
+        worked = select(cases.stream, cases.kind).distinct().join(book.work, work.stream == cases.stream)
         async with parts.engine.connect() as connection:
-            rows = (await connection.execute(left.where(work.person.in_(people)))).all()
+            rows = (await connection.execute(worked.where(work.person.in_(people)))).all()
         done = True
         for stream, kind in rows:
-            done &= await self._end(kind, stream, people, today)
+            done &= await self._end(kind, stream, left, today)
         return done
 
-    async def _end(self, kind: str, stream: UUID, people: frozenset[str], today: date) -> bool:
+    async def _end(self, kind: str, stream: UUID, left: Set[str], today: date) -> bool:
         case = await self._parts.repository.get(self._kinds[kind], stream) if kind in self._kinds else None
         if not isinstance(case, Case):
             return True
@@ -74,7 +79,8 @@ class Departures:
             command="EndAssignmentsOfLeft",
             rule="B8",
         )
-        case.end_assignments_of(ctx, people, lambda person, organs: staff.roles_of(person, organs, today))
+        case.end_assignments_of(ctx, left, lambda person, organs: staff.roles_of(person, organs, today))
+        case.await_stand_ins(ctx)
         if case.pending_events:
             try:
                 await self._parts.repository.save(case)

@@ -8,7 +8,7 @@ an audit record and no domain event. The token was read before, and a body witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -24,7 +24,7 @@ from shared.casework.preparation import Deposit, Lookup, Prepare
 from shared.casework.rehearsal import MOMENT, Dated, NotPrepared
 from shared.casework.screen import Asker, Verdict
 from shared.casework.staff import DIRECTORY_ID
-from shared.casework.steps import Standing, known_steps, unfilled
+from shared.casework.steps import Standing, known_steps, touched
 from shared.casework.tally import Tally
 from shared.kernel.clock import Clock
 from shared.kernel.store.types import (
@@ -117,6 +117,11 @@ class May(NamedTuple):
     not_now: list[dict[str, str]]
 
 
+async def no_others(case: Aggregate) -> Collection[Accused]:
+    """Nobody, in a service whose cases know themselves whom they are about."""
+    return ()
+
+
 @dataclass(slots=True)
 class CommandGate:
     """Carries one command from the request to the stored events, or to a refusal."""
@@ -142,6 +147,8 @@ class CommandGate:
     tally: Tally = field(default_factory=Tally)
     _summing: asyncio.Lock = field(default_factory=asyncio.Lock)
     staff: Directory = field(kw_only=True)
+    accused_of: Callable[[Aggregate], Awaitable[Collection[Accused]]] = no_others
+    """Finds the people accused in the matters of a case, beside those whom it knows itself (B16)."""
     readers: frozenset[str] | None = None
     """The only roles that may know of these cases; None: every member of an organ, within its bounds."""
 
@@ -216,8 +223,9 @@ class CommandGate:
         for deposit in gate.deposits:
             prepared[deposit] = await self.deposits[deposit](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
+        aggregate.note_step_taken(ctx, command.takes)
         await self._check_people(command, aggregate, actor)
-        if not command.creates and aggregate.duties != before:
+        if aggregate.duties != before:
             await self._check_steps(aggregate, before)
         await self._check_texts(command, aggregate, actor)
         others: Sequence[Aggregate] = ()
@@ -419,23 +427,33 @@ class CommandGate:
         if not (named := list(command.people())):
             return
         await self.staff.reach()
-        at, today = {actor.organ, *self.law.organs.line(aggregate.organ)}, local_date(self.clock.now())
+        own, today = {actor.organ, aggregate.organ}, local_date(self.clock.now())
+        line = own.union(self.law.organs.line(aggregate.organ))
         for name, person, fitting in named:
-            if fitting.isdisjoint(self.staff.roles_of(person, at, today)):
-                refuse("E_PERSON_UNKNOWN", "B8", field=name, person=person, roles=sorted(fitting))
+            if fitting.roles.isdisjoint(self.staff.roles_of(person, own if fitting.own else line, today)):
+                refuse("E_PERSON_UNKNOWN", "B8", field=name, person=person, roles=sorted(fitting.roles))
 
     async def _check_steps(self, aggregate: Aggregate, before: Mapping[str, Set[str]]) -> None:
         """Some other person is left for every later step, if there was one before (B6)."""
+        if not (later := touched(aggregate, before)):
+            return
         await self.staff.reach()
-        if step := unfilled(aggregate, before, self.law, self.staff, local_date(self.clock.now())):
-            refuse("E_STEP_UNFILLED", "B6", step=step)
+        today = local_date(self.clock.now())
+        for step in later:
+            after, earlier = (
+                step.free(aggregate, self.law, self.staff, today, duties)
+                for duties in (aggregate.duties, before)
+            )
+            if earlier and not after:
+                refuse("E_STEP_UNFILLED", "B6", step=step.name)
 
     async def find_standing(self, command: Command, case: Aggregate, ctx: Context) -> Standing:
         """The step that is to be escalated, as it stands in a case (B5)."""
         await self.staff.reach()
         step = known_steps(type(case))[command.arguments()["step"]]
         free = step.free(case, self.law, self.staff, local_date(ctx.now), case.duties)
-        return Standing(step, step.acting_organ(case, self.law), free)
+        organ, past = step.acting_organ(case, self.law), step.is_past(case)
+        return Standing(step, organ, free, past, await self.accused_of(case))
 
     async def _check_texts(self, command: Command, aggregate: Aggregate, actor: Actor) -> None:
         """SEC-12, after every other rule, so that a text cannot be tried out where it would not be stored.

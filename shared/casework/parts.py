@@ -7,7 +7,7 @@ afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.casework.aggregate import Aggregate, Law
 from shared.casework.command import Command
-from shared.casework.gate import Beside, CommandGate, Screen
+from shared.casework.gate import Beside, CommandGate, Screen, no_others
 from shared.casework.http.app import Application
 from shared.casework.http.commands import Face
 from shared.casework.http.openapi import posted
@@ -37,6 +37,7 @@ from shared.kernel.settings import Reader, Settings
 from shared.kernel.store.projector import Projection, Projector
 from shared.kernel.store.reading import Reading
 from shared.kernel.store.recorder import Recorder
+from shared.language.contracts.common import Accused
 
 M = TypeVar("M", bound=Projection)
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -106,6 +107,8 @@ class Additions:
     deposits: Deposits = ()
     """Functions of things that are written to the vault before a command is decided."""
     beside: dict[str, Beside] = field(default_factory=dict)
+    accused_of: Callable[[Aggregate], Awaitable[Collection[Accused]]] = no_others
+    """Finds the people accused in the matters of a case, beside those whom it knows itself (B16)."""
     screen: Screen | None = None
     """The screen of texts; None: the vault's, which is asked over the bus."""
     secret: bytes | None = None

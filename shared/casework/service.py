@@ -180,6 +180,7 @@ def build(
         deposits=dict(own.deposits),
         beside=own.beside,
         staff=staff,
+        accused_of=own.accused_of,
     )
     command_gate.lookups = dict([*own.lookups, STANDING.found_by(command_gate.find_standing)])
     check_bound(commands_on(service.kinds), {**command_gate.lookups, **command_gate.deposits})

@@ -22,7 +22,14 @@ from shared.casework.command import Token
 from shared.casework.reaction import Desk, Reactions
 from shared.kernel.store.recorder import Recorder
 from shared.kernel.store.types import StoreUnavailable
-from shared.language.contracts.common import Member, StaffJoined, StaffLeft, StaffMoved, SubstituteDesignated
+from shared.language.contracts.common import (
+    Member,
+    StaffJoined,
+    StaffLeft,
+    StaffMoved,
+    SubstituteDesignated,
+    SubstituteReason,
+)
 from shared.language.event import Event, Recorded
 from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date
@@ -75,6 +82,11 @@ class StaffDirectory(Aggregate):
         not changed leaves no record."""
         told = {member.person: member for member in members}
         _check_import(ctx, organs, members, told)
+        for n, member in enumerate(members):
+            here = self.members.get(member.person, member).organ
+            if not ctx.law.organs.is_ancestor_or_self(ctx.actor.organ, here):
+                # Nobody takes people out of an organ that is not theirs: that one says that they have left.
+                refuse("E_SCHEMA", "B8", field=f"members.{n}.person", reason="serves elsewhere")
         joined = [m for p, m in told.items() if p not in self.members]
         moved = [m for p, m in told.items() if self.members.get(p, m) != m]
         left = [p for p, m in self.members.items() if m.organ in organs and p not in told]
@@ -86,7 +98,14 @@ class StaffDirectory(Aggregate):
             self.record(ctx, self.own("StaffLeft")(people=people))
 
     def designate_substitute(
-        self, ctx: Context, role: str, person: str, since: date, until: date, reason: str, organ: str | None
+        self,
+        ctx: Context,
+        role: str,
+        person: str,
+        since: date,
+        until: date,
+        reason: SubstituteReason,
+        organ: str | None,
     ) -> None:
         """Names who stands in for the holders of a role: the head of the organ does, for the head of the
         organ the head above; at the top, where nobody is above, the deputy leader. A last day that is past
@@ -100,13 +119,23 @@ class StaffDirectory(Aggregate):
             refuse("E_JURISDICTION", "B5", required_organ=decides)
         if actor.role == DEPUTY_LEADER and not (role == ORGAN_HEAD and above is None):
             refuse("E_FORBIDDEN_ROLE", "B5", allowed=[ORGAN_HEAD])
+        if actor.person == person:
+            refuse("E_SOD_CONFLICT", "B5", person=person)
         today, longest = local_date(ctx.now), ctx.law.policy.int_of("substitute.maximum.days")
-        if until < since or until - since >= timedelta(days=longest):
-            refuse("E_SCHEMA", "B5", field="until", maximum_days=longest)
+        before = self.substitutes.get((at, role, person))
+        if until < since:
+            refuse("E_SCHEMA", "B5", field="until", reason="before since")
         if until < today:
-            if (at, role, person) not in self.substitutes:
+            if before is None:
                 refuse("E_STATE", "B5", person=person)
         else:
+            first = since
+            if before is not None and before.until >= (since - timedelta(days=1)).isoformat():
+                first = min(since, date.fromisoformat(before.since))  # one substitution, prolonged
+            if until - first >= timedelta(days=longest):
+                refuse("E_SCHEMA", "B5", field="until", maximum_days=longest)
+            if since > today + timedelta(days=longest):
+                refuse("E_SCHEMA", "B5", field="since", maximum_days=longest)
             member = self.members.get(person)
             if member is None or member.organ != at or not member.is_there(today):
                 refuse("E_PERSON_UNKNOWN", "B8", field="person")
@@ -157,7 +186,7 @@ def _check_import(
 ) -> None:
     """Refuses an import of organs that its sender has nothing to say about, and people who stand in it as
     nobody can."""
-    tree = ctx.law.organs
+    tree, today = ctx.law.organs, local_date(ctx.now).isoformat()
     if strange := [o for o in organs if o not in tree or not tree.is_ancestor_or_self(ctx.actor.organ, o)]:
         refuse("E_SCHEMA", "B8", field="organs", reason="not of the sender", organs=sorted(strange))
     if len(told) != len(members):
@@ -165,6 +194,8 @@ def _check_import(
     for n, member in enumerate(members):
         if member.organ not in organs:
             refuse("E_SCHEMA", "B8", field=f"members.{n}.organ", reason="not among organs")
+        if member.since > today:
+            refuse("E_SCHEMA", "B8", field=f"members.{n}.since", reason="not there yet")
         if len(member.roles) > 1 and (alone := HELD_ALONE.keys() & set(member.roles)):
             refuse("E_SOD_CONFLICT", HELD_ALONE[min(alone)], field=f"members.{n}.roles")
 
@@ -181,6 +212,7 @@ class Staff:
         self._kind = directory_of(service)
         self._directory = self._kind()
         self._last: Recorded | None = None
+        self._reaching = asyncio.Lock()
 
     @property
     def version(self) -> int:
@@ -203,15 +235,16 @@ class Staff:
     async def reach(self) -> None:
         """Folds in what the store has more of it. If the store has another past than this, as after a
         restore, all is folded anew. Raises `StoreUnavailable`."""
-        directory, last = self._directory, self._last
-        found = await self._events(max(1, directory.version))
-        if last is not None and (not found or found[0].event_id != last.event_id):
-            directory, found = self._kind(), await self._events(1)
-        for recorded in found:
-            if recorded.originator_version > directory.version:
-                directory.apply(recorded)
-                last = recorded
-        self._directory, self._last = directory, last
+        async with self._reaching:
+            directory, last = self._directory, self._last
+            found = await self._events(max(1, directory.version))
+            if last is not None and (not found or found[0].event_id != last.event_id):
+                directory, found = self._kind(), await self._events(1)
+            for recorded in found:
+                if recorded.originator_version > directory.version:
+                    directory.apply(recorded)
+                    last = recorded
+            self._directory, self._last = directory, last
 
     async def _events(self, first: int) -> list[Recorded]:
         return self._recorder.events_in(await self._recorder.rows_of(DIRECTORY_ID, first))
@@ -222,8 +255,12 @@ class Staff:
         return sorted((m for m in serving if m.is_there(today)), key=lambda m: m.person)
 
     def substitutions(self, organ: str, today: date) -> list[SubstituteDesignated]:
-        """Those who stand in for a role of an organ on this day."""
-        return [s for s in self._directory.substitutes.values() if s.at == organ and s.runs(today)]
+        """Those who stand in for a role of an organ on this day: they serve there, and hold no role that
+        excludes others."""
+        running = [s for s in self._directory.substitutes.values() if s.at == organ and s.runs(today)]
+        serving = {m.person: m for m in self.of(organ, today)} if running else {}
+        may = {p for p, m in serving.items() if NEVER_SUBSTITUTES.isdisjoint(m.roles)}
+        return [s for s in running if s.person in may]
 
     def roles_of(self, person: str, organs: Container[str], today: date) -> frozenset[str]:
         """The roles that somebody has on this day, by their place and as a substitute; none if they do not
@@ -235,18 +272,25 @@ class Staff:
         return frozenset(member.roles) | {s.role for s in standing_in if s.person == person}
 
     def holders(self, organ: str, roles: Set[str], today: date) -> frozenset[str]:
-        """The people who have one of these roles in an organ on this day."""
-        held = {m.person for m in self.of(organ, today) if not roles.isdisjoint(m.roles)}
+        """The people who have one of these roles in an organ on this day, and may work on cases (SD9)."""
+        held = {
+            m.person
+            for m in self.of(organ, today)
+            if not roles.isdisjoint(m.roles) and NEVER_CASE_COMMANDS.isdisjoint(m.roles)
+        }
         return frozenset(held | {s.person for s in self.substitutions(organ, today) if s.role in roles})
 
     def left(self, today: date) -> frozenset[str]:
-        """People of whom assignments may be left over: they have gone, moved, or their last day is past."""
-        ended = {p for p, m in self._directory.members.items() if m.until and not m.is_there(today)}
-        return frozenset(self._directory.gone | ended)
+        """People of whom assignments may be left over: they have gone, moved, or their last day, there or as
+        a substitute, is past."""
+        directory = self._directory
+        ended = {p for p, m in directory.members.items() if m.until and not m.is_there(today)}
+        stood_in = {s.person for s in directory.substitutes.values() if not s.runs(today)}
+        return frozenset(directory.gone | ended | stood_in)
 
     def with_substitutions(self, token: Token, now: datetime) -> Token:
         """The token, with the roles in which its person stands in for others in their organ (B5)."""
-        if not self._directory.substitutes or not token.organ:
+        if not self._directory.substitutes or not token.organ or token.roles & NEVER_SUBSTITUTES:
             return token
         today = local_date(now)
         more = {s.role for s in self.substitutions(token.organ, today) if s.person == token.person}

@@ -7,13 +7,14 @@ under the name of the role. A step without a free holder goes to the next organ 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from datetime import date
 from typing import NamedTuple, Protocol
 
 from shared.casework.aggregate import Aggregate, Law
 from shared.casework.command import OrganRule, commands_on
 from shared.casework.preparation import Lookup
+from shared.language.contracts.common import Accused
 from shared.language.roles import CASEWORK
 
 
@@ -54,7 +55,7 @@ class Step(NamedTuple):
         """The holders of its roles who may take it in this case: not excluded, not barred by a duty."""
         barred = set(case.excluded | case.kept_from | {case.subject_account})
         barred.update(*(duties.get(duty, ()) for duty in self.differs_from))
-        return staff.holders(self.acting_organ(case, law), self.by, today) - barred
+        return staff.holders(self.acting_organ(case, law), self.by & case.deciders(self.name), today) - barred
 
 
 class Standing(NamedTuple):
@@ -65,6 +66,10 @@ class Standing(NamedTuple):
     """The organ that takes it."""
     free: frozenset[str]
     """The people there who could."""
+    past: bool
+    """True if the case has passed it."""
+    accused: Collection[Accused]
+    """The people accused in the matters of the case, beside those whom it knows itself."""
 
 
 STANDING: Lookup[Standing] = Lookup("standing")
@@ -100,22 +105,12 @@ def known_steps(kind: type[Aggregate]) -> dict[str, Step]:
 _KNOWN: dict[str, dict[str, Step]] = {}
 
 
-def unfilled(
-    case: Aggregate,
-    before: Mapping[str, Set[str]],
-    law: Law,
-    staff: Holders,
-    today: date,
-) -> str:
-    """The step still before a case, on its ordinary way, that nobody could take any more after a command, if
-    there is one and there was somebody before (B6); `before` are the duties as they were."""
-    for step in known_steps(type(case)).values():
-        if step.occasional or step.is_past(case):
-            continue
-        if all(case.duties.get(duty) == before.get(duty) for duty in step.differs_from):
-            continue
-        if step.free(case, law, staff, today, case.duties):
-            continue
-        if step.free(case, law, staff, today, before):
-            return step.name
-    return ""
+def touched(case: Aggregate, before: Mapping[str, Set[str]]) -> list[Step]:
+    """The steps still before a case, on its ordinary way, from which more people are barred than before (B6);
+    `before` are the duties as they were."""
+    return [
+        step
+        for step in known_steps(type(case)).values()
+        if not (step.occasional or step.is_past(case))
+        and any(case.duties.get(duty) != before.get(duty) for duty in step.differs_from)
+    ]

@@ -57,12 +57,14 @@ class Sight(NamedTuple):
     deputy: bool = False
     head: bool = False
     """True for the head of the petition department."""
+    leader: bool = False
 
     @classmethod
     def of(cls, token: Token) -> Self:
         held = token.roles
         petition = bool(held.intersection(roles.PETITION))
-        return cls(token.organ, petition, roles.DEPUTY_LEADER in held, roles.PETITION_HEAD in held)
+        leader = not held.isdisjoint(roles.LEADERS)
+        return cls(token.organ, petition, roles.DEPUTY_LEADER in held, roles.PETITION_HEAD in held, leader)
 
 
 def check(
@@ -118,8 +120,13 @@ def _is_concealed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
         return False
     if case.state in case.unopened:
         own = token.organ == case.organ and bool(token.roles & case.opened_by)
-        return not own and not _opens_from_above(token, case, organs)
+        return not own and not _opens_from_above(token, case, organs) and not _takes_step(token, case)
     return case.state in case.sealed
+
+
+def _takes_step(token: Token, case: Aggregate) -> bool:
+    """True for the leaders of an organ to which a step was escalated (B5)."""
+    return token.organ in case.acting.values() and not token.roles.isdisjoint(roles.LEADERS)
 
 
 def _opens_from_above(token: Token, case: Aggregate, organs: OrganTree) -> bool:
@@ -136,7 +143,8 @@ def is_listed(token: Token, case: Aggregate, organs: OrganTree) -> bool:
     own = token.organ == case.organ
     if case.state in case.sealed:
         return False
-    if case.state in case.unopened and not _opens_from_above(token, case, organs):
+    above = _opens_from_above(token, case, organs) or _takes_step(token, case)
+    if case.state in case.unopened and not above:
         deputy = roles.DEPUTY_LEADER in token.roles and roles.DEPUTY_LEADER in case.opened_by
         if not own or not (deputy or token.roles.intersection(roles.PETITION)):
             return False
@@ -186,8 +194,7 @@ def _hidden(
             theirs = or_(cases.c.state.in_(kind.reviewed_above), _is_out(cases, roles.PETITION_HEAD))
             reviewed = and_(cases.c.organ.in_(below), theirs)
             elsewhere = and_(cases.c.kind == kind.kind, cases.c.organ != organ)
-            takes = func.array_position(func.string_to_array(cases.c.acting, ","), organ).is_not(None)
-            yield and_(elsewhere, not_(or_(reviewed, takes)))
+            yield and_(elsewhere, not_(or_(reviewed, _takes(cases, organ))))
 
 
 def _opens(cases: Table, organs: OrganTree, sight: Sight) -> ColumnElement[bool]:
@@ -200,7 +207,14 @@ def _opens(cases: Table, organs: OrganTree, sight: Sight) -> ColumnElement[bool]
     if sight.head:
         below = cases.c.organ.in_(organs.directly_below(sight.organ))
         may.append(and_(below, *(_is_out(cases, role) for role in sorted(OPENERS_OUT))))
+    if sight.leader:
+        may.append(_takes(cases, sight.organ))
     return or_(false(), *may)
+
+
+def _takes(cases: Table, organ: str) -> ColumnElement[bool]:
+    """The cases of which a step was escalated to an organ (B5)."""
+    return func.array_position(func.string_to_array(cases.c.acting, ","), organ).is_not(None)
 
 
 def _is_out(cases: Table, role: str) -> ColumnElement[bool]:

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from deploy.local import staff
 from tests.faults import LONG
 from tests.faults.breakable import BreakableStack
-from tests.faults.client import PATIENCE_SECONDS, Client
+from tests.faults.client import PATIENCE_SECONDS, Client, person_of
 from tests.faults.journeys import ORGAN
 from tests.faults.ledger import Acknowledged, Ledger, Refused, Sent
 from tests.faults.picture import Picture
@@ -21,6 +23,7 @@ from tests.faults.traffic import tokens
 from tests.faults.verify import Violation, verify_all, violations
 
 CLERK, HEAD = f"petition_clerk@DI-{ORGAN}", f"petition_head@DI-{ORGAN}"
+RIVALS = [f"p-rival-{r}" for r in range(10)]
 LOST = {(409, "E_CONFLICT_VERSION"), (412, "E_STALE_VERSION"), (409, "E_STATE")}
 """Answers by which a command may lose a race."""
 
@@ -29,8 +32,17 @@ LOST = {(409, "E_CONFLICT_VERSION"), (412, "E_STALE_VERSION"), (409, "E_STATE")}
 async def client(stack: BreakableStack, ledger: Ledger) -> AsyncIterator[Client]:
     """Nothing breaks here: a thousand that all asked again would be some thousands, on a busy machine."""
     client = Client(stack, ledger, tokens(stack), 1000, timeout=PATIENCE_SECONDS)
+    staff.bring_in(stack.direct_url("intake"), stack.client_token("staff-directory"), with_rivals())
     yield client
     await client.close()
+
+
+def with_rivals() -> dict[str, Any]:
+    """The staff, and in the town some hundred more, of whom each may be assigned."""
+    told, rivals = staff.export(), [f"p-{step}-{n}" for step in range(12) for n in range(8)]
+    [head] = [m for m in told["members"] if m["person"] == person_of(HEAD)]
+    more = [{**head, "person": p, "name": f"虚{n}"} for n, p in enumerate([*rivals, *RIVALS])]
+    return {**told, "members": [*told["members"], *more]}
 
 
 async def receive(client: Client, key: str) -> Acknowledged:
@@ -131,7 +143,8 @@ def _unknown_command(picture: Picture) -> None:
 
 def _double_event(picture: Picture) -> None:
     events = picture.services["intake"].events
-    events.append(replace(events[0], position=len(events) + 1, stream=uuid4()))
+    first = next(event for event in events if event.data["kind"] == "Complaint")
+    events.append(replace(first, position=len(events) + 1, stream=uuid4()))
 
 
 def _causeless_event(picture: Picture) -> None:
@@ -206,15 +219,15 @@ def test_every_kind_of_loss_is_found(true_picture: Picture, ledger: Ledger, loss
 async def test_hundreds_at_once(stack: BreakableStack, ledger: Ledger, client: Client) -> None:
     """New complaints, and cases that ten want to change at once, all sent together (in `make faults` 700 and
     30 of them, a thousand commands): each complaint is there, each case was changed by one."""
-    fresh, contested, rivals = (700, 30, 10) if LONG else (150, 10, 10)
+    fresh, contested = (700, 30) if LONG else (150, 10)
     cases = await asyncio.gather(*(receive(client, f"contested-{n:03d}") for n in range(contested)))
     received, answers = await asyncio.gather(
         asyncio.gather(*(receive(client, f"flood-{n:04d}") for n in range(fresh))),
         asyncio.gather(
             *(
-                assign(client, a.answer["id"], f"rival-{n:02d}-{r}", f"p-rival-{r}", a.answer["version"])
+                assign(client, a.answer["id"], f"rival-{n:02d}-{r}", rival, a.answer["version"])
                 for n, a in enumerate(cases)
-                for r in range(rivals)
+                for r, rival in enumerate(RIVALS)
             )
         ),
     )

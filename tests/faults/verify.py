@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
+from shared.casework.readmodel import BESIDE
+from shared.casework.staff import DIRECTORY_ID
 from shared.kernel.clock import FileClock
 from shared.language.contracts import clarification, followup, intake, verification
 from shared.language.event import event_class
@@ -123,7 +125,8 @@ def _commands(name: str, service: ServicePicture, ledger: Ledger) -> Iterator[st
             (id := refused.sent.id(service.secret)) in service.commands or events.get(id)
         ):
             yield f"I2 refused, and yet done: {refused}"
-    for id in (service.commands.keys() | events.keys()) - acknowledged.keys():
+    imported = {c.id for c in service.commands.values() if c.stream == DIRECTORY_ID}
+    for id in (service.commands.keys() | events.keys()) - acknowledged.keys() - imported:
         yield f"I2 {name}: command {id} was carried out and never acknowledged"
 
 
@@ -179,6 +182,12 @@ def _plan(cause: Stored) -> list[UUID]:
     return [derived_id("revisit-plan", cause.stream, cause.event["round"])]
 
 
+def _directory(cause: Stored) -> list[UUID]:
+    return [DIRECTORY_ID]
+
+
+COPYING = ("verification", "clarification", "followup")
+"""The services that take the staff directory over from intake."""
 EFFECTS: dict[tuple[str, str, str], tuple[tuple[str, ...], Effects]] = {
     ("intake", "ComplaintTransferredToHandler", "verification"): (("VerificationCaseOpened",), _opened_case),
     ("verification", "VerificationConcluded", "intake"): (("ResultBecameAvailable",), _complaints),
@@ -192,6 +201,7 @@ EFFECTS: dict[tuple[str, str, str], tuple[tuple[str, ...], Effects]] = {
         ("RevisitPlanOpened", *["DefaultRevisitScheduled"] * 3, "RevisitLedgerOpened"),
         _plan,
     ),
+    **{("intake", "StaffJoined", consumer): (("StaffJoined",), _directory) for consumer in COPYING},
 }
 """(source, event, consumer) -> what it brings about, and in which streams. Every accused of the journeys is a
 new one, so there is no event whose effect another has had already."""
@@ -245,7 +255,7 @@ def _read_models(name: str, service: ServicePicture) -> Iterator[str]:
             yield f"I6 {name}: {projection} stands at {position}, the store ends at {service.head}"
     expected: dict[UUID, dict[str, Any]] = {}
     for event in service.events:
-        if event.data["kind"] in ("AuditRecord", "Deadline"):
+        if event.data["kind"] in (*BESIDE, "Deadline"):
             continue
         row = expected.setdefault(event.stream, {"number": ""})
         row["number"] = row["number"] or event.event.get("number", "")

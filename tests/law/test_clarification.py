@@ -207,14 +207,20 @@ def test_a68_with_harm_no_unfounded_allegation_is_left_out(world: World) -> None
     refused(answer, "E_CLARIFICATION_DUE", "A68")
 
 
-def test_a67_only_the_verifying_organ_clears(world: World, assessed: Story) -> None:
-    """A superior's handler is not let into the case; even inside it, that organ would not be the one to
-    clear."""
+def test_a67_only_the_verifying_organ_clears(world: World) -> None:
+    """A superior's handler is not let into the case, by that organ or by this one (B8); who came from above
+    for the review alone does not clear."""
+    assessed = world.concluded().assessed()
     body = {"person": sub(COUNTY.handler), "role": "handler"}
     hidden(world.give(assessed.clarification, "AssignToCase", COUNTY.handling_dept_head, body))
-    world.assign(assessed.clarification, COUNTY.handler, by=TOWN.handling_dept_head, role="handler")
+    named = world.give(assessed.clarification, "AssignToCase", TOWN.handling_dept_head, body)
+    refused(named, "E_PERSON_UNKNOWN", "B8")
     proposal = {"items": [assessed.allegation_ids[assessed.subject]]}
-    answer = world.give(assessed.clarification, "ProposeClarification", COUNTY.handler, proposal)
+    hidden(world.give(assessed.clarification, "ProposeClarification", COUNTY.handler, proposal))
+    above = {"step": "ReviewClarification", "reason": "外出。", "unavailable": [sub(TOWN.organ_head)]}
+    world.do(assessed.clarification, "EscalateForSeparation", TOWN.handling_dept_head, above)
+    world.assign(assessed.clarification, COUNTY.organ_head, by=COUNTY.organ_head)
+    answer = world.give(assessed.clarification, "ProposeClarification", COUNTY.organ_head, proposal)
     refused(answer, "E_HANDLER_MISMATCH", "A67")
 
 
@@ -757,14 +763,13 @@ def test_r4_c2_the_county_approves_for_the_township(world: World) -> None:
 def test_r4_c2_a_higher_organ_does_not_approve_in_the_countys_place(
     world: World, reviewed: Story, organ: Any
 ) -> None:
-    """The organ above names nobody to the case; and a person whom the township lets in does not become the
-    approver."""
+    """The organ above names nobody to the case, and neither does the township (B8)."""
     who = organ.clarification_approver
     body = {"person": sub(who), "role": "clarification_approver"}
     hidden(world.give(reviewed.clarification, "AssignToCase", organ.petition_head, body))
-    world.assign(reviewed.clarification, who, by=TOWN.organ_head)
-    answer = world.give(reviewed.clarification, "ApproveClarification", who, APPROVE)
-    refused(answer, "E_APPROVER_WRONG_ORGAN", "R4")
+    named = world.give(reviewed.clarification, "AssignToCase", TOWN.organ_head, body)
+    refused(named, "E_PERSON_UNKNOWN", "B8")
+    hidden(world.give(reviewed.clarification, "ApproveClarification", who, APPROVE))
 
 
 def test_r4_a_sibling_county_does_not_even_see_it(world: World, reviewed: Story) -> None:

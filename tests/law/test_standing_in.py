@@ -23,6 +23,7 @@ from tests.harness import (
     TOWN,
     Story,
     World,
+    a_plan,
     done,
     excluded_there,
     hidden,
@@ -37,6 +38,7 @@ ABOVE = ("ConcludeVerification", "CountersignReport")
 """Steps of a verification that nobody of the three is left for, once the head is on the team."""
 AGREE = {"opinion": "同意。"}
 WAITS = "DL-34#"
+STEP = f"{WAITS}step."
 
 
 def escalate(world: World, story: Story, of: str, step: str, by: str, *unavailable: str) -> httpx.Response:
@@ -48,7 +50,7 @@ def escalate(world: World, story: Story, of: str, step: str, by: str, *unavailab
 def designate(world: World, who: str, role: str, person: str, **more: Any) -> httpx.Response:
     """Names a substitute for a month, unless told otherwise."""
     days = {"since": str(world.today), "until": str(world.today + timedelta(days=30))}
-    body = {"role": role, "person": sub(person), "reason": "外出学习。", **days, **more}
+    body = {"role": role, "person": sub(person), "reason": "AWAY", **days, **more}
     return world.client(who).post("/intake/v1/substitutes", json=body)
 
 
@@ -117,10 +119,10 @@ def test_b5_dl34_the_organ_above_is_told_and_owes_an_answer(world: World) -> Non
     done(escalate(world, story, "case", "ApproveDisposition", DEPUTY, HEAD, DEPUTY))
     due = str(working_days_after(world.today, 5))
     running = world.read(story.case, HEAD)["deadlines"]
-    assert running[f"{WAITS}ApproveDisposition"] == due
+    assert running[f"{STEP}ApproveDisposition"] == due
     position = world.position("verification")
     listed = world.get(COUNTY.organ_head, "/verification/v1/deadlines", limit=200, min_position=position)
-    assert f"{WAITS}ApproveDisposition" in {
+    assert f"{STEP}ApproveDisposition" in {
         row["deadline"] for row in listed.json()["items"] if row["id"] == story.case.id
     }
     story.proposed_disposition()
@@ -145,7 +147,10 @@ def test_b5_nobody_escalates_past_a_free_holder_or_from_outside(world: World) ->
     refused(escalate(world, story, "case", "NoSuchStep", TOWN.handler), "E_SCHEMA")
     done(escalate(world, story, "case", "ConcludeVerification", COUNTY.organ_head, TOWN.organ_head))
     # If nobody is left there either, the city takes it.
-    done(escalate(world, story, "case", "ConcludeVerification", TOWN.handler, COUNTY.organ_head))
+    # Who works on it says of nobody but themselves that they are not there.
+    by_handler = escalate(world, story, "case", "ConcludeVerification", TOWN.handler, COUNTY.organ_head)
+    refused(by_handler, "E_FORBIDDEN_ROLE", "B5")
+    done(escalate(world, story, "case", "ConcludeVerification", CITY.organ_head, COUNTY.organ_head))
     assert world.entries("verification", story.case.id)[-1].event["to_organ"] == CITY.code
 
 
@@ -153,7 +158,7 @@ def test_b5_at_the_top_a_substitute_is_named(world: World) -> None:
     """Above the province is nobody: its deputy leader names who stands in for the head."""
     story = world.story(PROVINCE).opened()
     case, head = story.case, PROVINCE.organ_head
-    told = escalate(world, story, "case", "ConcludeVerification", PROVINCE.handler, head)
+    told = escalate(world, story, "case", "ConcludeVerification", PROVINCE.handling_dept_head, head)
     refused(told, "E_STATE", "B5")
     refused(designate(world, PROVINCE.case_manager, "organ_head", PROVINCE.city_approver), "E_FORBIDDEN_ROLE")
     done(designate(world, PROVINCE.deputy_leader, "organ_head", PROVINCE.city_approver))
@@ -333,7 +338,7 @@ ENTRY = {"person": "p-new", "name": "虚新", "organ": TOWN.code, "roles": ["han
         ({"members": [ENTRY, ENTRY]}, "E_SCHEMA", "members"),
         ({"members": [{**ENTRY, "organ": COUNTY.code}]}, "E_SCHEMA", "members.0.organ"),
         ({"organs": ["DI-1234"]}, "E_SCHEMA", "organs"),
-        ({"members": []}, "E_SCHEMA", None),
+        ({"members": [{**ENTRY, "since": "2099-01-01"}]}, "E_SCHEMA", "members.0.since"),
         ({"members": [{**ENTRY, "roles": ["subject_mobile"]}]}, "E_SCHEMA", None),
         ({"members": [{**ENTRY, "person": "13912345678"}]}, "E_SCHEMA", None),
         (
@@ -371,3 +376,59 @@ def test_b8_the_directory_itself_is_shown_no_case(world: World) -> None:
         assert world.get(DIRECTORY, f"/{service}/v1/staff", organ=TOWN.code).status_code == 200
         refused(world.get(DIRECTORY, f"/{service}/v1/deadlines"), "E_FORBIDDEN_ROLE")
     hidden(world.get(DIRECTORY, story.case.path))
+
+
+def test_b5_63_with_its_last_day_a_substitution_ends_what_it_carried(world: World) -> None:
+    """The need to know that somebody had in that role ends too, and the role waits for somebody."""
+    story, second = world.concluded().assessing(), TOWN.revisit_officer
+    chief = TOWN.handling_dept_head
+    with world.standing_in(TOWN, "handler", second):
+        world.assign(story.clarification, second, by=chief, role="handler")
+        assert world.get(second, story.clarification.path).status_code == 200
+
+    def ended() -> bool:
+        last = world.entries("clarification", story.clarification.id, "AssignmentEnded")
+        return bool(last and last[-1].event == {"person": sub(second), "role": "handler", "reason": "LEFT"})
+
+    world.patiently(ended, "the end of the assignment")
+    hidden(world.get(second, story.clarification.path))
+
+
+def test_b5_an_escalated_handling_goes_to_its_end(world: World) -> None:
+    """The county's handlers draft and carry out what the town's cannot."""
+    story = world.concluded().assessed()
+    chief, handler = TOWN.handling_dept_head, COUNTY.handler
+    away = (chief, TOWN.handler, TOWN.handler_second)
+    done(escalate(world, story, "clarification", "handler", chief, *away))
+    world.assign(story.clarification, handler, by=COUNTY.handling_dept_head)
+    items = world.read(story.clarification, handler)["facts"]["unfounded_ids"]
+    world.do(story.clarification, "ProposeClarification", handler, {"items": items})
+    world.do(story.clarification, "PlanClarification", handler, a_plan())
+    world.do(story.clarification, "RenderText", handler)
+
+
+def test_b5_an_escalated_clerks_work_reaches_the_reporter(world: World) -> None:
+    """The clerk above reads the letters and the identity that the work needs, as one below would (B20)."""
+    reporter = {"name": "郑虚升", "phone": "13972064820", "may_be_contacted": True}
+    story = world.story(reporter=reporter).listed()
+    clerk, head = COUNTY.petition_clerk, COUNTY.petition_head
+    world.assign(story.complaint, TOWN.petition_head, by=TOWN.petition_head)
+    done(escalate(world, story, "complaint", "petition_clerk", TOWN.petition_head, TOWN.petition_clerk))
+    world.assign(story.complaint, clerk, by=head)
+    world.do(
+        story.complaint, "VerifyReporterIdentity", clerk, {"verified_by": "PHONE", "result": "CONFIRMED"}
+    )
+    assert world.get(clerk, f"{story.complaint.path}/letters").status_code == 200
+
+
+def test_b2_dl34_who_was_excluded_elsewhere_leaves_a_clock_here(world: World) -> None:
+    """Excluded in intake, the only handler of the verification is missed there too."""
+    story = world.story().opened()
+    head, chief = TOWN.petition_head, TOWN.handling_dept_head
+    world.assign(story.complaint, TOWN.handler, by=head)
+    world.do(story.complaint, "DeclareRecusal", TOWN.handler, {"ground": "OTHER"})
+    excluded_there(world, story.case, TOWN.handler)
+    due = str(working_days_after(world.today, 5))
+    world.patiently(
+        lambda: world.read(story.case, chief)["deadlines"].get(f"{WAITS}handler") == due, "the clock"
+    )

@@ -89,7 +89,7 @@ class SealAndEscalate(Command, on=Complaint, rule="A14", by=PETITION, duty="regi
     """The content that is sealed: 1 to 100,000 characters, encrypted for the addressee."""
     bypass_organ_head: bool = False
     """True if the own head is passed over, since the complaint is about them (A15)."""
-    organ_head: Annotated[Reference, Serving(ORGAN_HEAD)] | None = None
+    organ_head: Annotated[Reference, Serving(ORGAN_HEAD, own=True)] | None = None
     """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
     """The level that a second look found, where the triage had been wrong."""
@@ -103,7 +103,7 @@ class EscalateOutside(
 
     bypass_organ_head: bool = False
     """True if the own head is passed over, since the complaint is about them (A15)."""
-    organ_head: Annotated[Reference, Serving(ORGAN_HEAD)] | None = None
+    organ_head: Annotated[Reference, Serving(ORGAN_HEAD, own=True)] | None = None
     """The head to whom it is brought directly; nobody where the head is passed over."""
     competent_level: LevelName | None = None
     """The level that a second look found, where the triage had been wrong."""

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from services.intake.domain.values import OrganCode
-from shared.casework.command import Command, Day, FreeText, Reference, among
+from shared.casework.command import Command, Day, Reference, among
 from shared.casework.staff import DIRECTORY_ID, directory_of
-from shared.language.contracts.common import Member
+from shared.language.contracts.common import Member, SubstituteReason
 from shared.language.event import Value
 from shared.language.roles import CASEWORK, DEPUTY_LEADER, DIRECTORY, OF_AN_ORGAN, ORGAN_HEAD
 
@@ -62,8 +62,8 @@ class ImportStaff(
 
     organs: Annotated[tuple[OrganCode, ...], Field(min_length=1, max_length=2000)]
     """The organs whose people these are."""
-    members: Annotated[tuple[Entry, ...], Field(min_length=1, max_length=MOST), AfterValidator(_as_members)]
-    """Everybody who serves in these organs today, each once."""
+    members: Annotated[tuple[Entry, ...], Field(max_length=MOST), AfterValidator(_as_members)]
+    """Everybody who serves in these organs today, each once; nobody, where all have left."""
 
     def stream(self, organ: str) -> UUID:
         return DIRECTORY_ID
@@ -92,8 +92,8 @@ class DesignateSubstitute(
     """The first day."""
     until: Day
     """The last day."""
-    reason: FreeText
-    """The reason: who is away, or barred, and why nobody else is there."""
+    reason: SubstituteReason
+    """AWAY, BARRED (by exclusion or separation of duties), VACANT, or OTHER; nothing of a case is told."""
     organ: OrganCode | None = None
     """The organ, where it is not the caller's own."""
 

@@ -72,7 +72,7 @@ class IdentityDisclosure(Case):
         ask for anything."""
         asked = ctx.found(ASKED)
         case = asked.complaint
-        if case is None or case.organ != ctx.actor.organ:
+        if case is None or ctx.actor.organ not in case.working_organs:
             refuse("E_JURISDICTION", "SEC-5", alert=True)
         if not case.assigned.get(ctx.actor.person):
             refuse("E_NEED_TO_KNOW", "SEC-5", alert=True)

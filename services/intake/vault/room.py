@@ -7,7 +7,7 @@ of it is ever published.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -24,7 +24,7 @@ from services.intake.vault.protection.commands import PROTECTION, AskForProtecti
 from services.intake.vault.protection.request import OPENED, SERVED, ProtectionRequest
 from services.intake.vault.rewards import MERITS, REWARDS, Merits, RecordReward, Reward
 from services.intake.vault.store import KeyDestroyed, Vault
-from shared.casework.aggregate import Context
+from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
 from shared.casework.gate import Submission
 from shared.casework.http.app import Application
@@ -65,8 +65,15 @@ class VaultRoom:
     """The vault's store, its gate and its routes."""
 
     def __init__(
-        self, vault: Vault, complaints: Repository, settings: Settings, halts: Halts, staff: Staff
+        self,
+        vault: Vault,
+        complaints: Repository,
+        settings: Settings,
+        halts: Halts,
+        staff: Staff,
+        accused_of: Callable[[Aggregate], Awaitable[Collection[Accused]]],
     ) -> None:
+        self._accused_of = accused_of
         self._vault = vault
         self._complaints = complaints
         service = Service(
@@ -83,7 +90,11 @@ class VaultRoom:
 
     def _assemble(self, core: Core) -> Additions:
         return Additions(
-            lookups=self.lookups(), deposits=self.deposits(), screen=NoTexts(), routes=self._add_routes
+            lookups=self.lookups(),
+            deposits=self.deposits(),
+            accused_of=self._accused_of,
+            screen=NoTexts(),
+            routes=self._add_routes,
         )
 
     def mount(self, app: Application) -> None:
@@ -141,7 +152,7 @@ class VaultRoom:
 
     async def _reporters_complaint(self, id: UUID, ctx: Context) -> Complaint:
         complaint = await self._complaints.get(Complaint, id)
-        if complaint is None or complaint.organ != ctx.actor.organ or complaint.correlation_id is None:
+        if complaint is None or ctx.actor.organ not in complaint.working_organs:
             refuse("E_JURISDICTION")
         if not complaint.assigned.get(ctx.actor.person, set()) & set(roles.PETITION):
             refuse("E_NEED_TO_KNOW")

@@ -18,6 +18,7 @@ from shared.language.catalogue import CATALOGUE
 
 GRAMMAR = (
     "shared.casework.case",
+    "shared.casework.staff",
     "shared.casework.aggregate",
     "shared.language.law",
     "shared.language.organs",

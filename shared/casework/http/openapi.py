@@ -249,7 +249,7 @@ def _codes(command: type[Command], package: str) -> set[str]:
         codes |= {"E_UNAUTHENTICATED", "E_RECUSAL"}
     if gate.level is not None:
         codes.add(gate.level_code)
-    if command.serving:
+    if command.serving or command.people is not Command.people:
         codes.add("E_PERSON_UNKNOWN")
     if gate.differs_from:
         codes.add("E_SOD_CONFLICT")

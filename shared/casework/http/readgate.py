@@ -204,7 +204,7 @@ class CaseReadGate(ReadGate):
             self.check_case(ask, ask.about)
         if not read.role_first:
             self._check_role(ask)
-            if read.own_organ and ask.token.organ != ask.case.organ:
+            if read.own_organ and ask.token.organ not in ask.case.working_organs:
                 refuse("E_FORBIDDEN_ROLE", read.rule)
             self._check_not_sealed(read, ask.case)
 
@@ -220,7 +220,7 @@ class CaseReadGate(ReadGate):
                 if not (held & read.assigned_as if read.assigned_as else held):
                     refuse("E_NEED_TO_KNOW", read.rule)
         if read.role_first:
-            if read.own_organ and token.organ != case.organ:
+            if read.own_organ and token.organ not in case.working_organs:
                 refuse("E_JURISDICTION", read.rule)
             self._check_not_sealed(read, case)
 

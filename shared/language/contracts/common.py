@@ -148,6 +148,10 @@ class StaffLeft(Event):
     people: L2[tuple[str, ...]]
 
 
+SubstituteReason = Literal["AWAY", "BARRED", "VACANT", "OTHER"]
+"""Sorts of reasons why somebody stands in. A text could tell of a case."""
+
+
 class SubstituteDesignated(Event):
     """Somebody stands in for the holders of a role in an organ, from one day to another (代行, B5). A later
     one for the same role and person takes its place."""
@@ -158,7 +162,7 @@ class SubstituteDesignated(Event):
     """The organ."""
     since: L1[str]
     until: L1[str]
-    reason: L2[str]
+    reason: L1[SubstituteReason]
 
     def runs(self, today: date) -> bool:
         """True if they stand in on this day."""
@@ -301,7 +305,7 @@ class StepEscalated(Event):
     reason: L2[str]
 
     def timing(self) -> Timing:
-        return Timing(key=self.step)
+        return Timing(key=f"step.{self.step}")
 
 
 class StepTakenUp(Event):
@@ -311,7 +315,7 @@ class StepTakenUp(Event):
     person: L1[str]
 
     def timing(self) -> Timing:
-        return Timing(key=self.step)
+        return Timing(key=f"step.{self.step}")
 
 
 class CommandRefused(Event):

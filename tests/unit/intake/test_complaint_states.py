@@ -15,6 +15,7 @@ from shared.casework.aggregate import Actor
 from shared.casework.command import Command
 from shared.casework.steps import STANDING, Standing, known_steps
 from shared.language.contracts import intake as e
+from shared.language.contracts.common import Accused, StepEscalated
 from tests.unit.intake import examples as x
 from tests.unit.intake.examples import Given
 from tests.unit.kit import Changes, Row
@@ -54,7 +55,8 @@ PASSED_ON_FROM = ("REGISTERED", "NOT_ACCEPTED", "ACCEPTED", "WITH_HANDLER")
 UNLISTED = {"RECEIVED": "E_RECORD_INCOMPLETE"}
 DUPLICATE = {"DUPLICATE_FILED": "E_DUPLICATE"}
 OLD_ONE = x.complaint().aggregate.own("AssignmentStarted")(person="p-old", role="handler")
-NOBODY_FREE = {STANDING: Standing(known_steps(Complaint)["petition_head"], "DI-990102100", frozenset())}
+DECIDING = known_steps(Complaint)["petition_head"]
+NOBODY_FREE = {STANDING: Standing(DECIDING, "DI-990102100", frozenset(), False, ())}
 OUT = x.complaint().aggregate.own("PersonExcluded")(person="p-out", role="handler", ground="亲属")
 ASKED_TO_STEP_ASIDE = (
     x.complaint()
@@ -215,3 +217,21 @@ def test_41_every_command_on_a_complaint_stands_in_the_table() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda r: r.name)
 def test_41_a_command_is_carried_out_in_its_states_only(given: Given, row: Row, state: str) -> None:
     row.must_hold(given(*row.before(x.HISTORIES[state])), state)
+
+
+def test_b5_b16_a_step_is_not_escalated_into_the_house_of_an_accused(given: Given) -> None:
+    """The accused of the matter count, here the own staff of the county: the city takes the step."""
+    staff = Accused(
+        ref="s-9",
+        name="虚城",
+        unit="县纪委监委",
+        unit_division="990102",
+        managed_by_level="COUNTY",
+        is_discipline_staff=True,
+    )
+    scene = given(*x.HISTORIES["REGISTERED"])
+    scene.prepared |= {STANDING: Standing(DECIDING, "DI-990102100", frozenset(), False, (staff,))}
+    [escalated] = scene.when(x.ESCALATE, by=Actor("p-above", "organ_head", "DI-9901")).events
+    assert isinstance(escalated, StepEscalated)
+    assert escalated.to_organ == "DI-9901"
+    scene.when(x.ESCALATE, by=Actor("p-above", "organ_head", "DI-990102")).refused("E_NEED_TO_KNOW", "B5")

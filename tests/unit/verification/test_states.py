@@ -153,9 +153,7 @@ ROWS = [
         ),
         *HISTORIES,
         by=ABOVE,
-        knowing={
-            STANDING: Standing(known_steps(VerificationCase)["ConcludeVerification"], TOWN, frozenset())
-        },
+        knowing={STANDING: Standing(STEPS["ConcludeVerification"], TOWN, frozenset(), False, ())},
     ),
 ]
 

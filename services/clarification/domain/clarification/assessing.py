@@ -110,7 +110,7 @@ class Assessing(ClarificationPhase):
 
     @allowed_in("ASSESSED")
     def propose_clarification(self, ctx: Context, items: Sequence[str]) -> None:
-        if ctx.actor.organ != self.organ:
+        if ctx.actor.organ not in self.working_organs:
             refuse("E_HANDLER_MISMATCH", "A67", handling_organ=self.organ)
         cases = {*self.case_ids, *self._cases_of(items)}
         dispositions = self._nothing_loosened(cases)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from services.verification.domain.case.phase import VerificationPhase
 from services.verification.domain.dispositions import APPROVER, REASONS
 from shared.casework.aggregate import Context, allowed_in
@@ -81,6 +83,12 @@ class Disposing(VerificationPhase):
     @allowed_in("DISPOSITION_PROPOSED")
     def reject_disposition(self, ctx: Context, reason: str) -> None:
         self.record(ctx, DispositionRejected(way=self._proposed_to(ctx).way, reason=reason))
+
+    def deciders(self, step: str) -> Set[str]:
+        """A proposed way is decided by its own leader (A20)."""
+        if step == "ApproveDisposition" and self.proposed is not None:
+            return {APPROVER[self.proposed.way]}
+        return super().deciders(step)
 
     def _proposed_to(self, ctx: Context) -> DispositionProposed:
         """The proposal, if it is this leader who decides on its way (A20)."""
