@@ -108,9 +108,7 @@ _KNOWN: dict[str, dict[str, Step]] = {}
 def touched(case: Aggregate, before: Mapping[str, Set[str]]) -> list[Step]:
     """The steps still before a case, on its ordinary way, from which more people are barred than before (B6);
     `before` are the duties as they were."""
-    return [
-        step
-        for step in known_steps(type(case)).values()
-        if not (step.occasional or step.is_past(case))
-        and any(case.duties.get(duty) != before.get(duty) for duty in step.differs_from)
-    ]
+    changed = {duty for duty, people in case.duties.items() if people != before.get(duty)}
+    steps = known_steps(type(case)).values()
+    barred = (step for step in steps if not step.occasional and not step.differs_from.isdisjoint(changed))
+    return [step for step in barred if not step.is_past(case)]
