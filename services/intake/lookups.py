@@ -56,9 +56,7 @@ OVERSEEN: tuple[tuple[type[Overseen], str], ...] = (
 
 async def accused_of(repository: Repository, case: Aggregate) -> tuple[Accused, ...]:
     """Everybody accused in the matters of a case, whatever its kind (B16)."""
-    complaint = getattr(case, "complaint", "")
-    told = {*case.rests_on, *([complaint] if isinstance(complaint, str) else [])} - {""}
-    return await accused_around(repository, [*map(UUID, told), *case.matters])
+    return await accused_around(repository, [*map(UUID, case.rests_on), *case.matters])
 
 
 async def accused_around(repository: Repository, complaints: Iterable[UUID]) -> tuple[Accused, ...]:

@@ -432,3 +432,45 @@ def test_b2_dl34_who_was_excluded_elsewhere_leaves_a_clock_here(world: World) ->
     world.patiently(
         lambda: world.read(story.case, chief)["deadlines"].get(f"{WAITS}handler") == due, "the clock"
     )
+
+
+@pytest.mark.usefixtures("directory")
+def test_b5_sd8_a_substitute_who_becomes_custodian_stands_in_no_more(world: World) -> None:
+    """A custodian of identities decides no case, whatever they were named for before."""
+    who, story = COUNTY.case_manager, world.story(COUNTY).listed()
+    done(designate(world, COUNTY.organ_head, "petition_head", who))
+    known_everywhere(world, who, "petition_head")
+    told = export()
+    [entry] = [m for m in told["members"] if m["person"] == sub(who)]
+    entry["roles"] = ["identity_custodian"]
+    done(world.client(DIRECTORY).post("/intake/v1/staff", json=told))
+    named = {"person": sub(COUNTY.petition_head), "role": "petition_head"}
+    refused(world.give(story.complaint, "AssignToCase", who, named), "E_FORBIDDEN_ROLE")
+    past = str(world.today - timedelta(days=1))
+    done(designate(world, COUNTY.organ_head, "petition_head", who, since=past, until=past))
+
+
+def test_b5_a44_a_report_whose_leaders_are_out_is_settled_above(world: World) -> None:
+    """The city sees the report, assigns itself and settles it; who stepped aside sees it no more."""
+    reporter = {"name": "郑虚报", "phone": "13972064821", "may_be_contacted": True}
+    story = world.story(reporter=reporter).listed()
+    clerk, head, above = TOWN.petition_clerk, COUNTY.petition_head, CITY.organ_head
+    body = {"complaint": story.complaint.id, "subject": story.ref(), "account": "被调离岗位。"}
+    id = done(world.client(clerk).post("/intake/v1/retaliation-reports", json=body))["id"]
+    path = f"/intake/v1/retaliation-reports/{id}"
+
+    def give(who: str, command: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+        return world.client(who).post(f"{path}/{command}", json=body, headers=headers)
+
+    for who in (head, COUNTY.organ_head, COUNTY.deputy_leader):
+        done(give(head, "assign-to-case", {"person": sub(who), "role": who.partition("@")[0]}))
+    for who in (COUNTY.organ_head, COUNTY.deputy_leader):
+        done(give(who, "declare-recusal", {"ground": "OTHER"}))
+    done(give(head, "escalate-for-separation", {"step": "SettleRetaliation", "reason": "均须回避。"}))
+    listed = world.get(above, "/intake/v1/retaliation-reports", min_position=world.position("intake"))
+    assert id in listed.text
+    done(give(above, "assign-to-case", {"person": sub(above), "role": "organ_head"}))
+    etag = world.get(above, path).headers["etag"]
+    settled = {"finding": "NOT_PROVABLE", "measures": "已提醒。"}
+    done(give(above, "settle-retaliation", settled, **{"if-match": etag}))
+    hidden(world.get(COUNTY.organ_head, path))
