@@ -138,7 +138,14 @@ def place_of(stack: Stack, who: str | None, path: str, position: int) -> str:
     service = "vault" if path.startswith("/intake/vault/") else path.split("/")[1]
     everyone = people() | clients()
     person = everyone[who].sub if who in everyone else ""
-    return Places(Sealer.from_files(stack.data.keys / f"store-{service}.key", service)).seal(person, position)
+    key = stack.data.keys / f"store-{service}.key"
+    return Places(_sealer(key, key.stat().st_mtime_ns, service)).seal(person, position)
+
+
+@cache
+def _sealer(key: Path, written: int, service: str) -> Sealer:
+    """A service's own sealer, made anew for a key that was written anew."""
+    return Sealer.from_files(key, service)
 
 
 def end_of(stack: Stack, service: str) -> int:

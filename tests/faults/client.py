@@ -7,6 +7,7 @@ get the same answer.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,8 @@ LONGEST_PAUSE = 1.0
 """Seconds between two attempts. All together must leave room for those who repair: the test and its clients
 are one process."""
 DOUBLE_SHARE = 0.03
+KEPT = 2
+"""Connections that a pool keeps open."""
 _NOT_FINAL = {408, 425, 429}
 
 
@@ -48,16 +51,17 @@ class Client:
         self._stack = stack
         self._people = people
         self._random = random.Random(20220301)
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._http = httpx.AsyncClient(
-            base_url=stack.front_url,
-            timeout=httpx.Timeout(timeout, pool=PATIENCE_SECONDS),
-            limits=limits,
-            trust_env=False,
-        )
+        # One pool looks at all its connections for every request: many small ones cost a third of one large.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT)
+        self._pools = [
+            httpx.AsyncClient(base_url=stack.front_url, timeout=timeout, limits=limits, trust_env=False)
+            for _ in range(-(-connections // KEPT))
+        ]
+        self._turns = itertools.cycle(self._pools)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        for pool in self._pools:
+            await pool.aclose()
 
     async def send(
         self,
@@ -104,7 +108,7 @@ class Client:
         pause = 0.05
         while True:
             try:
-                answer = await self._http.request(method, url, json=body, headers=headers)
+                answer = await next(self._turns).request(method, url, json=body, headers=headers)
             except httpx.TransportError as error:
                 what = type(error).__name__
             else:

@@ -26,7 +26,7 @@ from tests.faults.verify import verify_all
 
 pytestmark = pytest.mark.external
 
-IN_ALL = int(os.environ.get("ZM_FAULT_COMMANDS", "50"))
+IN_ALL = int(os.environ.get("ZM_FAULT_COMMANDS", "40"))
 """Acknowledged commands of each test; 260 in `make faults`, so that a run holds the 5,000 of the plan."""
 BEFORE = IN_ALL // 5
 """Commands before the fault."""

@@ -49,7 +49,7 @@ from tools.documents import AUDIT, TARGET, WRITING, service_of
 Operation = APIOperation[Any, Any, Any, Any]
 Asked = schemathesis.Case[Operation]
 """A request that was generated."""
-EXAMPLES = int(os.environ.get("ZM_FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("ZM_FUZZ_EXAMPLES", "6"))
 """Examples of every operation. Unless told otherwise the same ones every time."""
 VAULT = "vault"
 SERVICES = (*WRITING, AUDIT, VAULT)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -289,7 +289,15 @@ def _places(route: Route, read: Read, doors: Doors) -> Iterator[tuple[str, str]]
 
 
 def _neutral(text: str, names: Mapping[str, str], random: tuple[str, ...]) -> str:
-    """Ids by their names, what is random left out, lists in the order of what they hold."""
+    """An answer with ids by their names, and the rest as `_in_order` has it."""
+    text = PLACE.sub("<place>", RANDOM.sub(lambda m: names.get(m.group(0), "<id>"), text))
+    return _in_order(text, random)
+
+
+@cache
+def _in_order(text: str, random: tuple[str, ...]) -> str:
+    """An answer without what is random, its lists in the order of what they hold. Most are the same few
+    refusals."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -301,11 +309,9 @@ def _neutral(text: str, names: Mapping[str, str], random: tuple[str, ...]) -> st
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {plain(k): "random" if k in random else member(k, v) for k, v in value.items()}
+            return {k: "random" if k in random else member(k, v) for k, v in value.items()}
         if isinstance(value, list):
             return sorted((plain(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
-        if isinstance(value, str):
-            return PLACE.sub("<place>", RANDOM.sub(lambda m: names.get(m.group(0), "<id>"), value))
         return value
 
     return json.dumps(plain(value), ensure_ascii=False, sort_keys=True)
