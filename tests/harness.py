@@ -602,6 +602,8 @@ def person(organ: Organ = TOWN, **more: Any) -> dict[str, Any]:
         "unit_division": DIVISIONS[organ],
         "position": "社区干部",
         "managed_by_level": LEVELS[organ],
+        "political_status": "PARTY_MEMBER",
+        "official_category": "基层群众性自治组织管理人员",
         **more,
     }
 
@@ -615,6 +617,8 @@ def party_org(organ: Organ = TOWN, **more: Any) -> dict[str, Any]:
         "position": "",
         "principal_head": f"虚首{_numeral(serial)}",
         "organisation_code": f"ORG-{serial}",
+        "superior_org": "虚构镇党委",
+        "archive": "虚构镇党建办",
     }
     return person(organ, **{**own, **more})
 

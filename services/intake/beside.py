@@ -7,19 +7,22 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.intake.commands.answering import SubmitNewEvidence
+from services.intake.commands.correcting import CorrectAccused, MergeAccused
 from services.intake.commands.disputing import AssignJurisdiction
 from services.intake.commands.passing_on import RequestExtension, ReturnResult
-from services.intake.commands.receiving import ReceiveComplaint
+from services.intake.commands.receiving import ListAllegations, ReceiveComplaint
 from services.intake.deposits import IntakeDeposits
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.passing_on import PassedOn
-from services.intake.domain.complaint.receiving import SENT_UP
-from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.domain.complaint.receiving import REGISTER, SENT_UP, Entered
+from services.intake.domain.register import RegisterEntry, RegisterNumber, register_id
+from services.intake.entries import entry_of
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
 from shared.casework.gate import Beside
 from shared.casework.repository import Repository
 from shared.language.contracts.intake import (
+    AccusedCorrected,
     ComplaintAssignedDown,
     ComplaintSentBack,
     ComplaintSentUp,
@@ -53,6 +56,8 @@ class IntakeBeside:
         return {
             "ReceiveComplaint": self.take_in,
             "ListAllegations": self.enter_register,
+            "CorrectAccused": self.correct_register,
+            "MergeAccused": self.take_over,
             "RequestExtension": self.tell_superior,
             "AcceptResult": self.tell_origin,
             "ReturnResult": self.tell_born,
@@ -60,11 +65,13 @@ class IntakeBeside:
             **dict.fromkeys(PASSING, self.pass_on),
         }
 
-    async def _link(self, complaint: Complaint, ctx: Context) -> Written:
+    async def _link(self, complaint: Complaint, ctx: Context) -> list[RegisterEntry]:
         entries = []
         for person in complaint.accused:
-            id = register_id(person.ref)
-            entry = await self.repository.get(RegisterEntry, id) or RegisterEntry(id)
+            new = RegisterEntry(register_id(person.ref))
+            entry = await entry_of(self.repository, person.ref) or new
+            if entry in entries:
+                continue  # two of them were merged meanwhile
             kinds = sorted({a.kind for a in complaint.allegations if a.accused_ref == person.ref})
             entry.link_complaint(
                 replace(ctx, matters=complaint.matters), person, complaint.id, kinds, complaint.organ
@@ -73,9 +80,43 @@ class IntakeBeside:
         return entries
 
     async def enter_register(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """Every accused's own stream is written in the transaction of the list (R55)."""
+        """Every accused's own stream is written in the transaction of the list (R55), with the details of
+        today and the number, where one is known (B11)."""
+        assert isinstance(command, ListAllegations)
         assert isinstance(aggregate, Complaint)
-        return await self._link(aggregate, ctx)
+        entries = {entry.id: entry for entry in await self._link(aggregate, ctx)}
+        for person in aggregate.accused:
+            entries[register_id(person.ref)].record_details(ctx, person)
+        claims = zip(command.allegations, aggregate.allegations, strict=True)
+        refs = {typed.accused: claim.accused_ref for typed, claim in claims}
+        entered: tuple[Entered, ...] = ctx.found(REGISTER)
+        found = {refs[n]: who.number for n, who in enumerate(entered) if who.number}
+        numbers = []
+        for ref, number in found.items():
+            entries[register_id(ref)].note_number(ctx, number)
+            id = UUID(number)
+            numbers.append(await self.repository.get(RegisterNumber, id) or RegisterNumber(id))
+            numbers[-1].bind(ctx, ref)
+        return [*entries.values(), *numbers]
+
+    async def correct_register(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """A slip is put right in the register too, where it came from (B12)."""
+        assert isinstance(command, CorrectAccused)
+        assert isinstance(aggregate, Complaint)
+        [now] = [e.event.now for e in aggregate.pending_events if isinstance(e.event, AccusedCorrected)]
+        entry = await entry_of(self.repository, now.ref)
+        assert entry is not None, "it was entered in the transaction of the list"
+        entry.record_details(replace(ctx, matters=aggregate.matters), now, slip=True)
+        return [entry]
+
+    async def take_over(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """The entry that stands gets the history of the one that was merged into it (B11)."""
+        assert isinstance(command, MergeAccused)
+        assert isinstance(aggregate, RegisterEntry)
+        entry = await entry_of(self.repository, command.into)
+        assert entry is not None, "the lookup found it"
+        entry.take_over(ctx, aggregate)
+        return [entry]
 
     async def pass_on(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
         """Writes the complaint that is born at the organ that goes on with it, in the same transaction: it

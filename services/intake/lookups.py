@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
+from services.intake.commands.correcting import MergeAccused
 from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
 from services.intake.commands.overseeing import RecordRetaliationReport, TellOfStaffMisconduct
 from services.intake.commands.passing_on import SendUp
@@ -18,8 +20,8 @@ from services.intake.commands.reporting import AddAttachment
 from services.intake.commands.supervising import DraftSupervisionOrder
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.passing_on import HEADS
-from services.intake.domain.complaint.phase import IN_MATTER
-from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP
+from services.intake.domain.complaint.phase import IN_MATTER, TODAY
+from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP, Entered
 from services.intake.domain.complaint.reporting import FILE
 from services.intake.domain.disclosing import (
     ASKED,
@@ -31,9 +33,11 @@ from services.intake.domain.disclosing import (
 )
 from services.intake.domain.misconduct import TOLD_OVER, StaffMisconductReport
 from services.intake.domain.overseen import REPORTED, Overseen
-from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.domain.register import INTO, Into, RegisterEntry, RegisterNumber
 from services.intake.domain.retaliation import OVER, RetaliationReport
 from services.intake.domain.supervision import SUPERVISED, SupervisionOrder
+from services.intake.domain.values import AccusedEntry
+from services.intake.entries import entry_of
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.parcels import Parcels
 from services.intake.vault.store import Vault
@@ -44,6 +48,7 @@ from shared.casework.repository import Repository
 from shared.casework.staff import Staff
 from shared.language import roles
 from shared.language.contracts.common import Accused, InVault
+from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
 
@@ -84,6 +89,7 @@ class IntakeLookups:
         parcels: Parcels,
         held: Callable[[Complaint], Awaitable[bool]],
         staff: Staff,
+        numbers: bytes,
     ) -> None:
         self.repository = repository
         self.vault = vault
@@ -92,12 +98,16 @@ class IntakeLookups:
         self.held = held
         """Answers whether something still needs the reporter of a complaint."""
         self.staff = staff
+        self.numbers = numbers
+        """The key under which the register keeps resident and credit numbers (B11)."""
 
     def lookups(self) -> Lookups:
         """Every lookup, and the function that finds it."""
         return [
             SENT_UP.found_by(self.sent_up),
             REGISTER.found_by(self.register),
+            TODAY.found_by(self.today),
+            INTO.found_by(self.into),
             ORIGINAL.found_by(self.original),
             FILE.found_by(self.file),
             SUPERVISED.found_by(self.supervised),
@@ -110,8 +120,10 @@ class IntakeLookups:
         ]
 
     async def in_matter(self, command: Command, case: Complaint, ctx: Context) -> tuple[Accused, ...]:
-        """Everybody accused in a complaint that this one was born of, or that was born of one of them."""
-        return await accused_around(self.repository, [case.id])
+        """Everybody accused in a complaint that this one was born of, or that was born of one of them: as
+        they were listed, and as they are today."""
+        people = await accused_around(self.repository, [case.id])
+        return (*people, *(await self._of_today({person.ref for person in people})).values())
 
     async def heads(self, command: SendUp, case: Complaint, ctx: Context) -> frozenset[str]:
         """The heads of the organ by the directory; who stands in for one is not meant."""
@@ -138,13 +150,43 @@ class IntakeLookups:
             refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
         return complaint
 
-    async def register(self, command: ListAllegations, case: Complaint, ctx: Context) -> dict[str, Accused]:
-        known = {}
-        for match in {a.match for a in command.accused if a.match is not None}:
-            entry = await self.repository.get(RegisterEntry, register_id(match))
-            if entry is not None and entry.accused is not None and case.organ in entry.organs:
-                known[match] = entry.accused
-        return known
+    async def register(self, command: ListAllegations, case: Complaint, ctx: Context) -> tuple[Entered, ...]:
+        """The entries of the whole province, by the clerk's match or by number (B11)."""
+        return tuple([await self._entered(entry) for entry in command.accused])
+
+    async def _entered(self, entry: AccusedEntry) -> Entered:
+        matched = await entry_of(self.repository, entry.match) if entry.match is not None else None
+        number, owner = "", None
+        if entry.number:
+            number = self._number(entry.number)
+            bound = await self.repository.get(RegisterNumber, UUID(number))
+            owner = await entry_of(self.repository, bound.ref) if bound is not None else None
+        of_another = False
+        if matched is not None and number not in ("", matched.number_known):
+            of_another = owner is not None or matched.number_known != ""
+        known = matched if entry.match is not None else owner
+        return Entered(known.accused if known is not None else None, number, of_another)
+
+    def _number(self, number: str) -> str:
+        """The id of the stream of a number. Without the key nobody can try which number it is."""
+        digest = hmac.digest(self.numbers, number.encode(), "sha256")
+        return str(derived_id("accused-number", digest.hex()))
+
+    async def today(self, command: Command, case: Complaint, ctx: Context) -> dict[str, Accused]:
+        """The accused of the complaint, and of the one that it is said to repeat, as they are today."""
+        refs = {person.ref for person in case.accused}
+        if isinstance(command, MarkDuplicate | MarkRepeat):
+            original = await self.repository.get(Complaint, command.of)
+            refs |= {ref for ref, _ in original.claims} if original is not None else set()
+        return await self._of_today(refs)
+
+    async def _of_today(self, refs: Iterable[str]) -> dict[str, Accused]:
+        entries = {ref: await entry_of(self.repository, ref) for ref in sorted(refs)}
+        return {ref: entry.accused for ref, entry in entries.items() if entry and entry.accused}
+
+    async def into(self, command: MergeAccused, case: RegisterEntry, ctx: Context) -> Into | None:
+        entry = await entry_of(self.repository, command.into)
+        return Into(entry.accused, entry.number_known) if entry is not None and entry.accused else None
 
     async def original(
         self, command: MarkDuplicate | MarkRepeat, case: Complaint, ctx: Context

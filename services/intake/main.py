@@ -109,7 +109,8 @@ def assemble(core: Core) -> Additions:
     envelopes = Envelopes(settings.keys_dir / KEYS_FILE)
     platforms = Platforms(settings.keys_dir / PLATFORMS_FILE, strict=settings.production)
     platforms.of("")  # what cannot be used is told at the start, and not at the first call
-    lookups = IntakeLookups(repository, vault, blobs, parcels, room.open_for, core.staff)
+    numbers = secret_for("accused-numbers", secret)
+    lookups = IntakeLookups(repository, vault, blobs, parcels, room.open_for, core.staff, numbers)
     deposits = IntakeDeposits(repository, vault, letters, blobs, parcels, transfers, envelopes)
 
     async def named(parcel: Parcel) -> bool:

@@ -83,6 +83,8 @@ async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
 async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
     """The accused's history learns that these allegations were unfounded (R55)."""
     entry = await desk.get(RegisterEntry, register_id(event.subject.ref))
+    while entry is not None and entry.merged_into:
+        entry = await desk.get(RegisterEntry, register_id(entry.merged_into))
     if entry is not None:
         entry.note_conclusion(
             desk.context(entry.organ, rule="R55"),

@@ -110,6 +110,9 @@ async def _accepted(intake: Parts) -> UUID:
         "unit": "虚构镇政府",
         "unit_division": "990102100",
         "managed_by_level": "TOWNSHIP",
+        "position": "干部",
+        "political_status": "PARTY_MEMBER",
+        "official_category": "公务员",
     }
     claim = {"id": "a1", "accused": 0, "kind": "INTEGRITY_DISCIPLINE", "text": "收受红包"}
     await do(clerk, id, "ListAllegations", accused=[accused], allegations=[claim], approved_by=head.person)

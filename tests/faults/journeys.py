@@ -159,6 +159,8 @@ class Journey:
             "unit_division": f"{organ}001",
             "position": "社区党组织书记",
             "managed_by_level": "TOWNSHIP",
+            "political_status": "PARTY_MEMBER",
+            "official_category": "公务员",
         }
         allegation = {"id": "a1", "accused": 0, "kind": "INTEGRITY_DISCIPLINE", "text": "反映其收受礼金。"}
         body = {

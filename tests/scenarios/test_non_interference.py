@@ -110,6 +110,8 @@ def play(stack: Stack, reporter: dict[str, str]) -> Played:
         "unit_division": "990102100",
         "position": "书记",
         "managed_by_level": "TOWNSHIP",
+        "political_status": "PARTY_MEMBER",
+        "official_category": "公务员",
     }
     claim = {"id": "a1", "accused": 0, "kind": "MASSES_DISCIPLINE", "text": "反映其截留安置补偿款。"}
     listing = {"accused": [accused], "allegations": [claim], "approved_by": "p-990102100-petition_head"}

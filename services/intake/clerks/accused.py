@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, Text, exists, func, not_, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Column, ColumnElement, Select, Table, Text, exists, not_, or_, select
 from starlette.responses import Response
 
-from services.intake.clerks.accused_book import AccusedBook
+from services.intake.clerks.accused_book import DECIDING, AccusedBook
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.domain.register import RegisterEntry, may_handle, register_id
+from services.intake.entries import entry_of
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.parcels import Parcel, Parcels
 from shared.casework.http.describe import answer, array, in_path, in_query, row_of
@@ -22,6 +23,7 @@ from shared.casework.visibility import EXCLUDED_FROM, Sight, is_excluded
 from shared.kernel.http.docstrings import Schema
 from shared.kernel.store.reading import given
 from shared.language import roles
+from shared.language.contracts.common import Accused
 from shared.language.refusal import refuse
 from shared.language.spelling import normal
 
@@ -65,12 +67,15 @@ class IntakeRoutes:
         answer=lambda self: answer(items=array(row_of(*self._told()))),
     )
     async def find_accused(self, ask: Asked[RegisterEntry]) -> Response:
-        """Candidates of the register by name and unit, for the clerk to confirm a match (R55)."""
+        """Candidates of the register by name and unit, for the clerk to confirm a match, whichever organ
+        entered them (B11, R55). Those about whom an organ above decides are not told: a complaint about them
+        goes there (A14)."""
         typed = ask.query("name")
         if len(typed) > NAME_MAX or not (name := normal(typed)):
             refuse("E_SCHEMA", "R55", field="name", maximum=NAME_MAX)
         values = {"name": name, "person": ask.token.person}
-        rows = await self.parts.reading.rows(self._called, ask.token.organ, **values)
+        found = await self.parts.reading.rows(self._called, **values)
+        rows = [row for row in found if self._is_ours(ask.token.organ, row)]
         entries = [register_id(row["ref"]) for row in rows]
         await ask.gate.note_readings(ask, {"accused-search": entries})
         return json_response({"items": rows})
@@ -79,36 +84,40 @@ class IntakeRoutes:
         """The columns of an entry that are shown."""
         return [column for column in self.accused.accused.c if column.name != "called"]
 
-    def _called(self, organ: str) -> Select[Any]:
+    def _called(self) -> Select[Any]:
         table = self.accused.accused
         return (
             select(*self._told())
-            .ext(distinct_on(table.c.ref))
             .where(
-                func.starts_with(table.c.organ, organ),
                 table.c.called == given("name", Text()),
                 or_(EXCLUDED_FROM.is_(None), self._in_another_matter(table)),
             )
-            .order_by(table.c.ref, table.c.organ)
+            .order_by(table.c.ref)
             .limit(CANDIDATES)
         )
 
     def _in_another_matter(self, table: Table) -> ColumnElement[bool]:
-        """True for an accused of whom the person who asks may know by a complaint of the same organ (B2)."""
+        """True for an accused of whom the person who asks may know by another complaint (B2)."""
         links, cases = self.accused.links, self.parts.book.cases
         linked = links.join(cases, cases.c.stream == links.c.complaint)
-        return (
-            exists()
-            .select_from(linked)
-            .where(links.c.ref == table.c.ref, cases.c.organ == table.c.organ, not_(is_excluded(cases)))
+        return exists().select_from(linked).where(links.c.ref == table.c.ref, not_(is_excluded(cases)))
+
+    def _is_ours(self, organ: str, row: Mapping[str, Any]) -> bool:
+        """True for somebody whom an organ of this level may handle."""
+        details = {name: row[name] for name in DECIDING}
+        return may_handle(
+            self.parts.law.organs,
+            organ,
+            Accused(ref=row["ref"], name=row["name"], unit=row["unit"], **details),
         )
 
     async def _entry(self, ask: Asked[RegisterEntry]) -> RegisterEntry | None:
         """An entry that the caller's organ, or one below it, has had a complaint about."""
         ref, organs = ask.request.path_params["ref"], self.parts.law.organs
-        entry = await self.parts.repository.get(RegisterEntry, register_id(ref))
-        if entry is None:
+        entry = await entry_of(self.parts.repository, ref)
+        if entry is None or entry.accused is None:
             return None
+        ref = entry.accused.ref
         known = entry.organs_of_all_but(await self._withheld(ref, ask.token.person))
         return entry if any(organs.is_ancestor_or_self(ask.token.organ, organ) for organ in known) else None
 
@@ -138,7 +147,8 @@ class IntakeRoutes:
     )
     async def accused_history(self, ask: Asked[RegisterEntry]) -> Response:
         """All complaints about one accused across years and organs, with their outcomes (R55)."""
-        ref, token = ask.request.path_params["ref"], ask.token
+        assert ask.case.accused is not None
+        ref, token = ask.case.accused.ref, ask.token
         values = {"person": token.person, "ref": ref}
         rows = await self.parts.reading.rows(self._about, Sight.of(token), **values)
         # A superior may have passed on what it knew already: its own conclusions are not told downwards.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import StringConstraints
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.complaint.phase import TODAY
+from services.intake.domain.register import INTO, RegisterEntry, register_id
+from services.intake.domain.values import Details
 from shared.casework.command import Command, FreeText, Given, Reference
 from shared.language.contracts.common import AllegationKind, LevelName
 from shared.language.contracts.intake import Category
-from shared.language.roles import PETITION, PETITION_CLERK
+from shared.language.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
 
 class CorrectTriage(Command, on=Complaint, rule="B12", by=PETITION):
@@ -50,4 +54,50 @@ class CorrectAllegation(Command, on=Complaint, rule="B12", by=(PETITION_CLERK,),
     """The person who approved the wording, where that is another one."""
 
 
-CORRECTING: list[type[Command]] = [CorrectTriage, CorrectCategory, CorrectAllegation]
+class CorrectAccused(
+    Command, on=Complaint, rule="B12", by=(PETITION_CLERK,), duty="registrar", lookups=(TODAY,)
+):
+    """Corrects details of an accused that were put down wrongly, until the conclusion: here and in the
+    register. A new post is no slip: it is told with the next list."""
+
+    accused_ref: Given
+    """The accused, as the complaint names them."""
+    details: Details
+    """The details as they are in truth; what is not told stays."""
+    reason: FreeText
+    """The reason of the correction; it is kept with the old value."""
+
+
+class MergeAccused(
+    Command,
+    on=RegisterEntry,
+    creates=True,
+    plural="accused-mergers",
+    rule="B11",
+    by=(PETITION_HEAD,),
+    organ=None,
+    need_to_know=False,
+    lookups=(INTO,),
+):
+    """Makes one of two entries of the register that are the same person or organisation. Complaints and
+    conclusions under both stand in the history of the entry that stays; what is handed over from now on
+    names that."""
+
+    accused_ref: Given
+    """The entry that was a second one."""
+    into: Given
+    """The entry that stays."""
+    reason: FreeText
+    """The reason why they are the same."""
+
+    def stream(self, organ: str) -> UUID:
+        return register_id(self.accused_ref)
+
+
+CORRECTING: list[type[Command]] = [
+    CorrectTriage,
+    CorrectCategory,
+    CorrectAllegation,
+    CorrectAccused,
+    MergeAccused,
+]

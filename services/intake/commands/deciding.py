@@ -8,14 +8,16 @@ from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.deciding import ADVICE
-from services.intake.domain.complaint.phase import IN_MATTER
-from services.intake.domain.values import OrganCode
+from services.intake.domain.complaint.phase import IN_MATTER, TODAY
+from services.intake.domain.values import ALLEGATIONS_MAX, OrganCode
 from shared.casework.command import Chosen, Code, Command, FreeText, Given, ShortText
 from shared.language.contracts.intake import Means
 from shared.language.roles import PETITION, PETITION_CLERK, PETITION_HEAD
 
 
-class ProposeAcceptance(Command, on=Complaint, rule="§5.2", by=(PETITION_CLERK,), duty="registrar"):
+class ProposeAcceptance(
+    Command, on=Complaint, rule="§5.2", by=(PETITION_CLERK,), duty="registrar", lookups=(TODAY,)
+):
     """Proposes to accept a complaint (拟受理); the head of the department decides."""
 
     handling_dept: Code
@@ -24,14 +26,30 @@ class ProposeAcceptance(Command, on=Complaint, rule="§5.2", by=(PETITION_CLERK,
     """The reason why this organ is competent."""
 
 
-class AcceptComplaint(Command, on=Complaint, rule="§5.4", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+class AcceptComplaint(
+    Command,
+    on=Complaint,
+    rule="§5.4",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(TODAY,),
+):
     """Accepts a complaint as this organ's own (受理)."""
 
     handling_dept: Code
     """The code of the department that verifies, as `supervision_dept`."""
 
 
-class RejectComplaint(Command, on=Complaint, rule="A10", by=(PETITION_HEAD,), duty="acceptor", decides=True):
+class RejectComplaint(
+    Command,
+    on=Complaint,
+    rule="A10",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(TODAY,),
+):
     """Does not accept a complaint (不予受理), on one of three grounds: LEGAL_REMEDY, OTHER_ORGAN_DUTY,
     NO_SUBSTANCE."""
 
@@ -76,14 +94,14 @@ class SplitComplaint(
     by=(PETITION_HEAD,),
     duty="acceptor",
     decides=True,
-    lookups=(IN_MATTER,),
+    lookups=(IN_MATTER, TODAY),
 ):
     """Gives part of the allegations to the organ that is competent for them; a complaint of its own is
     born there in the same transaction."""
 
     to_organ: OrganCode
     """The organ that is competent for the part; not this one and none above it."""
-    allegation_ids: Annotated[tuple[Given, ...], Field(min_length=1, max_length=100)]
+    allegation_ids: Annotated[tuple[Given, ...], Field(min_length=1, max_length=ALLEGATIONS_MAX)]
     """The allegations that go there; one at least stays."""
 
 

@@ -8,6 +8,7 @@ from pydantic import StringConstraints
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.integration import TRANSFER
+from services.intake.domain.complaint.phase import TODAY
 from shared.casework.command import Chosen, Command, Day, FreeText
 from shared.language.contracts.intake import Category, Channel
 from shared.language.event import L3
@@ -49,7 +50,15 @@ class ReceivePlatformTransfer(
     """The reporter block, encrypted for the vault; left out where the reporter is anonymous."""
 
 
-class ObjectToTransfer(Command, on=Complaint, rule="DL-13", by=PETITION, duty="registrar", decides=True):
+class ObjectToTransfer(
+    Command,
+    on=Complaint,
+    rule="DL-13",
+    by=PETITION,
+    duty="registrar",
+    decides=True,
+    lookups=(TODAY,),
+):
     """Sends a wrongly assigned complaint back to the petition platform (异议退回), within five working
     days of its receipt."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.passing_on import HEADS
-from services.intake.domain.complaint.phase import IN_MATTER
+from services.intake.domain.complaint.phase import IN_MATTER, TODAY
 from services.intake.domain.values import OrganCode
 from shared.casework.command import Command, FreeText, Reference
 from shared.language.contracts.intake import AssignmentGround
 from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION, PETITION_HEAD
 
 
-class TransferToHandler(Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor"):
+class TransferToHandler(
+    Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor", lookups=(TODAY,)
+):
     """Hands an accepted complaint to the handling department (移送), which opens a case."""
 
 
@@ -22,7 +24,7 @@ class HandDown(
     by=(PETITION_HEAD,),
     duty="acceptor",
     decides=True,
-    lookups=(IN_MATTER,),
+    lookups=(IN_MATTER, TODAY),
 ):
     """Hands a complaint down to the lower organ that is competent for it (转送); no reply is owed. Like every
     way of passing on, it is open in any state before a finding, and the content goes along (B14)."""
@@ -40,7 +42,7 @@ class SendLateral(
     by=(PETITION_HEAD,),
     duty="acceptor",
     decides=True,
-    lookups=(IN_MATTER,),
+    lookups=(IN_MATTER, TODAY),
 ):
     """Hands a complaint to another competent organ that is neither above nor below (移送)."""
 

@@ -8,12 +8,20 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.phase import IDENTITY, TODAY
 from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP
 from services.intake.domain.complaint.sealing import PARCEL
 from services.intake.domain.complaint.state import received_as
 from services.intake.domain.notice import NoticeVersion
-from services.intake.domain.values import AccusedEntry, AllegationEntry, OrganCode, Reception, ReporterBlock
+from services.intake.domain.values import (
+    ACCUSED_MAX,
+    ALLEGATIONS_MAX,
+    AccusedEntry,
+    AllegationEntry,
+    OrganCode,
+    Reception,
+    ReporterBlock,
+)
 from shared.casework.command import Chosen, Command, Day, Leader, Reference, Serving, ShortText
 from shared.language.contracts.common import LevelName
 from shared.language.contracts.intake import Category, Channel, Source
@@ -113,17 +121,20 @@ class ListAllegations(
     Command, on=Complaint, rule="R25", by=(PETITION_CLERK,), duty="registrar", lookups=(REGISTER,)
 ):
     """Lists the accused and the atomic allegations in sanitised words (SEC-2). A known accused is
-    matched by the clerk; a new one enters the register in the same transaction."""
+    matched by the clerk or found by number, whichever organ entered them, and what is told of them today is
+    recorded; a new one enters the register in the same transaction (B11)."""
 
-    accused: Annotated[tuple[AccusedEntry, ...], Field(min_length=1, max_length=20)]
+    accused: Annotated[tuple[AccusedEntry, ...], Field(min_length=1, max_length=ACCUSED_MAX)]
     """Everybody whom the complaint accuses."""
-    allegations: Annotated[tuple[AllegationEntry, ...], Field(min_length=1, max_length=100)]
+    allegations: Annotated[tuple[AllegationEntry, ...], Field(min_length=1, max_length=ALLEGATIONS_MAX)]
     """One at least about each accused (R25)."""
     approved_by: Leader
     """The person who approved the sanitised wording."""
 
 
-class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL,)):
+class MarkDuplicate(
+    Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL, TODAY)
+):
     """Files a complaint that repeats a registered one without new evidence (重复检举控告). After a
     conclusion it becomes a report after conclusion and starts no new verification (R55)."""
 
@@ -133,7 +144,7 @@ class MarkDuplicate(Command, on=Complaint, rule="A12", by=PETITION, duty="regist
     """True is refused: what brings new evidence is no duplicate (`MarkRepeat`)."""
 
 
-class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL,)):
+class MarkRepeat(Command, on=Complaint, rule="A12", by=PETITION, duty="registrar", lookups=(ORIGINAL, TODAY)):
     """Marks a complaint that repeats a registered one and brings new evidence; it goes on like an initial
     one (重复但有新证据)."""
 

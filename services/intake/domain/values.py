@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 
-from shared.casework.command import Chosen, Code, Colleague, FreeText, Given, Screened
+from shared.casework.command import Chosen, Code, Colleague, Day, FreeText, Given, Screened
 from shared.language.contracts.common import (
     Accused,
     AllegationKind,
@@ -16,6 +18,7 @@ from shared.language.contracts.common import (
     InVault,
     LevelName,
     Outcome,
+    PoliticalStatus,
     SubjectType,
 )
 from shared.language.contracts.intake import IdentityStatus
@@ -34,6 +37,10 @@ MaybeTitle = Annotated[
 MaybeStatus = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=60), IfSeen, Straight, Screened()
 ]
+
+
+ACCUSED_MAX, ALLEGATIONS_MAX = 200, 1000
+"""People and claims in one complaint: more would be another letter."""
 
 
 class OutcomeTold(Value):
@@ -67,58 +74,13 @@ class Reception(Value):
         return self.group_size > 1
 
 
-class AccusedEntry(Value):
-    """An accused as the clerk enters it: either the confirmed match in the register, or a new entry."""
-
-    match: Given | None = None
-    """The reference of an accused who is known already (`FindAccused`); nothing else is then read."""
-    subject_type: SubjectType = "PERSON"
-    """A person, or a party organisation with its `principal_head`."""
-    name: Named | None = None
-    """Needed without `match`."""
-    unit: Named | None = None
-    """The place of work, as it calls itself; needed without `match`."""
-    unit_division: Division | None = None
-    """The division code of the place of work (GB/T 2260); needed without `match`."""
-    position: MaybeTitle = ""
-    """The post that they hold."""
-    managed_by_level: LevelName | None = None
-    """The level of the organs that manage them as a cadre; needed without `match`. Above this organ's level
-    the complaint is sealed upward (E_SEALED_UPWARD)."""
-    political_status: MaybeStatus = ""
-    """As `中共党员`."""
-    official_category: MaybeStatus = ""
-    """The kind of public official, in the words of the Supervision Law."""
-    is_discipline_staff: bool = False
-    """True if they belong to an organ of discipline inspection; the organ above is then competent (A75)."""
-    organisation_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$"), Chosen()] = ""
-    """The code of a party organisation, where it has one."""
-    principal_head: MaybeTitle = ""
-    """The head of a party organisation, who answers for it; needed for one without `match`."""
-
-    @model_validator(mode="after")
-    def complete(self) -> AccusedEntry:
-        """Refuses an entry without a match that lacks what R11 wants: name, unit, place and the level that
-        manages the cadre."""
-        if self.match is None and None in (self.name, self.unit, self.unit_division, self.managed_by_level):
-            raise ValueError(
-                "name, unit, unit_division and managed_by_level are required without match (R11)"
-            )
-        if self.subject_type == "PARTY_ORG" and self.match is None and not self.principal_head:
-            raise ValueError("principal_head is required for PARTY_ORG (R11)")
-        return self
-
-    def as_accused(self, ref: str) -> Accused:
-        return Accused(ref=ref, **self.model_dump(exclude={"match"}))
-
-
 class AllegationEntry(Value):
     """One atomic claim in sanitised words, about the accused with that index."""
 
     id: Code
     """The clerk's own numbering, unique in this list; the case's id of it begins with that of the
     complaint."""
-    accused: Annotated[int, Field(ge=0, le=50)]
+    accused: Annotated[int, Field(ge=0, lt=ACCUSED_MAX)]
     """The place in `accused` of whom it is about, from 0."""
     kind: AllegationKind
     """The kind of discipline or offence."""
@@ -168,6 +130,90 @@ Phone = Annotated[
 """A telephone number with its extension (转, 分机, ext, x, #), in any width."""
 ResidentId = Annotated[str, StringConstraints(max_length=40), AfterValidator(_resident_id)]
 CreditCode = Annotated[str, StringConstraints(max_length=40), AfterValidator(_credit_code)]
+
+
+_EVERYBODY = ("name", "unit", "unit_division", "managed_by_level")
+NEEDED: dict[SubjectType, tuple[str, ...]] = {
+    "PERSON": (*_EVERYBODY, "position", "political_status", "official_category"),
+    "PARTY_ORG": (*_EVERYBODY, "organisation_code", "superior_org", "principal_head", "archive"),
+}
+"""The details that R11 wants of a person and of a party organisation."""
+
+
+class Details(Value):
+    """Details of an accused as a clerk tells them. In an entry that matches a known accused they are those of
+    today, and what is not told is as the register has it."""
+
+    name: Named | None = None
+    """The name of the person or party organisation."""
+    unit: Named | None = None
+    """The place of work, as it calls itself."""
+    unit_division: Division | None = None
+    """The division code of the place of work (GB/T 2260)."""
+    position: MaybeTitle | None = None
+    """The post that a person holds."""
+    managed_by_level: LevelName | None = None
+    """The level of the organs that manage them as a cadre. Above this organ's level the complaint is sealed
+    upward (E_SEALED_UPWARD)."""
+    political_status: PoliticalStatus | None = None
+    """The political status of a person."""
+    official_category: MaybeStatus | None = None
+    """The kind of public official, in the words of the Supervision Law."""
+    is_discipline_staff: bool | None = None
+    """True if they belong to an organ of discipline inspection; the organ above is then competent (A75)."""
+    organisation_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{0,40}$"), Chosen()] | None = (
+        None
+    )
+    """The code of a party organisation."""
+    superior_org: MaybeTitle | None = None
+    """The party organisation above a party organisation."""
+    principal_head: MaybeTitle | None = None
+    """The head of a party organisation, who answers for it."""
+    archive: MaybeTitle | None = None
+    """The place where the files of a party organisation lie."""
+    since: Day | None = None
+    """The first day of these details; today, where others were known and nothing is told."""
+
+    def told(self) -> dict[str, Any]:
+        """The details that are told, as an accused has them."""
+        told = self.model_dump(include=set(Details.model_fields), exclude_none=True)
+        return told | ({"since": self.since.isoformat()} if self.since else {})
+
+
+class AccusedEntry(Details):
+    """An accused as the clerk enters it: a match in the register, or a new entry. A person has position,
+    unit, managing level, political status and official category; a party organisation its code, the
+    organisation above it, its principal head and its archive (R11). For a match they are needed where the
+    register lacks them."""
+
+    match: Given | None = None
+    """The reference of an accused who is known already, at whichever organ (`FindAccused`)."""
+    subject_type: SubjectType = "PERSON"
+    """A person, or a party organisation with its `principal_head`; of a match the register knows it."""
+    resident_id: ResidentId = ""
+    """The resident identity number of a person, where it is known: it finds the same person in the register.
+    The number itself is kept nowhere."""
+    credit_code: CreditCode = ""
+    """The unified social credit code of a party organisation, where it is known: it does the same."""
+
+    @property
+    def number(self) -> str:
+        return self.resident_id or self.credit_code
+
+    def of_today(self, known: Accused, today: date) -> Accused:
+        """The details of a known accused, with what is told of today."""
+        now = known.model_copy(update=self.told())
+        if now == known or self.since is not None:
+            return now
+        return now.model_copy(update={"since": today.isoformat()})
+
+    def as_accused(self, ref: str) -> Accused:
+        return Accused(ref=ref, subject_type=self.subject_type, **self.told())
+
+
+def missing_of(accused: Mapping[str, Any], subject_type: SubjectType) -> str:
+    """The first detail that R11 wants of an accused and that is not told; empty if nothing is missing."""
+    return next((field for field in NEEDED[subject_type] if not accused.get(field)), "")
 
 
 class CoSigner(Value):

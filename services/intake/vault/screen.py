@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.register import RegisterEntry, register_id
+from services.intake.entries import entry_of
 from services.intake.vault.questions import Questions
 from services.intake.vault.store import Vault
 from services.intake.vault.tokens import people_named, reveals
@@ -151,7 +151,7 @@ def widening(repository: Repository) -> Widen:
             complaint = await repository.get(Complaint, id)
             people += complaint.accused if complaint else ()
         for ref in sorted({person.ref for person in people}):
-            entry = await repository.get(RegisterEntry, register_id(ref))
+            entry = await entry_of(repository, ref)
             found |= {UUID(c) for c in entry.complaints} if entry else set()
         return Concerned(frozenset(found), places_of(people), frozenset(p.name for p in people))
 

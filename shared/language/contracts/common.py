@@ -34,6 +34,15 @@ SCOPES: tuple[Scope, ...] = (
     "PUBLIC_MEDIA",
 )
 """Scopes from narrow to wide (§8.1)."""
+PoliticalStatus = Literal[
+    "PARTY_MEMBER",
+    "PROBATIONARY_PARTY_MEMBER",
+    "LEAGUE_MEMBER",
+    "DEMOCRATIC_PARTY_MEMBER",
+    "NON_PARTY_PERSONAGE",
+    "MASSES",
+]
+"""Political status, after GB/T 4762: the statistics count party member cadres (R11)."""
 Outcome = Literal["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]
 AllegationKind = Literal[
     "POLITICAL_DISCIPLINE",
@@ -63,7 +72,8 @@ class Read(Value):
 class Accused(Read):
     """The person or party organisation that a complaint names; called subject once cleared (R11).
 
-    `ref` is stable over complaints: intake's register gives it, a clerk confirms the match.
+    `ref` is stable over complaints and organs: intake's register gives it. The rest are their details of a
+    day (B11).
     """
 
     ref: str
@@ -73,11 +83,17 @@ class Accused(Read):
     unit_division: Division
     position: str = ""
     managed_by_level: LevelName
-    political_status: str = ""
+    political_status: PoliticalStatus | None = None
     official_category: str = ""
     is_discipline_staff: bool = False
     organisation_code: str = ""
+    superior_org: str = ""
+    """The party organisation above a party organisation."""
     principal_head: str = ""
+    archive: str = ""
+    """The place where the files of a party organisation lie."""
+    since: str = ""
+    """The first day of these details; from before, where it is not told."""
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -185,6 +185,15 @@ class AllegationCorrected(IntakeEvent):
     """The second person, where the words are others (SEC-2)."""
 
 
+class AccusedCorrected(IntakeEvent):
+    """The details of an accused were put down wrongly; so they stand now, until the conclusion (B12)."""
+
+    was: L2[Accused]
+    now: L2[Accused]
+    correction: L2[str]
+    """The reason of the correction."""
+
+
 class CategoryCorrected(IntakeEvent):
     """The complaint was taken for something else than it is; it is decided on anew (B12)."""
 
@@ -700,9 +709,67 @@ class AccusedRegistered(IntakeEvent):
     accused: L2[Accused]
 
 
+class AccusedDetailsRecorded(IntakeEvent):
+    """The details of an accused are others than the register has: a new post, unit or level since a day, or
+    a slip that was corrected (B11, B12)."""
+
+    since: L1[str]
+    """The first day of the new details; that of the old ones, where they were a slip."""
+    was: L2[Accused]
+    now: L2[Accused]
+    slip: L1[bool] = False
+
+
+class PrincipalHeadChanged(IntakeEvent):
+    """A party organisation has another head, who speaks for it from that day on (B10)."""
+
+    accused_ref: L1[str]
+    since: L1[str]
+    was: L2[str]
+    head: L2[str]
+
+
+class AccusedNumberRecorded(IntakeEvent):
+    """The number of an accused is known (B11). The number itself is nowhere: `number` follows from it under
+    a key of intake's."""
+
+    number: L1[str]
+
+
+class AccusedNumberBound(IntakeEvent):
+    """A resident or credit number belongs to this accused: whoever enters it finds them (B11)."""
+
+    to = "REGISTERED"
+
+    accused_ref: L1[str]
+
+
+class AccusedMerged(IntakeEvent):
+    """An entry of the register was a second one of the same person or organisation (B11)."""
+
+    to = "MERGED"
+
+    accused_ref: L1[str]
+    into: L1[str]
+    reason: L2[str]
+
+
+class AccusedTookOver(IntakeEvent):
+    """An entry holds from now on the complaints, conclusions and number of another one, which was the
+    same (B11)."""
+
+    accused_ref: L1[str]
+    merged: L1[str]
+    complaints: L1[dict[str, str]]
+    """The organ of each complaint, by its id."""
+    conclusions: L1[dict[str, tuple[str, ...]]]
+    number: L1[str] = ""
+
+
 class ComplaintLinkedToAccused(IntakeEvent):
     """A complaint about this accused (R55): the history over the years is made of these."""
 
+    accused_ref: L1[str]
     complaint: L1[str]
     allegation_kinds: L1[tuple[str, ...]]
     complaint_organ: L1[str] = ""

@@ -22,7 +22,8 @@ from services.intake.domain.complaint import Complaint, receiving, reporting, se
 from services.intake.domain.complaint.deciding import ADVICE
 from services.intake.domain.complaint.passing_on import HEADS
 from services.intake.domain.complaint.phase import IDENTITY, IN_MATTER
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, OutcomeTold
+from services.intake.domain.complaint.phase import TODAY as OF_TODAY
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, Details, OutcomeTold
 from shared.casework.aggregate import Actor
 from shared.language.contracts import intake as e
 from shared.language.contracts.common import Accused, Allegation, Finding, InVault
@@ -142,7 +143,8 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
         .knowing(receiving.SENT_UP, None)
         .knowing(IDENTITY, Deposited(reporter=REPORTER, identity_status="CLAIMED"))
         .knowing(sealing.PARCEL, PARCEL)
-        .knowing(receiving.REGISTER, {})
+        .knowing(receiving.REGISTER, (receiving.Entered(),) * 9)
+        .knowing(OF_TODAY, {})
         .knowing(receiving.ORIGINAL, None)
         .knowing(ADVICE, None)
         .knowing(IN_MATTER, ())
@@ -166,10 +168,20 @@ RECEIVE = r.ReceiveComplaint(channel="LETTER", received_on=TODAY, competent_leve
 TRIAGE = c.CorrectTriage(competent_level="CITY", reason="系市管干部")
 CATEGORY = c.CorrectCategory(category="APPEAL", reason="实为申诉")
 ALLEGATION = c.CorrectAllegation(allegation_id="a1", text="收受礼金", reason="误录", approved_by="p-reader")
+DETAILS = Details(position="副局长", political_status="PARTY_MEMBER", official_category="公务员")
+ACCUSED = c.CorrectAccused(accused_ref=WU.ref, details=DETAILS, reason="误录")
 REGISTER = r.RegisterComplaint()
 SEAL = r.SealAndEscalate(to=CITY, content="密件", organ_head="p-head", competent_level="CITY")
 OUTSIDE = r.EscalateOutside(organ_head="p-head", competent_level="CENTRAL")
-ENTRY = AccusedEntry(name="吴虚四", unit="县水利局", unit_division="990102", managed_by_level="COUNTY")
+ENTRY = AccusedEntry(
+    name="吴虚四",
+    unit="县水利局",
+    unit_division="990102",
+    managed_by_level="COUNTY",
+    position="副局长",
+    political_status="PARTY_MEMBER",
+    official_category="公务员",
+)
 CLAIM = AllegationEntry(id="a1", accused=0, kind="INTEGRITY_DISCIPLINE", text="收受红包")
 LIST = r.ListAllegations(accused=(ENTRY,), allegations=(CLAIM,), approved_by="p-reader")
 MARK_DUPLICATE = r.MarkDuplicate(of=OTHER)

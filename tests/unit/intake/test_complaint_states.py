@@ -70,6 +70,7 @@ ROWS = [
     row(x.TRIAGE, "RECEIVED"),
     row(x.CATEGORY, "REGISTERED", "NOT_ACCEPTED", "ACCEPTED", to="REGISTERED"),
     row(x.ALLEGATION, "REGISTERED", "ACCEPTED", "WITH_HANDLER", first={"RECEIVED": "E_SCHEMA"}),
+    row(x.ACCUSED, "REGISTERED", "ACCEPTED", "WITH_HANDLER", first={"RECEIVED": "E_SCHEMA"}),
     row(x.REGISTER, "RECEIVED", to="REGISTERED"),
     row(x.SEAL, "RECEIVED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),
     row(x.OUTSIDE, "RECEIVED", "REGISTERED", to="SEALED_UPWARD", without=(e.AllegationsListed,)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from services.intake.domain.complaint.phase import ComplaintPhase
+from services.intake.domain.complaint.phase import TODAY, ComplaintPhase
+from services.intake.domain.values import Details, missing_of
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.common import AllegationKind, LevelName
 from shared.language.contracts.intake import (
+    AccusedCorrected,
     AllegationCorrected,
     Category,
     CategoryCorrected,
@@ -80,6 +82,32 @@ class Correcting(ComplaintPhase):
                 allegations=tuple(now if a is was else a for a in self.allegations),
                 correction=reason,
                 wording_approved_by=approved_by or "",
+            ),
+        )
+
+    @allowed_in("RECEIVED", "REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
+    def correct_accused(self, ctx: Context, accused_ref: str, details: Details, reason: str) -> None:
+        """B12: details of an accused that were put down wrongly, here and in the register. A new post is no
+        slip: it is told with the next complaint (`ListAllegations`)."""
+        self.check_undisputed()
+        if self.verdict:
+            refuse("E_STATE", "B12", reason="concluded: it is reopened first", verdict=self.verdict)
+        known = next((p for p in self.accused if p.ref == accused_ref), None)
+        if known is None:
+            refuse("E_SCHEMA", "B12", field="accused_ref", unknown=accused_ref)
+        was = ctx.found(TODAY).get(accused_ref, known)
+        now = was.model_copy(update=details.told())
+        if now == was:
+            refuse("E_SCHEMA", "B12", field="details", reason="nothing is corrected")
+        if missing := missing_of(now.model_dump(), now.subject_type):
+            refuse("E_SCHEMA", "R11", field=f"details.{missing}")
+        self._competence(ctx, now)
+        # The complaint keeps the reference by which its allegations name them.
+        here = {"ref": known.ref}
+        self.record(
+            ctx,
+            AccusedCorrected(
+                was=was.model_copy(update=here), now=now.model_copy(update=here), correction=reason
             ),
         )
 

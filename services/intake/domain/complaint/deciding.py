@@ -60,17 +60,7 @@ class Deciding(ComplaintPhase):
         if self.category not in ("", "ACCUSATION"):
             refuse("E_NOT_COMPETENT", "C6", category=self.category)
         if not self.designated:
-            self._check_own(ctx)
-
-    def _check_own(self, ctx: Context) -> None:
-        """§5.4, B13: refuses unless this organ is competent for one of the accused, and for the others one
-        below it: the highest organ may keep the whole."""
-        competent = {self._competent_organ(ctx, person) for person in self.accused}
-        elsewhere = [o for o in competent if not ctx.law.organs.is_ancestor_or_self(self.organ, o)]
-        if elsewhere or (competent and self.organ not in competent):
-            refuse(
-                "E_NOT_COMPETENT", "§5.4", competent=min(elsewhere or competent, key=lambda o: (len(o), o))
-            )
+            self.check_own(ctx)
 
     @allowed_in("REGISTERED")
     def reject_complaint(self, ctx: Context, reason: str) -> None:
@@ -87,7 +77,7 @@ class Deciding(ComplaintPhase):
 
     def _check_no_other_of_ours(self, ctx: Context) -> None:
         """B14: refuses to reject what another organ of the discipline system must handle: it is passed on."""
-        for person in self.accused:
+        for person in self._of_today(ctx, self.accused):
             competent = self._competent_organ(ctx, person)
             if competent != self.organ:
                 refuse("E_NOT_COMPETENT", "B14", competent=competent)

@@ -88,7 +88,7 @@ class Integration(ComplaintPhase):
         self.check_undisputed()
         if competent_organ not in ctx.law.organs or competent_organ == self.organ:
             refuse("E_SCHEMA", "DL-13", field="competent_organ", reason="no other organ")
-        if any(self._competent_organ(ctx, person) == self.organ for person in self.accused):
+        if any(self._competent_organ(ctx, p) == self.organ for p in self._of_today(ctx, self.accused)):
             refuse("E_SCHEMA", "DL-13", field="competent_organ", competent=self.organ)
         if self.object_until is not None and local_date(ctx.occurred_at) > self.object_until:
             refuse("E_STATE", "DL-13", due=str(self.object_until))

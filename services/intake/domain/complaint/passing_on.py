@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.intake.domain.complaint.phase import BEFORE_FINDING, ComplaintPhase
+from services.intake.domain.complaint.phase import BEFORE_FINDING, TODAY, ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context, allowed_in
@@ -47,16 +47,25 @@ class PassingOn(ComplaintPhase):
 
     @allowed_in("ACCEPTED")
     def transfer_to_handler(self, ctx: Context) -> None:
-        """A12: an initial complaint goes to the handling department, which opens a case (P1)."""
+        """A12: an initial complaint goes to the handling department, which opens a case (P1), as long as this
+        organ is competent for the accused as they are today (B11)."""
         if self.state == "DUPLICATE_FILED":
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)
+        if not self.designated:
+            self.check_own(ctx)
+        today = ctx.found(TODAY)
         self.record(
             ctx,
             ComplaintTransferredToHandler(
                 number=self.number,
                 handling_dept=self.handling_dept,
-                accused=self.accused,
-                allegations=self.allegations,
+                accused=self._of_today(ctx, self.accused),
+                allegations=tuple(
+                    a.model_copy(update={"accused_ref": today[a.accused_ref].ref})
+                    if a.accused_ref in today
+                    else a
+                    for a in self.allegations
+                ),
                 registered_by=tuple(sorted(self.duties.get("registrar", ()))),
                 real_name=self.identity_status == "CONFIRMED",
                 round=self.return_count + 1,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from services.intake.domain.complaint.state import ComplaintState
+from services.intake.domain.register import competence_of
 from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context
 from shared.casework.case import house_of
@@ -21,6 +22,9 @@ BEFORE_FINDING = ("RECEIVED", "REGISTERED", "NOT_ACCEPTED", "ACCEPTED", "WITH_HA
 """States in which there is no finding, and in which a complaint may still be passed on (B14)."""
 IN_MATTER: Lookup[tuple[Accused, ...]] = Lookup("in_matter")
 """The accused of every complaint that grew from the same letter (B16)."""
+TODAY: Lookup[Mapping[str, Accused]] = Lookup("today")
+"""The accused of the complaint as the register has them today, by the references that the complaint names
+them by; one who was merged has the reference of the entry that stands (B11)."""
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
 """The means by which a message leaves the house; the others are a person's word."""
@@ -70,25 +74,36 @@ class ComplaintPhase(ComplaintState):
     def _own_level(self, ctx: Context) -> Level:
         return ctx.law.organs.get(self.organ).level
 
+    def _of_today(self, ctx: Context, people: Sequence[Accused]) -> tuple[Accused, ...]:
+        """The same people with today's details, each once (B11)."""
+        today = ctx.found(TODAY)
+        found = (today.get(person.ref, person) for person in people)
+        return tuple({person.ref: person for person in found}.values())
+
     def _competence(self, ctx: Context, person: Accused) -> Competence:
         try:
-            return ctx.law.organs.competent(
-                Level[person.managed_by_level],
-                person.unit_division,
-                is_discipline_staff=person.is_discipline_staff,
-                subject_type=person.subject_type,
-            )
+            return competence_of(ctx.law.organs, person)
         except KeyError:
             refuse("E_SCHEMA", "§5.4", field="unit_division", reason="no such place", accused=person.ref)
 
     def _competent_organ(self, ctx: Context, person: Accused) -> str:
         return self._competence(ctx, person).organ.code
 
+    def check_own(self, ctx: Context) -> None:
+        """§5.4, B11, B13: refuses unless by the details of today this organ is competent for one of the
+        accused, and for the others one below it: the highest organ may keep the whole."""
+        competent = {self._competent_organ(ctx, person) for person in self._of_today(ctx, self.accused)}
+        elsewhere = [o for o in competent if not ctx.law.organs.is_ancestor_or_self(self.organ, o)]
+        if elsewhere or (competent and self.organ not in competent):
+            refuse(
+                "E_NOT_COMPETENT", "§5.4", competent=min(elsewhere or competent, key=lambda o: (len(o), o))
+            )
+
     def _check_competent(self, ctx: Context, organ: str, people: Sequence[Accused]) -> None:
         """Refuses unless the receiving organ is competent for every accused that goes along (§5.4)."""
         if self.state in BEFORE_FINDING and not self.allegations:
             refuse("E_RECORD_INCOMPLETE", "R44", missing="AllegationsListed")
-        for person in people:
+        for person in self._of_today(ctx, people):
             competent = self._competent_organ(ctx, person)
             if competent != organ:
                 refuse("E_NOT_COMPETENT", "§5.4", competent=competent)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from services.intake.domain.complaint.phase import IDENTITY, ComplaintPhase
+from services.intake.domain.complaint.phase import IDENTITY, TODAY, ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception
+from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception, missing_of
 from shared.casework.aggregate import Context, allowed_in
 from shared.casework.preparation import Lookup
 from shared.language.contracts.common import Accused, Allegation, LevelName
@@ -26,8 +26,10 @@ from shared.language.contracts.intake import (
     Source,
 )
 from shared.language.ids import derived_id
+from shared.language.law.working_days import local_date
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
+from shared.language.spelling import normal
 from shared.language.wording import tells_channel
 
 if TYPE_CHECKING:
@@ -35,8 +37,21 @@ if TYPE_CHECKING:
 
 SENT_UP: Lookup[Complaint | None] = Lookup("sent_up")
 """The complaint that a lower organ sealed for this one, where its parcel is received."""
-REGISTER: Lookup[Mapping[str, Accused]] = Lookup("register")
-"""The accused whom the clerk says are known already, by their references, as the register has them."""
+
+
+class Entered(NamedTuple):
+    """The knowledge that the register has of somebody whom the clerk enters."""
+
+    known: Accused | None = None
+    """Them, as the register has them today."""
+    number: str = ""
+    """The number that was told, as the register keeps it."""
+    of_another: bool = False
+    """True if that number belongs to somebody else than the match, or another number to the match."""
+
+
+REGISTER: Lookup[tuple[Entered, ...]] = Lookup("register")
+"""The people whom the clerk enters, in their order, as the register knows them."""
 ORIGINAL: Lookup[ComplaintState | None] = Lookup("original")
 """The complaint that this one is said to repeat."""
 
@@ -129,13 +144,17 @@ class Receiving(ComplaintPhase):
         allegations: Sequence[AllegationEntry],
         approved_by: str,
     ) -> None:
-        """R25: at least one atomic allegation per accused; the clerk confirms who is already known."""
+        """R25: at least one atomic allegation per accused; the clerk confirms who is already known. Entered
+        twice, somebody is one accused (B11)."""
         if self.allegations and not self.relisting:
             refuse("E_STATE", "R25", state=self.state, listed=len(self.allegations))
         if approved_by == ctx.actor.person:
             refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
         self.check_not_excluded([approved_by])
-        people = tuple(self._identify(ctx, n, entry) for n, entry in enumerate(accused))
+        people: list[Accused] = []
+        for n, who in enumerate(accused):
+            before = {person.ref: person for person in people}
+            people.append(self._identify(ctx, n, who, before))
         for index, person in enumerate(people):
             if not any(a.accused == index for a in allegations):
                 refuse("E_SCHEMA", "R25", field=f"allegations[accused={index}]", reason="none listed")
@@ -151,7 +170,7 @@ class Receiving(ComplaintPhase):
         self.record(
             ctx,
             AllegationsListed(
-                accused=people,
+                accused=tuple({person.ref: person for person in people}.values()),
                 allegations=tuple(
                     Allegation(
                         id=f"{str(self.id)[:8]}-{a.id}",
@@ -165,15 +184,37 @@ class Receiving(ComplaintPhase):
             ),
         )
 
-    def _identify(self, ctx: Context, index: int, entry: AccusedEntry) -> Accused:
-        if entry.match is not None:
-            known = ctx.found(REGISTER).get(entry.match)
-            if known is None:
-                refuse("E_SCHEMA", "R55", field=f"accused.{index}.match", reason="not in the register")
-            return known
-        # A new list names other people, who must not get the references of the first (R11).
-        again = (self.version,) if self.relisting and self.allegations else ()
-        return entry.as_accused(f"acc-{derived_id('accused', self.id, index, *again).hex}")
+    def _identify(
+        self, ctx: Context, index: int, entry: AccusedEntry, before: Mapping[str, Accused]
+    ) -> Accused:
+        """B11: somebody known, found by number or by the clerk's match, with the details of today; or
+        somebody new. `before` are those who were entered above."""
+        found, field = ctx.found(REGISTER)[index], f"accused.{index}"
+        if entry.since is not None:
+            ctx.check_past(entry.since, f"{field}.since")
+        if entry.match is not None and found.known is None:
+            refuse("E_SCHEMA", "R55", field=f"{field}.match", reason="not in the register")
+        if found.of_another:
+            refuse("E_CONTENT_MISMATCH", "B11", field=field, reason="the number is of another accused")
+        if found.known is None:
+            if missing := missing_of(entry.told(), entry.subject_type):
+                refuse("E_SCHEMA", "R11", field=f"{field}.{missing}")
+            # A new list names other people, who must not get the references of the first (R11).
+            again = (self.version,) if self.relisting and self.allegations else ()
+            # Two entries with the same number are one person.
+            who = found.number or index
+            return entry.as_accused(f"acc-{derived_id('accused', self.id, who, *again).hex}")
+        if entry.match is None and entry.name is not None and normal(entry.name) != normal(found.known.name):
+            refuse("E_CONTENT_MISMATCH", "B11", field=f"{field}.name", reason="the number is of another name")
+        known = before.get(found.known.ref, found.known)
+        # Only an organ that was competent for them records that they went lower (A14).
+        self._check_level(ctx, known)
+        now = entry.of_today(known, local_date(ctx.occurred_at))
+        if now.since < known.since:
+            refuse("E_SCHEMA", "B11", field=f"{field}.since", reason="later details are known")
+        if missing := missing_of(now.model_dump(), now.subject_type):
+            refuse("E_SCHEMA", "R11", field=f"{field}.{missing}")
+        return now
 
     def _check_level(self, ctx: Context, person: Accused) -> None:
         """4.1 note b: if any accused belongs to a higher organ the whole complaint is sealed upward."""
@@ -193,7 +234,8 @@ class Receiving(ComplaintPhase):
         self.check_undisputed()
         if new_evidence or self.repeat_of:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
-        if not self._claims() or not self._claims() <= original._claims():
+        mine, theirs = self._claims_of_today(ctx, self), self._claims_of_today(ctx, original)
+        if not mine or not mine <= theirs:
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
         kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.verdict else "DUPLICATE"
         self.record(
@@ -209,7 +251,7 @@ class Receiving(ComplaintPhase):
         original = self._original(ctx)
         if self.repeat_of:
             refuse("E_STATE", "A12", of=self.repeat_of)
-        if not self._claims() & original._claims():
+        if not self._claims_of_today(ctx, self) & self._claims_of_today(ctx, original):
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
         self.record(
             ctx,
@@ -222,6 +264,12 @@ class Receiving(ComplaintPhase):
             links=(str(original.correlation_id),),
             joins=original.matters,
         )
+
+    def _claims_of_today(self, ctx: Context, of: ComplaintState) -> set[tuple[str, str]]:
+        """The claims of a complaint, by the references that stand after what was merged (B11)."""
+        today = ctx.found(TODAY)
+        refs = {ref: person.ref for ref, person in today.items()}
+        return {(refs.get(ref, ref), kind) for ref, kind in of.claims}
 
     def _original(self, ctx: Context) -> ComplaintState:
         """The complaint that this organ registered itself; nobody learns anything here of one that it sealed

@@ -19,6 +19,7 @@ from shared.language.contracts.common import (
 )
 from shared.language.contracts.intake import (
     AcceptanceNotified,
+    AccusedCorrected,
     AllegationCorrected,
     AllegationsListed,
     AssignedCaseReopened,
@@ -217,7 +218,8 @@ class ComplaintState(Case):
         """The stream under which this complaint, or one more part of it, goes on at another organ."""
         return derived_id("passed-on", self.id, organ, self.version)
 
-    def _claims(self) -> set[tuple[str, str]]:
+    @property
+    def claims(self) -> set[tuple[str, str]]:
         return {(a.accused_ref, a.kind) for a in self.allegations}
 
     def _told(self) -> str:
@@ -277,6 +279,10 @@ class ComplaintState(Case):
     def on_allegation_corrected(self, event: AllegationCorrected, meta: Meta) -> None:
         self.allegations = event.allegations
         self.wording_approved_by = event.wording_approved_by or self.wording_approved_by
+
+    def on_accused_corrected(self, event: AccusedCorrected, meta: Meta) -> None:
+        self.accused = tuple(event.now if p.ref == event.now.ref else p for p in self.accused)
+        self.ever_accused[event.now.ref] = event.now
 
     def on_category_corrected(self, event: CategoryCorrected, meta: Meta) -> None:
         self.category = event.category

@@ -45,6 +45,8 @@ def receive() -> tuple[intake.ComplaintView, intake.RefusalCode]:
                 unit_division=told["division"],
                 position=words["position"],
                 managed_by_level=intake.LevelName.TOWNSHIP,
+                political_status=intake.PoliticalStatus.PARTY_MEMBER,
+                official_category="公务员",
             )
         ],
         allegations=[

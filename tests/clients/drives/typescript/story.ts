@@ -44,6 +44,8 @@ export function bodies({ accused, division, document, now, people, words }: Told
           unit_division: division,
           position: words.position,
           managed_by_level: "TOWNSHIP",
+          political_status: "PARTY_MEMBER",
+          official_category: "公务员",
         },
       ],
       allegations: [{ id: "a1", accused: 0, kind: "INTEGRITY_DISCIPLINE", text: words.allegation }],
