@@ -38,6 +38,7 @@ from psycopg.rows import namedtuple_row
 from deploy.local.door import PATIENCE_SECONDS, door
 from deploy.local.people import clients, people
 from deploy.local.stack import Stack
+from services.intake.domain.complaint.state import received_as
 from services.intake.reporters.flood import solve
 from shared.casework.http.places import Places
 from shared.casework.http.read import Read
@@ -408,6 +409,24 @@ class World:
         envelope = {"channel": "LETTER", "received_on": str(self.today), "competent_level": level}
         sent = {k.replace("_", "-"): v for k, v in headers.items()}
         return self.client(who).post("/intake/v1/complaints", json={**envelope, **(body or {})}, headers=sent)
+
+    def confirm_steps(self, case: Case, who: str) -> None:
+        """Confirms what people excluded since have done in a case (B3)."""
+        for act in self.read(case, who)["may"]["in_question"]:
+            body = {"event": act["event"], "decision": "CONFIRM", "opinion": "经复核无误。"}
+            self.do(case, "ReviewEarlierStep", who, body, if_match=self.version(case))
+
+    def delivered(self, sealed: Case) -> Case:
+        """The complaint that a sealed one became at its addressee (B15)."""
+        [event] = self.entries("intake", sealed.id, "ComplaintSealedUpward")
+        return Case("intake", str(received_as(event.event["parcel"], event.event["to_organ"])))
+
+    def taken_in(self, sealed: Case, organ: Organ) -> Case:
+        """The same, once the clerk of the addressee was assigned and has taken it in."""
+        born = self.delivered(sealed)
+        self.assign(born, organ.petition_clerk, by=organ.petition_head)
+        self.do(born, "TakeIn", organ.petition_clerk)
+        return born
 
     def read(self, case: Case, who: str, **params: Any) -> dict[str, Any]:
         """The case as this person reads it."""

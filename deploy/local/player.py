@@ -4,7 +4,7 @@ A step is a command (`do`), a submission without account (`report`), a wait for 
 reaction brings about (`await`, `wait_state`, `wait_event`), or a look (`deadline`, `history`, `unseen_by`,
 `alerted`).
 `${name.facts.x.0}` is read from the case as the acting person sees it; `#name` is the SHA-256 of a made-up
-document, `${parcel}` the sealed parcel that waits for the acting person's organ.
+document.
 """
 
 from __future__ import annotations
@@ -427,9 +427,6 @@ class Player:
     def _value(self, expression: str, who: str) -> str:
         if expression.startswith("at:"):
             return instant_on(expression[3:])
-        if expression == "parcel":
-            parcels = self.get(who, "/intake/v1/sealed-parcels").json()["items"]
-            return next(str(p["id"]) for p in parcels if not p["taken_in"])
         if expression.startswith("draft:"):
             name, *path = expression[6:].split(".")
             case = self.cases[name]

@@ -9,12 +9,14 @@ from uuid import UUID
 from services.intake.commands.answering import SubmitNewEvidence
 from services.intake.commands.correcting import CorrectAccused, MergeAccused
 from services.intake.commands.disputing import AssignJurisdiction
-from services.intake.commands.passing_on import RequestExtension, ReturnResult
-from services.intake.commands.receiving import ListAllegations, ReceiveComplaint
+from services.intake.commands.passing_on import RequestExtension, ReturnResult, SendAfter
+from services.intake.commands.receiving import ListAllegations
 from services.intake.deposits import IntakeDeposits
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.passing_on import PassedOn
-from services.intake.domain.complaint.receiving import REGISTER, SENT_UP, Entered
+from services.intake.domain.complaint.phase import ORIGINAL
+from services.intake.domain.complaint.receiving import REGISTER, Entered
+from services.intake.domain.complaint.sealing import SEALED_BELOW
 from services.intake.domain.register import RegisterEntry, RegisterNumber, register_id
 from services.intake.entries import entry_of
 from shared.casework.aggregate import Aggregate, Context
@@ -38,6 +40,7 @@ PASSING = (
     "SendLateral",
     "SendUp",
     "SendBack",
+    "SendAfter",
     "TakeUp",
     "AssignJurisdiction",
 )
@@ -54,7 +57,9 @@ class IntakeBeside:
     def beside(self) -> dict[str, Beside]:
         """The writings by the name of their command."""
         return {
-            "ReceiveComplaint": self.take_in,
+            "SealAndEscalate": self.deliver,
+            "TakeIn": self.tell_sender,
+            "JoinComplaint": self.tell_first,
             "ListAllegations": self.enter_register,
             "CorrectAccused": self.correct_register,
             "MergeAccused": self.take_over,
@@ -138,10 +143,29 @@ class IntakeBeside:
         above = ctx.law.organs.is_ancestor_or_self(event.to_organ, aggregate.organ)
         # A superior keeps what comes from below, and what it gives back down is for that organ to handle.
         back = isinstance(event, ComplaintSentBack) and (above or below)
-        designated = told_to or back or isinstance(command, AssignJurisdiction)
+        designated = told_to or back or isinstance(command, AssignJurisdiction | SendAfter)
         told, owed_to = await self._tell_who_waits(aggregate, event, ctx)
         child.be_born(child_ctx, aggregate, event, along, designated=designated, owed_to=owed_to)
-        return [child, *await self._link(child, ctx), *told]
+        parted = await self._part_from(aggregate, ctx)
+        return [child, *await self._link(child, ctx), *told, *parted]
+
+    async def _part_from(self, complaint: Complaint, ctx: Context) -> list[Complaint]:
+        """The complaints that were verified with one whose case ends since it goes to another organ (B24)."""
+        found = []
+        for id in complaint.joined if complaint.is_away else ():
+            joined = await self.repository.get(Complaint, UUID(id))
+            assert joined is not None, "it is written in the transaction of what joins it"
+            joined.note_parted(replace(ctx, duty=""))
+            found.append(joined)
+        return found
+
+    async def tell_first(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """The first complaint learns of the one that is verified with it (B24)."""
+        first = ctx.found(ORIGINAL)
+        assert isinstance(aggregate, Complaint)
+        assert isinstance(first, Complaint)
+        first.note_joined(replace(ctx, duty=""), aggregate)
+        return [first]
 
     async def _tell_who_waits(
         self, complaint: Complaint, event: PassedOn, ctx: Context
@@ -164,14 +188,22 @@ class IntakeBeside:
             below = waiting
         return told, None
 
-    async def take_in(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
-        """The lower organ's sealed complaint learns that its parcel arrived, once."""
-        assert isinstance(command, ReceiveComplaint)
-        complaint = ctx.found(SENT_UP)
-        if complaint is None:
+    async def deliver(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Writes the sealed complaint at its addressee in the same transaction: it is work there at once
+        (B15). Reporter, words and files go along."""
+        assert isinstance(aggregate, Complaint)
+        born = Complaint(UUID(aggregate.sent_as))
+        along = await self.deposits.send_along(aggregate, born.id)
+        born.be_delivered(replace(ctx, correlation_id=None, duty=""), aggregate, along)
+        return [born]
+
+    async def tell_sender(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """The lower organ's sealed complaint learns that it was taken in."""
+        sent = ctx.found(SEALED_BELOW)
+        if not isinstance(sent, Complaint):
             return ()
-        complaint.take_in_parcel(replace(ctx, duty=""))
-        return [complaint]
+        sent.note_taken_in(replace(ctx, duty=""))
+        return [sent]
 
     async def _origin_of(self, complaint: Complaint) -> Complaint | None:
         """The complaint of the organ that assigned or transferred this one; None where it came on paper."""

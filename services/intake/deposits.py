@@ -26,7 +26,6 @@ from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.deciding import ADVICE
 from services.intake.domain.complaint.integration import TRANSFER
 from services.intake.domain.complaint.phase import IDENTITY
-from services.intake.domain.complaint.receiving import SENT_UP
 from services.intake.domain.complaint.reporting import LETTER
 from services.intake.domain.complaint.sealing import PARCEL
 from services.intake.domain.misconduct import StaffMisconductReport
@@ -96,12 +95,7 @@ class IntakeDeposits:
     async def identity(
         self, command: ReceiveComplaint | SubmitReport, case: Complaint, ctx: Context
     ) -> Deposited:
-        """Puts the reporter into the vault. With a parcel come the reporter, their words and files, and the
-        platform's original."""
-        if isinstance(command, ReceiveComplaint) and (sealed := ctx.found(SENT_UP)) is not None:
-            if case.version:  # received before: it refuses, and what was forgotten here stays so
-                return Deposited()
-            return await self.send_along(sealed, case.id)
+        """Puts the reporter into the vault."""
         if command.reporter is None:
             return Deposited()
         # A new complaint has this one reporter: no need to ask the screen, which asks the vault.
@@ -162,10 +156,23 @@ class IntakeDeposits:
         return await self.letters.put(case.id, "TO_REPORTER", words, derived_id("letter", ctx.attempt))
 
     async def parcel(self, command: SealAndEscalate, case: Complaint, ctx: Context) -> InVault | None:
-        """Seals the content for the addressee."""
+        """Seals the content for the addressee; what came in a parcel goes on as it came (B15)."""
         if command.to not in ctx.law.organs:
             return None
-        return await self.parcels.seal(case.id, command.to, command.content)
+        content = command.content
+        if content is None and case.came_in:
+            content = await self._came_in(case)
+        if content is None:
+            refuse("E_SCHEMA", "A14", field="content", reason="it came in no parcel")
+        return await self.parcels.seal(case.id, command.to, content)
+
+    async def _came_in(self, case: Complaint) -> str | None:
+        """The content of the parcel in which a complaint came."""
+        label = await self.parcels.find(UUID(case.came_in))
+        sender = await self.repository.get(Complaint, label.complaint) if label is not None else None
+        if sender is None or sender.parcel != case.came_in:
+            return None
+        return await self.parcels.open(sender.id, sender.in_vault[sender.parcel])
 
     async def transfer(self, command: ReceivePlatformTransfer, case: Complaint, ctx: Context) -> Deposited:
         """Puts the content of a transfer into the vault. Only the reporter block is opened, to be deposited

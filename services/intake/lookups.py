@@ -7,25 +7,33 @@ from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 from services.intake.commands.correcting import MergeAccused
-from services.intake.commands.disclosing import DestroyIdentityKey, RequestIdentityDisclosure
+from services.intake.commands.disclosing import (
+    DecideIdentityDisclosure,
+    DestroyIdentityKey,
+    RequestIdentityDisclosure,
+)
 from services.intake.commands.overseeing import RecordRetaliationReport, TellOfStaffMisconduct
-from services.intake.commands.passing_on import SendUp
+from services.intake.commands.passing_on import SendAfter, SendUp
 from services.intake.commands.receiving import (
+    EscalateOutside,
+    JoinComplaint,
     ListAllegations,
     MarkDuplicate,
     MarkRepeat,
-    ReceiveComplaint,
+    SealAndEscalate,
+    TakeIn,
 )
 from services.intake.commands.reporting import AddAttachment
-from services.intake.commands.supervising import DraftSupervisionOrder
+from services.intake.commands.supervising import DraftSupervisionOrder, IssueSupervisionOrder
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.passing_on import HEADS
-from services.intake.domain.complaint.phase import IN_MATTER, TODAY
-from services.intake.domain.complaint.receiving import ORIGINAL, REGISTER, SENT_UP, Entered
+from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, HEADS, IN_MATTER, ORIGINAL, TODAY
+from services.intake.domain.complaint.receiving import NAMESAKES, REGISTER, Entered
 from services.intake.domain.complaint.reporting import FILE
+from services.intake.domain.complaint.sealing import SEALED_BELOW
 from services.intake.domain.disclosing import (
     ASKED,
     FORGETTABLE,
+    IN_MATTER_OF,
     Asked,
     Forgettable,
     IdentityDisclosure,
@@ -35,11 +43,12 @@ from services.intake.domain.misconduct import TOLD_OVER, StaffMisconductReport
 from services.intake.domain.overseen import REPORTED, Overseen
 from services.intake.domain.register import INTO, Into, RegisterEntry, RegisterNumber
 from services.intake.domain.retaliation import OVER, RetaliationReport
-from services.intake.domain.supervision import SUPERVISED, SupervisionOrder
+from services.intake.domain.supervision import ACCUSED, SUPERVISED, SupervisionOrder
 from services.intake.domain.values import AccusedEntry
 from services.intake.entries import entry_of
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.parcels import Parcels
+from services.intake.vault.reading import same
 from services.intake.vault.store import Vault
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
@@ -47,7 +56,7 @@ from shared.casework.preparation import Lookups
 from shared.casework.repository import Repository
 from shared.casework.staff import Staff
 from shared.language import roles
-from shared.language.contracts.common import Accused, InVault
+from shared.language.contracts.common import Accused, InVault, Member
 from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
@@ -104,13 +113,18 @@ class IntakeLookups:
     def lookups(self) -> Lookups:
         """Every lookup, and the function that finds it."""
         return [
-            SENT_UP.found_by(self.sent_up),
+            SEALED_BELOW.found_by(self.sealed_below),
             REGISTER.found_by(self.register),
             TODAY.found_by(self.today),
             INTO.found_by(self.into),
+            NAMESAKES.found_by(self.namesakes),
             ORIGINAL.found_by(self.original),
+            ANOTHER.found_by(self.another),
+            GOES_ON_AT.found_by(self.goes_on_at),
             FILE.found_by(self.file),
             SUPERVISED.found_by(self.supervised),
+            ACCUSED.found_by(self.ordered_over),
+            IN_MATTER_OF.found_by(self.in_matter_of),
             OVER.found_by(self.over),
             TOLD_OVER.found_by(self.told_over),
             ASKED.found_by(self.asked),
@@ -122,10 +136,12 @@ class IntakeLookups:
     async def in_matter(self, command: Command, case: Complaint, ctx: Context) -> tuple[Accused, ...]:
         """Everybody accused in a complaint that this one was born of, or that was born of one of them: as
         they were listed, and as they are today."""
-        people = await accused_around(self.repository, [case.id])
+        people = await accused_of(self.repository, case)
         return (*people, *(await self._of_today({person.ref for person in people})).values())
 
-    async def heads(self, command: SendUp, case: Complaint, ctx: Context) -> frozenset[str]:
+    async def heads(
+        self, command: SealAndEscalate | EscalateOutside | SendUp, case: Complaint, ctx: Context
+    ) -> frozenset[str]:
         """The heads of the organ by the directory; who stands in for one is not meant."""
         await self.staff.reach()
         serving = self.staff.of(case.organ, local_date(ctx.now))
@@ -139,16 +155,9 @@ class IntakeLookups:
         complaint = await self.repository.get(Complaint, label.complaint)
         return complaint if complaint is not None and complaint.parcel == str(parcel) else None
 
-    async def sent_up(self, command: ReceiveComplaint, case: Complaint, ctx: Context) -> Complaint | None:
-        """The complaint that a lower organ sealed for this one."""
-        if command.parcel is None:
-            return None
-        if command.source != "SUBORDINATE_ESCALATED" or command.reporter is not None:
-            refuse("E_SCHEMA", "A14", field="parcel", reason="of a lower organ, with its reporter")
-        complaint = await self.sealed_complaint(command.parcel, ctx.actor.organ)
-        if complaint is None or ctx.actor.person in complaint.excluded:
-            refuse("E_SCHEMA", "A14", field="parcel", reason="not addressed to this organ")
-        return complaint
+    async def sealed_below(self, command: TakeIn, case: Complaint, ctx: Context) -> Complaint | None:
+        """The complaint that a lower organ sealed for this one; None where it came in no parcel."""
+        return await self.sealed_complaint(UUID(case.came_in), case.organ) if case.came_in else None
 
     async def register(self, command: ListAllegations, case: Complaint, ctx: Context) -> tuple[Entered, ...]:
         """The entries of the whole province, by the clerk's match or by number (B11)."""
@@ -175,7 +184,7 @@ class IntakeLookups:
     async def today(self, command: Command, case: Complaint, ctx: Context) -> dict[str, Accused]:
         """The accused of the complaint, and of the one that it is said to repeat, as they are today."""
         refs = {person.ref for person in case.accused}
-        if isinstance(command, MarkDuplicate | MarkRepeat):
+        if isinstance(command, MarkDuplicate | MarkRepeat | JoinComplaint | SendAfter):
             original = await self.repository.get(Complaint, command.of)
             refs |= {ref for ref, _ in original.claims} if original is not None else set()
         return await self._of_today(refs)
@@ -188,10 +197,34 @@ class IntakeLookups:
         entry = await entry_of(self.repository, command.into)
         return Into(entry.accused, entry.number_known) if entry is not None and entry.accused else None
 
+    async def namesakes(
+        self, command: ListAllegations, case: Complaint, ctx: Context
+    ) -> dict[str, tuple[Member, ...]]:
+        """The members of staff who bear the names of the accused (B2)."""
+        await self.staff.reach()
+        names = {entry.name for entry in command.accused if entry.name}
+        names |= {entered.known.name for entered in ctx.found(REGISTER) if entered.known is not None}
+        return {name: self.staff.called(name, local_date(ctx.now)) for name in names}
+
     async def original(
-        self, command: MarkDuplicate | MarkRepeat, case: Complaint, ctx: Context
+        self, command: MarkDuplicate | MarkRepeat | JoinComplaint | SendAfter, case: Complaint, ctx: Context
     ) -> Complaint | None:
         return await self.repository.get(Complaint, command.of)
+
+    async def goes_on_at(self, command: SendAfter, case: Complaint, ctx: Context) -> str:
+        """The organ that goes on with the original now; nothing is told of one that was sealed on."""
+        found = await self.repository.get(Complaint, command.of)
+        while found is not None and found.sent_as and found.state not in found.sealed:
+            found = await self.repository.get(Complaint, UUID(found.sent_as))
+        return "" if found is None or found.state in found.sealed else found.organ
+
+    async def another(self, command: MarkDuplicate | JoinComplaint, case: Complaint, ctx: Context) -> bool:
+        """Finds out whether a complaint has a named reporter who is not that of the original (B24)."""
+        original = await self.repository.get(Complaint, command.of)
+        if original is None or case.identity_status not in ("CLAIMED", "CONFIRMED"):
+            return False
+        mine, theirs = [await self.vault.reporter(c.id, c.in_vault.values()) for c in (case, original)]
+        return same(mine, theirs) != "YES"
 
     async def file(self, command: AddAttachment, case: Complaint, ctx: Context) -> tuple[InVault, ...]:
         return tuple(await self.blobs.stored(UUID(command.attachment)))
@@ -200,6 +233,13 @@ class IntakeLookups:
         self, command: DraftSupervisionOrder, case: SupervisionOrder, ctx: Context
     ) -> Complaint | None:
         return await self.repository.get(Complaint, command.complaint)
+
+    async def ordered_over(
+        self, command: DraftSupervisionOrder | IssueSupervisionOrder, case: SupervisionOrder, ctx: Context
+    ) -> tuple[Accused, ...]:
+        """Everybody accused in the matters of the item that an order is about (B16)."""
+        item = ctx.found(SUPERVISED) if isinstance(command, DraftSupervisionOrder) else case
+        return () if item is None else await accused_of(self.repository, item)
 
     async def over(
         self, command: RecordRetaliationReport, case: RetaliationReport, ctx: Context
@@ -229,7 +269,13 @@ class IntakeLookups:
         if complaint is None or not complaint.assigned.get(ctx.actor.person):
             return Asked(complaint, False)
         reporter = await self.vault.reporter(complaint.id, complaint.in_vault.values())
-        return Asked(complaint, reporter is not None and reporter.may_be_contacted)
+        contacted = reporter is not None and reporter.may_be_contacted
+        return Asked(complaint, contacted, await accused_of(self.repository, complaint))
+
+    async def in_matter_of(
+        self, command: DecideIdentityDisclosure, case: IdentityDisclosure, ctx: Context
+    ) -> tuple[Accused, ...]:
+        return await accused_of(self.repository, case)
 
     async def forgettable(self, command: DestroyIdentityKey, case: IdentityKey, ctx: Context) -> Forgettable:
         """Finds out whether anything still needs the reporter of a complaint."""

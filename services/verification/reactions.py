@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from services.verification.domain.case import VerificationCase
+from services.verification.domain.joined import JoinedComplaint, joined_id
 from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.clarification import ClarificationAssessed
 from shared.language.contracts.intake import (
     AllegationCorrected,
     ComplaintHandedDown,
+    ComplaintJoined,
     ComplaintSentBack,
     ComplaintSentLateral,
     ComplaintSentUp,
@@ -33,11 +35,18 @@ def case_id(complaint: UUID, round: int) -> UUID:
 
 
 async def cases_of(desk: Desk) -> AsyncIterator[VerificationCase]:
-    """The cases of the complaint that speaks, in the order of their rounds."""
-    round = 1
-    while (case := await desk.get(VerificationCase, case_id(desk.published.stream_id, round))) is not None:
-        yield case
-        round += 1
+    """The cases of the complaint that speaks: those that it was joined to (B24), and its own in the order of
+    their rounds. A round in which it was joined has no case of its own."""
+    joined = await desk.get(JoinedComplaint, joined_id(desk.published.stream_id))
+    for id in joined.cases if joined is not None else ():
+        if (case := await desk.get(VerificationCase, UUID(id))) is not None:
+            yield case
+    round, missing = 1, 1 if joined is None else 1 + len(joined.cases)
+    while missing:
+        case = await desk.get(VerificationCase, case_id(desk.published.stream_id, round))
+        if case is not None:
+            yield case
+        round, missing = round + 1, missing - (case is None)
 
 
 async def open_case(event: ComplaintTransferredToHandler, desk: Desk) -> None:
@@ -73,6 +82,16 @@ async def note_correction(event: AllegationCorrected, desk: Desk) -> None:
         case.note_correction(desk.context(case.organ, rule="B12"), event.now)
 
 
+async def join_case(event: ComplaintJoined, desk: Desk) -> None:
+    """Takes another named reporter's complaint into the case of the first (B24)."""
+    case = await desk.get(VerificationCase, case_id(UUID(event.of), event.round))
+    if case is not None:
+        complaint = desk.published.stream_id
+        case.note_joined(desk.context(case.organ, rule="B24"), str(complaint), event)
+        joined = await desk.get_or_new(JoinedComplaint, joined_id(complaint))
+        joined.note_case(desk.context(case.organ, rule="B24"), str(complaint), str(case.id))
+
+
 async def note_feedback(event: ResultFeedbackGiven, desk: Desk) -> None:
     """Notes that the real-name reporter knows the result (DL-02); the case no longer waits for that."""
     async for case in cases_of(desk):
@@ -91,7 +110,8 @@ async def note_real_name(event: ReporterIdentityConfirmed, desk: Desk) -> None:
     """Notes a confirmed name (A27): one that was confirmed after the hand-over is answered like every other
     (DL-02)."""
     async for case in cases_of(desk):
-        case.note_real_name(desk.context(case.organ, rule="A27"))
+        ctx = desk.context(case.organ, rule="A27")
+        case.note_real_name(ctx, str(desk.published.stream_id))
 
 
 async def note_new_evidence(event: NewEvidenceReceived, desk: Desk) -> None:
@@ -121,6 +141,7 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
 
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
+    "intake.ComplaintJoined": join_case,
     "intake.AllegationCorrected": note_correction,
     "intake.ComplaintHandedDown": end_case,
     "intake.ComplaintSentLateral": end_case,

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Concatenate, NamedTuple, ParamSpec, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
 from shared.casework.preparation import Deposit, Lookup, Prepared, Undeclared
@@ -56,6 +56,19 @@ class Actor:
     person: str
     role: str
     organ: str
+
+
+class Act(NamedTuple):
+    """A step that somebody has taken in a case."""
+
+    event: int
+    """The number in the case."""
+    step: str
+    """The command."""
+    person: str
+    role: str
+    at: datetime
+    """The instant at which it was recorded."""
 
 
 class Register(Protocol):
@@ -262,6 +275,11 @@ class Aggregate:
 
     def note_step_taken(self, ctx: Context, step: str) -> None:
         """Notes that an escalated step was taken up, where its command shows that first."""
+
+    @property
+    def in_question(self) -> tuple[Act, ...]:
+        """The earlier steps of people excluded since that nobody has confirmed yet (B3)."""
+        return ()
 
     @property
     def running(self) -> Set[str]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Sequence, Set
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.casework.aggregate import STANDING_IN, Aggregate, Context, Law
+from shared.casework.aggregate import STANDING_IN, Act, Aggregate, Context, Law
 from shared.casework.steps import STANDING
 from shared.language.contracts.common import (
     Accused,
     AssignmentEnded,
     AssignmentStarted,
+    DecisionInQuestion,
+    EarlierStepConfirmed,
+    EarlierStepSentBack,
     ExclusionLifted,
     InVault,
     PersonExcluded,
@@ -60,6 +64,12 @@ class Case(Aggregate):
         """The organs that assigned each person."""
         self.escalated: dict[str, tuple[str, ...]] = {}
         """The roles of each step that was escalated (B5)."""
+        self.acts: dict[tuple[str, str], Act] = {}
+        """The last time that each person took each step."""
+        self.reviewed: dict[int, bool] = {}
+        """Steps of people excluded since, by their events: True if confirmed, False if sent back (B3)."""
+        self.questioned: set[int] = set()
+        """Steps that were taken after an exclusion, before it was known here (B2)."""
         self.heads: set[str] = set()
         """People who have acted here, or were assigned here by their own organ, as its head."""
 
@@ -69,6 +79,58 @@ class Case(Aggregate):
             self.take_on(recorded.meta.actor, recorded.meta.role, recorded.meta)
         if recorded.meta.role == ORGAN_HEAD and recorded.meta.organ == self.organ:
             self.heads.add(recorded.meta.actor)
+        if recorded.meta.duty:
+            self._note_act(recorded)
+
+    def _note_act(self, recorded: Recorded) -> None:
+        meta = recorded.meta
+        at = recorded.recorded_at or meta.occurred_at
+        act = Act(recorded.originator_version, meta.command, meta.actor, meta.role, at)
+        self.acts[meta.command, meta.actor] = act
+
+    @property
+    def in_question(self) -> tuple[Act, ...]:
+        """Steps behind a return do not count: they are taken anew. One that was sent back counts until
+        somebody else has taken it."""
+        if self.excluded.isdisjoint(person for _, person in self.acts):
+            return ()
+        asked = [act for act in self.acts.values() if act.person in self.excluded and act.step in self.taken]
+        return tuple(sorted(act for act in asked if not self._is_settled(act)))
+
+    def _is_settled(self, act: Act) -> bool:
+        if act.event not in self.reviewed:
+            return False
+        return self.reviewed[act.event] or any(
+            other.step == act.step and other.event > act.event and other.person not in self.excluded
+            for other in self.acts.values()
+        )
+
+    def question_decisions(self, ctx: Context, person: str, since: datetime) -> bool:
+        """B2: notes the steps that somebody took here after the instant at which they were excluded, before
+        that had arrived; True if there are any. They count once another has confirmed them."""
+        late = [
+            act
+            for act in self.in_question
+            if act.person == person and act.at > since and act.event not in self.questioned
+        ]
+        for act in late:
+            self.record(
+                ctx, self.own("DecisionInQuestion")(event=act.event, step=act.step, person=act.person)
+            )
+        return bool(late)
+
+    def review_earlier_step(
+        self, ctx: Context, event: int, decision: Literal["CONFIRM", "SEND_BACK"], opinion: str
+    ) -> None:
+        """B3: confirms what somebody did before they were excluded, or sends it back to be done anew: by
+        somebody in the same role, or a leader. It can be confirmed still once it was sent back."""
+        act = next((act for act in self.in_question if act.event == event), None)
+        if act is None:
+            refuse("E_STATE", "B3", in_question=[act.event for act in self.in_question])
+        if ctx.actor.role not in (allowed := (act.role, *LEADERS)):
+            refuse("E_FORBIDDEN_ROLE", "B3", allowed=list(allowed))
+        name = "EarlierStepConfirmed" if decision == "CONFIRM" else "EarlierStepSentBack"
+        self.record(ctx, self.own(name)(event=event, step=act.step, opinion=opinion))
 
     @property
     def people_accused(self) -> Collection[Accused]:
@@ -360,6 +422,15 @@ class Case(Aggregate):
         self.excluded_here[event.person] = event.role, meta.organ
         self.roles_out.add(event.role)
         self.keep_out({event.person})
+
+    def on_decision_in_question(self, event: DecisionInQuestion, meta: Meta) -> None:
+        self.questioned.add(event.event)
+
+    def on_earlier_step_confirmed(self, event: EarlierStepConfirmed, meta: Meta) -> None:
+        self.reviewed[event.event] = True
+
+    def on_earlier_step_sent_back(self, event: EarlierStepSentBack, meta: Meta) -> None:
+        self.reviewed[event.event] = False
 
     def on_exclusion_lifted(self, event: ExclusionLifted, meta: Meta) -> None:
         self.excluded_here.pop(event.person, None)

@@ -124,6 +124,25 @@ class _LiftExclusion(Command):
     """The reasons of the decision."""
 
 
+class _ReviewEarlierStep(Command):
+    """Confirms an earlier step of somebody who was excluded since, or sends it back to be taken anew (B3). As
+    long as one is in question nothing further is decided (E_STEP_IN_QUESTION), but to return the case."""
+
+    event: Annotated[int, Field(ge=1)]
+    """The event of the step, as the case tells it under `may.in_question`."""
+    decision: Literal["CONFIRM", "SEND_BACK"]
+    """CONFIRM: it stands. SEND_BACK: somebody else takes it anew, or it is confirmed after all."""
+    opinion: FreeText
+    """The reasons of the decision."""
+
+
+class _ReviewEarlierStepBySort(_ReviewEarlierStep):
+    """Confirms an earlier step of somebody who was excluded since, or sends it back to be taken anew (B3)."""
+
+    opinion: Literal["IN_ORDER", "IN_DOUBT"]
+    """The sort of reason: nothing about this case is told in clear words."""
+
+
 class _EscalateForSeparation(Command):
     """Moves a step of this case to the same role at the next organ above (提级办理, B5), where all its
     holders are excluded, barred by separation of duties, away or gone. Asked by anybody who works on the
@@ -187,6 +206,8 @@ def case_commands(on: type[Aggregate], *approvers: str, recusal_asked: bool = Tr
             _DeclareRecusal if recusal_asked else _DeclareRecusalBySort, "A48", by=FOREMOST, organ=any_organ
         ),
     ]
+    reviewing = _ReviewEarlierStep if recusal_asked else _ReviewEarlierStepBySort
+    found.append(make(reviewing, "B3", by=FOREMOST, organ=any_organ, decides=True))
     if steps:
         found.append(
             make(

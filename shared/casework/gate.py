@@ -115,6 +115,9 @@ class May(NamedTuple):
 
     now: list[str]
     not_now: list[dict[str, str]]
+    in_question: list[dict[str, Any]]
+    """Earlier steps of people excluded since: whoever takes the next step confirms them first, or sends them
+    back (B3)."""
 
 
 async def no_others(case: Aggregate) -> Collection[Accused]:
@@ -218,11 +221,14 @@ class CommandGate:
         )
         aggregate.check_open(ctx)
         before = {duty: frozenset(people) for duty, people in aggregate.duties.items()}
+        in_question = aggregate.in_question
         for lookup in gate.lookups:
             prepared[lookup] = await self.lookups[lookup](command, aggregate, ctx)
         for deposit in gate.deposits:
             prepared[deposit] = await self.deposits[deposit](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
+        if gate.duty and gate.decides and in_question and aggregate.in_question == in_question:
+            refuse("E_STEP_IN_QUESTION", "B3", events=[act.event for act in in_question])
         aggregate.note_step_taken(ctx, command.takes)
         await self._check_people(command, aggregate, actor)
         if aggregate.duties != before:
@@ -326,7 +332,8 @@ class CommandGate:
                 not_now.append({"command": each.command, "code": code, "rule": rule})
             else:
                 now.append(each.command)
-        return May(now, not_now)
+        outside = not token.roles.isdisjoint(OUTSIDE_ORGANS)
+        return May(now, not_now, [] if outside else [act._asdict() for act in aggregate.in_question])
 
     def _foretell(self, token: Token, aggregate: Aggregate) -> list[Foretold]:
         """Finds the outcome of each command of the person's roles on this version of the case. A command

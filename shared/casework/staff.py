@@ -40,6 +40,7 @@ from shared.language.roles import (
     NEVER_CASE_COMMANDS,
     ORGAN_HEAD,
 )
+from shared.language.spelling import normal
 
 log = structlog.get_logger("staff")
 DIRECTORY_ID = derived_id("staff-directory")
@@ -67,6 +68,8 @@ class StaffDirectory(Aggregate):
         """The place of each person."""
         self.organs: dict[str, dict[str, Member]] = {}
         """The same by organ."""
+        self.called: dict[str, set[str]] = {}
+        """The people of each name, in its normal form."""
         self.substitutes: dict[Designation, SubstituteDesignated] = {}
         """The last designation of each person for a role of an organ."""
         self.gone: set[str] = set()
@@ -161,6 +164,7 @@ class StaffDirectory(Aggregate):
                         self.gone.add(member.person)
                     self.members[member.person] = member
                     self.organs.setdefault(member.organ, {})[member.person] = member
+                    self.called.setdefault(normal(member.name), set()).add(member.person)
             case StaffLeft():
                 for person in event.people:
                     self._take_out(person)
@@ -172,6 +176,7 @@ class StaffDirectory(Aggregate):
         member = self.members.pop(person, None)
         if member is not None:
             del self.organs[member.organ][person]
+            self.called[normal(member.name)].discard(person)
         return member
 
 
@@ -253,6 +258,12 @@ class Staff:
         """The people who serve in an organ on this day, by their references."""
         serving = self._directory.organs.get(organ, {}).values()
         return sorted((m for m in serving if m.is_there(today)), key=lambda m: m.person)
+
+    def called(self, name: str, today: date) -> tuple[Member, ...]:
+        """The people of a name who serve on this day, in whatever organ."""
+        people = self._directory.called.get(normal(name), ())
+        found = (self._directory.members[person] for person in sorted(people))
+        return tuple(member for member in found if member.is_there(today))
 
     def substitutions(self, organ: str, today: date) -> list[SubstituteDesignated]:
         """Those who stand in for a role of an organ on this day: they serve there, and hold no role that

@@ -92,6 +92,7 @@ REQUESTS = frozenset({"RecusalRequested", "RecusalDecided"})
 BESIDE = REQUESTS | {
     *("AssignmentStarted", "AssignmentEnded", "PersonExcluded", "ExclusionLifted", "DeadlineRecomputed"),
     *("StandInAwaited", "StepEscalated", "StepTakenUp"),
+    *("DecisionInQuestion", "EarlierStepConfirmed", "EarlierStepSentBack"),
 }
 """Events that change who works on a case and until when, but not its content."""
 

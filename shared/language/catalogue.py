@@ -62,6 +62,11 @@ CATALOGUE: dict[str, Entry] = {
         "如此办理，后续环节将无人可办；请先提级办理该环节或指定代行人。",
         "Nobody would be left for a later step: escalate it, or name a substitute, first.",
     ),
+    "E_STEP_IN_QUESTION": Entry(
+        409,
+        "前序环节系由其后已回避人员办理，请先予确认或者退回。",
+        "An earlier step was taken by somebody who is excluded since: confirm it or send it back first.",
+    ),
     "E_SUBSTITUTE_NOT_NEEDED": Entry(
         409, "该环节尚有人可办，不得提级或者指定代行。", "Somebody is free for this step."
     ),

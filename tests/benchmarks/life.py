@@ -55,7 +55,6 @@ def life() -> list[Recorded]:
         urgent=False,
         joint=False,
         reception=None,
-        parcel=None,
     )
     complaint.register_complaint(at(1), "ACCUSATION")
     accused = AccusedEntry(

@@ -25,7 +25,6 @@ from tests.harness import (
     done,
     refused,
     sha,
-    sub,
     working_days_after,
 )
 
@@ -74,7 +73,7 @@ def test_dl01_notice_to_a_real_name_runs_from_receipt(world: World) -> None:
 
 
 def test_dl01_is_not_owed_for_duplicates(world: World) -> None:
-    original = world.story().listed()
+    original = world.story(reporter=REPORTER).listed()
     story = world.story(reporter=REPORTER, accused=[{"match": original.ref()}]).listed()
     assert "DL-01" in running(world, story.complaint, CLERK)
     world.do(story.complaint, "MarkDuplicate", CLERK, {"of": original.complaint.id})
@@ -119,21 +118,21 @@ def test_b12_a14_a17_a_wrong_triage_is_put_right_with_its_clocks(world: World) -
     assert told == ["COUNTY", "TOWNSHIP", why["reason"]]
 
 
-def test_dl03_runs_where_the_triage_was_corrected(world: World) -> None:
-    """Taken for the organ's own, then sealed for the organ above: it counts from the receipt, until the
-    parcel is taken in."""
-    story = world.story().received()
-    due = str(working_days_after(world.today, 5))
+def test_dl23_a_sealed_parcel_is_taken_in_within_five_days(world: World) -> None:
+    """The parcel stands in the addressee's deadlines and queue from the sealing on, until it is taken in."""
+    story, clerk, head = world.story().received(), COUNTY.petition_clerk, COUNTY.petition_head
     world.pass_days(1)
-    body = {
-        "to": COUNTY.code,
-        "content": "虚述。",
-        "competent_level": "COUNTY",
-        "organ_head": sub(TOWN.organ_head),
-    }
+    due = str(working_days_after(world.today, 5))
+    body = {"to": COUNTY.code, "content": "虚述。", "competent_level": "COUNTY"}
     world.do(story.complaint, "SealAndEscalate", CLERK, body)
-    [event] = world.entries("intake", story.complaint.id, "ComplaintSealedUpward")
-    assert {d["id"]: d["due"] for d in event.meta["deadlines"]} == {"DL-03": due}
+    born, known = world.delivered(story.complaint), {"min_position": world.position("intake")}
+    for list_ in ("queue", "deadlines"):
+        rows = world.get(head, f"/intake/v1/{list_}", limit=200, **known).json()["items"]
+        assert born.id in {row["id"] for row in rows}, list_
+    world.assign(born, clerk, by=head)
+    assert running(world, born, clerk)["DL-23"] == due
+    world.do(born, "TakeIn", clerk)
+    assert "DL-23" not in running(world, born, clerk)
 
 
 def test_dl08_a_disposition_is_proposed_in_thirty_days(world: World) -> None:

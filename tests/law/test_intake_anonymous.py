@@ -554,7 +554,7 @@ def sealed_report(world: World) -> tuple[str, Case]:
     head, clerk = COUNTY.petition_head, COUNTY.petition_clerk
     world.assign(case, clerk, by=head)
     up = {"competent_level": "CITY", "to": CITY.code, "content": "虚述。"}
-    world.do(case, "SealAndEscalate", clerk, {**up, "organ_head": sub(COUNTY.organ_head)})
+    world.do(case, "SealAndEscalate", clerk, up)
     return code, case
 
 
@@ -581,17 +581,8 @@ def test_a14_with_a_parcel_go_the_reporters_words_and_files(world: World) -> Non
 
     world.patiently(lambda: number in numbers(CITY.petition_clerk), "the organ above knows")
     assert number not in numbers(CLERK)
-    [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
-    body = {
-        **{"channel": "ONLINE_APP", "received_on": str(world.today), "competent_level": "CITY"},
-        **{"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "pages": 1},
-        "acknowledged_notice_version": "1",
-    }
-    held = files_held(world, case)
-    refused(upload(world, code, picture("PNG")), "E_SEALED_UPWARD", "A14")
-    assert files_held(world, case) == held == 2
-    clerk = CITY.petition_clerk
-    taken = Case("intake", done(world.client(clerk).post("/intake/v1/complaints", json=body))["id"])
+    clerk, taken = CITY.petition_clerk, world.taken_in(case, CITY)
+    assert files_held(world, case) == files_held(world, taken) == 2
     [letter] = world.get(clerk, f"{taken.path}/letters").json()["letters"]
     assert letter["text"] == WORDS
     [item] = world.get(clerk, f"{taken.path}/attachments").json()["items"]
@@ -698,25 +689,16 @@ def test_sec6_work_is_done_before_a_code_is_looked_at(world: World) -> None:
 
 
 def test_a14_the_code_of_what_was_sealed_leads_to_the_organ_above(world: World) -> None:
-    """From the moment that the organ above has received it: letters, files, protection. The code goes on
-    telling the same, and the organ below sees nothing of it."""
+    """From the moment of the sealing (B15): letters, files, protection. The code goes on telling the same,
+    and the organ below sees nothing of it."""
     code, case = sealed_report(world)
-    refused(behind(world, code, "messages", text="早了。"), "E_SEALED_UPWARD", "A14")
-    [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
-    body = {
-        **{"channel": "ONLINE_APP", "received_on": str(world.today), "competent_level": "CITY"},
-        **{"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "pages": 1},
-        "acknowledged_notice_version": "1",
-    }
-    clerk = CITY.petition_clerk
-    key = {"idempotency-key": f"taken-{case.id}"}
-    answers = [world.client(clerk).post("/intake/v1/complaints", json=body, headers=key) for _ in range(2)]
-    assert answers[0].json() == answers[1].json()
-    refused(world.client(clerk).post("/intake/v1/complaints", json=body), "E_STATE", "A14")
-    taken = Case("intake", done(answers[0])["id"])
+    below = world.version(case)
+    assert done(behind(world, code, "messages", text="补充一。")) == {"status": "SENT_TO_COMPETENT_BODY"}
+    assert world.version(case) == below
+    clerk, taken = CITY.petition_clerk, world.taken_in(case, CITY)
+    refused(world.give(taken, "TakeIn", clerk), "E_STATE", "B15")
     below = world.version(case)
 
-    assert done(behind(world, code, "messages", text="补充一。")) == {"status": "SENT_TO_COMPETENT_BODY"}
     done(upload(world, code, picture("JPEG")))
     done(world.anonymously("/protection", code=code, text="有人威胁。"))
     asked: dict[str, Any] = {"role": "handler", "ground": "OTHER", "text": "请其回避。"}

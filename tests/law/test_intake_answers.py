@@ -184,7 +184,8 @@ def test_41_what_was_not_accepted_can_be_withdrawn(world: World) -> None:
 
 
 def test_a30_no_notice_for_a_duplicate(world: World) -> None:
-    first = world.story().listed()
+    """The same reporter by name once more: another's would be joined (B24)."""
+    first = world.story(reporter=REPORTER).listed()
     second = world.story(accused=[{"match": first.ref()}], reporter=REPORTER).listed()
     done(verify(world, second))
     world.do(second.complaint, "MarkDuplicate", CLERK, {"of": first.complaint.id})

@@ -10,7 +10,7 @@ import pytest
 
 from services.intake.commands import COMMANDS
 from services.intake.domain.complaint import Complaint
-from tests.harness import COUNTY, TOWN, Case, Story, World, allegation, done, refused, sub
+from tests.harness import COUNTY, TOWN, Case, Story, World, allegation, done, hidden, refused, sub
 
 CLERK, HEAD = TOWN.petition_clerk, TOWN.petition_head
 BODY = "云湖县人民法院"
@@ -215,10 +215,45 @@ def test_a12_a_repeat_is_about_the_same_matter(world: World, listed: Story) -> N
     refused(world.give(others[1].complaint, "MarkRepeat", CLERK, nothing), "E_SCHEMA")
 
 
+def test_b24_another_named_reporter_is_joined_and_answered(world: World) -> None:
+    """Two people by name, one verification: who is excluded from one letter is out of the other, and each
+    of the two is owed the result."""
+    one, two = ({"name": n, "phone": p} for n, p in (("罗虚甲", "19900000031"), ("罗虚乙", "19900000032")))
+    first = world.story(reporter=one).opened()
+    second = repeating(world, first, reporter=two)
+    duplicate = {"of": first.complaint.id}
+    refused(world.give(second.complaint, "MarkDuplicate", CLERK, duplicate), "E_CONTENT_MISMATCH", "B24")
+    theirs, mine = (
+        [a["id"] for a in world.read(s.complaint, CLERK)["facts"]["allegations"]] for s in (first, second)
+    )
+    body = {
+        "of": first.complaint.id,
+        "same": [{"own": own, "theirs": other} for own, other in zip(mine, theirs, strict=True)],
+    }
+    joined = world.do(second.complaint, "JoinComplaint", TOWN.petition_head, body)
+    assert joined["state"] == "WITH_HANDLER"
+
+    def numbers() -> set[str]:
+        noted = world.entries("verification", first.case.id, "JoinedComplaintNoted")
+        return {entry.event["complaint_id"] for entry in noted}
+
+    world.patiently(lambda: numbers() == {second.complaint.id}, "the case has both")
+    matters = world.entries("verification", first.case.id)[-1].meta["matters"]
+    assert matters == [first.complaint.id, second.complaint.id]
+    assert len(world.entries("intake", first.complaint.id, "AnotherComplaintJoined")) == 1
+    world.do(second.complaint, "DeclareRecusal", TOWN.petition_head, {"ground": "系近亲属。"})
+    hidden(world.get(TOWN.petition_head, first.complaint.path))
+    first.concluded()
+    result = lambda: world.read(second.complaint, CLERK)["state"] == "RESULT_AVAILABLE"  # noqa: E731
+    world.patiently(result, "the second reporter's result")
+    told = world.entries("intake", second.complaint.id, "ResultBecameAvailable")[0].event["findings"]
+    assert {f["allegation_id"] for f in told} == set(mine)
+
+
 def test_a12_what_was_sealed_upward_is_no_original_that_anybody_learns_of(world: World) -> None:
     """The answer is the same as for a complaint that does not exist."""
     sealed = world.story().received(competent_level="COUNTY").complaint
-    body = {"to": COUNTY.code, "content": "虚构内容。", "organ_head": sub(TOWN.organ_head)}
+    body = {"to": COUNTY.code, "content": "虚构内容。"}
     world.do(sealed, "SealAndEscalate", CLERK, body)
     story = world.story().listed()
     for command, more in (("MarkDuplicate", {}), ("MarkRepeat", {"new_evidence": "附有凭证。"})):

@@ -549,6 +549,7 @@ def test_sd10_who_stepped_aside_stays_aside_when_it_comes_back(world: World) -> 
     story = at(world, COUNTY, [OTHER_COUNTY])
     clerk = COUNTY.petition_clerk
     world.do(story.complaint, "DeclareRecusal", clerk, {"ground": "与当事人有利害关系。"})
+    world.confirm_steps(story.complaint, COUNTY.petition_head)
     away = sent(world, story, "SendLateral", COUNTY.petition_head, OTHER_COUNTY)
     received_by(world, away, OTHER_COUNTY)
     dispute = {"with_organ": COUNTY.code, "reason": "该员已调任。"}
@@ -832,6 +833,20 @@ def test_54_a_superior_takes_a_complaint_over(world: World) -> None:
     hidden(world.get(TOWN.petition_clerk, born.path))
     received_by(world, born, COUNTY)
     accepts(world, born, COUNTY)
+    # A further letter on the same goes after it, and is verified by nobody else (A12).
+    again = world.story(accused=[{"match": story.ref()}]).listed()
+    head = TOWN.petition_head
+    world.assign(again.complaint, head, by=head)
+    refused(
+        world.give(again.complaint, "MarkDuplicate", head, {"of": story.complaint.id}),
+        "E_CONTENT_MISMATCH",
+        "A12",
+    )
+    after = {"of": story.complaint.id, "reason": "前件已由县级提级办理。"}
+    assert world.do(again.complaint, "SendAfter", head, after)["state"] == "SENT_OUT"
+    [sent] = world.entries("intake", again.complaint.id, "ComplaintSentUp")
+    assert sent.event["to_organ"] == COUNTY.code
+    assert set(sent.meta["matters"]) == {again.complaint.id, story.complaint.id}
 
 
 def test_54_what_is_being_verified_is_not_taken_up(world: World) -> None:

@@ -178,7 +178,7 @@ def test_a14_the_original_of_what_was_sealed_is_not_opened_here(world: World) ->
     case = sent(world)
     story_of(world, case)
     up = {"to": COUNTY.code, "competent_level": "COUNTY", "content": "虚述。"}
-    world.do(case, "SealAndEscalate", CLERK, {**up, "organ_head": sub(TOWN.organ_head)})
+    world.do(case, "SealAndEscalate", CLERK, up)
     refused(world.get(CLERK, f"{case.path}/transferred-content"), "E_SEALED_UPWARD", "A14")
 
 
@@ -187,10 +187,8 @@ def test_a14_the_original_of_what_was_sealed_goes_up_with_it(world: World) -> No
     case = sent(world, reporter=REPORTER)
     story_of(world, case)
     up = {"to": COUNTY.code, "competent_level": "COUNTY", "content": "虚述。"}
-    world.do(case, "SealAndEscalate", CLERK, {**up, "organ_head": sub(TOWN.organ_head)})
-    [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
-    body = {"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "competent_level": "COUNTY"}
-    above = Case("intake", done(world.receive(COUNTY.petition_clerk, body))["id"])
+    world.do(case, "SealAndEscalate", CLERK, up)
+    above = world.taken_in(case, COUNTY)
     read = world.get(COUNTY.petition_clerk, f"{above.path}/transferred-content")
     assert read.content.decode() == ORIGINAL
     for who in (CLERK, TOWN.organ_head, OTHER_TOWN.petition_clerk):

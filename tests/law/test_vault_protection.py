@@ -257,7 +257,7 @@ def test_a14_who_sealed_a_complaint_opens_nothing_here_for_it(world: World) -> N
     """The request would stand in the lists of the very organ past whose head it was sealed."""
     received = {"competent_level": "COUNTY", "reporter": REPORTER}
     case = Case("intake", done(world.receive(CLERK, received))["id"])
-    sealing = {"to": COUNTY.code, "content": "虚述。", "organ_head": sub(TOWN.organ_head)}
+    sealing = {"to": COUNTY.code, "content": "虚述。"}
     world.do(case, "SealAndEscalate", CLERK, sealing)
     answer = world.client(CLERK).post(BASE, json={"complaint": case.id, "threat": THREAT})
     refused(answer, "E_SEALED_UPWARD", "A14")

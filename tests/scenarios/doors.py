@@ -331,14 +331,12 @@ class Doors:
             "intake", done(world.receive(clerk, {"competent_level": "COUNTY", "reporter": who}))["id"]
         )
         self._note("complaint", "sealed", case.id)
-        body = {"to": OTHER_COUNTY.code, "content": says(who), "organ_head": sub(OTHER_TOWN.organ_head)}
+        body = {"to": OTHER_COUNTY.code, "content": says(who)}
         world.do(case, "SealAndEscalate", clerk, body)
         [event] = world.entries("intake", case.id, "ComplaintSealedUpward")
         parcel = str(event.event["parcel"])
         self._note("parcel", "parcel", parcel)
-        above = OTHER_COUNTY.petition_clerk
-        taken = done(world.receive(above, {"source": "SUBORDINATE_ESCALATED", "parcel": parcel}))
-        self._note("complaint", "taken-in", str(taken["id"]))
+        self._note("complaint", "taken-in", world.taken_in(case, OTHER_COUNTY).id)
 
     def passed_down(self) -> None:
         """Received above, transferred down: the reporter goes along."""

@@ -229,14 +229,12 @@ def test_s65_a_report_sent_again_brings_nobody_back(world: World, filed: dict[st
 def test_a14_a_parcel_received_again_brings_nobody_back(world: World) -> None:
     """Refused, and nothing of what lies below is copied up again."""
     below = world.story(reporter=REPORTER).received(competent_level="COUNTY")
-    up = {"to": COUNTY.code, "content": "虚述。", "organ_head": sub(TOWN.organ_head)}
+    up = {"to": COUNTY.code, "content": "虚述。"}
     world.do(below.complaint, "SealAndEscalate", CLERK, up)
-    [event] = world.entries("intake", below.complaint.id, "ComplaintSealedUpward")
-    body = {"source": "SUBORDINATE_ESCALATED", "parcel": event.event["parcel"], "competent_level": "COUNTY"}
-    above = Case("intake", done(world.receive(COUNTY.petition_clerk, body))["id"])
+    above = world.taken_in(below.complaint, COUNTY)
     url = world.stack.database_url("zm_vault", scheme="postgresql")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DELETE FROM identities WHERE complaint = %s", [above.id])
-        refused(world.receive(COUNTY.petition_clerk, body), "E_STATE", "A14")
+        refused(world.give(above, "TakeIn", COUNTY.petition_clerk), "E_STATE", "B15")
         query = "SELECT count(*) FROM identities WHERE complaint = %s"
         assert connection.execute(query, [above.id]).fetchone() == (0,)

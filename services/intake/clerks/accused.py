@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Select, Table, Text, exists, not_, or_, select
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from services.intake.domain.register import RegisterEntry, may_handle, register_
 from services.intake.entries import entry_of
 from services.intake.vault.binding import INCOMPLETE
 from services.intake.vault.parcels import Parcel, Parcels
+from shared.casework.command import Token
 from shared.casework.http.describe import answer, array, in_path, in_query, row_of
 from shared.casework.http.naming import named
 from shared.casework.http.read import Asked, read
@@ -37,11 +39,14 @@ TEXT: Schema = {"type": "string"}
 DAY = {**TEXT, "format": "date"}
 LABEL = answer(
     id={**TEXT, "format": "uuid"},
+    complaint={**TEXT, "format": "uuid"},
     from_organ=TEXT,
     channel=named("Channel"),
     received_on=DAY,
     sent_on={**DAY, "type": ["string", "null"]},
     pages={"type": "integer"},
+    urgent={"type": "boolean"},
+    joint={"type": "boolean"},
     taken_in={"type": "boolean"},
 )
 """An envelope, as the document tells it."""
@@ -180,57 +185,80 @@ class IntakeRoutes:
         answer=answer(items=array(LABEL)),
     )
     async def sealed_parcels(self, ask: Asked[Complaint]) -> Response:
-        """The parcels that lower organs sealed for this one (A14), for its petition department: envelopes
-        only."""
+        """The parcels that lower organs sealed for this one (A14): envelopes only, for the head of the
+        petition department, who assigns them, and for those who are assigned (B15)."""
         items = []
         for parcel in await self.parcels.addressed_to(ask.token.organ):
-            complaint = await self.parts.repository.get(Complaint, parcel.complaint)
-            if complaint is None or ask.token.person in complaint.excluded:
-                continue
-            if complaint.parcel == str(parcel.id):
-                items.append(_label(parcel, complaint))
+            both = await self._both(parcel)
+            if both is not None and _may_know(ask.token, both[1]):
+                items.append(_label(parcel, *both))
         return json_response({"items": items})
 
-    async def _addressed(self, ask: Asked[Complaint]) -> Complaint | None:
-        """The complaint of a parcel that was sealed for the caller's organ."""
+    async def _both(self, parcel: Parcel) -> tuple[Complaint, Complaint] | None:
+        """The complaint that was sealed in a parcel, and the one that it became at its addressee."""
+        sent = await self.parts.repository.get(Complaint, parcel.complaint)
+        if sent is None or sent.parcel != str(parcel.id):
+            return None
+        born = await self.parts.repository.get(Complaint, UUID(sent.sent_as))
+        return None if born is None else (sent, born)
+
+    async def _assigned(self, ask: Asked[Complaint]) -> Complaint | None:
+        """The complaint that a parcel became, for those who are assigned to it at the caller's organ."""
         assert ask.target is not None
         parcel = await self.parcels.find(ask.target)
-        if parcel is None or parcel.addressee != ask.token.organ:
+        if (
+            parcel is None
+            or parcel.addressee != ask.token.organ
+            or (both := await self._both(parcel)) is None
+        ):
             return None
-        complaint = await self.parts.repository.get(Complaint, parcel.complaint)
-        return complaint if complaint is not None and complaint.parcel == str(parcel.id) else None
+        return both[1] if both[1].assigned.get(ask.token.person) else None
 
     @read(
         "ReadSealedParcel",
         "/v1/sealed-parcels/{id}",
         rule="A14",
         of=Complaint,
-        found=_addressed,
+        found=_assigned,
         by=roles.PETITION,
-        sealed=True,
         notes="sealed-parcel",
         parameters=(in_path("id", "The parcel.", format="uuid"),),
         answer=answer(LABEL["properties"], content=TEXT),
         codes=tuple(INCOMPLETE),
     )
     async def sealed_parcel(self, ask: Asked[Complaint]) -> Response:
-        """One sealed parcel with its content, opened with the addressee's own key; leaves a record."""
+        """One sealed parcel with its content, opened with the addressee's own key, for those who are assigned
+        to it (B15); leaves a record."""
         assert ask.target is not None
-        complaint, parcel = ask.case, await self.parcels.find(ask.target)
-        if parcel is None:
+        parcel = await self.parcels.find(ask.target)
+        if parcel is None or (both := await self._both(parcel)) is None:
             refuse("E_NOT_FOUND")
-        content = await self.parcels.open(complaint.id, complaint.in_vault[complaint.parcel])
-        return json_response({**_label(parcel, complaint), "content": content})
+        sent, born = both
+        content = await self.parcels.open(sent.id, sent.in_vault[sent.parcel])
+        return json_response({**_label(parcel, sent, born), "content": content})
 
 
-def _label(parcel: Parcel, complaint: Complaint) -> dict[str, Any]:
-    """The envelope of a sealed complaint as its addressee sees it."""
+def _may_know(token: Token, born: Complaint) -> bool:
+    """True for those who are assigned to a parcel, and those who may assign somebody to it (§6.3, B4)."""
+    if token.person in born.excluded:
+        return False
+    assigns = roles.PETITION_HEAD in token.roles or roles.PETITION_HEAD in born.roles_out
+    return assigns or bool(born.assigned.get(token.person))
+
+
+def _label(parcel: Parcel, sent: Complaint, born: Complaint) -> dict[str, Any]:
+    """The envelope of a sealed complaint as its addressee sees it: the days are those of the first receipt
+    and of the sealing."""
+    assert born.envelope is not None
     return {
         "id": parcel.id,
-        "from_organ": complaint.organ,
-        "channel": complaint.channel,
-        "received_on": complaint.received_on,
-        "sent_on": complaint.sent_on,
-        "pages": complaint.pages,
-        "taken_in": complaint.parcel_received,
+        "complaint": born.id,
+        "from_organ": sent.organ,
+        "channel": born.channel,
+        "received_on": born.envelope.reported_on,
+        "sent_on": sent.sent_on,
+        "pages": born.pages,
+        "urgent": born.urgent,
+        "joint": born.joint,
+        "taken_in": not born.waits_to_be_taken_in,
     }

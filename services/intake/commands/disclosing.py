@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from services.intake.domain.disclosing import (
     ASKED,
     FORGETTABLE,
+    IN_MATTER_OF,
     IdentityDisclosure,
     IdentityKey,
     identity_key_id,
@@ -54,6 +55,7 @@ class DecideIdentityDisclosure(
     duty="approver",
     differs_from=("requester",),
     decides=True,
+    lookups=(IN_MATTER_OF,),
 ):
     """Records the decision of the organ's head on a disclosure. The head reads the purpose first, and so is
     assigned to it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.passing_on import HEADS
-from services.intake.domain.complaint.phase import IN_MATTER, TODAY
+from services.intake.domain.complaint.phase import GOES_ON_AT, HEADS, IN_MATTER, ORIGINAL, TODAY
 from services.intake.domain.values import OrganCode
 from shared.casework.command import Command, FreeText, Reference
 from shared.language.contracts.intake import AssignmentGround
@@ -89,6 +90,24 @@ class SendBack(
     """The reason why it does not belong here; the sender reads it."""
 
 
+class SendAfter(
+    Command,
+    on=Complaint,
+    rule="A12",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    decides=True,
+    lookups=(IN_MATTER, ORIGINAL, GOES_ON_AT, TODAY),
+):
+    """Sends a further letter on the same facts after one that another organ has by now (随案移送):
+    it is filed, joined or added there, and verified by nobody else."""
+
+    of: UUID
+    """The complaint that this organ registered first and passed on."""
+    reason: FreeText
+    """The reason; the other organ reads it."""
+
+
 class AssignDown(
     Command,
     on=Complaint,
@@ -148,6 +167,7 @@ PASSING_ON: list[type[Command]] = [
     SendLateral,
     SendUp,
     SendBack,
+    SendAfter,
     AssignDown,
     TakeUp,
     AcceptResult,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from services.intake.domain.supervision import SUPERVISED, SupervisionOrder
+from services.intake.domain.supervision import ACCUSED, SUPERVISED, SupervisionOrder
 from shared.casework.aggregate import Law
 from shared.casework.case_commands import case_commands
 from shared.casework.command import Command, FreeText, Reference
@@ -30,7 +30,7 @@ class DraftSupervisionOrder(
     rule="A24",
     by=PETITION,
     duty="drafter",
-    lookups=(SUPERVISED,),
+    lookups=(SUPERVISED, ACCUSED),
 ):
     """Drafts a supervision order on an item of an organ below (督办): cause and methods of A24 and A25."""
 
@@ -60,7 +60,9 @@ class ApproveSupervisionOrder(
     """Approves an order, as the deputy leader in charge (分管领导批准) of the organ that supervises."""
 
 
-class IssueSupervisionOrder(Command, on=SupervisionOrder, rule="A24", by=PETITION, duty="issuer"):
+class IssueSupervisionOrder(
+    Command, on=SupervisionOrder, rule="A24", by=PETITION, duty="issuer", lookups=(ACCUSED,)
+):
     """Issues the approved order under a number; the organ below sees it from now on."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar, Literal
@@ -9,8 +10,9 @@ from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Aggregate, Context, allowed_in
-from shared.casework.case import Case
+from shared.casework.case import Case, house_of
 from shared.casework.preparation import Lookup
+from shared.language.contracts.common import Accused
 from shared.language.contracts.intake import (
     IdentityDisclosureApproved,
     IdentityDisclosureDenied,
@@ -42,8 +44,12 @@ class Asked:
 
     complaint: Complaint | None
     may_be_contacted: bool
+    accused: tuple[Accused, ...] = ()
+    """Everybody accused in the matters of the complaint (B16)."""
 
 
+IN_MATTER_OF: Lookup[Collection[Accused]] = Lookup("accused in the matter of a disclosure")
+"""Everybody accused in the matters of the complaint, when it is decided (B16)."""
 ASKED: Lookup[Asked] = Lookup("asked")
 
 
@@ -78,6 +84,7 @@ class IdentityDisclosure(Case):
             refuse("E_NEED_TO_KNOW", "SEC-5", alert=True)
         if case.identity_status != "CONFIRMED" or not asked.may_be_contacted:
             refuse("E_TRACE_FORBIDDEN", "SEC-5")
+        _check_not_their_own(ctx, asked.accused, ctx.actor.organ)
         today = local_date(ctx.now)
         if not today <= until <= today + LONGEST:
             refuse("E_SCHEMA", "SEC-5", field="until", days=LONGEST.days)
@@ -101,6 +108,8 @@ class IdentityDisclosure(Case):
         if decision == "DENY":
             self.record(ctx, IdentityDisclosureDenied(opinion=opinion))
             return
+        if self.state == "REQUESTED":
+            _check_not_their_own(ctx, ctx.found(IN_MATTER_OF), self.organ)
         assert self.until is not None
         approved = IdentityDisclosureApproved(fields=self.fields, until=self.until, opinion=opinion)
         self.record(ctx, approved)
@@ -108,6 +117,12 @@ class IdentityDisclosure(Case):
     def open_on(self, today: date) -> bool:
         """True if its fields may be read today."""
         return self.state == "APPROVED" and self.until is not None and today <= self.until
+
+
+def _check_not_their_own(ctx: Context, accused: Collection[Accused], organ: str) -> None:
+    """B16: refuses to tell who reported in an organ whose head or staff is accused anywhere in the matter."""
+    if own := house_of(accused, ctx.law, organ):
+        refuse("E_NOT_COMPETENT", "B16", own_organ=own)
 
 
 def custodian_organ(organ: str, organs: OrganTree) -> str:

@@ -67,6 +67,9 @@ class StaffMisconductReport(Overseen):
                 in_vault=(letter,),
             ),
         )
+        if staff:
+            # Named in it, they are out of its matter everywhere (B2).
+            self.record(ctx, self.own("PersonExcluded")(person=staff, role="", ground="ACCUSED_OR_RELATIVE"))
 
     def on_staff_misconduct_reported(self, event: StaffMisconductReported, meta: Meta) -> None:
         self._take_in(event)

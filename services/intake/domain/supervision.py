@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
 from shared.casework.aggregate import Context, allowed_in
-from shared.casework.case import Case
+from shared.casework.case import Case, house_of
 from shared.casework.preparation import Lookup
+from shared.language.contracts.common import Accused
 from shared.language.contracts.intake import (
     SupervisionCause,
     SupervisionMethod,
@@ -23,6 +24,8 @@ from shared.language.event import Meta
 from shared.language.refusal import refuse
 from shared.language.roles import LEADERS, PETITION
 
+ACCUSED: Lookup[Collection[Accused]] = Lookup("accused in the matter of an order")
+"""Everybody accused in the matters of the item that an order is about (B16)."""
 SUPERVISED: Lookup[Complaint | None] = Lookup("supervised")
 """The item of an organ below that an order is about."""
 
@@ -76,6 +79,7 @@ class SupervisionOrder(Case):
             refuse("E_SCHEMA", "A24", field="case_number", reason="not a case of the target")
         if ctx.actor.person in item.excluded:
             refuse("E_RECUSAL", "SD10")
+        self._check_not_their_own(ctx, target)
         self.follow(item)
         self.record(
             ctx,
@@ -104,9 +108,16 @@ class SupervisionOrder(Case):
         """A24: nothing goes out without the deputy leader's approval."""
         if self.state == "DRAFTED":
             refuse("E_APPROVAL_REQUIRED", "A24")
+        if self.state == "APPROVED":
+            self._check_not_their_own(ctx, self.target)
         self.record(
             ctx, SupervisionOrderIssued(addressee=self.target, cause=self.cause, methods=self.methods)
         )
+
+    def _check_not_their_own(self, ctx: Context, target: str) -> None:
+        """B16: refuses an order to an organ whose head or staff is accused anywhere in the matter."""
+        if own := house_of(ctx.found(ACCUSED), ctx.law, target):
+            refuse("E_NOT_COMPETENT", "B16", field="target", own_organ=own)
 
     def on_supervision_order_issued(self, event: SupervisionOrderIssued, meta: Meta) -> None:
         self.addressees.add(event.addressee)

@@ -89,6 +89,15 @@ class AllegationEntry(Value):
     of how or by whom it was reported (SEC-2)."""
 
 
+class SamePair(Value):
+    """An allegation of this complaint that claims the same as one of the first complaint's."""
+
+    own: Given
+    """The allegation of this complaint."""
+    theirs: Given
+    """The allegation of the complaint that is verified already."""
+
+
 def _telephone(typed: str) -> str:
     """One form of what is typed on a form or copied from a telephone: width, dashes, spaces, 轉."""
     folded = _visible(typed).translate(_EXTENSION)

@@ -22,7 +22,14 @@ from shared.language.contracts.common import RecusalDecided, RecusalRequested
 from shared.language.event import Event, event_classes
 
 _TEXT: Schema = {"type": "string"}
-MAY = answer(now=array(_TEXT), not_now=array(answer(command=_TEXT, code=named("RefusalCode"), rule=_TEXT)))
+_ACT = answer(
+    event={"type": "integer"}, step=_TEXT, person=_TEXT, role=_TEXT, at={**_TEXT, "format": "date-time"}
+)
+MAY = answer(
+    now=array(_TEXT),
+    not_now=array(answer(command=_TEXT, code=named("RefusalCode"), rule=_TEXT)),
+    in_question=array(_ACT),
+)
 """The commands that the reader of a case may give now, and those of their roles that they may not, with the
 reason."""
 NAME = re.compile(r"\b[A-Z][A-Za-z]+\b")

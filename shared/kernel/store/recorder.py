@@ -138,7 +138,7 @@ class Recorder:
     async def exclusions_since(self, number: int) -> list[Change]:
         """The changes of the register of exclusions behind one of them, in their order."""
         rows = await self._fetch(self._sql.exclusions, number)
-        return [Change(Exclusion(*row[:5]), row["number"]) for row in rows]
+        return [Change(Exclusion(*row[:6]), row["number"]) for row in rows]
 
     async def last_exclusion(self) -> int:
         """The number of the register's last change; 0 where there is none."""
@@ -359,7 +359,7 @@ class _Queries:
         )
         self.correlated = f"SELECT DISTINCT originator_id FROM {events} WHERE correlation_id = $1"
         self.exclusions = (
-            "SELECT matter, person, stream, role, excluded, number FROM exclusions WHERE number > $1"
+            "SELECT matter, person, stream, role, excluded, since, number FROM exclusions WHERE number > $1"
             " ORDER BY number"
         )
         self.last_exclusion = "SELECT coalesce(max(number), 0) FROM exclusions"
@@ -404,7 +404,8 @@ class _Unit:
                 raise TypeError(f"{recorded.type} belongs to no service and has no topic")
             if isinstance(event := recorded.event, ChangesExclusion):
                 change = event.change(recorded.originator_id)
-                self.exclusions += [Exclusion(m, event.person, *change) for m in recorded.meta.matters]
+                since = recorded.meta.occurred_at
+                self.exclusions += [Exclusion(m, event.person, *change, since) for m in recorded.meta.matters]
             self.places.append((recorded.originator_id, recorded.originator_version))
             series = series_of(recorded)
             self.series.append(series)

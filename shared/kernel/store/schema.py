@@ -149,6 +149,7 @@ class KernelTables:
             Column("stream", Uuid, primary_key=True),
             Column("role", Text, nullable=False),
             Column("excluded", Boolean, nullable=False),
+            Column("since", DateTime(timezone=True)),
             Column("number", BigInteger, Sequence("exclusions_number"), nullable=False, unique=True),
         )
         Index("exclusions_person_idx", self.exclusions.c.person)

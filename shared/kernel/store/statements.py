@@ -87,12 +87,12 @@ class Statements:
             ON CONFLICT (key) DO NOTHING
             """
         self._exclusions = """
-            INSERT INTO exclusions (matter, person, stream, role, excluded, number)
-            SELECT matter, person, stream, role, is_excluded, nextval('exclusions_number')
-            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::boolean[])
-                AS change (matter, person, stream, role, is_excluded)
+            INSERT INTO exclusions (matter, person, stream, role, excluded, since, number)
+            SELECT matter, person, stream, role, is_excluded, since, nextval('exclusions_number')
+            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::boolean[], $6::timestamptz[])
+                AS change (matter, person, stream, role, is_excluded, since)
             ON CONFLICT (matter, person, stream) DO UPDATE SET role = excluded.role,
-                excluded = excluded.excluded, number = excluded.number
+                excluded = excluded.excluded, since = excluded.since, number = excluded.number
             """
         # Everything at once, a transaction of its own. The lock is held before the first row is made, since
         # every row is joined to it. That nobody has written since the end of the log was seen, the end of the
@@ -197,7 +197,7 @@ class Statements:
             await driver.execute(self._effects, *_columns(effects, 5), at)
         if writes.exclusions:
             changes = list(writes.exclusions.values())
-            await driver.execute(self._exclusions, *_columns(changes, 5))
+            await driver.execute(self._exclusions, *_columns(changes, 6))
 
     async def write_at_once(self, driver: Any, writes: Writes, built_on: Sequence[tuple[UUID, int]]) -> bool:
         """Writes and commits events and commands. False, and nothing is written, where somebody else has

@@ -100,6 +100,8 @@ class Exclusion(NamedTuple):
     stream: UUID
     role: str
     excluded: bool = True
+    since: datetime | None = None
+    """The instant at which that was decided, wherever it was."""
 
 
 class Clearance(NamedTuple):

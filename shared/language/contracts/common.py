@@ -300,6 +300,33 @@ class ExclusionNoted(ChangesExclusion):
         return UUID(self.decided_in), self.role, self.excluded
 
 
+class DecisionInQuestion(Event):
+    """A step that somebody took after they were excluded elsewhere, before that was known here: it counts
+    once another has confirmed it (B2)."""
+
+    event: L1[int]
+    """The event of the step, by its number in this case."""
+    step: L1[str]
+    person: L2[str]
+
+
+class EarlierStepConfirmed(Event):
+    """An earlier step of somebody who was excluded since is confirmed by another: it stands (B3)."""
+
+    event: L1[int]
+    """The event of the step, by its number in this case."""
+    step: L1[str]
+    opinion: L2[str] = ""
+
+
+class EarlierStepSentBack(Event):
+    """An earlier step of somebody who was excluded since is to be taken anew by another (B3)."""
+
+    event: L1[int]
+    step: L1[str]
+    opinion: L2[str] = ""
+
+
 class StandInAwaited(Event):
     """Nobody works on this case any more in a role that somebody had: another is to be assigned (DL-34)."""
 
@@ -462,6 +489,9 @@ COMMON = (
     PersonExcluded,
     ExclusionLifted,
     ExclusionNoted,
+    DecisionInQuestion,
+    EarlierStepConfirmed,
+    EarlierStepSentBack,
     StandInAwaited,
     StepEscalated,
     StepTakenUp,

@@ -15,7 +15,7 @@ from shared.language.contracts.common import (
     common_events,
 )
 from shared.language.contracts.verification import QuarterResult
-from shared.language.event import L1, L2, Event, Numbered, OfOrgan, Timing
+from shared.language.event import L1, L2, Event, Numbered, OfOrgan, Timing, Value
 
 Channel = Literal["LETTER", "VISIT", "CALL", "ONLINE_SITE", "ONLINE_WECHAT", "ONLINE_APP", "OTHER"]
 Source = Literal[
@@ -72,6 +72,8 @@ class ComplaintReceived(OfOrgan, NamesVaulted, IntakeEvent):
     channel: L2[Channel]
     source: L2[Source]
     received_on: L2[date]
+    reported_on: L2[date | None] = None
+    """The day on which it came to the first organ that had it, where that sealed it for this one (B15)."""
     pages: L2[int]
     competent_level: L1[LevelName]
     blob_id: L1[str] = ""
@@ -99,7 +101,7 @@ class ComplaintReceived(OfOrgan, NamesVaulted, IntakeEvent):
     sent_because: L2[str] = ""
     """The reason why it was passed on."""
     parcel: L1[str] = ""
-    """The sealed parcel of a lower organ in which it came (A14)."""
+    """The sealed parcel of a lower organ in which it came (A14); it is not taken in yet (B15)."""
     designated: L1[bool] = False
     """True if this organ handles it because a superior said so, whoever would be competent (A9, A22,
     §5.4)."""
@@ -151,17 +153,16 @@ class ComplaintSealedUpward(NamesVaulted, IntakeEvent):
     competent_level: L1[LevelName]
     sent_on: L1[date]
     parcel: L1[str]
-    received_on: L2[date | None] = None
-
-    def timing(self) -> Timing:
-        """The timing of a clock that should have run: it runs from the receipt."""
-        return Timing(begins=self.received_on)
 
 
 class SealedParcelReceived(IntakeEvent):
-    """The addressee has taken the parcel in: it is that organ's complaint from now on (scenario 1)."""
+    """The addressee has taken the parcel in, as its sender is told (scenario 1)."""
 
-    received_on: L2[date]
+    taken_in_on: L2[date]
+
+
+class SealedParcelTakenIn(IntakeEvent):
+    """The petition department has taken in the sealed parcel that stood in its queue (B15, DL-23)."""
 
 
 class AllegationsListed(IntakeEvent):
@@ -213,6 +214,45 @@ class DuplicateFiled(IntakeEvent):
     of: L1[str]
     of_number: L1[str]
     repeat_kind: L2[RepeatKind]
+
+
+class SameAllegation(Value):
+    """An allegation of a joined complaint, and the one of the first complaint that claims the same (B24)."""
+
+    own: str
+    theirs: str
+
+
+class ComplaintJoined(IntakeEvent):
+    """Another named reporter's complaint on the same facts goes into the verification of the first (B24)."""
+
+    to = "WITH_HANDLER"
+
+    of: L1[str]
+    of_number: L1[str]
+    number: L1[str]
+    same: L2[tuple[SameAllegation, ...]]
+    handling_dept: L1[str]
+    registered_by: L1[tuple[str, ...]]
+    """The people who registered it; none of them may verify it (SD3)."""
+    round: L1[int] = 1
+    """The round of the first complaint's hand-over, whose case takes it."""
+
+
+class AnotherComplaintJoined(IntakeEvent):
+    """Another named reporter's complaint on the same facts is verified with this one (B24)."""
+
+    complaint: L1[str]
+    number: L1[str]
+
+
+class ComplaintParted(IntakeEvent):
+    """The complaint with which this one was verified went to another organ: this one is decided on anew
+    (B24)."""
+
+    to = "REGISTERED"
+
+    of: L1[str]
 
 
 class RepeatMarked(IntakeEvent):

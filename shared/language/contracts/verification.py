@@ -413,6 +413,24 @@ class ResultFeedbackNoted(VerificationEvent):
 class RealNameNoted(VerificationEvent):
     """The reporter's name was confirmed after the hand-over: the result is owed to them (A27, DL-02)."""
 
+    complaint_id: L1[str]
+
+
+class JoinedComplaintNoted(VerificationEvent):
+    """Another named reporter's complaint on the same facts is verified with the others of the case, and
+    answered by itself (B24)."""
+
+    complaint_id: L1[str]
+    complaint_number: L1[str]
+    registered_by: L1[tuple[str, ...]]
+
+
+class CaseOfComplaintNoted(VerificationEvent):
+    """The case in which a joined complaint is verified (B24)."""
+
+    complaint_id: L1[str]
+    case_id: L1[str]
+
 
 class NewEvidenceNoted(VerificationEvent):
     """Evidence has come after the fact: it must be assessed (P8)."""

@@ -20,10 +20,16 @@ from services.intake.commands import receiving as r
 from services.intake.commands import reporting as o
 from services.intake.domain.complaint import Complaint, receiving, reporting, sealing
 from services.intake.domain.complaint.deciding import ADVICE
-from services.intake.domain.complaint.passing_on import HEADS
-from services.intake.domain.complaint.phase import IDENTITY, IN_MATTER
+from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, HEADS, IDENTITY, IN_MATTER, ORIGINAL
 from services.intake.domain.complaint.phase import TODAY as OF_TODAY
-from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited, Details, OutcomeTold
+from services.intake.domain.values import (
+    AccusedEntry,
+    AllegationEntry,
+    Deposited,
+    Details,
+    OutcomeTold,
+    SamePair,
+)
 from shared.casework.aggregate import Actor
 from shared.language.contracts import intake as e
 from shared.language.contracts.common import Accused, Allegation, Finding, InVault
@@ -39,7 +45,7 @@ TODAY = date(2022, 3, 1)
 CITY_HEAD = Actor("p-city-head", PETITION_HEAD, CITY)
 REPORTER = InVault(kind="IDENTITY", id="rep-1", digest="ab" * 32)
 LETTER = InVault(kind="FROM_REPORTER", id="let-1", digest="cd" * 32)
-PARCEL = InVault(kind="PARCEL", id="par-1", digest="ef" * 32)
+PARCEL = InVault(kind="PARCEL", id="00000000-0000-7000-8000-000000000017", digest="ef" * 32)
 
 WU = Accused(ref="acc-wu", name="吴虚四", unit="县水利局", unit_division="990102", managed_by_level="COUNTY")
 ZHENG = Accused(
@@ -68,8 +74,8 @@ SEALED = e.ComplaintSealedUpward(
     competent_level="CITY",
     sent_on=TODAY,
     parcel=PARCEL.id,
-    received_on=TODAY,
 )
+IN_PARCEL = RECEIVED.model_copy(update={"source": "SUBORDINATE_ESCALATED", "parcel": PARCEL.id})
 LISTED = e.AllegationsListed(accused=(WU,), allegations=(A1, A2), approved_by="p-reader")
 DUPLICATE = e.DuplicateFiled(of=str(OTHER), of_number="XF-990102-2022-000001", repeat_kind="DUPLICATE")
 ACCEPTED = e.ComplaintAccepted(handling_dept="supervision-1")
@@ -140,12 +146,15 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
     return (
         Scene(lambda: Complaint(id), number=NUMBER)
         .at("2022-03-01T17:00:00+08:00")
-        .knowing(receiving.SENT_UP, None)
+        .knowing(sealing.SEALED_BELOW, Complaint(OTHER))
         .knowing(IDENTITY, Deposited(reporter=REPORTER, identity_status="CLAIMED"))
         .knowing(sealing.PARCEL, PARCEL)
         .knowing(receiving.REGISTER, (receiving.Entered(),) * 9)
         .knowing(OF_TODAY, {})
-        .knowing(receiving.ORIGINAL, None)
+        .knowing(receiving.NAMESAKES, {})
+        .knowing(ORIGINAL, None)
+        .knowing(ANOTHER, False)
+        .knowing(GOES_ON_AT, CITY)
         .knowing(ADVICE, None)
         .knowing(IN_MATTER, ())
         .knowing(HEADS, frozenset({"p-head"}))
@@ -171,8 +180,9 @@ ALLEGATION = c.CorrectAllegation(allegation_id="a1", text="收受礼金", reason
 DETAILS = Details(position="副局长", political_status="PARTY_MEMBER", official_category="公务员")
 ACCUSED = c.CorrectAccused(accused_ref=WU.ref, details=DETAILS, reason="误录")
 REGISTER = r.RegisterComplaint()
-SEAL = r.SealAndEscalate(to=CITY, content="密件", organ_head="p-head", competent_level="CITY")
-OUTSIDE = r.EscalateOutside(organ_head="p-head", competent_level="CENTRAL")
+SEAL = r.SealAndEscalate(to=CITY, content="密件", competent_level="CITY")
+TAKE_IN = r.TakeIn()
+OUTSIDE = r.EscalateOutside(competent_level="CENTRAL")
 ENTRY = AccusedEntry(
     name="吴虚四",
     unit="县水利局",
@@ -185,6 +195,8 @@ ENTRY = AccusedEntry(
 CLAIM = AllegationEntry(id="a1", accused=0, kind="INTEGRITY_DISCIPLINE", text="收受红包")
 LIST = r.ListAllegations(accused=(ENTRY,), allegations=(CLAIM,), approved_by="p-reader")
 MARK_DUPLICATE = r.MarkDuplicate(of=OTHER)
+JOIN = r.JoinComplaint(of=OTHER, same=tuple(SamePair(own=id, theirs=id) for id in ("a1", "a2")))
+SEND_AFTER = p.SendAfter(of=OTHER, reason="前件已由上级机关办理")
 MARK_REPEAT = r.MarkRepeat(of=OTHER, new_evidence="新的账目")
 PROPOSE = d.ProposeAcceptance(handling_dept="supervision-1", opinion="拟受理")
 ACCEPT = d.AcceptComplaint(handling_dept="supervision-1")
@@ -256,6 +268,9 @@ ASK_STAFF_RECUSAL = RequestRecusal.model_validate(
     {"person": "p-old", "role": "handler", "ground": "INTEREST", "reason": "有利害关系"}
 )
 ESCALATE = Escalate.model_validate({"step": "petition_head", "reason": "无人可办"})
+REVIEW_STEP = named([c for c in COMMANDS if c.on is Complaint], "ReviewEarlierStep").model_validate(
+    {"event": 1, "decision": "CONFIRM", "opinion": "经复核无误"}
+)
 LIFT_EXCLUSION = LiftExclusion.model_validate({"person": "p-out", "reason": "情形已消除"})
 DECIDE_RECUSAL = DecideRecusal.model_validate(
     {"request": "R1", "person": "p-old", "granted": True, "opinion": "同意"}

@@ -82,7 +82,7 @@ def test_dl01_begins_with_the_acceptance_where_the_triage_had_named_another(give
     elsewhere = changed(x.HISTORIES["REGISTERED"], {e.ComplaintReceived: {"competent_organ": x.NEIGHBOUR}})
     scene = given(*elsewhere).at("2022-03-03").when(x.ACCEPT)
     assert scene.started == {"DL-01": "2022-03-24"}
-    assert scene.met == {"DL-05", "DL-04"}
+    assert scene.met == {"DL-05", "DL-04", "DL-24"}
     assert given(*x.HISTORIES["REGISTERED"]).when(x.ACCEPT).started == {}
 
 
@@ -131,19 +131,33 @@ def test_dl02_is_owed_to_real_names_only(given: Given) -> None:
     assert scene.started == {}
 
 
-def test_dl03_ends_when_what_was_sealed_is_delivered(given: Given) -> None:
-    """Sealed, it is not yet with the organ above; what leaves the system has nobody who would say so."""
+def test_dl03_ends_with_the_sealing_which_delivers_at_once(given: Given) -> None:
+    """Sealed, it stands in the addressee's queue (B15); what leaves the system is sent."""
     above = changed((x.RECEIVED,), {e.ComplaintReceived: {"competent_level": "CITY"}})
-    scene = given(*above).when(x.SEAL)
-    assert "DL-03" not in scene.met
-    assert scene.when_told(lambda c, ctx: c.take_in_parcel(ctx)).met == {"DL-03"}
+    assert "DL-03" in given(*above).when(x.SEAL).met
     central = changed((x.RECEIVED,), {e.ComplaintReceived: {"competent_level": "CENTRAL"}})
     assert "DL-03" in given(*central).when(x.OUTSIDE, by="p-1").met
 
 
-def test_dl03_runs_from_the_receipt_where_the_triage_had_missed_it(given: Given) -> None:
-    scene = given(x.RECEIVED).at("2022-03-04").when(x.SEAL)
-    assert scene.started == {"DL-03": FIVE_DAYS}
+def test_dl24_what_is_registered_is_decided_on_in_fifteen_days(given: Given) -> None:
+    """Until it is accepted, rejected, joined or passed on; anew where that is decided anew; in no dispute."""
+    for command in (x.ACCEPT, x.REJECT, x.SEND_UP, x.DISPUTE):
+        scene = given(*x.HISTORIES["REGISTERED"])
+        assert scene.aggregate.clocks["DL-24"].due == FIFTEEN_DAYS
+        assert "DL-24" in scene.when(command).met
+    returned = e.ReturnByHandlerNoted(reason="NO_SUBSTANCE", case_number=x.CASE)
+    assert "DL-24" in given(*x.HISTORIES["WITH_HANDLER"], returned).aggregate.running
+    disputed = (*x.HISTORIES["REGISTERED"], x.DISPUTED)
+    assert "DL-24" not in given(*disputed).aggregate.running
+    for organ, runs in ((x.COUNTY, True), (x.NEIGHBOUR, False)):
+        decided = e.JurisdictionAssigned(to_organ=organ, reason="由其办理")
+        assert ("DL-24" in given(*disputed, decided).aggregate.running) is runs
+
+
+def test_dl23_runs_until_the_parcel_is_taken_in(given: Given) -> None:
+    """The clocks of the organ that is competent run beside it, from the delivery."""
+    assert running(x.IN_PARCEL) == {"DL-01": FIFTEEN_DAYS, "DL-23": FIVE_DAYS}
+    assert given(x.IN_PARCEL).when(x.TAKE_IN).met == {"DL-23"}
 
 
 @pytest.mark.parametrize(

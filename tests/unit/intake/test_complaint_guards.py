@@ -5,20 +5,21 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any, get_args
+from uuid import UUID
 
 import pytest
 
 from services.intake.commands import answering as a
 from services.intake.commands import deciding as d
-from services.intake.domain.complaint.receiving import ORIGINAL
-from services.intake.domain.values import Reception
+from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, ORIGINAL
+from services.intake.domain.values import Deposited, Reception, SamePair
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
 from shared.language.contracts.common import Finding
 from shared.language.event import Event
 from shared.language.roles import HANDLER, ORGAN_HEAD, PETITION_CLERK
 from tests.unit.intake import examples as x
-from tests.unit.intake.examples import Given
+from tests.unit.intake.examples import Given, complaint
 from tests.unit.kit import but, changed
 
 NOBODY_LISTED = (x.RECEIVED, x.REGISTERED)
@@ -78,10 +79,6 @@ def test_a6_a_group_sends_few(given: Given, group: int, most: int) -> None:
 
     given().when(visit(most)).then(e.ComplaintReceived)
     given().when(visit(most + 1)).refused("E_REPRESENTATIVES", "A6")
-
-
-def test_a14_what_was_received_is_not_received_again(given: Given) -> None:
-    given().when(x.RECEIVE).in_state("RECEIVED").when(x.RECEIVE).refused("E_STATE", "A14")
 
 
 def test_a1_a_report_goes_to_the_competent_organ(given: Given) -> None:
@@ -162,10 +159,78 @@ def test_a12_other_facts_are_no_duplicate(given: Given) -> None:
     scene.when(x.MARK_REPEAT).refused("E_STATE", "A12")
 
 
+def test_a12_a_further_letter_goes_where_the_first_went(given: Given) -> None:
+    """Up, down or aside, whoever is competent; and nowhere while the first is here still."""
+    away = x.complaint(*x.HISTORIES["SENT_OUT"], id=x.OTHER).aggregate
+    here = x.complaint(*x.HISTORIES["ACCEPTED"], id=x.OTHER).aggregate
+    scene = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, here)
+    scene.when(x.SEND_AFTER).refused("E_STATE", "A12")
+    scene.knowing(ORIGINAL, away).when(x.MARK_DUPLICATE).refused("E_CONTENT_MISMATCH", "A12")
+    for nowhere in ("", x.COUNTY):
+        scene.knowing(GOES_ON_AT, nowhere).when(x.SEND_AFTER).refused("E_STATE", "A12")
+    for organ, sent in (
+        (x.CITY, e.ComplaintSentUp),
+        (x.TOWN, e.ComplaintHandedDown),
+        (x.NEIGHBOUR, e.ComplaintSentLateral),
+    ):
+        fresh = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, away).knowing(GOES_ON_AT, organ)
+        fresh.when(x.SEND_AFTER).then(sent)
+
+
 def test_r55_after_a_conclusion_it_is_a_report_anew(given: Given) -> None:
     first = x.complaint(*x.HISTORIES["CLOSED"], id=x.OTHER).aggregate
     scene = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, first).when(x.MARK_DUPLICATE)
     assert scene.last("DuplicateFiled").repeat_kind == "RE_REPORT_AFTER_CONCLUSION"
+
+
+def test_b24_another_named_reporter_is_no_duplicate(given: Given) -> None:
+    first = x.complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).aggregate
+    scene = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, first)
+    scene.when(x.JOIN).refused("E_CONTENT_MISMATCH", "B24")  # nobody else by name: a duplicate
+    scene.knowing(ANOTHER, True).when(x.MARK_DUPLICATE).refused("E_CONTENT_MISMATCH", "B24")
+    pairs = x.JOIN.same
+    crossed = (SamePair(own="a1", theirs="a2"), SamePair(own="a2", theirs="a1"))
+    for same in (pairs[:1], (pairs[0], pairs[0]), crossed):
+        scene.when(but(x.JOIN, same=same)).refused("E_CONTENT_MISMATCH", "B24")
+    scene.when(x.JOIN).then(e.ComplaintJoined).in_state("WITH_HANDLER")
+    scene.when(x.SEND_UP).refused("E_STATE", "B24")
+    other = scene.aggregate
+    told = complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).when_told(
+        lambda c, ctx: c.note_joined(ctx, other)
+    )
+    told.then(e.AnotherComplaintJoined)
+    scene.when_told(lambda c, ctx: c.note_parted(ctx)).in_state("REGISTERED")
+    for state in ("REGISTERED", "ACCEPTED"):
+        early = x.complaint(*x.HISTORIES[state], id=x.OTHER).aggregate
+        given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, early).knowing(ANOTHER, True).when(
+            x.JOIN
+        ).refused("E_STATE", "B24")
+
+
+def test_b24_the_result_is_told_of_the_own_allegations(given: Given) -> None:
+    """Part by part where one was split; and at once where the case is concluded already."""
+    first = x.complaint(*x.HISTORIES["WITH_HANDLER"], id=x.OTHER).aggregate
+    mine = past(
+        "REGISTERED",
+        {
+            e.AllegationsListed: {
+                "allegations": tuple(a.model_copy(update={"id": f"my-{a.id}"}) for a in (x.A1, x.A2))
+            }
+        },
+    )
+    join = but(x.JOIN, same=tuple(p.model_copy(update={"own": f"my-{p.theirs}"}) for p in x.JOIN.same))
+    found = [
+        Finding(allegation_id=id, outcome=outcome)
+        for id, outcome in (("a1b", "UNFOUNDED"), ("a1c", "SUBSTANTIATED"), ("a2", "UNFOUNDED"))
+    ]
+    scene = given(*mine).knowing(ORIGINAL, first).knowing(ANOTHER, True).when(join)
+    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "MIXED", x.TODAY, found))
+    told = {f.allegation_id: f.outcome for f in scene.last("ResultBecameAvailable").findings}
+    assert told == {"my-a1b": "UNFOUNDED", "my-a1c": "SUBSTANTIATED", "my-a2": "UNFOUNDED"}
+    concluded = x.complaint(*x.HISTORIES["CLOSED"], id=x.OTHER).aggregate
+    late = given(*mine).knowing(ORIGINAL, concluded).knowing(ANOTHER, True).when(join)
+    late.then(e.ComplaintJoined, e.ResultBecameAvailable).in_state("RESULT_AVAILABLE")
+    assert {f.allegation_id for f in late.last("ResultBecameAvailable").findings} == {"my-a1", "my-a2"}
 
 
 @pytest.mark.parametrize(
@@ -173,8 +238,6 @@ def test_r55_after_a_conclusion_it_is_a_report_anew(given: Given) -> None:
     [
         ({"to": x.TOWN}, "E_SCHEMA", "A14"),
         ({"to": x.COUNTY}, "E_SCHEMA", "A14"),
-        ({"bypass_organ_head": True}, "E_SCHEMA", "A15"),
-        ({"organ_head": None}, "E_SCHEMA", "A14"),
         ({"competent_level": "COUNTY"}, "E_STATE", "A14"),
     ],
 )
@@ -186,6 +249,17 @@ def test_a14_nothing_is_sealed_once_it_is_listed(given: Given) -> None:
     given(*x.HISTORIES["REGISTERED"]).when(x.SEAL).refused("E_STATE", "A14")
 
 
+def test_a14_who_is_head_stands_in_the_directory(given: Given) -> None:
+    """Nobody is named: one who stepped aside, or whom it is about, is not told."""
+    out = given().aggregate.own("PersonExcluded")(person="p-head", role=ORGAN_HEAD, ground="OTHER")
+    for scene in (
+        given(x.RECEIVED, out).when(x.SEAL),
+        given(x.RECEIVED).when(but(x.SEAL, bypass_organ_head=True)),
+    ):
+        scene.then(e.ComplaintSealedUpward)
+        assert not scene.aggregate.assigned.get("p-head")
+
+
 def test_a15_only_the_opener_and_the_head_know_of_it(given: Given) -> None:
     started = given().aggregate.own("AssignmentStarted")
     others = (started(person="p-opener", role=PETITION_CLERK), started(person="p-other", role=PETITION_CLERK))
@@ -195,10 +269,36 @@ def test_a15_only_the_opener_and_the_head_know_of_it(given: Given) -> None:
     assert who == {"p-opener": {PETITION_CLERK}, "p-head": {ORGAN_HEAD}}
 
 
-def test_a14_a_parcel_is_received_once(given: Given) -> None:
-    scene = given(*x.HISTORIES["SEALED_UPWARD"]).when_told(lambda c, ctx: c.take_in_parcel(ctx))
-    scene.then(e.SealedParcelReceived)
-    scene.when_told(lambda c, ctx: c.take_in_parcel(ctx)).refused("E_STATE", "A14")
+def test_b15_a_parcel_is_taken_in_once_and_before_anything_is_decided(given: Given) -> None:
+    """In the queue at once; registered, corrected or sealed on once it is taken in."""
+    scene = given(x.IN_PARCEL)
+    for command in (x.REGISTER, x.TRIAGE, x.SEAL):
+        scene.when(command).refused("E_RECORD_INCOMPLETE", "B15")
+    scene.when(x.TAKE_IN).then(e.SealedParcelTakenIn)
+    scene.when(x.TAKE_IN).refused("E_STATE", "B15")
+    scene.when(x.REGISTER).in_state("REGISTERED")
+    given(x.RECEIVED).when(x.TAKE_IN).refused("E_STATE", "B15")
+
+
+def test_b15_a_parcel_brings_along_what_was_known(given: Given) -> None:
+    """Channel, notice, days, urgency, group and reception, over several hops."""
+    told = {
+        **{"channel": "ONLINE_APP", "acknowledged_notice_version": "2022-01", "urgent": True, "joint": True},
+        **{"received_by": "p-1", "oral_record": True, "reporter_confirmed": True, "pages": 7},
+    }
+    sent = given(*changed((x.RECEIVED,), {e.ComplaintReceived: told})).when(x.SEAL).aggregate
+    along = Deposited(reporter=x.REPORTER, identity_status="CONFIRMED", things=(x.LETTER,))
+    born = complaint(id=UUID(sent.sent_as)).at("2022-03-04")
+    delivered = born.when_told(lambda c, ctx: c.be_delivered(ctx, sent, along)).last("ComplaintReceived")
+    assert {name: getattr(delivered, name) for name in told} == told
+    assert (delivered.organ, delivered.source, delivered.parcel) == (
+        x.CITY,
+        "SUBORDINATE_ESCALATED",
+        x.PARCEL.id,
+    )
+    assert (delivered.reported_on, delivered.received_on) == (x.TODAY, date(2022, 3, 4))
+    assert (delivered.competent_level, delivered.identity_status) == ("CITY", "CONFIRMED")
+    assert born.started["DL-23"] == "2022-03-11"
 
 
 # --- deciding

@@ -10,7 +10,7 @@ from services.intake.commands import COMMANDS
 from services.intake.commands.integration import ReceivePlatformTransfer
 from services.intake.commands.reporting import FROM_ANYONE
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.receiving import ORIGINAL
+from services.intake.domain.complaint.phase import ANOTHER, ORIGINAL
 from shared.casework.aggregate import Actor
 from shared.casework.command import Command
 from shared.casework.steps import STANDING, Standing, known_steps
@@ -88,6 +88,20 @@ ROWS = [
         knowing=WITH_HANDLER,
         first={"RECEIVED": "E_CONTENT_MISMATCH"},
     ),
+    row(
+        x.JOIN,
+        "REGISTERED",
+        to="WITH_HANDLER",
+        knowing=WITH_HANDLER | {ANOTHER: True},
+        first={"RECEIVED": "E_CONTENT_MISMATCH"},
+    ),
+    row(
+        x.SEND_AFTER,
+        "REGISTERED",
+        to="SENT_OUT",
+        knowing={ORIGINAL: x.complaint(*x.HISTORIES["SENT_OUT"], id=x.OTHER).aggregate},
+        first=DUPLICATE | {"RECEIVED": "E_CONTENT_MISMATCH"},
+    ),
     row(x.PROPOSE, "REGISTERED", first=DUPLICATE),
     row(x.ACCEPT, "REGISTERED", to="ACCEPTED", first=DUPLICATE),
     row(x.REJECT, "REGISTERED", to="NOT_ACCEPTED"),
@@ -150,6 +164,7 @@ ROWS = [
     row(x.ASSIGN_JURISDICTION, "REGISTERED", then=(x.DISPUTED, x.ANSWERED)),
     row(x.ACCEPT_RESULT, "SENT_DOWN", to="RESULT_AVAILABLE"),
     row(x.RETURN_RESULT, "SENT_DOWN"),
+    row(x.TAKE_IN, "RECEIVED", past={e.ComplaintReceived: {"parcel": x.PARCEL.id}}),
     row(
         x.EXTEND,
         *("RECEIVED", "REGISTERED", "ACCEPTED", "WITH_HANDLER", "SENT_DOWN", "RESULT_AVAILABLE", "CLOSED"),
@@ -201,6 +216,7 @@ ROWS = [
     row(x.ASK_STAFF_RECUSAL, *OPEN, then=(OLD_ONE,)),
     row(x.DECIDE_RECUSAL, *OPEN, then=(OLD_ONE, ASKED_TO_STEP_ASIDE)),
     row(x.LIFT_EXCLUSION, *OPEN, then=(OUT,)),
+    row(x.REVIEW_STEP),
     row(x.ESCALATE, *OPEN, by=Actor("p-above", "organ_head", "DI-990102"), knowing=NOBODY_FREE),
 ]
 CREATING = {"ReceiveComplaint", "SubmitReport", "ReceivePlatformTransfer"}

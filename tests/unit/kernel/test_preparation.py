@@ -199,9 +199,8 @@ def test_a_function_for_which_no_command_asks_is_dead() -> None:
 KINDS = {c.on for c in (*PROTECTION, *REWARDS, *(c for s in WRITING for c in service_of(s).commands))}
 COMMANDS = sorted(commands_on(KINDS), key=lambda c: (c.on.kind, c.__name__))
 ELSEWHERE: Sequence[Callable[..., Any]] = (
-    IntakeDeposits.identity,
     IntakeDeposits.account_of_retaliation,
-    IntakeBeside.take_in,
+    IntakeBeside.tell_sender,
     verification.beside,
 )
 """Deposits and writings beside a case that ask for a lookup."""

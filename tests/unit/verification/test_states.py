@@ -148,6 +148,11 @@ ROWS = [
         )
     ),
     row(
+        named(COMMON, "ReviewEarlierStep").model_validate(
+            {"event": 1, "decision": "CONFIRM", "opinion": "经复核无误"}
+        )
+    ),
+    row(
         named(COMMON, "EscalateForSeparation").model_validate(
             {"step": "ConcludeVerification", "reason": "无人可办"}
         ),

@@ -13,6 +13,7 @@ from services.intake.domain.complaint.correcting import Correcting
 from services.intake.domain.complaint.deciding import Deciding
 from services.intake.domain.complaint.disputing import Disputing
 from services.intake.domain.complaint.integration import Integration
+from services.intake.domain.complaint.joining import Joining
 from services.intake.domain.complaint.meeting import Meeting
 from services.intake.domain.complaint.passing_on import PassingOn
 from services.intake.domain.complaint.receiving import Receiving
@@ -23,6 +24,7 @@ from services.intake.domain.complaint.sealing import Sealing
 class Complaint(
     Receiving,
     Sealing,
+    Joining,
     Correcting,
     Deciding,
     Disputing,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import get_args
 
-from services.intake.domain.complaint.phase import HERE, STAGES, ComplaintPhase
+from services.intake.domain.complaint.phase import HERE, PART, STAGES, ComplaintPhase
 from services.intake.domain.values import OutcomeTold
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.common import Finding
@@ -33,7 +32,6 @@ from shared.language.refusal import refuse
 from shared.language.tracing import asks_who_you_are, names_its_speaker
 
 POLICY: frozenset[PolicyPoint] = frozenset(get_args(PolicyPoint))
-_LETTERS = re.compile("[a-z]*")
 
 
 class Answering(ComplaintPhase):
@@ -71,7 +69,7 @@ class Answering(ComplaintPhase):
                 case_number=case_number,
                 verdict=verdict,
                 concluded_on=concluded_on,
-                findings=tuple(findings),
+                findings=self.as_own(findings) if self.joined_to else tuple(findings),
             ),
         )
 
@@ -132,7 +130,7 @@ class Answering(ComplaintPhase):
     def _own_of(self, id: str) -> str | None:
         """The allegation of this complaint of which `id` is the whole or a part: verification gives a part
         the id of the whole with a letter behind, and a part of a part another (§4.2)."""
-        own = [a.id for a in self.allegations if id.startswith(a.id) and _LETTERS.fullmatch(id[len(a.id) :])]
+        own = [a.id for a in self.allegations if id.startswith(a.id) and PART.fullmatch(id[len(a.id) :])]
         return max(own, key=len, default=None)
 
     @allowed_in("RESULT_AVAILABLE", "CLOSED")

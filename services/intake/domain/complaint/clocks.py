@@ -9,7 +9,6 @@ from shared.language.contracts.intake import (
     ComplaintReceived,
     ComplaintRegistered,
     ComplaintReopened,
-    ComplaintSealedUpward,
     JurisdictionAssigned,
     Stage,
     StageWaived,
@@ -28,30 +27,24 @@ class Clocks(ComplaintPhase):
     """Answers the deadline catalogue for a complaint."""
 
     def meets(self, deadline: str, event: Event) -> bool:
-        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). A sealed complaint
-        is escalated when it is delivered (DL-03); nobody here hears of the delivery of one that leaves the
-        system. The organ whose it is decides which clock runs (A14, A17, A30)."""
+        """A waiver ends the clock of its own stage: of the notice, or of the result (R46). The organ whose it
+        is decides which clock runs (A14, A17, A30)."""
         if isinstance(event, StageWaived):
             return STAGE_OF.get(deadline) == event.stage
         if isinstance(event, TriageCorrected):
             return WHOSE[deadline] != _whose(self.organ, event.competent_level, event.competent_organ)
-        if deadline == "DL-03" and isinstance(event, ComplaintSealedUpward):
-            return not event.parcel
         return True
 
     def deadline_conditions(self, event: Event) -> frozenset[str]:
         """The conditions under which clocks run: notices and feedback are owed to confirmed or claimed real
         names only, and by the organ that the triage found competent."""
         found = _whose(self.organ, self.competent_level, self.other_competent)
-        if isinstance(event, ComplaintSealedUpward):
-            # If the triage had said so, it has run since the receipt (DL-03).
-            late = event.parcel and found != ABOVE
-            return frozenset({ABOVE} if late else ())
-        holds = {"initial"}
+        holds = {"initial", "undecided"}
         own, source, status = self.organ, self.source, self.identity_status
         level, competent = self.competent_level, self.other_competent
         if isinstance(event, ComplaintReceived):
             own, source = event.organ, event.source
+            holds |= {"in_parcel"} if event.parcel else set()
         if isinstance(event, ComplaintReceived | ComplaintRegistered):
             status = event.identity_status
         if isinstance(event, ComplaintReceived | TriageCorrected):
@@ -67,6 +60,7 @@ class Clocks(ComplaintPhase):
         if isinstance(event, JurisdictionAssigned):
             # Named itself, the organ decides on it like on everything that a superior sends it (DL-04).
             source = "SUPERIOR_TRANSFERRED" if event.to_organ == self.organ else ""
+            holds -= set() if event.to_organ == self.organ else {"undecided"}
         holds.add(source.lower())
         came_from = event.origin if isinstance(event, ComplaintReceived) else ""
         if source == "SUPERIOR_TRANSFERRED" or (came_from and source != "SUPERIOR_ASSIGNED"):

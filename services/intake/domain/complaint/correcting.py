@@ -26,6 +26,7 @@ class Correcting(ComplaintPhase):
     ) -> None:
         """A14, A17: an envelope that was read wrongly is put right without showing it to the organ above."""
         self.check_not_sealed()
+        self.check_taken_in()
         if competent_organ and competent_organ not in ctx.law.organs:
             refuse("E_SCHEMA", "§5.4", field="competent_organ")
         assert self.received_on is not None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from services.intake.domain.complaint.phase import BEFORE_FINDING, TODAY, ComplaintPhase
+from uuid import UUID
+
+from services.intake.domain.complaint.phase import BEFORE_FINDING, GOES_ON_AT, HEADS, TODAY, ComplaintPhase
 from services.intake.domain.complaint.state import ComplaintState
 from services.intake.domain.values import Deposited
 from shared.casework.aggregate import Context, allowed_in
-from shared.casework.preparation import Lookup
 from shared.language.contracts.intake import (
     AllegationsListed,
     AssignmentGround,
@@ -38,8 +39,6 @@ PassedOn = (
 )
 
 """The events that give birth to a complaint at another organ."""
-HEADS: Lookup[frozenset[str]] = Lookup("heads")
-"""The heads of the complaint's organ, as the staff directory names them today."""
 
 
 class PassingOn(ComplaintPhase):
@@ -127,6 +126,28 @@ class PassingOn(ComplaintPhase):
             self._exclude_heads(ctx)
         sent = ComplaintSentUp(born=born, to_organ=to_organ, reason=reason, about_head=about_head)
         self.record(ctx, sent)
+
+    @allowed_in("REGISTERED")
+    def send_after(self, ctx: Context, of: UUID, reason: str) -> None:
+        """A12, B24: a further letter on what another organ goes on with by now goes there too, whoever would
+        be competent: it is not verified anew."""
+        self._check_leaves()
+        self.check_result_not_owed()
+        original, to_organ = self.known_original(ctx), ctx.found(GOES_ON_AT)
+        if not original.is_away or to_organ in ("", self.organ):
+            refuse("E_STATE", "A12", of=original.number, reason="no other organ goes on with it")
+        if not self.claims_of_today(ctx, self) & self.claims_of_today(ctx, original):
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        self._check_not_their_own(ctx, to_organ)
+        born = str(self.born_at(to_organ))
+        sent: PassedOn
+        if ctx.law.organs.is_ancestor_or_self(to_organ, self.organ):
+            sent = ComplaintSentUp(born=born, to_organ=to_organ, reason=reason)
+        elif self._is_below(ctx, to_organ):
+            sent = ComplaintHandedDown(born=born, to_organ=to_organ, reason=reason)
+        else:
+            sent = ComplaintSentLateral(born=born, to_organ=to_organ, reason=reason)
+        self.record(ctx, sent, links=(str(original.correlation_id),), joins=original.matters)
 
     @allowed_in(*BEFORE_FINDING)
     def send_back(self, ctx: Context, reason: str) -> None:
@@ -245,6 +266,8 @@ class PassingOn(ComplaintPhase):
 
     def _check_leaves(self) -> None:
         self.check_not_sealed()
+        if self.joined_to:
+            refuse("E_STATE", "B24", reason="it is verified with another", of=self.joined_to)
         self.check_undisputed()
         if self.state == "DUPLICATE_FILED":
             refuse("E_DUPLICATE", "A12", of=self.duplicate_of)

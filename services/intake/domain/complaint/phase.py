@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from services.intake.domain.complaint.state import ComplaintState
@@ -12,12 +13,14 @@ from shared.casework.aggregate import Context
 from shared.casework.case import house_of
 from shared.casework.preparation import Deposit, Lookup
 from shared.kernel.effect import Effect
-from shared.language.contracts.common import Accused
+from shared.language.contracts.common import Accused, Finding
 from shared.language.contracts.intake import Means, Stage
 from shared.language.organs.tree import Competence, Level
 from shared.language.refusal import refuse
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
+PART = re.compile("[a-z]*")
+"""The letters that verification puts behind the id of an allegation for a part of it (§4.2)."""
 BEFORE_FINDING = ("RECEIVED", "REGISTERED", "NOT_ACCEPTED", "ACCEPTED", "WITH_HANDLER")
 """States in which there is no finding, and in which a complaint may still be passed on (B14)."""
 IN_MATTER: Lookup[tuple[Accused, ...]] = Lookup("in_matter")
@@ -25,6 +28,14 @@ IN_MATTER: Lookup[tuple[Accused, ...]] = Lookup("in_matter")
 TODAY: Lookup[Mapping[str, Accused]] = Lookup("today")
 """The accused of the complaint as the register has them today, by the references that the complaint names
 them by; one who was merged has the reference of the entry that stands (B11)."""
+ORIGINAL: Lookup[ComplaintState | None] = Lookup("original")
+"""The complaint that this one is said to repeat."""
+GOES_ON_AT: Lookup[str] = Lookup("goes_on_at")
+"""The organ that goes on with the original now; empty where that was sealed on."""
+ANOTHER: Lookup[bool] = Lookup("another")
+"""True if this complaint has a named reporter who is not the one of the original (B24)."""
+HEADS: Lookup[frozenset[str]] = Lookup("heads")
+"""The heads of the complaint's organ, as the staff directory names them today."""
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
 SENT: frozenset[Means] = frozenset({"SMS", "APP", "LETTER", "EMAIL"})
 """The means by which a message leaves the house; the others are a person's word."""
@@ -46,6 +57,54 @@ class ComplaintPhase(ComplaintState):
         any more (A14)."""
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")
+
+    def original_of(self, ctx: Context) -> ComplaintState:
+        """The original, where this organ has it still."""
+        original = self.known_original(ctx)
+        if original.is_away:
+            # Only the organ that has it now knows the findings, and tells its department of duplicates.
+            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="with another organ: SendAfter")
+        return original
+
+    def known_original(self, ctx: Context) -> ComplaintState:
+        """The complaint that this organ registered itself; nobody learns anything here of one that it sealed
+        upward."""
+        original = ctx.found(ORIGINAL)
+        unknown = ("RECEIVED", "SEALED_UPWARD", "DUPLICATE_FILED")
+        if (
+            original is None
+            or original.state in unknown
+            or original.organ != self.organ
+            or original.id == self.id
+            or ctx.actor.person in original.excluded
+        ):
+            refuse("E_CONTENT_MISMATCH", "A12", field="of")
+        return original
+
+    def claims_of_today(self, ctx: Context, of: ComplaintState) -> set[tuple[str, str]]:
+        """The claims of a complaint, by the references that stand after what was merged (B11)."""
+        return {(self.ref_of_today(ctx, ref), kind) for ref, kind in of.claims}
+
+    def ref_of_today(self, ctx: Context, ref: str) -> str:
+        """The reference that stands for somebody after what was merged (B11)."""
+        known = ctx.found(TODAY).get(ref)
+        return ref if known is None else known.ref
+
+    def as_own(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Findings on the complaint to whose case this one was joined, as findings on its own allegations
+        (B24); a part keeps the letters of the part (§4.2)."""
+        found = []
+        for each in findings:
+            whole = max((id for id in self.same if each.allegation_id.startswith(id)), key=len, default="")
+            part = each.allegation_id.removeprefix(whole)
+            if whole and PART.fullmatch(part):
+                found.append(each.model_copy(update={"allegation_id": self.same[whole] + part}))
+        return tuple(found)
+
+    def check_taken_in(self) -> None:
+        """Refuses to decide on a complaint that lies in a parcel which nobody has taken in (B15)."""
+        if self.waits_to_be_taken_in:
+            refuse("E_RECORD_INCOMPLETE", "B15", missing="SealedParcelTakenIn")
 
     def check_undisputed(self) -> None:
         """B17: refuses to do anything with a complaint while it is disputed whose it is. Its common superior

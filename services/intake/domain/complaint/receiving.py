@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from services.intake.domain.complaint.phase import IDENTITY, TODAY, ComplaintPhase
-from services.intake.domain.complaint.state import ComplaintState
+from services.intake.domain.complaint.phase import ANOTHER, IDENTITY, ComplaintPhase
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception, missing_of
 from shared.casework.aggregate import Context, allowed_in
 from shared.casework.preparation import Lookup
-from shared.language.contracts.common import Accused, Allegation, LevelName
+from shared.language.contracts.common import Accused, Allegation, LevelName, Member
 from shared.language.contracts.intake import (
     AllegationsListed,
     Category,
@@ -29,14 +28,9 @@ from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
+from shared.language.roles import foremost
 from shared.language.spelling import normal
 from shared.language.wording import tells_channel
-
-if TYPE_CHECKING:
-    from services.intake.domain.complaint import Complaint
-
-SENT_UP: Lookup[Complaint | None] = Lookup("sent_up")
-"""The complaint that a lower organ sealed for this one, where its parcel is received."""
 
 
 class Entered(NamedTuple):
@@ -52,8 +46,8 @@ class Entered(NamedTuple):
 
 REGISTER: Lookup[tuple[Entered, ...]] = Lookup("register")
 """The people whom the clerk enters, in their order, as the register knows them."""
-ORIGINAL: Lookup[ComplaintState | None] = Lookup("original")
-"""The complaint that this one is said to repeat."""
+NAMESAKES: Lookup[Mapping[str, tuple[Member, ...]]] = Lookup("namesakes")
+"""The members of staff who bear the name of an accused, by that name."""
 
 
 class Receiving(ComplaintPhase):
@@ -74,11 +68,8 @@ class Receiving(ComplaintPhase):
         urgent: bool,
         joint: bool,
         reception: Reception | None,
-        parcel: UUID | None,
     ) -> None:
         """A3: every channel is equal. The envelope holds no accused and no content (note a)."""
-        if self.version:
-            refuse("E_STATE", "A14", reason="this parcel was received before")
         ctx.check_past(received_on, "received_on")
         if channel.startswith("ONLINE") and not acknowledged_notice_version:
             refuse("E_SCHEMA", "R30", field="acknowledged_notice_version")
@@ -88,7 +79,6 @@ class Receiving(ComplaintPhase):
             refuse("E_PLATFORM_ENTRY_FORBIDDEN", "C7", field="platform_no")
         _check_reception(channel, reception)
         deposited = ctx.deposited(IDENTITY)
-        below = ctx.found(SENT_UP) if parcel is not None else None
         self.record(
             ctx,
             ComplaintReceived(
@@ -108,12 +98,10 @@ class Receiving(ComplaintPhase):
                 urgent=urgent,
                 # That several report is told, and never how many (SEC-1).
                 joint=joint or deposited.joint or (reception is not None and reception.of_group),
-                parcel=str(parcel or ""),
                 received_by=reception.received_by if reception else "",
                 oral_record=reception.oral_record if reception else False,
                 reporter_confirmed=reception.reporter_confirmed if reception else False,
             ),
-            joins=below.matters if below is not None else (),
         )
 
     @allowed_in("RECEIVED")
@@ -121,6 +109,7 @@ class Receiving(ComplaintPhase):
         """A14: refuses to register a complaint that belongs to a superior organ: it is sealed and
         escalated."""
         self.check_not_sealed()
+        self.check_taken_in()
         if self.state == "RECEIVED" and Level[self.competent_level] > self._own_level(ctx):
             refuse("E_SEALED_UPWARD", "A14", competent_level=self.competent_level)
         priority: Priority = "REAL_NAME" if self.identity_status == "CONFIRMED" else "NORMAL"
@@ -183,6 +172,21 @@ class Receiving(ComplaintPhase):
                 approved_by=approved_by,
             ),
         )
+        for member in self._colleagues(ctx, people):
+            self._exclude(ctx, member.person, foremost(member.roles), "ACCUSED_OR_RELATIVE")
+
+    def _colleagues(self, ctx: Context, people: Sequence[Accused]) -> Iterator[Member]:
+        """B2: the accused who are members of staff themselves, by the directory: of this name, in the organ
+        of their place of work. Of two of one name both are out, until one is let in again."""
+        organs, namesakes = ctx.law.organs, ctx.found(NAMESAKES)
+        for person in people:
+            if person.subject_type != "PERSON":
+                continue
+            own = organs.covering(person.unit_division)
+            serves = person.is_discipline_staff or normal(person.unit) == normal(own.name_zh)
+            for member in namesakes.get(person.name, ()) if serves else ():
+                if member.organ == own.code and member.person not in self.excluded:
+                    yield member
 
     def _identify(
         self, ctx: Context, index: int, entry: AccusedEntry, before: Mapping[str, Accused]
@@ -227,16 +231,18 @@ class Receiving(ComplaintPhase):
 
     @allowed_in("REGISTERED")
     def mark_duplicate(self, ctx: Context, of: UUID, new_evidence: bool) -> None:
-        """A12, R55: the same facts about the same accused without new evidence are filed, not verified;
-        after a conclusion it is a re-report."""
-        original = self._original(ctx)
+        """A12, R55, B24: the same facts about the same accused, by the same reporter or an anonymous one and
+        without new evidence, are filed and not verified; after a conclusion it is a re-report."""
+        original = self.original_of(ctx)
         self.check_result_not_owed()
         self.check_undisputed()
         if new_evidence or self.repeat_of:
             refuse("E_CONTENT_MISMATCH", "A12", field="new_evidence", reason="not a duplicate")
-        mine, theirs = self._claims_of_today(ctx, self), self._claims_of_today(ctx, original)
+        mine, theirs = self.claims_of_today(ctx, self), self.claims_of_today(ctx, original)
         if not mine or not mine <= theirs:
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
+        if ctx.found(ANOTHER):
+            refuse("E_CONTENT_MISMATCH", "B24", field="of", reason="another named reporter: JoinComplaint")
         kind: RepeatKind = "RE_REPORT_AFTER_CONCLUSION" if original.verdict else "DUPLICATE"
         self.record(
             ctx,
@@ -248,10 +254,10 @@ class Receiving(ComplaintPhase):
     @allowed_in("REGISTERED")
     def mark_repeat(self, ctx: Context, of: UUID, new_evidence: str) -> None:
         """A12: the same matter with new evidence is no duplicate; it goes on, marked as what it is."""
-        original = self._original(ctx)
+        original = self.original_of(ctx)
         if self.repeat_of:
             refuse("E_STATE", "A12", of=self.repeat_of)
-        if not self._claims_of_today(ctx, self) & self._claims_of_today(ctx, original):
+        if not self.claims_of_today(ctx, self) & self.claims_of_today(ctx, original):
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
         self.record(
             ctx,
@@ -264,30 +270,6 @@ class Receiving(ComplaintPhase):
             links=(str(original.correlation_id),),
             joins=original.matters,
         )
-
-    def _claims_of_today(self, ctx: Context, of: ComplaintState) -> set[tuple[str, str]]:
-        """The claims of a complaint, by the references that stand after what was merged (B11)."""
-        today = ctx.found(TODAY)
-        refs = {ref: person.ref for ref, person in today.items()}
-        return {(refs.get(ref, ref), kind) for ref, kind in of.claims}
-
-    def _original(self, ctx: Context) -> ComplaintState:
-        """The complaint that this organ registered itself; nobody learns anything here of one that it sealed
-        upward."""
-        original = ctx.found(ORIGINAL)
-        unknown = ("RECEIVED", "SEALED_UPWARD", "DUPLICATE_FILED")
-        if (
-            original is None
-            or original.state in unknown
-            or original.organ != self.organ
-            or original.id == self.id
-            or ctx.actor.person in original.excluded
-        ):
-            refuse("E_CONTENT_MISMATCH", "A12", field="of")
-        if original.is_away:
-            # Only the organ that has it now knows the findings, and tells its department of duplicates.
-            refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="with another organ: this one goes there")
-        return original
 
 
 def _check_reception(channel: Channel, reception: Reception | None) -> None:

@@ -22,6 +22,7 @@ from shared.language.contracts.intake import (
     AccusedCorrected,
     AllegationCorrected,
     AllegationsListed,
+    AnotherComplaintJoined,
     AssignedCaseReopened,
     AssignedPeriodExtended,
     AssignedResultAccepted,
@@ -33,7 +34,9 @@ from shared.language.contracts.intake import (
     ComplaintAccepted,
     ComplaintAssignedDown,
     ComplaintHandedDown,
+    ComplaintJoined,
     ComplaintNotAccepted,
+    ComplaintParted,
     ComplaintReceived,
     ComplaintRegistered,
     ComplaintReopened,
@@ -64,6 +67,7 @@ from shared.language.contracts.intake import (
     ResultReturnedBySuperior,
     ReturnByHandlerNoted,
     SealedParcelReceived,
+    SealedParcelTakenIn,
     Stage,
     StageFeedbackGiven,
     StageMeetingHeld,
@@ -127,13 +131,28 @@ class ComplaintState(Case):
         self.sent_back = False
         """True if it came back from an organ to which this one had passed it on."""
         self.repeat_of = ""
+        self.joined_to = ""
+        """The complaint with whose case it is verified (B24)."""
+        self.same: dict[str, str] = {}
+        """The allegation of this complaint for each of that one's that claims the same."""
+        self.joined: list[str] = []
+        """The complaints that are verified with this one."""
+        self.concluded_on: date | None = None
         self.joint = False
         self.pages = 0
         self.designated = False
         self.original = ""
         """The original from the petition platform, by its name in the vault."""
         self.parcel = ""
-        self.parcel_received = False
+        """The parcel in which it was sealed upward."""
+        self.taken_in_on: date | None = None
+        """The day on which the addressee took that parcel in."""
+        self.came_in = ""
+        """The parcel of a lower organ in which it came."""
+        self.waits_to_be_taken_in = False
+        """True as long as that parcel stands in the queue, and nobody has taken it in (DL-23)."""
+        self.envelope: ComplaintReceived | None = None
+        """The receipt: a parcel brings it along (B15)."""
         self.sent_on: date | None = None
         self.urgent = False
         self.other_competent = ""
@@ -197,8 +216,8 @@ class ComplaintState(Case):
     @property
     def is_away(self) -> bool:
         """True if another organ goes on with it. An assigned complaint comes back with its result (A26); one
-        that was sealed upward is away once the organ above has received it."""
-        return self.state in ("SENT_DOWN", "SENT_OUT") or self.parcel_received
+        that was sealed upward lies at once with the organ above (B15)."""
+        return self.state in ("SENT_DOWN", "SENT_OUT") or bool(self.parcel)
 
     @property
     def rests_on(self) -> tuple[str, ...]:
@@ -233,6 +252,8 @@ class ComplaintState(Case):
         return self.ever_accused.values()
 
     def on_complaint_received(self, event: ComplaintReceived, meta: Meta) -> None:
+        self.envelope = event
+        self.came_in, self.waits_to_be_taken_in = event.parcel, bool(event.parcel)
         self.organ = event.organ
         self.channel = event.channel
         self.source = event.source
@@ -294,15 +315,32 @@ class ComplaintState(Case):
     def on_repeat_marked(self, event: RepeatMarked, meta: Meta) -> None:
         self.repeat_of = event.of
 
+    def on_complaint_joined(self, event: ComplaintJoined, meta: Meta) -> None:
+        self.joined_to = event.of
+        self.same = {each.theirs: each.own for each in event.same}
+        self.handling_dept = event.handling_dept
+
+    def on_another_complaint_joined(self, event: AnotherComplaintJoined, meta: Meta) -> None:
+        self.joined.append(event.complaint)
+
+    def on_complaint_parted(self, event: ComplaintParted, meta: Meta) -> None:
+        self._part()
+
+    def _part(self) -> None:
+        self.joined_to, self.same, self.joined = "", {}, []
+
     def on_complaint_sealed_upward(self, event: ComplaintSealedUpward, meta: Meta) -> None:
         self.parcel = event.parcel
         self.sent_on = event.sent_on
         self.sent_to = event.to_organ
         self.watched_by = event.to_organ if event.parcel else ""
+        self.sent_as = str(received_as(event.parcel, event.to_organ)) if event.parcel else ""
 
     def on_sealed_parcel_received(self, event: SealedParcelReceived, meta: Meta) -> None:
-        self.parcel_received = True
-        self.sent_as = str(received_as(self.parcel, self.sent_to))
+        self.taken_in_on = event.taken_in_on
+
+    def on_sealed_parcel_taken_in(self, event: SealedParcelTakenIn, meta: Meta) -> None:
+        self.waits_to_be_taken_in = False
 
     # --- deciding
 
@@ -322,6 +360,7 @@ class ComplaintState(Case):
     def on_return_by_handler_noted(self, event: ReturnByHandlerNoted, meta: Meta) -> None:
         self.return_count += 1
         self.returned_by.add(event.case_number)
+        self._part()
 
     def on_complaint_handed_down(self, event: ComplaintHandedDown, meta: Meta) -> None:
         self.sent_as, self.sent_to = event.born, event.to_organ
@@ -440,6 +479,7 @@ class ComplaintState(Case):
 
     def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
         self.concluded_in.add(event.case_number)
+        self.concluded_on = event.concluded_on
         self.verdict = event.verdict
         self.found |= {finding.allegation_id: finding.outcome for finding in event.findings}
 

@@ -7,12 +7,14 @@ from typing import Literal
 from services.verification.domain.case.phase import VerificationPhase
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.common import Allegation
+from shared.language.contracts.intake import ComplaintJoined
 from shared.language.contracts.verification import (
     AllegationCorrectionNoted,
     AssignedResultReported,
     CaseClosed,
     ClarificationAssessmentNoted,
     FalseAccusationAssessed,
+    JoinedComplaintNoted,
     NewEvidenceAssessedImmaterial,
     NewEvidenceNoted,
     QuarterlyFeedbackNoted,
@@ -90,7 +92,7 @@ class Closing(VerificationPhase):
             )
         if undisposed := self.findings.undisposed():
             refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=undisposed)
-        if self.real_name and not self.told.issuperset(self.complaint_ids):
+        if not self.told.issuperset(self.real_names):
             refuse("E_RECORD_INCOMPLETE", "A31", deadline="DL-02")
         self.record(ctx, CaseClosed(number=self.number, closed_on=local_date(ctx.occurred_at)))
 
@@ -115,10 +117,25 @@ class Closing(VerificationPhase):
         if complaint_id in self.complaint_ids and complaint_id not in self.told:
             self.record(ctx, ResultFeedbackNoted(complaint_id=complaint_id))
 
-    def note_real_name(self, ctx: Context) -> None:
+    def note_real_name(self, ctx: Context, complaint_id: str) -> None:
         """Hearing of it again changes nothing."""
-        if not self.real_name:
-            self.record(ctx, RealNameNoted())
+        if complaint_id in self.complaint_ids and complaint_id not in self.real_names:
+            self.record(ctx, RealNameNoted(complaint_id=complaint_id))
+
+    def note_joined(self, ctx: Context, complaint_id: str, event: ComplaintJoined) -> None:
+        """B24: another named reporter's complaint on the same facts is verified here too, and the case is of
+        its matters from now on. Hearing of it again changes nothing."""
+        if complaint_id not in self.complaint_ids:
+            self.record(
+                ctx,
+                JoinedComplaintNoted(
+                    complaint_id=complaint_id,
+                    complaint_number=event.number,
+                    registered_by=event.registered_by,
+                ),
+                links=(complaint_id,),
+                joins=ctx.matters,
+            )
 
     # --- quarterly feedback
 
@@ -126,7 +143,7 @@ class Closing(VerificationPhase):
         """The result of a concluded case, as the petition department is told it (A21)."""
         assert self.concluded_on is not None
         undisposed = self.findings.undisposed()
-        told = self.told.issuperset(self.complaint_ids)
+        told = self.told.issuperset(self.real_names)
         return QuarterResult(
             case_number=self.number,
             complaint_numbers=self.complaint_numbers,
@@ -134,7 +151,7 @@ class Closing(VerificationPhase):
             concluded_on=self.concluded_on,
             way=self.way,
             verdict=self.findings.verdict(),
-            reporter_told=("TOLD" if told else "OWED") if self.real_name else "NOT_OWED",
+            reporter_told=("TOLD" if told else "OWED") if self.real_names else "NOT_OWED",
             disposition_refs=tuple(sorted(set(self.findings.dispositions.values()))),
             undisposed=len(undisposed),
         )

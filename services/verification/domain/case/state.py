@@ -19,6 +19,7 @@ from shared.language.contracts.verification import (
     DispositionProposed,
     EvidenceRecorded,
     FalseAccusationAssessed,
+    JoinedComplaintNoted,
     NewEvidenceAssessedImmaterial,
     NewEvidenceNoted,
     RealNameNoted,
@@ -52,7 +53,8 @@ class VerificationState(Case):
         self.complaint_ids: tuple[str, ...] = ()
         self.complaint_numbers: tuple[str, ...] = ()
         self.handling_dept = ""
-        self.real_name = False
+        self.real_names: set[str] = set()
+        """The complaints of reporters with a confirmed name: each is owed the result."""
         self.accused: dict[str, Accused] = {}
         self.proposed: DispositionProposed | None = None
         self.way: Way | None = None
@@ -92,7 +94,7 @@ class VerificationState(Case):
         self.complaint_ids = event.complaint_ids
         self.complaint_numbers = event.complaint_numbers
         self.handling_dept = event.handling_dept
-        self.real_name = event.real_name
+        self.real_names = set(event.complaint_ids) if event.real_name else set()
         self.accused = {a.ref: a for a in event.accused}
         self.findings = Findings({a.id: a for a in event.allegations})
         self.duties["registrar"] = set(event.registered_by)
@@ -173,7 +175,12 @@ class VerificationState(Case):
         self.told.add(event.complaint_id)
 
     def on_real_name_noted(self, event: RealNameNoted, meta: Meta) -> None:
-        self.real_name = True
+        self.real_names.add(event.complaint_id)
+
+    def on_joined_complaint_noted(self, event: JoinedComplaintNoted, meta: Meta) -> None:
+        self.complaint_ids += (event.complaint_id,)
+        self.complaint_numbers += (event.complaint_number,)
+        self.duties.setdefault("registrar", set()).update(event.registered_by)
 
     def on_new_evidence_noted(self, event: NewEvidenceNoted, meta: Meta) -> None:
         self.seen_evidence.add(event.evidence_id)
