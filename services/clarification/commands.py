@@ -30,10 +30,13 @@ from shared.casework.command import (
 from shared.language.contracts.clarification import (
     AdverseEffect,
     ConsentDecision,
+    CorrectedPlace,
     ExplainedPoint,
     Limits,
     NotRequiredReason,
     Recommendation,
+    RevocationCause,
+    SuspensionGround,
     Trigger,
     Venue,
 )
@@ -57,6 +60,7 @@ MaybeText = Annotated[
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), IfSeen, Straight, Screened()]
 FormList = Annotated[tuple[Form, ...], Field(min_length=1, max_length=4)]
 Hashes = Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=50)]
+Round = Annotated[int, Field(ge=1, le=1000)]
 Receipt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()/-]{1,60}$"), Chosen()]
 
 
@@ -105,12 +109,20 @@ class DecideNotRequired(
     decides=True,
     occasional=True,
 ):
-    """Decides that no clarification is made (不予澄清); refused where harm was found (A68)."""
+    """Decides that no clarification is made (不予澄清); where harm was found only on the subject's own signed
+    no (A68, B36)."""
 
     reason: NotRequiredReason
-    """The ground of A72 on which none is made."""
+    """The ground of A72 on which none is made; SUBJECT_DECLINED also where harm was found."""
     opinion: FreeText
     """The deputy leader's reasons."""
+    signed_form_hash: Sha256 | None = None
+    """SHA-256 in hex of the form on which the subject declined; needed with SUBJECT_DECLINED (B36)."""
+    signed_by: ShortText | None = None
+    """The name under that form: the subject, or who answers for a party organisation."""
+    delegation_hash: Sha256 | None = None
+    """SHA-256 in hex of the written delegation, where somebody but its head signed for a party
+    organisation."""
 
 
 class ProposeClarification(
@@ -369,8 +381,171 @@ class RecordIntegrityFileEntry(
     """SHA-256 in hex of each document that was filed."""
 
 
+class ConfirmAssessment(
+    Command, on=Clarification, rule="B28", by=HANDLERS, duty="handler", differs_from=DECIDERS
+):
+    """Says that the assessment stands for a further conclusion of a case in which nothing changed for this
+    subject: the case is closed only when each conclusion is assessed (R17)."""
+
+    case_id: Given
+    """The verification case that was reopened and concluded again."""
+    reason: FreeText
+    """The reason why the assessment stands."""
+
+
+class SuspendClarification(
+    Command,
+    on=Clarification,
+    rule="B36",
+    by=(DEPUTY_LEADER,),
+    differs_from=("handler",),
+    decides=True,
+    occasional=True,
+):
+    """Suspends the round for another open case, secrecy or retaliation (中止). Its clocks stand still; the
+    question of consent, where it was open, is put anew."""
+
+    ground: SuspensionGround
+    """OTHER_CASE, SECRECY or RETALIATION."""
+    reason: FreeText
+    """The deputy leader's reasons."""
+
+
+class ResumeClarification(
+    Command,
+    on=Clarification,
+    rule="B36",
+    by=(DEPUTY_LEADER,),
+    differs_from=("handler",),
+    decides=True,
+    occasional=True,
+):
+    """Resumes a suspended round where it was (恢复)."""
+
+    reason: FreeText
+    """The reason why it may go on."""
+
+
+class RecordSubjectDeclined(
+    Command, on=Clarification, rule="B36", by=(SUBJECT, *HANDLERS), differs_from=DECIDERS, in_order=True
+):
+    """Records that the subject wants no clarification in any form, not even the letter to the unit: from
+    their invited account, or on a form that they signed. It ends the round, as long as nothing was carried
+    out."""
+
+    reason: FreeText | None = None
+    """The reason, if the subject wishes to give one."""
+    signed_form_hash: Sha256 | None = None
+    """SHA-256 in hex of the form that the subject signed; needed if the handler enters it, and not from the
+    subject's own account."""
+    signed_by: ShortText | None = None
+    """The name under the signed form: the subject, or who answers for a party organisation."""
+    delegation_hash: Sha256 | None = None
+    """SHA-256 in hex of the written delegation, where somebody but its head signed for a party
+    organisation."""
+
+
+class ProposeRevocation(
+    Command, on=Clarification, rule="B29", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
+):
+    """Proposes to revoke a round of which something was carried out (撤销澄清): since the latest conclusion
+    does not call its items unfounded any more, or since its text or subject is wrong."""
+
+    round: Round
+    """The round; it may be an earlier one than the present."""
+    cause: RevocationCause
+    """FINDING_OVERTURNED where the revocation is due; else E_STATE."""
+    reason: FreeText
+    """The reasons, for head and approver."""
+
+
+class ReviewRevocation(
+    Command,
+    on=Clarification,
+    rule="B29",
+    by=(ORGAN_HEAD,),
+    duty="reviewer",
+    differs_from=("handler", "author", "approver"),
+    decides=True,
+    occasional=True,
+):
+    """Records the review of a revocation by the head of the handling organ, who also reviewed the
+    clarification (R3)."""
+
+    round: Round
+    """The round that is to be revoked."""
+    decision: Literal["ENDORSE", "RETURN"]
+    """ENDORSE leads to the approving organ. After RETURN, what is due stays due."""
+    opinion: FreeText
+    """The head's opinion."""
+
+
+class ApproveRevocation(
+    Command,
+    on=Clarification,
+    rule="B29",
+    by=(CLARIFICATION_APPROVER,),
+    organ=approving_organ,
+    wrong_organ="E_APPROVER_WRONG_ORGAN",
+    duty="approver",
+    differs_from=("reviewer", "handler", "author", "verification_handler", "concluder"),
+    decides=True,
+    occasional=True,
+):
+    """Records the approval of a revocation by the petition-report department of the approving organ (R4).
+    From then on every former recipient is owed a notice, and every entry a correction."""
+
+    round: Round
+    """The round that is to be revoked."""
+    decision: Literal["APPROVE", "REFUSE"]
+    """APPROVE revokes the round. After REFUSE, what is due stays due."""
+    opinion: FreeText
+    """The approving organ's reasons."""
+
+
+class RecordRecipientNotified(
+    Command, on=Clarification, rule="B29", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
+):
+    """Records that a former recipient was told that the round no longer holds."""
+
+    round: Round
+    """The revoked round."""
+    recipient: ShortText
+    """One of its recipients, in the words of its plan."""
+    means: ShortText
+    """The way by which they were told."""
+    notified_on: Day
+    """The day on which they were told; not later than today."""
+    document_hash: Sha256
+    """SHA-256 in hex of the notice."""
+
+
+class RecordFileCorrected(
+    Command, on=Clarification, rule="B29", by=HANDLERS, duty="handler", differs_from=DECIDERS, in_order=True
+):
+    """Records that the entry of a revoked round was corrected in the platform or in the file."""
+
+    round: Round
+    """The revoked round."""
+    place: CorrectedPlace
+    """PLATFORM, or ARCHIVE: the integrity file, of a party organisation its own."""
+    reference: Receipt
+    """The number of the receipt, or of the file."""
+    document_hashes: Hashes
+    """SHA-256 in hex of each document of the correction."""
+
+
 COMMANDS: list[type[Command]] = [
     AssessClarification,
+    ConfirmAssessment,
+    SuspendClarification,
+    ResumeClarification,
+    RecordSubjectDeclined,
+    ProposeRevocation,
+    ReviewRevocation,
+    ApproveRevocation,
+    RecordRecipientNotified,
+    RecordFileCorrected,
     DecideNotRequired,
     ProposeClarification,
     PlanClarification,

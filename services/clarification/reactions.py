@@ -1,5 +1,5 @@
-"""Reactions of clarification to conclusions and dispositions of verification, and to intake's reports of
-retaliation (§8.3, P3, P12, R9)."""
+"""Reactions of clarification to conclusions, reopened cases and dispositions of verification, and to intake's
+reports of retaliation (§8.3, P3, P7, P12, R9)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.clarification import Disposition
 from shared.language.contracts.intake import RetaliationReported, RetaliationSettled
 from shared.language.contracts.verification import (
+    AllegationsInconclusive,
+    AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
     SubstantiatedDispositionRecorded,
+    VerificationCaseReopened,
 )
 
 
@@ -20,6 +23,29 @@ async def take_up_unfounded(event: AllegationsVerifiedUnfounded, desk: Desk) -> 
     id = desk.derived_id("clarification", event.subject.ref, event.handling_organ)
     clarification = await desk.get_or_new(Clarification, id)
     clarification.take_up(desk.context(event.handling_organ, rule="R25"), event)
+
+
+async def note_none_unfounded(event: AllegationsSubstantiated | AllegationsInconclusive, desk: Desk) -> None:
+    """Notes a further conclusion that finds nothing unfounded about a subject who was to be cleared (B28)."""
+    clarification = await desk.get(
+        Clarification, desk.derived_id("clarification", event.subject.ref, desk.published.organ)
+    )
+    if clarification is not None:
+        clarification.note_none_unfounded(desk.context(clarification.organ, rule="B28"), event)
+
+
+async def hold(event: VerificationCaseReopened, desk: Desk) -> None:
+    """Holds what rests on a reopened case, subject by subject (P7, B28)."""
+    for subject in event.subject_refs:
+        id = desk.derived_id("clarification", subject, desk.published.organ)
+        clarification = await desk.get(Clarification, id)
+        if clarification is not None:
+            clarification.hold(
+                desk.context(clarification.organ, rule="P7"),
+                str(desk.published.stream_id),
+                event.number,
+                event.conclusion,
+            )
 
 
 async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) -> None:
@@ -55,5 +81,8 @@ REACTIONS: Reactions = {
     "intake.RetaliationReported": note_retaliation,
     "intake.RetaliationSettled": note_settlement,
     "verification.AllegationsVerifiedUnfounded": take_up_unfounded,
+    "verification.AllegationsSubstantiated": note_none_unfounded,
+    "verification.AllegationsInconclusive": note_none_unfounded,
+    "verification.VerificationCaseReopened": hold,
     "verification.SubstantiatedDispositionRecorded": note_disposition,
 }

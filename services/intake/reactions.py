@@ -9,11 +9,14 @@ from services.intake.domain.quarter import ReceivedFeedback, received_id
 from services.intake.domain.register import RegisterEntry, register_id
 from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.verification import (
+    AllegationsInconclusive,
+    AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
     AssignedResultReported,
     CaseClosedWithoutVerification,
     ComplaintReturnedByHandler,
     NewEvidenceAssessedImmaterial,
+    NewEvidenceTakenUp,
     QuarterlyFeedbackSent,
     VerificationCaseReopened,
     VerificationConcluded,
@@ -26,7 +29,9 @@ async def note_result(event: VerificationConcluded, desk: Desk) -> None:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
             ctx = desk.context(complaint.organ, rule="P2")
-            complaint.note_result(ctx, event.number, event.verdict, event.concluded_on, event.findings)
+            complaint.note_result(
+                ctx, event.number, event.conclusion, event.verdict, event.concluded_on, event.findings
+            )
 
 
 async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None:
@@ -35,7 +40,7 @@ async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
             ctx = desk.context(complaint.organ, rule="A58")
-            complaint.note_result(ctx, event.number, "HAS_INCONCLUSIVE", event.closed_on)
+            complaint.note_result(ctx, event.number, event.conclusion, "HAS_INCONCLUSIVE", event.closed_on)
 
 
 async def note_returned(event: ComplaintReturnedByHandler, desk: Desk) -> None:
@@ -59,12 +64,15 @@ async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> Non
             origin.note_assigned_result(ctx, event.number, event.verdict)
 
 
-async def note_immaterial(event: NewEvidenceAssessedImmaterial, desk: Desk) -> None:
-    """Notes that the new evidence changes nothing (A31); the complaint stays as it is."""
+async def note_evidence_answered(
+    event: NewEvidenceAssessedImmaterial | NewEvidenceTakenUp, desk: Desk
+) -> None:
+    """Notes that the new evidence was answered: it changes nothing, or the case goes on with it (A31, B31).
+    The complaint stays as it is."""
     complaint = await desk.get(Complaint, UUID(event.complaint_id))
     if complaint is not None:
         ctx = desk.context(complaint.organ, rule="A31")
-        complaint.note_evidence_immaterial(ctx, event.evidence_id, event.number)
+        complaint.note_evidence_answered(ctx, event.evidence_id, event.number)
 
 
 async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
@@ -73,25 +81,44 @@ async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
     for id in event.complaint_ids:
         complaint = await desk.get(Complaint, UUID(id))
         if complaint is not None:
-            complaint.note_reopened(desk.context(complaint.organ, rule="§4.1"), event.number)
+            ctx = desk.context(complaint.organ, rule="§4.1")
+            complaint.note_reopened(ctx, event.number, event.conclusion)
         while complaint is not None and complaint.origin:
             complaint = await desk.get(Complaint, UUID(complaint.origin))
             if complaint is not None:
                 complaint.note_reopened_below(desk.context(complaint.organ, rule="A31"), event.number)
 
 
-async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
-    """The accused's history learns that these allegations were unfounded (R55)."""
-    entry = await desk.get(RegisterEntry, register_id(event.subject.ref))
+async def _standing_entry(desk: Desk, ref: str) -> RegisterEntry | None:
+    """The entry of an accused; of one that was merged, the entry that stands (B11)."""
+    entry = await desk.get(RegisterEntry, register_id(ref))
     while entry is not None and entry.merged_into:
         entry = await desk.get(RegisterEntry, register_id(entry.merged_into))
+    return entry
+
+
+async def note_conclusion(event: AllegationsVerifiedUnfounded, desk: Desk) -> None:
+    """The accused's history learns that these allegations were unfounded (R55)."""
+    entry = await _standing_entry(desk, event.subject.ref)
     if entry is not None:
         entry.note_conclusion(
             desk.context(entry.organ, rule="R55"),
             event.case_number,
+            event.conclusion,
             [a.id for a in event.unfounded],
             event.complaint_ids,
         )
+
+
+async def note_other_conclusion(
+    event: AllegationsSubstantiated | AllegationsInconclusive, desk: Desk
+) -> None:
+    """The accused's history learns that a further conclusion took back what was unfounded (B27, R55)."""
+    if any(finding.outcome == "UNFOUNDED" for finding in event.other_findings):
+        return  # told whole by AllegationsVerifiedUnfounded
+    entry = await _standing_entry(desk, event.subject.ref)
+    if entry is not None:
+        entry.note_taken_back(desk.context(entry.organ, rule="R55"), event.case_number, event.conclusion)
 
 
 async def note_quarter(event: QuarterlyFeedbackSent, desk: Desk) -> None:
@@ -106,7 +133,10 @@ REACTIONS: Reactions = {
     "verification.AssignedResultReported": note_assigned_result,
     "verification.VerificationConcluded": note_result,
     "verification.CaseClosedWithoutVerification": note_closing,
-    "verification.NewEvidenceAssessedImmaterial": note_immaterial,
+    "verification.NewEvidenceAssessedImmaterial": note_evidence_answered,
+    "verification.NewEvidenceTakenUp": note_evidence_answered,
     "verification.VerificationCaseReopened": note_reopened,
     "verification.AllegationsVerifiedUnfounded": note_conclusion,
+    "verification.AllegationsSubstantiated": note_other_conclusion,
+    "verification.AllegationsInconclusive": note_other_conclusion,
 }

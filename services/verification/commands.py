@@ -14,6 +14,7 @@ from shared.casework.case_commands import case_commands
 from shared.casework.command import (
     Colleague,
     Command,
+    Day,
     Field,
     FreeText,
     Given,
@@ -286,6 +287,37 @@ class FindAllegation(
     """Harm of an unfounded allegation that the team noticed; a hint for the clarification."""
 
 
+class RecordReferralResult(
+    Command,
+    on=VerificationCase,
+    rule="B33",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=("registrar",),
+    in_order=True,
+):
+    """Records what the body to which the case was referred found on one allegation, with its document. With
+    the last one the case lies before the heads, and goes on to its conclusion like every other: a real-name
+    reporter is told the result. A body that gives no result is an INCONCLUSIVE one, with its answer."""
+
+    allegation_id: Given
+    """One atomic allegation, by its id in this case."""
+    outcome: FoundOutcome
+    """PARTIALLY_SUBSTANTIATED is refused on an atomic allegation: it is split first (E_SPLIT_REQUIRED)."""
+    reasoning: FreeText
+    """The finding of that body, in short."""
+    decided_by: ShortText
+    """The body that found it, by its name."""
+    decided_on: Day
+    """The day of its decision; not before the referral, and not later than today."""
+    document_ref: Reference
+    """The registered document that holds the result."""
+    document_hash: Sha256
+    """SHA-256 in hex of that document."""
+    adverse_effect: Annotated[tuple[AdverseEffect, ...], Field(max_length=3)] = ()
+    """Harm of an unfounded allegation that was noticed; a hint for the clarification."""
+
+
 class RecordSubstantiatedDisposition(
     Command, on=VerificationCase, rule="A64", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
@@ -323,6 +355,9 @@ class SubmitReport(
     """Points that stay doubtful (存疑问题); say so where none does."""
     suggestion: FreeText
     """The team's suggestion on what follows."""
+    none_changed: FreeText | None = None
+    """Given with a report that was returned or follows a reopening: the reason why no finding changed.
+    Needed unless something was found since (B31), and given only then."""
 
 
 class CountersignReport(
@@ -405,6 +440,9 @@ class AssessFalseAccusation(
     """SCREEN_OUT: no false accusation is suspected."""
     reason: FreeText
     """The facts that speak for a mistake rather than for invention."""
+    subject_ref: Given | None = None
+    """The subject about whom the report is assessed; left out: each one who is not assessed yet. A further
+    conclusion asks for it anew."""
 
 
 class CloseCase(Command, on=VerificationCase, rule="R17", by=(DEPT_HEAD, ORGAN_HEAD), decides=True):
@@ -412,11 +450,24 @@ class CloseCase(Command, on=VerificationCase, rule="R17", by=(DEPT_HEAD, ORGAN_H
     allegation has its disposition (R9). A real-name case waits for the result feedback (DL-02)."""
 
 
+class TakeUpEvidence(
+    Command, on=VerificationCase, rule="B31", by=HANDLERS, duty="handler", differs_from=("registrar",)
+):
+    """Finds that evidence which came later matters, before there is a report: the case goes on with it. An
+    approved closing without verification is given up for it. After the report the head returns it, after the
+    conclusion the head reopens the case."""
+
+    evidence_id: Given
+    """The id that the new evidence was given when intake took it in (`NewEvidenceNoted`)."""
+    reason: FreeText
+    """The point that it bears on."""
+
+
 class AssessNewEvidence(
     Command, on=VerificationCase, rule="A31", by=HANDLERS, duty="handler", differs_from=("registrar",)
 ):
-    """Finds that evidence which came later changes nothing, and says why. Evidence that does is answered
-    by the head of the organ, who reopens the case."""
+    """Finds that evidence which came later changes nothing, and says why. Evidence that does is taken up, or
+    answered by the head of the organ, who reopens the case. Nothing is concluded or closed before (B31)."""
 
     evidence_id: Given
     """The id that the new evidence was given when intake took it in (`NewEvidenceNoted`)."""
@@ -513,6 +564,7 @@ COMMANDS: list[type[Command]] = [
     RecordAccusedStatement,
     SplitAllegation,
     FindAllegation,
+    RecordReferralResult,
     RecordSubstantiatedDisposition,
     SubmitReport,
     CountersignReport,
@@ -521,6 +573,7 @@ COMMANDS: list[type[Command]] = [
     SubmitAssignedResult,
     AssessFalseAccusation,
     CloseCase,
+    TakeUpEvidence,
     AssessNewEvidence,
     ReopenCase,
     CloseWithoutVerification,

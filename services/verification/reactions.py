@@ -8,7 +8,10 @@ from uuid import UUID
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.joined import JoinedComplaint, joined_id
 from shared.casework.reaction import Desk, Reactions
-from shared.language.contracts.clarification import ClarificationAssessed
+from shared.language.contracts.clarification import (
+    ClarificationAssessed,
+    ClarificationAssessmentConfirmed,
+)
 from shared.language.contracts.intake import (
     AllegationCorrected,
     ComplaintHandedDown,
@@ -126,9 +129,12 @@ async def note_new_evidence(event: NewEvidenceReceived, desk: Desk) -> None:
         )
 
 
-async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk) -> None:
-    """Notes in each case that a subject's clarification came from that it is assessed (R17)."""
-    for case_id in event.case_ids:
+async def note_clarification_assessment(
+    event: ClarificationAssessed | ClarificationAssessmentConfirmed, desk: Desk
+) -> None:
+    """Notes in each case that a subject's clarification came from that it is assessed, for which conclusion
+    (R17, B28)."""
+    for case_id, conclusion in event.assessed().items():
         case = await desk.get(VerificationCase, UUID(case_id))
         if case is not None:
             case.note_clarification_assessment(
@@ -136,6 +142,7 @@ async def note_clarification_assessment(event: ClarificationAssessed, desk: Desk
                 event.subject_ref,
                 str(desk.published.stream_id),
                 event.round,
+                conclusion,
             )
 
 
@@ -152,4 +159,5 @@ REACTIONS: Reactions = {
     "intake.StageWaived": note_waiver,
     "intake.NewEvidenceReceived": note_new_evidence,
     "clarification.ClarificationAssessed": note_clarification_assessment,
+    "clarification.ClarificationAssessmentConfirmed": note_clarification_assessment,
 }

@@ -195,6 +195,8 @@ class Aggregate:
     """True keeps its cases in the lists of their own organ, out of those of every superior."""
     ended: ClassVar[frozenset[str]] = frozenset()
     """States in which nothing is owed any more."""
+    at_rest: ClassVar[frozenset[str]] = frozenset()
+    """Ended states in which no clock runs any more, also none of those that outlast other ends."""
     collects: ClassVar[bool] = False
     """True for what tells of many cases: each of its events names the matters of those that it tells of, and
     it belongs to none of them itself (B1)."""
@@ -451,12 +453,19 @@ class Aggregate:
         """True if this one event ends a deadline that events of its kind may end."""
         return True
 
+    def ends_beside(self, event: Event) -> Set[str]:
+        """Ids of running deadlines that an event ends besides those that the catalogue names for it."""
+        return frozenset()
+
     def _deadlines_met(self, ctx: Context, event: Event) -> tuple[str, ...]:
         """The deadlines that an event ends; one that has a key only where it runs. With the case itself it
-        ends that somebody stands in."""
+        ends that somebody stands in; with what is at rest, every clock."""
         ends = ctx.law.deadlines.satisfied_by(self.service, type(event).__name__)
         met = [_keyed(id, event) for id in ends if self.meets(id, event)]
-        if event.leads_to() in self.ended:
+        met += sorted(self.ends_beside(event))
+        if event.leads_to() in self.at_rest:
+            met = sorted({*met, *self.running})
+        elif event.leads_to() in self.ended:
             met += sorted(id for id in self.running if id.startswith(f"{STANDING_IN}#"))
         return tuple(id for id in met if "#" not in id or id in self.running)
 

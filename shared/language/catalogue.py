@@ -127,6 +127,9 @@ CATALOGUE: dict[str, Entry] = {
     "E_COLLECTIVE_STUDY_MISSING": Entry(
         409, "缺少集体研究记录。", "The record of collective study is missing."
     ),
+    "E_FINDING_HELD": Entry(
+        409, "所依据的核查案件正在重新核查，暂停办理。", "A case that this rests on was reopened: it is held."
+    ),
     "E_SPLIT_REQUIRED": Entry(
         409, "部分属实的问题须先拆分。", "Split the allegation before a partial finding."
     ),

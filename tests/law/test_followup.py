@@ -209,7 +209,7 @@ def test_dl18_the_default_schedule_runs_until_a_plan_is_approved(world: World) -
     story.drafted()
     assert world.read(story.plan, OFFICER)["deadlines"] == default
     story.active()
-    assert set(world.read(story.plan, OFFICER)["deadlines"]) == {"DL-18#T1", "DL-18#T2"}
+    assert set(world.read(story.plan, OFFICER)["deadlines"]) == {"DL-18#T1", "DL-18#T2", "DL-36"}
 
 
 def test_dl18_each_visit_has_its_day_and_fifteen_days_of_grace(world: World, active: Story) -> None:

@@ -8,7 +8,18 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import SHANGHAI, TOWN, Story, World, done, refused, sub, working_days_after
+from tests.harness import (
+    CONCLUSION,
+    SHANGHAI,
+    TOWN,
+    Story,
+    World,
+    done,
+    refused,
+    sha,
+    sub,
+    working_days_after,
+)
 
 CLERK, HEAD, HANDLER = TOWN.petition_clerk, TOWN.petition_head, TOWN.handler
 REPORTER = {"name": "虚某答", "phone": "13900008221"}
@@ -89,6 +100,31 @@ def test_b23_the_result_told_is_the_result_found(world: World) -> None:
     assert refusal == {"missing": [own], "differs": [part]}
     refused(give((own, "UNFOUNDED"), (own, "UNFOUNDED")), "E_RESULT_MISMATCH", "B23")
     done(give((own, "UNFOUNDED")))
+
+
+def test_b33_a_real_name_reporter_gets_the_result_of_a_referral(world: World) -> None:
+    """The case waits for the body that investigates, goes on to its conclusion, and is answered as others
+    are."""
+    story = confirmed(world).proposed_disposition("REFERRED_TO_INVESTIGATION", "ACCOUNTABILITY_SUSPECTED")
+    referred = world.do(story.case, "ApproveDisposition", TOWN.organ_head, {"opinion": "同意。"})
+    assert referred["state"] == "REFERRED"
+    assert "DL-31" in world.read(story.case, HANDLER)["deadlines"]
+    result = {
+        "allegation_id": story.allegation_ids[0],
+        "outcome": "UNFOUNDED",
+        "reasoning": "经审查调查，款项已入账。",
+        "decided_by": "县纪委监委审查调查室",
+        "decided_on": str(world.today),
+        "document_ref": "SC-2022-1",
+        "document_hash": sha("result"),
+    }
+    assert world.do(story.case, "RecordReferralResult", HANDLER, result)["state"] == "REPORTED"
+    world.do(story.case, "CountersignReport", TOWN.handling_dept_head, {"opinion": "同意。"})
+    world.do(story.case, "ConcludeVerification", TOWN.organ_head, CONCLUSION)
+    world.assign(story.complaint, HANDLER, by=HEAD)
+    available = lambda: world.read(story.complaint, HEAD)["state"] == "RESULT_AVAILABLE"  # noqa: E731
+    world.patiently(available, "the result")
+    done(world.give(story.complaint, "RecordResultFeedback", HANDLER, feedback(story)))
 
 
 # --- identity ---

@@ -357,7 +357,7 @@ def test_r1_the_head_of_the_department_countersigns(world: World) -> None:
         assert signed["state"] == "REPORTED"
         refused(world.give(story.case, "CountersignReport", CHIEF, body), "E_STATE", "R1")
         world.do(story.case, "ReturnReport", TOWN.organ_head, {"reason": "补充核查。"})
-        world.do(story.case, "SubmitReport", HANDLER, REPORT)
+        world.do(story.case, "SubmitReport", HANDLER, REPORT | {"none_changed": "补充材料与认定一致。"})
     world.do(story.case, "CountersignReport", CHIEF, body)
     concluded = world.do(story.case, "ConcludeVerification", TOWN.organ_head, CONCLUSION)
     assert concluded["state"] == "CONCLUDED"

@@ -16,6 +16,7 @@ from shared.language.contracts.common import Form, Scope
 from shared.language.event import Value
 
 WITHDRAWABLE = ("PLANNED", "UNDER_REVIEW", "UNDER_APPROVAL", "APPROVED")
+DECLINABLE = ("ASSESSED", "PROPOSED", "CONSENT_PENDING", "SUSPENDED", *WITHDRAWABLE)
 
 
 class Wording(Value):
@@ -145,4 +146,6 @@ def _open_to_him(clarification: ClarificationState) -> list[str]:
         may.append("RecordConsent")
     if consent is not None and consent.granted and state in WITHDRAWABLE:
         may.append("WithdrawConsent")
+    if state in DECLINABLE and not clarification.carried_out:
+        may.append("RecordSubjectDeclined")
     return may

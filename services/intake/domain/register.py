@@ -105,6 +105,8 @@ class RegisterEntry(Aggregate):
         """The number of them, as the register keeps it."""
         self.merged_into = ""
         """The reference of the entry that stands, where this was a second one."""
+        self.numbered: dict[str, int] = {}
+        """The latest conclusion of each case that was heard of (B27)."""
 
     @property
     def organs(self) -> set[str]:
@@ -193,16 +195,29 @@ class RegisterEntry(Aggregate):
         )
 
     def note_conclusion(
-        self, ctx: Context, case_number: str, unfounded: Sequence[str], complaints: Sequence[str]
+        self,
+        ctx: Context,
+        case_number: str,
+        conclusion: int,
+        unfounded: Sequence[str],
+        complaints: Sequence[str],
     ) -> None:
-        """Told twice, it changes nothing."""
-        if case_number not in self.conclusions:
+        """Told twice, it changes nothing: twice is the same case and the same number (B27)."""
+        if conclusion > self.numbered.get(case_number, 0):
             self.record(
                 ctx,
                 AccusedConclusionNoted(
-                    case_number=case_number, unfounded=tuple(unfounded), complaints=tuple(complaints)
+                    case_number=case_number,
+                    conclusion=conclusion,
+                    unfounded=tuple(unfounded),
+                    complaints=tuple(complaints),
                 ),
             )
+
+    def note_taken_back(self, ctx: Context, case_number: str, conclusion: int) -> None:
+        """A further conclusion finds nothing unfounded where an earlier one did."""
+        if case_number in self.conclusions:
+            self.note_conclusion(ctx, case_number, conclusion, (), self.conclusions[case_number])
 
     def on_accused_registered(self, event: AccusedRegistered, meta: Meta) -> None:
         self.accused = event.accused
@@ -226,3 +241,4 @@ class RegisterEntry(Aggregate):
 
     def on_accused_conclusion_noted(self, event: AccusedConclusionNoted, meta: Meta) -> None:
         self.conclusions[event.case_number] = event.complaints
+        self.numbered[event.case_number] = event.conclusion

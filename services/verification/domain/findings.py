@@ -54,10 +54,12 @@ class Findings:
     dispositions: dict[str, str] = field(default_factory=dict)
 
     def split(self, allegation_id: str, parts: Iterable[Allegation]) -> None:
-        """The parts stand where the whole stood."""
+        """The parts stand where the whole stood; what was found on it is gone with it."""
         rows = list(self.allegations.values())
         at = list(self.allegations).index(allegation_id)
         self.allegations = {a.id: a for a in (*rows[:at], *parts, *rows[at + 1 :])}
+        self.found.pop(allegation_id, None)
+        self.dispositions.pop(allegation_id, None)
 
     def outcome(self, allegation_id: str) -> Outcome | None:
         """The outcome; None as long as nothing was found."""

@@ -34,6 +34,9 @@ Venue = Literal[
 ]
 ConsentDecision = Literal["AGREED", "AGREED_WITH_LIMITS", "REFUSED"]
 ExplainedPoint = Literal["PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"]
+SuspensionGround = Literal["OTHER_CASE", "SECRECY", "RETALIATION"]
+RevocationCause = Literal["FINDING_OVERTURNED", "WRONG_SUBJECT_OR_TEXT"]
+CorrectedPlace = Literal["PLATFORM", "ARCHIVE"]
 VoidReason = Literal["PLAN_CHANGED", "TEXT_CHANGED", "CONSENT_WITHDRAWN"]
 ArchiveKind = Literal["INTEGRITY_FILE", "ORG_FILE"]
 
@@ -94,6 +97,8 @@ class FromConclusions(ClarificationEvent):
     other_findings: L2[tuple[OtherFinding, ...]]
     unfounded_ids: L1[tuple[str, ...]]
     case_ids: L1[tuple[str, ...]]
+    conclusions: L1[tuple[int, ...]] = ()
+    """The number of the conclusion in each of these cases (B27)."""
     case_numbers: L1[tuple[str, ...]]
     complaint_ids: L1[tuple[str, ...]]
     complaint_numbers: L1[tuple[str, ...]]
@@ -122,6 +127,226 @@ class ClarificationReopened(FromConclusions):
     to = "ASSESSING"
 
 
+class ClarificationHeld(ClarificationEvent):
+    """A case was reopened in which items of this subject were found unfounded: nothing that names them is
+    submitted, endorsed, approved, carried out or filed until its next conclusion (B28, DL-30)."""
+
+    case_id: L1[str]
+    case_number: L1[str]
+    conclusion: L1[int]
+    """The conclusion that does not stand any more."""
+    held: L1[tuple[str, ...]]
+    """The numbers of the cases that hold something now: whoever reviews or approves reads it here."""
+
+
+class FurtherConclusionNoted(ClarificationEvent):
+    """A case that is known here has another conclusion: from now on this one says what is unfounded (B27). It
+    ends the hold of that case; what follows from it stands in the events behind it (B28)."""
+
+    case_id: L1[str]
+    case_number: L1[str]
+    conclusion: L1[int]
+    unfounded: L2[tuple[Item, ...]]
+    other_findings: L2[tuple[OtherFinding, ...]]
+    concluded_on: L1[date]
+    verification_handlers: L1[tuple[str, ...]] = ()
+    concluded_by: L1[tuple[str, ...]] = ()
+    held: L1[tuple[str, ...]]
+
+
+class ClarificationHoldLifted(ClarificationEvent):
+    """Everything of the present round is still unfounded: it goes on where it was (B28)."""
+
+    case_id: L1[str]
+    case_number: L1[str]
+    conclusion: L1[int]
+
+
+class UnfoundedFindingsOverturned(ClarificationEvent):
+    """Items of the present round, of which nothing was carried out yet, are not unfounded any more, or read
+    otherwise: they leave it. What is left is assessed anew, without plan, text, consent or approval; with
+    nothing left the round is over (B28)."""
+
+    round: L1[int]
+    case_id: L1[str]
+    case_number: L1[str]
+    conclusion: L1[int]
+    lost_ids: L1[tuple[str, ...]]
+    left: L1[tuple[str, ...]]
+    suspended: L1[bool] = False
+    """True if the round stays suspended; resumed, it is assessed."""
+
+    may_lead_to = ("ASSESSING", "OVERTURNED")
+
+    def leads_to(self) -> str | None:
+        if not self.left:
+            return "OVERTURNED"
+        return None if self.suspended else "ASSESSING"
+
+
+class ClarificationAssessmentConfirmed(ClarificationEvent):
+    """The assessment stands for a further conclusion of a case, of which nothing in it changed (B28, R17)."""
+
+    subject_ref: L1[str]
+    round: L1[int]
+    case_id: L1[str]
+    conclusion: L1[int]
+    reason: L2[str]
+
+    def assessed(self) -> dict[str, int]:
+        """The conclusion for which it stands, by its case."""
+        return {self.case_id: self.conclusion}
+
+
+class OfRevocation(ClarificationEvent):
+    """Base of the events about the revocation of one round; each round has clocks of its own."""
+
+    service = "clarification"
+
+    of_round: L1[int]
+    """The round that it is about; it may be an earlier one than the present."""
+
+    def timing(self) -> Timing:
+        return Timing(key=f"r{self.of_round}")
+
+
+class RevocationDue(OfRevocation):
+    """Somebody was cleared of what the latest conclusion does not call unfounded any more: the organ decides
+    within fifteen working days, and nothing is revoked by itself (B28, P7)."""
+
+    case_id: L1[str]
+    case_number: L1[str]
+    conclusion: L1[int]
+    lost_ids: L1[tuple[str, ...]]
+
+
+class RevocationNoLongerDue(OfRevocation):
+    """A later conclusion calls everything of the round unfounded again (B28)."""
+
+    case_id: L1[str]
+    conclusion: L1[int]
+
+
+class RevocationProposed(OfRevocation):
+    """The handler lays the revocation before the head of the organ (B29)."""
+
+    cause: L1[RevocationCause]
+    reason: L2[str]
+
+
+class RevocationReviewed(OfRevocation):
+    """The head of the handling organ endorsed the revocation (B29, R3)."""
+
+    opinion: L2[str]
+
+
+class RevocationReturned(OfRevocation):
+    """The head, or the approving organ, does not revoke on this proposal. What is due stays due (B29)."""
+
+    opinion: L2[str]
+    by_approver: L1[bool]
+    due: L1[bool]
+    """True if the latest conclusion still contradicts the round."""
+
+
+class ClarificationRevoked(OfRevocation):
+    """One round no longer holds: every former recipient is told, platform and file are corrected (B29,
+    P13)."""
+
+    number: L1[str]
+    subject_ref: L1[str]
+    cause: L1[RevocationCause]
+    opinion: L2[str]
+    approving_organ: L1[str]
+    told: L2[tuple[str, ...]]
+    """Those who are owed a notice: all who were told by the round."""
+    places: L1[tuple[CorrectedPlace, ...]]
+    """The places in which it was entered, and is corrected."""
+    present: L1[bool]
+    """True if it is the present round of the subject."""
+
+    may_lead_to = ("REVOKED",)
+
+    def leads_to(self) -> str | None:
+        return "REVOKED" if self.present else None
+
+
+class RecipientNotified(OfRevocation):
+    """A former recipient was told that the round no longer holds (B29)."""
+
+    recipient: L2[str]
+    means: L2[str]
+    notified_on: L1[date]
+    document_hash: L1[str]
+
+
+class FileCorrected(OfRevocation):
+    """The entry of a revoked round was corrected in the platform, or in the integrity or organisation's file
+    (B29)."""
+
+    place: L1[CorrectedPlace]
+    reference: L1[str]
+    document_hashes: L1[tuple[str, ...]]
+
+
+class RevocationCarriedOut(OfRevocation):
+    """Every former recipient was told, and every entry corrected (B29)."""
+
+    present: L1[bool]
+
+    may_lead_to = ("RETRACTED",)
+
+    def leads_to(self) -> str | None:
+        return "RETRACTED" if self.present else None
+
+
+class ClarificationSuspended(ClarificationEvent):
+    """Another case, secrecy or retaliation holds the round up until it is resumed (B36)."""
+
+    to = "SUSPENDED"
+
+    round: L1[int]
+    before: L1[str]
+    """The state in which it was; whoever was being asked is asked anew."""
+    ground: L2[SuspensionGround]
+    reason: L2[str]
+
+
+class ClarificationResumed(ClarificationEvent):
+    """The round goes on where it was. Where the subject was asked, they are asked anew (B36)."""
+
+    round: L1[int]
+    back_to: L1[str]
+    reason: L2[str]
+
+    may_lead_to = (
+        "ASSESSING",
+        "ASSESSED",
+        "PROPOSED",
+        "PLANNED",
+        "UNDER_REVIEW",
+        "UNDER_APPROVAL",
+        "APPROVED",
+    )
+
+    def leads_to(self) -> str:
+        return self.back_to
+
+
+class SubjectDeclinedAllForms(ClarificationEvent):
+    """The subject wants no clarification in any form, not even the letter to the unit (B36, A72)."""
+
+    to = "DECLINED"
+
+    round: L1[int]
+    case_ids: L1[tuple[str, ...]]
+    reason: L2[str] = ""
+    by_subject: L1[bool]
+    signed_form_hash: L1[str] = ""
+    signed_by: L2[str] = ""
+    delegation_hash: L1[str] = ""
+
+
 class SubstantiatedDispositionNoted(ClarificationEvent):
     """Verification has recorded a measure that follows from a substantiated allegation of one of the cases
     (R9)."""
@@ -138,6 +363,8 @@ class ClarificationAssessed(ClarificationEvent):
     round: L1[int]
     case_ids: L1[tuple[str, ...]]
     """The verification cases whose clarification is hereby assessed (dual assessment, R17)."""
+    conclusions: L1[tuple[int, ...]] = ()
+    """The conclusion of each of these cases that is assessed (B28)."""
     adverse_effect: L2[tuple[str, ...]]
     trigger: L1[str] = ""
     recommendation: L1[str]
@@ -145,6 +372,10 @@ class ClarificationAssessed(ClarificationEvent):
     social_effect: L2[str] = ""
     other_open_matters: L2[str] = ""
     integrity_file_checked: L1[bool] = False
+
+    def assessed(self) -> dict[str, int]:
+        """The conclusion of each case that is assessed; the first where none is told."""
+        return dict.fromkeys(self.case_ids, 1) | dict(zip(self.case_ids, self.conclusions, strict=False))
 
 
 class ClarificationNotRequired(ClarificationEvent):
@@ -156,6 +387,10 @@ class ClarificationNotRequired(ClarificationEvent):
     case_ids: L1[tuple[str, ...]]
     reason: L1[NotRequiredReason]
     opinion: L2[str]
+    signed_form_hash: L1[str] = ""
+    """The subject's own signed word, where they declined (B36)."""
+    signed_by: L2[str] = ""
+    delegation_hash: L1[str] = ""
 
 
 class ClarificationProposed(ClarificationEvent):

@@ -130,6 +130,12 @@ class RevisitPlanApproved(FollowupEvent):
     to = "ACTIVE"
 
     tasks: L1[int]
+    last_due: L1[date | None] = None
+    """The day of its last visit."""
+
+    def timing(self) -> Timing:
+        """DL-36 counts from the last visit: then the plan is to be closed."""
+        return Timing(begins=self.last_due)
 
 
 class RevisitTaskScheduled(FollowupEvent):
@@ -230,3 +236,12 @@ class RevisitPlanClosed(FollowupEvent):
 
     revisits: L1[int]
     grade: L1[Grade]
+
+
+class RevisitPlanStopped(FollowupEvent):
+    """The clarification that was visited for no longer holds: nobody is visited as cleared (B29, P13)."""
+
+    to = "STOPPED"
+
+    clarification_id: L1[str]
+    round: L1[int]

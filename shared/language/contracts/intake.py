@@ -540,6 +540,8 @@ class ResultBecameAvailable(IntakeEvent):
     to = "RESULT_AVAILABLE"
 
     case_number: L1[str]
+    conclusion: L1[int] = 1
+    """The number of the conclusion in its case (B27)."""
     verdict: L2[str]
     concluded_on: L1[date]
     findings: L2[tuple[Finding, ...]] = ()
@@ -820,6 +822,8 @@ class AccusedConclusionNoted(IntakeEvent):
     """The conclusion of a verification about this accused; a later repeat is a re-report (R55)."""
 
     case_number: L1[str]
+    conclusion: L1[int] = 1
+    """The number of the conclusion in its case (B27): a later one takes the place of the earlier."""
     unfounded: L1[tuple[str, ...]]
     complaints: L1[tuple[str, ...]]
 

@@ -123,6 +123,8 @@ class AssignedResultReported(VerificationEvent):
     """The result of an assigned item, studied collectively and approved by the head, goes up (A26)."""
 
     number: L1[str]
+    conclusion: L1[int] = 1
+    """The conclusion whose result it is (B27)."""
     complaint_ids: L1[tuple[str, ...]]
     verdict: L2[Verdict]
     findings: L2[tuple[Finding, ...]]
@@ -139,6 +141,28 @@ class VerificationExtended(VerificationEvent):
     def timing(self) -> Timing:
         """The longer period counts from the day from which the first one ran."""
         return Timing(begins=self.started_on)
+
+
+class ReferralResultRecorded(VerificationEvent):
+    """The body to which the case was referred tells what it found on one allegation (B33). With the last of
+    them the case is reported, and goes on to its conclusion."""
+
+    allegation_id: L1[str]
+    outcome: L2[Outcome]
+    reasoning: L2[str]
+    decided_by: L2[str]
+    """The body that found it."""
+    decided_on: L1[date]
+    document_ref: L1[str]
+    document_hash: L1[str]
+    adverse_effect: L2[tuple[AdverseEffect, ...]] = ()
+    complete: L1[bool]
+    """True if every allegation has its finding by now."""
+
+    may_lead_to = ("REPORTED",)
+
+    def leads_to(self) -> str | None:
+        return "REPORTED" if self.complete else None
 
 
 class DispositionProposed(VerificationEvent):
@@ -187,7 +211,8 @@ class HeldReviewed(VerificationEvent):
 
 
 class CaseResumed(VerificationEvent):
-    """A held case is taken up again, for another disposition (A65)."""
+    """A held case is taken up again, for another disposition (A65); or one that was to be closed, for
+    evidence that came (B31)."""
 
     to = "OPENED"
 
@@ -282,6 +307,8 @@ class VerificationReportSubmitted(VerificationEvent):
     result: L2[str]
     doubtful_points: L2[str]
     suggestion: L2[str]
+    none_changed: L2[str] = ""
+    """The reason why no finding changed; empty where one was made anew (B31)."""
 
 
 class VerificationReportCountersigned(VerificationEvent):
@@ -293,18 +320,18 @@ class VerificationReportCountersigned(VerificationEvent):
 class VerificationReportReturned(VerificationEvent):
     """The report goes back to where it came from."""
 
-    back_to: L1[Literal["TALKING", "VERIFYING"]]
+    back_to: L1[Literal["TALKING", "VERIFYING", "REFERRED"]]
     reason: L2[str]
     started_on: L1[date | None] = None
-    """The day on which the team began to verify."""
+    """The day on which the team began to verify, or the case was referred."""
     extended: L1[bool] = False
     """True if DL-11 had been extended."""
 
     def timing(self) -> Timing:
-        """DL-11 runs again, to its old last day: returning a report gives no further two months."""
+        """DL-11 and DL-31 run again, to their old last day: returning a report gives no further time."""
         return Timing(begins=self.started_on, extended=self.extended)
 
-    may_lead_to = ("TALKING", "VERIFYING")
+    may_lead_to = ("TALKING", "VERIFYING", "REFERRED")
 
     def leads_to(self) -> str:
         return self.back_to
@@ -317,6 +344,8 @@ class VerificationConcluded(VerificationEvent):
 
     number: L1[str]
     """The case's number, repeated for the readers; it was given when the case was opened."""
+    conclusion: L1[int] = 1
+    """The number of this conclusion in its case: with the case it names it (B27)."""
     verdict: L2[Verdict]
     complaint_ids: L1[tuple[str, ...]]
     findings: L2[tuple[Finding, ...]]
@@ -339,6 +368,7 @@ class AllegationsVerifiedUnfounded(VerificationEvent):
     """The subject's other allegations of the same case, so that no clearing forgets them (R9)."""
     case_id: L1[str]
     case_number: L1[str]
+    conclusion: L1[int] = 1
     complaint_ids: L1[tuple[str, ...]]
     complaint_numbers: L1[tuple[str, ...]]
     handling_organ: L1[str]
@@ -354,8 +384,11 @@ class AllegationsSubstantiated(VerificationEvent):
 
     subject: L2[Accused]
     substantiated: L2[tuple[Finding, ...]]
+    other_findings: L2[tuple[Finding, ...]] = ()
+    """The subject's other allegations in the same conclusion: each event alone tells it whole (B27)."""
     case_id: L1[str]
     case_number: L1[str]
+    conclusion: L1[int] = 1
     concluded_on: L1[date]
 
 
@@ -364,8 +397,11 @@ class AllegationsInconclusive(VerificationEvent):
 
     subject: L2[Accused]
     inconclusive: L2[tuple[Finding, ...]]
+    other_findings: L2[tuple[Finding, ...]] = ()
+    """The subject's other allegations in the same conclusion (B27)."""
     case_id: L1[str]
     case_number: L1[str]
+    conclusion: L1[int] = 1
     concluded_on: L1[date]
 
 
@@ -376,6 +412,7 @@ class CaseClosedWithoutVerification(VerificationEvent):
     to = "CLOSED"
 
     number: L1[str]
+    conclusion: L1[int] = 1
     complaint_ids: L1[tuple[str, ...]]
     reason: L1[DispositionReason]
     findings: L2[tuple[Finding, ...]]
@@ -389,8 +426,11 @@ class CaseClosedWithoutVerification(VerificationEvent):
 
 class FalseAccusationAssessed(VerificationEvent):
     """An assessment whether the unfounded report is suspected to be a false accusation (R17). Screened out,
-    it is an unfounded report and nothing more: no intent was shown (R20)."""
+    it is an unfounded report and nothing more: no intent was shown (R20). It is made for subjects of one
+    conclusion; the next one asks for it anew (B28)."""
 
+    conclusion: L1[int] = 1
+    subject_refs: L1[tuple[str, ...]] = ()
     result: L1[Literal["SCREEN_OUT", "FLAG"]]
     report_nature: L1[ReportNature]
     reason: L2[str]
@@ -402,6 +442,8 @@ class ClarificationAssessmentNoted(VerificationEvent):
     subject_ref: L1[str]
     clarification_id: L1[str]
     round: L1[int]
+    conclusion: L1[int] = 1
+    """The conclusion that was assessed: it counts for no other (B28)."""
 
 
 class ResultFeedbackNoted(VerificationEvent):
@@ -440,6 +482,22 @@ class NewEvidenceNoted(VerificationEvent):
     description: L2[str]
     document_ref: L1[str]
 
+    def timing(self) -> Timing:
+        """Each piece has its own fifteen working days (DL-30)."""
+        return Timing(key=self.evidence_id)
+
+
+class NewEvidenceTakenUp(VerificationEvent):
+    """The new evidence matters: the case goes on with it (B31)."""
+
+    complaint_id: L1[str]
+    evidence_id: L1[str]
+    number: L1[str]
+    reason: L2[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.evidence_id)
+
 
 class NewEvidenceAssessedImmaterial(VerificationEvent):
     """The new evidence changes nothing (A31)."""
@@ -448,6 +506,9 @@ class NewEvidenceAssessedImmaterial(VerificationEvent):
     evidence_id: L1[str]
     number: L1[str]
     reason: L2[str]
+
+    def timing(self) -> Timing:
+        return Timing(key=self.evidence_id)
 
 
 class VerificationCaseReopened(VerificationEvent):
@@ -458,6 +519,8 @@ class VerificationCaseReopened(VerificationEvent):
     number: L1[str]
     complaint_ids: L1[tuple[str, ...]]
     subject_refs: L1[tuple[str, ...]]
+    conclusion: L1[int] = 1
+    """The conclusion that does not stand any more; the next one has the next number (B27)."""
     evidence_id: L1[str]
     cause: L2[str]
 

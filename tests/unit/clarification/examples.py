@@ -14,7 +14,7 @@ from shared.casework.aggregate import Actor
 from shared.language import roles
 from shared.language.contracts.clarification import Disposition
 from shared.language.contracts.common import Accused, Allegation, Finding
-from shared.language.contracts.verification import AllegationsVerifiedUnfounded
+from shared.language.contracts.verification import AllegationsSubstantiated, AllegationsVerifiedUnfounded
 from tests.unit.kit import Scene
 
 TOWN, COUNTY, OTHER_COUNTY = "DI-990102100", "DI-990102", "DI-990101"
@@ -158,6 +158,31 @@ class Clarifying(Scene[Clarification]):
         conclusion = found or unfounded(subject=self.subject)
         return self.when_told(lambda c, ctx: c.take_up(ctx, conclusion), "R25")
 
+    def reopen(self, case: str = "case-1", conclusion: int = 1) -> Self:
+        """Verification reopens a case."""
+        return self.when_told(lambda c, ctx: c.hold(ctx, case, f"HC-{case}", conclusion), "P7")
+
+    def find_again(self, case: str = "case-1", n: int = 2, *, true: int = 0, unfounded_: int = 2) -> Self:
+        """Verification concludes a case once more: of its two allegations the first are true, as many as are
+        told, and the others unfounded."""
+        texts = ("反映其违规发放补贴", "反映其收受礼金")
+        ids = (f"{case}/{m}" for m in range(1, true + 1))
+        others = tuple(Finding(allegation_id=id, outcome="SUBSTANTIATED") for id in ids)
+        whole = unfounded(case, subject=self.subject, texts=texts[:unfounded_])
+        left = tuple(a for a in whole.unfounded if int(a.id[-1]) > true)
+        if left:
+            again = whole.model_copy(update={"conclusion": n, "unfounded": left, "other_findings": others})
+            return self.find(again)
+        told = AllegationsSubstantiated(
+            subject=self.subject,
+            substantiated=others,
+            case_id=case,
+            case_number=f"HC-{case}",
+            conclusion=n,
+            concluded_on=date(2022, 4, 1),
+        )
+        return self.when_told(lambda c, ctx: c.note_none_unfounded(ctx, told), "B28")
+
     def dispose(self, case: str, allegation: str, ref: str = "D-1") -> Self:
         """Verification tells what follows from a substantiated allegation."""
         told = Disposition(case_id=case, allegation_id=allegation, disposition_ref=ref)
@@ -237,6 +262,20 @@ class Clarifying(Scene[Clarification]):
 
     def enter_in_file(self) -> Self:
         return self.when(c.RecordIntegrityFileEntry(file_no="LZ-7", document_hashes=[HASH]), by=HANDLER)
+
+    def revoke(self, round: int = 1, cause: str = "FINDING_OVERTURNED") -> Self:
+        """Proposed, endorsed and approved."""
+        self.when(c.ProposeRevocation(round=round, cause=cause, reason="原认定已改变。"), by=HANDLER)
+        self.when(c.ReviewRevocation(round=round, decision="ENDORSE", opinion="同意。"), by=HEAD)
+        return self.when(c.ApproveRevocation(round=round, decision="APPROVE", opinion="批准。"), by=APPROVER)
+
+    def notify(self, recipient: str, round: int = 1) -> Self:
+        told = {"means": "书面通知", "notified_on": self.now.date(), "document_hash": HASH}
+        return self.when(c.RecordRecipientNotified(round=round, recipient=recipient, **told), by=HANDLER)
+
+    def correct(self, place: str, round: int = 1) -> Self:
+        told = {"reference": "GZ-1", "document_hashes": [HASH]}
+        return self.when(c.RecordFileCorrected(round=round, place=place, **told), by=HANDLER)
 
     def proposed(self) -> Self:
         self.find()

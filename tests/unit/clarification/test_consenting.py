@@ -351,7 +351,7 @@ def test_sec1_the_subjects_page(scene: Clarifying) -> None:
     assert page["audience"]["invited_groups"] == ["居民代表", "党员"]
     assert page["consent"]["state"] == "PENDING"
     assert page["consent"]["due"] == "2022-03-14"
-    assert page["may"] == ["RecordSubjectVoice", "RecordConsent"]
+    assert page["may"] == ["RecordSubjectVoice", "RecordConsent", "RecordSubjectDeclined"]
     assert page["rights"].keys() == {"zh", "en"}
     shown = str(page)
     for hidden in ("complaint", "XF-", "HC-", "case-1", "情绪低落", "p-handler"):
@@ -369,7 +369,7 @@ def test_sec1_the_page_before_and_after(scene: Clarifying) -> None:
     scene.answer("AGREED_WITH_LIMITS", limits={"no_media": True})
     page = scene.aggregate.for_subject()
     assert page["consent"]["limits"]["no_media"]
-    assert page["may"] == ["RecordSubjectVoice", "WithdrawConsent"]
+    assert page["may"] == ["RecordSubjectVoice", "WithdrawConsent", "RecordSubjectDeclined"]
 
 
 def test_r7_another_account_cannot_answer_what_the_first_was_asked(scene: Clarifying) -> None:
@@ -420,7 +420,7 @@ def test_87_a_published_year_that_is_amended_moves_what_runs(scene: Clarifying, 
     scene.recompute().then()
     unpublished.write_text('{"2026": {"2026-09-23": "HOLIDAY"}}')
     load_years(str(unpublished))
-    scene.recompute().then("DeadlineRecomputed")
+    scene.recompute().then("DeadlineRecomputed", "DeadlineRecomputed")
     assert scene.due("DeadlineRecomputed", "DL-15") == "2026-09-30"
     assert scene.replayed().clocks == scene.aggregate.clocks
     scene.recompute().then()
@@ -438,7 +438,7 @@ def test_87_r7_a_calendar_takes_no_day_from_the_subject(scene: Clarifying, unpub
     years = '{"2027": {"2027-01-01": "HOLIDAY", "2027-01-02": "WORKDAY", "2027-01-03": "WORKDAY"}}'
     unpublished.write_text(years)
     load_years(str(unpublished))
-    scene.recompute().then("DeadlineRecomputed")
+    scene.recompute().then("DeadlineRecomputed", "DeadlineRecomputed")
     assert scene.due("DeadlineRecomputed", "DL-15") == "2027-01-07"
     assert scene.replayed().consent == scene.aggregate.consent
     scene.recompute().then()

@@ -79,6 +79,8 @@ STATES = {
     "APPROVED",
     "IMPLEMENTED",
     "COMPLETED",
+    "SUSPENDED",
+    "OVERTURNED",
 }
 
 
@@ -337,7 +339,28 @@ class ClarificationMachine(RuleBasedStateMachine):
     def file(self, in_file: bool) -> None:
         self.attempt(self.scene.enter_in_file if in_file else self.scene.enter_in_platform)
 
+    @rule(n=st.integers(1, 2), true=st.integers(0, 2))
+    def think_again(self, n: int, true: int) -> None:
+        """A case is reopened, and concluded again or not yet."""
+        case = f"case-{n}"
+        known = self.scene.aggregate.conclusions.get(case, 0)
+        self.attempt(lambda: self.scene.reopen(case, known))
+        if known and true < 2:
+            self.attempt(lambda: self.scene.find_again(case, known + 1, true=true))
+
+    @rule(wait=st.booleans())
+    def stand_still(self, wait: bool) -> None:
+        suspend = c.SuspendClarification(ground="SECRECY", reason="涉密。")
+        self.attempt(
+            lambda: self.scene.when(suspend if wait else c.ResumeClarification(reason="可以。"), by=DEPUTY)
+        )
+
     # what may never be
+
+    @invariant()
+    def b7_whatever_waits_has_a_clock(self) -> None:
+        a = self.scene.aggregate
+        assert not a.version or a.state in a.ended or a.running, a.state
 
     @invariant()
     def the_state_is_a_state(self) -> None:
@@ -424,7 +447,7 @@ def whole_approval_was_carried_out(history: list[Recorded]) -> None:
     assert forms == set(approved.forms)
 
 
-ClarificationMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+ClarificationMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 TestClarificationMachine = ClarificationMachine.TestCase
 
 

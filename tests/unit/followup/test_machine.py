@@ -28,9 +28,10 @@ from tests.unit.kit import known
 
 ARROWS = {
     "": {"DRAFTING"},
-    "DRAFTING": {"DRAFTING", "DRAFTED", "CLOSED_DECLINED"},
-    "DRAFTED": {"DRAFTED", "ACTIVE", "CLOSED_DECLINED"},
-    "ACTIVE": {"ACTIVE", "CLOSED", "CLOSED_DECLINED"},
+    "DRAFTING": {"DRAFTING", "DRAFTED", "CLOSED_DECLINED", "STOPPED"},
+    "DRAFTED": {"DRAFTED", "ACTIVE", "CLOSED_DECLINED", "STOPPED"},
+    "ACTIVE": {"ACTIVE", "CLOSED", "CLOSED_DECLINED", "STOPPED"},
+    "STOPPED": set(),
     "CLOSED": {"CLOSED"},
     "CLOSED_DECLINED": {"CLOSED_DECLINED"},
 }
@@ -120,6 +121,15 @@ class PlanMachine(RuleBasedStateMachine):
             self.ask("EvaluateEffect", **evaluation())
         else:
             self.ask("CloseRevisitPlan")
+
+    @rule()
+    def clarification_is_revoked(self) -> None:
+        self.scene.when_told(lambda plan, ctx: plan.stop(ctx, "c-1", 1))
+
+    @invariant()
+    def b7_whatever_waits_has_a_clock(self) -> None:
+        plan = self.scene.aggregate
+        assert plan.running if plan.state not in plan.ended else not plan.running
 
     @invariant()
     def every_step_is_an_arrow_of_the_table(self) -> None:

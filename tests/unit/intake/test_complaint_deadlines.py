@@ -110,16 +110,16 @@ def test_a14_a_corrected_triage_lets_another_clock_run(
 
 def test_dl02_runs_from_the_result_to_its_telling(given: Given) -> None:
     scene = given(*x.HISTORIES["WITH_HANDLER"]).at("2022-03-10")
-    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "ALL_UNFOUNDED", date(2022, 3, 10), x.FOUND))
+    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, 1, "ALL_UNFOUNDED", date(2022, 3, 10), x.FOUND))
     assert scene.started.keys() == {"DL-02"}
     assert scene.when(x.TELL_RESULT).met == {"DL-02"}
 
 
 def test_dl02_starts_anew_with_another_result(given: Given) -> None:
     scene = given(*x.HISTORIES["RESULT_AVAILABLE"])
-    assert scene.when_told(lambda c, ctx: c.note_reopened(ctx, x.CASE)).met == {"DL-02"}
+    assert scene.when_told(lambda c, ctx: c.note_reopened(ctx, x.CASE, 1)).met == {"DL-02"}
     scene.at("2022-04-01")
-    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "MIXED", date(2022, 4, 1)))
+    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, 2, "MIXED", date(2022, 4, 1)))
     assert scene.started.keys() == {"DL-02"}
     assert scene.aggregate.clocks["DL-02"].since == "2022-04-01"
 
@@ -127,7 +127,7 @@ def test_dl02_starts_anew_with_another_result(given: Given) -> None:
 def test_dl02_is_owed_to_real_names_only(given: Given) -> None:
     anonymous = changed(x.HISTORIES["WITH_HANDLER"], {e.ComplaintReceived: {"identity_status": "UNCLAIMED"}})
     scene = given(*anonymous)
-    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "ALL_UNFOUNDED", x.TODAY))
+    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, 1, "ALL_UNFOUNDED", x.TODAY))
     assert scene.started == {}
 
 
@@ -196,10 +196,12 @@ def test_a31_a_case_that_is_opened_again_owes_anew_what_was_reported(given: Give
         x.HISTORIES["RESULT_AVAILABLE"],
         {e.ComplaintReceived: {"source": "SUPERIOR_ASSIGNED", "origin": str(x.OTHER)}},
     )
-    first = given(*owed).at("2022-05-20").when_told(lambda c, ctx: c.note_reopened(ctx, x.CASE))
+    first = given(*owed).at("2022-05-20").when_told(lambda c, ctx: c.note_reopened(ctx, x.CASE, 1))
     assert first.started == {}
     reported = given(*owed, e.AssignedResultReported(case_number=x.CASE)).at("2022-05-20")
-    assert reported.when_told(lambda c, ctx: c.note_reopened(ctx, x.CASE)).started == {"DL-06": "2022-08-20"}
+    assert reported.when_told(lambda c, ctx: c.note_reopened(ctx, x.CASE, 1)).started == {
+        "DL-06": "2022-08-20"
+    }
 
 
 def test_dl13_ends_with_the_registration_or_the_objection(given: Given) -> None:

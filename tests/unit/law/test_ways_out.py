@@ -18,11 +18,13 @@ import pytest
 
 from services.intake.vault.protection.commands import PROTECTION
 from services.intake.vault.rewards import REWARDS
-from shared.casework.aggregate import Aggregate
+from shared.casework.aggregate import STANDING_IN, Aggregate
 from shared.casework.case import Case
 from shared.casework.command import Command
 from shared.casework.http.kinds import events_of, states_of_kind
 from shared.casework.steps import known_steps
+from shared.language.event import Event
+from shared.language.law.deadlines import Catalogue
 from shared.language.roles import CASEWORK, SYSTEM
 from tools.documents import service_of
 
@@ -35,8 +37,8 @@ COMMANDS = [
     for command in commands
 ]
 KINDS = [k for k in dict.fromkeys(command.on for command in COMMANDS) if issubclass(k, Case) and k.ended]
+CATALOGUE = Catalogue.load()
 WAITS = {
-    ("VerificationCase", "REFERRED"): "a referred case does not come back yet (B33)",
     ("IdentityDisclosure", "DESTROYED"): "of the key (IdentityKey), whose events stand in the same module",
 }
 """States that no act of their own organ ends, and why that is so."""
@@ -116,3 +118,41 @@ def test_b5_every_step_of_an_organ_can_be_escalated(kind: type[Aggregate]) -> No
         gate = command.gate
         if command.on is kind and not command.creates and gate.organ is not None and gate.step is None:
             assert not CASEWORK.intersection(gate.by) or command.takes in offered, command.__name__
+
+
+UNCLOCKED = {
+    **{
+        ("SupervisionOrder", state): "it presses an item that has clocks of its own; none of its own is named"
+        for state in ("DRAFTED", "APPROVED", "ISSUED", "RESPONDED", "RETURNED")
+    },
+    ("IdentityDisclosure", "REQUESTED"): "nobody but the asker waits, and without a yes nothing is disclosed",
+    ("IdentityDisclosure", "DESTROYED"): "of the key, as above",
+    ("RetaliationReport", "REPORTED"): "no term is named for deciding on it",
+    ("StaffMisconductReport", "REPORTED"): "no term is named for deciding on it",
+    ("ProtectionRequest", "PROVIDED"): "it lasts as long as the danger",
+    ("Reward", "RECORDED"): "what is left is to pay it out; no term is named",
+}
+"""States in which something waits without a clock, and why that is so."""
+
+
+def enters(kind: type[Aggregate], state: str) -> list[type[Event]]:
+    """The events that lead a case of this kind into a state."""
+    return [event for event in events_of(kind) if state in (event.to, *event.may_lead_to)]
+
+
+def stays(kind: type[Aggregate], state: str) -> set[str]:
+    """The events that may be recorded in a state without leaving it."""
+    given = [c for c in COMMANDS if c.on is kind and not c.creates and state in (c.states or {state})]
+    return {name for command in given for name in names_in(kind, command.method)}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_b7_every_waiting_state_has_a_clock_with_an_owner(kind: type[Aggregate]) -> None:
+    """Some clock of the catalogue begins where a state begins, or with what is recorded in it."""
+    without = set()
+    for state in set(states_of_kind(kind)) - kind.ended:
+        names = {event.__name__ for event in enters(kind, state)} | stays(kind, state)
+        rows = [row for name in names for row in CATALOGUE.started_by(kind.service, name)]
+        if not any(row.owner for row in rows if row.id != STANDING_IN):
+            without.add((kind.kind, state))
+    assert without == {row for row in UNCLOCKED if row[0] == kind.kind}

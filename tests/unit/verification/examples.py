@@ -112,7 +112,10 @@ CONCLUDED = VerificationConcluded(
     concluded_on=date(2022, 3, 1),
 )
 SCREENED_OUT = FalseAccusationAssessed(
-    result="SCREEN_OUT", report_nature="UNFOUNDED_REPORT", reason="无证据证明捏造和故意"
+    subject_refs=(WU.ref,),
+    result="SCREEN_OUT",
+    report_nature="UNFOUNDED_REPORT",
+    reason="无证据证明捏造和故意",
 )
 
 
@@ -161,7 +164,7 @@ TALK = HoldTalk(
     signature="SIGNED",
     duties_acknowledged=True,
 )
-SUBMIT = SubmitReport(**REPORT.model_dump())
+SUBMIT = SubmitReport(**REPORT.model_dump(exclude={"none_changed"}))
 DISPOSE = RecordSubstantiatedDisposition(
     allegation_id="a1", form_of_supervision=1, disposition_ref="CF-2022-7"
 )

@@ -13,17 +13,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from services.verification.commands import (
     ApproveDisposition,
     AssessFalseAccusation,
+    AssessNewEvidence,
     CloseCase,
     CloseWithoutVerification,
     CountersignReport,
     FindAllegation,
     ProposeDisposition,
+    RecordReferralResult,
     RejectDisposition,
+    ReopenCase,
     RequestTracing,
     ResumeCase,
     ReturnReport,
     ReviewHeld,
     StartVerification,
+    TakeUpEvidence,
 )
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.dispositions import REASONS
@@ -57,12 +61,12 @@ LEGAL: dict[str, set[str]] = {
     "VERIFYING_READY": {"VERIFYING"},
     "TALKING": {"REPORTED"},
     "VERIFYING": {"REPORTED"},
-    "REPORTED": {"TALKING", "VERIFYING", "CONCLUDED"},
-    "CONCLUDED": {"CLOSED"},
-    "CLOSED": set(),
+    "REPORTED": {"TALKING", "VERIFYING", "REFERRED", "CONCLUDED"},
+    "CONCLUDED": {"CLOSED", "VERIFYING_READY"},
+    "CLOSED": {"VERIFYING_READY"},
     "HELD": {"OPENED"},
-    "CLOSING": {"CLOSED"},
-    "REFERRED": set(),
+    "CLOSING": {"CLOSED", "OPENED"},
+    "REFERRED": {"REPORTED"},
 }
 PEOPLE = st.lists(st.sampled_from([LI, ZHAO, HEAD, CLERK]), max_size=3).map(tuple)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
@@ -85,7 +89,20 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         evidence_refs=st.sampled_from([("E1",), ("E2",), ()]),
     ),
     st.sampled_from(["a1", "a2", "b1"]).map(lambda id: but(DISPOSE, allegation_id=id)),
-    st.just(SUBMIT),
+    st.sampled_from([SUBMIT, but(SUBMIT, none_changed="新材料与账目一致")]),
+    st.builds(
+        RecordReferralResult,
+        allegation_id=st.sampled_from(["a1", "a2", "b1"]),
+        outcome=st.sampled_from(["SUBSTANTIATED", "UNFOUNDED", "INCONCLUSIVE"]),
+        reasoning=st.just("经审查调查认定"),
+        decided_by=st.just("上级审查调查部门"),
+        decided_on=st.just(NOW.date()),
+        document_ref=st.just("SC-1"),
+        document_hash=st.just(START.plan_hash),
+    ),
+    st.sampled_from(["N1", "N2"]).map(lambda id: TakeUpEvidence(evidence_id=id, reason="涉及红包")),
+    st.sampled_from(["N1", "N2"]).map(lambda id: AssessNewEvidence(evidence_id=id, reason="不影响")),
+    st.sampled_from(["N1", "N2"]).map(lambda id: ReopenCase(evidence_id=id, cause="新证据")),
     st.just(CountersignReport(opinion="同意")),
     st.just(ReturnReport(reason="补充证据")),
     st.just(CONCLUDE),
@@ -141,10 +158,17 @@ class CaseMachine(RuleBasedStateMachine):
             assert known(self.case) == before, "asking changes nothing"
         return ""
 
-    @rule(subject=st.sampled_from([WU.ref, "acc-zheng", "acc-other"]))
-    def clarification_is_assessed(self, subject: str) -> None:
+    @rule(subject=st.sampled_from([WU.ref, "acc-zheng", "acc-other"]), conclusion=st.sampled_from([1, 1, 2]))
+    def clarification_is_assessed(self, subject: str, conclusion: int) -> None:
         """At any time: other services' events come late, twice or out of order."""
-        self.scene.when_told(lambda case, ctx: case.note_clarification_assessment(ctx, subject, "c-1", 1))
+        n = min(conclusion, max(self.case.conclusion, 1))
+        self.scene.when_told(lambda case, ctx: case.note_clarification_assessment(ctx, subject, "c-1", n, n))
+        self._admit()
+
+    @rule(id=st.sampled_from(["N1", "N2"]))
+    def evidence_comes(self, id: str) -> None:
+        complaint = self.case.complaint_ids[0]
+        self.scene.when_told(lambda case, ctx: case.note_new_evidence(ctx, complaint, id, "收据", "D-1"))
         self._admit()
 
     def _admit(self) -> None:
@@ -168,8 +192,14 @@ class CaseMachine(RuleBasedStateMachine):
             assert not case.findings.undisposed()
             for ref in case.accused:
                 if case.findings.of(ref, "UNFOUNDED"):
-                    assert ref in case.clarification_assessed
-                    assert case.false_accusation_assessed
+                    assert case.clarification_assessed[ref] == case.conclusion
+                    assert case.false_accusation_assessed[ref] == case.conclusion
+
+    @invariant()
+    def b7_whatever_waits_has_a_clock(self) -> None:
+        case = self.case
+        assert case.state in case.ended or case.running, case.state
+        assert {f"DL-30#{id}" for id in case.new_evidence} <= case.running
 
     @invariant()
     def the_registering_clerk_never_handles(self) -> None:
@@ -210,7 +240,7 @@ def test_the_machine_covers_every_command_of_the_path() -> None:
     ):
         machine.ask(command=command, role=ORGAN_HEAD)
     for subject in (WU.ref, "acc-zheng"):
-        machine.clarification_is_assessed(subject=subject)
+        machine.clarification_is_assessed(subject=subject, conclusion=1)
     machine.ask(command=CloseCase(), role=ORGAN_HEAD)
     assert machine.case.state == "CLOSED"
     machine.teardown()

@@ -43,6 +43,9 @@ NOTED = ClarificationAssessmentNoted(subject_ref=WU.ref, clarification_id="c-1",
 TRACE = RequestTracing(means=("HANDWRITING",), necessity="查明写信人", less_intrusive_means_tried="无")
 
 
+BOTH_SCREENED = SCREENED_OUT.model_copy(update={"subject_refs": (WU.ref, "acc-zheng")})
+
+
 def test_r20_a_screened_out_report_stays_an_unfounded_report(given: Given) -> None:
     scene = given(*ALL_UNFOUNDED).when(SCREEN_OUT).then(FalseAccusationAssessed).in_state("CONCLUDED")
     assert scene.events == [SCREENED_OUT]
@@ -78,7 +81,7 @@ def test_r17_one_assessment_is_missing(given: Given, done: tuple[object, ...]) -
 
 
 def test_r17_every_cleared_subject_is_assessed(given: Given) -> None:
-    history = (*VERIFYING_TWO, found(A1), found(A2), found(B1), REPORT, CONCLUDED, SCREENED_OUT, NOTED)
+    history = (*VERIFYING_TWO, found(A1), found(A2), found(B1), REPORT, CONCLUDED, BOTH_SCREENED, NOTED)
     given(*history).when(CloseCase(), by=HEAD).refused("E_DUAL_ASSESSMENT_REQUIRED", "R17")
     other = NOTED.model_copy(update={"subject_ref": "acc-zheng"})
     given(*history, other).when(CloseCase(), by=HEAD).then(CaseClosed)

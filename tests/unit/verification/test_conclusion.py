@@ -22,6 +22,7 @@ from shared.language.contracts.verification import (
     AllegationsVerifiedUnfounded,
     CaseClosed,
     SubstantiatedDispositionRecorded,
+    TalkHeld,
     VerificationConcluded,
     VerificationExtended,
     VerificationReportReturned,
@@ -50,6 +51,7 @@ from tests.unit.verification.examples import (
     SIGNED,
     STARTED,
     SUBMIT,
+    TALK,
     TEAM,
     VERIFYING,
     VERIFYING_TWO,
@@ -97,8 +99,12 @@ def test_a61_a_report_is_submitted_once(given: Given) -> None:
     given(*REPORTED).when(SUBMIT).refused("E_STATE")
 
 
+TALKED = TalkHeld(**TALK.model_dump(exclude={"accused_ref"}), accused_ref=WU.ref)
+
+
 def test_dl11_runs_again_when_the_report_is_returned(given: Given) -> None:
-    """To its old last day; a returned talk has DL-10, which never stopped."""
+    """To its old last day; a returned talk has DL-10, which never stopped, and where nobody was talked with
+    yet DL-26."""
     scene = given(*REPORTED).when(ReturnReport(reason="补充证据"), by=HEAD)
     (returned,) = scene.recorded
     started, two_months = local_date(NOW), LAW.deadlines.get("DL-11").due(NOW, LAW.policy)
@@ -107,7 +113,10 @@ def test_dl11_runs_again_when_the_report_is_returned(given: Given) -> None:
     assert [(d.id, d.due) for d in returned.meta.deadlines] == [("DL-11", two_months.date.isoformat())]
     talked = (OPENED, PROPOSED_TALK, APPROVED_TALK, EVIDENCE, found(A1), found(A2), REPORT)
     scene = given(*talked).when(ReturnReport(reason="再谈一次"), by=HEAD)
-    assert scene.recorded[0].meta.deadlines == ()
+    assert scene.started.keys() == {"DL-26"}
+    scene = given(*talked[:3], TALKED, *talked[3:]).when(ReturnReport(reason="再谈一次"), by=HEAD)
+    assert not scene.started
+    assert "DL-10" in scene.aggregate.running
 
 
 @pytest.mark.parametrize("extended", [False, True])

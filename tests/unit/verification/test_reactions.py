@@ -120,6 +120,7 @@ async def test_r17_an_assessed_clarification_is_noted_once() -> None:
         "subject_ref": WU.ref,
         "clarification_id": str(CLARIFICATION),
         "round": 1,
+        "conclusion": 1,
     }
     assert await react(topic, ASSESSED, CLARIFICATION, shelf) == []
 

@@ -50,9 +50,21 @@ HISTORIES: dict[str, tuple[Event, ...]] = {
 }
 """The shortest lawful way into each state of §4.2."""
 WORKING = ("TALKING", "VERIFYING")
+BEFORE_THE_REPORT = tuple(
+    state for state in HISTORIES if state not in ("REPORTED", "CONCLUDED", "RETURNED", "CLOSED")
+)
 BOTH_FOUND = (x.found(x.A1), x.found(x.A2))
 LATER = e.NewEvidenceNoted(
     complaint_id=str(x.COMPLAINT), evidence_id="N1", description="收据一张", document_ref="D-1"
+)
+REFERRED_RESULT = c.RecordReferralResult(
+    allegation_id="a1",
+    outcome="UNFOUNDED",
+    reasoning="账目相符",
+    decided_by="上级审查调查部门",
+    decided_on=x.NOW.date(),
+    document_ref="SC-2022-1",
+    document_hash=x.HASH,
 )
 NOTED = e.ClarificationAssessmentNoted(subject_ref=x.WU.ref, clarification_id="c-1", round=1)
 DEPUTY_S = dict.fromkeys(("TALKING", "HELD", "CLOSING"), "E_FORBIDDEN_ROLE")
@@ -101,7 +113,7 @@ ROWS = [
     row(but(x.TAKE, evidence_id="E2"), *WORKING),
     row(x.TALK, *WORKING),
     row(c.RecordAccusedStatement(accused_ref=x.WU.ref, statement="无", record_hash=x.HASH), *WORKING),
-    row(c.SplitAllegation(allegation_id="a1", parts=PARTS, approved_by="p-reader"), *WORKING),
+    row(c.SplitAllegation(allegation_id="a1", parts=PARTS, approved_by="p-reader"), *WORKING, "REFERRED"),
     row(
         c.FindAllegation(
             allegation_id="a1", outcome="UNFOUNDED", reasoning="账目相符", evidence_refs=("E1",)
@@ -109,9 +121,16 @@ ROWS = [
         *WORKING,
         first=NO_EVIDENCE,
     ),
+    row(REFERRED_RESULT, "REFERRED", to="REPORTED", then=(x.found(x.A2),)),
     row(x.DISPOSE, *WORKING, "REPORTED", "CONCLUDED", then=(x.found(x.A1, "SUBSTANTIATED"),)),
     row(x.SUBMIT, *WORKING, to="REPORTED", then=BOTH_FOUND),
     row(c.CountersignReport(opinion="同意"), "REPORTED"),
+    row(
+        c.TakeUpEvidence(evidence_id="N1", reason="涉及红包"),
+        *BEFORE_THE_REPORT,
+        to={"CLOSING": "OPENED"},
+        then=(LATER,),
+    ),
     row(c.ReturnReport(reason="补充证据"), "REPORTED", to="VERIFYING"),
     row(x.CONCLUDE, "REPORTED", to="CONCLUDED", then=(x.COUNTERSIGNED,)),
     row(

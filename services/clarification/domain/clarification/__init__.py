@@ -15,9 +15,11 @@ from services.clarification.domain.clarification.clocks import Clocks
 from services.clarification.domain.clarification.consenting import Consenting
 from services.clarification.domain.clarification.deciding import Deciding
 from services.clarification.domain.clarification.drafting import Drafting
+from services.clarification.domain.clarification.revoking import Revoking
+from services.clarification.domain.clarification.standing_still import StandingStill
 
 
-class Clarification(Assessing, Drafting, Consenting, Deciding, CarryingOut, Clocks):
+class Clarification(Assessing, Drafting, Consenting, Deciding, CarryingOut, Revoking, StandingStill, Clocks):
     """Everything that may be decided about one subject's clearing."""
 
     def for_subject(self) -> dict[str, Any]:

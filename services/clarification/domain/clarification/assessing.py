@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.clarification.domain.clarification.phase import ClarificationPhase
+from services.clarification.domain.clarification.changing import Changing
+from services.clarification.domain.clarification.phase import ENDED
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.clarification import (
     AdverseEffect,
@@ -32,17 +33,34 @@ from shared.language.contracts.clarification import (
 from shared.language.contracts.verification import AllegationsVerifiedUnfounded
 from shared.language.refusal import refuse
 
-ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED"})
-"""States in which a round is over."""
 
-
-class Assessing(ClarificationPhase):
+class Assessing(Changing):
     """The decisions up to the proposal."""
 
     def take_up(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
-        """Opens, joins or reopens on one conclusion; hearing of the same case again changes nothing."""
-        if found.case_id in self.known_cases:
+        """Opens, joins or reopens on one conclusion; hearing of the same one again changes nothing (B27). A
+        further conclusion of a case that is known first settles what rests on it."""
+        known = self.conclusions.get(found.case_id, 0)
+        if found.conclusion <= known:
             return
+        if known:
+            taken = _taken_over(found, self.round)
+            self._take_further(ctx, self._further(found, taken["items"], taken["other_findings"]))
+            new = self._new_among(taken["items"])
+            found = found.model_copy(update={"unfounded": tuple(a for a in found.unfounded if a.id in new)})
+        if found.unfounded:
+            self._take_in_round(ctx, found)
+
+    def _new_among(self, items: Sequence[Item]) -> set[str]:
+        """The items of a further conclusion that no standing round, present or waiting, has already."""
+        live = () if self.is_over else self.items
+        waiting = (item for joined in self.waiting for item in joined.items)
+        cleared = (item for carried in self.rounds.values() if carried.stands for item in carried.items)
+        has = {*live, *waiting, *cleared}
+        known = {(item.case_id, item.allegation_id, item.text) for item in has}
+        return {i.allegation_id for i in items if (i.case_id, i.allegation_id, i.text) not in known}
+
+    def _take_in_round(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
         links = (found.case_id, *found.complaint_ids)
         if not self.state:
             opened = ClarificationOpened(organ=found.handling_organ, **_taken_over(found, 1))
@@ -55,7 +73,8 @@ class Assessing(ClarificationPhase):
                 joins=ctx.matters,
             )
         else:
-            round = self.round if self.state == "ASSESSING" else self.round + 1
+            assessing = "ASSESSING" in (self.state, self.suspended_from)
+            round = self.round if assessing else self.round + 1
             self.record(
                 ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links, joins=ctx.matters
             )
@@ -86,6 +105,7 @@ class Assessing(ClarificationPhase):
                 subject_ref=self.subject.ref,
                 round=self.round,
                 case_ids=tuple(self.case_ids),
+                conclusions=tuple(self.conclusions[case] for case in self.case_ids),
                 adverse_effect=tuple(sorted(set(adverse_effect))),
                 trigger=trigger or "",
                 recommendation=recommendation,
@@ -97,13 +117,33 @@ class Assessing(ClarificationPhase):
         )
 
     @allowed_in("ASSESSED")
-    def decide_not_required(self, ctx: Context, reason: NotRequiredReason, opinion: str) -> None:
-        if self.harm:
+    def decide_not_required(
+        self,
+        ctx: Context,
+        reason: NotRequiredReason,
+        opinion: str,
+        signed_form_hash: str | None,
+        signed_by: str | None,
+        delegation_hash: str | None,
+    ) -> None:
+        """A68, B36. Harm that was found makes clearing due, but for the subject's own signed no."""
+        declined = reason == "SUBJECT_DECLINED"
+        if self.harm and not declined:
             refuse("E_CLARIFICATION_DUE", "A68")
+        if declined and (signed_form_hash is None or not signed_by):
+            refuse("E_EVIDENCE_MISSING", "B36", field="signed_form_hash")
+        if declined:
+            self._may_answer_for_subject(signed_by, delegation_hash)
         self.record(
             ctx,
             ClarificationNotRequired(
-                round=self.round, case_ids=tuple(self.case_ids), reason=reason, opinion=opinion
+                round=self.round,
+                case_ids=tuple(self.case_ids),
+                reason=reason,
+                opinion=opinion,
+                signed_form_hash=(signed_form_hash or "") if declined else "",
+                signed_by=(signed_by or "") if declined else "",
+                delegation_hash=(delegation_hash or "") if declined else "",
             ),
         )
         self._open_what_waits(ctx)
@@ -128,10 +168,11 @@ class Assessing(ClarificationPhase):
         )
 
     def _cases_of(self, items: Sequence[str]) -> set[str]:
-        """The cases of which these allegations are; each must have been found unfounded there. Inconclusive
-        is not unfounded, and substantiated least of all (R10, A66)."""
+        """The cases of which these allegations are; each must be unfounded in the latest conclusion there.
+        Inconclusive is not unfounded, and substantiated least of all (R10, A66, B28)."""
         others = {id: found for case in self.other_findings.values() for id, found in case.items()}
-        unfounded = {i.allegation_id: i.case_id for i in (*self.history, *self.items)}
+        known = (*self.history, *self.items)
+        unfounded = {i.allegation_id: i.case_id for i in known if self.stands(i)}
         for id in items:
             if id in others and others[id].outcome == "INCONCLUSIVE":
                 refuse("E_ALLEGATION_INCONCLUSIVE", "A66", allegation=id)
@@ -175,6 +216,7 @@ def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, An
         ),
         "unfounded_ids": tuple(i.allegation_id for i in items),
         "case_ids": (found.case_id,),
+        "conclusions": (found.conclusion,),
         "case_numbers": (found.case_number,),
         "complaint_ids": found.complaint_ids,
         "complaint_numbers": found.complaint_numbers,

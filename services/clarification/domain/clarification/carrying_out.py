@@ -41,6 +41,7 @@ class CarryingOut(ClarificationPhase):
         if evidence.form not in terms.forms or evidence.begun_on < self.approval.begins_on:
             refuse("E_APPROVAL_REQUIRED", "R4", form=evidence.form)
         self._ready(ctx)
+        self.check_findings(self.proposed_items)
         if ctx.found(RETALIATION):
             # Without a word of when, where or how often: that would tell whom it hit.
             refuse("E_RETALIATION_OPEN", "A44")
@@ -88,6 +89,7 @@ class CarryingOut(ClarificationPhase):
             refuse("E_PLATFORM_ENTRY_FORBIDDEN", "R50")
         if self.in_platform:
             refuse("E_STATE", "R50", done="RecordPlatformEntry")
+        self.check_findings(self.proposed_items)
         self.record(
             ctx,
             ClarificationEnteredInPlatform(
@@ -100,6 +102,7 @@ class CarryingOut(ClarificationPhase):
     def record_integrity_file_entry(self, ctx: Context, file_no: str, document_hashes: Sequence[str]) -> None:
         if self.in_file:
             refuse("E_STATE", "R51", done="RecordIntegrityFileEntry")
+        self.check_findings(self.proposed_items)
         kind: ArchiveKind = "ORG_FILE" if self.subject.subject_type == "PARTY_ORG" else "INTEGRITY_FILE"
         self.record(
             ctx,

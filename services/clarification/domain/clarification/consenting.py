@@ -25,7 +25,6 @@ from shared.language.contracts.clarification import (
 from shared.language.contracts.common import Form, Scope
 from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
-from shared.language.roles import SUBJECT
 
 EXPLAINED: frozenset[ExplainedPoint] = frozenset(
     {"PURPOSE", "SCOPE", "AUDIENCE", "CONSEQUENCES", "RIGHT_TO_REFUSE_OR_WITHDRAW"}
@@ -36,7 +35,7 @@ EXPLAINED: frozenset[ExplainedPoint] = frozenset(
 class Consenting(ClarificationPhase):
     """Asks the subject, and takes the answer from the subject's own account or on a signed form."""
 
-    @allowed_in("PROPOSED", "PLANNED")
+    @allowed_in("ASSESSED", "PROPOSED", "PLANNED")
     def invite_subject(
         self, ctx: Context, account: str, holder: str | None, delegation_hash: str | None
     ) -> None:
@@ -60,40 +59,6 @@ class Consenting(ClarificationPhase):
             ctx,
             SubjectInvited(account=account, holder=holder or "", delegation_hash=delegation_hash or ""),
         )
-
-    def _may_answer_for_subject(self, holder: str | None, delegation_hash: str | None) -> None:
-        """Refuses anyone who may not answer for the subject. A person answers for themselves; a party
-        organisation through its head or the head's written delegate."""
-        if self.subject.subject_type == "PERSON":
-            if holder not in (None, self.subject.name) or delegation_hash is not None:
-                refuse("E_CONSENT_AUTHORITY", "R7")
-        elif not holder or (holder != self.subject.principal_head and delegation_hash is None):
-            refuse("E_CONSENT_AUTHORITY", "R11")
-
-    def _own_account(self, ctx: Context) -> bool:
-        """True if the subject speaks from the invited account; refuses any other account in the subject's
-        role."""
-        if ctx.actor.role != SUBJECT:
-            return False
-        if not self.subject_account or ctx.actor.person != self.subject_account:
-            refuse("E_CONSENT_AUTHORITY", ctx.rule)
-        return True
-
-    def _answer(
-        self, ctx: Context, signed_form_hash: str | None, signed_by: str | None, delegation_hash: str | None
-    ) -> dict[str, Any]:
-        """The proof of the subject's answer: their own account, or their signed form."""
-        by_subject = self._own_account(ctx)
-        if not by_subject:
-            if signed_form_hash is None or not signed_by:
-                refuse("E_CONSENT_AUTHORITY", ctx.rule)
-            self._may_answer_for_subject(signed_by, delegation_hash)
-        return {
-            "by_subject": by_subject,
-            "signed_form_hash": signed_form_hash or "",
-            "signed_by": signed_by or "",
-            "delegation_hash": delegation_hash or "",
-        }
 
     @allowed_in("PROPOSED", "PLANNED", "CONSENT_PENDING")
     def record_subject_voice(self, ctx: Context, voice: str) -> None:

@@ -24,6 +24,7 @@ class Deciding(ClarificationPhase):
     @allowed_in("PLANNED")
     def submit_for_review(self, ctx: Context) -> None:
         plan = self._ready(ctx)
+        self.check_findings(self.proposed_items)
         if not self.heard:
             refuse("E_VOICE_MISSING", "R49")
         self.record(
@@ -45,6 +46,7 @@ class Deciding(ClarificationPhase):
             self.record(ctx, ClarificationReturned(round=self.round, opinion=opinion))
             return
         self._ready(ctx)
+        self.check_findings(self.proposed_items)
         _no_prejudice(no_prejudice_confirmed)
         self.record(
             ctx,
@@ -67,6 +69,7 @@ class Deciding(ClarificationPhase):
             self.record(ctx, refused)
             return
         plan = self._ready(ctx)
+        self.check_findings(self.proposed_items)
         _no_prejudice(no_prejudice_confirmed)
         today = local_date(ctx.occurred_at)
         self.record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from services.clarification.domain import consent as consents
@@ -13,13 +14,31 @@ from shared.language.contracts.clarification import (
     ClarificationApprovalVoided,
     ClarificationPlanned,
     ClarificationReopened,
+    Item,
     VoidReason,
 )
 from shared.language.refusal import refuse
+from shared.language.roles import SUBJECT
+
+ENDED = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED", "OVERTURNED", "RETRACTED"})
+"""States in which a round is over."""
 
 
 class ClarificationPhase(ClarificationState):
     """The state, and what several phases share."""
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing of the present round is still to be decided, except its revocation."""
+        return self.state in ENDED or self.state == "REVOKED"
+
+    def check_findings(self, items: Iterable[Item]) -> None:
+        """B28: each of these is unfounded in the latest conclusion, and no reopened case holds it."""
+        items = list(items)
+        if held := sorted({self.held[item.case_id] for item in items if item.case_id in self.held}):
+            refuse("E_FINDING_HELD", "B28", cases=held)
+        if lost := [item.allegation_id for item in items if not self.stands(item)]:
+            refuse("E_ALLEGATION_NOT_UNFOUNDED", "B28", allegations=lost)
 
     def _plan(self, ctx: Context) -> ClarificationPlanned:
         if self.plan is None:
@@ -34,6 +53,40 @@ class ClarificationPhase(ClarificationState):
         if plans.needs_consent(plan):
             consents.require(self.consent, plan, self.text_hash, "R7")
         return plan
+
+    def _may_answer_for_subject(self, holder: str | None, delegation_hash: str | None) -> None:
+        """Refuses anyone who may not answer for the subject. A person answers for themselves; a party
+        organisation through its head or the head's written delegate."""
+        if self.subject.subject_type == "PERSON":
+            if holder not in (None, self.subject.name) or delegation_hash is not None:
+                refuse("E_CONSENT_AUTHORITY", "R7")
+        elif not holder or (holder != self.subject.principal_head and delegation_hash is None):
+            refuse("E_CONSENT_AUTHORITY", "R11")
+
+    def _own_account(self, ctx: Context) -> bool:
+        """True if the subject speaks from the invited account; refuses any other account in the subject's
+        role."""
+        if ctx.actor.role != SUBJECT:
+            return False
+        if not self.subject_account or ctx.actor.person != self.subject_account:
+            refuse("E_CONSENT_AUTHORITY", ctx.rule)
+        return True
+
+    def _answer(
+        self, ctx: Context, signed_form_hash: str | None, signed_by: str | None, delegation_hash: str | None
+    ) -> dict[str, Any]:
+        """The proof of the subject's answer: their own account, or their signed form."""
+        by_subject = self._own_account(ctx)
+        if not by_subject:
+            if signed_form_hash is None or not signed_by:
+                refuse("E_CONSENT_AUTHORITY", ctx.rule)
+            self._may_answer_for_subject(signed_by, delegation_hash)
+        return {
+            "by_subject": by_subject,
+            "signed_form_hash": signed_form_hash or "",
+            "signed_by": signed_by or "",
+            "delegation_hash": delegation_hash or "",
+        }
 
     def _tell_subject(self, ctx: Context, template: str) -> None:
         """Tells the subject by a message to their account, if they have one: else somebody goes there

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import ClassVar
+from itertools import zip_longest
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from services.clarification.domain.consent import Consent
@@ -14,6 +15,7 @@ from shared.language.contracts.clarification import (
     ClarificationApprovalVoided,
     ClarificationApproved,
     ClarificationAssessed,
+    ClarificationAssessmentConfirmed,
     ClarificationConsentGranted,
     ClarificationConsentLapsed,
     ClarificationConsentRefused,
@@ -21,25 +23,73 @@ from shared.language.contracts.clarification import (
     ClarificationConsentWithdrawn,
     ClarificationEnteredInPlatform,
     ClarificationFormImplemented,
+    ClarificationHeld,
     ClarificationOpened,
     ClarificationPlanned,
     ClarificationProposed,
     ClarificationReopened,
+    ClarificationResumed,
+    ClarificationRevoked,
+    ClarificationSuspended,
     ClarificationTextRendered,
     ConsentNoticeDelivered,
+    CorrectedPlace,
     Disposition,
+    FileCorrected,
     FromConclusions,
+    FurtherConclusionNoted,
     IntegrityFileEntryRecorded,
     Item,
     OtherFinding,
+    RecipientNotified,
+    RevocationCarriedOut,
+    RevocationCause,
+    RevocationDue,
+    RevocationNoLongerDue,
+    RevocationProposed,
+    RevocationReturned,
+    RevocationReviewed,
     SubjectInvited,
     SubjectVoiceRecorded,
     SubstantiatedDispositionNoted,
     UnfoundedFindingsJoined,
+    UnfoundedFindingsOverturned,
 )
 from shared.language.contracts.common import Accused, DeadlineRecomputed, Form
 from shared.language.event import Meta
 from shared.language.law.working_days import local_date
+
+RevocationState = Literal["", "DUE", "PROPOSED", "REVIEWED", "REVOKED", "CARRIED_OUT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A round of which something was carried out, whatever round is the present one: who was told what, and
+    how far its revocation is (B29)."""
+
+    items: tuple[Item, ...]
+    recipients: tuple[str, ...]
+    complaint_ids: tuple[str, ...]
+    places: tuple[CorrectedPlace, ...] = ()
+    revocation: RevocationState = ""
+    cause: RevocationCause | None = None
+    notified: frozenset[str] = frozenset()
+    corrected: frozenset[str] = frozenset()
+
+    @property
+    def stands(self) -> bool:
+        """True unless it was revoked."""
+        return self.revocation not in ("REVOKED", "CARRIED_OUT")
+
+    @property
+    def is_for_a_finding(self) -> bool:
+        """True if its revocation is under way because of what a conclusion says."""
+        due = self.revocation in ("DUE", "PROPOSED", "REVIEWED")
+        return due and self.cause in (None, "FINDING_OVERTURNED")
+
+    @property
+    def all_told(self) -> bool:
+        return self.notified >= set(self.recipients) and self.corrected >= set(self.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +113,7 @@ class ClarificationState(Case):
 
     kind = "Clarification"
     plural: ClassVar[str] = "clarifications"
-    ended = frozenset({"NOT_REQUIRED", "COMPLETED"})
+    ended = frozenset({"NOT_REQUIRED", "COMPLETED", "DECLINED", "OVERTURNED", "RETRACTED"})
     service = "clarification"
 
     subject: Accused
@@ -75,7 +125,17 @@ class ClarificationState(Case):
         self.round = 0
         self.subject_account = ""
         self.complaint_ids: list[str] = []
-        self.known_cases: set[str] = set()
+        self.conclusions: dict[str, int] = {}
+        """The latest conclusion of each case that was heard of (B27)."""
+        self.case_numbers: dict[str, str] = {}
+        self.standing: dict[str, dict[str, str]] = {}
+        """Allegations that are unfounded in the latest conclusion, by case and id, with their words."""
+        self.held: dict[str, str] = {}
+        """The numbers of the reopened cases whose next conclusion is awaited, by case (B28)."""
+        self.unassessed: dict[str, int] = {}
+        """Further conclusions that are not assessed yet, by case (R17)."""
+        self.rounds: dict[int, Carried] = {}
+        self.suspended_from = ""
         self.history: list[Item] = []
         self.waiting: list[UnfoundedFindingsJoined] = []
         self.other_findings: dict[str, dict[str, OtherFinding]] = {}
@@ -92,6 +152,20 @@ class ClarificationState(Case):
     @property
     def rests_on(self) -> Sequence[str]:
         return self.complaint_ids
+
+    def stands(self, item: Item) -> bool:
+        """True if it is unfounded, in these words, in the latest conclusion of its case (B28)."""
+        return self.standing.get(item.case_id, {}).get(item.allegation_id) == item.text
+
+    @property
+    def of_the_round(self) -> list[Item]:
+        """The items of the present round, with those of earlier ones that it proposes again."""
+        return list(dict.fromkeys((*self.items, *self.proposed_items)))
+
+    @property
+    def is_held(self) -> bool:
+        """True if a reopened case holds something of the present round (B28)."""
+        return any(item.case_id in self.held for item in self.of_the_round)
 
     def _begin_round(self) -> None:
         self.items: list[Item] = []
@@ -145,7 +219,11 @@ class ClarificationState(Case):
 
     def _hear_of(self, event: FromConclusions) -> None:
         """Known from now on: for the vault's screen and for the separation of duties."""
-        self.known_cases.update(event.case_ids)
+        for case, n in zip_longest(event.case_ids, event.conclusions, fillvalue=1):
+            self.conclusions[str(case)] = max(int(n), self.conclusions.get(str(case), 0))
+        self.case_numbers |= zip(event.case_ids, event.case_numbers, strict=False)
+        for item in event.items:
+            self.standing.setdefault(item.case_id, {})[item.allegation_id] = item.text
         self.complaint_ids += [c for c in event.complaint_ids if c not in self.complaint_ids]
         self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
         self.duties.setdefault("concluder", set()).update(event.concluded_by)
@@ -166,11 +244,95 @@ class ClarificationState(Case):
         self.handling_organ = event.handling_organ
         self.handling_dept = event.handling_dept
         self.items += event.items
-        self.case_ids += event.case_ids
+        self.case_ids += [c for c in dict.fromkeys(event.case_ids) if c not in self.case_ids]
         self.round_complaints += [c for c in event.complaint_ids if c not in self.round_complaints]
+
+    # --- findings that change
+
+    def on_clarification_held(self, event: ClarificationHeld, meta: Meta) -> None:
+        self.held[event.case_id] = event.case_number
+
+    def on_further_conclusion_noted(self, event: FurtherConclusionNoted, meta: Meta) -> None:
+        case = event.case_id
+        self.held.pop(case, None)
+        self.conclusions[case] = event.conclusion
+        self.standing[case] = {item.allegation_id: item.text for item in event.unfounded}
+        self.other_findings[case] = {found.allegation_id: found for found in event.other_findings}
+        self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
+        self.duties.setdefault("concluder", set()).update(event.concluded_by)
+        self.unassessed.pop(case, None)
+        if event.unfounded:
+            self.unassessed[case] = event.conclusion
+        kept = [(w, tuple(i for i in w.items if self.stands(i))) for w in self.waiting]
+        self.waiting = [
+            w.model_copy(update={"items": items, "unfounded_ids": tuple(i.allegation_id for i in items)})
+            for w, items in kept
+            if items
+        ]
+
+    def on_unfounded_findings_overturned(self, event: UnfoundedFindingsOverturned, meta: Meta) -> None:
+        items, cases, complaints = self.items, self.case_ids, self.round_complaints
+        self._begin_round()
+        self.items = [i for i in items if self.stands(i)]
+        self.case_ids = [c for c in cases if any(i.case_id == c for i in self.items)]
+        self.round_complaints = complaints
+        if event.left and event.suspended:
+            self.suspended_from = "ASSESSING"
+
+    def on_clarification_assessment_confirmed(
+        self, event: ClarificationAssessmentConfirmed, meta: Meta
+    ) -> None:
+        self._note_assessed(event.assessed())
+
+    def _note_assessed(self, case_ids: Iterable[str]) -> None:
+        for case in case_ids:
+            self.unassessed.pop(case, None)
+
+    def on_clarification_suspended(self, event: ClarificationSuspended, meta: Meta) -> None:
+        self.suspended_from = event.before
+        if event.before == "CONSENT_PENDING":
+            self.suspended_from, self.consent = "PLANNED", None
+
+    def on_clarification_resumed(self, event: ClarificationResumed, meta: Meta) -> None:
+        self.suspended_from = ""
+
+    # --- revocation
+
+    def _carried(self, round: int, **changes: Any) -> None:
+        self.rounds[round] = replace(self.rounds[round], **changes)
+
+    def on_revocation_due(self, event: RevocationDue, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="DUE")
+
+    def on_revocation_no_longer_due(self, event: RevocationNoLongerDue, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="")
+
+    def on_revocation_proposed(self, event: RevocationProposed, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="PROPOSED", cause=event.cause)
+
+    def on_revocation_reviewed(self, event: RevocationReviewed, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="REVIEWED")
+
+    def on_revocation_returned(self, event: RevocationReturned, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="DUE" if event.due else "")
+
+    def on_clarification_revoked(self, event: ClarificationRevoked, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="REVOKED")
+
+    def on_recipient_notified(self, event: RecipientNotified, meta: Meta) -> None:
+        self._carried(event.of_round, notified=self.rounds[event.of_round].notified | {event.recipient})
+
+    def on_file_corrected(self, event: FileCorrected, meta: Meta) -> None:
+        self._carried(event.of_round, corrected=self.rounds[event.of_round].corrected | {event.place})
+
+    def on_revocation_carried_out(self, event: RevocationCarriedOut, meta: Meta) -> None:
+        self._carried(event.of_round, revocation="CARRIED_OUT")
+
+    # --- the assessment, and what follows
 
     def on_clarification_assessed(self, event: ClarificationAssessed, meta: Meta) -> None:
         self.harm = bool(event.adverse_effect)
+        self._note_assessed(event.case_ids)
 
     def on_clarification_proposed(self, event: ClarificationProposed, meta: Meta) -> None:
         self.proposed = event.item_ids
@@ -238,12 +400,21 @@ class ClarificationState(Case):
     def on_clarification_form_implemented(self, event: ClarificationFormImplemented, meta: Meta) -> None:
         self.implemented[event.form] = event.on
         self.carried_out.add(event.form)
+        plan, before = self.plan, self.rounds.get(event.round)
+        told = (*plan.recipients, *plan.invited_groups) if plan else ()
+        self.rounds[event.round] = Carried(
+            items=tuple(self.proposed_items),
+            recipients=tuple(dict.fromkeys((*(before.recipients if before else ()), *told))),
+            complaint_ids=tuple(self.round_complaints),
+        )
 
     def on_clarification_entered_in_platform(self, event: ClarificationEnteredInPlatform, meta: Meta) -> None:
         self.in_platform = True
+        self._carried(event.round, places=(*self.rounds[event.round].places, "PLATFORM"))
 
     def on_integrity_file_entry_recorded(self, event: IntegrityFileEntryRecorded, meta: Meta) -> None:
         self.in_file = True
+        self._carried(event.round, places=(*self.rounds[event.round].places, "ARCHIVE"))
 
 
 def asked_of(plan: ClarificationPlanned) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""The effect is judged, and the ledger is closed (R34, R36, R38, R49)."""
+"""The effect is judged, and the ledger is closed; or the plan is stopped (B29, R34, R36, R38, R49)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from services.followup.domain.plan.phase import RevisitPlanPhase
 from shared.casework.aggregate import Context, allowed_in
-from shared.language.contracts.followup import Grade, Measure, RevisitEffectEvaluated, RevisitPlanClosed
+from shared.language.contracts.followup import (
+    Grade,
+    Measure,
+    RevisitEffectEvaluated,
+    RevisitPlanClosed,
+    RevisitPlanStopped,
+)
 from shared.language.refusal import refuse
 
 
@@ -39,6 +45,12 @@ class Closing(RevisitPlanPhase):
                 measures=tuple(measures),
             ),
         )
+
+    def stop(self, ctx: Context, clarification_id: str, round: int) -> None:
+        """B29: the round was revoked. A plan that has ended stays as it is; hearing of it again changes
+        nothing."""
+        if self.state not in self.ended:
+            self.record(ctx, RevisitPlanStopped(clarification_id=clarification_id, round=round))
 
     @allowed_in("ACTIVE")
     def close_revisit_plan(self, ctx: Context) -> None:

@@ -136,7 +136,8 @@ class Drafting(RevisitPlanPhase):
     @allowed_in("DRAFTED")
     def approve_revisit_plan(self, ctx: Context) -> None:
         """The days of the approved plan stand in the place of the default schedule (DL-18)."""
-        self.record(ctx, RevisitPlanApproved(tasks=len(self.tasks)))
+        last_due = max((task.due for task in self.tasks), default=None)
+        self.record(ctx, RevisitPlanApproved(tasks=len(self.tasks), last_due=last_due))
         self._end_default_schedule(ctx)
         for task in self.tasks:
             self.record(

@@ -40,7 +40,8 @@ class RevisitPlanState(Case):
     kind: ClassVar[str] = "RevisitPlan"
     tells_unit: ClassVar[bool] = True
     plural: ClassVar[str] = "plans"
-    ended = frozenset({"CLOSED", "CLOSED_DECLINED"})
+    ended = frozenset({"CLOSED", "CLOSED_DECLINED", "STOPPED"})
+    at_rest = ended
     service: ClassVar[str] = "followup"
 
     subject: Accused

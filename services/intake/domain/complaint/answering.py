@@ -55,18 +55,20 @@ class Answering(ComplaintPhase):
         self,
         ctx: Context,
         case_number: str,
+        conclusion: int,
         verdict: str,
         concluded_on: date,
         findings: Sequence[Finding] = (),
     ) -> None:
         """P2: the verification has ended. Told twice, or after the complaint was passed on, it changes
-        nothing."""
-        if case_number in self.concluded_in or self.is_away:
+        nothing; twice is the same case and the same number (B27)."""
+        if conclusion <= self.conclusions.get(case_number, 0) or self.is_away:
             return
         self.record(
             ctx,
             ResultBecameAvailable(
                 case_number=case_number,
+                conclusion=conclusion,
                 verdict=verdict,
                 concluded_on=concluded_on,
                 findings=self.as_own(findings) if self.joined_to else tuple(findings),
@@ -203,13 +205,14 @@ class Answering(ComplaintPhase):
             ),
         )
 
-    def note_evidence_immaterial(self, ctx: Context, evidence_id: str, case_number: str) -> None:
+    def note_evidence_answered(self, ctx: Context, evidence_id: str, case_number: str) -> None:
         if case_number not in self.evidence.get(evidence_id, {case_number}):
             self.record(ctx, NewEvidenceAnswerNoted(evidence_id=evidence_id, case_number=case_number))
 
-    def note_reopened(self, ctx: Context, case_number: str) -> None:
-        """The case is open again: its first result no longer stands, and the next one is told again."""
-        if case_number in self.concluded_in:
+    def note_reopened(self, ctx: Context, case_number: str, conclusion: int) -> None:
+        """The case is open again: the result of that conclusion no longer stands, and the next one is told
+        again."""
+        if case_number in self.concluded_in and conclusion == self.conclusions.get(case_number):
             self.record(ctx, ComplaintReopened(case_number=case_number))
 
     @allowed_in("RECEIVED", "SENT_DOWN", "NOT_ACCEPTED", *HERE)

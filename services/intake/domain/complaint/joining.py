@@ -67,7 +67,8 @@ class Joining(ComplaintPhase):
             self.record(
                 ctx,
                 ResultBecameAvailable(
-                    case_number=max(first.concluded_in),
+                    case_number=(case := max(first.concluded_in)),
+                    conclusion=first.conclusions.get(case, 1),
                     verdict=first.verdict,
                     concluded_on=first.concluded_on,
                     findings=self.as_own(

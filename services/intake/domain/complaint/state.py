@@ -189,6 +189,8 @@ class ComplaintState(Case):
         self.waived: set[Stage] = set()
         self.attempts: dict[Stage, set[date]] = {}
         self.concluded_in: set[str] = set()
+        self.conclusions: dict[str, int] = {}
+        """The latest conclusion of each case that was heard of (B27)."""
         self.found: dict[str, Outcome] = {}
         """The outcome of each allegation in the latest conclusion, by its id."""
         self.notified = False
@@ -480,6 +482,7 @@ class ComplaintState(Case):
     def on_result_became_available(self, event: ResultBecameAvailable, meta: Meta) -> None:
         self.concluded_in.add(event.case_number)
         self.concluded_on = event.concluded_on
+        self.conclusions[event.case_number] = event.conclusion
         self.verdict = event.verdict
         self.found |= {finding.allegation_id: finding.outcome for finding in event.findings}
 

@@ -1,4 +1,5 @@
-"""Follows the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, R9, R17, R20)."""
+"""Follows the conclusion: assessments, feedback, new evidence, the end (A21, A26, A31, B28, B31, R9, R17,
+R20)."""
 
 from __future__ import annotations
 
@@ -12,11 +13,13 @@ from shared.language.contracts.verification import (
     AllegationCorrectionNoted,
     AssignedResultReported,
     CaseClosed,
+    CaseResumed,
     ClarificationAssessmentNoted,
     FalseAccusationAssessed,
     JoinedComplaintNoted,
     NewEvidenceAssessedImmaterial,
     NewEvidenceNoted,
+    NewEvidenceTakenUp,
     QuarterlyFeedbackNoted,
     QuarterResult,
     RealNameNoted,
@@ -48,6 +51,7 @@ class Closing(VerificationPhase):
             ctx,
             AssignedResultReported(
                 number=self.number,
+                conclusion=self.conclusion,
                 complaint_ids=self.complaint_ids,
                 verdict=self.findings.verdict(),
                 findings=self.findings.published(self.findings.allegations),
@@ -57,39 +61,58 @@ class Closing(VerificationPhase):
         )
 
     @allowed_in("CONCLUDED")
-    def assess_false_accusation(self, ctx: Context, result: Literal["SCREEN_OUT"], reason: str) -> None:
-        if not self._subjects_with_unfounded():
+    def assess_false_accusation(
+        self, ctx: Context, result: Literal["SCREEN_OUT"], reason: str, subject_ref: str | None
+    ) -> None:
+        """Assesses the report about one subject, or about each who is not assessed yet. A further conclusion
+        asks for it anew (B28)."""
+        subjects = self._subjects_with_unfounded()
+        if not subjects or (subject_ref is not None and subject_ref not in subjects):
             refuse("E_ALLEGATION_NOT_UNFOUNDED", "R31")
-        if self.false_accusation_assessed:
+        left = self._unassessed(self.false_accusation_assessed)
+        asked = [ref for ref in left if subject_ref in (None, ref)]
+        if not asked:
             refuse("E_STATE", "R17", done="AssessFalseAccusation")
         self.record(
-            ctx, FalseAccusationAssessed(result=result, report_nature="UNFOUNDED_REPORT", reason=reason)
+            ctx,
+            FalseAccusationAssessed(
+                conclusion=self.conclusion,
+                subject_refs=tuple(asked),
+                result=result,
+                report_nature="UNFOUNDED_REPORT",
+                reason=reason,
+            ),
         )
 
     def note_clarification_assessment(
-        self, ctx: Context, subject_ref: str, clarification_id: str, round: int
+        self, ctx: Context, subject_ref: str, clarification_id: str, round: int, conclusion: int
     ) -> None:
-        """Marks one subject's clarification as assessed; hearing of it again changes nothing (R17)."""
-        if subject_ref in self.accused and subject_ref not in self.clarification_assessed:
+        """Marks one subject's clarification as assessed for a conclusion; hearing of it again, or late of an
+        earlier one, changes nothing (R17, B28)."""
+        if subject_ref in self.accused and self.clarification_assessed.get(subject_ref, 0) < conclusion:
             self.record(
                 ctx,
                 ClarificationAssessmentNoted(
-                    subject_ref=subject_ref, clarification_id=clarification_id, round=round
+                    subject_ref=subject_ref,
+                    clarification_id=clarification_id,
+                    round=round,
+                    conclusion=conclusion,
                 ),
                 links=(clarification_id,),
             )
 
     @allowed_in("CONCLUDED")
     def close_case(self, ctx: Context) -> None:
-        subjects = self._subjects_with_unfounded()
-        unassessed = [ref for ref in subjects if ref not in self.clarification_assessed]
-        if unassessed or (subjects and not self.false_accusation_assessed):
+        unassessed = self._unassessed(self.clarification_assessed)
+        unscreened = self._unassessed(self.false_accusation_assessed)
+        if self.state == "CONCLUDED" and (unassessed or unscreened):
             refuse(
                 "E_DUAL_ASSESSMENT_REQUIRED",
                 "R17",
                 clarification=unassessed,
-                false_accusation=self.false_accusation_assessed,
+                false_accusation=not unscreened,
             )
+        self._check_evidence_answered()
         if undisposed := self.findings.undisposed():
             refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=undisposed)
         if not self.told.issuperset(self.real_names):
@@ -165,8 +188,10 @@ class Closing(VerificationPhase):
     def note_new_evidence(
         self, ctx: Context, complaint_id: str, evidence_id: str, description: str, document_ref: str
     ) -> None:
-        """P8: takes in later evidence to be looked at, whatever state the case is in."""
-        if complaint_id in self.complaint_ids and evidence_id not in self.seen_evidence:
+        """P8: takes in later evidence to be looked at, in every state; what went elsewhere takes in no
+        more."""
+        here = complaint_id in self.complaint_ids and self.state not in self.at_rest
+        if here and evidence_id not in self.seen_evidence:
             self.record(
                 ctx,
                 NewEvidenceNoted(
@@ -176,6 +201,35 @@ class Closing(VerificationPhase):
                     document_ref=document_ref,
                 ),
             )
+
+    @allowed_in(
+        "OPENED",
+        "DISPOSITION_PROPOSED",
+        "HELD",
+        "CLOSING",
+        "REFERRED",
+        "TALKING",
+        "VERIFYING_READY",
+        "VERIFYING",
+    )
+    def take_up_evidence(self, ctx: Context, evidence_id: str, reason: str) -> None:
+        """B31: the evidence matters, and the case goes on with it. Of a report that lies before the heads the
+        head says so by returning it, of a conclusion by reopening the case."""
+        closing = self.state == "CLOSING"
+        self._take_up(ctx, evidence_id, reason)
+        if closing:
+            self.record(ctx, CaseResumed(reason=reason))
+
+    def _take_up(self, ctx: Context, evidence_id: str, reason: str) -> None:
+        self.record(
+            ctx,
+            NewEvidenceTakenUp(
+                complaint_id=self._waiting(evidence_id),
+                evidence_id=evidence_id,
+                number=self.number,
+                reason=reason,
+            ),
+        )
 
     def assess_new_evidence(self, ctx: Context, evidence_id: str, reason: str) -> None:
         """A31: says why the evidence changes nothing; only the head can say that it does (ReopenCase)."""
@@ -191,12 +245,14 @@ class Closing(VerificationPhase):
 
     @allowed_in("CONCLUDED", "CLOSED")
     def reopen_case(self, ctx: Context, evidence_id: str, cause: str) -> None:
-        """§4.2: new evidence and the organ's head. Nothing that others decided is undone by it (P7)."""
-        self._waiting(evidence_id)
+        """§4.2: new evidence and the organ's head. Nothing that others decided is undone by it (P7): they
+        hold what rests on the conclusion until the next one (B28)."""
+        self._take_up(ctx, evidence_id, cause)
         self.record(
             ctx,
             VerificationCaseReopened(
                 number=self.number,
+                conclusion=self.conclusion,
                 complaint_ids=self.complaint_ids,
                 subject_refs=tuple(self.accused),
                 evidence_id=evidence_id,

@@ -38,10 +38,12 @@ class Concluding(VerificationPhase):
         if self.state == "REPORTED" and (missing := self.findings.missing()):
             # An allegation was corrected after the report: it is found on anew, and reported again (B12).
             refuse("E_RECORD_INCOMPLETE", "A61", allegations=missing)
+        self._check_evidence_answered()
         self.record(
             ctx,
             VerificationConcluded(
                 number=self.number,
+                conclusion=self.conclusion + 1,
                 verdict=self.findings.verdict(),
                 complaint_ids=self.complaint_ids,
                 findings=self.findings.published(self.findings.allegations),
@@ -68,6 +70,7 @@ class Concluding(VerificationPhase):
                     ),
                     case_id=case_id,
                     case_number=self.number,
+                    conclusion=self.conclusion,
                     complaint_ids=self.complaint_ids,
                     complaint_numbers=self.complaint_numbers,
                     handling_organ=self.organ,
@@ -84,8 +87,10 @@ class Concluding(VerificationPhase):
                 AllegationsSubstantiated(
                     subject=subject,
                     substantiated=findings.published(substantiated),
+                    other_findings=findings.published(findings.of(subject.ref, "UNFOUNDED", "INCONCLUSIVE")),
                     case_id=case_id,
                     case_number=self.number,
+                    conclusion=self.conclusion,
                     concluded_on=concluded_on,
                 ),
             )
@@ -95,8 +100,10 @@ class Concluding(VerificationPhase):
                 AllegationsInconclusive(
                     subject=subject,
                     inconclusive=findings.published(inconclusive),
+                    other_findings=findings.published(findings.of(subject.ref, "UNFOUNDED", "SUBSTANTIATED")),
                     case_id=case_id,
                     case_number=self.number,
+                    conclusion=self.conclusion,
                     concluded_on=concluded_on,
                 ),
             )
@@ -105,6 +112,7 @@ class Concluding(VerificationPhase):
     def close_without_verification(self, ctx: Context, opinion: str) -> None:
         if self.proposed is None:
             refuse("E_STATE", ctx.rule, state=self.state)
+        self._check_evidence_answered()
         findings = tuple(
             Finding(allegation_id=id, outcome="INCONCLUSIVE") for id in self.findings.allegations
         )
@@ -113,6 +121,7 @@ class Concluding(VerificationPhase):
             ctx,
             CaseClosedWithoutVerification(
                 number=self.number,
+                conclusion=self.conclusion + 1,
                 complaint_ids=self.complaint_ids,
                 reason=self.proposed.reason,
                 findings=findings,
@@ -128,6 +137,7 @@ class Concluding(VerificationPhase):
                     inconclusive=tuple(f for f in findings if self._is_about(f, subject)),
                     case_id=str(self.id),
                     case_number=self.number,
+                    conclusion=self.conclusion,
                     concluded_on=closed_on,
                 ),
             )

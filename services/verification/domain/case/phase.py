@@ -19,6 +19,11 @@ class VerificationPhase(VerificationState):
         if registrars := self.duties.get("registrar", set()).intersection(people):
             refuse("E_SOD_CONFLICT", "SD3", people=sorted(registrars))
 
+    def _check_evidence_answered(self) -> None:
+        """B31: nothing is concluded or closed while new evidence waits for an answer."""
+        if self.new_evidence:
+            refuse("E_RECORD_INCOMPLETE", "B31", evidence=sorted(self.new_evidence))
+
     def _check_allegation(self, allegation_id: str) -> None:
         if allegation_id not in self.findings.allegations:
             refuse("E_SCHEMA", "A63", field="allegation_id", unknown=allegation_id)

@@ -1,35 +1,47 @@
-"""Records what was found of each allegation, and the report on it (A61, A63, A64, R21)."""
+"""Records what was found of each allegation, here or by the body to which it was referred, and the report on
+it (A61, A63, A64, B31-B33, R21)."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from services.verification.domain.case.phase import VerificationPhase
 from services.verification.domain.findings import AllegationPart, FoundOutcome
 from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import Outcome
 from shared.language.contracts.verification import (
     AdverseEffect,
     AllegationFound,
     AllegationSplit,
+    ReferralResultRecorded,
     SubstantiatedDispositionRecorded,
     VerificationReportCountersigned,
     VerificationReportReturned,
     VerificationReportSubmitted,
+    Way,
 )
 from shared.language.refusal import refuse
 from shared.language.wording import tells_channel
+
+BACK_TO: dict[Way, Literal["TALKING", "VERIFYING", "REFERRED"]] = {
+    "TALK_OR_INQUIRY": "TALKING",
+    "REFERRED_TO_INVESTIGATION": "REFERRED",
+}
+"""The state to which a report goes back, by the way of handling; else to the team that verifies."""
 
 
 class Reporting(VerificationPhase):
     """Findings, what follows from those that are substantiated, and the report."""
 
-    @allowed_in("TALKING", "VERIFYING")
+    @allowed_in("TALKING", "VERIFYING", "REFERRED")
     def split_allegation(
         self, ctx: Context, allegation_id: str, parts: tuple[AllegationPart, ...], approved_by: str
     ) -> None:
-        """Splits only an allegation that has no finding yet; every part is found by itself."""
+        """Splits only an allegation without a finding that stands: one that was returned with the report, or
+        reopened, does not (B32). Every part is found by itself."""
         self._check_allegation(allegation_id)
-        if allegation_id in self.findings.found:
+        if allegation_id in self.findings.found and allegation_id not in self.unsettled:
             refuse("E_STATE", "§4.2", field="allegation_id", reason="found already")
         if approved_by == ctx.actor.person:
             refuse("E_SOD_CONFLICT", "SEC-2", field="approved_by")
@@ -78,6 +90,43 @@ class Reporting(VerificationPhase):
             ),
         )
 
+    @allowed_in("REFERRED")
+    def record_referral_result(
+        self,
+        ctx: Context,
+        allegation_id: str,
+        outcome: FoundOutcome,
+        reasoning: str,
+        decided_by: str,
+        decided_on: date,
+        document_ref: str,
+        document_hash: str,
+        adverse_effect: tuple[AdverseEffect, ...],
+    ) -> None:
+        """B33: one allegation at a time. With the last one the case lies before the heads like every report;
+        a result put down wrongly is recorded again, before that or once it was returned."""
+        self._check_allegation(allegation_id)
+        if outcome == "PARTIALLY_SUBSTANTIATED":
+            refuse("E_SPLIT_REQUIRED", "§4.2", allegation=allegation_id)
+        ctx.check_past(decided_on, "decided_on", "B33")
+        if self.started_on is not None and decided_on < self.started_on:
+            refuse("E_SCHEMA", "B33", field="decided_on", referred_on=self.started_on.isoformat())
+        found: Outcome = outcome
+        self.record(
+            ctx,
+            ReferralResultRecorded(
+                allegation_id=allegation_id,
+                outcome=found,
+                reasoning=reasoning,
+                decided_by=decided_by,
+                decided_on=decided_on,
+                document_ref=document_ref,
+                document_hash=document_hash,
+                adverse_effect=adverse_effect,
+                complete=set(self.findings.missing()) <= {allegation_id},
+            ),
+        )
+
     @allowed_in("TALKING", "VERIFYING", "REPORTED", "CONCLUDED")
     def record_substantiated_disposition(
         self,
@@ -109,9 +158,14 @@ class Reporting(VerificationPhase):
         result: str,
         doubtful_points: str,
         suggestion: str,
+        none_changed: str | None,
     ) -> None:
         if missing := self.findings.missing():
             refuse("E_RECORD_INCOMPLETE", "A61", allegations=missing)
+        if self.reports_again and not self.found_since and none_changed is None:
+            refuse("E_RECORD_INCOMPLETE", "B31", missing=["FindAllegation", "none_changed"])
+        if none_changed is not None and (self.found_since or not self.reports_again):
+            refuse("E_SCHEMA", "B31", field="none_changed", reason="something was found")
         self.record(
             ctx,
             VerificationReportSubmitted(
@@ -121,6 +175,7 @@ class Reporting(VerificationPhase):
                 result=result,
                 doubtful_points=doubtful_points,
                 suggestion=suggestion,
+                none_changed=none_changed or "",
             ),
         )
 
@@ -132,7 +187,7 @@ class Reporting(VerificationPhase):
 
     @allowed_in("REPORTED")
     def return_report(self, ctx: Context, reason: str) -> None:
-        back_to: Literal["TALKING", "VERIFYING"] = "TALKING" if self.way == "TALK_OR_INQUIRY" else "VERIFYING"
+        back_to = BACK_TO.get(self.way or "PRELIMINARY_VERIFICATION", "VERIFYING")
         returned = VerificationReportReturned(
             back_to=back_to, reason=reason, started_on=self.started_on, extended=self.extended
         )

@@ -22,7 +22,9 @@ from shared.language.contracts.verification import (
     JoinedComplaintNoted,
     NewEvidenceAssessedImmaterial,
     NewEvidenceNoted,
+    NewEvidenceTakenUp,
     RealNameNoted,
+    ReferralResultRecorded,
     ResultFeedbackNoted,
     ReturnProposed,
     SubstantiatedDispositionRecorded,
@@ -32,6 +34,7 @@ from shared.language.contracts.verification import (
     VerificationConcluded,
     VerificationExtended,
     VerificationReportCountersigned,
+    VerificationReportReturned,
     VerificationReportSubmitted,
     VerificationStarted,
     Way,
@@ -47,6 +50,7 @@ class VerificationState(Case):
     plural = "cases"
     service = "verification"
     ended = frozenset({"RETURNED", "PASSED_ON", "CLOSED"})
+    at_rest = frozenset({"RETURNED", "PASSED_ON"})
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
@@ -61,14 +65,25 @@ class VerificationState(Case):
         self.evidence: set[str] = set()
         self.duties_read: set[str] = set()
         self.started_on: date | None = None
+        """The day on which the team began to verify, or the case was referred."""
         self.extended = False
         self.return_asked: ReturnProposed | None = None
         self.assigned_by_superior = False
         self.countersigned = False
         self.last_talk: datetime | None = None
         self.findings = Findings()
-        self.clarification_assessed: set[str] = set()
-        self.false_accusation_assessed = False
+        self.conclusion = 0
+        """The number of the latest conclusion (B27)."""
+        self.clarification_assessed: dict[str, int] = {}
+        """The latest conclusion that clarification has assessed, by subject (R17, B28)."""
+        self.false_accusation_assessed: dict[str, int] = {}
+        """The latest conclusion for which a false accusation was assessed, by subject (R17, B28)."""
+        self.unsettled: set[str] = set()
+        """Allegations whose finding was returned with the report, or reopened: they may be split (B32)."""
+        self.reports_again = False
+        """True if there was a report already: a further one has a new finding, or says why there is none."""
+        self.found_since = False
+        """True if something was found since the report was returned or the case reopened (B31)."""
         self.told: set[str] = set()
         """The complaints whose real-name reporter has heard the result."""
         self.new_evidence: dict[str, str] = {}
@@ -83,6 +98,10 @@ class VerificationState(Case):
 
     def _subjects_with_unfounded(self) -> list[str]:
         return [ref for ref in self.accused if self.findings.of(ref, "UNFOUNDED")]
+
+    def _unassessed(self, assessed: dict[str, int]) -> list[str]:
+        """The subjects with unfounded findings for whom the present conclusion is not assessed (R17)."""
+        return [ref for ref in self._subjects_with_unfounded() if assessed.get(ref) != self.conclusion]
 
     # --- disposition
 
@@ -108,6 +127,8 @@ class VerificationState(Case):
 
     def on_disposition_approved(self, event: DispositionApproved, meta: Meta) -> None:
         self.way = event.way
+        if event.way == "REFERRED_TO_INVESTIGATION":
+            self.started_on = local_date(meta.occurred_at)
 
     # --- verifying
 
@@ -132,6 +153,7 @@ class VerificationState(Case):
 
     def on_allegation_split(self, event: AllegationSplit, meta: Meta) -> None:
         self.findings.split(event.allegation_id, event.parts)
+        self.unsettled.discard(event.allegation_id)
 
     def on_allegation_correction_noted(self, event: AllegationCorrectionNoted, meta: Meta) -> None:
         self.findings.allegations[event.allegation.id] = event.allegation
@@ -140,7 +162,24 @@ class VerificationState(Case):
             self.findings.dispositions.pop(event.allegation.id, None)
 
     def on_allegation_found(self, event: AllegationFound, meta: Meta) -> None:
-        self.findings.found[event.allegation_id] = event
+        self._find(event)
+
+    def on_referral_result_recorded(self, event: ReferralResultRecorded, meta: Meta) -> None:
+        self.countersigned = False
+        self._find(
+            AllegationFound(
+                allegation_id=event.allegation_id,
+                outcome=event.outcome,
+                reasoning=event.reasoning,
+                evidence_refs=(event.document_ref,),
+                adverse_effect=event.adverse_effect,
+            )
+        )
+
+    def _find(self, found: AllegationFound) -> None:
+        self.findings.found[found.allegation_id] = found
+        self.unsettled.discard(found.allegation_id)
+        self.found_since = True
 
     def on_substantiated_disposition_recorded(
         self, event: SubstantiatedDispositionRecorded, meta: Meta
@@ -149,6 +188,14 @@ class VerificationState(Case):
 
     def on_verification_report_submitted(self, event: VerificationReportSubmitted, meta: Meta) -> None:
         self.countersigned = False
+
+    def on_verification_report_returned(self, event: VerificationReportReturned, meta: Meta) -> None:
+        self._work_again()
+
+    def _work_again(self) -> None:
+        """Every finding may be made anew, and what is partly true be split (B31, B32)."""
+        self.unsettled = set(self.findings.found)
+        self.reports_again, self.found_since = True, False
 
     def on_verification_report_countersigned(
         self, event: VerificationReportCountersigned, meta: Meta
@@ -159,17 +206,19 @@ class VerificationState(Case):
 
     def on_verification_concluded(self, event: VerificationConcluded, meta: Meta) -> None:
         self.concluded_on = event.concluded_on
+        self.conclusion = event.conclusion
 
     def on_case_closed_without_verification(self, event: CaseClosedWithoutVerification, meta: Meta) -> None:
         self.concluded_on = event.closed_on
+        self.conclusion = event.conclusion
 
     # --- after the conclusion
 
     def on_false_accusation_assessed(self, event: FalseAccusationAssessed, meta: Meta) -> None:
-        self.false_accusation_assessed = True
+        self.false_accusation_assessed |= dict.fromkeys(event.subject_refs, event.conclusion)
 
     def on_clarification_assessment_noted(self, event: ClarificationAssessmentNoted, meta: Meta) -> None:
-        self.clarification_assessed.add(event.subject_ref)
+        self.clarification_assessed[event.subject_ref] = event.conclusion
 
     def on_result_feedback_noted(self, event: ResultFeedbackNoted, meta: Meta) -> None:
         self.told.add(event.complaint_id)
@@ -186,14 +235,19 @@ class VerificationState(Case):
         self.seen_evidence.add(event.evidence_id)
         self.new_evidence[event.evidence_id] = event.complaint_id
 
+    def on_new_evidence_taken_up(self, event: NewEvidenceTakenUp, meta: Meta) -> None:
+        self.new_evidence.pop(event.evidence_id, None)
+
     def on_new_evidence_assessed_immaterial(self, event: NewEvidenceAssessedImmaterial, meta: Meta) -> None:
         self.new_evidence.pop(event.evidence_id, None)
 
     def on_verification_case_reopened(self, event: VerificationCaseReopened, meta: Meta) -> None:
-        self.new_evidence.pop(event.evidence_id, None)
         self.told.clear()
+        self.way = "PRELIMINARY_VERIFICATION"
         self.started_on, self.extended = None, False
         self.concluded_on = None
+        self.countersigned = False
+        self._work_again()
 
     def _became_handlers(self, people: Sequence[str]) -> None:
         """Notes people who gather facts as handlers of the case; they may not conclude it (SD3)."""

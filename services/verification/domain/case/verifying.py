@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import NoReturn
 
 from services.verification.domain.case.phase import VerificationPhase
@@ -17,6 +17,7 @@ from shared.language.contracts.verification import (
     VerificationExtended,
     VerificationStarted,
 )
+from shared.language.law.working_days import local_date
 from shared.language.refusal import refuse
 from shared.language.tracing import asks_who_reported
 
@@ -36,6 +37,9 @@ class Verifying(VerificationPhase):
             refuse("E_STATE", "DL-11", done="ExtendVerification")
         if self.started_on is None:
             refuse("E_STATE", "DL-11", state=self.state)
+        if (term := self.clocks.get("DL-11")) and local_date(ctx.occurred_at) > date.fromisoformat(term.due):
+            # An extension is asked before the term ends (B40).
+            refuse("E_STATE", "DL-11", due=term.due)
         self.record(ctx, VerificationExtended(reason=reason, started_on=self.started_on))
 
     @allowed_in("TALKING", "VERIFYING")

@@ -1,0 +1,129 @@
+"""Findings change: what rests on a reopened case is held, and the next conclusion decides about it
+(B27, B28, P7).
+
+Each case has numbered conclusions, and the latest one says what is unfounded. Nothing is revoked by itself:
+where somebody was already cleared of what does not stand any more, the revocation is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from services.clarification.domain.clarification.phase import ClarificationPhase
+from shared.casework.aggregate import Context
+from shared.language.contracts.clarification import (
+    ClarificationAssessmentConfirmed,
+    ClarificationHeld,
+    ClarificationHoldLifted,
+    FurtherConclusionNoted,
+    Item,
+    OtherFinding,
+    RevocationDue,
+    RevocationNoLongerDue,
+    UnfoundedFindingsOverturned,
+)
+from shared.language.contracts.verification import (
+    AllegationsInconclusive,
+    AllegationsSubstantiated,
+    AllegationsVerifiedUnfounded,
+)
+from shared.language.refusal import refuse
+
+
+class Changing(ClarificationPhase):
+    """Holds, and what the next conclusion makes of them."""
+
+    def hold(self, ctx: Context, case_id: str, case_number: str, conclusion: int) -> None:
+        """A case was reopened. Told twice, or of a case that this does not rest on, it changes nothing."""
+        if self.conclusions.get(case_id) == conclusion and case_id not in self.held:
+            held = tuple(sorted({*self.held.values(), case_number}))
+            self.record(
+                ctx,
+                ClarificationHeld(case_id=case_id, case_number=case_number, conclusion=conclusion, held=held),
+                links=(case_id,),
+            )
+
+    def note_none_unfounded(
+        self, ctx: Context, found: AllegationsSubstantiated | AllegationsInconclusive
+    ) -> None:
+        """A further conclusion in which nothing about the subject is unfounded; where something is,
+        AllegationsVerifiedUnfounded tells it whole. Heard of twice it changes nothing."""
+        none = all(f.outcome != "UNFOUNDED" for f in found.other_findings)
+        if none and 0 < self.conclusions.get(found.case_id, 0) < found.conclusion:
+            own = found.substantiated if isinstance(found, AllegationsSubstantiated) else found.inconclusive
+            others = tuple(
+                OtherFinding(case_id=found.case_id, **f.model_dump()) for f in (*own, *found.other_findings)
+            )
+            self._take_further(ctx, self._further(found, (), others))
+
+    def _further(
+        self,
+        found: AllegationsSubstantiated | AllegationsInconclusive | AllegationsVerifiedUnfounded,
+        unfounded: Sequence[Item],
+        others: Sequence[OtherFinding],
+    ) -> FurtherConclusionNoted:
+        left = {number for case, number in self.held.items() if case != found.case_id}
+        people: dict[str, tuple[str, ...]] = {}
+        if isinstance(found, AllegationsVerifiedUnfounded):
+            people["verification_handlers"] = found.verification_handlers
+            people["concluded_by"] = (found.concluded_by,)
+        return FurtherConclusionNoted(
+            case_id=found.case_id,
+            case_number=found.case_number,
+            conclusion=found.conclusion,
+            unfounded=tuple(unfounded),
+            other_findings=tuple(others),
+            concluded_on=found.concluded_on,
+            held=tuple(sorted(left)),
+            **people,
+        )
+
+    def _take_further(self, ctx: Context, told: FurtherConclusionNoted) -> None:
+        """Ends the hold of the case: what is still unfounded goes on, what is not leaves the round, and of
+        what was carried out the revocation is due."""
+        was_held = told.case_id in self.held
+        self.record(ctx, told, links=(told.case_id,))
+        about = {"case_id": told.case_id, "conclusion": told.conclusion}
+        for round, carried in self.rounds.items():
+            lost = _ids(item for item in carried.items if not self.stands(item))
+            if lost and carried.revocation == "":
+                due = RevocationDue(of_round=round, case_number=told.case_number, lost_ids=lost, **about)
+                self.record(ctx, due)
+            elif not lost and carried.is_for_a_finding:
+                self.record(ctx, RevocationNoLongerDue(of_round=round, **about))
+        lost = _ids(item for item in self.of_the_round if not self.stands(item))
+        if was_held and not lost:
+            self.record(ctx, ClarificationHoldLifted(case_number=told.case_number, **about))
+        elif lost and not self.is_over and not self.carried_out:
+            self.record(
+                ctx,
+                UnfoundedFindingsOverturned(
+                    round=self.round,
+                    case_number=told.case_number,
+                    lost_ids=lost,
+                    left=_ids(item for item in self.items if self.stands(item)),
+                    suspended=self.state == "SUSPENDED",
+                    **about,
+                ),
+            )
+            if self.state == "OVERTURNED":
+                self._open_what_waits(ctx)
+
+    def confirm_assessment(self, ctx: Context, case_id: str, reason: str) -> None:
+        """R17, B28: a further conclusion is assessed too, where it changed nothing that was assessed."""
+        if case_id not in self.unassessed or self.state == "ASSESSING":
+            refuse("E_STATE", "B28", state=self.state, unassessed=sorted(self.unassessed))
+        self.record(
+            ctx,
+            ClarificationAssessmentConfirmed(
+                subject_ref=self.subject.ref,
+                round=self.round,
+                case_id=case_id,
+                conclusion=self.unassessed[case_id],
+                reason=reason,
+            ),
+        )
+
+
+def _ids(items: Iterable[Item]) -> tuple[str, ...]:
+    return tuple(item.allegation_id for item in items)
