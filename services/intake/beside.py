@@ -9,9 +9,10 @@ from uuid import UUID
 from services.intake.commands.answering import SubmitNewEvidence
 from services.intake.commands.correcting import CorrectAccused, MergeAccused
 from services.intake.commands.disputing import AssignJurisdiction
+from services.intake.commands.naming import NAMED_BY_THE_REPORTER, NAMING, AddIdentity, GiveIdentity
 from services.intake.commands.passing_on import RequestExtension, ReturnResult, SendAfter
 from services.intake.commands.receiving import ListAllegations
-from services.intake.deposits import IntakeDeposits
+from services.intake.deposits import Grows, IntakeDeposits
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.passing_on import PassedOn
 from services.intake.domain.complaint.phase import ORIGINAL
@@ -19,6 +20,7 @@ from services.intake.domain.complaint.receiving import REGISTER, Entered
 from services.intake.domain.complaint.sealing import SEALED_BELOW
 from services.intake.domain.register import RegisterEntry, RegisterNumber, register_id
 from services.intake.entries import entry_of
+from services.intake.lookups import matter_of
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
 from shared.casework.gate import Beside
@@ -68,6 +70,7 @@ class IntakeBeside:
             "ReturnResult": self.tell_born,
             "SubmitNewEvidence": self.tell_born,
             **dict.fromkeys(PASSING, self.pass_on),
+            **dict.fromkeys((c.__name__ for c in (*NAMING, *NAMED_BY_THE_REPORTER)), self.tell_matter),
         }
 
     async def _link(self, complaint: Complaint, ctx: Context) -> list[RegisterEntry]:
@@ -235,6 +238,27 @@ class IntakeBeside:
                 break
             born.note_new_evidence(told, **command.model_dump())
             aggregate = born
+        return written
+
+    async def tell_matter(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:
+        """Tells every other complaint of the matter of the reporter's name or contact: the parts, and what is
+        assigned below or waits above for its result. None of them is changed where a name stands already, nor
+        where the organ goes on with it no more (B18, B19)."""
+        assert isinstance(command, Grows)
+        written = []
+        told, by_reporter = replace(ctx, duty=""), isinstance(command, tuple(NAMED_BY_THE_REPORTER))
+        for other in await matter_of(self.repository, [aggregate.id]):
+            over = other.state in other.ended or (other.is_away and not other.assigned_down)
+            if other.id == aggregate.id or over:
+                continue
+            named = isinstance(command, AddIdentity | GiveIdentity)
+            if named and not other.may_be_named:
+                continue
+            if (kept := (await self.deposits.grow(command, other, ctx)).reporter) is None:
+                continue
+            note = other.note_identity_added if named else other.note_contact_changed
+            note(told, kept, by_reporter=by_reporter)
+            written.append(other)
         return written
 
     async def tell_superior(self, command: Command, aggregate: Aggregate, ctx: Context) -> Written:

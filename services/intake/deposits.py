@@ -6,14 +6,13 @@ no event names in the end is shown to nobody; the sweep erases it where its case
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from services.intake.commands.deciding import AdviseReporter
 from services.intake.commands.integration import ReceivePlatformTransfer
+from services.intake.commands.naming import AddIdentity, ChangeContact, GiveContact, GiveIdentity
 from services.intake.commands.overseeing import (
     RecordRetaliationReport,
     ReportStaffMisconduct,
@@ -50,7 +49,7 @@ from shared.language.ids import derived_id
 from shared.language.refusal import refuse
 from shared.language.tracing import asks_who_you_are
 
-T = TypeVar("T")
+Grows = AddIdentity | ChangeContact | GiveIdentity | GiveContact
 DIRECTIONS: dict[type[Command], Direction] = {
     SubmitReport: "REPORT",
     WriteToOrgan: "FROM_REPORTER",
@@ -93,9 +92,11 @@ class IntakeDeposits:
         ]
 
     async def identity(
-        self, command: ReceiveComplaint | SubmitReport, case: Complaint, ctx: Context
+        self, command: ReceiveComplaint | SubmitReport | Grows, case: Complaint, ctx: Context
     ) -> Deposited:
         """Puts the reporter into the vault."""
+        if isinstance(command, AddIdentity | ChangeContact | GiveIdentity | GiveContact):
+            return await self.grow(command, case, ctx)
         if command.reporter is None:
             return Deposited()
         # A new complaint has this one reporter: no need to ask the screen, which asks the vault.
@@ -104,6 +105,25 @@ class IntakeDeposits:
             if reveals(numbers, [command.reporter]):
                 refuse("E_TEXT_IDENTITY_LEAK", "SEC-12", fields=["blob_id", "platform_no"])
         return await self._keep(case, command.reporter)
+
+    async def grow(self, command: Grows, case: Complaint, ctx: Context) -> Deposited:
+        """Puts a reporter beside the one that was known before, as one more step of the same (B19)."""
+        await self._check_remembered(case.id)
+        reporter: ReporterBlock | None
+        if isinstance(command, AddIdentity | GiveIdentity):
+            reporter = command.reporter
+            if not reporter.claims_real_name:
+                return Deposited()
+        else:
+            before = await self.vault.reporter(case.id, case.in_vault.values())
+            if before is None:
+                return Deposited()
+            reporter = before.reached(command.contacts)
+            if before.claims_real_name and not reporter.claims_real_name:
+                refuse("E_SCHEMA", "B19", field="contacts", reason="none is left")
+        step = derived_id("identity", ctx.attempt, case.id, case.version)
+        kept = await self.vault.deposit(case.id, reporter, step)
+        return Deposited(kept, "CLAIMED" if reporter.claims_real_name else "UNCLAIMED")
 
     async def _keep(self, case: Complaint, reporter: ReporterBlock | None) -> Deposited:
         if reporter is None:
@@ -179,19 +199,27 @@ class IntakeDeposits:
         as every other; the original stays as it came."""
         if await self.repository.recorder.existing([case.id]):
             return Deposited()  # came before: the store answers as it did, or refuses other content
-        _checked("content_blob", lambda: self.envelopes.check(command.content_blob))
-        reporter = None
-        if (blob := command.reporter_blob) is not None:
-            opened = _checked("reporter_blob", lambda: self.envelopes.open(blob))
-            try:
-                reporter = ReporterBlock.model_validate_json(opened, strict=True)
-            except ValidationError as invalid:
-                fields = within("reporter_blob", invalid)
-                reason = "not a reporter block"
-                refuse("E_SCHEMA", "§8.5", field="reporter_blob", reason=reason, fields=fields)
+        try:
+            self.envelopes.check(command.content_blob)
+        except NotForUs as wrong:
+            refuse("E_SCHEMA", "§8.5", field="content_blob", reason=str(wrong))
+        reporter, unread = self._block(command.reporter_blob)
         kept = await self._keep(case, reporter)
         original = await self.transfers.keep(case.id, command.content_blob)
-        return kept._replace(original=original.id, things=(original,))
+        return kept._replace(original=original.id, things=(original,), unread=unread)
+
+    def _block(self, blob: str | None) -> tuple[ReporterBlock | None, tuple[str, ...]]:
+        """The reporter whom the platform names, and the fields that cannot be read. They cost the block and
+        never the complaint (B19); members that we do not know cost nothing."""
+        if blob is None:
+            return None, ()
+        try:
+            opened = self.envelopes.open(blob)
+            return ReporterBlock.model_validate_json(opened, strict=True, extra="ignore"), ()
+        except NotForUs:
+            return None, ("reporter_blob",)
+        except ValidationError as invalid:
+            return None, tuple(sorted({told["field"] for told in within("reporter_blob", invalid)}))
 
     async def account_of_retaliation(
         self, command: RecordRetaliationReport, case: RetaliationReport, ctx: Context
@@ -216,10 +244,3 @@ class IntakeDeposits:
     async def _account(self, key: UUID, words: str, ctx: Context) -> InVault:
         await self._check_remembered(key)
         return await self.letters.put(key, "ACCOUNT", words, derived_id("account", ctx.attempt))
-
-
-def _checked(field: str, look: Callable[[], T]) -> T:
-    try:
-        return look()
-    except NotForUs as wrong:
-        refuse("E_SCHEMA", "§8.5", field=field, reason=str(wrong))

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
-from services.intake.commands.correcting import MergeAccused
+from services.intake.commands.correcting import CorrectAccused, MergeAccused
 from services.intake.commands.disclosing import (
     DecideIdentityDisclosure,
     DestroyIdentityKey,
@@ -26,8 +26,16 @@ from services.intake.commands.receiving import (
 from services.intake.commands.reporting import AddAttachment
 from services.intake.commands.supervising import DraftSupervisionOrder, IssueSupervisionOrder
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, HEADS, IN_MATTER, ORIGINAL, TODAY
-from services.intake.domain.complaint.receiving import NAMESAKES, REGISTER, Entered
+from services.intake.domain.complaint.phase import (
+    ANOTHER,
+    GOES_ON_AT,
+    HEADS,
+    IN_MATTER,
+    NAMESAKES,
+    ORIGINAL,
+    TODAY,
+)
+from services.intake.domain.complaint.receiving import REGISTER, Entered
 from services.intake.domain.complaint.reporting import FILE
 from services.intake.domain.complaint.sealing import SEALED_BELOW
 from services.intake.domain.disclosing import (
@@ -48,7 +56,7 @@ from services.intake.domain.values import AccusedEntry
 from services.intake.entries import entry_of
 from services.intake.vault.blobs import Blobs
 from services.intake.vault.parcels import Parcels
-from services.intake.vault.reading import same
+from services.intake.vault.signers import compared
 from services.intake.vault.store import Vault
 from shared.casework.aggregate import Aggregate, Context
 from shared.casework.command import Command
@@ -75,6 +83,12 @@ async def accused_of(repository: Repository, case: Aggregate) -> tuple[Accused, 
 
 async def accused_around(repository: Repository, complaints: Iterable[UUID]) -> tuple[Accused, ...]:
     """Everybody accused in these complaints, in those that they were born of, and in those born of them."""
+    found = await matter_of(repository, complaints)
+    return tuple(person for complaint in found for person in complaint.ever_accused.values())
+
+
+async def matter_of(repository: Repository, complaints: Iterable[UUID]) -> list[Complaint]:
+    """These complaints, those that they were born of, and those born of one of them."""
     found: dict[UUID, Complaint] = {}
     waiting = list(complaints)
     while waiting:
@@ -84,7 +98,7 @@ async def accused_around(repository: Repository, complaints: Iterable[UUID]) -> 
         found[id] = complaint
         near = (complaint.origin, complaint.sent_as, *complaint.parts)
         waiting += [UUID(each) for each in near if each]
-    return tuple(person for complaint in found.values() for person in complaint.ever_accused.values())
+    return list(found.values())
 
 
 class IntakeLookups:
@@ -198,12 +212,16 @@ class IntakeLookups:
         return Into(entry.accused, entry.number_known) if entry is not None and entry.accused else None
 
     async def namesakes(
-        self, command: ListAllegations, case: Complaint, ctx: Context
+        self, command: ListAllegations | CorrectAccused, case: Complaint, ctx: Context
     ) -> dict[str, tuple[Member, ...]]:
         """The members of staff who bear the names of the accused (B2)."""
         await self.staff.reach()
-        names = {entry.name for entry in command.accused if entry.name}
-        names |= {entered.known.name for entered in ctx.found(REGISTER) if entered.known is not None}
+        if isinstance(command, CorrectAccused):
+            told, known = [command.details], list(ctx.found(TODAY).values())
+        else:
+            told = list(command.accused)
+            known = [entered.known for entered in ctx.found(REGISTER) if entered.known is not None]
+        names = {details.name for details in told if details.name} | {person.name for person in known}
         return {name: self.staff.called(name, local_date(ctx.now)) for name in names}
 
     async def original(
@@ -219,12 +237,12 @@ class IntakeLookups:
         return "" if found is None or found.state in found.sealed else found.organ
 
     async def another(self, command: MarkDuplicate | JoinComplaint, case: Complaint, ctx: Context) -> bool:
-        """Finds out whether a complaint has a named reporter who is not that of the original (B24)."""
+        """Finds out whether somebody signed a complaint by name who did not sign the original (B24)."""
         original = await self.repository.get(Complaint, command.of)
         if original is None or case.identity_status not in ("CLAIMED", "CONFIRMED"):
             return False
         mine, theirs = [await self.vault.reporter(c.id, c.in_vault.values()) for c in (case, original)]
-        return same(mine, theirs) != "YES"
+        return any(alike != "SAME" for alike in compared(mine, theirs))
 
     async def file(self, command: AddAttachment, case: Complaint, ctx: Context) -> tuple[InVault, ...]:
         return tuple(await self.blobs.stored(UUID(command.attachment)))

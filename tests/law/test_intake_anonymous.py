@@ -77,7 +77,16 @@ def test_r29_what_was_refused_leaves_nothing_in_what_is_sent_instead(world: Worl
 
 def test_sec6_the_work_comes_before_the_body(world: World) -> None:
     """A body that is sent slowly holds a place: nobody gets one for nothing."""
-    for path in ("", "/messages", "/protection", "/staff-misconduct", "/recusal", "/waivers"):
+    for path in (
+        "",
+        "/messages",
+        "/protection",
+        "/staff-misconduct",
+        "/recusal",
+        "/waivers",
+        "/identity",
+        "/contact",
+    ):
         refused(
             world.client(None).post(f"/intake/v1/reports{path}", content=b"{"), "E_PROOF_OF_WORK", "SEC-6"
         )

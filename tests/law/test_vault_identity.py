@@ -312,23 +312,22 @@ def test_sec5_whoever_leaves_the_case_reads_no_more(world: World) -> None:
 @pytest.mark.parametrize(
     ("other", "answer"),
     [
-        (REPORTER, "YES"),
-        ({"name": "郑虚库", "phone": "+86 139-7206-4815"}, "YES"),
-        ({**REPORTER, "resident_id": "990101190001010018"}, "NO"),
-        ({"name": "虚某己", "phone": "13600001111"}, "NO"),
+        ({"name": "郑 虚库（村民）", "phone": "+86 139-7206-4815"}, "SAME"),
+        ({**REPORTER, "resident_id": "990101190001010018"}, "OTHER"),
+        ({"name": "虚某己", "phone": "13600001111"}, "OTHER"),
         ({"name": "虚某己", "phone": "13972064815"}, "UNKNOWN"),
         ({"name": "郑虚库"}, "UNKNOWN"),
         (None, "UNKNOWN"),
     ],
 )
 def test_sec4_the_same_reporter(world: World, other: dict[str, str] | None, answer: str) -> None:
-    """Yes, no or unknown, on record; nothing else."""
+    """The same, another or unknown, by signer and on record; nothing else."""
     first = world.story(reporter=REPORTER).received()
     second = world.story(reporter=other).received()
     before = world.position("intake")
     params = {"as": second.complaint.id}
     told = world.client(CLERK).get(f"{first.complaint.path}/same-reporter", params=params, headers=PURPOSE)
-    assert told.json() == {"same": answer}
+    assert told.json() == {"same": [answer]}
     assert [a["fields"] for a in accesses(world, before)] == [f"SAME_REPORTER:{second.complaint.id}"]
 
 

@@ -268,6 +268,8 @@ class Doors:
         for item in world.get(CLERK, f"{case.path}/attachments").json()["items"]:
             self._note("blob", item["media_type"].rpartition("/")[2], item["id"])
         done(self._behind(code, "messages", text=says(who)))
+        done(self._behind(code, "contact", contacts={"email": who["email"], "address": who["address"]}))
+        world.do(case, "ChangeContact", CLERK, {"contacts": {"phone": who["phone"]}})
         world.do(case, "WriteToReporter", CLERK, {"text": f"{who['name']}：请补充时间。"})
         done(self._behind(code, "mailbox", proof=False))
         self._behind(code, "status", proof=False)
@@ -291,6 +293,7 @@ class Doors:
         headers = {"report-code": code, "proof-of-work": self._proof()}
         done(world.client(None).post(f"{V1}/reports/attachments", content=picture(who), headers=headers))
         done(self._behind(code, "messages", text=says(who)))
+        done(self._behind(code, "identity", reporter=who))
         account = {"staff_organ": TOWN.code, "staff": sub(HANDLER), "account": says(who)}
         answer = done(world.client(CLERK).post(f"{V1}/staff-misconduct-reports", json=account))
         self._note("misconduct", "by-clerk", str(answer["id"]))
@@ -394,7 +397,8 @@ class Doors:
         item |= {"channel": "ONLINE_SITE", "category": "ACCUSATION", "target_organ": TOWN.code}
         item |= {"content_blob": self._encrypted("原文"), "reporter_blob": blob}
         path = f"{V1}/integration/petition-platform/complaints"
-        self._expect(world.client(PLATFORM).post(path, json=item), "E_SCHEMA")
+        taken = done(world.client(PLATFORM).post(path, json=item))  # without its reporter (B19)
+        assert taken["unread"] == ["reporter_blob.resident_id"]
         self._expect(self._behind("0000-0000-0000-0000", "messages", text=says(who)), "E_NOT_FOUND")
         bad = {"report": "?", **who}
         posted = world.client(None).post(f"{V1}/reports", json=bad, headers={"proof-of-work": self._proof()})

@@ -131,7 +131,7 @@ EXCEPTIONS: Mapping[str, Read] = {
         ("as={letter}", "as={second-letter}", "as={sealed}"),
         told={
             "clerk": "letter second-letter online platform platform-returned born-below pasted keyed",
-            "head": "online",
+            "head": "letter online",
         },
         rule="SEC-4: for a clerk who serves both",
     ),

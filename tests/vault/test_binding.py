@@ -180,6 +180,7 @@ TAMPERINGS = {
     "another identity": "UPDATE identities SET sealed = (SELECT sealed FROM identities WHERE complaint = :b) "
     "WHERE complaint = :a",
     "another reference": "UPDATE identities SET reporter_ref = gen_random_uuid() WHERE complaint = :a",
+    "another step": "UPDATE identities SET step = gen_random_uuid() WHERE complaint = :a",
     "no identity": "DELETE FROM identities WHERE complaint = :a",
     "another direction": "UPDATE letters SET direction = 'FROM_REPORTER' WHERE complaint = :a "
     "AND direction = 'ACCOUNT'",

@@ -193,7 +193,7 @@ def test_s65_a92_a_destroyed_key_stays_destroyed_after_a_restore(
     world.stack.kill("intake")
     url = world.stack.database_url("zm_vault", scheme="postgresql")
     with psycopg.connect(url) as connection:
-        connection.execute("INSERT INTO identities VALUES (%s, %s, %s, %s, %s, %s)", backup[0])
+        connection.execute("INSERT INTO identities VALUES (%s, %s, %s, %s, %s, %s, %s)", backup[0])
     world.stack.start_service("intake")
     hidden(read(world, story))
     world.patiently(lambda: not vault_rows(world, story), "the key is gone again")

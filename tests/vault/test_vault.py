@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.intake.domain.values import ReporterBlock
+from services.intake.domain.values import Contacts, ReporterBlock
 from services.intake.vault import letters
 from services.intake.vault.keys import Periods, TransitKeys
 from services.intake.vault.screen import Concerned, VaultScreen
@@ -47,6 +47,29 @@ async def test_a_repeated_deposit_keeps_the_first(vault: Vault) -> None:
     first = await vault.deposit(complaint, REPORTER)
     assert await vault.deposit(complaint, ReporterBlock(name="别人")) == first
     assert await vault.reporters([complaint]) == [REPORTER]
+
+
+async def test_b19_an_identity_grows_and_its_history_stays_for_the_screen(vault: Vault) -> None:
+    """The last one that events name is true today; one that no event names is shown to nobody; and the key of
+    the first goes on sealing what lies beside."""
+    complaint, context = uuid4(), uuid4()
+    sealed = await vault.seal(complaint, context, b"before")
+    named = [await vault.deposit(complaint, REPORTER, uuid4())]
+    moved = REPORTER.reached(Contacts(phone="13900004444"))
+    step = uuid4()
+    named.append(await vault.deposit(complaint, moved, step))
+    assert await vault.deposit(complaint, REPORTER, step) == named[-1]
+    await vault.deposit(complaint, ReporterBlock(name="别人"), uuid4())
+    assert await vault.reporter(complaint, named) == moved
+    assert await vault.reporter(complaint, named[:1]) == REPORTER
+    assert {r.phone for r in await vault.reporters([complaint])} >= {REPORTER.phone, moved.phone}
+    assert await vault.unseal(complaint, context, sealed) == b"before"
+    born = uuid4()
+    copied = await vault.copy(complaint, born, named)
+    assert copied is not None
+    assert await vault.reporter(born, [copied]) == moved
+    await vault.destroy(complaint)
+    assert await vault.reporters([complaint]) == []
 
 
 async def test_nothing_of_the_identity_lies_in_clear(

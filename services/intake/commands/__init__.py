@@ -8,6 +8,7 @@ from services.intake.commands.deciding import DECIDING
 from services.intake.commands.disclosing import DISCLOSING
 from services.intake.commands.disputing import DISPUTING
 from services.intake.commands.integration import INTEGRATION
+from services.intake.commands.naming import NAMING
 from services.intake.commands.overseeing import OVERSEEING
 from services.intake.commands.passing_on import PASSING_ON
 from services.intake.commands.receiving import RECEIVING
@@ -24,6 +25,7 @@ COMMANDS: list[type[Command]] = [
     *DECIDING,
     *DISPUTING,
     *PASSING_ON,
+    *NAMING,
     *ANSWERING,
     *REPORTING,
     *INTEGRATION,

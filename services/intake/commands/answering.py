@@ -10,6 +10,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.domain.values import OutcomeTold
 from shared.casework.command import Code, Colleague, Command, Day, FreeText, Given, Reference
 from shared.language.contracts.intake import (
+    Errand,
     Means,
     MeetingMode,
     PolicyPoint,
@@ -33,7 +34,8 @@ class VerifyReporterIdentity(Command, on=Complaint, rule="A27", by=PETITION):
     """The way of verification; never through the unit of the accused (A27)."""
     result: Literal["CONFIRMED", "NOT_CONFIRMED", "UNREACHABLE"]
     """CONFIRMED makes it a real-name complaint; after NOT_CONFIRMED or UNREACHABLE it is handled as an
-    anonymous one (A28)."""
+    anonymous one (A28), until it is verified again. UNREACHABLE needs three attempts on three working days
+    (B19)."""
     through_accused_unit: bool = False
     """True is refused: nobody is verified through the unit of the accused (A27)."""
 
@@ -76,8 +78,9 @@ class RecordStageFeedback(Command, on=Complaint, rule="R46", by=BOTH):
 class RecordContactAttempt(Command, on=Complaint, rule="R46", by=BOTH):
     """Records that the reporter could not be reached."""
 
-    stage: Stage
-    """ACCEPTANCE, INVESTIGATION or REPLY, each after the one before."""
+    stage: Errand
+    """VERIFICATION of a name that was given; or ACCEPTANCE, INVESTIGATION or REPLY, each after the one
+    before."""
     means: Means
     """The means that was tried."""
     attempted_on: Day

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.phase import TODAY
+from services.intake.domain.complaint.phase import NAMESAKES, TODAY
 from services.intake.domain.register import INTO, RegisterEntry, register_id
 from services.intake.domain.values import Details
 from shared.casework.command import Command, FreeText, Given, Reference
@@ -55,10 +55,11 @@ class CorrectAllegation(Command, on=Complaint, rule="B12", by=(PETITION_CLERK,),
 
 
 class CorrectAccused(
-    Command, on=Complaint, rule="B12", by=(PETITION_CLERK,), duty="registrar", lookups=(TODAY,)
+    Command, on=Complaint, rule="B12", by=(PETITION_CLERK,), duty="registrar", lookups=(TODAY, NAMESAKES)
 ):
     """Corrects details of an accused that were put down wrongly, until the conclusion: here and in the
-    register. A new post is no slip: it is told with the next list."""
+    register. A new post is no slip: it is told with the next list. An accused who turns out to be a member
+    of staff is excluded from the matter (B2)."""
 
     accused_ref: Given
     """The accused, as the complaint names them."""

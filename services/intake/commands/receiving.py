@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.phase import ANOTHER, HEADS, IDENTITY, ORIGINAL, TODAY
-from services.intake.domain.complaint.receiving import NAMESAKES, REGISTER
+from services.intake.domain.complaint.phase import ANOTHER, HEADS, IDENTITY, NAMESAKES, ORIGINAL, TODAY
+from services.intake.domain.complaint.receiving import REGISTER
 from services.intake.domain.complaint.sealing import PARCEL, SEALED_BELOW
 from services.intake.domain.notice import NoticeVersion
 from services.intake.domain.values import (

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from services.intake.commands.naming import NAMED_BY_THE_REPORTER
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.complaint.phase import IDENTITY
 from services.intake.domain.complaint.reporting import FILE, LETTER
@@ -88,7 +89,14 @@ class WriteToReporter(Command, on=Complaint, rule="SEC-7", by=PETITION, deposits
     """The letter; it is shown behind the query code, and only the vault keeps it."""
 
 
-FROM_ANYONE: list[type[Command]] = [SubmitReport, WriteToOrgan, AskForRecusal, WaiveMeeting, AddAttachment]
+FROM_ANYONE: list[type[Command]] = [
+    SubmitReport,
+    WriteToOrgan,
+    AskForRecusal,
+    WaiveMeeting,
+    AddAttachment,
+    *NAMED_BY_THE_REPORTER,
+]
 """Commands without a route of their own: the public routes give them, once the code has opened the
 complaint."""
 REPORTING: list[type[Command]] = [WriteToReporter]

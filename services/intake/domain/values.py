@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.casework.command import Chosen, Code, Colleague, Day, FreeText, Given, Screened
 from shared.language.contracts.common import (
@@ -23,7 +23,7 @@ from shared.language.contracts.common import (
 )
 from shared.language.contracts.intake import IdentityStatus
 from shared.language.event import Value
-from shared.language.law.identifiers import is_credit_code, is_resident_id
+from shared.language.law.identifiers import is_credit_code, is_resident_id, resident_id_check
 from shared.language.text import IfSeen, Seen, Straight
 
 OrganCode = Annotated[str, StringConstraints(pattern=r"^DI-[0-9]{2,9}$")]
@@ -116,6 +116,9 @@ def _visible(typed: str) -> str:
 
 def _resident_id(typed: str) -> str:
     number = _document(typed)
+    if _OF_15.fullmatch(number):
+        number = f"{number[:6]}19{number[6:]}"
+        number += resident_id_check(number)
     if number and not is_resident_id(number):
         raise ValueError("does not satisfy GB 11643")
     return number
@@ -128,17 +131,48 @@ def _credit_code(typed: str) -> str:
     return code
 
 
+def _given(typed: Any) -> Any:
+    """Nothing for what says that nothing is given: null, 无, 不详, a dash (B19)."""
+    if typed is None:
+        return ""
+    if not isinstance(typed, str):
+        return typed
+    word = _PARTING.sub("", _visible(typed)).strip(_IDLE).casefold()
+    return "" if word in _NOT_GIVEN else typed
+
+
+_OF_15 = re.compile("[0-9]{15}")
+"""A resident identity number of before 1999: the year in two digits, and no check character."""
+_IDLE = "/.。*…·、,，;；:：?？\\_~'\"“”()[]"
+_ABSENT = """
+    无 没有 暂无 不详 未知 不明 不知 不清楚 未提供 不提供 未填 未填写 匿名 保密 不便透露 不愿透露
+    none null nil na unknown anonymous
+"""
+_NOT_GIVEN = frozenset({"", *_ABSENT.split()})
+"""Words that are typed where nothing is given; signs alone are nothing either."""
+MayBeAbsent = BeforeValidator(_given)
 _EXTENSION = str.maketrans("轉機線內", "转机线内")
 _DASHES = "‐‑‒–—―−－-"
 _PARTING = re.compile(rf"[\s{_DASHES}]+")
 _DIALLED = "0-9０-９+＋()（） \u3000.．,，/／#＃:：转轉分机機内內线線extEXTｅｘｔＥＸＴ"
 _UNSEEN = "\u200b-\u200f\u202a-\u202e\u2060\ufeff"
 Phone = Annotated[
-    str, StringConstraints(pattern=f"^[{_DIALLED}{_UNSEEN}{_DASHES}]{{0,40}}$"), AfterValidator(_telephone)
+    str,
+    MayBeAbsent,
+    StringConstraints(pattern=f"^[{_DIALLED}{_UNSEEN}{_DASHES}]{{0,40}}$"),
+    AfterValidator(_telephone),
 ]
 """A telephone number with its extension (转, 分机, ext, x, #), in any width."""
-ResidentId = Annotated[str, StringConstraints(max_length=40), AfterValidator(_resident_id)]
-CreditCode = Annotated[str, StringConstraints(max_length=40), AfterValidator(_credit_code)]
+ResidentId = Annotated[str, MayBeAbsent, StringConstraints(max_length=40), AfterValidator(_resident_id)]
+CreditCode = Annotated[str, MayBeAbsent, StringConstraints(max_length=40), AfterValidator(_credit_code)]
+Short = Annotated[
+    str, MayBeAbsent, StringConstraints(strip_whitespace=True, max_length=120), IfSeen, Straight
+]
+"""A name or mailbox of a reporter, as it was typed."""
+Address = Annotated[
+    str, MayBeAbsent, StringConstraints(strip_whitespace=True, max_length=200), IfSeen, Straight
+]
+"""A postal address at which letters arrive."""
 
 
 _EVERYBODY = ("name", "unit", "unit_division", "managed_by_level")
@@ -228,12 +262,30 @@ def missing_of(accused: Mapping[str, Any], subject_type: SubjectType) -> str:
 class CoSigner(Value):
     """One of several who signed together (联名): protected like the first (L3)."""
 
-    name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
+    name: Short = ""
     """As they signed."""
     phone: Phone = ""
     """With extension, in any width."""
     resident_id: ResidentId = ""
     """Resident identity number, checked by GB 11643."""
+
+
+class Contacts(Value):
+    """New contacts of a reporter: those that are left out stay, one that is empty is none any more (B19)."""
+
+    phone: Phone | None = None
+    """With extension, in any width."""
+    email: Short | None = None
+    """An address at which messages arrive."""
+    address: Address | None = None
+    """A postal address at which letters arrive."""
+
+    @model_validator(mode="after")
+    def some(self) -> Contacts:
+        """Refuses a change of nothing."""
+        if not self.model_fields_set:
+            raise ValueError("phone, email or address")
+        return self
 
 
 class Deposited(NamedTuple):
@@ -246,6 +298,8 @@ class Deposited(NamedTuple):
     things: tuple[InVault, ...] = ()
     joint: bool = False
     """True if others report with the reporter: that is told, and nothing more (SEC-1)."""
+    unread: tuple[str, ...] = ()
+    """The fields of a platform's reporter block that could not be read: with it, there is no reporter."""
 
     @property
     def reporter_ref(self) -> str:
@@ -259,17 +313,17 @@ class Deposited(NamedTuple):
 class ReporterBlock(Value):
     """The reporter and how to reach them: goes to the vault and nowhere else (L3)."""
 
-    name: Annotated[str, StringConstraints(max_length=60), IfSeen, Straight] = ""
+    name: Short = ""
     """With a phone, an e-mail or an address it makes a claim to be a real-name report (A27)."""
-    unit: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
+    unit: Short = ""
     """The name of a unit that reports, or of the reporter's place of work."""
     unit_code: CreditCode = ""
     """Unified social credit code of the unit, where it has one."""
-    address: Annotated[str, StringConstraints(max_length=200), IfSeen, Straight] = ""
+    address: Address = ""
     """A postal address at which letters arrive."""
     phone: Phone = ""
     """With extension, in any width."""
-    email: Annotated[str, StringConstraints(max_length=120), IfSeen, Straight] = ""
+    email: Short = ""
     """An address at which messages arrive."""
     resident_id: ResidentId = ""
     """Resident identity number, checked by GB 11643."""
@@ -282,3 +336,7 @@ class ReporterBlock(Value):
     def claims_real_name(self) -> bool:
         """A27: a name or unit name, and a concrete contact."""
         return bool((self.name or self.unit) and (self.phone or self.email or self.address))
+
+    def reached(self, by: Contacts) -> ReporterBlock:
+        """The same reporter, reached by other contacts."""
+        return self.model_copy(update=by.model_dump(exclude_unset=True, exclude_none=True))

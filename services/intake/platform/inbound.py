@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -115,7 +116,9 @@ class PlatformRoutes:
     def _describe(self, app: FastAPI) -> None:
         """Describes these routes in the OpenAPI document."""
         text = {"type": "string"}
+        unread = array(text) | {"description": "Fields of the reporter block that could not be read."}
         taken = answer(platform_no=text, status=a_list(["RECEIVED"]))
+        taken["properties"] |= {"unread": unread}
         describe(
             app,
             "ReceivePlatformTransfer",
@@ -128,7 +131,11 @@ class PlatformRoutes:
         )
         result = answer(platform_no={"type": ["string", "null"]})
         result["description"] = "`status` where it was taken, `problem` where it was not."
-        result["properties"] |= {"status": a_list(["RECEIVED"]), "problem": named("Problem")}
+        result["properties"] |= {
+            "status": a_list(["RECEIVED"]),
+            "unread": unread,
+            "problem": named("Problem"),
+        }
         describe(
             app,
             "ReceivePlatformTransfers",
@@ -166,7 +173,7 @@ class PlatformRoutes:
         with other content, it is refused (E_IDEMPOTENCY_MISMATCH)."""
         token, body = await self._signed(request)
         command, appended = await self._take(request, token, body)
-        told = {"platform_no": command.platform_no, "status": "RECEIVED"}
+        told = {"platform_no": command.platform_no, **await self._received(command, appended)}
         place = self.parts.face.places.seal(token.person, appended.position)
         return json_response(told, 201, {"position": place})
 
@@ -190,10 +197,18 @@ class PlatformRoutes:
 
     async def _attempt(self, request: Request, token: Token, body: bytes) -> dict[str, Any]:
         try:
-            await self._take(request, token, body)
-            return {"status": "RECEIVED"}
+            return await self._received(*await self._take(request, token, body))
         except Exception as error:
             return {"problem": orjson.loads(bytes(problem_of(error, language_of(request), BATCH).body))}
+
+    async def _received(self, command: ReceivePlatformTransfer, appended: Appended) -> dict[str, Any]:
+        """The answer to what was taken, the same however often it comes; with the fields of a reporter block
+        that could not be read (B19)."""
+        told: dict[str, Any] = {"status": "RECEIVED"}
+        if command.reporter_blob is None:
+            return told
+        complaint = await self.parts.repository.get(Complaint, UUID(appended.answer["id"]))
+        return told | {"unread": list(complaint.unread)} if complaint and complaint.unread else told
 
     async def _take(
         self, request: Request, token: Token, body: bytes

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.intake.commands.naming import GiveContact, GiveIdentity
 from services.intake.commands.overseeing import TellOfStaffMisconduct
 from services.intake.commands.reporting import AskForRecusal, SubmitReport, WaiveMeeting, WriteToOrgan
 from services.intake.domain.complaint import Complaint
@@ -84,6 +85,16 @@ class Waived(Behind):
     """The meeting that the reporter does without: ACCEPTANCE, INVESTIGATION or REPLY."""
 
 
+class Named(Behind):
+    reporter: dict[str, Any]
+    """Name or unit, and a contact, as in a report. Only the vault keeps it."""
+
+
+class Reached(Behind):
+    contacts: dict[str, Any]
+    """`phone`, `email` or `address`: those that change. Only the vault keeps them."""
+
+
 class Threatened(Behind):
     text: Annotated[str, Field(min_length=1, max_length=4000), Seen]
     """The threat: who is threatened, by whom and how. Only the vault keeps it."""
@@ -122,6 +133,8 @@ class Reports:
             ("POST", "/v1/reports/protection", self.ask_protection, "AskForProtection"),
             ("POST", "/v1/reports/recusal", self.ask_recusal, "AskForRecusal"),
             ("POST", "/v1/reports/waivers", self.waive, "WaiveMeeting"),
+            ("POST", "/v1/reports/identity", self.give_identity, "GiveIdentity"),
+            ("POST", "/v1/reports/contact", self.give_contact, "GiveContact"),
             ("POST", "/v1/reports/staff-misconduct", self.report_staff, "TellOfStaffMisconduct"),
             ("POST", "/v1/reports/mailbox", self.mailbox, "ReportMailbox"),
         ):
@@ -186,6 +199,19 @@ class Reports:
             status=201,
             answer=answer(status=status),
         )
+        for name, form, command in (
+            ("GiveIdentity", Named, GiveIdentity),
+            ("GiveContact", Reached, GiveContact),
+        ):
+            public(
+                name,
+                parameters=[proof, key],
+                body=form,
+                gives=[command],
+                codes=INCOMPLETE,
+                status=201,
+                answer=answer(status=status),
+            )
         public(
             "TellOfStaffMisconduct",
             parameters=[proof, key],
@@ -267,6 +293,15 @@ class Reports:
         """Does without one of the three meetings (`stage`: ACCEPTANCE, INVESTIGATION, REPLY), for a reporter
         whose name was confirmed (R46)."""
         return await self._behind(WaiveMeeting, Waived, request)
+
+    async def give_identity(self, request: Request) -> Response:
+        """Gives one's name after an anonymous report, or anew where it was not confirmed (B19); from then on
+        the organs owe what they owe to real names."""
+        return await self._behind(GiveIdentity, Named, request)
+
+    async def give_contact(self, request: Request) -> Response:
+        """Changes how one is reached (B19)."""
+        return await self._behind(GiveContact, Reached, request)
 
     async def _worked(self, request: Request) -> None:
         """Takes the proof before the body is read: a slow one holds a place."""

@@ -22,7 +22,7 @@ from services.intake.vault.letters import CODE, Letters, codes
 from services.intake.vault.protection.request import ProtectionRequest
 from services.intake.vault.renewal import WRAPPED
 from services.intake.vault.rewards import Reward
-from services.intake.vault.store import KEY, Destroyed, identities, named_identity
+from services.intake.vault.store import FIRST, KEY, Destroyed, identities, named_identity
 from shared.casework.repository import Repository
 from shared.language.contracts.common import InVault
 
@@ -136,7 +136,8 @@ class VaultCheck:
             for start in range(0, len(streams), PAGE):
                 cases = [await self._cases.get(kind, stream) for stream in streams[start : start + PAGE]]
                 complaints = {UUID(case.complaint) for case in cases if case is not None}
-                kept = await self._rows(select(identities).where(identities.c.complaint.in_(complaints)))
+                first = select(identities).where(identities.c.step == FIRST)
+                kept = await self._rows(first.where(identities.c.complaint.in_(complaints)))
                 whole = {
                     row.complaint
                     for row in kept

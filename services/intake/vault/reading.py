@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -20,6 +20,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.domain.disclosing import FINAL, IdentityDisclosure, custodian_organ, is_over, years_after
 from services.intake.domain.values import ReporterBlock
 from services.intake.vault.binding import INCOMPLETE
+from services.intake.vault.signers import Alike, compared
 from services.intake.vault.store import Vault
 from shared.casework.http.describe import answer, array, describe, in_path, in_query, row_of, whole
 from shared.casework.http.read import Asked, Read, read
@@ -107,16 +108,16 @@ class VaultRoutes:
         **SERVED,
         notes="same-reporter",
         parameters=(in_query("as", "The other complaint.", required=True, format="uuid"),),
-        answer=answer(same={"enum": ["YES", "NO", "UNKNOWN"]}),
+        answer=answer(same=array({"enum": list(get_args(Alike))})),
     )
     async def same_reporter(self, ask: Asked[Complaint]) -> Response:
-        """Tells whether two complaints come from the same reporter: YES, NO or UNKNOWN (`?as=<complaint>`).
-        For a clerk assigned to both (SEC-4)."""
+        """Tells of each signer whether they signed the other complaint too: SAME, OTHER or UNKNOWN
+        (`?as=<complaint>`). For a clerk assigned to both (SEC-4, B18)."""
         other = await ask.gate.another(ask, Complaint, object_id(ask.query("as")))
         purpose = purpose_of(ask.request, required=True)
         await self._note(ask, ask.case, f"SAME_REPORTER:{other.id}", purpose)
         first, second = await self._reporter(ask.case), await self._reporter(other)
-        return json_response({"same": same(first, second)})
+        return json_response({"same": compared(first, second)})
 
     async def _open_to(self, ask: Asked[IdentityDisclosure]) -> IdentityDisclosure | None:
         """A disclosure that is open to its requester, or to the custodian who operates it."""
@@ -250,26 +251,6 @@ class VaultRoutes:
         """The record of an access, durable before anything is opened (SEC-9)."""
         told = {"fields": fields, "purpose": purpose, "disclosure": disclosure}
         await ask.gate.note_identity(ask, complaint, **told)
-
-
-def same(first: ReporterBlock | None, second: ReporterBlock | None) -> str:
-    """Compares by resident id where both gave one, else by name with phone; a shared phone alone is a
-    family's."""
-    if first is None or second is None:
-        return "UNKNOWN"
-    if first.resident_id and second.resident_id:
-        return "YES" if first.resident_id == second.resident_id else "NO"
-    if not (first.name and second.name and first.phone and second.phone):
-        return "UNKNOWN"
-    names = first.name.strip() == second.name.strip()
-    phones = _digits(first.phone) == _digits(second.phone)
-    if names == phones:
-        return "YES" if names else "NO"
-    return "UNKNOWN"
-
-
-def _digits(phone: str) -> str:
-    return "".join(c for c in phone if c.isdigit())[-11:]
 
 
 def _fields(given: str, allowed: frozenset[str]) -> tuple[str, ...]:

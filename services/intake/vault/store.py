@@ -30,13 +30,18 @@ identities = Table(
     "identities",
     metadata,
     Column("complaint", Uuid, primary_key=True),
+    Column("step", Uuid, primary_key=True, server_default="00000000-0000-0000-0000-000000000000"),
     Column("reporter_ref", Uuid, nullable=False, unique=True),
     Column("wrapped_by", Text, nullable=False, index=True),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("deposited_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
-STANDS = (identities.c.reporter_ref, identities.c.complaint, identities.c.sealed)
+"""Each step by which an identity grew has a row (B19): the last one that an event names is true today, those
+before it are its history. The key of the first seals what else lies with the complaint."""
+STANDS = (identities.c.reporter_ref, identities.c.complaint, identities.c.step, identities.c.sealed)
+FIRST = UUID(int=0)
+"""The step with which a complaint's reporter came to the vault."""
 AWAY = (DBAPIError, PoolTimeout, OSError)
 SETTLE_PAGE = 5000
 KEY = "key"
@@ -137,17 +142,19 @@ class Vault:
         except AWAY as error:
             raise StoreUnavailable("the identity vault is away") from error
 
-    async def deposit(self, complaint: UUID, reporter: ReporterBlock) -> InVault:
+    async def deposit(self, complaint: UUID, reporter: ReporterBlock, step: UUID = FIRST) -> InVault:
         """Keeps an identity before the event that refers to it is written. The reference is random
-        per complaint (SEC-3); deposited again for the same complaint, the first one stands and is as young
-        as ever, so that it is not swept from under the event that comes now."""
+        per complaint and step (SEC-3); deposited again for the same step, the first one stands and is as
+        young as ever, so that it is not swept from under the event that comes now."""
         key, nonce, ref = AESGCM.generate_key(256), os.urandom(12), uuid4()
         body = reporter.model_dump_json().encode()
-        sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), _place(ref, complaint))
-        told = digest(_place(ref, complaint), sha256(sealed).digest())
+        bound = _place(ref, complaint, step)
+        sealed = nonce + AESGCM(key).encrypt(nonce, _padded(body), bound)
+        told = digest(bound, sha256(sealed).digest())
         wrapped_by, wrapped_key = await self._keys.wrap(IDENTITY, key, told)
         row = {
             "complaint": complaint,
+            "step": step,
             "reporter_ref": ref,
             "wrapped_by": wrapped_by,
             "wrapped_key": wrapped_key,
@@ -156,7 +163,7 @@ class Vault:
         keep_first = (
             insert(identities)
             .values(row)
-            .on_conflict_do_update(index_elements=["complaint"], set_={"deposited_at": func.now()})
+            .on_conflict_do_update(index_elements=["complaint", "step"], set_={"deposited_at": func.now()})
         )
         async with self._writing() as connection:
             kept = await connection.execute(keep_first.returning(*STANDS))
@@ -169,7 +176,7 @@ class Vault:
         return None if known is None else await self.deposit(complaint, known)
 
     async def reporters(self, complaints: Sequence[UUID]) -> list[ReporterBlock]:
-        """The identities behind these complaints, for the screen."""
+        """The identities behind these complaints, for the screen: an old telephone tells of somebody too."""
         await self.ready()
         return list(await asyncio.gather(*(self._open(row) for row in await self._rows(complaints))))
 
@@ -183,15 +190,15 @@ class Vault:
         return bool(await self._destroyed([complaint]))
 
     async def reporter(self, complaint: UUID, named: Iterable[InVault]) -> ReporterBlock | None:
-        """The identity that events of a complaint name; None where they name none, or it was forgotten.
-        Refuses where another lies in its place, or nothing does (E_RECORD_INCOMPLETE, B55)."""
+        """The identity that events of a complaint named last; None where they name none, or it was
+        forgotten. Refuses where another lies in its place, or nothing does (E_RECORD_INCOMPLETE, B55)."""
         if await self.forgotten(complaint):
             return None
         await self.ready()
-        for thing in only(named, "IDENTITY"):
-            rows = await self._rows([complaint])
-            if rows and named_identity(rows[0]) == thing:
-                return await self._open(rows[0])
+        for thing in only(named, "IDENTITY")[-1:]:
+            for row in await self._rows([complaint]):
+                if named_identity(row) == thing:
+                    return await self._open(row)
             await self.guard.misses(complaint, thing.id)
         return None
 
@@ -236,7 +243,8 @@ class Vault:
     async def _key(self, complaint: UUID) -> bytes | None:
         await self.ready()
         for row in await self._rows([complaint]):
-            return await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
+            if row.step == FIRST:
+                return await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
         return None
 
     async def seal_apart(self, body: bytes) -> bytes:
@@ -259,7 +267,7 @@ class Vault:
 
     async def _open(self, row: Row[Any]) -> ReporterBlock:
         key = await self._keys.unwrap(row.wrapped_by, row.wrapped_key, named_identity(row).digest)
-        bound = _place(row.reporter_ref, row.complaint)
+        bound = _place(row.reporter_ref, row.complaint, row.step)
         try:
             if key is not None:
                 body = AESGCM(key).decrypt(row.sealed[:12], row.sealed[12:], bound)
@@ -270,14 +278,14 @@ class Vault:
         return NOBODY  # forgotten while it was read
 
 
-def _place(ref: UUID, complaint: UUID) -> bytes:
-    return place("IDENTITY", ref, complaint)
+def _place(ref: UUID, complaint: UUID, step: UUID) -> bytes:
+    return place("IDENTITY", ref, complaint, step)
 
 
 def named_identity(row: Row[Any]) -> InVault:
     """A stored identity as an event names it."""
     sealed = sha256(row.sealed).digest()
-    told = digest(_place(row.reporter_ref, row.complaint), sealed)
+    told = digest(_place(row.reporter_ref, row.complaint, row.step), sealed)
     return InVault(kind="IDENTITY", id=str(row.reporter_ref), digest=told)
 
 

@@ -41,6 +41,8 @@ AssignmentGround = Literal["CENTRAL_DECISIONS", "TYPICAL_AND_STRONG", "LONG_DELA
 ReturnReason = Literal["NO_SUBSTANCE", "OTHER_ORGAN"]
 Stage = Literal["ACCEPTANCE", "INVESTIGATION", "REPLY"]
 """The three meetings and three feedbacks (三见面三反馈, R46), in their order."""
+Errand = Literal["VERIFICATION", "ACCEPTANCE", "INVESTIGATION", "REPLY"]
+"""The errand on which the reporter was looked for: their name, or one of the three stages (B19, R46)."""
 MeetingMode = Literal["IN_PERSON", "VIDEO", "PHONE_AT_REPORTER_REQUEST"]
 Means = Literal["IN_PERSON", "PHONE", "SMS", "APP", "LETTER", "EMAIL"]
 """The means by which the reporter was told; always to the contact that they gave (SEC-10)."""
@@ -554,6 +556,7 @@ class ReporterIdentityConfirmed(IntakeEvent):
     reporter_ref: L2[str]
     method: L2[VerifiedBy]
     priority: L2[Priority]
+    identity_status: L2[IdentityStatus] = "CONFIRMED"
 
 
 class ReporterTreatedAsAnonymous(IntakeEvent):
@@ -561,6 +564,25 @@ class ReporterTreatedAsAnonymous(IntakeEvent):
 
     reporter_ref: L2[str]
     reason: L1[Literal["NOT_CONFIRMED", "UNREACHABLE"]]
+    identity_status: L2[IdentityStatus] = "NOT_CONFIRMED"
+
+
+class ReporterIdentityAdded(NamesVaulted, IntakeEvent):
+    """An anonymous reporter, or one whose name was not confirmed, gave a name and a contact: from now on they
+    are owed what real names are owed (B19)."""
+
+    reporter_ref: L2[str]
+    by_reporter: L2[bool]
+    """True if it came behind the query code; else a clerk took it at the desk."""
+    identity_status: L2[IdentityStatus] = "CLAIMED"
+
+
+class ReporterContactChanged(NamesVaulted, IntakeEvent):
+    """The reporter is reached in another way from now on; the old contact stays in the vault (B19)."""
+
+    reporter_ref: L2[str]
+    by_reporter: L2[bool]
+    """True if it came behind the query code; else a clerk took it at the desk."""
 
 
 class AcceptanceNotified(IntakeEvent):
@@ -572,7 +594,7 @@ class AcceptanceNotified(IntakeEvent):
 class ContactAttempted(IntakeEvent):
     """Somebody tried to reach the reporter, in vain (R46)."""
 
-    stage: L1[Stage]
+    stage: L1[Errand]
     means: L2[Means]
     attempted_on: L2[date]
 
@@ -729,6 +751,9 @@ class PlatformTransferReceived(IntakeEvent):
     platform_category: L1[Category]
     """The category that the platform took it for; the clerk decides when registering it."""
     late_from_platform: L2[bool]
+    unread: L2[tuple[str, ...]] = ()
+    """Fields of the reporter block that could not be read: the platform is told them, and there is no
+    reporter until one is added (B19)."""
 
 
 class TransferObjected(IntakeEvent):

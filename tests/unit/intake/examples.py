@@ -15,19 +15,30 @@ from services.intake.commands import correcting as c
 from services.intake.commands import deciding as d
 from services.intake.commands import disputing as q
 from services.intake.commands import integration as i
+from services.intake.commands import naming as n
 from services.intake.commands import passing_on as p
 from services.intake.commands import receiving as r
 from services.intake.commands import reporting as o
 from services.intake.domain.complaint import Complaint, receiving, reporting, sealing
 from services.intake.domain.complaint.deciding import ADVICE
-from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, HEADS, IDENTITY, IN_MATTER, ORIGINAL
+from services.intake.domain.complaint.phase import (
+    ANOTHER,
+    GOES_ON_AT,
+    HEADS,
+    IDENTITY,
+    IN_MATTER,
+    NAMESAKES,
+    ORIGINAL,
+)
 from services.intake.domain.complaint.phase import TODAY as OF_TODAY
 from services.intake.domain.values import (
     AccusedEntry,
     AllegationEntry,
+    Contacts,
     Deposited,
     Details,
     OutcomeTold,
+    ReporterBlock,
     SamePair,
 )
 from shared.casework.aggregate import Actor
@@ -151,7 +162,7 @@ def complaint(*events: Event, id: UUID = COMPLAINT) -> Scene[Complaint]:
         .knowing(sealing.PARCEL, PARCEL)
         .knowing(receiving.REGISTER, (receiving.Entered(),) * 9)
         .knowing(OF_TODAY, {})
-        .knowing(receiving.NAMESAKES, {})
+        .knowing(NAMESAKES, {})
         .knowing(ORIGINAL, None)
         .knowing(ANOTHER, False)
         .knowing(GOES_ON_AT, CITY)
@@ -220,6 +231,12 @@ ACCEPT_RESULT = p.AcceptResult(opinion="同意")
 RETURN_RESULT = p.ReturnResult(reason="补充核查")
 EXTEND = p.RequestExtension(reason="案情复杂")
 IDENTIFY = a.VerifyReporterIdentity(verified_by="PHONE", result="CONFIRMED")
+NAMED = ReporterBlock(name="郑虚补", phone="13900001111")
+ADD_IDENTITY = n.AddIdentity(reporter=NAMED)
+GIVE_IDENTITY = n.GiveIdentity(reporter=NAMED)
+CHANGE_CONTACT = n.ChangeContact(contacts=Contacts(phone="13900002222"))
+GIVE_CONTACT = n.GiveContact(contacts=Contacts(phone="13900002222"))
+TRY_TO_VERIFY = a.RecordContactAttempt(stage="VERIFICATION", means="PHONE", attempted_on=TODAY)
 NOTIFY = a.NotifyAcceptance(means="PHONE")
 MEET = a.RecordStageMeeting(
     stage="ACCEPTANCE", mode="IN_PERSON", staff=("p-1",), place_type="DISCREET", heard="已听取", demands="无"

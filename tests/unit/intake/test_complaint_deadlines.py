@@ -53,7 +53,7 @@ def test_dl01_counts_from_the_receipt_and_not_from_its_entry() -> None:
         ("ACCEPTED", x.NOTIFY, {}),
         ("NOT_ACCEPTED", x.FILE, {}),
         ("ACCEPTED", x.WAIVE_STAGE, {}),
-        ("REGISTERED", but(x.IDENTIFY, result="UNREACHABLE"), {"identity_status": "CLAIMED"}),
+        ("REGISTERED", but(x.IDENTIFY, result="NOT_CONFIRMED"), {"identity_status": "CLAIMED"}),
         ("REGISTERED", x.ASSIGN_DOWN, {}),
         ("RECEIVED", x.SEAL, {}),
         ("RECEIVED", x.OBJECT_TO_TRANSFER, {"source": "PETITION_PLATFORM"}),
@@ -67,6 +67,19 @@ def test_dl01_ends_with_the_notice_or_where_it_is_owed_no_more(
     scene = given(*changed(x.HISTORIES[state], {e.ComplaintReceived: receipt}))
     assert "DL-01" not in scene.aggregate.stopped
     assert "DL-01" in scene.when(command).met
+
+
+def test_b19_a_name_that_comes_later_is_owed_the_notice_and_the_result() -> None:
+    added = e.ReporterIdentityAdded(reporter_ref=x.REPORTER.id, by_reporter=True, in_vault=(x.REPORTER,))
+    no = e.ReporterTreatedAsAnonymous(reporter_ref=x.REPORTER.id, reason="NOT_CONFIRMED")
+    yes = e.ReporterIdentityConfirmed(reporter_ref=x.REPORTER.id, method="PHONE", priority="REAL_NAME")
+    result = x.HISTORIES["RESULT_AVAILABLE"]
+    assert set(running(*result, identity_status="UNCLAIMED")) == set()
+    assert set(running(*x.HISTORIES["ACCEPTED"], added, identity_status="UNCLAIMED")) == {"DL-01"}
+    assert set(running(*result, added, identity_status="UNCLAIMED")) == {"DL-01", "DL-02"}
+    assert set(running(*result, no, identity_status="CLAIMED")) == set()
+    assert set(running(*result, no, yes, identity_status="CLAIMED")) == {"DL-01", "DL-02"}
+    assert set(running(*result, x.NOTIFIED, added, identity_status="UNCLAIMED")) == {"DL-02"}
 
 
 @pytest.mark.parametrize("stage", ["INVESTIGATION", "REPLY"])

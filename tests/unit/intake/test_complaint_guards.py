@@ -11,7 +11,7 @@ import pytest
 
 from services.intake.commands import answering as a
 from services.intake.commands import deciding as d
-from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, ORIGINAL
+from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, IDENTITY, ORIGINAL
 from services.intake.domain.values import Deposited, Reception, SamePair
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
@@ -224,7 +224,7 @@ def test_b24_the_result_is_told_of_the_own_allegations(given: Given) -> None:
         for id, outcome in (("a1b", "UNFOUNDED"), ("a1c", "SUBSTANTIATED"), ("a2", "UNFOUNDED"))
     ]
     scene = given(*mine).knowing(ORIGINAL, first).knowing(ANOTHER, True).when(join)
-    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, "MIXED", x.TODAY, found))
+    scene.when_told(lambda c, ctx: c.note_result(ctx, x.CASE, 1, "MIXED", x.TODAY, found))
     told = {f.allegation_id: f.outcome for f in scene.last("ResultBecameAvailable").findings}
     assert told == {"my-a1b": "UNFOUNDED", "my-a1c": "SUBSTANTIATED", "my-a2": "UNFOUNDED"}
     concluded = x.complaint(*x.HISTORIES["CLOSED"], id=x.OTHER).aggregate
@@ -524,7 +524,8 @@ def test_a19_a_return_is_noted_once(given: Given) -> None:
         ("CLAIMED", {"through_accused_unit": True}, "E_SCHEMA", "A27"),
         ("UNCLAIMED", {}, "E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A28"),
         ("CONFIRMED", {}, "E_STATE", "A27"),
-        ("NOT_CONFIRMED", {}, "E_STATE", "A27"),
+        ("NOT_CONFIRMED", {"result": "NOT_CONFIRMED"}, "E_STATE", "A27"),
+        ("CLAIMED", {"result": "UNREACHABLE"}, "E_RECORD_INCOMPLETE", "B19"),
     ],
 )
 def test_a27_whose_name_is_verified(
@@ -536,11 +537,48 @@ def test_a27_whose_name_is_verified(
 
 @pytest.mark.parametrize(
     ("result", "status"),
-    [("CONFIRMED", "CONFIRMED"), ("NOT_CONFIRMED", "NOT_CONFIRMED"), ("UNREACHABLE", "NOT_CONFIRMED")],
+    [("CONFIRMED", "CONFIRMED"), ("NOT_CONFIRMED", "NOT_CONFIRMED")],
 )
 def test_a28_what_becomes_of_a_name(given: Given, result: str, status: str) -> None:
     scene = given(*received(identity_status="CLAIMED")).when(but(x.IDENTIFY, result=result))
     assert scene.aggregate.identity_status == status
+
+
+def test_b19_a_name_grows_and_no_is_not_for_ever(given: Given) -> None:
+    scene = given(*received(identity_status="UNCLAIMED")).when(x.ADD_IDENTITY).then(e.ReporterIdentityAdded)
+    scene.when(x.GIVE_IDENTITY).refused("E_STATE", "B19")
+    no = but(x.IDENTIFY, result="NOT_CONFIRMED")
+    scene.when(no).when(x.GIVE_IDENTITY).then(e.ReporterIdentityAdded)
+    scene.when(no).when(x.IDENTIFY).then(e.ReporterIdentityConfirmed)
+    scene.when(x.ADD_IDENTITY).refused("E_STATE", "B19")
+    assert (scene.aggregate.identity_status, scene.aggregate.reporter_ref) == ("CONFIRMED", x.REPORTER.id)
+
+
+@pytest.mark.parametrize("command", [x.ADD_IDENTITY, x.GIVE_IDENTITY])
+def test_b19_a_name_without_a_contact_is_none(given: Given, command: Command) -> None:
+    scene = given(*received(identity_status="UNCLAIMED")).knowing(IDENTITY, Deposited())
+    scene.when(command).refused("E_SCHEMA", "A27")
+
+
+@pytest.mark.parametrize("command", [x.CHANGE_CONTACT, x.GIVE_CONTACT])
+def test_b19_nobody_known_is_reached_in_no_other_way(given: Given, command: Command) -> None:
+    scene = given(*received(identity_status="UNCLAIMED")).knowing(IDENTITY, Deposited())
+    scene.when(command).refused("E_STATE", "B19")
+
+
+def test_b19_out_of_reach_is_who_was_tried_on_three_working_days_at_this_contact(given: Given) -> None:
+    events = received("ACCEPTED", identity_status="CLAIMED", received_on=date(2022, 3, 1))
+    scene = given(*events).at("2022-03-07")
+    unreachable = but(x.IDENTIFY, result="UNREACHABLE")
+    for day in (date(2022, 3, 3), date(2022, 3, 4), date(2022, 3, 5)):
+        scene.when(but(x.TRY_TO_VERIFY, attempted_on=day)).then(e.ContactAttempted)
+    scene.when(unreachable).refused("E_RECORD_INCOMPLETE", "B19")
+    scene.when(but(x.TRY_TO_VERIFY, attempted_on=date(2022, 3, 7)))
+    scene.when(x.GIVE_CONTACT).when(unreachable).refused("E_RECORD_INCOMPLETE", "B19")
+    for day in (date(2022, 3, 2), date(2022, 3, 3), date(2022, 3, 4)):
+        scene.when(but(x.TRY_TO_VERIFY, attempted_on=day))
+    scene.when(x.TRY_TO_VERIFY, role=HANDLER).refused("E_FORBIDDEN_ROLE", "A27")
+    scene.when(unreachable).then(e.ReporterTreatedAsAnonymous)
 
 
 STAGED = [x.MEET, x.TELL_STAGE, x.TRY_CONTACT, x.WAIVE_STAGE, x.WAIVE_MEETING]

@@ -22,6 +22,7 @@ from tests.unit.kit import Changes, Row
 from tests.unit.kit import row as any_row
 
 HERE = ("REGISTERED", "ACCEPTED", "WITH_HANDLER", "RESULT_AVAILABLE")
+NAMED_IN = ("RECEIVED", "NOT_ACCEPTED", *HERE)
 OPEN = frozenset(x.HISTORIES) - {"SEALED_UPWARD"}
 """All states but that of a sealed complaint, which is nobody's here; that is said before the state is asked
 (A14)."""
@@ -181,6 +182,10 @@ ROWS = [
     row(x.MEET, *HERE),
     row(x.TELL_STAGE, *HERE, then=(x.met("ACCEPTANCE"),)),
     row(x.TRY_CONTACT, *HERE),
+    row(x.ADD_IDENTITY, *NAMED_IN, past=identity("UNCLAIMED")),
+    row(x.GIVE_IDENTITY, *NAMED_IN, past=identity("UNCLAIMED")),
+    row(x.CHANGE_CONTACT, *NAMED_IN),
+    row(x.GIVE_CONTACT, *NAMED_IN),
     row(x.WAIVE_STAGE, *HERE),
     row(x.WAIVE_MEETING, *HERE),
     row(x.TELL_RESULT, "RESULT_AVAILABLE", first={"RECEIVED": "E_SCHEMA"}),

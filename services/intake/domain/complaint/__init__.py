@@ -15,6 +15,7 @@ from services.intake.domain.complaint.disputing import Disputing
 from services.intake.domain.complaint.integration import Integration
 from services.intake.domain.complaint.joining import Joining
 from services.intake.domain.complaint.meeting import Meeting
+from services.intake.domain.complaint.naming import Naming
 from services.intake.domain.complaint.passing_on import PassingOn
 from services.intake.domain.complaint.receiving import Receiving
 from services.intake.domain.complaint.reporting import Reporting
@@ -30,6 +31,7 @@ class Complaint(
     Disputing,
     PassingOn,
     Assigned,
+    Naming,
     Meeting,
     Answering,
     Reporting,

@@ -10,6 +10,9 @@ from shared.language.contracts.intake import (
     ComplaintRegistered,
     ComplaintReopened,
     JurisdictionAssigned,
+    ReporterIdentityAdded,
+    ReporterIdentityConfirmed,
+    ResultBecameAvailable,
     Stage,
     StageWaived,
     TriageCorrected,
@@ -40,7 +43,8 @@ class Clocks(ComplaintPhase):
         names only, and by the organ that the triage found competent."""
         found = _whose(self.organ, self.competent_level, self.other_competent)
         holds = {"initial", "undecided"}
-        own, source, status = self.organ, self.source, self.identity_status
+        own, source = self.organ, self.source
+        status: str = self.identity_status
         level, competent = self.competent_level, self.other_competent
         if isinstance(event, ComplaintReceived):
             own, source = event.organ, event.source
@@ -52,9 +56,20 @@ class Clocks(ComplaintPhase):
         whose = _whose(own, level, competent)
         if isinstance(event, TriageCorrected) and whose == found:
             return frozenset()
+        if isinstance(event, ReporterIdentityAdded):
+            status = "CLAIMED"
+        if isinstance(event, ReporterIdentityConfirmed):
+            # A name that is confirmed at a second attempt is owed anew what the first one had ended (B19).
+            status = "CONFIRMED" if status == "NOT_CONFIRMED" else ""
         if status in ("CLAIMED", "CONFIRMED"):
             holds.add("real_name")
+        if self.verdict or isinstance(event, ResultBecameAvailable):
+            holds.add("concluded")
+        if self.answered_below and isinstance(event, ReporterIdentityAdded | ReporterIdentityConfirmed):
+            holds.discard("real_name")
         holds.add("competent" if isinstance(event, ComplaintAccepted) and whose != ABOVE else whose)
+        if self.notified and isinstance(event, ReporterIdentityAdded | ReporterIdentityConfirmed):
+            holds.discard("initial")
         if isinstance(event, ComplaintAccepted) and (self.notified or self.other_competent in ("", own)):
             holds.discard("initial")  # the clock of the notice has run since the receipt, or they were told
         if isinstance(event, JurisdictionAssigned):

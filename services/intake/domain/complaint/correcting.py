@@ -13,6 +13,7 @@ from shared.language.contracts.intake import (
     CategoryCorrected,
     TriageCorrected,
 )
+from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
 from shared.language.wording import tells_channel
 
@@ -102,6 +103,8 @@ class Correcting(ComplaintPhase):
             refuse("E_SCHEMA", "B12", field="details", reason="nothing is corrected")
         if missing := missing_of(now.model_dump(), now.subject_type):
             refuse("E_SCHEMA", "R11", field=f"details.{missing}")
+        if Level[was.managed_by_level] > Level[known.managed_by_level]:
+            refuse("E_STATE", "B12", reason="they have risen since: no slip of this complaint")
         self._competence(ctx, now)
         # The complaint keeps the reference by which its allegations name them.
         here = {"ref": known.ref}
@@ -111,6 +114,7 @@ class Correcting(ComplaintPhase):
                 was=was.model_copy(update=here), now=now.model_copy(update=here), correction=reason
             ),
         )
+        self.exclude_colleagues(ctx, [now])
 
     def _check_wording(self, ctx: Context, text: str, approved_by: str | None) -> None:
         if approved_by is None:

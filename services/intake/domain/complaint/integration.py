@@ -76,6 +76,7 @@ class Integration(ComplaintPhase):
                 transferred_on=transferred_on,
                 platform_category=category,
                 late_from_platform=transferred_on - received_on > timedelta(days=LATE_DAYS),
+                unread=deposited.unread,
             ),
         )
 

@@ -10,6 +10,7 @@ from services.intake.domain.complaint.phase import HERE, STAGES, ComplaintPhase
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.intake import (
     ContactAttempted,
+    Errand,
     Means,
     MeetingMode,
     ReporterIdentityConfirmed,
@@ -42,12 +43,17 @@ class Meeting(ComplaintPhase):
         through_accused_unit: bool,
     ) -> None:
         """A27, A28: a name and a contact that answers make it a real-name complaint; else it is handled
-        like an anonymous one. Never through the unit of the accused."""
+        like an anonymous one, until it is verified again (B19). Never through the unit of the accused."""
         if through_accused_unit:
             refuse("E_SCHEMA", "A27", field="through_accused_unit")
         if self.identity_status == "UNCLAIMED":
             refuse("E_FEEDBACK_NOT_DUE_FOR_ANONYMOUS", "A28")
-        if self.identity_status != "CLAIMED":
+        if self.identity_status == "CONFIRMED":
+            refuse("E_STATE", "A27", identity_status=self.identity_status)
+        tried = self._working_days_tried("VERIFICATION")
+        if result == "UNREACHABLE" and tried < ATTEMPTS:
+            refuse("E_RECORD_INCOMPLETE", "B19", attempts=tried, needed=ATTEMPTS)
+        if result != "CONFIRMED" and self.identity_status == "NOT_CONFIRMED":
             refuse("E_STATE", "A27", identity_status=self.identity_status)
         if result == "CONFIRMED":
             confirmed = ReporterIdentityConfirmed(
@@ -88,9 +94,14 @@ class Meeting(ComplaintPhase):
             refuse("E_MEETING_SKIPPED", "R46", missing=stage)
         self.record(ctx, StageFeedbackGiven(stage=stage, content_code=content_code, means=means))
 
-    @allowed_in(*HERE)
-    def record_contact_attempt(self, ctx: Context, stage: Stage, means: Means, attempted_on: date) -> None:
-        self._check_stage(ctx, stage)
+    @allowed_in("RECEIVED", *HERE)
+    def record_contact_attempt(self, ctx: Context, stage: Errand, means: Means, attempted_on: date) -> None:
+        if stage == "VERIFICATION":
+            self._check_verifying(ctx)
+        elif self.state == "RECEIVED":
+            refuse("E_STATE", "R46", state=self.state)
+        else:
+            self._check_stage(ctx, stage)
         ctx.check_past(attempted_on, "attempted_on")
         if self.received_on is not None and attempted_on < self.received_on:
             refuse("E_SCHEMA", "R46", field="attempted_on", reason="before the complaint came")
@@ -100,9 +111,9 @@ class Meeting(ComplaintPhase):
     def waive_stage(self, ctx: Context, stage: Stage, ground: WaiverGround) -> None:
         """R46: the reporter waives it, or three attempts on three different working days were in vain."""
         self._check_stage(ctx, stage)
-        tried = {day for day in self.attempts.get(stage, ()) if is_working_day(day)[0]}
-        if ground == "UNREACHABLE" and len(tried) < ATTEMPTS:
-            refuse("E_MEETING_SKIPPED", "R46", attempts=len(tried), needed=ATTEMPTS)
+        tried = self._working_days_tried(stage)
+        if ground == "UNREACHABLE" and tried < ATTEMPTS:
+            refuse("E_MEETING_SKIPPED", "R46", attempts=tried, needed=ATTEMPTS)
         self.record(ctx, StageWaived(stage=stage, ground=ground))
 
     @allowed_in(*HERE)
@@ -112,6 +123,17 @@ class Meeting(ComplaintPhase):
         self._check_stage(ctx, stage, by_the_reporter=True)
         self.record(ctx, ReporterWaivedMeeting(stage=stage))
         self.record(ctx, StageWaived(stage=stage, ground="REPORTER_WAIVED"))
+
+    def _working_days_tried(self, errand: Errand) -> int:
+        """The number of working days on which the reporter was looked for in vain."""
+        return len({day for day in self.attempts.get(errand, ()) if is_working_day(day)[0]})
+
+    def _check_verifying(self, ctx: Context) -> None:
+        """A name that was given and is not confirmed yet; the petition department verifies it."""
+        if self.identity_status not in ("CLAIMED", "NOT_CONFIRMED"):
+            refuse("E_STATE", "A27", identity_status=self.identity_status)
+        if ctx.actor.role not in PETITION:
+            refuse("E_FORBIDDEN_ROLE", "A27", allowed=list(PETITION))
 
     def _check_stage(self, ctx: Context, stage: Stage, *, by_the_reporter: bool = False) -> None:
         """Owed to a confirmed real name only; each stage after the one before, and by whom it concerns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from services.intake.domain.complaint.state import ComplaintState
@@ -13,10 +13,12 @@ from shared.casework.aggregate import Context
 from shared.casework.case import house_of
 from shared.casework.preparation import Deposit, Lookup
 from shared.kernel.effect import Effect
-from shared.language.contracts.common import Accused, Finding
+from shared.language.contracts.common import Accused, Finding, Member
 from shared.language.contracts.intake import Means, Stage
 from shared.language.organs.tree import Competence, Level
 from shared.language.refusal import refuse
+from shared.language.roles import foremost
+from shared.language.spelling import normal
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 PART = re.compile("[a-z]*")
@@ -28,6 +30,8 @@ IN_MATTER: Lookup[tuple[Accused, ...]] = Lookup("in_matter")
 TODAY: Lookup[Mapping[str, Accused]] = Lookup("today")
 """The accused of the complaint as the register has them today, by the references that the complaint names
 them by; one who was merged has the reference of the entry that stands (B11)."""
+NAMESAKES: Lookup[Mapping[str, tuple[Member, ...]]] = Lookup("namesakes")
+"""The members of staff who bear the name of an accused, by that name."""
 ORIGINAL: Lookup[ComplaintState | None] = Lookup("original")
 """The complaint that this one is said to repeat."""
 GOES_ON_AT: Lookup[str] = Lookup("goes_on_at")
@@ -57,6 +61,24 @@ class ComplaintPhase(ComplaintState):
         any more (A14)."""
         if self.state == "SEALED_UPWARD":
             refuse("E_SEALED_UPWARD", "A14")
+
+    def exclude_colleagues(self, ctx: Context, people: Sequence[Accused]) -> None:
+        """B2: puts the accused who are members of staff themselves out of the matter."""
+        for member in self._colleagues(ctx, people):
+            self._exclude(ctx, member.person, foremost(member.roles), "ACCUSED_OR_RELATIVE")
+
+    def _colleagues(self, ctx: Context, people: Sequence[Accused]) -> Iterator[Member]:
+        """B2: the accused who are members of staff themselves, by the directory: of this name, in the organ
+        of their place of work. Of two of one name both are out, until one is let in again."""
+        organs, namesakes = ctx.law.organs, ctx.found(NAMESAKES)
+        for person in people:
+            if person.subject_type != "PERSON":
+                continue
+            own = organs.covering(person.unit_division)
+            serves = person.is_discipline_staff or normal(person.unit) == normal(own.name_zh)
+            for member in namesakes.get(person.name, ()) if serves else ():
+                if member.organ == own.code and member.person not in self.excluded:
+                    yield member
 
     def original_of(self, ctx: Context) -> ComplaintState:
         """The original, where this organ has it still."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -11,7 +11,7 @@ from services.intake.domain.complaint.phase import ANOTHER, IDENTITY, ComplaintP
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Reception, missing_of
 from shared.casework.aggregate import Context, allowed_in
 from shared.casework.preparation import Lookup
-from shared.language.contracts.common import Accused, Allegation, LevelName, Member
+from shared.language.contracts.common import Accused, Allegation, LevelName
 from shared.language.contracts.intake import (
     AllegationsListed,
     Category,
@@ -28,7 +28,6 @@ from shared.language.ids import derived_id
 from shared.language.law.working_days import local_date
 from shared.language.organs.tree import Level
 from shared.language.refusal import refuse
-from shared.language.roles import foremost
 from shared.language.spelling import normal
 from shared.language.wording import tells_channel
 
@@ -46,8 +45,6 @@ class Entered(NamedTuple):
 
 REGISTER: Lookup[tuple[Entered, ...]] = Lookup("register")
 """The people whom the clerk enters, in their order, as the register knows them."""
-NAMESAKES: Lookup[Mapping[str, tuple[Member, ...]]] = Lookup("namesakes")
-"""The members of staff who bear the name of an accused, by that name."""
 
 
 class Receiving(ComplaintPhase):
@@ -172,21 +169,7 @@ class Receiving(ComplaintPhase):
                 approved_by=approved_by,
             ),
         )
-        for member in self._colleagues(ctx, people):
-            self._exclude(ctx, member.person, foremost(member.roles), "ACCUSED_OR_RELATIVE")
-
-    def _colleagues(self, ctx: Context, people: Sequence[Accused]) -> Iterator[Member]:
-        """B2: the accused who are members of staff themselves, by the directory: of this name, in the organ
-        of their place of work. Of two of one name both are out, until one is let in again."""
-        organs, namesakes = ctx.law.organs, ctx.found(NAMESAKES)
-        for person in people:
-            if person.subject_type != "PERSON":
-                continue
-            own = organs.covering(person.unit_division)
-            serves = person.is_discipline_staff or normal(person.unit) == normal(own.name_zh)
-            for member in namesakes.get(person.name, ()) if serves else ():
-                if member.organ == own.code and member.person not in self.excluded:
-                    yield member
+        self.exclude_colleagues(ctx, people)
 
     def _identify(
         self, ctx: Context, index: int, entry: AccusedEntry, before: Mapping[str, Accused]

@@ -50,6 +50,7 @@ from shared.language.contracts.intake import (
     ContactAttempted,
     DisputeAnswered,
     DuplicateFiled,
+    Errand,
     IdentityStatus,
     JurisdictionAssigned,
     JurisdictionDisputed,
@@ -60,6 +61,8 @@ from shared.language.contracts.intake import (
     RepeatMarked,
     ReporterAnswerRelayed,
     ReporterAsked,
+    ReporterContactChanged,
+    ReporterIdentityAdded,
     ReporterIdentityConfirmed,
     ReporterTreatedAsAnonymous,
     ResultBecameAvailable,
@@ -187,7 +190,7 @@ class ComplaintState(Case):
         self.met: set[Stage] = set()
         self.stages_done: set[Stage] = set()
         self.waived: set[Stage] = set()
-        self.attempts: dict[Stage, set[date]] = {}
+        self.attempts: dict[Errand, set[date]] = {}
         self.concluded_in: set[str] = set()
         self.conclusions: dict[str, int] = {}
         """The latest conclusion of each case that was heard of (B27)."""
@@ -203,6 +206,8 @@ class ComplaintState(Case):
         """The cases that have answered each piece of new evidence."""
         self.platform = ""
         self.platform_no = ""
+        self.unread: tuple[str, ...] = ()
+        """The fields of the platform's reporter block that could not be read."""
         self.object_until: date | None = None
         self.statuses_told = 0
         """Counts the changes of the status that the platform may know. Statuses are put in order by it: an
@@ -284,6 +289,7 @@ class ComplaintState(Case):
     def on_platform_transfer_received(self, event: PlatformTransferReceived, meta: Meta) -> None:
         self.platform = event.platform
         self.platform_no = event.platform_no
+        self.unread = event.unread
 
     def on_triage_corrected(self, event: TriageCorrected, meta: Meta) -> None:
         self.competent_level = event.competent_level
@@ -454,6 +460,16 @@ class ComplaintState(Case):
 
     def on_reporter_treated_as_anonymous(self, event: ReporterTreatedAsAnonymous, meta: Meta) -> None:
         self.identity_status = "NOT_CONFIRMED"
+
+    def on_reporter_identity_added(self, event: ReporterIdentityAdded, meta: Meta) -> None:
+        self.identity_status = "CLAIMED"
+        self.reporter_ref = event.reporter_ref
+        self.attempts.clear()
+
+    def on_reporter_contact_changed(self, event: ReporterContactChanged, meta: Meta) -> None:
+        """At another contact they were looked for by nobody yet."""
+        self.reporter_ref = event.reporter_ref
+        self.attempts.clear()
 
     def on_stage_meeting_held(self, event: StageMeetingHeld, meta: Meta) -> None:
         self.met.add(event.stage)
