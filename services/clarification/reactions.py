@@ -9,6 +9,7 @@ from shared.casework.reaction import Desk, Reactions
 from shared.language.contracts.clarification import Disposition
 from shared.language.contracts.intake import RetaliationReported, RetaliationSettled
 from shared.language.contracts.verification import (
+    AccusedDetailsNoted,
     AllegationsInconclusive,
     AllegationsSubstantiated,
     AllegationsVerifiedUnfounded,
@@ -48,6 +49,15 @@ async def hold(event: VerificationCaseReopened, desk: Desk) -> None:
             )
 
 
+async def note_details(event: AccusedDetailsNoted, desk: Desk) -> None:
+    """Notes what the register has of a subject today (B11). The case tells it, so that no conclusion of
+    before comes later."""
+    id = desk.derived_id("clarification", event.accused.ref, desk.published.organ)
+    clarification = await desk.get(Clarification, id)
+    if clarification is not None:
+        clarification.note_details(desk.context(clarification.organ, rule="B11"), event.accused)
+
+
 async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) -> None:
     """Notes a disposition that is recorded after the conclusion (R9). Earlier ones come with the conclusion
     itself, and a subject with nothing to be cleared of has no stream here."""
@@ -80,6 +90,7 @@ async def note_settlement(event: RetaliationSettled, desk: Desk) -> None:
 REACTIONS: Reactions = {
     "intake.RetaliationReported": note_retaliation,
     "intake.RetaliationSettled": note_settlement,
+    "verification.AccusedDetailsNoted": note_details,
     "verification.AllegationsVerifiedUnfounded": take_up_unfounded,
     "verification.AllegationsSubstantiated": note_none_unfounded,
     "verification.AllegationsInconclusive": note_none_unfounded,

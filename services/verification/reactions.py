@@ -13,6 +13,7 @@ from shared.language.contracts.clarification import (
     ClarificationAssessmentConfirmed,
 )
 from shared.language.contracts.intake import (
+    AccusedDetailsRecorded,
     AllegationCorrected,
     ComplaintHandedDown,
     ComplaintJoined,
@@ -37,16 +38,17 @@ def case_id(complaint: UUID, round: int) -> UUID:
     return derived_id("verification-case", complaint, *([round] if round > 1 else []))
 
 
-async def cases_of(desk: Desk) -> AsyncIterator[VerificationCase]:
-    """The cases of the complaint that speaks: those that it was joined to (B24), and its own in the order of
-    their rounds. A round in which it was joined has no case of its own."""
-    joined = await desk.get(JoinedComplaint, joined_id(desk.published.stream_id))
+async def cases_of(desk: Desk, complaint: UUID | None = None) -> AsyncIterator[VerificationCase]:
+    """The cases of a complaint, or else of the one that speaks: those that it was joined to (B24), and its
+    own in the order of their rounds. A round in which it was joined has no case of its own."""
+    complaint = complaint or desk.published.stream_id
+    joined = await desk.get(JoinedComplaint, joined_id(complaint))
     for id in joined.cases if joined is not None else ():
         if (case := await desk.get(VerificationCase, UUID(id))) is not None:
             yield case
     round, missing = 1, 1 if joined is None else 1 + len(joined.cases)
     while missing:
-        case = await desk.get(VerificationCase, case_id(desk.published.stream_id, round))
+        case = await desk.get(VerificationCase, case_id(complaint, round))
         if case is not None:
             yield case
         round, missing = round + 1, missing - (case is None)
@@ -83,6 +85,13 @@ async def note_correction(event: AllegationCorrected, desk: Desk) -> None:
     """Notes that an allegation reads otherwise (B12)."""
     async for case in cases_of(desk):
         case.note_correction(desk.context(case.organ, rule="B12"), event.now)
+
+
+async def note_details(event: AccusedDetailsRecorded, desk: Desk) -> None:
+    """Notes in each case about an accused what the register has of them today (B11)."""
+    for complaint in event.complaints:
+        async for case in cases_of(desk, UUID(complaint)):
+            case.note_details(desk.context(case.organ, rule="B11"), event.known_as, event.now)
 
 
 async def join_case(event: ComplaintJoined, desk: Desk) -> None:
@@ -149,6 +158,7 @@ async def note_clarification_assessment(
 REACTIONS: Reactions = {
     "intake.ComplaintTransferredToHandler": open_case,
     "intake.ComplaintJoined": join_case,
+    "intake.AccusedDetailsRecorded": note_details,
     "intake.AllegationCorrected": note_correction,
     "intake.ComplaintHandedDown": end_case,
     "intake.ComplaintSentLateral": end_case,

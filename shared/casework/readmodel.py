@@ -180,6 +180,9 @@ class CaseBook:
             for stale in await work.where(stream=entry.stream, roles=SUBJECT):
                 work.delete((entry.stream, stale["person"]))
             work.put({"stream": entry.stream, "person": account, "roles": SUBJECT})
+        if event.get("account_ends"):
+            for former in await work.where(stream=entry.stream, roles=SUBJECT):
+                work.delete((entry.stream, former["person"]))
         if (meta := entry.data["meta"]).get("assigns"):
             work.put({"stream": entry.stream, "person": meta["actor"], "roles": meta["role"]})
         if name not in PEOPLE:

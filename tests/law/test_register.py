@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from tests.harness import (
@@ -127,6 +128,31 @@ def test_b10_another_head_of_a_party_organisation_is_told(world: World) -> None:
     assert [(e["was"], e["head"]) for e in changed if e["accused_ref"] == first.ref()] == [
         (first.accused[0]["principal_head"], "虚新首")
     ]
+
+
+def test_b11_what_is_under_way_learns_where_somebody_is_today(world: World) -> None:
+    """A case, a clarification that lies before the head, and a plan: each tells today's unit, and a letter
+    that names the former one goes no further."""
+    asked, visited = world.story().submitted(), world.story().plan_opened()
+    for story in (asked, visited):
+        world.story(accused=[{"match": story.ref(), "unit": "虚构迁来社区"}]).listed()
+        case = story.case.id
+        world.patiently(partial(world.entries, "verification", case, "AccusedDetailsNoted"), "the case")
+    for story, service, where in (
+        (asked, "clarification", asked.clarification),
+        (visited, "followup", visited.plan),
+    ):
+        [told] = world.patiently(
+            partial(world.entries, service, where.id, "SubjectDetailsChanged"), f"{service} of {story.name}"
+        )
+        assert told.event["now"]["unit"] == "虚构迁来社区"
+    head, review = TOWN.organ_head, {"opinion": "同意。", "no_prejudice_confirmed": True}
+    endorse = world.give(asked.clarification, "ReviewClarification", head, {"decision": "ENDORSE", **review})
+    assert refused(endorse, "E_CONTENT_MISMATCH", "B11")["field"] == "text"
+    world.do(asked.clarification, "ReviewClarification", head, {"decision": "RETURN", **review})
+    world.do(asked.clarification, "RenderText", TOWN.handler)
+    [*_, text] = world.entries("clarification", asked.clarification.id, "ClarificationTextRendered")
+    assert "虚构迁来社区" in text.event["text"]
 
 
 def test_b12_a_slip_is_corrected_here_and_in_the_register(world: World) -> None:

@@ -56,15 +56,18 @@ class Rendered:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def named(subject: Accused) -> str:
+    """The subject as the text names them: a person with unit and post."""
+    if subject.subject_type == "PARTY_ORG":
+        return subject.name
+    return subject.unit + subject.position + subject.name
+
+
 def render(
     subject: Accused, organ: str, items: Sequence[Item], scope: Scope, note: str, *, meeting: bool
 ) -> Rendered:
     """Fills the template."""
-    who = (
-        subject.name
-        if subject.subject_type == "PARTY_ORG"
-        else subject.unit + subject.position + subject.name
-    )
+    who = named(subject)
     found = "\n".join(
         f"{n}. {item.text}（{_day(item.concluded_on)}核查认定失实）" for n, item in enumerate(items, start=1)
     )

@@ -105,6 +105,8 @@ class RegisterEntry(Aggregate):
         """The number of them, as the register keeps it."""
         self.merged_into = ""
         """The reference of the entry that stands, where this was a second one."""
+        self.merged: list[str] = []
+        """The references of the entries that were merged into this one."""
         self.numbered: dict[str, int] = {}
         """The latest conclusion of each case that was heard of (B27)."""
 
@@ -150,7 +152,17 @@ class RegisterEntry(Aggregate):
         was = self.accused
         if was is None or now.ref != was.ref or now == was:
             return
-        self.record(ctx, AccusedDetailsRecorded(since=now.since, was=was, now=now, slip=slip))
+        self.record(
+            ctx,
+            AccusedDetailsRecorded(
+                since=now.since,
+                was=was,
+                now=now,
+                slip=slip,
+                known_as=(was.ref, *self.merged),
+                complaints=tuple(sorted(self.complaints)),
+            ),
+        )
         if now.principal_head != was.principal_head:
             self.record(
                 ctx,
@@ -187,7 +199,7 @@ class RegisterEntry(Aggregate):
             ctx,
             AccusedTookOver(
                 accused_ref=self.accused.ref,
-                merged=other.accused.ref,
+                merged=(other.accused.ref, *other.merged),
                 complaints=other.complaints,
                 conclusions=other.conclusions,
                 number=other.number_known,
@@ -232,6 +244,7 @@ class RegisterEntry(Aggregate):
         self.merged_into = event.into
 
     def on_accused_took_over(self, event: AccusedTookOver, meta: Meta) -> None:
+        self.merged += event.merged
         self.complaints = event.complaints | self.complaints
         self.conclusions = event.conclusions | self.conclusions
         self.number_known = self.number_known or event.number

@@ -433,6 +433,18 @@ class SubjectInvited(ClarificationEvent):
     delegation_hash: L1[str] = ""
 
 
+class SubjectDetailsChanged(ClarificationEvent):
+    """The subject has another post or unit, a party organisation another head, or a slip was corrected (B11).
+    A text that names them otherwise is rendered anew before it goes on. Another head is asked anew, and the
+    account of the one before sees nothing any more (B10)."""
+
+    was: L2[Accused]
+    now: L2[Accused]
+    round: L1[int]
+    text_outdated: L1[bool]
+    account_ends: L1[bool]
+
+
 class SubjectVoiceRecorded(ClarificationEvent):
     """The subject was heard (R49)."""
 

@@ -61,6 +61,14 @@ class RevisitPlanOpened(Numbered, OfOrgan, FollowupEvent):
     completed_on: L1[date]
 
 
+class SubjectDetailsChanged(FollowupEvent):
+    """The subject has another post or unit, a party organisation another head, or a slip was corrected:
+    visits go where they are today (B11). The account of the head before sees nothing any more (B10)."""
+
+    now: L2[Accused]
+    account_ends: L1[bool]
+
+
 class RevisitLedgerOpened(FollowupEvent):
     """One person, one ledger (一人一档, R36): the events that follow in this stream are its content."""
 

@@ -785,6 +785,10 @@ class AccusedDetailsRecorded(IntakeEvent):
     was: L2[Accused]
     now: L2[Accused]
     slip: L1[bool] = False
+    known_as: L1[tuple[str, ...]]
+    """The references by which complaints name them: their own, and those that were merged into it."""
+    complaints: L1[tuple[str, ...]]
+    """The complaints about them: their cases learn it."""
 
 
 class PrincipalHeadChanged(IntakeEvent):
@@ -826,7 +830,8 @@ class AccusedTookOver(IntakeEvent):
     same (B11)."""
 
     accused_ref: L1[str]
-    merged: L1[str]
+    merged: L1[tuple[str, ...]]
+    """The references of the other entry, and of those that it had taken over itself."""
     complaints: L1[dict[str, str]]
     """The organ of each complaint, by its id."""
     conclusions: L1[dict[str, tuple[str, ...]]]

@@ -112,6 +112,13 @@ class AllegationCorrectionNoted(VerificationEvent):
     """True if it has to be found on anew."""
 
 
+class AccusedDetailsNoted(VerificationEvent):
+    """The register has other details of an accused: a new post or unit, another head of a party organisation,
+    or a slip that was corrected (B11, B12). Whatever is written of them from now on says so."""
+
+    accused: L2[Accused]
+
+
 class ReturnProposed(VerificationEvent):
     """The handling department has talked it over and asks the deputy leader to let it return it (A19)."""
 

@@ -11,11 +11,11 @@ import pytest
 
 from services.intake.commands import answering as a
 from services.intake.commands import deciding as d
-from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, IDENTITY, ORIGINAL
+from services.intake.domain.complaint.phase import ANOTHER, GOES_ON_AT, IDENTITY, NAMESAKES, ORIGINAL, TODAY
 from services.intake.domain.values import Deposited, Reception, SamePair
 from shared.casework.command import Command
 from shared.language.contracts import intake as e
-from shared.language.contracts.common import Finding
+from shared.language.contracts.common import Finding, Member
 from shared.language.event import Event
 from shared.language.roles import HANDLER, ORGAN_HEAD, PETITION_CLERK
 from tests.unit.intake import examples as x
@@ -803,3 +803,26 @@ def test_dl13_within_five_working_days(given: Given) -> None:
     assert scene.due("ComplaintReceived", "DL-13") == "2022-03-08"
     scene.at("2022-03-09").when(x.OBJECT_TO_TRANSFER).refused("E_STATE", "DL-13")
     scene.at("2022-03-08").when(x.OBJECT_TO_TRANSFER).in_state("RETURNED")
+
+
+# --- corrections
+
+
+def test_b2_b12_an_accused_who_turns_out_to_be_a_colleague_is_out(given: Given) -> None:
+    """Corrected to a name and place that a member of staff has; a namesake elsewhere stays."""
+    at = {"organ": x.COUNTY, "roles": ("handler",)}
+    named = {"吴虚四": (Member(person="p-wu", name="吴虚四", **at),)}
+    elsewhere = {"吴虚四": (Member(person="p-wu", name="吴虚四", organ=x.TOWN, roles=("handler",)),)}
+    staff = but(x.ACCUSED, details=x.DETAILS.model_copy(update={"is_discipline_staff": True}))
+    past = x.HISTORIES["REGISTERED"]
+    given(*past).knowing(NAMESAKES, elsewhere).when(staff).then(e.AccusedCorrected)
+    scene = given(*past).knowing(NAMESAKES, named).when(staff)
+    scene.then("AccusedCorrected", "PersonExcluded")
+    assert "p-wu" in scene.aggregate.excluded
+
+
+def test_b12_a_promotion_is_no_slip(given: Given) -> None:
+    """Another organ has recorded meanwhile that they rose: that is not undone as a slip."""
+    risen = x.WU.model_copy(update={"managed_by_level": "CITY"})
+    scene = given(*x.HISTORIES["REGISTERED"]).knowing(TODAY, {x.WU.ref: risen})
+    scene.when(x.ACCUSED).refused("E_STATE", "B12")

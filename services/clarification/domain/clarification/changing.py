@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from services.clarification.domain import text as texts
 from services.clarification.domain.clarification.phase import ClarificationPhase
 from shared.casework.aggregate import Context
 from shared.language.contracts.clarification import (
@@ -20,8 +21,10 @@ from shared.language.contracts.clarification import (
     OtherFinding,
     RevocationDue,
     RevocationNoLongerDue,
+    SubjectDetailsChanged,
     UnfoundedFindingsOverturned,
 )
+from shared.language.contracts.common import Accused
 from shared.language.contracts.verification import (
     AllegationsInconclusive,
     AllegationsSubstantiated,
@@ -42,6 +45,23 @@ class Changing(ClarificationPhase):
                 ClarificationHeld(case_id=case_id, case_number=case_number, conclusion=conclusion, held=held),
                 links=(case_id,),
             )
+
+    def note_details(self, ctx: Context, now: Accused) -> None:
+        """B11: the subject's details are others today. Hearing of it again changes nothing."""
+        was = self.subject
+        if now == was:
+            return
+        another_head = was.subject_type == "PARTY_ORG" and now.principal_head != was.principal_head
+        self.record(
+            ctx,
+            SubjectDetailsChanged(
+                was=was,
+                now=now,
+                round=self.round,
+                text_outdated=self.text is not None and texts.named(now) != texts.named(was),
+                account_ends=another_head,
+            ),
+        )
 
     def note_none_unfounded(
         self, ctx: Context, found: AllegationsSubstantiated | AllegationsInconclusive

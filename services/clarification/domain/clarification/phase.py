@@ -50,6 +50,8 @@ class ClarificationPhase(ClarificationState):
         plan = self._plan(ctx)
         if not self.text_hash:
             refuse("E_TEXT_MISSING", "R10")
+        if self.text_outdated and not self.carried_out:
+            refuse("E_CONTENT_MISMATCH", "B11", field="text", reason="the subject's details have changed")
         if plans.needs_consent(plan):
             consents.require(self.consent, plan, self.text_hash, "R7")
         return plan

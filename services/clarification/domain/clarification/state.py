@@ -49,6 +49,7 @@ from shared.language.contracts.clarification import (
     RevocationProposed,
     RevocationReturned,
     RevocationReviewed,
+    SubjectDetailsChanged,
     SubjectInvited,
     SubjectVoiceRecorded,
     SubstantiatedDispositionNoted,
@@ -175,6 +176,8 @@ class ClarificationState(Case):
         self.proposed: tuple[str, ...] = ()
         self.plan: ClarificationPlanned | None = None
         self.text: ClarificationTextRendered | None = None
+        self.text_outdated = False
+        """True if the text names the subject by details that are not those of today (B11)."""
         self.heard = False
         self.consent: Consent | None = None
         self.declined_plans: set[tuple[object, ...]] = set()
@@ -342,6 +345,15 @@ class ClarificationState(Case):
         self.text = None
         self.consent = self.consent.outdate() if self.consent else None
 
+    def on_subject_details_changed(self, event: SubjectDetailsChanged, meta: Meta) -> None:
+        self.subject = event.now
+        self.text_outdated = self.text_outdated or event.text_outdated
+        if event.account_ends:
+            self.subject_account = ""
+            # A question that is open goes on, and the new head answers it (B10).
+            if self.consent is not None and self.state != "CONSENT_PENDING":
+                self.consent = self.consent.outdate()
+
     def on_subject_invited(self, event: SubjectInvited, meta: Meta) -> None:
         self.subject_account = event.account
 
@@ -351,6 +363,7 @@ class ClarificationState(Case):
 
     def on_clarification_text_rendered(self, event: ClarificationTextRendered, meta: Meta) -> None:
         self.text = event
+        self.text_outdated = False
 
     def on_clarification_consent_requested(self, event: ClarificationConsentRequested, meta: Meta) -> None:
         self.consent = Consent.asked(event, self.version)

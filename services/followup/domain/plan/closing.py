@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from services.followup.domain.plan.phase import RevisitPlanPhase
 from shared.casework.aggregate import Context, allowed_in
+from shared.language.contracts.common import Accused
 from shared.language.contracts.followup import (
     Grade,
     Measure,
     RevisitEffectEvaluated,
     RevisitPlanClosed,
     RevisitPlanStopped,
+    SubjectDetailsChanged,
 )
 from shared.language.refusal import refuse
 
@@ -51,6 +53,11 @@ class Closing(RevisitPlanPhase):
         nothing."""
         if self.state not in self.ended:
             self.record(ctx, RevisitPlanStopped(clarification_id=clarification_id, round=round))
+
+    def note_details(self, ctx: Context, now: Accused, *, account_ends: bool) -> None:
+        """B10, B11: the subject's details are others today. Hearing of it again changes nothing."""
+        if now != self.subject and self.state not in self.ended:
+            self.record(ctx, SubjectDetailsChanged(now=now, account_ends=account_ends))
 
     @allowed_in("ACTIVE")
     def close_revisit_plan(self, ctx: Context) -> None:

@@ -23,6 +23,7 @@ from shared.language.contracts.followup import (
     RevisitPlanDrafted,
     RevisitPlanOpened,
     RevisitTaskScheduled,
+    SubjectDetailsChanged,
     SubjectVoiceRecorded,
     SubjectWishRecorded,
     Target,
@@ -74,6 +75,11 @@ class RevisitPlanState(Case):
         self.complaint_ids = event.complaint_ids
         self.completed_on = event.completed_on
         self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
+
+    def on_subject_details_changed(self, event: SubjectDetailsChanged, meta: Meta) -> None:
+        self.subject = event.now
+        if event.account_ends:
+            self.subject_account = ""
 
     def on_revisit_ledger_opened(self, event: RevisitLedgerOpened, meta: Meta) -> None:
         self.ledger = Ledger()

@@ -3,13 +3,15 @@ R20)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from services.verification.domain.case.phase import VerificationPhase
 from shared.casework.aggregate import Context, allowed_in
-from shared.language.contracts.common import Allegation
+from shared.language.contracts.common import Accused, Allegation
 from shared.language.contracts.intake import ComplaintJoined
 from shared.language.contracts.verification import (
+    AccusedDetailsNoted,
     AllegationCorrectionNoted,
     AssignedResultReported,
     CaseClosed,
@@ -132,6 +134,14 @@ class Closing(VerificationPhase):
         if was is not None and was != allegation and self.state not in ENDED:
             anew = was.text != allegation.text and allegation.id in self.findings.found
             self.record(ctx, AllegationCorrectionNoted(allegation=allegation, found_anew=anew))
+
+    def note_details(self, ctx: Context, known_as: Collection[str], now: Accused) -> None:
+        """B11: takes over the details of an accused as they are today, in every state: what is concluded may
+        be reopened, and what rests on it learns it from here. Hearing of it again changes nothing."""
+        for ref in sorted(self.accused.keys() & set(known_as)):
+            accused = now.model_copy(update={"ref": ref})
+            if self.accused[ref] != accused:
+                self.record(ctx, AccusedDetailsNoted(accused=accused))
 
     # --- the reporter
 

@@ -10,6 +10,7 @@ from services.verification.domain.findings import Findings
 from shared.casework.case import Case
 from shared.language.contracts.common import Accused
 from shared.language.contracts.verification import (
+    AccusedDetailsNoted,
     AllegationCorrectionNoted,
     AllegationFound,
     AllegationSplit,
@@ -160,6 +161,9 @@ class VerificationState(Case):
         if event.found_anew:
             self.findings.found.pop(event.allegation.id, None)
             self.findings.dispositions.pop(event.allegation.id, None)
+
+    def on_accused_details_noted(self, event: AccusedDetailsNoted, meta: Meta) -> None:
+        self.accused[event.accused.ref] = event.accused
 
     def on_allegation_found(self, event: AllegationFound, meta: Meta) -> None:
         self._find(event)
