@@ -347,6 +347,7 @@ class ImplementForm(
     duty="handler",
     differs_from=DECIDERS,
     in_order=True,
+    carries_out=True,
     lookups=(RETALIATION,),
 ):
     """Records that one approved form was carried out (实施), with the evidence of that form. Refused as long
@@ -357,7 +358,13 @@ class ImplementForm(
 
 
 class RecordPlatformEntry(
-    Command, on=Clarification, rule="R50", by=HANDLERS, duty="handler", differs_from=DECIDERS
+    Command,
+    on=Clarification,
+    rule="R50",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=DECIDERS,
+    carries_out=True,
 ):
     """Records the entry of the materials in the reporting platform (录入平台); nothing that was sealed
     upward may be in them (C7)."""
@@ -371,7 +378,13 @@ class RecordPlatformEntry(
 
 
 class RecordIntegrityFileEntry(
-    Command, on=Clarification, rule="R51", by=HANDLERS, duty="handler", differs_from=DECIDERS
+    Command,
+    on=Clarification,
+    rule="R51",
+    by=HANDLERS,
+    duty="handler",
+    differs_from=DECIDERS,
+    carries_out=True,
 ):
     """Records the filing in the integrity file (廉政档案), for a party organisation in its own file."""
 

@@ -50,12 +50,13 @@ async def hold(event: VerificationCaseReopened, desk: Desk) -> None:
 
 
 async def note_details(event: AccusedDetailsNoted, desk: Desk) -> None:
-    """Notes what the register has of a subject today (B11). The case tells it, so that no conclusion of
+    """Notes what the register has of the subjects today (B11). The case tells it, so that no conclusion of
     before comes later."""
-    id = desk.derived_id("clarification", event.accused.ref, desk.published.organ)
-    clarification = await desk.get(Clarification, id)
-    if clarification is not None:
-        clarification.note_details(desk.context(clarification.organ, rule="B11"), event.accused)
+    for person in event.accused:
+        id = desk.derived_id("clarification", person.ref, desk.published.organ)
+        clarification = await desk.get(Clarification, id)
+        if clarification is not None:
+            clarification.note_details(desk.context(clarification.organ, rule="B11"), person)
 
 
 async def note_disposition(event: SubstantiatedDispositionRecorded, desk: Desk) -> None:

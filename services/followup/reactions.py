@@ -32,7 +32,7 @@ async def note_details(event: SubjectDetailsChanged, desk: Desk) -> None:
         plan = await desk.get(RevisitPlan, desk.derived_id("revisit-plan", desk.published.stream_id, round))
         if plan is not None:
             ctx = desk.context(plan.organ, rule="B11")
-            plan.note_details(ctx, event.now, account_ends=event.account_ends)
+            plan.note_details(ctx, event.subject, account_ends=event.account_ends)
 
 
 REACTIONS: Reactions = {

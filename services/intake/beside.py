@@ -114,6 +114,8 @@ class IntakeBeside:
         [now] = [e.event.now for e in aggregate.pending_events if isinstance(e.event, AccusedCorrected)]
         entry = await entry_of(self.repository, now.ref)
         assert entry is not None, "it was entered in the transaction of the list"
+        assert entry.accused is not None
+        now = now.model_copy(update={"ref": entry.accused.ref})  # they may have been merged since
         entry.record_details(replace(ctx, matters=aggregate.matters), now, slip=True)
         return [entry]
 

@@ -237,10 +237,13 @@ class IntakeLookups:
         return "" if found is None or found.state in found.sealed else found.organ
 
     async def another(self, command: MarkDuplicate | JoinComplaint, case: Complaint, ctx: Context) -> bool:
-        """Finds out whether somebody signed a complaint by name who did not sign the original (B24)."""
+        """Finds out whether somebody signed a complaint by name who did not sign the original (B24). Only
+        who serves both learns it: else a typed name would be a question about another's reporter (SEC-4)."""
         original = await self.repository.get(Complaint, command.of)
         if original is None or case.identity_status not in ("CLAIMED", "CONFIRMED"):
             return False
+        if not original.assigned.get(ctx.actor.person):
+            refuse("E_NEED_TO_KNOW", "SEC-4", field="of")
         mine, theirs = [await self.vault.reporter(c.id, c.in_vault.values()) for c in (case, original)]
         return any(alike != "SAME" for alike in compared(mine, theirs))
 

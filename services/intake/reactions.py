@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.intake.domain.complaint import Complaint
@@ -23,32 +24,39 @@ from shared.language.contracts.verification import (
 )
 
 
+async def complaints_of(ids: Sequence[str], desk: Desk) -> list[Complaint]:
+    """The complaints of a case: those that verification names, and those that were joined to them here before
+    verification knew of it (B24)."""
+    found: dict[UUID, Complaint] = {}
+    for id in ids:
+        complaint = await desk.get(Complaint, UUID(id))
+        for other in (id, *(complaint.joined if complaint is not None else ())):
+            joined = await desk.get(Complaint, UUID(other))
+            if joined is not None:
+                found[joined.id] = joined
+    return list(found.values())
+
+
 async def note_result(event: VerificationConcluded, desk: Desk) -> None:
     """Every complaint of the case has its result."""
-    for id in event.complaint_ids:
-        complaint = await desk.get(Complaint, UUID(id))
-        if complaint is not None:
-            ctx = desk.context(complaint.organ, rule="P2")
-            complaint.note_result(
-                ctx, event.number, event.conclusion, event.verdict, event.concluded_on, event.findings
-            )
+    for complaint in await complaints_of(event.complaint_ids, desk):
+        ctx = desk.context(complaint.organ, rule="P2")
+        complaint.note_result(
+            ctx, event.number, event.conclusion, event.verdict, event.concluded_on, event.findings
+        )
 
 
 async def note_closing(event: CaseClosedWithoutVerification, desk: Desk) -> None:
     """A case that ends without verification has a result too, on which nothing was proved (A58, DL-02)."""
-    for id in event.complaint_ids:
-        complaint = await desk.get(Complaint, UUID(id))
-        if complaint is not None:
-            ctx = desk.context(complaint.organ, rule="A58")
-            complaint.note_result(ctx, event.number, event.conclusion, "HAS_INCONCLUSIVE", event.closed_on)
+    for complaint in await complaints_of(event.complaint_ids, desk):
+        ctx = desk.context(complaint.organ, rule="A58")
+        complaint.note_result(ctx, event.number, event.conclusion, "HAS_INCONCLUSIVE", event.closed_on)
 
 
 async def note_returned(event: ComplaintReturnedByHandler, desk: Desk) -> None:
     """Notes that the petition department has it again (A19)."""
-    for id in event.complaint_ids:
-        complaint = await desk.get(Complaint, UUID(id))
-        if complaint is not None:
-            complaint.note_returned(desk.context(complaint.organ, rule="A19"), event.number, event.reason)
+    for complaint in await complaints_of(event.complaint_ids, desk):
+        complaint.note_returned(desk.context(complaint.organ, rule="A19"), event.number, event.reason)
 
 
 async def note_assigned_result(event: AssignedResultReported, desk: Desk) -> None:
@@ -78,15 +86,14 @@ async def note_evidence_answered(
 async def note_reopened(event: VerificationCaseReopened, desk: Desk) -> None:
     """Notes that the case was reopened (§4.1): another result is to come for every complaint of the case, and
     for every organ that was told the first (A26)."""
-    for id in event.complaint_ids:
-        complaint = await desk.get(Complaint, UUID(id))
-        if complaint is not None:
-            ctx = desk.context(complaint.organ, rule="§4.1")
-            complaint.note_reopened(ctx, event.number, event.conclusion)
-        while complaint is not None and complaint.origin:
-            complaint = await desk.get(Complaint, UUID(complaint.origin))
-            if complaint is not None:
-                complaint.note_reopened_below(desk.context(complaint.organ, rule="A31"), event.number)
+    for complaint in await complaints_of(event.complaint_ids, desk):
+        ctx = desk.context(complaint.organ, rule="§4.1")
+        complaint.note_reopened(ctx, event.number, event.conclusion)
+        above: Complaint | None = complaint
+        while above is not None and above.origin:
+            above = await desk.get(Complaint, UUID(above.origin))
+            if above is not None:
+                above.note_reopened_below(desk.context(above.organ, rule="A31"), event.number)
 
 
 async def _standing_entry(desk: Desk, ref: str) -> RegisterEntry | None:

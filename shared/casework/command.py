@@ -150,6 +150,7 @@ class Gate:
 
     `organ` None means that the actor's organ is not compared (the subject acts). `need_to_know` False lets
     the organ's own staff act without an assignment (opening, assigning). `decides` demands `If-Match`.
+    `carries_out` asks, like a decision, for steps of people who were excluded since (B3).
     `anyone` reads no token at all.
     """
 
@@ -162,6 +163,7 @@ class Gate:
     differs_from: tuple[str, ...] = ()
     duty: str = ""
     decides: bool = False
+    carries_out: bool = False
     need_to_know: bool = True
     in_order: bool = False
     """True for a record that cannot be dated before the case's last event (decisions never can)."""
@@ -177,6 +179,11 @@ class Gate:
     deposits: tuple[Deposit[Any], ...] = ()
     """Names of things that are written to the vault before it is decided, after the lookups, in this
     order."""
+
+    @property
+    def asks_steps(self) -> bool:
+        """True if it waits until steps of people who were excluded since are confirmed (B3)."""
+        return bool(self.duty) and (self.decides or self.carries_out)
 
     @property
     def prepared(self) -> tuple[Lookup[Any] | Deposit[Any], ...]:

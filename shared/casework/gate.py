@@ -227,7 +227,7 @@ class CommandGate:
         for deposit in gate.deposits:
             prepared[deposit] = await self.deposits[deposit](command, aggregate, ctx)
         getattr(aggregate, command.method)(ctx, **command.arguments())
-        if gate.duty and gate.decides and in_question and aggregate.in_question == in_question:
+        if gate.asks_steps and in_question and aggregate.in_question == in_question:
             refuse("E_STEP_IN_QUESTION", "B3", events=[act.event for act in in_question])
         aggregate.note_step_taken(ctx, command.takes)
         await self._check_people(command, aggregate, actor)

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.complaint.phase import IDENTITY
+from services.intake.domain.complaint.phase import IDENTITY, NAMESAKES, TODAY
+from services.intake.domain.complaint.receiving import REGISTER, Entered
 from services.intake.domain.values import AccusedEntry, AllegationEntry, Deposited
 from shared.casework.aggregate import Actor, Context
 from shared.casework.service import load_law
@@ -38,7 +39,7 @@ def life() -> list[Recorded]:
             assigns=True,
             command_id=uuid4(),
             trace_id="0123456789abcdef" * 2,
-            prepared={IDENTITY: Deposited()},
+            prepared={IDENTITY: Deposited(), REGISTER: (Entered(),), NAMESAKES: {}, TODAY: {}},
         )
 
     complaint.receive_complaint(
@@ -58,7 +59,13 @@ def life() -> list[Recorded]:
     )
     complaint.register_complaint(at(1), "ACCUSATION")
     accused = AccusedEntry(
-        name="王虚清", unit="虚构镇政府", unit_division="990102100", managed_by_level="TOWNSHIP"
+        name="王虚清",
+        unit="虚构镇政府",
+        unit_division="990102100",
+        managed_by_level="TOWNSHIP",
+        position="科员",
+        political_status="PARTY_MEMBER",
+        official_category="公务员",
     )
     claim = AllegationEntry(id="a1", accused=0, kind="INTEGRITY_DISCIPLINE", text="收受红包")
     complaint.list_allegations(at(2), (accused,), (claim,), "p-990102100-petition_head")

@@ -127,7 +127,7 @@ def test_dl23_a_sealed_parcel_is_taken_in_within_five_days(world: World) -> None
     world.do(story.complaint, "SealAndEscalate", CLERK, body)
     born, known = world.delivered(story.complaint), {"min_position": world.position("intake")}
     for list_ in ("queue", "deadlines"):
-        rows = world.get(head, f"/intake/v1/{list_}", limit=200, **known).json()["items"]
+        rows = world.paged(head, f"/intake/v1/{list_}", **known)
         assert born.id in {row["id"] for row in rows}, list_
     world.assign(born, clerk, by=head)
     assert running(world, born, clerk)["DL-23"] == due

@@ -373,6 +373,18 @@ def test_b2_what_one_case_decided_no_other_lifts(world: World) -> None:
     world.patiently(lambda: world.get(HANDLER, story.case.path).status_code == 200, "verification")
 
 
+def test_b3_nothing_is_carried_out_on_an_approval_in_question(world: World) -> None:
+    """The approver steps aside after the approval: the form waits until another has confirmed it."""
+    story = world.story().approved()
+    case = story.clarification
+    world.do(case, "DeclareRecusal", COUNTY.clarification_approver, {"ground": "系近亲属。"})
+    refused(story.implement("WRITTEN"), "E_STEP_IN_QUESTION", "B3")
+    [act] = world.read(case, LEADER)["may"]["in_question"]
+    confirm = {"event": act["event"], "decision": "CONFIRM", "opinion": "核阅无误。"}
+    world.do(case, "ReviewEarlierStep", LEADER, confirm)
+    done(story.implement("WRITTEN"))
+
+
 def test_b2_nobody_excluded_is_named(world: World) -> None:
     """Neither as the second person of a wording nor as staff of a meeting."""
     story = world.story(reporter=REPORTER).registered()

@@ -770,7 +770,8 @@ def test_may_tells_a_reader_what_they_could_do_now(world: World, reviewed: Story
     assert [e.type for e in world.log("clarification", start)] == ["CaseRead"], "asking leaves nothing"
     theirs = world.get(SUBJECT, f"{case.path}/draft").json()["may"]
     assert set(theirs["now"]) | {told["command"] for told in theirs["not_now"]} == {
-        *("RecordSubjectVoice", "RecordConsent", "WithdrawConsent", "RequestRecusal"),
+        *("RecordSubjectVoice", "RecordConsent", "WithdrawConsent", "RecordSubjectDeclined"),
+        "RequestRecusal",
     }
 
 

@@ -143,7 +143,7 @@ def test_bodies_that_are_no_such_object(world: World, body: bytes) -> None:
         ("source", "HEARSAY"),
         ("reporter", "a name"),
         ("reporter", {"name": 1}),
-        ("reporter", {"name": "x" * 61}),
+        ("reporter", {"name": "x" * 121}),
         ("reporter", {"phone": "call me"}),
         ("reporter", {"resident_id": "990101190001070070"}),
         ("reporter", {"nickname": "unknown field"}),

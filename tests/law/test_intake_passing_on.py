@@ -341,6 +341,8 @@ def test_a31_reopened_below_another_result_is_owed_to_all_who_were_told_the_firs
     world.patiently(lambda: len(noted()) == 2, "the second photograph")
     for owing, who in ((middle, COUNTY.petition_head), (born, TOWN.petition_head)):
         assert "DL-06" in world.read(owing, who)["deadlines"]
+    taken = {"evidence_id": noted()[1].event["evidence_id"], "reason": "与原结论有关。"}
+    world.do(lower.case, "TakeUpEvidence", TOWN.handler, taken)
     lower.forget("verifying", "found", "reported", "countersigned", "concluded").concluded()
     world.do(lower.case, "SubmitAssignedResult", TOWN.organ_head, {"collective_study_ref": "study-28"})
     world.patiently(lambda: len(world.entries("intake", middle.id, "AssignedResultNoted")) == 2)

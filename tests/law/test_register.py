@@ -145,7 +145,7 @@ def test_b11_what_is_under_way_learns_where_somebody_is_today(world: World) -> N
         [told] = world.patiently(
             partial(world.entries, service, where.id, "SubjectDetailsChanged"), f"{service} of {story.name}"
         )
-        assert told.event["now"]["unit"] == "虚构迁来社区"
+        assert told.event["subject"]["unit"] == "虚构迁来社区"
     head, review = TOWN.organ_head, {"opinion": "同意。", "no_prejudice_confirmed": True}
     endorse = world.give(asked.clarification, "ReviewClarification", head, {"decision": "ENDORSE", **review})
     assert refused(endorse, "E_CONTENT_MISMATCH", "B11")["field"] == "text"

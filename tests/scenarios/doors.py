@@ -218,7 +218,7 @@ class Doors:
         )
         self._note("order", "order", str(answer["id"]))
         # A second letter of the same story, filed with the first.
-        again = world.story(accused=[{"match": story.ref()}], reporter=next(self.reporters)).listed()
+        again = world.story(accused=[{"match": story.ref()}], reporter=who).listed()
         world.do(again.complaint, "MarkDuplicate", CLERK, {"of": case.id})
         self._note("complaint", "second-letter", again.complaint.id)
 

@@ -15,6 +15,7 @@ from deploy.local.player import Case, Player, expand
 
 FOR_THEIR_WORDS = {
     "E_SPLIT_REQUIRED",
+    "E_CLARIFICATION_DUE",
     "E_DISCIPLINE_LOOSENING",
     "E_ALLEGATION_INCONCLUSIVE",
     "E_TEXT_OVERALL_EVALUATION",

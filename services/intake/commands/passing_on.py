@@ -13,7 +13,13 @@ from shared.language.roles import DEPUTY_LEADER, ORGAN_HEAD, PETITION, PETITION_
 
 
 class TransferToHandler(
-    Command, on=Complaint, rule="A12", by=(PETITION_HEAD,), duty="acceptor", lookups=(TODAY,)
+    Command,
+    on=Complaint,
+    rule="A12",
+    by=(PETITION_HEAD,),
+    duty="acceptor",
+    carries_out=True,
+    lookups=(TODAY,),
 ):
     """Hands an accepted complaint to the handling department (移送), which opens a case."""
 

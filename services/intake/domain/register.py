@@ -111,6 +111,10 @@ class RegisterEntry(Aggregate):
         """The latest conclusion of each case that was heard of (B27)."""
 
     @property
+    def rests_on(self) -> Sequence[str]:
+        return tuple(self.complaints)
+
+    @property
     def organs(self) -> set[str]:
         """The organs in whose register this accused stands: the one that entered them, and those to which a
         complaint was passed on."""

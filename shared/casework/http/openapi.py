@@ -254,7 +254,7 @@ def _codes(command: type[Command], package: str) -> set[str]:
     if gate.differs_from:
         codes.add("E_SOD_CONFLICT")
     if gate.duty and not command.creates:
-        codes |= {"E_STEP_UNFILLED", "E_STEP_IN_QUESTION"} if gate.decides else {"E_STEP_UNFILLED"}
+        codes |= {"E_STEP_UNFILLED", "E_STEP_IN_QUESTION"} if gate.asks_steps else {"E_STEP_UNFILLED"}
     if not command.creates:
         codes |= {"E_NOT_FOUND", "E_STALE_VERSION"}
     if gate.decides:

@@ -439,10 +439,18 @@ class SubjectDetailsChanged(ClarificationEvent):
     account of the one before sees nothing any more (B10)."""
 
     was: L2[Accused]
-    now: L2[Accused]
+    subject: L2[Accused]
+    """The subject as they are today."""
     round: L1[int]
     text_outdated: L1[bool]
     account_ends: L1[bool]
+    back_to: L1[str] = ""
+    """PLANNED, where the former head was being asked."""
+
+    may_lead_to = ("PLANNED",)
+
+    def leads_to(self) -> str | None:
+        return self.back_to or None
 
 
 class SubjectVoiceRecorded(ClarificationEvent):

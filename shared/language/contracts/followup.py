@@ -65,7 +65,8 @@ class SubjectDetailsChanged(FollowupEvent):
     """The subject has another post or unit, a party organisation another head, or a slip was corrected:
     visits go where they are today (B11). The account of the head before sees nothing any more (B10)."""
 
-    now: L2[Accused]
+    subject: L2[Accused]
+    """The subject as they are today."""
     account_ends: L1[bool]
 
 

@@ -239,6 +239,8 @@ class ComplaintJoined(IntakeEvent):
     """The people who registered it; none of them may verify it (SD3)."""
     round: L1[int] = 1
     """The round of the first complaint's hand-over, whose case takes it."""
+    real_name: L1[bool] = False
+    """True if the name is confirmed: the reporter is told the result (DL-02)."""
 
 
 class AnotherComplaintJoined(IntakeEvent):

@@ -116,7 +116,8 @@ class AccusedDetailsNoted(VerificationEvent):
     """The register has other details of an accused: a new post or unit, another head of a party organisation,
     or a slip that was corrected (B11, B12). Whatever is written of them from now on says so."""
 
-    accused: L2[Accused]
+    accused: L2[tuple[Accused, ...]]
+    """Everybody whom the case is about, as they are today."""
 
 
 class ReturnProposed(VerificationEvent):
@@ -472,6 +473,7 @@ class JoinedComplaintNoted(VerificationEvent):
     complaint_id: L1[str]
     complaint_number: L1[str]
     registered_by: L1[tuple[str, ...]]
+    real_name: L1[bool] = False
 
 
 class CaseOfComplaintNoted(VerificationEvent):

@@ -240,6 +240,48 @@ def test_b29_a_wrong_text_is_revoked_without_a_finding(scene: Clarifying) -> Non
     scene.revoke(cause="WRONG_SUBJECT_OR_TEXT").in_state("REVOKED")
 
 
+def test_b28_an_item_that_comes_back_is_in_the_letter_once(scene: Clarifying) -> None:
+    """In the words of the latest conclusion: the letter of a later round is neither stopped by the words of
+    an earlier one nor says anything twice."""
+    scene.completed().reopen()
+    again = unfounded(texts=("反映其多报补贴", "反映其收受礼金")).model_copy(update={"conclusion": 2})
+    scene.find(again)
+    scene.assess()
+    new = scene.aggregate.items[0].allegation_id
+    scene.when(c.ProposeClarification(items=[new]), by=HANDLER)
+    scene.plan(QUIET_PLAN)
+    scene.invite()
+    scene.render()
+    text = scene.last("ClarificationTextRendered").text
+    assert text.count("反映其多报补贴") == 1
+    assert "反映其违规发放补贴" not in text
+    scene.hear()
+    scene.submit().in_state("UNDER_REVIEW")
+
+
+def test_b29_nothing_more_is_carried_out_while_a_revocation_is_under_way(scene: Clarifying) -> None:
+    """A second form neither goes out nor makes the proposal forgotten."""
+    scene.approved()
+    scene.implement(written())
+    scene.when(c.ProposeRevocation(round=1, cause="WRONG_SUBJECT_OR_TEXT", reason="张冠李戴。"), by=HANDLER)
+    scene.implement(EVIDENCE["MEETING"]()).refused("E_STATE", "B29")
+    scene.when(c.ReviewRevocation(round=1, decision="RETURN", opinion="无误。"), by=HEAD)
+    scene.implement(EVIDENCE["MEETING"]()).then("ClarificationFormImplemented", "ClarificationImplemented")
+
+
+def test_b29_a_cause_that_was_given_up_is_forgotten(scene: Clarifying) -> None:
+    """Due for a finding, it is due no longer when the next conclusion calls that unfounded again."""
+    scene.completed()
+    scene.when(c.ProposeRevocation(round=1, cause="WRONG_SUBJECT_OR_TEXT", reason="张冠李戴。"), by=HANDLER)
+    scene.when(c.ReviewRevocation(round=1, decision="RETURN", opinion="无误。"), by=HEAD)
+    scene.reopen().find_again(n=2, true=2)
+    assert scene.aggregate.rounds[1].revocation == "DUE"
+    scene.reopen(conclusion=2)
+    scene.find_again(n=3).then("FurtherConclusionNoted", "RevocationNoLongerDue", "ClarificationHoldLifted")
+    overturned = c.ProposeRevocation(round=1, cause="FINDING_OVERTURNED", reason="认定改变。")
+    scene.when(overturned, by=HANDLER).refused("E_STATE", "B29")
+
+
 # --- the clocks of waiting states (DL-28, DL-29)
 
 

@@ -7,6 +7,7 @@ from services.clarification import commands as c
 from shared.language.contracts.common import Accused
 from tests.unit.clarification.examples import (
     HANDLER,
+    HASH,
     INVITER,
     MEETING_PLAN,
     QUIET_PLAN,
@@ -67,3 +68,24 @@ def test_b10_a_person_has_no_head(scene: Clarifying) -> None:
     assert isinstance(scene.aggregate.subject, Accused)
     tell(scene, principal_head="虚某").then("SubjectDetailsChanged")
     assert scene.aggregate.subject_account
+
+
+def test_b10_a_question_to_a_former_head_is_put_to_the_new_one(org_scene: Clarifying) -> None:
+    """Silence of the former is not that of the new one: the window ends, and the question is open again."""
+    scene = org_scene.proposed().plan(MEETING_PLAN)
+    scene.when(c.InviteSubject(account=SUBJECT.person, holder="周虚五"), by=INVITER)
+    scene.render().ask().deliver().in_state("CONSENT_PENDING")
+    assert "DL-15" in scene.aggregate.running
+    tell(scene, principal_head="虚新首").in_state("PLANNED")
+    assert "DL-15" not in scene.aggregate.running
+    scene.when(c.InviteSubject(account="p-new-head", holder="虚新首"), by=INVITER)
+    scene.ask().in_state("CONSENT_PENDING")
+
+
+def test_b11_a_round_that_waited_begins_with_todays_details(org_scene: Clarifying) -> None:
+    scene = org_scene.proposed().plan(QUIET_PLAN)
+    scene.find(unfounded("case-2", subject=scene.aggregate.subject))
+    tell(scene, principal_head="虚新首")
+    scene.when(c.RecordSubjectDeclined(signed_form_hash=HASH, signed_by="虚新首"), by=HANDLER)
+    scene.then("SubjectDeclinedAllForms", "ClarificationReopened")
+    assert scene.aggregate.subject.principal_head == "虚新首"

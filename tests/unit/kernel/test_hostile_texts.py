@@ -287,7 +287,7 @@ def test_the_walk_finds_the_fields() -> None:
     assert found["ListAllegations.allegations.text"] == (4000, True)
     assert found["ListAllegations.accused.name"] == (120, True)
     assert found["PlanClarification.recipients"] == (300, True)
-    assert found["SubmitReport.reporter.co_signers.name"] == (60, False)
+    assert found["SubmitReport.reporter.co_signers.name"] == (120, False)
     assert found["SubmitReport.text"] == (20_000, False)
     assert found["RelayAnswer.answer"] == (4000, True)
 

@@ -12,6 +12,7 @@ from services.verification import commands as c
 from services.verification.domain.case import VerificationCase
 from services.verification.domain.findings import AllegationPart
 from shared.language.contracts import verification as e
+from shared.language.contracts.intake import ComplaintJoined
 from shared.language.event import Event
 from shared.language.roles import DEPT_HEAD, DEPUTY_LEADER, ORGAN_HEAD
 from tests.unit.kit import Scene, but
@@ -234,3 +235,42 @@ def test_dl27_dl36_from_the_report_to_the_end(given: Given) -> None:
     assert scene.started == {"DL-27": "2022-03-18"}
     scene.when(x.CONCLUDE, by=HEAD)
     assert scene.aggregate.running == {"DL-07", "DL-36"}
+
+
+# --- what other streams change meanwhile (B11, B12, B24)
+
+
+def test_b11_b12_a_correction_leaves_the_allegation_with_its_accused(given: Given) -> None:
+    """Intake may name the accused by an older reference than the case: they were merged before the
+    hand-over."""
+    scene = given(x.OPENED, x.PROPOSED, x.APPROVED)
+    corrected = A1.model_copy(update={"accused_ref": "acc-merged", "text": "收受红包两次"})
+    scene.when_told(lambda case, ctx: case.note_correction(ctx, corrected))
+    assert scene.last("AllegationCorrectionNoted").allegation.accused_ref == x.WU.ref
+    scene.when_told(lambda case, ctx: case.note_correction(ctx, corrected)).then()
+
+
+def test_b11_the_case_learns_where_its_accused_are_today(given: Given) -> None:
+    """Known by any reference of theirs; told twice it is news once, and others stay as they are."""
+    scene = given(x.OPENED, x.PROPOSED, x.APPROVED)
+    now = x.WU.model_copy(update={"ref": "acc-stands", "unit": "新社区"})
+    known_as = ("acc-stands", x.WU.ref)
+    scene.when_told(lambda case, ctx: case.note_details(ctx, known_as, now)).then("AccusedDetailsNoted")
+    assert scene.aggregate.accused[x.WU.ref].unit == "新社区"
+    scene.when_told(lambda case, ctx: case.note_details(ctx, known_as, now)).then()
+    scene.when_told(lambda case, ctx: case.note_details(ctx, ("acc-other",), now)).then()
+
+
+def test_b24_a_joined_reporter_whose_name_was_confirmed_before_is_owed_the_result(given: Given) -> None:
+    joined = ComplaintJoined(
+        of=str(x.COMPLAINT),
+        of_number="XF-990102100-2022-000002",
+        number="XF-990102100-2022-000009",
+        same=(),
+        handling_dept="supervision-1",
+        registered_by=(),
+        real_name=True,
+    )
+    scene = given(x.OPENED)
+    scene.when_told(lambda case, ctx: case.note_joined(ctx, "second", joined)).then("JoinedComplaintNoted")
+    assert scene.aggregate.real_names == {"second"}

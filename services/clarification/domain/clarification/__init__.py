@@ -11,6 +11,7 @@ from typing import Any
 from services.clarification.domain import draft_view
 from services.clarification.domain.clarification.assessing import Assessing
 from services.clarification.domain.clarification.carrying_out import CarryingOut
+from services.clarification.domain.clarification.changing import Changing
 from services.clarification.domain.clarification.clocks import Clocks
 from services.clarification.domain.clarification.consenting import Consenting
 from services.clarification.domain.clarification.deciding import Deciding
@@ -19,7 +20,9 @@ from services.clarification.domain.clarification.revoking import Revoking
 from services.clarification.domain.clarification.standing_still import StandingStill
 
 
-class Clarification(Assessing, Drafting, Consenting, Deciding, CarryingOut, Revoking, StandingStill, Clocks):
+class Clarification(
+    Changing, Assessing, Drafting, Consenting, Deciding, CarryingOut, Revoking, StandingStill, Clocks
+):
     """Everything that may be decided about one subject's clearing."""
 
     def for_subject(self) -> dict[str, Any]:

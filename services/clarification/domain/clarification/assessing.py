@@ -1,83 +1,27 @@
-"""Findings come in, and it is decided whether they call for a clarification
-(P3, R9, R25, A51, A66-A68, A72).
-
-A conclusion that arrives after the assessment waits for the next round, which opens by itself when the
-present one ends: nothing that was assessed, consented to or approved changes under the hands of those
-who did so, and nothing unfounded is forgotten (R53).
-"""
+"""The assessment: whether findings call for a clarification (R9, A51, A66-A68, A72)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from services.clarification.domain.clarification.changing import Changing
-from services.clarification.domain.clarification.phase import ENDED
+from services.clarification.domain.clarification.phase import ClarificationPhase
 from shared.casework.aggregate import Context, allowed_in
 from shared.language.contracts.clarification import (
     AdverseEffect,
     ClarificationAssessed,
     ClarificationNotRequired,
-    ClarificationOpened,
     ClarificationProposed,
-    ClarificationReopened,
     Disposition,
-    Item,
     NotRequiredReason,
-    OtherFinding,
     Recommendation,
     SubstantiatedDispositionNoted,
     Trigger,
-    UnfoundedFindingsJoined,
 )
-from shared.language.contracts.verification import AllegationsVerifiedUnfounded
 from shared.language.refusal import refuse
 
 
-class Assessing(Changing):
+class Assessing(ClarificationPhase):
     """The decisions up to the proposal."""
-
-    def take_up(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
-        """Opens, joins or reopens on one conclusion; hearing of the same one again changes nothing (B27). A
-        further conclusion of a case that is known first settles what rests on it."""
-        known = self.conclusions.get(found.case_id, 0)
-        if found.conclusion <= known:
-            return
-        if known:
-            taken = _taken_over(found, self.round)
-            self._take_further(ctx, self._further(found, taken["items"], taken["other_findings"]))
-            new = self._new_among(taken["items"])
-            found = found.model_copy(update={"unfounded": tuple(a for a in found.unfounded if a.id in new)})
-        if found.unfounded:
-            self._take_in_round(ctx, found)
-
-    def _new_among(self, items: Sequence[Item]) -> set[str]:
-        """The items of a further conclusion that no standing round, present or waiting, has already."""
-        live = () if self.is_over else self.items
-        waiting = (item for joined in self.waiting for item in joined.items)
-        cleared = (item for carried in self.rounds.values() if carried.stands for item in carried.items)
-        has = {*live, *waiting, *cleared}
-        known = {(item.case_id, item.allegation_id, item.text) for item in has}
-        return {i.allegation_id for i in items if (i.case_id, i.allegation_id, i.text) not in known}
-
-    def _take_in_round(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
-        links = (found.case_id, *found.complaint_ids)
-        if not self.state:
-            opened = ClarificationOpened(organ=found.handling_organ, **_taken_over(found, 1))
-            self.record(ctx, opened, links=links, joins=ctx.matters)
-        elif self.state in ENDED:
-            self.record(
-                ctx,
-                ClarificationReopened(**_taken_over(found, self.round + 1)),
-                links=links,
-                joins=ctx.matters,
-            )
-        else:
-            assessing = "ASSESSING" in (self.state, self.suspended_from)
-            round = self.round if assessing else self.round + 1
-            self.record(
-                ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links, joins=ctx.matters
-            )
 
     def note_disposition(self, ctx: Context, disposition: Disposition) -> None:
         """R9: verification tells what follows from a substantiated allegation; told twice, it changes
@@ -193,36 +137,3 @@ class Assessing(Changing):
         if missing := [id for id, disposition in told.items() if disposition is None]:
             refuse("E_DISCIPLINE_LOOSENING", "R9", allegations=missing)
         return tuple(disposition for disposition in told.values() if disposition is not None)
-
-
-def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, Any]:
-    """A conclusion of verification in clarification's own words."""
-    items = tuple(
-        Item(
-            allegation_id=a.id,
-            kind=a.kind,
-            text=a.text,
-            case_id=found.case_id,
-            concluded_on=found.concluded_on,
-        )
-        for a in found.unfounded
-    )
-    return {
-        "subject": found.subject,
-        "round": round,
-        "items": items,
-        "other_findings": tuple(
-            OtherFinding(case_id=found.case_id, **f.model_dump()) for f in found.other_findings
-        ),
-        "unfounded_ids": tuple(i.allegation_id for i in items),
-        "case_ids": (found.case_id,),
-        "conclusions": (found.conclusion,),
-        "case_numbers": (found.case_number,),
-        "complaint_ids": found.complaint_ids,
-        "complaint_numbers": found.complaint_numbers,
-        "verification_handlers": found.verification_handlers,
-        "concluded_by": (found.concluded_by,),
-        "handling_organ": found.handling_organ,
-        "handling_dept": found.handling_dept,
-        "adverse_effect_hint": found.adverse_effect_hint,
-    }

@@ -42,6 +42,7 @@ class CarryingOut(ClarificationPhase):
             refuse("E_APPROVAL_REQUIRED", "R4", form=evidence.form)
         self._ready(ctx)
         self.check_findings(self.proposed_items)
+        self.check_not_in_revocation()
         if ctx.found(RETALIATION):
             # Without a word of when, where or how often: that would tell whom it hit.
             refuse("E_RETALIATION_OPEN", "A44")
@@ -90,6 +91,7 @@ class CarryingOut(ClarificationPhase):
         if self.in_platform:
             refuse("E_STATE", "R50", done="RecordPlatformEntry")
         self.check_findings(self.proposed_items)
+        self.check_not_in_revocation()
         self.record(
             ctx,
             ClarificationEnteredInPlatform(
@@ -103,6 +105,7 @@ class CarryingOut(ClarificationPhase):
         if self.in_file:
             refuse("E_STATE", "R51", done="RecordIntegrityFileEntry")
         self.check_findings(self.proposed_items)
+        self.check_not_in_revocation()
         kind: ArchiveKind = "ORG_FILE" if self.subject.subject_type == "PARTY_ORG" else "INTEGRITY_FILE"
         self.record(
             ctx,

@@ -1,5 +1,9 @@
-"""Findings change: what rests on a reopened case is held, and the next conclusion decides about it
-(B27, B28, P7).
+"""Findings come in and change (P3, P7, R25, B27, B28): what rests on a reopened case is held, and the next
+conclusion decides about it.
+
+A conclusion that arrives after the assessment waits for the next round, which opens by itself when the
+present one ends: nothing that was assessed, consented to or approved changes under the hands of those
+who did so, and nothing unfounded is forgotten (R53).
 
 Each case has numbered conclusions, and the latest one says what is unfounded. Nothing is revoked by itself:
 where somebody was already cleared of what does not stand any more, the revocation is due.
@@ -8,20 +12,24 @@ where somebody was already cleared of what does not stand any more, the revocati
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from services.clarification.domain import text as texts
-from services.clarification.domain.clarification.phase import ClarificationPhase
+from services.clarification.domain.clarification.phase import ENDED, ClarificationPhase
 from shared.casework.aggregate import Context
 from shared.language.contracts.clarification import (
     ClarificationAssessmentConfirmed,
     ClarificationHeld,
     ClarificationHoldLifted,
+    ClarificationOpened,
+    ClarificationReopened,
     FurtherConclusionNoted,
     Item,
     OtherFinding,
     RevocationDue,
     RevocationNoLongerDue,
     SubjectDetailsChanged,
+    UnfoundedFindingsJoined,
     UnfoundedFindingsOverturned,
 )
 from shared.language.contracts.common import Accused
@@ -34,7 +42,49 @@ from shared.language.refusal import refuse
 
 
 class Changing(ClarificationPhase):
-    """Holds, and what the next conclusion makes of them."""
+    """Conclusions, holds, and what the next conclusion makes of them."""
+
+    def take_up(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
+        """Opens, joins or reopens on one conclusion; hearing of the same one again changes nothing (B27). A
+        further conclusion of a case that is known first settles what rests on it."""
+        known = self.conclusions.get(found.case_id, 0)
+        if found.conclusion <= known:
+            return
+        if known:
+            taken = _taken_over(found, self.round)
+            self._take_further(ctx, self._further(found, taken["items"], taken["other_findings"]))
+            new = self._new_among(taken["items"])
+            found = found.model_copy(update={"unfounded": tuple(a for a in found.unfounded if a.id in new)})
+        if found.unfounded:
+            self._take_in_round(ctx, found)
+
+    def _new_among(self, items: Sequence[Item]) -> set[str]:
+        """The items of a further conclusion that no standing round, present or waiting, has already."""
+        live = () if self.is_over else self.items
+        waiting = (item for joined in self.waiting for item in joined.items)
+        cleared = (item for carried in self.rounds.values() if carried.stands for item in carried.items)
+        has = {*live, *waiting, *cleared}
+        known = {(item.case_id, item.allegation_id, item.text) for item in has}
+        return {i.allegation_id for i in items if (i.case_id, i.allegation_id, i.text) not in known}
+
+    def _take_in_round(self, ctx: Context, found: AllegationsVerifiedUnfounded) -> None:
+        links = (found.case_id, *found.complaint_ids)
+        if not self.state:
+            opened = ClarificationOpened(organ=found.handling_organ, **_taken_over(found, 1))
+            self.record(ctx, opened, links=links, joins=ctx.matters)
+        elif self.state in ENDED:
+            self.record(
+                ctx,
+                ClarificationReopened(**_taken_over(found, self.round + 1)),
+                links=links,
+                joins=ctx.matters,
+            )
+        else:
+            assessing = "ASSESSING" in (self.state, self.suspended_from)
+            round = self.round if assessing else self.round + 1
+            self.record(
+                ctx, UnfoundedFindingsJoined(**_taken_over(found, round)), links=links, joins=ctx.matters
+            )
 
     def hold(self, ctx: Context, case_id: str, case_number: str, conclusion: int) -> None:
         """A case was reopened. Told twice, or of a case that this does not rest on, it changes nothing."""
@@ -52,14 +102,16 @@ class Changing(ClarificationPhase):
         if now == was:
             return
         another_head = was.subject_type == "PARTY_ORG" and now.principal_head != was.principal_head
+        asking = self.state == "CONSENT_PENDING"
         self.record(
             ctx,
             SubjectDetailsChanged(
                 was=was,
-                now=now,
+                subject=now,
                 round=self.round,
                 text_outdated=self.text is not None and texts.named(now) != texts.named(was),
                 account_ends=another_head,
+                back_to="PLANNED" if another_head and asking else "",
             ),
         )
 
@@ -147,3 +199,36 @@ class Changing(ClarificationPhase):
 
 def _ids(items: Iterable[Item]) -> tuple[str, ...]:
     return tuple(item.allegation_id for item in items)
+
+
+def _taken_over(found: AllegationsVerifiedUnfounded, round: int) -> dict[str, Any]:
+    """A conclusion of verification in clarification's own words."""
+    items = tuple(
+        Item(
+            allegation_id=a.id,
+            kind=a.kind,
+            text=a.text,
+            case_id=found.case_id,
+            concluded_on=found.concluded_on,
+        )
+        for a in found.unfounded
+    )
+    return {
+        "subject": found.subject,
+        "round": round,
+        "items": items,
+        "other_findings": tuple(
+            OtherFinding(case_id=found.case_id, **f.model_dump()) for f in found.other_findings
+        ),
+        "unfounded_ids": tuple(i.allegation_id for i in items),
+        "case_ids": (found.case_id,),
+        "conclusions": (found.conclusion,),
+        "case_numbers": (found.case_number,),
+        "complaint_ids": found.complaint_ids,
+        "complaint_numbers": found.complaint_numbers,
+        "verification_handlers": found.verification_handlers,
+        "concluded_by": (found.concluded_by,),
+        "handling_organ": found.handling_organ,
+        "handling_dept": found.handling_dept,
+        "adverse_effect_hint": found.adverse_effect_hint,
+    }

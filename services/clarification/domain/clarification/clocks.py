@@ -14,6 +14,7 @@ from shared.language.contracts.clarification import (
     RevocationProposed,
     RevocationReturned,
     RevocationReviewed,
+    SubjectDetailsChanged,
     UnfoundedFindingsJoined,
     UnfoundedFindingsOverturned,
 )
@@ -75,6 +76,8 @@ class Clocks(ClarificationPhase):
             return self.state != "PLANNED"
         if isinstance(event, FurtherConclusionNoted) and deadline == "DL-30":
             return not self.held.keys() - {event.case_id}
+        if isinstance(event, SubjectDetailsChanged):
+            return event.leads_to() is not None
         if deadline == "DL-14":
             return not self._owed_besides(event)
         if isinstance(event, UnfoundedFindingsOverturned) and deadline == "DL-36":

@@ -40,6 +40,12 @@ class ClarificationPhase(ClarificationState):
         if lost := [item.allegation_id for item in items if not self.stands(item)]:
             refuse("E_ALLEGATION_NOT_UNFOUNDED", "B28", allegations=lost)
 
+    def check_not_in_revocation(self) -> None:
+        """B29: nothing more is carried out of a round whose revocation is due or under way."""
+        carried = self.rounds.get(self.round)
+        if carried is not None and carried.revocation:
+            refuse("E_STATE", "B29", round=self.round, revocation=carried.revocation)
+
     def _plan(self, ctx: Context) -> ClarificationPlanned:
         if self.plan is None:
             refuse("E_STATE", ctx.rule, state=self.state)
@@ -117,7 +123,7 @@ class ClarificationPhase(ClarificationState):
         self.record(
             ctx,
             ClarificationReopened(
-                subject=last.subject,
+                subject=self.subject,
                 round=self.round + 1,
                 handling_organ=last.handling_organ,
                 handling_dept=last.handling_dept,

@@ -56,6 +56,8 @@ class Revoking(ClarificationPhase):
             self._return(ctx, round, carried, opinion, by_approver=True)
             return
         assert carried.cause is not None
+        if carried.cause == "FINDING_OVERTURNED" and all(self.stands(item) for item in carried.items):
+            refuse("E_STATE", "B29", round=round, due=False)
         self.record(
             ctx,
             ClarificationRevoked(

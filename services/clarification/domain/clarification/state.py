@@ -197,8 +197,9 @@ class ClarificationState(Case):
 
     @property
     def proposed_items(self) -> list[Item]:
-        """The items that this round clears."""
-        return [i for i in (*self.history, *self.items) if i.allegation_id in self.proposed]
+        """The items that this round clears, each once: as the latest conclusion has it that was taken in."""
+        latest = {(i.case_id, i.allegation_id): i for i in (*self.history, *self.items)}
+        return [i for i in latest.values() if i.allegation_id in self.proposed]
 
     def on_clarification_opened(self, event: ClarificationOpened, meta: Meta) -> None:
         self.round = event.round
@@ -305,7 +306,7 @@ class ClarificationState(Case):
         self.rounds[round] = replace(self.rounds[round], **changes)
 
     def on_revocation_due(self, event: RevocationDue, meta: Meta) -> None:
-        self._carried(event.of_round, revocation="DUE")
+        self._carried(event.of_round, revocation="DUE", cause=None)
 
     def on_revocation_no_longer_due(self, event: RevocationNoLongerDue, meta: Meta) -> None:
         self._carried(event.of_round, revocation="")
@@ -317,7 +318,7 @@ class ClarificationState(Case):
         self._carried(event.of_round, revocation="REVIEWED")
 
     def on_revocation_returned(self, event: RevocationReturned, meta: Meta) -> None:
-        self._carried(event.of_round, revocation="DUE" if event.due else "")
+        self._carried(event.of_round, revocation="DUE" if event.due else "", cause=None)
 
     def on_clarification_revoked(self, event: ClarificationRevoked, meta: Meta) -> None:
         self._carried(event.of_round, revocation="REVOKED")
@@ -346,13 +347,13 @@ class ClarificationState(Case):
         self.consent = self.consent.outdate() if self.consent else None
 
     def on_subject_details_changed(self, event: SubjectDetailsChanged, meta: Meta) -> None:
-        self.subject = event.now
+        self.subject = event.subject
         self.text_outdated = self.text_outdated or event.text_outdated
         if event.account_ends:
             self.subject_account = ""
-            # A question that is open goes on, and the new head answers it (B10).
-            if self.consent is not None and self.state != "CONSENT_PENDING":
-                self.consent = self.consent.outdate()
+            # A question that is open is put anew, to the new head (B10).
+            asking = event.leads_to() is not None
+            self.consent = None if asking or self.consent is None else self.consent.outdate()
 
     def on_subject_invited(self, event: SubjectInvited, meta: Meta) -> None:
         self.subject_account = event.account
@@ -415,10 +416,12 @@ class ClarificationState(Case):
         self.carried_out.add(event.form)
         plan, before = self.plan, self.rounds.get(event.round)
         told = (*plan.recipients, *plan.invited_groups) if plan else ()
-        self.rounds[event.round] = Carried(
-            items=tuple(self.proposed_items),
-            recipients=tuple(dict.fromkeys((*(before.recipients if before else ()), *told))),
-            complaint_ids=tuple(self.round_complaints),
+        before = before or Carried(items=(), recipients=(), complaint_ids=())
+        self.rounds[event.round] = replace(
+            before,
+            items=tuple(dict.fromkeys((*before.items, *self.proposed_items))),
+            recipients=tuple(dict.fromkeys((*before.recipients, *told))),
+            complaint_ids=tuple(dict.fromkeys((*before.complaint_ids, *self.round_complaints))),
         )
 
     def on_clarification_entered_in_platform(self, event: ClarificationEnteredInPlatform, meta: Meta) -> None:

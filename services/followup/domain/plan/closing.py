@@ -57,7 +57,7 @@ class Closing(RevisitPlanPhase):
     def note_details(self, ctx: Context, now: Accused, *, account_ends: bool) -> None:
         """B10, B11: the subject's details are others today. Hearing of it again changes nothing."""
         if now != self.subject and self.state not in self.ended:
-            self.record(ctx, SubjectDetailsChanged(now=now, account_ends=account_ends))
+            self.record(ctx, SubjectDetailsChanged(subject=now, account_ends=account_ends))
 
     @allowed_in("ACTIVE")
     def close_revisit_plan(self, ctx: Context) -> None:

@@ -77,7 +77,7 @@ class RevisitPlanState(Case):
         self.duties.setdefault("verification_handler", set()).update(event.verification_handlers)
 
     def on_subject_details_changed(self, event: SubjectDetailsChanged, meta: Meta) -> None:
-        self.subject = event.now
+        self.subject = event.subject
         if event.account_ends:
             self.subject_account = ""
 

@@ -59,6 +59,7 @@ class Joining(ComplaintPhase):
                 handling_dept=first.handling_dept,
                 registered_by=tuple(sorted(self.duties.get("registrar", ()))),
                 round=first.return_count + 1,
+                real_name=self.identity_status == "CONFIRMED",
             ),
             links=(str(first.correlation_id),),
             joins=first.matters,

@@ -136,7 +136,9 @@ class PassingOn(ComplaintPhase):
         original, to_organ = self.known_original(ctx), ctx.found(GOES_ON_AT)
         if not original.is_away or to_organ in ("", self.organ):
             refuse("E_STATE", "A12", of=original.number, reason="no other organ goes on with it")
-        if not self.claims_of_today(ctx, self) & self.claims_of_today(ctx, original):
+        mine = self.claims_of_today(ctx, self)
+        if not mine or not mine <= self.claims_of_today(ctx, original):
+            # More than the first letter says may belong to another organ: it is split off first (A14).
             refuse("E_CONTENT_MISMATCH", "A12", field="of", reason="other accused or other facts")
         self._check_not_their_own(ctx, to_organ)
         born = str(self.born_at(to_organ))

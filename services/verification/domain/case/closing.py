@@ -131,6 +131,9 @@ class Closing(VerificationPhase):
         """B12: takes over how an allegation reads now, as long as there is no conclusion. One that was split
         here has its own words; hearing of it again changes nothing."""
         was = self.findings.allegations.get(allegation.id)
+        if was is not None:
+            # The case has its own reference of the accused, who may have been merged since (B11).
+            allegation = allegation.model_copy(update={"accused_ref": was.accused_ref})
         if was is not None and was != allegation and self.state not in ENDED:
             anew = was.text != allegation.text and allegation.id in self.findings.found
             self.record(ctx, AllegationCorrectionNoted(allegation=allegation, found_anew=anew))
@@ -138,10 +141,10 @@ class Closing(VerificationPhase):
     def note_details(self, ctx: Context, known_as: Collection[str], now: Accused) -> None:
         """B11: takes over the details of an accused as they are today, in every state: what is concluded may
         be reopened, and what rests on it learns it from here. Hearing of it again changes nothing."""
-        for ref in sorted(self.accused.keys() & set(known_as)):
-            accused = now.model_copy(update={"ref": ref})
-            if self.accused[ref] != accused:
-                self.record(ctx, AccusedDetailsNoted(accused=accused))
+        today = {ref: now.model_copy(update={"ref": ref}) for ref in self.accused.keys() & set(known_as)}
+        accused = self.accused | today
+        if accused != self.accused:
+            self.record(ctx, AccusedDetailsNoted(accused=tuple(accused.values())))
 
     # --- the reporter
 
@@ -165,6 +168,7 @@ class Closing(VerificationPhase):
                     complaint_id=complaint_id,
                     complaint_number=event.number,
                     registered_by=event.registered_by,
+                    real_name=event.real_name,
                 ),
                 links=(complaint_id,),
                 joins=ctx.matters,

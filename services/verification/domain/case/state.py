@@ -163,7 +163,7 @@ class VerificationState(Case):
             self.findings.dispositions.pop(event.allegation.id, None)
 
     def on_accused_details_noted(self, event: AccusedDetailsNoted, meta: Meta) -> None:
-        self.accused[event.accused.ref] = event.accused
+        self.accused = {person.ref: person for person in event.accused}
 
     def on_allegation_found(self, event: AllegationFound, meta: Meta) -> None:
         self._find(event)
@@ -234,6 +234,8 @@ class VerificationState(Case):
         self.complaint_ids += (event.complaint_id,)
         self.complaint_numbers += (event.complaint_number,)
         self.duties.setdefault("registrar", set()).update(event.registered_by)
+        if event.real_name:
+            self.real_names.add(event.complaint_id)
 
     def on_new_evidence_noted(self, event: NewEvidenceNoted, meta: Meta) -> None:
         self.seen_evidence.add(event.evidence_id)
