@@ -175,6 +175,8 @@ def test_a12_a_further_letter_goes_where_the_first_went(given: Given) -> None:
     ):
         fresh = given(*x.HISTORIES["REGISTERED"]).knowing(ORIGINAL, away).knowing(GOES_ON_AT, organ)
         fresh.when(x.SEND_AFTER).then(sent)
+    wider = given(*AGAINST_TWO).knowing(ORIGINAL, away).knowing(GOES_ON_AT, x.TOWN)
+    wider.when(x.SEND_AFTER).refused("E_CONTENT_MISMATCH", "A12")  # the rest is another organ's, perhaps
 
 
 def test_r55_after_a_conclusion_it_is_a_report_anew(given: Given) -> None:
